@@ -1,0 +1,124 @@
+"""The browsers that the end-to-end tests drive: found where they are, installed where they are not.
+
+Debian's own packages come first, because they include WebKitGTK, the nearest thing to an iPhone. Where they cannot be
+had (another system, or no right to install), Playwright's builds of Chromium, Firefox and WebKit take their place.
+"""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+PACKAGES: Final = {
+    "chromium": "/usr/bin/chromium",
+    "firefox-esr": "/usr/bin/firefox-esr",
+    "webkit2gtk-driver": "/usr/bin/WebKitWebDriver",
+    "xvfb": "/usr/bin/Xvfb",
+    "fonts-dejavu-core": "/usr/share/fonts/truetype/dejavu/DejaVuSans.ttf",
+}
+"""Debian's packages, each with a file that shows that it is there."""
+OLDEST_FIREFOX: Final = 153
+"""The pinned Playwright cannot start Firefox ESR 140, the one before."""
+MINI_BROWSER: Final = "*-linux-gnu/webkit2gtk-4.*/MiniBrowser"
+"""Where WebKitGTK keeps the small browser that its driver starts, under `/usr/lib`."""
+INSTALL_TIMEOUT: Final = 900
+"""Seconds for one installing command; about 200 MB have to come in."""
+
+
+APT_WAIT: Final = ("-o", "DPkg::Lock::Timeout=300")
+"""Another package tool may be at work: wait for it rather than fail."""
+
+
+class BrowsersError(Exception):
+    """The browsers cannot be installed; the text says what to do."""
+
+
+@dataclass(frozen=True)
+class Browsers:
+    """The executables to drive. All are `None` where Playwright brings its own browsers."""
+
+    chromium: Path | None = None
+    firefox: Path | None = None
+    webkit_driver: Path | None = None
+    mini_browser: Path | None = None
+    xvfb: Path | None = None
+
+
+def find_debian_browsers() -> Browsers | None:
+    """Debian's browsers, or `None` if one of them is missing."""
+    mini_browser = next(Path("/usr/lib").glob(MINI_BROWSER), None)
+    if mini_browser is None or missing_packages():
+        return None
+    chromium, firefox, driver, xvfb, _ = map(Path, PACKAGES.values())
+    return Browsers(chromium, firefox, driver, mini_browser, xvfb)
+
+
+def missing_packages() -> list[str]:
+    """Those of Debian's packages that are not there, or too old."""
+    missing = [package for package, file in PACKAGES.items() if not Path(file).exists()]
+    return missing if "firefox-esr" in missing or _firefox_is_new() else ["firefox-esr", *missing]
+
+
+def _firefox_is_new() -> bool:
+    """Whether Playwright can drive the Firefox that is there."""
+    said = subprocess.run([PACKAGES["firefox-esr"], "--version"], capture_output=True, text=True, check=False).stdout
+    version = re.search(r"\d+", said)
+    return version is not None and int(version[0]) >= OLDEST_FIREFOX
+
+
+def ensure_browsers(say: Callable[[str], None] = print) -> Browsers:
+    """Install what is missing, telling `say` what is being done. Raises `BrowsersError`."""
+    found = find_debian_browsers()
+    if found is not None:
+        return found
+    root = _root_prefix()
+    if root is not None and _debian_has_them(root, say):
+        packages = missing_packages() or list(PACKAGES)
+        say(f"Installing {', '.join(packages)} for the browser tests")
+        _run([*root, "apt-get", *APT_WAIT, "install", "--yes", "--quiet", "--no-install-recommends", *packages])
+        found = find_debian_browsers()
+        if found is None:
+            raise BrowsersError(f"installed, but not found where expected: {', '.join(missing_packages())}")
+        return found
+    say("Installing Playwright's Chromium, Firefox and WebKit for the browser tests")
+    _run([sys.executable, "-m", "playwright", "install", "chromium", "firefox", "webkit"])
+    return Browsers()
+
+
+def _root_prefix() -> list[str] | None:
+    """What to put before a command so that it runs as root without a question; `None` if that cannot be done."""
+    if shutil.which("apt-get") is None:
+        return None
+    if os.geteuid() == 0:
+        return ["env", "DEBIAN_FRONTEND=noninteractive"]
+    sudo = ["sudo", "--non-interactive", "env", "DEBIAN_FRONTEND=noninteractive"]
+    return sudo if shutil.which("sudo") is not None and _succeeds([*sudo, "true"]) else None
+
+
+def _debian_has_them(root: Sequence[str], say: Callable[[str], None]) -> bool:
+    """Whether apt can install every package; Ubuntu has no firefox-esr. An old list would give old browsers."""
+    say("Reading the list of Debian's packages")
+    _run([*root, "apt-get", *APT_WAIT, "update", "--quiet"])
+    return _succeeds(["apt-get", "install", "--simulate", "--no-install-recommends", *PACKAGES])
+
+
+def _succeeds(command: Sequence[str]) -> bool:
+    """Whether a command ends well; what it prints does not matter."""
+    return subprocess.run(command, capture_output=True, check=False).returncode == 0
+
+
+def _run(command: Sequence[str]) -> None:
+    """Run an installing command and keep its output for the case that it fails. Raises `BrowsersError`."""
+    line = " ".join(command)
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, timeout=INSTALL_TIMEOUT, check=False)
+    except (OSError, subprocess.TimeoutExpired) as error:
+        raise BrowsersError(f"the browsers for the tests cannot be installed: {error}") from error
+    if done.returncode != 0:
+        last = "\n".join((done.stdout + done.stderr).strip().splitlines()[-8:])
+        raise BrowsersError(f"`{line}` failed; run it yourself, then start the tests again. It said:\n{last}")

@@ -1,0 +1,149 @@
+"""The commands of `build.py`, as they run inside `.venv`; each gives its exit status."""
+
+import importlib
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from types import MappingProxyType
+from typing import Final
+
+from builder import DIST, ROOT, WORK, BuildError
+from builder.browsers import BrowsersError, ensure_browsers
+from builder.kernel import NATIVE, build_native, digest, native_target
+from builder.options import Options
+from builder.serve import serve_site
+from builder.site import build_site
+from builder.steps import fingerprint, once, one_at_a_time, step
+
+BENCHMARKS: Final = ROOT / "tests" / "bench"
+SITE_SOURCES: Final = (
+    ROOT / "web",
+    ROOT / "py" / "builder",
+    *(ROOT / "py" / "takeback" / name for name in ("__init__.py", "errors.py", "signals.py", "hashing")),
+    ROOT / "py" / "requirements.lock",
+    ROOT / "package-lock.json",
+)
+
+
+def setup(_: Options) -> int:
+    """Makes all that needs a network or a compiler, so that the rest works without."""
+    make_kernel()
+    print("Everything is set up. Next: python3 build.py serve")
+    return 0
+
+
+def build(_: Options) -> int:
+    """Makes `dist/`, and says what is in it."""
+    make_site()
+    files = [file for file in DIST.rglob("*") if file.is_file() and file.suffix not in {".br", ".gz"}]
+    size = sum(file.with_name(f"{file.name}.br").stat().st_size for file in files if _is_compressed(file))
+    print(f"dist/ holds {len(files)} files, {size / 1e6:.1f} MB compressed; their hashes are in dist/manifest.json")
+    return 0
+
+
+def serve(options: Options) -> int:
+    """Runs the registry with the page until it is stopped."""
+    make_site()
+    return serve_site(options)
+
+
+def test(options: Options) -> int:
+    """Runs pytest; its own closing line is the last thing said."""
+    make_site()
+    if _wants_browsers(options.pytest):
+        try:
+            with step("looking for the browsers"):
+                ensure_browsers()
+        except BrowsersError as error:
+            raise BuildError(str(error)) from error
+    return run(sys.executable, "-m", "pytest", *options.pytest)
+
+
+def check(options: Options) -> int:
+    """Runs every check, so that one run tells all that is wrong."""
+    make_kernel()
+    node = ROOT / "node_modules" / ".bin"
+    prettier = [str(node / "prettier"), "--log-level", "warn"]
+    scripts = ["web", "tests/**/*.{js,mjs}", "py/builder/**/*.{js,mjs}", "package.json"]
+    if options.fix:
+        run("ruff", "check", "--fix", "--quiet")
+        run("ruff", "format", "--quiet")
+        run(*prettier, "--write", *scripts)
+    checks = {
+        "ruff check": ["ruff", "check", "--quiet"],
+        "ruff format": ["ruff", "format", "--check", "--quiet"],
+        "mypy": ["mypy", "--no-error-summary"],
+        "tsc": [str(node / "tsc"), "--build", "--force", "web/page", "web/worker"],
+        "prettier": [*prettier, "--check", *scripts],
+        "imports": ["pytest", "--quiet", "tests/test_architecture.py"],
+    }
+    failed = [name for name, command in checks.items() if _fails(name, command)]
+    if failed:
+        print(f"Not in order: {', '.join(failed)}. Formatting is repaired by: python3 build.py check --fix")
+    else:
+        print(f"In order: {', '.join(checks)}.")
+    return 1 if failed else 0
+
+
+def bench(options: Options) -> int:
+    """Runs benchmarks, or lists them."""
+    os.chdir(ROOT)
+    sys.path.insert(0, str(ROOT))
+    there = {file.stem: file for file in sorted(BENCHMARKS.glob("[!_]*.py")) if "\ndef main(" in file.read_text()}
+    unknown = [name for name in options.names if name not in there]
+    if unknown:
+        raise BuildError(f"there is no benchmark {', '.join(unknown)}; there are: {', '.join(there)}")
+    if options.list:
+        for name in there:
+            print(f"{name:12} {(importlib.import_module(f'tests.bench.{name}').__doc__ or '').splitlines()[0]}")
+        return 0
+    make_site()
+    for name in options.names or there:
+        print(f"== {name}", flush=True)
+        importlib.import_module(f"tests.bench.{name}").main()
+    return 0
+
+
+def make_kernel() -> None:
+    """Compiles the hashing kernel for this machine, if it changed."""
+    with one_at_a_time():
+        once("compiling the hashing kernel", WORK / "kernel.stamp", digest() + native_target(), [NATIVE], build_native)
+
+
+def make_site() -> None:
+    """Builds `dist/`, if something that is in it changed."""
+    make_kernel()
+    key = fingerprint(SITE_SOURCES)
+    with one_at_a_time():
+        once("building dist/", WORK / "site.stamp", key, [DIST / "manifest.json"], build_site)
+
+
+def run(*command: str) -> int:
+    """Runs a tool at the top of the repository; its exit status."""
+    tools = str(Path(sys.executable).parent)
+    environment = {**os.environ, "PATH": os.pathsep.join([tools, os.environ.get("PATH", os.defpath)])}
+    return subprocess.run(command, cwd=ROOT, env=environment, check=False).returncode
+
+
+def _fails(name: str, command: list[str]) -> bool:
+    """Whether a check finds something; it says itself what."""
+    with step(name):
+        return run(*command) != 0
+
+
+def _is_compressed(file: Path) -> bool:
+    return file.with_name(f"{file.name}.br").exists()
+
+
+def _wants_browsers(arguments: Sequence[str]) -> bool:
+    """Whether the tests that were asked for may drive a browser: not if files or folders without such are named."""
+    named = [Path(argument.split("::")[0]) for argument in arguments if not argument.startswith("-")]
+    named = [path for path in named if (ROOT / path).exists()]
+    return not named or any(path == Path("tests") or "e2e" in path.parts for path in named)
+
+
+COMMANDS: Final[Mapping[str, Callable[[Options], int]]] = MappingProxyType(
+    {"setup": setup, "build": build, "serve": serve, "test": test, "check": check, "bench": bench}
+)

@@ -1,0 +1,63 @@
+"""The way in from `build.py`: reads the command line, makes the environment, and goes on inside it."""
+
+import errno
+import os
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Final
+
+from builder import BuildError
+from builder.clean import clean
+from builder.environment import VENV_PYTHON, make_environment
+from builder.options import Options, parse
+from builder.serve import check_address
+from builder.steps import one_at_a_time
+
+INTERRUPTED: Final = 130
+"""The exit status that shells give to what Ctrl-C stopped."""
+
+
+def main(arguments: list[str]) -> int:
+    """Runs one command; its exit status."""
+    options = parse(arguments)
+    return run_plainly(lambda: _enter(options, arguments))
+
+
+def _enter(options: Options, arguments: list[str]) -> int:
+    """Makes what the command needs, and hands over to the Python in `.venv`."""
+    if sys.platform == "win32":
+        raise BuildError("Windows is not supported directly: run the same command in WSL (`wsl --install`)")
+    if options.command == "clean":
+        clean(everything=options.all)
+        return 0
+    if options.command == "serve":
+        check_address(options.host, options.port)
+    with one_at_a_time():
+        make_environment(with_tools=options.command not in {"build", "serve"})
+    return os.execv(VENV_PYTHON, [str(VENV_PYTHON), "-m", "builder", *arguments])  # the same process goes on there
+
+
+def run_plainly(command: Callable[[], int]) -> int:
+    """Runs a command so that whatever stops it is told in a line, never in a traceback; its exit status."""
+    try:
+        return command()
+    except BuildError as error:
+        text = str(error)
+    except OSError as error:
+        text = _explain(error)
+    except KeyboardInterrupt:
+        print(file=sys.stderr)
+        return INTERRUPTED
+    print(f"build.py: {text}", file=sys.stderr)
+    return 1
+
+
+def _explain(error: OSError) -> str:
+    """What the system said, and what to do about it."""
+    where = f"{Path(os.fsdecode(error.filename))}: " if isinstance(error.filename, str | bytes) else ""
+    if error.errno in {errno.ENOSPC, errno.EDQUOT}:
+        return f"{where}no space left on the disk; make room and run the same command again"
+    if error.errno in {errno.EACCES, errno.EPERM, errno.EROFS}:
+        return f"{where}may not be written; give yourself the right to write there, or work in a clone that is yours"
+    return f"{where}{error.strerror or error}"

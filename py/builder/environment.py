@@ -1,0 +1,125 @@
+"""Makes the environment: `.venv` and `node_modules`, by the hashes of their locks. Standard library only."""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Final
+
+from builder import ROOT, WORK, BuildError
+from builder.steps import fingerprint, once
+
+VENV: Final = ROOT / ".venv"
+VENV_PYTHON: Final = VENV / "bin" / "python"
+LOCK: Final = ROOT / "py" / "requirements.lock"
+"""What runs and builds Takeback."""
+TOOLS_LOCK: Final = ROOT / "py" / "requirements-tools.lock"
+"""What checks and tests it, besides."""
+STAMPS: Final = VENV / "stamps"
+NODE_MODULES: Final = ROOT / "node_modules"
+
+NEEDED_NODE: Final = 20
+NEEDED_SPACE: Final = 1_500_000_000
+"""Bytes: the packages and what is built from them take about 1.3 GB, most of it the C compiler."""
+
+INSTALL_NODE: Final = "install Node.js 20 or newer with npm (nodejs.org; Debian: `apt-get install nodejs npm`)"
+
+
+def make_environment(*, with_tools: bool) -> None:
+    """Makes what is missing or out of date. `with_tools` adds what only tests and checks need. Raises `BuildError`."""
+    check_node()
+    if not os.access(ROOT, os.W_OK):
+        raise BuildError(f"{ROOT} may not be written; work in a clone that is yours")
+    if not (STAMPS / "tools" if with_tools else STAMPS / "packages").exists():
+        check_space()
+    here = fingerprint([], str(VENV))  # a clone that was moved needs a new one: its commands name the old place
+    once("making .venv", STAMPS / "venv", here, [VENV_PYTHON, VENV / "bin" / "pip"], _make_venv)
+    _install(LOCK, "packages", "installing the Python packages")
+    if with_tools:
+        _install(TOOLS_LOCK, "tools", "installing the Python tools for tests and checks")
+    itself = [ROOT / "pyproject.toml", ROOT / "py" / "builder" / "hatch_hook.py"]
+    once("installing takeback", STAMPS / "takeback", fingerprint(itself), [VENV / "bin" / "takeback"], _install_itself)
+    locks = [ROOT / "package-lock.json"]
+    once("installing the JavaScript packages", NODE_MODULES / ".stamp", fingerprint(locks), [], _install_javascript)
+
+
+def check_node() -> None:
+    """Raises `BuildError` if Node.js is missing or too old, or npm is missing."""
+    node = shutil.which("node")
+    if node is None:
+        raise BuildError(f"Node.js was not found: {INSTALL_NODE}, then run the same command again")
+    said = subprocess.run([node, "--version"], check=False, capture_output=True, text=True).stdout.strip()
+    version = re.match(r"v(\d+)\.", said)
+    if version is None or int(version[1]) < NEEDED_NODE:
+        raise BuildError(f"{node} is Node.js {said or 'of an unknown version'}: {INSTALL_NODE}")
+    if shutil.which("npm") is None:
+        raise BuildError(f"Node.js is here but npm was not found: {INSTALL_NODE}, then run the same command again")
+
+
+def check_space() -> None:
+    """Raises `BuildError` if the disk is too full for the environment."""
+    free = shutil.disk_usage(ROOT).free
+    if free < NEEDED_SPACE:
+        text = f"the disk of {ROOT} has {free / 1e9:.1f} GB left and {NEEDED_SPACE / 1e9:.1f} GB are needed; make room"
+        raise BuildError(f"{text} and run the same command again")
+
+
+def _make_venv() -> None:
+    """Makes `.venv` anew with the Python that is running."""
+    python = Path(sys.base_prefix) / "bin" / f"python{sys.version_info[0]}.{sys.version_info[1]}"
+    command = [str(python if python.exists() else sys.executable), "-m", "venv", "--clear", str(VENV)]
+    advice = f"Python's venv module is incomplete (Debian: `apt-get install python{sys.version_info[0]}-venv`)"
+    _run(command, advice)
+
+
+def _install(lock: Path, name: str, what: str) -> None:
+    """Installs exactly what a lock names, each file checked against its hash."""
+    pip = [str(VENV_PYTHON), "-m", "pip", "--disable-pip-version-check", "--no-input", "install"]
+    command = [*pip, "--quiet", "--no-compile", "--no-deps", "--require-hashes", "--requirement", str(lock)]
+    once(what, STAMPS / name, fingerprint([lock]), [VENV_PYTHON], lambda: _run(command, "pip failed"))
+
+
+def _install_itself() -> None:
+    """Makes `takeback` a command that runs the sources as they stand. Needs no network."""
+    pip = [str(VENV_PYTHON), "-m", "pip", "--disable-pip-version-check", "--no-input", "install"]
+    command = [*pip, "--quiet", "--no-deps", "--no-index", "--no-build-isolation", "--editable", str(ROOT)]
+    _run(command, "the package could not be installed")
+
+
+def _install_javascript() -> None:
+    """Installs exactly what package-lock.json names. No package runs a script of its own."""
+    _run(["npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error"], "npm failed")
+
+
+def _run(command: Sequence[str], fault: str) -> None:
+    """Runs a command and keeps what it says for the case that it fails. Raises `BuildError`."""
+    environment = {**os.environ, "PYTHONPATH": ""}
+    done = subprocess.run(
+        command, cwd=ROOT, env=environment, stdin=subprocess.DEVNULL, check=False, capture_output=True, text=True
+    )
+    if done.returncode == 0:
+        return
+    said = f"{done.stdout}\n{done.stderr}".strip()
+    log = WORK / "setup.log"
+    log.parent.mkdir(exist_ok=True)
+    log.write_text(f"{' '.join(command)}\n{said}\n")
+    raise BuildError(explain_failure(said, fault, log))
+
+
+def explain_failure(said: str, fault: str, log: Path) -> str:
+    """What to tell of an installer that failed, from what it said."""
+    if re.search(r"ENOSPC|No space left|Errno 28|EDQUOT", said):
+        return "no space left on the disk; make room and run the same command again"
+    if re.search(r"ENOTFOUND|EAI_AGAIN|ECONNREFUSED|ECONNRESET|ETIMEDOUT|ENETUNREACH|ERR_SOCKET", said) or re.search(
+        r"name resolution|NewConnectionError|ConnectTimeout|NameResolutionError|Read timed out|unreachable", said
+    ):
+        return f"the packages could not be fetched; check the network and run the same command again (see {log})"
+    if re.search(r"EACCES|EPERM|EROFS|Permission denied|Read-only file system", said):
+        return f"something in {ROOT} may not be written; work in a clone that is yours (see {log})"
+    if re.search(r"DO NOT MATCH THE HASHES|EINTEGRITY", said):
+        return f"a package is not the one that the lock names; do not use it, and tell the project (see {log})"
+    last = said.splitlines()[-1] if said else "without a word"
+    return f"{fault}: {last} (see {log})"

@@ -1,0 +1,126 @@
+"""The command line of `build.py`: what each command does, in the words of its help."""
+
+import argparse
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Final, override
+
+from builder import ROOT
+
+DESCRIPTION: Final = """\
+Builds, tries and tests Takeback. Start with
+
+  python3 build.py serve     see it: the page and the registry on this computer
+  python3 build.py test      test it: everything, real browsers included
+
+Nothing is installed outside this folder, but for the browsers that `test` needs, and downloads, which are kept in
+your cache folder for the next clone. Each command first makes what it needs and leaves out what is already made.
+"""
+
+HELP: Final = {
+    "setup": """Makes the environment: Python packages into .venv and JavaScript packages into node_modules, both by
+        the hashes of their lock files, and the hashing kernel for this computer. Every other command does as much of
+        this as it needs, so you only call it to be ready for working without a network.""",
+    "build": """Builds everything that is served into dist/: the page, the sealed worker and the Python that runs in
+        it, each file also compressed, and manifest.json with the sha256 of every file. The same sources always give
+        the same bytes.""",
+    "serve": """Starts Takeback on this computer: sets up, builds, makes a registry and a demo platform in var/, and
+        serves the page. Prints the page's address and three commands that try the platform's side. Ctrl-C stops it;
+        what was sent stays in var/ for the next time.""",
+    "test": """Runs all tests, the fast ones first, the ones in real browsers last; installs the browsers that are
+        missing. What you add is passed on to pytest.""",
+    "check": """Checks the code without running it: ruff and mypy for Python, tsc and prettier for JavaScript, and who
+        may import whom. --fix formats and repairs what can be repaired by itself.""",
+    "bench": """Measures how fast it is. Names one benchmark, or runs all of them; --list says what there is. Close
+        other programs first.""",
+    "clean": """Removes what was made here: .venv, node_modules, dist, build and the tools' caches. Cases and keys in
+        var/ stay, unless you say --all.""",
+}
+
+EXAMPLES: Final = {
+    "setup": ["setup"],
+    "build": ["build"],
+    "serve": ["serve", "serve --port 8001", "serve --host 0.0.0.0 --data /srv/takeback"],
+    "test": ["test", "test tests/registry", "test -k withdraw"],
+    "check": ["check", "check --fix"],
+    "bench": ["bench", "bench --list", "bench hashing"],
+    "clean": ["clean", "clean --all"],
+}
+
+
+class Options(argparse.Namespace):
+    """What was asked for. Each command reads its own."""
+
+    command = ""
+    host = "127.0.0.1"
+    port = 8000
+    data = ROOT / "var"
+    pytest: Sequence[str] = ()
+    """Everything after `test`, as it was typed."""
+    fix = False
+    names: Sequence[str] = ()
+    list = False
+    all = False
+
+
+def parse(arguments: list[str]) -> Options:
+    """The options that `arguments` stand for. Ends the program with a message if they stand for nothing."""
+    parser = argparse.ArgumentParser(
+        prog="build.py",
+        description=DESCRIPTION,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    commands = parser.add_subparsers(dest="command", metavar="COMMAND", title="commands", required=True)
+    made = {name: _add(commands, name) for name in HELP}
+    serve = made["serve"]
+    serve.add_argument("--host", default=Options.host, help="the address to listen on (%(default)s)")
+    serve.add_argument("--port", type=_port, default=Options.port, help="the port to listen on (%(default)s)")
+    serve.add_argument("--data", type=_folder, default=Options.data, help="where cases and keys are kept (var)")
+    made["check"].add_argument("--fix", action="store_true", help="repair and format first")
+    made["bench"].add_argument("names", nargs="*", metavar="NAME", help="a benchmark (all of them)")
+    made["bench"].add_argument("--list", action="store_true", help="say which benchmarks there are")
+    made["clean"].add_argument("--all", action="store_true", help="also remove var/, with its cases and keys")
+    made["test"].add_argument("pytest", nargs="*", metavar="ARGUMENT", help="passed on to pytest")
+    options, rest = parser.parse_known_args(arguments, Options())
+    if options.command == "test":
+        options.pytest = arguments[arguments.index("test") + 1 :]
+    elif rest:
+        made[options.command].error(f"{' '.join(rest)} is not known here")
+    return options
+
+
+def _add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]", name: str) -> argparse.ArgumentParser:
+    """One command with its help and its examples."""
+    text = " ".join(HELP[name].split())
+    examples = "\n".join(f"  python3 build.py {example}" for example in EXAMPLES[name])
+    return commands.add_parser(
+        name,
+        help=text,
+        description=text,
+        epilog=f"examples:\n{examples}",
+        formatter_class=_Paragraph,
+        allow_abbrev=False,
+    )
+
+
+class _Paragraph(argparse.RawDescriptionHelpFormatter):
+    """Wraps the paragraph that describes a command, and leaves its examples as they are."""
+
+    @override
+    def _fill_text(self, text: str, width: int, indent: str) -> str:
+        if text.startswith("examples:"):
+            return super()._fill_text(text, width, indent)
+        return argparse.HelpFormatter._fill_text(self, text, width, indent)  # noqa: SLF001 - the plain way to wrap
+
+
+def _port(text: str) -> int:
+    """A port that can be listened on."""
+    if not text.isascii() or not text.isdigit() or not 1 <= int(text) <= 65535:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a port: give a number from 1 to 65535")
+    return int(text)
+
+
+def _folder(text: str) -> Path:
+    """A folder by its whole path, because the command runs elsewhere."""
+    return Path(text).absolute()

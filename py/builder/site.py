@@ -1,0 +1,147 @@
+"""Makes `dist/`, everything that is served: the page with its hashes, the sealed worker, the runtime, the notices."""
+
+import json
+import re
+from base64 import b64encode
+from hashlib import sha384
+from pathlib import Path
+from typing import Final
+
+from builder import DIST, ROOT, BuildError
+from builder.bundle import VIDEO_WORKER, cached_bundle, without_comments
+from builder.cache import Cache, sha256, write_atomically
+from builder.compression import compressed
+from builder.notices import notices
+from builder.pins import read_pins
+from builder.runtime import runtime_files
+from builder.runtime_modules import check_modules
+
+WEB: Final = ROOT / "web"
+VENDORED: Final = {"vendor/qr.js": ROOT / "node_modules" / "lean-qr" / "nano.mjs"}
+"""Modules of others that the page imports, as their packages ship them."""
+RUNTIME_ORDER: Final = ("pyodide.asm.wasm", "python.zip", "packages.zip", "pyodide-lock.json")
+_TAGS: Final = (
+    re.compile(r'<script type="module" src="(?P<address>/[^"]*)"'),
+    re.compile(r'<link rel="stylesheet" href="(?P<address>/[^"]*)"'),
+)
+_IMPORT: Final = re.compile(r"""(?:^|[\s;}])(?:import|export)\s(?:[^'";]*\sfrom\s)?\s*["'](\.[^"']+)["']""")
+_DYNAMIC: Final = re.compile(r"""\bimport\(\s*["'](\.[^"']+)["']\s*\)""")
+_COMMENT: Final = re.compile(r"/\*.*?\*/", re.DOTALL)
+
+
+def build_site(dist: Path = DIST, cache: Cache | None = None) -> None:
+    """Makes `dist` anew, as far as something changed. Raises `BuildError`."""
+    cache = cache or Cache()
+    pins = read_pins()
+    files = static_files(cache)
+    check_modules(pins, cache)
+    files |= {f"runtime/{name}": data for name, data in runtime_files(pins, cache).items()}
+    files["worker.js"] = cached_bundle(cache)
+    files["video.js"] = cached_bundle(cache, VIDEO_WORKER)
+    files["notices.txt"] = notices(pins, cache)
+    files["index.html"] = seal_index(files)
+    files["manifest.json"] = manifest(files)
+    write_site(dist, files, cache)
+
+
+def static_files(cache: Cache) -> dict[str, bytes]:
+    """The files of `web/` that are served, by path: as they are, but for the comments of scripts."""
+    scripts = sorted(path for folder in ("page", "words") for path in (WEB / folder).rglob("*.js"))
+    paths = [WEB / "index.html", WEB / "styles.css", WEB / "icon.svg", *(WEB / "words").glob("*.json")]
+    try:
+        whole = {path.relative_to(WEB).as_posix(): path.read_bytes() for path in paths}
+        vendored = {name: path.read_bytes() for name, path in VENDORED.items()}
+        return whole | vendored | without_comments(WEB, scripts, cache)
+    except OSError as error:
+        raise BuildError(f"{error.filename} cannot be read ({error.strerror})") from error
+
+
+def integrity(data: bytes) -> str:
+    """The value of an `integrity` attribute for `data`."""
+    return f"sha384-{b64encode(sha384(data).digest()).decode()}"
+
+
+def seal_index(files: dict[str, bytes]) -> bytes:
+    """The page with a hash beside every script and style, and the list of the runtime's files with theirs.
+
+    Raises `BuildError` when a module is not listed before those that import it: WebKit would then refuse to load it.
+    """
+    page = files["index.html"].decode()
+    listed: list[str] = []
+
+    def hashed(tag: re.Match[str]) -> str:
+        path = tag["address"].removeprefix("/")
+        if path not in files:
+            raise BuildError(f"web/index.html names {tag['address']}, which does not exist")
+        listed.append(path)
+        return f'{tag[0]} integrity="{integrity(files[path])}"'
+
+    for pattern in _TAGS:
+        page = pattern.sub(hashed, page)
+    modules = [path for path in listed if path.endswith(".js")]
+    for place, path in enumerate(modules):
+        missing = _imports(path, files[path].decode()) - set(modules[:place])
+        if missing:
+            raise BuildError(f"web/index.html lacks a script for {', '.join(sorted(missing))} before web/{path}")
+    return page.replace("</head>", f"{_runtime_list(files)}{_words_list(files)}  </head>", 1).encode()
+
+
+def _runtime_list(files: dict[str, bytes]) -> str:
+    """The runtime's files as `<meta>` lines for `web/page/runtime.js`: address, size, hash.
+
+    They are not preloaded by `<link>`: WebKit would then load them twice.
+    """
+    lines = []
+    for name in RUNTIME_ORDER:
+        data = files[f"runtime/{name}"]
+        lines.append(f'<meta name="runtime-file" content="/runtime/{name} {len(data)} {integrity(data)}" />')
+    return "  " + "\n    ".join(lines) + "\n"
+
+
+def _words_list(files: dict[str, bytes]) -> str:
+    """The languages as `<meta>` lines for `web/page/languages.js`: code, address, hash."""
+    paths = sorted(path for path in files if path.startswith("words/") and path.endswith(".json"))
+    lines = [f"{Path(path).stem} /{path} {integrity(files[path])}" for path in paths]
+    return "".join(f'  <meta name="words-file" content="{line}" />\n  ' for line in lines)
+
+
+def _imports(path: str, source: str) -> set[str]:
+    """The paths that the module at `path` imports."""
+    code = _COMMENT.sub("", source)
+    folder = (WEB / path).parent
+    names = _IMPORT.findall(code) + _DYNAMIC.findall(code)
+    return {(folder / name).resolve().relative_to(WEB.resolve()).as_posix() for name in names}
+
+
+def manifest(files: dict[str, bytes]) -> bytes:
+    """The list of all files that are served, with size and sha256, for anyone who wants to check a site."""
+    entries = [{"path": path, "size": len(files[path]), "sha256": sha256(files[path])} for path in sorted(files)]
+    return (json.dumps({"files": entries}, indent=1) + "\n").encode()
+
+
+def write_site(dist: Path, files: dict[str, bytes], cache: Cache) -> None:
+    """Brings the folder `dist` to hold exactly `files`, each with its compressed forms beside it."""
+    wanted = dict(files)
+    for path, data in files.items():
+        wanted |= {path + suffix: packed for suffix, packed in compressed(path, data, cache).items()}
+    try:
+        for path, data in wanted.items():
+            _write_changed(dist / path, data)
+        _remove_others(dist, {dist / path for path in wanted})
+    except OSError as error:
+        raise BuildError(
+            f"{error.filename} cannot be written ({error.strerror}); make room or set its rights"
+        ) from error
+
+
+def _write_changed(path: Path, data: bytes) -> None:
+    """Writes a file unless it holds `data` already."""
+    if not (path.is_file() and path.stat().st_size == len(data) and path.read_bytes() == data):
+        write_atomically(path, data)
+
+
+def _remove_others(folder: Path, wanted: set[Path]) -> None:
+    """Removes the files of an earlier build that are not wanted any more."""
+    for path in folder.rglob("*"):
+        if path.is_file() and path not in wanted:
+            path.unlink()

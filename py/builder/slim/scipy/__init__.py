@@ -1,0 +1,1 @@
+"""Stands for scipy, of which imagehash uses one function."""

@@ -1,0 +1,84 @@
+"""`takeback ...`: the one command line. Each zone brings its own commands, loaded when they are called."""
+
+from importlib import import_module
+from typing import Final, override
+
+import click
+from click.shell_completion import get_completion_class
+
+from takeback import __version__
+from takeback.errors import TakebackError
+
+_COMMANDS: Final = {
+    "hash": "takeback.hashing.commands:hash_files",
+    "registry": "takeback.registry.commands:registry",
+    "platform": "takeback.registry.commands:platform",
+    "gate": "takeback.gate.commands:gate",
+    "completion": "takeback.cli:completion",
+}
+
+
+class _Lazy(click.Group):
+    """A group whose commands are imported by name, so that one zone runs without another's packages."""
+
+    @override
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(_COMMANDS)
+
+    @override
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in _COMMANDS:
+            return None
+        module, name = _COMMANDS[cmd_name].split(":")
+        try:
+            command = getattr(import_module(module), name)
+        except ModuleNotFoundError as error:
+            return _not_installed(cmd_name, error)
+        assert isinstance(command, click.Command)
+        return command
+
+    @override
+    def invoke(self, ctx: click.Context) -> object:
+        try:
+            return super().invoke(ctx)
+        except TakebackError as error:
+            raise click.ClickException(str(error)) from error
+        except ModuleNotFoundError as error:
+            raise click.ClickException(_missing(ctx.invoked_subcommand or "", error)) from error
+
+
+def _missing(name: str, error: ModuleNotFoundError) -> str:
+    """What to install so that the command `name` finds what it needs."""
+    if (error.name or "").startswith("takeback"):
+        raise error
+    extra = _COMMANDS[name].split(":")[0].split(".")[1]
+    return f"takeback {name} needs more packages ({error.name}): pip install 'takeback[{extra}]'"
+
+
+def _not_installed(name: str, error: ModuleNotFoundError) -> click.Command:
+    """Stands for a command whose zone's packages are not here."""
+    missing = _missing(name, error)
+
+    short = f"Needs {missing.rpartition(': ')[2]}"
+
+    @click.command(name, short_help=short, add_help_option=False, context_settings={"ignore_unknown_options": True})
+    @click.argument("_arguments", nargs=-1)
+    def explain(_arguments: tuple[str, ...]) -> None:
+        raise click.ClickException(missing)
+
+    return explain
+
+
+@click.group(cls=_Lazy)
+@click.version_option(__version__, prog_name="takeback")
+def main() -> None:
+    """Hash pictures, run a registry, run a gate."""
+
+
+@click.command()
+@click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]))
+def completion(shell: str) -> None:
+    """Print what makes SHELL complete takeback's commands: eval "$(takeback completion bash)"."""
+    kind = get_completion_class(shell)
+    assert kind is not None
+    click.echo(kind(main, {}, "takeback", "_TAKEBACK_COMPLETE").source())

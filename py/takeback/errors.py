@@ -1,0 +1,168 @@
+"""Every error of the package. Anything else that escapes is a bug.
+
+TakebackError
+├── PictureError            a file that cannot be hashed
+│   ├── UnknownFormat       not a picture, or a kind that is not read
+│   ├── DamagedPicture      cut short or broken inside
+│   └── PictureTooLarge     over a limit on pixels, frames or bytes
+├── InvalidSignal           a hash or a quality that does not fit its type; `field` says which
+├── InvalidMessage          a message that breaks the protocol; `field` says where
+├── SettingsError           a setting, option or file that cannot be used
+├── RegistryError
+│   ├── CaseNotFound        no such case, or not this PIN: the two are told alike
+│   ├── TooManyGuesses      wrong PINs for one case; `retry_after` seconds
+│   ├── KeyReused           an idempotency key that came with another message before
+│   ├── CaseClosed          a case that takes no more pictures
+│   ├── NotAPlatform        no valid platform key
+│   └── StoreUnavailable    the database cannot take the event now
+└── GateError
+    ├── RegistryUnreachable the registry did not answer, or not in time
+    ├── KeyRefused          the registry does not know the platform key
+    ├── FeedBroken          a gap, a repeat or a malformed entry; the checkpoint stays
+    ├── StateDamaged        the gate's own files cannot be read
+    └── RequestRefused      what a caller of the sidecar sent is too large, too slow, or not allowed; `status` is HTTP's
+"""
+
+
+class TakebackError(Exception):
+    """The root. `code` is a stable name that programs may act on; the text is for people."""
+
+    code = "error"
+
+
+class PictureError(TakebackError):
+    """A file that cannot be hashed."""
+
+    code = "picture"
+
+
+class UnknownFormat(PictureError):
+    """Not a picture, or a kind of picture that is not read."""
+
+    code = "unknown-format"
+
+
+class DamagedPicture(PictureError):
+    """A picture that is cut short or broken inside."""
+
+    code = "damaged-picture"
+
+
+class PictureTooLarge(PictureError):
+    """A picture over a limit on pixels, frames or bytes; the text names the limit."""
+
+    code = "picture-too-large"
+
+
+class InvalidSignal(TakebackError, ValueError):
+    """A hash or a quality that does not fit its type. `field` is `value` or `quality`.
+
+    A `ValueError` too, because that is what msgspec takes for a value that is refused.
+    """
+
+    code = "invalid-signal"
+
+    def __init__(self, text: str, field: str) -> None:
+        super().__init__(text)
+        self.field = field
+
+
+class InvalidMessage(TakebackError):
+    """A message that breaks the protocol. `field` is a path such as `pictures[0].signals[1].value`, or empty."""
+
+    code = "invalid-message"
+
+    def __init__(self, text: str, field: str = "") -> None:
+        super().__init__(text)
+        self.field = field
+
+
+class SettingsError(TakebackError):
+    """A setting, an option or a file of settings that cannot be used; the text says what to change."""
+
+    code = "settings"
+
+
+class RegistryError(TakebackError):
+    """What the registry refuses."""
+
+    code = "registry"
+
+
+class CaseNotFound(RegistryError):
+    """No such case, or not this PIN; the two are never told apart."""
+
+    code = "case-not-found"
+
+
+class TooManyGuesses(RegistryError):
+    """Too many wrong PINs for one case number. `retry_after` is in seconds."""
+
+    code = "too-many-guesses"
+
+    def __init__(self, text: str, retry_after: int) -> None:
+        super().__init__(text)
+        self.retry_after = retry_after
+
+
+class KeyReused(RegistryError):
+    """An idempotency key that came with a different message before."""
+
+    code = "key-reused"
+
+
+class CaseClosed(RegistryError):
+    """A case that takes no more pictures: it was withdrawn, has expired, or is full."""
+
+    code = "case-closed"
+
+
+class NotAPlatform(RegistryError):
+    """A request for the feed without a valid platform key."""
+
+    code = "not-a-platform"
+
+
+class StoreUnavailable(RegistryError):
+    """The database cannot take the event now; nothing of it was kept, so it may be sent again."""
+
+    code = "store-unavailable"
+
+
+class GateError(TakebackError):
+    """What stops a gate from following the feed. The last good state goes on deciding."""
+
+    code = "gate"
+
+
+class RegistryUnreachable(GateError):
+    """The registry did not answer, not in time, or with a passing fault; try again later."""
+
+    code = "registry-unreachable"
+
+
+class KeyRefused(GateError):
+    """The registry does not accept the platform key."""
+
+    code = "key-refused"
+
+
+class FeedBroken(GateError):
+    """A gap, a repeat or a malformed entry in the feed; the checkpoint stays where it was."""
+
+    code = "feed-broken"
+
+
+class StateDamaged(GateError):
+    """The gate's own files cannot be read."""
+
+    code = "state-damaged"
+
+
+class RequestRefused(GateError):
+    """A request to the sidecar that is not served: `status` is HTTP's, `code` a stable name."""
+
+    def __init__(self, status: int, code: str, text: str) -> None:
+        super().__init__(text)
+        self.status = status
+        self.code = code

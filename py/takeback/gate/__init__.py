@@ -1,0 +1,7 @@
+"""The gate: follows the registry's feed, keeps the index, and decides `allow`, `review` or `block` for an upload."""
+
+from takeback.gate.decision import Action, Decision, Match
+from takeback.gate.service import Gate, Status, Synced
+from takeback.protocol import Verdict
+
+__all__ = ["Action", "Decision", "Gate", "Match", "Status", "Synced", "Verdict"]

@@ -1,0 +1,255 @@
+"""`takeback gate ...`: the gate on the command line.
+
+Exit status: 0 all went well and every file is allowed, 1 a file is blocked, 2 an error, 3 a file needs a review.
+Of several, blocked goes before an error, and an error before a review.
+"""
+
+import json
+import os
+import random
+import signal
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import asdict
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, BinaryIO, Final, override
+
+import click
+
+from takeback.errors import GateError, PictureError, SettingsError, TakebackError
+from takeback.gate import settings as settings_file
+from takeback.gate.decision import Action, Decision, Feed
+from takeback.gate.follow import Position
+from takeback.gate.scan.commands import backfill, scan
+from takeback.gate.service import Gate
+from takeback.gate.settings import HOME_VARIABLE, KEY_VARIABLE, Settings
+from takeback.gate.state import State
+from takeback.gate.watch import DEFAULT_INTERVAL, describe
+from takeback.gate.watch import watch as watch_feed
+from takeback.protocol import Verdict
+
+BLOCKED: Final = 1
+FAILED: Final = 2
+REVIEW: Final = 3
+_MAX_KEY_FILE: Final = 4096
+_STDIN: Final = Path("-")
+
+
+class _Failure(click.ClickException):
+    """An error for people, with a status of its own: 1 would say that a file is blocked."""
+
+    exit_code = FAILED
+
+
+class _Gate(click.Group):
+    """A group whose errors are one line and status 2."""
+
+    @override
+    def invoke(self, ctx: click.Context) -> object:
+        try:
+            return super().invoke(ctx)
+        except TakebackError as error:
+            raise _Failure(str(error)) from error
+
+
+@click.group(cls=_Gate)
+def gate() -> None:
+    """Follow the feed of a registry, and decide on uploads."""
+
+
+_home = click.option(
+    "--home",
+    type=click.Path(path_type=Path, file_okay=False),
+    envvar=HOME_VARIABLE,
+    required=True,
+    help=f"The gate's folder; also {HOME_VARIABLE}.",
+)
+
+
+@gate.command()
+@_home
+@click.option("--registry", required=True, metavar="URL", help="The registry's address, https://HOST[:PORT].")
+@click.option(
+    "--key-file", type=click.File("rb"), help=f"A file with the platform key, - for stdin; or {KEY_VARIABLE}."
+)
+def init(home: Path, registry: str, key_file: BinaryIO | None) -> None:
+    """Set up a gate, or give it a new key."""
+    key = key_file.read(_MAX_KEY_FILE).decode("ascii", "replace") if key_file else os.environ.get(KEY_VARIABLE, "")
+    if not key.strip():
+        raise SettingsError(f"give the platform key by --key-file FILE, --key-file - or {KEY_VARIABLE}")
+    settings = Settings(registry.rstrip("/"), key.strip())
+    State(home, settings.registry).close()
+    click.echo(f"wrote {settings_file.save(home, settings)}; next: takeback gate sync --home {home}")
+
+
+@gate.command()
+@_home
+def sync(home: Path) -> None:
+    """Follow the feed to its end, once, and send the feedback that waits."""
+    with Gate.open(home) as opened:
+        click.echo(describe(opened.sync(_progress())))
+
+
+@gate.command()
+@_home
+@click.option(
+    "--interval", type=click.FloatRange(1, 86400), default=DEFAULT_INTERVAL, show_default=True, help="Seconds."
+)
+def watch(home: Path, interval: float) -> None:
+    """Follow the feed until stopped by Ctrl-C or SIGTERM."""
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    with Gate.open(home) as opened:
+        status = opened.status()
+        _say(f"following {status.registry} from number {status.checkpoint}, every {interval:g} s; Ctrl-C stops")
+        try:
+            watch_feed(lambda: opened.sync(_progress()), time.sleep, _say, random.random, interval)
+        except KeyboardInterrupt:
+            _say(f"stopped at number {opened.status().checkpoint}")
+
+
+@gate.command()
+@_home
+@click.argument("files", nargs=-1, required=True, metavar="FILE...", type=click.Path(path_type=Path))
+@click.option("--json", "as_json", is_flag=True, help="One JSON object a line.")
+@click.option("--report", is_flag=True, help="Tell the registry of what is blocked.")
+def check(home: Path, files: tuple[Path, ...], as_json: bool, report: bool) -> None:
+    """Decide on files: BLOCK, REVIEW or ALLOW. FILE - is standard input.
+
+    Exit status: 1 if any is blocked, else 2 if any could not be read, else 3 if any needs a review, else 0.
+    """
+    with Gate.open(home) as opened:
+        _warn(opened)
+        outcomes = [_check(opened, path, as_json, report) for path in files]
+        if report:
+            _send(opened)
+    sys.exit(next((status for status in (BLOCKED, FAILED, REVIEW) if status in outcomes), 0))
+
+
+@gate.command()
+@_home
+@click.option("--host", default="127.0.0.1", show_default=True, help="Beyond this machine only with a token.")
+@click.option("--port", type=click.IntRange(0, 65535), default=8080, show_default=True, help="0 takes a free one.")
+@click.option("--processes", type=click.IntRange(1, 256), default=1, show_default=True, help="One for each core.")
+@click.option("--follow", is_flag=True, help="Follow the feed too; without it, `gate watch` has to run.")
+@click.option(
+    "--interval", type=click.FloatRange(1, 86400), default=DEFAULT_INTERVAL, show_default=True, help="With --follow."
+)
+@click.option("--max-megabytes", type=click.IntRange(1, 384), default=64, show_default=True, help="Of one file.")
+@click.option("--places", type=click.IntRange(1, 256), default=8, show_default=True, help="Files at once in a process.")
+@click.option("--report", is_flag=True, help="Tell the registry of what is blocked.")
+def serve(host: str, port: int, max_megabytes: int, places: int, report: bool, **listen: Any) -> None:
+    """Answer uploads over HTTP, as a sidecar for any language. TAKEBACK_GATE_TOKEN holds the callers' token."""
+    from takeback.gate.serve.app import Options
+    from takeback.gate.serve.server import TOKEN_VARIABLE, Listen
+    from takeback.gate.serve.server import serve as serve_gate
+
+    home = os.fspath(listen.pop("home"))
+    threads = max(1, (os.cpu_count() or 1) // listen["processes"])
+    options = Options(home, max_megabytes << 20, places, threads, report, os.environ.get(TOKEN_VARIABLE, ""))
+    serve_gate(Listen(host, port, **listen), options, lambda address: _say(f"the gate answers at {address}"))
+
+
+@gate.command()
+@_home
+@click.argument("entries", nargs=-1, required=True, metavar="ENTRY...")
+@click.argument("verdict", type=click.Choice([verdict.value for verdict in Verdict]))
+def feedback(home: Path, entries: tuple[str, ...], verdict: str) -> None:
+    """Tell the registry what became of an upload that matched these entries."""
+    with Gate.open(home) as opened:
+        opened.feedback(entries, verdict)
+        _send(opened)
+
+
+@gate.command()
+@_home
+@click.option("--json", "as_json", is_flag=True, help="As one JSON object.")
+def status(home: Path, as_json: bool) -> None:
+    """Show how far the feed is followed, and what is known."""
+    with Gate.open(home) as opened:
+        now = opened.status()
+        if as_json:
+            click.echo(json.dumps(asdict(now)))
+            return
+        _warn(opened)
+    click.echo(f"registry    {now.registry}")
+    click.echo(f"checkpoint  {now.checkpoint} of {now.head}")
+    click.echo(f"last sync   {'never' if now.age is None else _ago(now.age)}")
+    click.echo(f"entries     {', '.join(f'{count} {kind}' for kind, count in sorted(now.entries.items())) or 'none'}")
+    click.echo(f"feedback    {now.feedback_waiting} waiting")
+
+
+gate.add_command(scan)
+gate.add_command(backfill)
+
+
+def _check(opened: Gate, path: Path, as_json: bool, report: bool) -> int:
+    """Decides on one file, says so, and gives the exit status that it asks for."""
+    try:
+        decision = opened.check(sys.stdin.buffer.read() if path == _STDIN else path)
+    except PictureError as error:
+        if as_json:
+            click.echo(json.dumps({"file": os.fspath(path), "error": {"code": error.code, "text": str(error)}}))
+        else:
+            click.echo(f"ERROR {_shown(path)}: {error}", err=True)
+        return FAILED
+    if report and decision.action is Action.BLOCK:
+        opened.feedback(decision, Verdict.BLOCKED)
+    click.echo(json.dumps({"file": os.fspath(path), **decision.as_dict()}) if as_json else _line(path, decision))
+    return {Action.BLOCK: BLOCKED, Action.REVIEW: REVIEW, Action.ALLOW: 0}[decision.action]
+
+
+def _line(path: Path, decision: Decision) -> str:
+    reason = decision.explain()
+    return f"{decision.action.upper()} {_shown(path)}" + (f": {reason}" if reason else "")
+
+
+def _shown(path: Path) -> str:
+    """The path on one line, whatever its name holds."""
+    name = click.format_filename(path)
+    return "".join(letter if letter.isprintable() else f"\\x{ord(letter):02x}" for letter in name)
+
+
+def _send(opened: Gate) -> None:
+    """Sends the feedback that waits; if that fails it goes on waiting."""
+    try:
+        sent = opened.send_feedback()
+    except (GateError, SettingsError) as error:
+        click.echo(f"feedback kept, the next sync sends it: {error}", err=True)
+    else:
+        click.echo(f"feedback: {sent} sent", err=True)
+
+
+def _warn(opened: Gate) -> None:
+    """Says loudly when the gate decides by old knowledge, or by none."""
+    now = opened.status()
+    warning = Feed(now.checkpoint, now.age).warning()
+    if warning:
+        click.secho(f"WARNING: {warning}", err=True, fg="red", bold=True)
+
+
+def _progress() -> Callable[[Position], None]:
+    """Tells how far a long sync is, at most once a second."""
+    told = time.monotonic()
+
+    def on_page(position: Position) -> None:
+        nonlocal told
+        if time.monotonic() - told >= 1:
+            told = time.monotonic()
+            click.echo(f"at number {position.checkpoint} of {position.head}", err=True)
+
+    return on_page
+
+
+def _say(text: str) -> None:
+    """A line of a long-running command, with the time (UTC)."""
+    click.echo(f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ} {text}")
+
+
+def _ago(seconds: float) -> str:
+    """How long ago, in the unit that fits."""
+    for unit, size in (("days", 86400), ("hours", 3600), ("minutes", 60)):
+        if seconds >= 2 * size:
+            return f"{seconds / size:.0f} {unit} ago"
+    return f"{seconds:.0f} seconds ago"

@@ -1,0 +1,37 @@
+"""Django: a validator that any form or model field of files can carry. Needs TAKEBACK_GATE_HOME."""
+
+from functools import cache
+
+from django import forms
+from django.core.exceptions import ValidationError
+from django.core.files.uploadedfile import UploadedFile
+from django.http import HttpRequest, HttpResponse
+
+from takeback.errors import PictureError
+from takeback.gate import Action, Gate
+
+gate = cache(Gate.open)  # of this process, opened at the first upload: after the server has forked
+
+
+def validate_not_listed(upload: UploadedFile) -> None:
+    """Refuses a listed picture. Put it in `validators=[...]` of a FileField or an ImageField."""
+    try:
+        decision = gate().check(upload.read())
+        upload.seek(0)
+    except PictureError as error:
+        raise ValidationError("This file is not a picture that can be read.") from error
+    if decision.action is Action.BLOCK:
+        gate().feedback(decision, "blocked")
+    if decision.action is not Action.ALLOW:
+        raise ValidationError("This picture cannot be posted here.")
+
+
+class UploadForm(forms.Form):
+    """The form of an upload."""
+
+    photo = forms.FileField(validators=[validate_not_listed])
+
+
+def upload(request: HttpRequest) -> HttpResponse:
+    """A view that stores what the form lets through."""
+    return HttpResponse(status=201 if UploadForm(request.POST, request.FILES).is_valid() else 422)

@@ -1,0 +1,35 @@
+"""FastAPI: a dependency that any route with a file can ask for. Needs TAKEBACK_GATE_HOME."""
+
+from functools import cache
+from typing import Annotated
+
+from fastapi import Depends, FastAPI, HTTPException, UploadFile
+from fastapi.concurrency import run_in_threadpool
+
+from takeback.errors import PictureError
+from takeback.gate import Action, Gate
+
+app = FastAPI()
+
+
+gate = cache(Gate.open)  # of this process, opened at the first upload: after the server has forked
+
+
+async def checked_photo(photo: UploadFile) -> bytes:
+    """The bytes of an upload that is not listed; hashing is done in a thread, where it holds up nobody."""
+    data = await photo.read()
+    try:
+        decision = await run_in_threadpool(gate().check, data)
+    except PictureError as error:
+        raise HTTPException(422, "This file is not a picture that can be read.") from error
+    if decision.action is Action.BLOCK:
+        await run_in_threadpool(gate().feedback, decision, "blocked")
+    if decision.action is not Action.ALLOW:
+        raise HTTPException(422, "This picture cannot be posted here.")
+    return data
+
+
+@app.post("/upload", status_code=201)
+async def upload(photo: Annotated[bytes, Depends(checked_photo)]) -> int:
+    """Stores a photo that is not listed."""
+    return len(photo)

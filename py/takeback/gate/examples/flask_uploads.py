@@ -1,0 +1,30 @@
+"""Flask: checks a file before it is stored. Needs TAKEBACK_GATE_HOME."""
+
+from functools import cache
+
+from flask import Flask, abort, request
+
+from takeback.errors import PictureError
+from takeback.gate import Action, Gate
+
+app = Flask(__name__)
+app.config["MAX_CONTENT_LENGTH"] = 32 * 1024 * 1024
+
+
+gate = cache(Gate.open)  # of this process, opened at the first upload: after the server has forked
+
+
+@app.post("/upload")
+def upload() -> tuple[str, int]:
+    """Stores a photo that is not listed."""
+    data = request.files["photo"].read()
+    try:
+        decision = gate().check(data)
+    except PictureError:
+        abort(422, "This file is not a picture that can be read.")
+    if decision.action is Action.BLOCK:
+        gate().feedback(decision, "blocked")
+        abort(422, "This picture cannot be posted here.")
+    if decision.action is Action.REVIEW:
+        return "A moderator will look at it first.", 202
+    return "Stored.", 201

@@ -1,0 +1,34 @@
+"""Starlette: checks a file before it is stored. Needs TAKEBACK_GATE_HOME."""
+
+from functools import cache
+
+from starlette.applications import Starlette
+from starlette.concurrency import run_in_threadpool
+from starlette.datastructures import UploadFile
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse
+from starlette.routing import Route
+
+from takeback.errors import PictureError
+from takeback.gate import Action, Gate
+
+gate = cache(Gate.open)  # of this process, opened at the first upload: after the server has forked
+
+
+async def upload(request: Request) -> PlainTextResponse:
+    """Stores a photo that is not listed; hashing is done in a thread, where it holds up nobody."""
+    async with request.form(max_files=1) as form:
+        photo = form["photo"]
+        data = await photo.read() if isinstance(photo, UploadFile) else b""
+    try:
+        decision = await run_in_threadpool(gate().check, data)
+    except PictureError:
+        return PlainTextResponse("This file is not a picture that can be read.", 422)
+    if decision.action is Action.BLOCK:
+        await run_in_threadpool(gate().feedback, decision, "blocked")
+    if decision.action is not Action.ALLOW:
+        return PlainTextResponse("This picture cannot be posted here.", 422)
+    return PlainTextResponse("Stored.", 201)
+
+
+app = Starlette(routes=[Route("/upload", upload, methods=["POST"])])

@@ -1,0 +1,111 @@
+"""Runs the parts on a Ray cluster that is there already. The list goes to each node once, and its workers share it.
+
+What a lost node had under way, Ray does again elsewhere; the result is the same, because the work is pure.
+"""
+
+import logging
+import pickle
+import socket
+from collections.abc import Iterable, Iterator
+from itertools import islice
+from typing import Any, Final
+
+import numpy as np
+import pyarrow as pa
+
+from takeback.errors import SettingsError
+from takeback.gate.scan.pool import Done, Numbered
+from takeback.gate.scan.snapshot import unpack
+from takeback.gate.scan.sources import Rows
+from takeback.gate.scan.work import scan
+from takeback.gate.service import Gate
+
+CONNECT_SECONDS: Final = 10
+WAVE: Final = 10_000
+"""Parts that are given to the cluster at once."""
+WAVE_ROWS: Final = 4_000_000
+"""Rows that travel inside the parts of a wave at most: a few hundred megabytes."""
+
+
+class Worker:
+    """What runs in each process of the cluster: opens the node's copy of the list, and does parts."""
+
+    def __init__(self, held: list[Any]) -> None:
+        import ray
+
+        self._gate = Gate.open(unpack(memoryview(ray.get(held[0]))))
+        self._gate.look_every = float("inf")
+        self._gate.warm_up()
+
+    def __call__(self, batch: dict[str, Any]) -> dict[str, Any]:
+        """Does the parts of a batch, which Ray hands over as arrays of one length."""
+        done = [self._do(pickle.loads(part)) for part in batch["part"]]  # noqa: S301 - our own, by Ray's own way
+        return {
+            "number": batch["number"],
+            "rows": np.array([rows for rows, _ in done]),
+            "found": np.array([found for _, found in done], dtype=object),
+        }
+
+    def _do(self, part: Any) -> tuple[int, bytes]:
+        batch = part.load()
+        return batch.num_rows, _as_bytes(scan(batch, self._gate))
+
+
+def run(parts: Iterable[Numbered], packed: bytes, address: str, workers: int) -> Iterator[Done]:
+    """Does every part on the cluster at `address`, on at most `workers` cores, and gives each as it is done."""
+    import ray
+
+    try:
+        _knock(address)
+        ray.init(address, ignore_reinit_error=True, log_to_driver=False, logging_level=logging.ERROR)
+    except (OSError, RuntimeError, ValueError) as error:
+        raise SettingsError(f"there is no Ray cluster at {address}: {type(error).__name__}") from error
+    try:
+        held = [ray.put(np.frombuffer(packed, np.uint8))]  # in a list, so that Ray hands on the reference
+        todo = iter(parts)
+        while wave := _next_wave(todo):
+            yield from _wave(wave, held, workers)
+    finally:
+        ray.shutdown()
+
+
+def _knock(address: str) -> None:
+    """Fails at once where nobody listens: Ray would try for minutes."""
+    host, colon, port = address.removeprefix("ray://").rpartition(":")
+    if colon and port.isdecimal():
+        socket.create_connection((host.strip("[]"), int(port)), CONNECT_SECONDS).close()
+
+
+def _next_wave(todo: Iterator[Numbered]) -> list[Numbered]:
+    """The next parts that are done together."""
+    wave: list[Numbered] = []
+    rows = 0
+    for number, part in islice(todo, WAVE):
+        wave.append((number, part))
+        rows += part.batch.num_rows if isinstance(part, Rows) else 0
+        if rows >= WAVE_ROWS:
+            break
+    return wave
+
+
+def _wave(wave: list[Numbered], held: list[Any], workers: int) -> Iterator[Done]:
+    import ray.data
+
+    context = ray.data.DataContext.get_current()
+    context.enable_progress_bars = False
+    items = [{"number": number, "part": pickle.dumps(part)} for number, part in wave]
+    given = ray.data.from_items(items, override_num_blocks=len(items))
+    done = given.map_batches(
+        Worker, fn_constructor_args=(held,), batch_size=1, concurrency=workers, num_cpus=1, batch_format="numpy"
+    )
+    for row in done.iter_rows():
+        with pa.ipc.open_stream(row["found"]) as reader:
+            yield int(row["number"]), int(row["rows"]), reader.read_next_batch()
+
+
+def _as_bytes(batch: pa.RecordBatch) -> bytes:
+    """The batch with its schema."""
+    out = pa.BufferOutputStream()
+    with pa.ipc.new_stream(out, batch.schema) as writer:
+        writer.write_batch(batch)
+    return bytes(out.getvalue())

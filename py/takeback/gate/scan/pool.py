@@ -1,0 +1,95 @@
+"""Runs the parts on this machine, in processes. A part that kills its process is done again, row by row."""
+
+from collections.abc import Generator, Iterable, Iterator
+from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from concurrent.futures.process import BrokenProcessPool
+from itertools import islice
+from multiprocessing import get_context
+from pathlib import Path
+from typing import Final
+
+import pyarrow as pa
+
+from takeback.gate.scan.sources import Part, Rows
+from takeback.gate.scan.work import ADDRESS, KEY, MATCHES, failed, scan
+from takeback.gate.service import Gate
+
+AHEAD: Final = 2
+"""Parts that wait for each worker."""
+KILLED: Final = "killed-its-process"
+"""The reason given for a row whose work ends the process that does it."""
+
+type Numbered = tuple[int, Part]
+type Answer = tuple[int, pa.RecordBatch]
+type Done = tuple[int, int, pa.RecordBatch]
+"""A part's number, how many rows it had, and the rows that matched."""
+
+_gate: Gate
+
+
+def _open(snapshot: Path) -> None:
+    """What each process does first."""
+    global _gate  # noqa: PLW0603 - a process of the pool opens it once, for all its parts
+    _gate = Gate.open(snapshot)
+    _gate.look_every = float("inf")
+    _gate.warm_up()
+
+
+def _do(part: Part) -> Answer:
+    batch = part.load()
+    return batch.num_rows, scan(batch, _gate)
+
+
+def run(parts: Iterable[Numbered], snapshot: Path, workers: int) -> Iterator[Done]:
+    """Does every part, and gives each as it is done, in any order."""
+    todo = iter(parts)
+    while True:
+        broken = yield from _until_broken(todo, snapshot, workers)
+        if not broken:
+            return
+        for number, part in broken:
+            yield number, *_carefully(part, snapshot)
+
+
+def _pool(snapshot: Path, workers: int) -> ProcessPoolExecutor:
+    return ProcessPoolExecutor(workers, get_context("spawn"), _open, (snapshot,))
+
+
+def _until_broken(todo: Iterator[Numbered], snapshot: Path, workers: int) -> Generator[Done, None, list[Numbered]]:
+    """Does parts until there are none, or a process dies; gives back those that were under way then."""
+    with _pool(snapshot, workers) as pool:
+        flying: dict[Future[Answer], Numbered] = {}
+        waiting: list[Numbered] = []
+        while True:
+            done = set[Future[Answer]]()
+            try:
+                waiting += islice(todo, workers * AHEAD - len(flying))
+                while waiting:
+                    flying[pool.submit(_do, waiting[0][1])] = waiting[0]
+                    waiting.pop(0)
+                done, _ = wait(flying, return_when=FIRST_COMPLETED)
+                answers = [(flying[future][0], future.result()) for future in done]
+            except BrokenProcessPool:
+                return [*flying.values(), *waiting]
+            if not flying:
+                return []
+            for future in done:
+                del flying[future]
+            for number, answer in answers:
+                yield number, *answer
+
+
+def _carefully(part: Part, snapshot: Path) -> Answer:
+    """Does a part alone, and in halves where it ends its process: of a row that does so alone, that is told."""
+    try:
+        with _pool(snapshot, 1) as pool:
+            return pool.submit(_do, part).result()
+    except BrokenProcessPool:
+        batch = part.load()
+    if batch.num_rows <= 1:
+        row = batch.to_pylist()[0]
+        key = row.get(ADDRESS, row.get(KEY))
+        return 1, pa.RecordBatch.from_pylist([failed(None if key is None else str(key), KILLED)], schema=MATCHES)
+    half = batch.num_rows // 2
+    halves = [_carefully(Rows(piece), snapshot) for piece in (batch.slice(0, half), batch.slice(half))]
+    return batch.num_rows, pa.concat_batches([found for _, found in halves])

@@ -1,0 +1,185 @@
+"""Cuts what is to be scanned into parts. The same input always gives the same parts, in the same order.
+
+A part is read by the worker that does it, where that is possible: a row group of a Parquet file, or some pictures.
+Rows of CSV files and of databases are read here, and travel inside their part.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import fsspec
+import pyarrow as pa
+import pyarrow.csv
+import pyarrow.parquet
+
+from takeback.errors import SettingsError
+from takeback.gate.scan.work import ADDRESS, KEY
+from takeback.signals import SignalType
+
+ROWS: Final = 20_000
+"""Of a part that is read here: a few seconds of work."""
+PICTURES: Final = 64
+"""Of a part: a few seconds of work too."""
+COLUMNS: Final = (KEY, "quality", "type", "value", *(kind.value for kind in SignalType))
+"""The names that the work knows."""
+_DATABASE: Final = ("sqlite:", "postgresql:", "postgresql+", "mysql:", "mysql+")
+
+type Names = Mapping[str, str]
+"""What the platform calls a column, by our name for it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Pictures:
+    """Files by their addresses."""
+
+    addresses: tuple[str, ...]
+
+    def load(self) -> pa.RecordBatch:
+        """One row for each file."""
+        return pa.RecordBatch.from_pydict({ADDRESS: list(self.addresses)})
+
+
+@dataclass(frozen=True, slots=True)
+class RowGroup:
+    """Some rows of a Parquet file."""
+
+    address: str
+    group: int
+    columns: Names
+
+    def load(self) -> pa.RecordBatch:
+        """The rows, under our names."""
+        with fsspec.open(self.address, "rb") as file:
+            table = pa.parquet.ParquetFile(file).read_row_group(self.group, columns=list(self.columns.values()))
+        return _renamed(table, self.columns)
+
+
+@dataclass(frozen=True, slots=True)
+class Rows:
+    """Rows that are here already."""
+
+    batch: pa.RecordBatch
+
+    def load(self) -> pa.RecordBatch:
+        """The rows."""
+        return self.batch
+
+
+type Part = Pictures | RowGroup | Rows
+
+
+def parts(inputs: Sequence[str], renamed: Names, table: str | None = None) -> Iterator[Part]:
+    """The parts of every input: Parquet or CSV files, databases (`table` says which), or folders of pictures."""
+    for address in inputs:
+        if address.startswith(_DATABASE):
+            yield from _from_database(address, table, renamed)
+            continue
+        for file in _files(address):
+            if isinstance(file, tuple):
+                yield Pictures(file)
+            elif file.endswith(".parquet"):
+                yield from _from_parquet(file, renamed)
+            else:
+                yield from _from_csv(file, renamed)
+
+
+def count(inputs: Sequence[str], renamed: Names, table: str | None = None) -> int | None:
+    """How many parts there are; None where that takes reading them all."""
+    total = 0
+    for part in parts(inputs, renamed, table):
+        if isinstance(part, Rows):
+            return None
+        total += 1
+    return total
+
+
+def _files(address: str) -> Iterator[str | tuple[str, ...]]:
+    """The tables at an address, and its pictures by the dozen."""
+    try:
+        system, path = fsspec.core.url_to_fs(address)
+        found = system.glob(path) if "*" in path else [path]
+        names = sorted({name for one in found for name in (system.find(one) if system.isdir(one) else [one])})
+        missing = not names or not system.exists(names[0])
+    except (OSError, ValueError, ImportError) as error:
+        raise SettingsError(f"{address} cannot be read: {error}") from error
+    if missing:
+        raise SettingsError(f"{address} is not there, or is empty")
+    names = [str(system.unstrip_protocol(name)) for name in names]
+    yield from (name for name in names if name.endswith((".parquet", ".csv")))
+    pictures = [name for name in names if not name.endswith((".parquet", ".csv"))]
+    yield from (tuple(pictures[at : at + PICTURES]) for at in range(0, len(pictures), PICTURES))
+
+
+def _from_parquet(address: str, renamed: Names) -> Iterator[RowGroup]:
+    try:
+        with fsspec.open(address, "rb") as file:
+            found = pa.parquet.ParquetFile(file)
+            columns, groups = _columns(found.schema_arrow.names, renamed, address), found.num_row_groups
+    except (OSError, pa.ArrowException) as error:
+        raise SettingsError(f"{address} cannot be read as Parquet: {type(error).__name__}") from error
+    yield from (RowGroup(address, group, columns) for group in range(groups))
+
+
+def _from_csv(address: str, renamed: Names) -> Iterator[Rows]:
+    """All columns are read as text: a hash of digits alone is not a number."""
+    try:
+        with fsspec.open(address, "rb") as file:
+            head = file.readline().decode("utf-8-sig").strip().split(",")
+        names = [name.strip('"') for name in head]
+        columns = _columns(names, renamed, address)
+        text = pa.csv.ConvertOptions(
+            column_types=dict.fromkeys(names, pa.string()),
+            include_columns=list(columns.values()),
+            strings_can_be_null=True,
+        )
+        with fsspec.open(address, "rb") as file, pa.csv.open_csv(file, convert_options=text) as reader:
+            yield from _slices(reader, columns)
+    except (OSError, UnicodeDecodeError, pa.ArrowException) as error:
+        raise SettingsError(f"{address} cannot be read as CSV: {type(error).__name__}") from error
+
+
+def _from_database(address: str, table: str | None, renamed: Names) -> Iterator[Rows]:
+    import sqlalchemy as sql
+
+    if not table:
+        raise SettingsError("say which table of the database holds the signals: --table NAME")
+    try:
+        engine = sql.create_engine(address, poolclass=sql.NullPool)
+        stored = sql.Table(table, sql.MetaData(), autoload_with=engine)
+        columns = _columns(stored.columns.keys(), renamed, table)
+        chosen = sql.select(*(stored.c[theirs].label(ours) for ours, theirs in columns.items()))
+        ordered = chosen.order_by(stored.c[columns[KEY]])
+        with engine.connect().execution_options(yield_per=ROWS) as connection:
+            for rows in connection.execute(ordered).mappings().partitions():
+                yield Rows(pa.RecordBatch.from_pylist([dict(row) for row in rows]))
+    except (sql.exc.SQLAlchemyError, ImportError) as error:
+        raise SettingsError(f"the table {table} cannot be read: {type(error).__name__}") from error
+
+
+def _columns(there: Iterable[str], renamed: Names, where: str) -> Names:
+    """Which of our names are there, and what they are called."""
+    names = set(there)
+    if unknown := [name for name in renamed if name not in COLUMNS]:
+        raise SettingsError(f"there is no column {unknown[0]}: a column is one of {', '.join(COLUMNS)}")
+    if gone := [theirs for theirs in renamed.values() if theirs not in names]:
+        raise SettingsError(f"{where} has no column {gone[0]}")
+    found = {ours: renamed.get(ours, ours) for ours in COLUMNS if renamed.get(ours, ours) in names}
+    if KEY not in found:
+        raise SettingsError(f"{where} has no column that names a row: say which by --column key=NAME")
+    if not set(found) - {KEY, "quality", "type"}:
+        raise SettingsError(f"{where} has no column of signals: say which by --column pdq=NAME or the like")
+    return found
+
+
+def _slices(batches: Iterable[pa.RecordBatch], columns: Names) -> Iterator[Rows]:
+    for batch in batches:
+        whole = _renamed(pa.Table.from_batches([batch]), columns)
+        yield from (Rows(whole.slice(at, ROWS)) for at in range(0, whole.num_rows, ROWS))
+
+
+def _renamed(table: pa.Table, columns: Names) -> pa.RecordBatch:
+    """The rows under our names, as one batch."""
+    chosen = table.select(list(columns.values())).rename_columns(list(columns)).combine_chunks()
+    batches = chosen.to_batches()
+    return batches[0] if batches else pa.RecordBatch.from_pylist([], schema=chosen.schema)

@@ -1,0 +1,118 @@
+"""The work itself: a batch of stored signals or pictures in, the rows that match out. Pure, but reads files.
+
+The same batch and the same list give the same rows, whichever worker does it and however often.
+"""
+
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, Final, Protocol
+
+import fsspec
+import pyarrow as pa
+
+from takeback.errors import InvalidSignal, PictureError, PictureTooLarge
+from takeback.gate.decision import Decision
+from takeback.hashing.picture import MAX_BYTES
+from takeback.signals import Signal, SignalType
+
+KEY: Final = "key"
+ADDRESS: Final = "address"
+"""A batch of pictures has this column alone; a batch of signals has `KEY`, and columns named after signals."""
+FULL_QUALITY: Final = 100
+"""Of a stored PDQ that has no quality beside it."""
+MATCHES: Final = pa.schema(
+    [
+        (KEY, pa.string()),
+        ("decision", pa.string()),
+        ("entry", pa.string()),
+        ("type", pa.string()),
+        ("distance", pa.int32()),
+        ("quality", pa.int32()),
+        ("variant", pa.string()),
+        ("dihedral", pa.string()),
+        ("error", pa.string()),
+    ]
+)
+"""One row for each entry that a stored upload matched; or one whose `decision` is `error`, with the reason's code."""
+_FIELDS: Final = ("entry", "type", "distance", "quality", "variant", "dihedral")
+
+type Row = dict[str, Any]
+
+
+class Checks(Protocol):
+    """What is asked of a gate."""
+
+    def check(self, upload: bytes) -> Decision:
+        """Decides on a file."""
+
+    def check_signals(self, signals: list[Signal]) -> Decision:
+        """Decides on what is hashed already."""
+
+
+def scan(batch: pa.RecordBatch, gate: Checks) -> pa.RecordBatch:
+    """The rows of `MATCHES` for `batch`, in its order. A row that cannot be decided on is one of them."""
+    one = _picture if ADDRESS in batch.schema.names else _stored
+    rows = [found for row in batch.to_pylist() for found in _decided(row, gate, one)]
+    return pa.RecordBatch.from_pylist(rows, schema=MATCHES)
+
+
+def _decided(row: Row, gate: Checks, one: Callable[[Row, Checks], Decision]) -> Iterator[Row]:
+    key = row.get(ADDRESS, row.get(KEY))
+    key = None if key is None else str(key)
+    try:
+        decision = one(row, gate)
+    except PictureError as error:
+        yield failed(key, error.code)
+    except InvalidSignal as error:
+        yield failed(key, f"{error.code}: {error}")
+    except (OSError, ValueError) as error:
+        yield failed(key, f"unreadable: {type(error).__name__}")
+    else:
+        for match in decision.matches:
+            yield {KEY: key, "decision": decision.action.value, **{name: getattr(match, name) for name in _FIELDS}}
+
+
+def failed(key: str | None, why: str) -> Row:
+    """The row of an upload that could not be decided on."""
+    return {KEY: key, "decision": "error", "error": why}
+
+
+def _picture(row: Row, gate: Checks) -> Decision:
+    """Reads the file at an address, and hashes it."""
+    with fsspec.open(row[ADDRESS], "rb") as file:
+        data = file.read(MAX_BYTES + 1)
+    if len(data) > MAX_BYTES:
+        raise PictureTooLarge(f"has more than {MAX_BYTES} bytes")
+    return gate.check(data)
+
+
+def _stored(row: Row, gate: Checks) -> Decision:
+    signals = signals_of(row)
+    if not signals:
+        raise InvalidSignal("the row holds no signal", "value")
+    return gate.check_signals(signals)
+
+
+def signals_of(row: Mapping[str, Any]) -> list[Signal]:
+    """The signals of a row: in columns named after their types, or one in `type` and `value`."""
+    quality = row.get("quality")
+    named = [(kind, row.get(kind.value)) for kind in SignalType]
+    if row.get("type") is not None:
+        named = [(_type(row["type"]), row.get("value"))]
+    return [_signal(kind, value, quality) for kind, value in named if value not in {None, ""}]
+
+
+def _type(name: str) -> SignalType:
+    try:
+        return SignalType(name)
+    except ValueError as error:
+        raise InvalidSignal("there is no such type of signal", "type") from error
+
+
+def _signal(kind: SignalType, value: object, quality: object) -> Signal:
+    """A signal as it may be stored: as text in any case, or as bytes."""
+    text = value.hex() if isinstance(value, bytes) else str(value)
+    if kind is not SignalType.VPDQ:
+        text = text.lower()
+    if kind is not SignalType.PDQ:
+        return Signal(kind, text)
+    return Signal(kind, text, FULL_QUALITY if quality is None else int(str(quality)))

@@ -1,0 +1,274 @@
+"""The sidecar's routes. Each reads a strict request, asks the gate, and answers; every error is problem+json."""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from hmac import compare_digest
+from typing import Final
+
+import msgspec
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+from starlette.types import Receive, Scope, Send
+
+from takeback.errors import GateError, InvalidMessage, PictureError, RequestRefused, SettingsError
+from takeback.gate.decision import Action, Decision
+from takeback.gate.serve import hma, openapi
+from takeback.gate.serve.log import say, where
+from takeback.gate.serve.messages import MAX_BODY, Batch, Hashes, Health, Kept, Outcome
+from takeback.gate.serve.metrics import Metrics
+from takeback.gate.serve.uploads import read_body, read_upload
+from takeback.gate.service import Gate
+from takeback.protocol import Problem, Verdict, decode
+
+JSON: Final = "application/json"
+PROBLEM: Final = "application/problem+json"
+LOOK_EVERY: Final = 0.05
+"""Seconds between looks at the gate's state: what another process applied is decided by that much later."""
+SMALL: Final = 16
+"""Uploads of a batch that are looked up at once; a larger one goes to a thread, so that others need not wait."""
+
+type Handler = Callable[[Request], Awaitable[Response]]
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """How a sidecar serves.
+
+    `max_bytes` of a file; `places` are files that are read and hashed at once in a process, each of which may take
+    `max_bytes`; `report` tells the registry of every upload that is blocked; with `token` every request must show it.
+    """
+
+    home: str
+    max_bytes: int
+    places: int
+    threads: int
+    report: bool = False
+    token: str = ""
+
+
+class _Direct:
+    """A handler as the server calls it, past what the framework wraps around functions: errors are told already."""
+
+    def __init__(self, handler: Handler) -> None:
+        self._handler = handler
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        answer = await self._handler(Request(scope, receive))
+        await answer(scope, receive, send)
+
+
+class Sidecar:
+    """The routes over one gate."""
+
+    def __init__(self, gate: Gate, options: Options) -> None:
+        self._gate = gate
+        self._options = options
+        self._metrics = Metrics()
+        self._places = asyncio.Semaphore(options.places)
+        self._threads = ThreadPoolExecutor(options.threads, "check")
+
+    def close(self) -> None:
+        """Finishes what is under way."""
+        self._threads.shutdown()
+        self._gate.close()
+
+    def routes(self) -> list[Route]:
+        """Every address, the busiest first."""
+        table: tuple[tuple[str, str, Handler], ...] = (
+            ("POST", openapi.CHECK_SIGNALS, self.check_signals),
+            ("GET", openapi.HMA_LOOKUP, self.hma_lookup),
+            ("POST", openapi.CHECK, self.check),
+            ("POST", openapi.CHECK_BATCH, self.check_batch),
+            ("POST", openapi.FEEDBACK, self.feedback),
+            ("POST", openapi.HMA_LOOKUP, self.hma_lookup_file),
+            ("POST", openapi.HMA_HASH, self.hma_hash),
+            ("GET", openapi.METRICS, self.metrics),
+            ("GET", openapi.HEALTH, self.health),
+            ("GET", openapi.READY, self.ready),
+            ("GET", openapi.DOCUMENT, self.document),
+        )
+        return [Route(path, _Direct(self._guarded(path, handler)), methods=[method]) for method, path, handler in table]
+
+    def _guarded(self, path: str, handler: Handler) -> Handler:
+        """The handler, counted, behind the token, its errors told as the peer expects them."""
+        is_open = path in {openapi.HEALTH, openapi.READY}
+        problem = hma.problem if path in {openapi.HMA_LOOKUP, openapi.HMA_HASH} else _problem
+
+        async def guarded(request: Request) -> Response:
+            start = time.perf_counter()
+            try:
+                if not is_open:
+                    self._refuse_strangers(request)
+                answer = await handler(request)
+            except Exception as error:  # noqa: BLE001 - whatever it is, the caller gets an answer, and no text of it
+                answer = problem(*_refusal(error))
+            self._metrics.request(path, answer.status_code, time.perf_counter() - start)
+            return answer
+
+        return guarded
+
+    def _refuse_strangers(self, request: Request) -> None:
+        token = self._options.token
+        if token and not compare_digest(request.headers.get("authorization", "").encode(), f"Bearer {token}".encode()):
+            raise RequestRefused(401, "not-allowed", "show the sidecar's token: Authorization: Bearer TOKEN")
+
+    # Checking
+
+    async def check(self, request: Request) -> Response:
+        """Decides on a file."""
+        report = self._wants_report(request)
+        async with self._places:
+            upload = await read_upload(request, self._options.max_bytes)
+            self._metrics.upload(len(upload.data))
+            decision = await self._in_thread(lambda: self._gate.check(upload.data))
+        return _json(await self._decided(decision, report))
+
+    async def check_signals(self, request: Request) -> Response:
+        """Decides on an upload that the caller has hashed."""
+        report = self._wants_report(request)
+        signals = [s.signal() for s in decode(await read_body(request, MAX_BODY), Hashes).signals]
+        return _json(await self._decided(self._gate.check_signals(signals), report))
+
+    async def check_batch(self, request: Request) -> Response:
+        """Decides on many uploads that the caller has hashed."""
+        report = self._wants_report(request)
+        uploads = decode(await read_body(request, MAX_BODY), Batch).uploads
+
+        def decide_all() -> list[Decision]:
+            return [self._gate.check_signals([s.signal() for s in upload.signals]) for upload in uploads]
+
+        decisions = decide_all() if len(uploads) <= SMALL else await self._in_thread(decide_all)
+        return _json({"decisions": [await self._decided(decision, report) for decision in decisions]})
+
+    async def _decided(self, decision: Decision, report: bool) -> dict[str, object]:
+        """Counts the decision, and keeps `blocked` for the registry where that is wanted."""
+        self._metrics.decision(decision)
+        if report and decision.action is Action.BLOCK:
+            await self._in_thread(lambda: self._gate.feedback(decision, Verdict.BLOCKED))
+        return decision.as_dict()
+
+    def _wants_report(self, request: Request) -> bool:
+        """Whether blocked uploads are told to the registry: as the request says, else as the sidecar was started."""
+        query = request.query_params
+        if not query:
+            return self._options.report
+        if list(query) != ["report"] or query["report"] not in {"true", "false"}:
+            raise InvalidMessage("the only parameter is report, true or false", "report")
+        return query["report"] == "true"
+
+    async def feedback(self, request: Request) -> Response:
+        """Keeps what became of an upload, until the registry has it on record."""
+        outcome = decode(await read_body(request, MAX_BODY), Outcome)
+        kept = await self._in_thread(lambda: self._gate.feedback(outcome.entries, outcome.verdict, upload=outcome.id))
+        return _json(Kept(kept), 202)
+
+    # As hasher-matcher-actioner
+
+    async def hma_lookup(self, request: Request) -> Response:
+        """Looks a hash up."""
+        decision = self._gate.check_signals([hma.signal_of(request.query_params)])
+        self._metrics.decision(decision)
+        return _json(hma.banks(decision.action, decision.matches))
+
+    async def hma_lookup_file(self, request: Request) -> Response:
+        """Hashes a file and looks it up."""
+        async with self._places:
+            upload = await read_upload(request, self._options.max_bytes)
+            hashed = await self._in_thread(lambda: hma.hashes(upload, request.query_params))
+            decision = await self._in_thread(lambda: self._gate.check(upload.data))
+        self._metrics.decision(decision)
+        return _json(hma.banks_by_type(hashed, decision))
+
+    async def hma_hash(self, request: Request) -> Response:
+        """Hashes a file."""
+        async with self._places:
+            upload = await read_upload(request, self._options.max_bytes)
+            return _json(await self._in_thread(lambda: hma.hashes(upload, request.query_params)))
+
+    # Running it
+
+    async def health(self, _request: Request) -> Response:
+        """Whether the process answers."""
+        return _json(Health("ok"))
+
+    async def ready(self, _request: Request) -> Response:
+        """Whether the gate can decide: its state can be read, and the feed was read to its end once."""
+        try:
+            age = (await self._in_thread(self._gate.status)).age
+        except GateError as error:
+            return _json(Health("unavailable", str(error)), 503)
+        if age is None:
+            return _json(Health("unavailable", "this gate has never read the feed to its end"), 503)
+        return _json(Health("ok", f"the feed was read to its end {age:.0f} seconds ago"))
+
+    async def metrics(self, _request: Request) -> Response:
+        """Counters for Prometheus."""
+        text = await self._in_thread(lambda: self._metrics.text(self._gate))
+        return Response(text, media_type="text/plain; version=1.0.0; charset=utf-8")
+
+    async def document(self, _request: Request) -> Response:
+        """The OpenAPI document."""
+        return Response(openapi.document_json(), media_type=JSON)
+
+    async def _in_thread[R](self, work: Callable[[], R]) -> R:
+        return await asyncio.get_running_loop().run_in_executor(self._threads, work)
+
+
+def create_app(options: Options) -> Starlette:
+    """The sidecar over the gate in `options.home`. Raises `SettingsError`, `GateError`."""
+    gate = Gate.open(options.home)
+    gate.look_every = LOOK_EVERY
+    gate.warm_up()
+    sidecar = Sidecar(gate, options)
+
+    @asynccontextmanager
+    async def closing(_app: Starlette) -> AsyncIterator[None]:
+        yield
+        await asyncio.to_thread(sidecar.close)
+
+    return Starlette(routes=sidecar.routes(), exception_handlers={HTTPException: _no_route}, lifespan=closing)
+
+
+def _json(message: object, status: int = 200) -> Response:
+    return Response(msgspec.json.encode(message), status_code=status, media_type=JSON)
+
+
+def _refusal(error: Exception) -> tuple[int, str, str, str]:
+    """HTTP's status, the stable code, the text and the field that stand for an error."""
+    match error:
+        case RequestRefused():
+            return error.status, error.code, str(error), ""
+        case InvalidMessage():
+            return 400, error.code, str(error), error.field
+        case SettingsError():
+            return 400, "invalid-message", str(error), ""
+        case PictureError():
+            return 422, error.code, str(error), ""
+        case GateError():
+            say(f"a request could not be served: {error}")
+            return 503, error.code, str(error), ""
+        case _:
+            say(f"an error that nobody foresaw: {where(error)}")
+            return 500, "internal", "the sidecar made a mistake; it is noted", ""
+
+
+def _problem(status: int, code: str, text: str, field: str) -> Response:
+    title = "The upload cannot be decided on" if status == 422 else "The request is refused"
+    body = Problem(f"urn:takeback:problem:{code}", title, status, text, field)
+    return Response(msgspec.json.encode(body), status_code=status, media_type=PROBLEM)
+
+
+async def _no_route(_request: Request, error: Exception) -> Response:
+    """An address or a method that there is none of."""
+    assert isinstance(error, HTTPException)
+    code = "method-not-allowed" if error.status_code == 405 else "not-found"
+    answer = _problem(error.status_code, code, "see /openapi.json for the addresses that there are", "")
+    answer.headers.update(error.headers or {})
+    return answer

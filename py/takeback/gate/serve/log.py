@@ -1,0 +1,33 @@
+"""The sidecar's log: lines with the time on standard error, and nothing in them that could name a person or a hash."""
+
+import logging
+import sys
+import traceback
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import override
+
+
+def say(text: str) -> None:
+    """Writes a line."""
+    print(f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ} {text}", file=sys.stderr, flush=True)  # noqa: T201 - it is the log
+
+
+def where(error: BaseException) -> str:
+    """The kind of an error and its places in the code, without its text, which may hold what a caller sent."""
+    frames = traceback.extract_tb(error.__traceback__)
+    return f"{type(error).__name__} at " + ", ".join(f"{Path(f.filename).name}:{f.lineno}" for f in frames)
+
+
+class _Foreign(logging.Handler):
+    """Says that another package has something to say, and where it went wrong, but not what: it may hold a hash."""
+
+    @override
+    def emit(self, record: logging.LogRecord) -> None:
+        error = record.exc_info[1] if record.exc_info else None
+        say(f"a {record.levelname.lower()} of {record.name}" + (f": {where(error)}" if error else ""))
+
+
+def start_logging() -> None:
+    """Sends what other packages log of errors through the one door; their warnings are of callers' mistakes."""
+    logging.basicConfig(handlers=[_Foreign()], level=logging.ERROR, force=True)

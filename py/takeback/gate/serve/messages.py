@@ -1,0 +1,86 @@
+"""What callers ask of the sidecar. The answers are decisions, as `Decision.as_dict` words them.
+
+Strict as the protocol is: an unknown field, a wrong type or a value outside its limits is refused.
+"""
+
+from typing import Annotated, Final
+
+from msgspec import Meta, Struct
+
+from takeback.gate.decision import Action
+from takeback.protocol import EntryId, SignalMessage, Verdict
+from takeback.signals import SignalType, Variant
+
+MAX_SIGNALS: Final = 64
+"""Of one upload: more than any picture's copies, and room for a platform's own."""
+MAX_BATCH: Final = 1000
+"""Uploads of one batch; it keeps a process busy for about a tenth of a second."""
+MAX_ENTRIES: Final = 4096
+"""Entries of one feedback: what one upload may have matched."""
+MAX_BODY: Final = 16 * 1024 * 1024
+"""Bytes of a JSON request: a full batch of uploads with 64 signals each."""
+
+
+class _Message(Struct, frozen=True, forbid_unknown_fields=True):
+    """The base of every message."""
+
+
+class Hashes(_Message, frozen=True):
+    """One upload that the caller has hashed already."""
+
+    signals: Annotated[list[SignalMessage], Meta(min_length=1, max_length=MAX_SIGNALS)]
+
+
+class Batch(_Message, frozen=True):
+    """Many uploads; the decisions come in their order."""
+
+    uploads: Annotated[list[Hashes], Meta(min_length=1, max_length=MAX_BATCH)]
+
+
+class Outcome(_Message, frozen=True):
+    """What became of an upload that matched: `id` and `entries` are from its decision."""
+
+    id: EntryId
+    entries: Annotated[list[EntryId], Meta(min_length=1, max_length=MAX_ENTRIES)]
+    verdict: Verdict
+
+
+class Kept(_Message, frozen=True):
+    """How many events of feedback are on disk now, to be sent with the next sync."""
+
+    kept: int
+
+
+class Health(_Message, frozen=True):
+    """Whether the sidecar runs (`/healthz`), or can decide (`/readyz`); `detail` says what is missing."""
+
+    status: str
+    detail: str = ""
+
+
+class MatchAnswer(Struct, frozen=True):
+    """Why an upload is stopped; more may stand in it."""
+
+    entry: str
+    type: SignalType
+    distance: int
+    quality: int | None
+    variant: Variant
+    dihedral: str
+
+
+class DecisionAnswer(Struct, frozen=True):
+    """A decision as it is answered; more may stand in it. `id` is for feedback."""
+
+    decision: Action
+    explanation: str
+    matches: list[MatchAnswer]
+    notes: list[str]
+    checkpoint: int
+    id: EntryId
+
+
+class BatchAnswer(Struct, frozen=True):
+    """The decisions of a batch, in the order of its uploads."""
+
+    decisions: list[DecisionAnswer]

@@ -1,0 +1,96 @@
+"""What the sidecar counts, for Prometheus. No label holds a hash, an entry or a caller.
+
+With several processes each writes to files of its own in `PROMETHEUS_MULTIPROC_DIR`, and whichever is asked adds
+them up; the gauges are read from the gate's state when they are asked for.
+"""
+
+import os
+from collections.abc import Iterator
+from typing import Final, override
+
+from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest
+from prometheus_client.core import GaugeMetricFamily
+from prometheus_client.multiprocess import MultiProcessCollector
+from prometheus_client.registry import Collector
+
+from takeback.gate.decision import Decision
+from takeback.gate.service import Gate, Status
+
+FOLDER_VARIABLE: Final = "PROMETHEUS_MULTIPROC_DIR"
+_SECONDS: Final = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
+"""From a look-up to a picture of 120 megapixels."""
+
+
+class Metrics:
+    """The counters of one process."""
+
+    def __init__(self) -> None:
+        self._registry = CollectorRegistry()
+        self._routes: dict[tuple[str, int], tuple[Counter, Histogram]] = {}
+        self._requests = Counter(
+            "takeback_gate_requests", "Requests by route and HTTP status.", ("route", "status"), registry=self._registry
+        )
+        self._seconds = Histogram(
+            "takeback_gate_request_seconds",
+            "From a request's head to its answer.",
+            ("route",),
+            buckets=_SECONDS,
+            registry=self._registry,
+        )
+        self._decisions = Counter("takeback_gate_decisions", "Decisions.", ("action",), registry=self._registry)
+        self._bytes = Counter(
+            "takeback_gate_upload_bytes", "Bytes of files that were checked.", registry=self._registry
+        )
+
+    def request(self, route: str, status: int, seconds: float) -> None:
+        """Counts one answered request."""
+        counter, histogram = self._routes.get((route, status)) or self._route(route, status)
+        counter.inc()
+        histogram.observe(seconds)
+
+    def _route(self, route: str, status: int) -> tuple[Counter, Histogram]:
+        """The two of a route and a status, kept because to find them costs as much as a look-up."""
+        found = (self._requests.labels(route, str(status)), self._seconds.labels(route))
+        self._routes[route, status] = found
+        return found
+
+    def decision(self, decision: Decision) -> None:
+        """Counts one decision."""
+        self._decisions.labels(decision.action.value).inc()
+
+    def upload(self, size: int) -> None:
+        """Counts the bytes of one file."""
+        self._bytes.inc(size)
+
+    def text(self, gate: Gate) -> bytes:
+        """All of it in Prometheus' text format, of every process of this sidecar."""
+        registry = self._registry
+        if FOLDER_VARIABLE in os.environ:
+            registry = CollectorRegistry()
+            MultiProcessCollector(registry)  # type: ignore[no-untyped-call]
+        standing = CollectorRegistry()
+        standing.register(_Standing(gate.status()))
+        return generate_latest(registry) + generate_latest(standing)
+
+
+class _Standing(Collector):
+    """Where the gate stands, as gauges."""
+
+    def __init__(self, status: Status) -> None:
+        self._status = status
+
+    @override
+    def collect(self) -> Iterator[GaugeMetricFamily]:
+        now = self._status
+        age = float("inf") if now.age is None else now.age
+        for name, text, value in (
+            ("feed_age_seconds", "Since the feed was read to its end.", age),
+            ("feed_checkpoint", "The last number of the feed that is applied.", now.checkpoint),
+            ("feed_head", "The newest number of the feed that is known of.", now.head),
+            ("feedback_waiting", "Events of feedback that are not acknowledged.", now.feedback_waiting),
+        ):
+            yield GaugeMetricFamily(f"takeback_gate_{name}", text, value=value)
+        entries = GaugeMetricFamily("takeback_gate_entries", "Active entries by type of signal.", labels=["type"])
+        for kind, count in now.entries.items():
+            entries.add_metric([kind.value], count)
+        yield entries

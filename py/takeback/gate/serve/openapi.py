@@ -1,0 +1,178 @@
+"""The sidecar's API as an OpenAPI 3.1 document, made from `messages` and one table of operations."""
+
+from dataclasses import dataclass
+from functools import cache
+from typing import Any, Final
+
+import msgspec
+
+from takeback import __version__
+from takeback.gate.serve import messages
+from takeback.protocol import Problem
+
+CHECK: Final = "/v1/check"
+CHECK_SIGNALS: Final = "/v1/check/signals"
+CHECK_BATCH: Final = "/v1/check/batch"
+FEEDBACK: Final = "/v1/feedback"
+HMA_LOOKUP: Final = "/m/lookup"
+HMA_HASH: Final = "/h/hash"
+HEALTH: Final = "/healthz"
+READY: Final = "/readyz"
+METRICS: Final = "/metrics"
+DOCUMENT: Final = "/openapi.json"
+
+FILE: Final = "file"
+"""Stands for an upload where an operation names the body it takes."""
+_ERRORS: Final = {
+    400: "`invalid-message`: the request is malformed; `field` says where",
+    401: "`not-allowed`: the sidecar's token is missing or wrong",
+    408: "`too-slow`: the body did not arrive in time",
+    413: "`too-large`: the body is over the limit",
+    422: "`unknown-format`, `damaged-picture`, `picture-too-large`: it cannot be hashed; your rule for such files",
+    503: "the gate's state cannot be used now; ask again",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Operation:
+    """One route: what it takes and answers. `answer` is a message, or None for text or JSON without a schema."""
+
+    id: str
+    method: str
+    path: str
+    summary: str
+    answer: type[msgspec.Struct] | None
+    body: type[msgspec.Struct] | str | None = None
+    query: tuple[str, ...] = ()
+    status: int = 200
+
+
+OPERATIONS: Final = (
+    Operation("check", "post", CHECK, "Decide on a file", messages.DecisionAnswer, FILE, ("report",)),
+    Operation(
+        "checkSignals",
+        "post",
+        CHECK_SIGNALS,
+        "Decide on an upload that you have hashed",
+        messages.DecisionAnswer,
+        messages.Hashes,
+        ("report",),
+    ),
+    Operation(
+        "checkBatch",
+        "post",
+        CHECK_BATCH,
+        "Decide on many uploads that you have hashed",
+        messages.BatchAnswer,
+        messages.Batch,
+        ("report",),
+    ),
+    Operation(
+        "feedback",
+        "post",
+        FEEDBACK,
+        "Tell what became of an upload; kept on disk, sent with the next sync",
+        messages.Kept,
+        messages.Outcome,
+        status=202,
+    ),
+    Operation(
+        "hmaLookup",
+        "get",
+        HMA_LOOKUP,
+        "Look a hash up, as hasher-matcher-actioner does",
+        None,
+        query=("signal", "signal_type"),
+    ),
+    Operation(
+        "hmaLookupFile", "post", HMA_LOOKUP, "Hash a file and look it up, as hasher-matcher-actioner does", None, FILE
+    ),
+    Operation("hmaHash", "post", HMA_HASH, "Hash a file, as hasher-matcher-actioner does", None, FILE, ("types",)),
+    Operation("health", "get", HEALTH, "Ask whether the process answers", messages.Health),
+    Operation("ready", "get", READY, "Ask whether the gate can decide; 503 while it cannot", messages.Health),
+    Operation("metrics", "get", METRICS, "Read the counters, in Prometheus' text format", None),
+    Operation("document", "get", DOCUMENT, "Read this document", None),
+)
+
+_QUERY: Final[dict[str, dict[str, Any]]] = {
+    "report": {
+        "description": "Whether to tell the registry if the upload is blocked; else as the sidecar was started",
+        "required": False,
+        "schema": {"type": "boolean"},
+    },
+    "signal": {"description": "The hash", "required": True, "schema": {"type": "string"}},
+    "signal_type": {
+        "description": "Its type",
+        "required": True,
+        "schema": {"type": "string", "enum": ["pdq", "sha256", "md5", "video_md5"]},
+    },
+    "types": {
+        "description": "Which hashes, separated by commas; all without it",
+        "required": False,
+        "schema": {"type": "string"},
+    },
+}
+
+
+@cache
+def document_json() -> bytes:
+    """The document as it is served."""
+    paths: dict[str, dict[str, Any]] = {}
+    for operation in OPERATIONS:
+        paths.setdefault(operation.path, {})[operation.method] = _operation(operation)
+    return msgspec.json.encode(
+        {
+            "openapi": "3.1.0",
+            "info": {"title": "Takeback gate", "version": __version__, "summary": "Decides on uploads"},
+            "security": [{}, {"token": []}],
+            "paths": paths,
+            "components": {
+                "schemas": _schemas(),
+                "securitySchemes": {"token": {"type": "http", "scheme": "bearer"}},
+            },
+        }
+    )
+
+
+def _schemas() -> dict[str, Any]:
+    kinds = [kind for operation in OPERATIONS for kind in (operation.answer, operation.body)]
+    structs = [kind for kind in kinds if kind is not None and not isinstance(kind, str)]
+    _, schemas = msgspec.json.schema_components([*structs, Problem], ref_template="#/components/schemas/{name}")
+    return schemas
+
+
+def _operation(operation: Operation) -> dict[str, Any]:
+    answer: dict[str, Any] = {"description": "The answer"}
+    if operation.answer is not None:
+        answer["content"] = _json(operation.answer)
+    described: dict[str, Any] = {
+        "operationId": operation.id,
+        "summary": operation.summary,
+        "parameters": [{"name": name, "in": "query", **_QUERY[name]} for name in operation.query],
+        "responses": {str(operation.status): answer} | {str(status): _error(status) for status in _statuses(operation)},
+    }
+    if operation.body == FILE:
+        form = {"type": "object", "properties": {"photo": {"type": "string", "format": "binary"}}}
+        content: dict[str, Any] = {"application/octet-stream": {}, "multipart/form-data": {"schema": form}}
+        described["requestBody"] = {"required": True, "content": content}
+    elif operation.body is not None and not isinstance(operation.body, str):
+        described["requestBody"] = {"required": True, "content": _json(operation.body)}
+    if operation.path in {HEALTH, READY}:
+        described["security"] = []
+    return described
+
+
+def _statuses(operation: Operation) -> list[int]:
+    """The errors that an operation may answer."""
+    if operation.path in {HEALTH, READY}:
+        return [503] if operation.path == READY else []
+    return [400, 401, 503, *([408, 413] if operation.body else []), *([422] if operation.path == CHECK else [])]
+
+
+def _json(kind: type[msgspec.Struct]) -> dict[str, Any]:
+    return {"application/json": {"schema": {"$ref": f"#/components/schemas/{kind.__name__}"}}}
+
+
+def _error(status: int) -> dict[str, Any]:
+    content = {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}}
+    return {"description": _ERRORS[status], "content": content}

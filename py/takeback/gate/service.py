@@ -1,0 +1,250 @@
+"""The gate: follows the feed and decides on uploads. The shell around `follow`, `index` and `decision`."""
+
+import math
+import os
+import re
+import secrets
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from hashlib import sha256
+from io import BytesIO
+from pathlib import Path
+from threading import Lock
+from types import TracebackType
+from typing import BinaryIO, Final, Self
+
+from takeback.errors import PictureError, PictureTooLarge, SettingsError, StateDamaged
+from takeback.gate import settings as settings_file
+from takeback.gate.client import Client, batch
+from takeback.gate.decision import Decision, Feed, decide, probes
+from takeback.gate.follow import Added, Position, Removed, follow
+from takeback.gate.index import Index, ScanningIndex
+from takeback.gate.state import State
+from takeback.hashing import hash_picture
+from takeback.hashing.exact import exact_signals, exact_signals_of
+from takeback.hashing.picture import MAX_BYTES
+from takeback.hashing.video import SNIFFED, hash_video, video_format
+from takeback.protocol import ENTRY_ID_PATTERN, MAX_FEEDBACK, MAX_FEEDBACK_ENTRIES, FeedbackEvent, Verdict
+from takeback.signals import Signal, SignalType
+
+_ENTRY: Final = re.compile(ENTRY_ID_PATTERN)
+
+
+@dataclass(frozen=True, slots=True)
+class Synced:
+    """What a sync did: entries that came and went, feedback that was delivered, and where the gate stands."""
+
+    added: int
+    removed: int
+    delivered: int
+    checkpoint: int
+    head: int
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    """Where a gate stands. `age` in seconds since the feed was read to its end, None if it never was."""
+
+    registry: str
+    checkpoint: int
+    head: int
+    entries: dict[SignalType, int]
+    feedback_waiting: int
+    age: float | None
+
+
+class Gate:
+    """A platform's gate. May be shared by threads; a process that forks opens it after the fork.
+
+    Several processes may open the same folder: what one of them syncs, the others decide by.
+    """
+
+    def __init__(self, registry: str, state: State, client: Client, index: Index | None = None) -> None:
+        """Puts a gate together from its parts; `Gate.open` does it for a folder."""
+        self._registry = registry
+        self._state = state
+        self._client = client
+        self._index = index or ScanningIndex()
+        self._indexed = 0
+        self._indexing = Lock()
+        self._feed = Feed(0, None)
+        self._looked = -math.inf
+        self.look_every = 0.0
+        """Seconds for which a look at the state is good enough; a process that checks thousands a second sets it."""
+
+    @classmethod
+    def open(cls, home: str | Path | None = None) -> Self:
+        """The gate in the folder `home`, made by `takeback gate init`; without it, in TAKEBACK_GATE_HOME."""
+        folder = home or os.environ.get(settings_file.HOME_VARIABLE)
+        if not folder:
+            raise SettingsError(f"say which folder is the gate's, or set {settings_file.HOME_VARIABLE}")
+        settings = settings_file.load(Path(folder))
+        return cls(settings.registry, State(Path(folder), settings.registry), Client(settings))
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Lets go of files and connections."""
+        self._client.close()
+        self._state.close()
+
+    def sync(self, on_page: Callable[[Position], None] = lambda _: None) -> Synced:
+        """Follows the feed to its end, then sends the feedback that waits. `on_page` hears of each page applied.
+
+        The last request brings nothing: it tells the registry that all before it is taken over.
+        """
+        added = removed = 0
+        with self._state.syncing():
+            while True:
+                position, _ = self._state.standing()
+                page = self._client.feed(position.checkpoint)
+                changes = follow(position, self._state.known(page), page)
+                if not changes.steps:
+                    break
+                self._state.apply(changes)
+                added += sum(isinstance(step, Added) for step in changes.steps)
+                removed += sum(isinstance(step, Removed) for step in changes.steps)
+                on_page(changes.after)
+            self._state.reached_end(time.time())
+        return Synced(added, removed, self.send_feedback(), position.checkpoint, page.head)
+
+    def check(self, upload: bytes | str | Path) -> Decision:
+        """Decides on an upload: its bytes, or the path of its file.
+
+        Raises `PictureError` for a file that cannot be hashed as a picture, unless its bytes match exactly.
+        """
+        with _opened(upload) as file:
+            if video_format(file.read(SNIFFED)):
+                return self._check_video(file)
+            file.seek(0)
+            data = _read(file)
+        try:
+            hashed = hash_picture(data)
+        except PictureError:
+            decision = self.check_signals(exact_signals(data))
+            if not decision.matches:
+                raise
+            return decision
+        return self.check_signals(hashed.signals, hashed.dihedral)
+
+    def _check_video(self, file: BinaryIO) -> Decision:
+        """Decides on a video, which is read piece by piece."""
+        try:
+            return self.check_signals(hash_video(file).signals)
+        except PictureError:
+            file.seek(0)
+            decision = self.check_signals(exact_signals_of(file))
+            if not decision.matches:
+                raise
+            return decision
+
+    def check_signals(self, signals: Sequence[Signal], dihedral: Mapping[str, str] | None = None) -> Decision:
+        """Decides on an upload that is hashed already; `dihedral` holds the PDQ of its turned and mirrored forms."""
+        feed = self._refresh()
+        asked = probes(signals, dihedral)
+        hits = self._index.query([probe.signal for probe in asked])
+        return decide(secrets.token_hex(16), signals, asked, hits, feed)
+
+    def warm_up(self) -> None:
+        """Reads all that is known into the index, so that the first check need not."""
+        self._refresh()
+
+    def feedback(self, of: Decision | Iterable[str], verdict: Verdict | str, *, upload: str | None = None) -> int:
+        """Keeps what became of an upload until `sync` or `send_feedback` has it acknowledged; returns the events kept.
+
+        `of` is the decision, or the entries that the upload matched and as `upload` its decision's id. The same
+        decision and verdict count once.
+        """
+        if isinstance(of, Decision):
+            upload, entries = of.id, [match.entry for match in of.matches]
+        else:
+            upload, entries = upload or secrets.token_hex(16), list(dict.fromkeys(of))
+        groups = [entries[at : at + MAX_FEEDBACK_ENTRIES] for at in range(0, len(entries), MAX_FEEDBACK_ENTRIES)]
+        events = [_event(f"{upload} {verdict} {place}", verdict, group) for place, group in enumerate(groups)]
+        self._state.queue(events)
+        return len(events)
+
+    def send_feedback(self) -> int:
+        """Sends the feedback that waits; returns how many events the registry acknowledged."""
+        sent = 0
+        while events := batch(self._state.waiting(MAX_FEEDBACK)):
+            self._client.feedback(events)
+            self._state.acknowledge(events)
+            sent += len(events)
+        return sent
+
+    def status(self) -> Status:
+        """Where the gate stands."""
+        position, read_at = self._state.standing()
+        return Status(
+            self._registry,
+            position.checkpoint,
+            position.head,
+            dict(self._state.counts()),
+            self._state.waiting_count(),
+            _age(read_at),
+        )
+
+    def _refresh(self) -> Feed:
+        """Brings the index to the state's checkpoint, whichever process moved that; says how fresh it is."""
+        with self._indexing:
+            now = time.monotonic()
+            if now - self._looked < self.look_every:
+                return self._feed
+            position, read_at = self._state.standing()
+            if position.checkpoint < self._indexed:
+                raise StateDamaged("the gate's state was set back while it was open: open it again")
+            if position.checkpoint > self._indexed:
+                news = self._state.news(self._indexed)
+                for entry, signal in news.added:
+                    self._index.add(entry, signal)
+                for entry in news.removed:
+                    self._index.remove(entry)
+                self._indexed = news.checkpoint
+            self._feed, self._looked = Feed(self._indexed, _age(read_at)), now
+            return self._feed
+
+
+def _age(read_at: float | None) -> float | None:
+    """Seconds since `read_at`; a clock that was set back counts as no time."""
+    return None if read_at is None else max(0.0, time.time() - read_at)
+
+
+@contextmanager
+def _opened(upload: bytes | str | Path) -> Iterator[BinaryIO]:
+    """The upload as a file that can seek."""
+    if isinstance(upload, bytes):
+        yield BytesIO(upload)
+        return
+    path = Path(upload)
+    try:
+        if not path.is_file():
+            raise PictureError("is not a file" if path.exists() else "is not there")
+        with path.open("rb") as file:
+            yield file
+    except OSError as error:
+        raise PictureError(f"cannot be read: {error.strerror}") from error
+
+
+def _read(file: BinaryIO) -> bytes:
+    """The bytes of a picture, within the limit."""
+    data = file.read(MAX_BYTES + 1)
+    if len(data) > MAX_BYTES:
+        raise PictureTooLarge(f"has more than {MAX_BYTES} bytes")
+    return data
+
+
+def _event(name: str, verdict: Verdict | str, entries: list[str]) -> FeedbackEvent:
+    """The event whose id follows from `name`, so that the same is never counted twice."""
+    if not all(_ENTRY.fullmatch(entry) for entry in entries):
+        raise SettingsError("an entry is 32 lowercase hex digits, as `takeback gate check` prints it")
+    try:
+        return FeedbackEvent(sha256(name.encode()).hexdigest()[:32], Verdict(verdict), entries)
+    except ValueError as error:
+        raise SettingsError(f"a verdict is one of {', '.join(Verdict)}") from error

@@ -1,0 +1,87 @@
+"""A gate's settings: the address of the registry and the platform key, in `gate.toml` of the gate's folder."""
+
+import os
+import re
+import tomllib
+from dataclasses import dataclass, field
+from ipaddress import ip_address
+from pathlib import Path
+from typing import Final
+from urllib.parse import urlsplit
+
+from takeback.errors import SettingsError
+
+HOME_VARIABLE: Final = "TAKEBACK_GATE_HOME"
+KEY_VARIABLE: Final = "TAKEBACK_PLATFORM_KEY"
+SETTINGS_FILE: Final = "gate.toml"
+_KEY: Final = re.compile(r"tbk_[0-9a-f]{16}_[0-9a-f]{64}")
+_ADDRESS: Final = re.compile(r"[!#-\[\]-~]+")
+"""Printable ASCII without the quote and the backslash, so that an address stands in TOML as it is."""
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """Where the registry is, and who the platform is to it. Raises `SettingsError` for what cannot be used."""
+
+    registry: str
+    key: str = field(repr=False)
+
+    def __post_init__(self) -> None:
+        _check_address(self.registry)
+        if not _KEY.fullmatch(self.key):
+            raise SettingsError("the platform key is not one: expected tbk_, 16 hex digits, _, 64 hex digits")
+
+
+def load(home: Path) -> Settings:
+    """The settings in `home`; the key in TAKEBACK_PLATFORM_KEY goes before the one in the file."""
+    path = home / SETTINGS_FILE
+    try:
+        table = tomllib.loads(path.read_text("utf-8"))
+    except FileNotFoundError as error:
+        raise SettingsError(f"{path} is not there: make it with `takeback gate init`") from error
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise SettingsError(f"{path} cannot be read: {type(error).__name__}") from error
+    if set(table) - {"registry", "key"} or not all(isinstance(value, str) for value in table.values()):
+        raise SettingsError(f"{path} may hold `registry` and `key`, both texts, and nothing else")
+    if "registry" not in table:
+        raise SettingsError(f'{path} does not say where the registry is: add registry = "https://..."')
+    return Settings(table["registry"], os.environ.get(KEY_VARIABLE) or table.get("key", ""))
+
+
+def save(home: Path, settings: Settings) -> Path:
+    """Writes the settings so that only their owner can read them, whole or not at all; returns the file's path."""
+    path = home / SETTINGS_FILE
+    draft = path.with_suffix(".new")
+    text = f'registry = "{settings.registry}"\nkey = "{settings.key}"\n'
+    try:
+        home.mkdir(mode=0o700, parents=True, exist_ok=True)
+        draft.unlink(missing_ok=True)
+        with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as file:
+            file.write(text)
+        draft.replace(path)
+    except OSError as error:
+        raise SettingsError(f"{path} cannot be written: {error.strerror}") from error
+    return path
+
+
+def _check_address(address: str) -> None:
+    """Refuses an address to which the key must not be sent, or that is not the root of a registry."""
+    try:
+        parts = urlsplit(address)
+        host, _ = parts.hostname, parts.port
+    except ValueError as error:
+        raise SettingsError("the registry's address is not one: expected https://HOST[:PORT]") from error
+    if not _ADDRESS.fullmatch(address) or parts.scheme not in {"http", "https"} or not host:
+        raise SettingsError("the registry's address is not one: expected https://HOST[:PORT]")
+    if parts.username is not None or parts.password is not None or parts.query or parts.fragment:
+        raise SettingsError("the registry's address may hold no user, password, query or fragment")
+    if parts.scheme == "http" and not _is_loopback(host):
+        raise SettingsError("the registry's address must start with https://, or the key could be read on the way")
+
+
+def _is_loopback(host: str) -> bool:
+    """Whether `host` is this machine."""
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"

@@ -1,0 +1,297 @@
+"""What a gate must not forget: its checkpoint, the active entries, and feedback not yet acknowledged. The only SQL.
+
+One SQLite file. A page's changes and the new checkpoint are one transaction, durable when it returns, so that
+kill -9 leaves the state before it or after it. Several processes may use the file at once.
+"""
+
+import sqlite3
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from threading import RLock
+from typing import Final
+
+import msgspec
+
+from takeback.errors import GateError, SettingsError, StateDamaged
+from takeback.gate.follow import Added, Changed, Changes, Erased, Known, Position, Removed, Step
+from takeback.protocol import EntryId, FeedbackEvent, FeedPage, Verdict
+from takeback.signals import Signal, SignalType, Variant
+
+STATE_FILE: Final = "state.sqlite"
+LOCK_FILE: Final = "sync.lock"
+_APPLICATION: Final = 0x7462_6732  # "tbg2": marks the file as a gate's state in this layout
+_BUSY_SECONDS: Final = 30
+_DAMAGE: Final = {
+    sqlite3.SQLITE_CORRUPT,
+    sqlite3.SQLITE_NOTADB,
+    sqlite3.SQLITE_ERROR,
+    sqlite3.SQLITE_CONSTRAINT,
+    sqlite3.SQLITE_MISMATCH,
+}
+"""SQLite's codes for a file that is broken, or holds other tables or rows than ours."""
+
+_PRIMARY: Final = 0xFF
+"""The part of an extended SQLite code that is the code proper."""
+
+_TABLES: Final = """
+CREATE TABLE follower (
+  one INTEGER PRIMARY KEY CHECK (one = 1), registry TEXT NOT NULL,
+  checkpoint INTEGER NOT NULL, head INTEGER NOT NULL, read_at REAL) STRICT;
+CREATE TABLE entries (
+  number INTEGER PRIMARY KEY, entry TEXT NOT NULL UNIQUE,
+  type TEXT NOT NULL, value TEXT NOT NULL, quality INTEGER, variant TEXT NOT NULL,
+  standing TEXT NOT NULL, UNIQUE (type, value)) STRICT;
+CREATE TABLE erased (number INTEGER PRIMARY KEY, entry TEXT NOT NULL UNIQUE) STRICT;
+CREATE TABLE removals (number INTEGER PRIMARY KEY, entry TEXT NOT NULL UNIQUE) STRICT;
+CREATE TABLE feedback (
+  place INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, verdict TEXT NOT NULL, entries TEXT NOT NULL) STRICT;
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class News:
+    """What changed after a number: entries that came and are there still, ids that went, the checkpoint now."""
+
+    added: Sequence[tuple[str, Signal]]
+    removed: Sequence[str]
+    checkpoint: int
+
+
+class State:
+    """The state file of one gate. Any method raises `StateDamaged`, or `GateError` when the file cannot be used now.
+
+    May be shared by threads, not carried through a fork.
+    """
+
+    def __init__(self, home: Path, registry: str) -> None:
+        """Opens the file in `home`, or makes it; raises `SettingsError` if it follows another registry."""
+        self._path = home / STATE_FILE
+        self._lock_path = home / LOCK_FILE
+        self._lock = RLock()
+        with self._translated():
+            home.mkdir(mode=0o700, parents=True, exist_ok=True)
+            self._path.touch(mode=0o600)
+            self._db = _connect(self._path)
+        try:
+            self._prepare(registry)
+        except BaseException:
+            self._db.close()
+            raise
+
+    def close(self) -> None:
+        """Lets go of the file."""
+        with self._lock:
+            self._db.close()
+
+    def standing(self) -> tuple[Position, float | None]:
+        """How far the feed is applied, and when it was last read to its end: seconds since 1970, None if never."""
+        with self._reading() as db:
+            checkpoint, head, read_at = db.execute("SELECT checkpoint, head, read_at FROM follower").fetchone()
+            return Position(checkpoint, head), read_at
+
+    def known(self, page: FeedPage) -> Known:
+        """All that the state knows of the entries and signals on `page`."""
+        active: dict[str, tuple[SignalType, str] | None] = {}
+        retired: set[str] = set()
+        with self._reading() as db:
+            for line in page.entries:
+                named = db.execute("SELECT entry, type, value FROM entries WHERE entry = ?", (line.entry,))
+                active |= {entry: (SignalType(kind), value) for entry, kind, value in named}
+                erased = db.execute("SELECT entry FROM erased WHERE entry = ?", (line.entry,))
+                active |= {entry: None for (entry,) in erased}
+                gone = db.execute("SELECT entry FROM removals WHERE entry = ?", (line.entry,))
+                retired |= {entry for (entry,) in gone}
+                if line.signal is not None:
+                    key = (line.signal.type, line.signal.value)
+                    holders = db.execute("SELECT entry FROM entries WHERE type = ? AND value = ?", key)
+                    active |= {entry: key for (entry,) in holders}
+        return Known(active, retired)
+
+    def apply(self, changes: Changes) -> None:
+        """Takes over a page's changes and its checkpoint, all or nothing."""
+        with self._writing() as db:
+            before, after = changes.before, changes.after
+            moved = db.execute(
+                "UPDATE follower SET checkpoint = ?, head = ? WHERE checkpoint = ?",
+                (after.checkpoint, after.head, before.checkpoint),
+            )
+            if moved.rowcount != 1:
+                raise GateError("another sync moved the checkpoint in the meantime: run `takeback gate sync` again")
+            for step in changes.steps:
+                _take(db, step)
+
+    def reached_end(self, now: float) -> None:
+        """Notes that the feed was read to its end at `now`, and leaves no withdrawn hash in the write-ahead log."""
+        with self._writing() as db:
+            db.execute("UPDATE follower SET read_at = ?", (now,))
+        with self._lock, self._translated():
+            self._db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+
+    def news(self, after: int) -> News:
+        """What changed after number `after`; 0 gives every active entry."""
+        with self._reading() as db:
+            checkpoint = db.execute("SELECT checkpoint FROM follower").fetchone()[0]
+            rows = db.execute("SELECT entry, type, value, quality, variant FROM entries WHERE number > ?", (after,))
+            added = [
+                (entry, Signal(SignalType(kind), value, quality, Variant(variant)))
+                for entry, kind, value, quality, variant in rows
+            ]
+            removed = [entry for (entry,) in db.execute("SELECT entry FROM removals WHERE number > ?", (after,))]
+        return News(added, removed, checkpoint)
+
+    def copy(self, path: Path, newer_than: int = 0) -> int:
+        """Makes a state file at `path` with the entries after a number, and no feedback; returns its checkpoint."""
+        with self._lock, self._translated():
+            path.touch(mode=0o600)
+            with closing(_connect(path)) as db:
+                self._db.backup(db)
+                db.execute("DELETE FROM feedback")
+                db.execute("DELETE FROM entries WHERE number <= ?", (newer_than,))
+                db.execute("VACUUM")
+                db.execute("PRAGMA journal_mode = DELETE")
+                checkpoint: int = db.execute("SELECT checkpoint FROM follower").fetchone()[0]
+        return checkpoint
+
+    def counts(self) -> Counter[SignalType]:
+        """How many active entries there are of each type."""
+        with self._reading() as db:
+            rows = db.execute("SELECT type, count(*) FROM entries GROUP BY type")
+            return Counter({SignalType(kind): count for kind, count in rows})
+
+    def queue(self, events: Iterable[FeedbackEvent]) -> None:
+        """Keeps feedback until it is acknowledged; an event that waits already waits once."""
+        rows = [(event.id, event.verdict, msgspec.json.encode(event.entries).decode()) for event in events]
+        with self._writing() as db:
+            db.executemany("INSERT OR IGNORE INTO feedback (id, verdict, entries) VALUES (?, ?, ?)", rows)
+
+    def waiting(self, limit: int) -> list[FeedbackEvent]:
+        """The oldest events that wait, at most `limit`."""
+        with self._reading() as db:
+            rows = db.execute("SELECT id, verdict, entries FROM feedback ORDER BY place LIMIT ?", (limit,)).fetchall()
+            return [FeedbackEvent(id_, Verdict(verdict), _entry_ids(entries)) for id_, verdict, entries in rows]
+
+    def waiting_count(self) -> int:
+        """How many events wait."""
+        with self._reading() as db:
+            count: int = db.execute("SELECT count(*) FROM feedback").fetchone()[0]
+            return count
+
+    def acknowledge(self, events: Sequence[FeedbackEvent]) -> None:
+        """Forgets events that the registry has on record."""
+        with self._writing() as db:
+            db.executemany("DELETE FROM feedback WHERE id = ?", [(event.id,) for event in events])
+
+    @contextmanager
+    def syncing(self, patience: float = _BUSY_SECONDS) -> Iterator[None]:
+        """Holds the right to follow the feed; waits `patience` seconds for another's. A killed process lets go."""
+        with closing(self._take_turn(patience)):
+            yield
+
+    def _take_turn(self, patience: float) -> sqlite3.Connection:
+        """A connection whose open transaction is the lock: the system lets go of it with the process."""
+        with self._translated():
+            turn = sqlite3.connect(self._lock_path, timeout=patience, isolation_level=None)
+            try:
+                turn.execute("BEGIN EXCLUSIVE")
+            except sqlite3.OperationalError as error:
+                turn.close()
+                if error.sqlite_errorcode & _PRIMARY != sqlite3.SQLITE_BUSY:
+                    raise
+                raise GateError("another sync is at work in this folder: wait for it, or stop it") from error
+            return turn
+
+    def _prepare(self, registry: str) -> None:
+        """Makes the tables in an empty file, refuses a foreign one and one that follows another registry."""
+        with self._writing() as db:
+            mark = db.execute("PRAGMA application_id").fetchone()[0]
+            if mark == 0 and not db.execute("SELECT 1 FROM sqlite_master").fetchone():
+                for statement in _TABLES.strip().split(";\n"):
+                    db.execute(statement)
+                db.execute("INSERT INTO follower VALUES (1, ?, 0, 0, NULL)", (registry,))
+                db.execute(f"PRAGMA application_id = {_APPLICATION}")
+            elif mark != _APPLICATION:
+                raise self._damaged("it is not a gate's state")
+            followed = db.execute("SELECT registry FROM follower").fetchone()[0]
+        if followed != registry:
+            raise SettingsError(f"this folder follows {followed}: take another folder for {registry}")
+
+    @contextmanager
+    def _reading(self) -> Iterator[sqlite3.Connection]:
+        """What is read inside belongs together, and waits for nobody."""
+        with self._transaction("BEGIN") as db:
+            yield db
+
+    @contextmanager
+    def _writing(self) -> Iterator[sqlite3.Connection]:
+        """What is written inside is kept whole, or not at all."""
+        with self._transaction("BEGIN IMMEDIATE") as db:
+            yield db
+
+    @contextmanager
+    def _transaction(self, begin: str) -> Iterator[sqlite3.Connection]:
+        with self._lock, self._translated():
+            self._db.execute(begin)
+            try:
+                yield self._db
+                self._db.execute("COMMIT")
+            finally:
+                if self._db.in_transaction:
+                    self._db.execute("ROLLBACK")
+
+    @contextmanager
+    def _translated(self) -> Iterator[None]:
+        """Foreign exceptions become ours."""
+        try:
+            yield
+        except sqlite3.ProgrammingError as error:
+            raise GateError("the gate is closed") from error
+        except sqlite3.DatabaseError as error:
+            code = getattr(error, "sqlite_errorcode", None)
+            if code is None or code & _PRIMARY in _DAMAGE:
+                raise self._damaged(getattr(error, "sqlite_errorname", "a text in it is none")) from error
+            raise GateError(f"the gate's state {self._path} cannot be used now: {error}") from error
+        except OSError as error:
+            raise GateError(f"the gate's state {self._path} cannot be used now: {error.strerror}") from error
+        except (ValueError, TypeError, msgspec.MsgspecError) as error:
+            raise self._damaged("it holds a value that cannot be") from error
+
+    def _damaged(self, what: str) -> StateDamaged:
+        return StateDamaged(
+            f"the gate's state {self._path} cannot be read ({what}): stop what uses it, move the file away and run "
+            "`takeback gate sync`, which reads the whole feed again; feedback that waits in it is lost"
+        )
+
+
+def _take(db: sqlite3.Connection, step: Step) -> None:
+    """Writes one step."""
+    match step:
+        case Added(number, entry, signal, standing):
+            row = (number, entry, signal.type, signal.value, signal.quality, signal.variant, standing)
+            db.execute("INSERT INTO entries VALUES (?, ?, ?, ?, ?, ?, ?)", row)
+        case Changed(_, entry, standing):
+            db.execute("UPDATE entries SET standing = ? WHERE entry = ?", (standing, entry))
+        case Erased(number, entry):
+            db.execute("INSERT INTO erased VALUES (?, ?)", (number, entry))
+        case Removed(number, entry):
+            db.execute("DELETE FROM entries WHERE entry = ?", (entry,))
+            db.execute("DELETE FROM erased WHERE entry = ?", (entry,))
+            db.execute("INSERT INTO removals VALUES (?, ?)", (number, entry))
+
+
+def _entry_ids(text: str) -> list[EntryId]:
+    return msgspec.json.decode(text, type=list[EntryId])
+
+
+def _connect(path: Path, patience: float = _BUSY_SECONDS) -> sqlite3.Connection:
+    """A connection that commits to the disk itself and overwrites what it deletes: a withdrawn hash is gone."""
+    db = sqlite3.connect(path, timeout=patience, isolation_level=None, check_same_thread=False)
+    try:
+        for pragma in ("journal_mode = WAL", "synchronous = FULL", "secure_delete = ON"):
+            db.execute(f"PRAGMA {pragma}")
+    except BaseException:
+        db.close()
+        raise
+    return db

@@ -1,0 +1,87 @@
+"""`takeback hash`: the signals of picture files."""
+
+import json
+import sys
+from pathlib import Path
+
+import click
+
+from takeback.errors import PictureError
+from takeback.hashing import HashedPicture, hash_picture
+from takeback.hashing.picture import MAX_BYTES
+from takeback.hashing.video import SNIFFED, HashedVideo, hash_video, video_format
+from takeback.signals import SignalType, Variant, frames_of
+
+
+@click.command("hash")
+@click.argument("files", nargs=-1, required=True, metavar="FILE...")
+@click.option("--json", "as_json", is_flag=True, help="One JSON object a line.")
+def hash_files(files: tuple[str, ...], as_json: bool) -> None:
+    """Print the signals of each picture or video FILE; `-` is standard input, for pictures.
+
+    A file that cannot be hashed gives an error, the rest go on, and the exit status is 1.
+    """
+    failed = False
+    for file in files:
+        try:
+            picture = _hash(file)
+        except (PictureError, OSError) as error:
+            failed = True
+            code, text = _explain(error)
+            fault = {"file": file, "error": {"code": code, "text": text}}
+            click.echo(json.dumps(fault) if as_json else f"error  {file}: {text}", err=not as_json)
+        else:
+            click.echo(json.dumps(_describe(file, picture)) if as_json else _line(file, picture))
+    if failed:
+        raise SystemExit(1)
+
+
+def _hash(file: str) -> HashedPicture | HashedVideo:
+    """What is found in a file. A video is read piece by piece; standard input is a picture, for it cannot seek."""
+    if file != "-":
+        with Path(file).open("rb") as opened:
+            if video_format(opened.read(SNIFFED)):
+                return hash_video(opened)
+    return hash_picture(_read(file))
+
+
+def _read(file: str) -> bytes:
+    """The file's bytes; of one that is too large no more than it takes to say so."""
+    if file == "-":
+        return sys.stdin.buffer.read(MAX_BYTES + 1)
+    with Path(file).open("rb") as opened:
+        return opened.read(MAX_BYTES + 1)
+
+
+def _explain(error: PictureError | OSError) -> tuple[str, str]:
+    if isinstance(error, PictureError):
+        return error.code, str(error)
+    return "unreadable-file", f"cannot be read: {error.strerror or error}"
+
+
+def _describe(file: str, picture: HashedPicture | HashedVideo) -> dict[str, object]:
+    whole = {signal.type: signal.value for signal in picture.signals if signal.variant is Variant.WHOLE}
+    others: dict[str, dict[str, str]] = {}
+    for signal in picture.signals:
+        if signal.variant is not Variant.WHOLE:
+            others.setdefault(signal.variant, {})[signal.type] = signal.value
+    return {
+        "file": file,
+        "signals": whole,
+        "quality": picture.quality,
+        "width": picture.width,
+        "height": picture.height,
+        "format": picture.format,
+        **({"variants": others} if others else {}),
+    }
+
+
+def _line(file: str, picture: HashedPicture | HashedVideo) -> str:
+    values = {signal.type: signal.value for signal in reversed(picture.signals)}
+    size = f"{picture.width}x{picture.height}"
+    if isinstance(picture, HashedVideo):
+        frames = len(frames_of(values[SignalType.VPDQ])) if SignalType.VPDQ in values else 0
+        said = f"{values[SignalType.MD5]}  md5, {frames} frames hashed"
+        return f"{said:88}  quality {picture.quality or 0:3}  {picture.format:4}  {size:>11}  {file}"
+    hashes = f"{values[SignalType.PDQ]}  phash {values[SignalType.PHASH]}"
+    return f"{hashes}  quality {picture.quality:3}  {picture.format:4}  {size:>11}  {file}"

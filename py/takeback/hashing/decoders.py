@@ -1,0 +1,78 @@
+"""The decoders that Pillow does not bring, as CPython has them; the sealed worker puts its own in their place.
+
+A decoder takes a whole file and gives what `Source` describes: pixels with a size and a mode of Pillow, cut out piece
+by piece. It may raise anything; `picture.py` makes one of our errors of it.
+"""
+
+import io
+from collections.abc import Callable
+from typing import Any, Final, Protocol
+
+from PIL import Image
+
+
+class Source(Protocol):
+    """A decoded picture: a Pillow image, or pixels elsewhere that are cut out as one."""
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Width and height of the stored pixels."""
+
+    @property
+    def mode(self) -> str:
+        """Pillow's name for what a pixel is."""
+
+    @property
+    def info(self) -> dict[Any, Any]:
+        """`orientation` or `exif` tell how to turn the pixels upright; without them they are."""
+
+    @property
+    def has_transparency_data(self) -> bool:
+        """Whether something may shine through."""
+
+    def crop(self, box: tuple[int, int, int, int]) -> Image.Image:
+        """The pixels from left, top to right, bottom."""
+
+
+type Decoder = Callable[[bytes], Source]
+
+
+def decode_heic(data: bytes) -> Source:
+    """The main picture by libheif, turned, mirrored and cropped as the file says; EXIF's mark counts no more."""
+    from pi_heif import HeifImageFile
+
+    image: Image.Image = HeifImageFile(io.BytesIO(data))
+    image.load()
+    image.info.pop("exif", None)
+    return image
+
+
+def decode_avif(data: bytes) -> Source:
+    """The main picture or the first frame by Pillow, which tells in `exif` how the file wants it turned."""
+    from PIL.AvifImagePlugin import AvifImageFile
+
+    image = AvifImageFile(io.BytesIO(data))
+    image.load()
+    return image
+
+
+def decode_jxl(data: bytes) -> Source:
+    """The first frame by libjxl, which turns it as the file says."""
+    from imagecodecs import jpegxl_decode
+
+    return image_of(jpegxl_decode(data, index=0))
+
+
+def image_of(pixels: Any) -> Image.Image:
+    """The image of an array of rows, columns and channels; more than 8 bits a channel are brought to 8."""
+    if pixels.dtype.kind == "f":
+        pixels = (pixels.clip(0, 1) * 255 + 0.5).astype("uint8")
+    elif pixels.dtype.itemsize > 1:
+        pixels = (pixels >> 8 * (pixels.dtype.itemsize - 1)).astype("uint8")
+    if pixels.ndim == 3 and pixels.shape[2] == 1:
+        pixels = pixels[:, :, 0]
+    return Image.fromarray(pixels)
+
+
+decoders: Final[dict[str, Decoder]] = {"HEIC": decode_heic, "AVIF": decode_avif, "JXL": decode_jxl}
+"""By the format's name in `picture.py`. A format that stands here is never given to another decoder."""

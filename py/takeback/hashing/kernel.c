@@ -1,0 +1,389 @@
+/* PDQ, streamed: pixels go in row by row, and a few rows at a time is all that is kept of them.
+ *
+ * The same file is compiled for WebAssembly and for the machine's own processor, and gives the same bits on both:
+ * float32 in the order of Meta's reference, no fused multiply-add (-ffp-contract=off), no library, no allocation.
+ * PDQ: Meta, "The TMK+PDQF Video-Hashing Algorithm and the PDQ Image-Hashing Algorithm", 2019; full-size rule.
+ *
+ * A picture goes through in groups of ROWS rows:
+ *
+ *   luma -> lanes -> box along rows -> box down columns -> box along rows -> box down columns -> 64 x 64 -> DCT
+ *
+ * A box is a running sum: at each step ("tick") one sample is added, the one `window` ticks older is taken away, and
+ * the sum over the count of samples inside the picture is the output of half a window ago. Samples outside the
+ * picture are zeros: adding or taking away 0.0f changes no sum, so no edge needs code of its own. Running along a
+ * row, the rows of a group lie side by side in vector lanes. Only the 64 columns and 64 rows that PDQ samples are
+ * ever divided out of the second boxes.
+ */
+#include <stddef.h>
+#include <stdint.h>
+
+#pragma STDC FP_CONTRACT OFF
+
+#if defined(_WIN32)
+#define EXPORT __declspec(dllexport)
+#else
+#define EXPORT __attribute__((visibility("default")))
+#endif
+
+enum {
+  ROWS = 8,            /* rows of a group: enough independent sums to hide the time an addition takes */
+  QUADS = ROWS / 4,    /* vectors that hold one column of a group */
+  SIDE = 64,           /* side of the sampled picture */
+  FREQUENCIES = 16,    /* DCT frequencies kept of each axis, 1 to 16 */
+  COEFFICIENTS = FREQUENCIES * FREQUENCIES,
+  MEDIAN_RANK = 128,   /* the median is the 128th smallest of 256: one of them, never a mean */
+  HASH_BYTES = 32,
+  DIHEDRALS = 8,
+  SMALLEST = 5,        /* a side shorter than this has no hash */
+  ALIGNMENT = 64,
+};
+
+typedef float quad __attribute__((vector_size(16)));
+
+/* sqrt(2/64) * cos(pi/128 * m), m = 0..63, rounded to float32: every entry of the DCT matrix is one of them or its
+   negative, as computed in double by the reference. Constants, because no two libraries agree on cos. */
+static const float COSINES[SIDE] = {
+    0x1.6a09e6p-3f, 0x1.69edfcp-3f, 0x1.699a42p-3f, 0x1.690ec6p-3f, 0x1.684b9cp-3f, 0x1.6750e4p-3f, 0x1.661ec2p-3f,
+    0x1.64b568p-3f, 0x1.63150ap-3f, 0x1.613decp-3f, 0x1.5f3056p-3f, 0x1.5cec98p-3f, 0x1.5a730cp-3f, 0x1.57c414p-3f,
+    0x1.54e018p-3f, 0x1.51c78cp-3f, 0x1.4e7ae8p-3f, 0x1.4afab2p-3f, 0x1.474772p-3f, 0x1.4361bap-3f, 0x1.3f4a24p-3f,
+    0x1.3b0150p-3f, 0x1.3687eap-3f, 0x1.31dea2p-3f, 0x1.2d062ep-3f, 0x1.27ff50p-3f, 0x1.22caccp-3f, 0x1.1d6972p-3f,
+    0x1.17dc14p-3f, 0x1.12238ep-3f, 0x1.0c40c2p-3f, 0x1.063498p-3f, 0x1.000000p-3f, 0x1.f347dap-4f, 0x1.e642b8p-4f,
+    0x1.d8f29ap-4f, 0x1.cb598cp-4f, 0x1.bd79aap-4f, 0x1.af5516p-4f, 0x1.a0edfep-4f, 0x1.92469cp-4f, 0x1.836130p-4f,
+    0x1.74400ap-4f, 0x1.64e57ap-4f, 0x1.5553e4p-4f, 0x1.458daap-4f, 0x1.35953cp-4f, 0x1.256d12p-4f, 0x1.1517a8p-4f,
+    0x1.049782p-4f, 0x1.e7de5ep-5f, 0x1.c6427ap-5f, 0x1.a4608ap-5f, 0x1.823dc8p-5f, 0x1.5fdf76p-5f, 0x1.3d4ae0p-5f,
+    0x1.1a855ep-5f, 0x1.ef2894p-6f, 0x1.a8fa12p-6f, 0x1.628a08p-6f, 0x1.1be352p-6f, 0x1.aa21a8p-7f, 0x1.1c3af6p-7f,
+    0x1.1c50e2p-8f};
+
+/* One box filter: its window, how many samples lie ahead of the output, and the length of what it runs over. */
+struct box {
+  int window, ahead, length;
+};
+
+/* Everything about one picture under way. Lives in memory of the caller's, the arrays behind it. */
+struct pdq {
+  int width, height, channels;
+  int filled;                    /* rows of the group that have arrived */
+  int tick;                      /* rows that went through before this group */
+  int sampled;                   /* rows of `samples` that are done */
+  size_t pitch;                  /* floats of a row: the width rounded up to whole vectors */
+  struct box across, down;
+  float *luma;                   /* ROWS rows as they arrive */
+  float *lanes;                  /* the group turned: ROWS floats a column, zeros on either side */
+  float *boxed;                  /* the same after the box along rows */
+  float *ring;                   /* boxed rows that are still in the window */
+  float *sums;                   /* a running sum of every column */
+  float *ring_sampled, *sums_sampled; /* the same for the second box down, of the 64 sampled columns alone */
+  float samples[SIDE * SIDE];
+  float direct[SIDE * SIDE];     /* luma of a picture of 64 x 64, which the reference hashes as it is */
+};
+
+struct pdq_result {
+  int32_t quality;                       /* 0 to 100 */
+  float coefficients[COEFFICIENTS];      /* row = vertical frequency */
+  uint8_t hash[HASH_BYTES];              /* as its hex is written: the last coefficient first */
+  uint8_t dihedral[DIHEDRALS][HASH_BYTES]; /* orig rot90 rot180 rot270 flipx flipy flipp flipm */
+};
+
+/* ---- memory ---- */
+
+static struct box box_of(int length) {
+  int window = (length + 127) / 128;
+  return (struct box){window, (window + 2) / 2 - 1, length};
+}
+
+static int ring_rows(const struct pdq *p) { return p->down.window + ROWS; }
+
+static int sampled_column(const struct pdq *p, int j) { return (int)(((int64_t)(2 * j + 1) * p->width) >> 7); }
+
+static int sampled_row(const struct pdq *p, int i) { return (int)(((int64_t)(2 * i + 1) * p->height) >> 7); }
+
+static float *take(uintptr_t *free, size_t floats) {
+  float *taken = (float *)*free;
+  *free += (floats * sizeof(float) + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
+  return taken;
+}
+
+/* Lays the arrays out behind `p`, which stands at `start`; returns where they end. */
+static uintptr_t lay_out(struct pdq *p, uintptr_t start, int width, int height) {
+  uintptr_t free = start + (sizeof(struct pdq) + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
+  p->across = box_of(width);
+  p->down = box_of(height);
+  p->pitch = ((size_t)width + 3) / 4 * 4;
+  size_t margin = (size_t)p->across.window * ROWS;
+  p->luma = take(&free, p->pitch * ROWS);
+  p->lanes = take(&free, p->pitch * ROWS + 2 * margin) + margin;
+  p->boxed = take(&free, p->pitch * ROWS);
+  p->ring = take(&free, p->pitch * (size_t)ring_rows(p));
+  p->sums = take(&free, p->pitch);
+  p->ring_sampled = take(&free, (size_t)SIDE * (size_t)ring_rows(p));
+  p->sums_sampled = take(&free, SIDE);
+  return free;
+}
+
+static struct pdq *aligned(void *memory) {
+  return (struct pdq *)(((uintptr_t)memory + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT);
+}
+
+/* ---- boxes ---- */
+
+static inline quad load(const float *from) { return *(const quad *)from; }
+static inline void store(float *to, quad value) { *(quad *)to = value; }
+static inline quad all(float value) { return (quad){value, value, value, value}; }
+
+static inline void turn(quad r[4]) {
+  quad a = __builtin_shufflevector(r[0], r[1], 0, 4, 1, 5), b = __builtin_shufflevector(r[2], r[3], 0, 4, 1, 5);
+  quad c = __builtin_shufflevector(r[0], r[1], 2, 6, 3, 7), d = __builtin_shufflevector(r[2], r[3], 2, 6, 3, 7);
+  r[0] = __builtin_shufflevector(a, b, 0, 1, 4, 5);
+  r[1] = __builtin_shufflevector(a, b, 2, 3, 6, 7);
+  r[2] = __builtin_shufflevector(c, d, 0, 1, 4, 5);
+  r[3] = __builtin_shufflevector(c, d, 2, 3, 6, 7);
+}
+
+/* How many samples inside the vector the sum holds at `tick`. Never 0, so that ticks past the end stay finite. */
+static inline float count_at(struct box box, int tick) {
+  int count = tick < box.window ? tick + 1 : tick < box.length ? box.window : box.window + box.length - 1 - tick;
+  return (float)(count < 1 ? 1 : count);
+}
+
+/* The luma rows of the group, side by side in lanes. */
+static void luma_to_lanes(struct pdq *p) {
+  for (size_t x = 0; x < p->pitch; x += 4)
+    for (int q = 0; q < QUADS; q++) {
+      quad r[4];
+      for (int k = 0; k < 4; k++) r[k] = load(p->luma + (size_t)(4 * q + k) * p->pitch + x);
+      turn(r);
+      for (int k = 0; k < 4; k++) store(p->lanes + (x + (size_t)k) * ROWS + 4 * q, r[k]);
+    }
+}
+
+static inline void tick_lanes(const float *lanes, int window, int tick, quad sum[QUADS]) {
+  const float *enters = lanes + (ptrdiff_t)tick * ROWS, *leaves = enters - (ptrdiff_t)window * ROWS;
+  for (int q = 0; q < QUADS; q++) sum[q] = sum[q] + load(enters + 4 * q) - load(leaves + 4 * q);
+}
+
+static inline void divide_lanes(float *to, const quad sum[QUADS], float count) {
+  for (int q = 0; q < QUADS; q++) store(to + 4 * q, sum[q] / all(count));
+}
+
+/* First box along rows: every column. */
+static void box_across(struct pdq *p) {
+  struct box box = p->across;
+  quad sum[QUADS] = {0};
+  int tick = 0;
+  float *out = p->boxed;
+  for (; tick < box.ahead; tick++) tick_lanes(p->lanes, box.window, tick, sum);
+  for (; tick < box.length + box.ahead; tick++, out += ROWS) {
+    tick_lanes(p->lanes, box.window, tick, sum);
+    divide_lanes(out, sum, count_at(box, tick));
+  }
+}
+
+/* Second box along rows: the sampled columns alone, column j of the group in `out` at j * ROWS. */
+static void box_across_sampled(const struct pdq *p, float *out) {
+  struct box box = p->across;
+  quad sum[QUADS] = {0};
+  int tick = 0;
+  for (int j = 0; j < SIDE; j++) {
+    int last = sampled_column(p, j) + box.ahead;
+    for (; tick <= last; tick++) tick_lanes(p->lanes, box.window, tick, sum);
+    divide_lanes(out + j * ROWS, sum, count_at(box, last));
+  }
+}
+
+/* First box down columns, from `boxed` back into `lanes`: the rows of `ahead` ticks ago. */
+static void box_down(struct pdq *p) {
+  int slots = ring_rows(p);
+  float *enters[ROWS];
+  const float *leaves[ROWS];
+  quad count[ROWS];
+  for (int k = 0; k < ROWS; k++) {
+    int tick = p->tick + k;
+    enters[k] = p->ring + (size_t)(tick % slots) * p->pitch;
+    leaves[k] = p->ring + (size_t)((tick - p->down.window + slots) % slots) * p->pitch;
+    count[k] = all(count_at(p->down, tick));
+  }
+  for (size_t x = 0; x < p->pitch; x += 4) {
+    quad sum = load(p->sums + x);
+    for (int q = 0; q < QUADS; q++) {
+      quad r[4];
+      for (int k = 0; k < 4; k++) r[k] = load(p->boxed + (x + (size_t)k) * ROWS + 4 * q);
+      turn(r);
+      for (int k = 0; k < 4; k++) {
+        store(enters[4 * q + k] + x, r[k]);
+        sum = sum + r[k] - load(leaves[4 * q + k] + x);
+        r[k] = sum / count[4 * q + k];
+      }
+      turn(r);
+      for (int k = 0; k < 4; k++) store(p->lanes + (x + (size_t)k) * ROWS + 4 * q, r[k]);
+    }
+    store(p->sums + x, sum);
+  }
+}
+
+/* Second box down, of the sampled columns: one row in, and a row of `samples` out where one is due. */
+static void box_down_sampled(struct pdq *p, const float *lane, int tick) {
+  int slots = ring_rows(p), row = tick - p->down.ahead, inside = tick < p->height;
+  float *enters = p->ring_sampled + (size_t)(tick % slots) * SIDE, *sums = p->sums_sampled;
+  const float *leaves = p->ring_sampled + (size_t)((tick - p->down.window + slots) % slots) * SIDE;
+  for (int j = 0; j < SIDE; j++) {
+    float sample = inside ? lane[j * ROWS] : 0.0f;
+    enters[j] = sample;
+    sums[j] = sums[j] + sample - leaves[j];
+  }
+  for (; p->sampled < SIDE && sampled_row(p, p->sampled) == row; p->sampled++)
+    for (int j = 0; j < SIDE; j++) p->samples[p->sampled * SIDE + j] = sums[j] / count_at(p->down, tick);
+}
+
+/* Takes a full group through all four boxes. */
+static void run_group(struct pdq *p) {
+  float sampled[SIDE * ROWS] __attribute__((aligned(16)));
+  luma_to_lanes(p);
+  box_across(p);
+  box_down(p);
+  box_across_sampled(p, sampled);
+  for (int k = 0; k < ROWS; k++) {
+    int row = p->tick + k - p->down.ahead;
+    if (row >= 0) box_down_sampled(p, sampled + k, row);
+  }
+  p->tick += ROWS;
+  p->filled = 0;
+}
+
+/* ---- from 64 x 64 samples to the hash ---- */
+
+static float dct_entry(int i, int j) {
+  int m = ((i + 1) * (2 * j + 1)) & 255;
+  if (m > 128) m = 256 - m;
+  return m > 64 ? -COSINES[128 - m] : COSINES[m];
+}
+
+/* `out` = D A D', every element one plain sum in order. */
+static void dct(const float samples[SIDE * SIDE], float out[COEFFICIENTS]) {
+  float d[FREQUENCIES][SIDE], t[FREQUENCIES][SIDE];
+  for (int i = 0; i < FREQUENCIES; i++)
+    for (int j = 0; j < SIDE; j++) d[i][j] = dct_entry(i, j);
+  for (int i = 0; i < FREQUENCIES; i++) {
+    for (int j = 0; j < SIDE; j++) t[i][j] = 0.0f;
+    for (int k = 0; k < SIDE; k++)
+      for (int j = 0; j < SIDE; j++) t[i][j] += d[i][k] * samples[k * SIDE + j];
+  }
+  for (int i = 0; i < FREQUENCIES; i++)
+    for (int j = 0; j < FREQUENCIES; j++) {
+      float sum = 0.0f;
+      for (int k = 0; k < SIDE; k++) sum += t[i][k] * d[j][k];
+      out[i * FREQUENCIES + j] = sum;
+    }
+}
+
+static int gradient(float u, float v) {
+  int d = (int)(((u - v) * 100.0f) / 255.0f);
+  return d < 0 ? -d : d;
+}
+
+static int quality_of(const float s[SIDE * SIDE]) {
+  int sum = 0;
+  for (int i = 0; i < SIDE; i++)
+    for (int j = 0; j < SIDE; j++) {
+      if (i + 1 < SIDE) sum += gradient(s[i * SIDE + j], s[(i + 1) * SIDE + j]);
+      if (j + 1 < SIDE) sum += gradient(s[i * SIDE + j], s[i * SIDE + j + 1]);
+    }
+  int quality = sum / 90;
+  return quality > 100 ? 100 : quality;
+}
+
+static float median_of(const float values[COEFFICIENTS]) {
+  for (int i = 0; i < COEFFICIENTS; i++) {
+    int below = 0, upto = 0;
+    for (int k = 0; k < COEFFICIENTS; k++) {
+      below += values[k] < values[i];
+      upto += values[k] <= values[i];
+    }
+    if (below < MEDIAN_RANK && upto >= MEDIAN_RANK) return values[i];
+  }
+  return 0.0f;
+}
+
+static void bits_of(const float values[COEFFICIENTS], uint8_t hash[HASH_BYTES]) {
+  float median = median_of(values);
+  for (int byte = 0; byte < HASH_BYTES; byte++) {
+    hash[HASH_BYTES - 1 - byte] = 0;
+    for (int bit = 0; bit < 8; bit++)
+      hash[HASH_BYTES - 1 - byte] |= (uint8_t)((values[8 * byte + bit] > median) << bit);
+  }
+}
+
+/* The coefficients of the picture turned or mirrored: transposed or not, and the signs of odd waves changed. */
+static void dihedral_of(const float b[COEFFICIENTS], int which, float out[COEFFICIENTS]) {
+  for (int i = 0; i < FREQUENCIES; i++)
+    for (int j = 0; j < FREQUENCIES; j++) {
+      int row_even = !(i & 1), column_even = !(j & 1), odd = (i + j) & 1;
+      int negative[DIHEDRALS] = {0, column_even, odd, row_even, row_even, column_even, 0, odd};
+      int transposed = which == 1 || which == 3 || which >= 6;
+      float value = b[i * FREQUENCIES + j];
+      out[transposed ? j * FREQUENCIES + i : i * FREQUENCIES + j] = negative[which] ? -value : value;
+    }
+}
+
+/* ---- the door ---- */
+
+/* Bytes of memory that a picture of `width` x `height` needs. Both are 1 to 65,535. */
+EXPORT size_t pdq_size(int width, int height) {
+  struct pdq probe;
+  return (size_t)lay_out(&probe, 0, width, height) + ALIGNMENT;
+}
+
+/* Starts a picture in `memory` of `pdq_size` bytes. `channels`: 1 luma, 3 RGB, 4 RGB and a byte to skip. */
+EXPORT void pdq_begin(void *memory, int width, int height, int channels) {
+  struct pdq *p = aligned(memory);
+  float *end = (float *)lay_out(p, (uintptr_t)p, width, height);
+  for (float *f = p->luma; f < end; f++) *f = 0.0f;
+  p->width = width;
+  p->height = height;
+  p->channels = channels;
+  p->filled = p->tick = p->sampled = 0;
+}
+
+static void luma_of(const uint8_t *pixels, float *luma, int width, int channels) {
+  if (channels == 1)
+    for (int x = 0; x < width; x++) luma[x] = pixels[x];
+  else if (channels == 3)
+    for (int x = 0; x < width; x++)
+      luma[x] = 0.299f * pixels[3 * x] + 0.587f * pixels[3 * x + 1] + 0.114f * pixels[3 * x + 2];
+  else
+    for (int x = 0; x < width; x++)
+      luma[x] = 0.299f * pixels[4 * x] + 0.587f * pixels[4 * x + 1] + 0.114f * pixels[4 * x + 2];
+}
+
+/* The next `rows` rows, each `stride` bytes after the last. In all there are `height` of them, never more. */
+EXPORT void pdq_push(void *memory, const uint8_t *pixels, int rows, size_t stride) {
+  struct pdq *p = aligned(memory);
+  for (int row = 0; row < rows; row++, pixels += stride) {
+    float *luma = p->luma + (size_t)p->filled * p->pitch;
+    luma_of(pixels, luma, p->width, p->channels);
+    if (p->width == SIDE && p->height == SIDE)
+      for (int x = 0; x < SIDE; x++) p->direct[(p->tick + p->filled) * SIDE + x] = luma[x];
+    if (++p->filled == ROWS) run_group(p);
+  }
+}
+
+/* After the last row: the result. */
+EXPORT void pdq_finish(void *memory, struct pdq_result *result) {
+  struct pdq *p = aligned(memory);
+  uint8_t *bytes = (uint8_t *)result;
+  for (size_t i = 0; i < sizeof *result; i++) bytes[i] = 0;
+  if (p->width < SMALLEST || p->height < SMALLEST) return;
+  while (p->sampled < SIDE) {
+    for (float *f = p->luma + (size_t)p->filled * p->pitch; f < p->luma + ROWS * p->pitch; f++) *f = 0.0f;
+    run_group(p);
+  }
+  float filtered[COEFFICIENTS], turned[COEFFICIENTS];
+  const float *single = p->width == SIDE && p->height == SIDE ? p->direct : p->samples;
+  dct(single, result->coefficients);
+  bits_of(result->coefficients, result->hash);
+  result->quality = quality_of(single);
+  dct(p->samples, filtered);
+  for (int which = 0; which < DIHEDRALS; which++) {
+    dihedral_of(filtered, which, turned);
+    bits_of(turned, result->dihedral[which]);
+  }
+}

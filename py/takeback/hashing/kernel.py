@@ -1,0 +1,100 @@
+"""The one door to the compiled kernel (kernel.c): PDQ of pixels that are handed over row by row.
+
+`_kernel.so` lies beside this file; in CPython it is the machine's own code, in Pyodide a WebAssembly side module.
+"""
+
+import ctypes
+import os.path
+from dataclasses import dataclass
+from typing import Final
+
+MAX_SIDE: Final = 65_535
+"""Pixels of a side. What a JPEG can hold; it bounds the kernel's memory at about 10 MB, whatever the shape."""
+CHANNELS: Final = {"L": 1, "RGB": 3, "RGBX": 4}
+"""Bytes of a pixel in the layouts that the kernel reads: luma; red, green, blue; the same and a byte to skip."""
+DIHEDRALS: Final = ("orig", "rot90", "rot180", "rot270", "flipx", "flipy", "flipp", "flipm")
+"""The order of the eight turned and mirrored hashes, in the words of pdqhash and threatexchange."""
+
+
+class _Result(ctypes.Structure):
+    """`struct pdq_result` of kernel.c."""
+
+    _fields_ = (
+        ("quality", ctypes.c_int32),
+        ("coefficients", ctypes.c_float * 256),
+        ("hash", ctypes.c_uint8 * 32),
+        ("dihedral", (ctypes.c_uint8 * 32) * 8),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class KernelResult:
+    """What the kernel found: hashes in hex, `quality` from 0 to 100, the 16 x 16 `coefficients` row by row."""
+
+    hash: str
+    quality: int
+    dihedral: tuple[str, ...]
+    coefficients: tuple[float, ...]
+
+
+def _load() -> ctypes.CDLL:
+    """The compiled kernel with its signatures. Raises `ImportError` when it was not built."""
+    path = os.path.join(os.path.dirname(__file__), "_kernel.so")  # noqa: PTH118, PTH120 - pathlib loads too slowly in browsers
+    try:
+        library = ctypes.CDLL(path)
+    except OSError as error:
+        raise ImportError(f"the compiled kernel is missing or does not fit this machine: build {path}") from error
+    library.pdq_size.argtypes = (ctypes.c_int, ctypes.c_int)
+    library.pdq_size.restype = ctypes.c_size_t
+    library.pdq_begin.argtypes = (ctypes.c_void_p, ctypes.c_int, ctypes.c_int, ctypes.c_int)
+    library.pdq_begin.restype = None
+    library.pdq_push.argtypes = (ctypes.c_void_p, ctypes.c_char_p, ctypes.c_int, ctypes.c_size_t)
+    library.pdq_push.restype = None
+    library.pdq_finish.argtypes = (ctypes.c_void_p, ctypes.POINTER(_Result))
+    library.pdq_finish.restype = None
+    return library
+
+
+_library: Final = _load()
+
+
+class PdqStream:
+    """PDQ of one picture of `width` x `height` pixels whose rows arrive in pieces, from the top down.
+
+    `layout` is a key of `CHANNELS`. Raises `ValueError` for a side of 0 or over `MAX_SIDE`, or an unknown layout.
+    """
+
+    def __init__(self, width: int, height: int, layout: str) -> None:
+        if not (1 <= width <= MAX_SIDE and 1 <= height <= MAX_SIDE):
+            raise ValueError(f"a side is 1 to {MAX_SIDE} pixels, not {width} x {height}")
+        if layout not in CHANNELS:
+            raise ValueError(f"a layout is one of {', '.join(CHANNELS)}")
+        self._row = width * CHANNELS[layout]
+        self._missing = height
+        self._memory = ctypes.create_string_buffer(_library.pdq_size(width, height))
+        _library.pdq_begin(self._memory, width, height, CHANNELS[layout])
+
+    def push(self, pixels: bytes, stride: int | None = None) -> None:
+        """Takes the next whole rows, `stride` bytes apart (without it, as wide as a row is).
+
+        Raises `ValueError` when `pixels` is not whole rows or there are more of them than the picture has.
+        """
+        stride = self._row if stride is None else stride
+        rows, rest = divmod(len(pixels), stride) if stride >= self._row else (0, 1)
+        if rest or rows > self._missing:
+            raise ValueError("pixels are whole rows, and no more of them than the picture has")
+        _library.pdq_push(self._memory, pixels, rows, stride)
+        self._missing -= rows
+
+    def finish(self) -> KernelResult:
+        """The result, after the last row. Raises `ValueError` while rows are missing."""
+        if self._missing:
+            raise ValueError(f"{self._missing} rows are missing")
+        result = _Result()
+        _library.pdq_finish(self._memory, ctypes.byref(result))
+        return KernelResult(
+            bytes(result.hash).hex(),
+            result.quality,
+            tuple(bytes(turned).hex() for turned in result.dihedral),
+            tuple(result.coefficients),
+        )

@@ -1,0 +1,37 @@
+"""PDQ of pixels: the rows of a picture go through the kernel, a strip at a time."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from takeback.hashing.kernel import DIHEDRALS, PdqStream
+
+
+@dataclass(frozen=True, slots=True)
+class Pixels:
+    """Upright or stored pixels, `width` x `height`, 8 bits a channel.
+
+    `layout` is `L`, `RGB` or `RGBX` (a byte to skip); `strips` are whole rows from the top down, without padding.
+    """
+
+    width: int
+    height: int
+    layout: str
+    strips: Iterable[bytes]
+
+
+@dataclass(frozen=True, slots=True)
+class Pdq:
+    """A PDQ hash in hex, its `quality` from 0 to 100, and all eight `dihedral` forms by name, the hash itself first."""
+
+    hash: str
+    quality: int
+    dihedral: dict[str, str]
+
+
+def hash_pixels(pixels: Pixels) -> Pdq:
+    """PDQ by the full-size rule. A side under 5 pixels gives a hash of zeros with quality 0."""
+    stream = PdqStream(pixels.width, pixels.height, pixels.layout)
+    for strip in pixels.strips:
+        stream.push(strip)
+    result = stream.finish()
+    return Pdq(result.hash, result.quality, dict(zip(DIHEDRALS, result.dihedral, strict=True)))

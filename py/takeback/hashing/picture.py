@@ -1,0 +1,349 @@
+"""Decodes a picture to upright 8-bit pixels.
+
+The same Pillow runs in CPython and in the browser, and only the formats named here are ever tried, each by its own
+signature. A decoder is loaded when the first picture of its format comes; those that are not Pillow's: `decoders.py`.
+"""
+
+import io
+import math
+import threading
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Final, override
+
+from PIL import Image, ImageFile
+
+from takeback.errors import DamagedPicture, PictureError, PictureTooLarge, UnknownFormat
+from takeback.hashing import boxes, jxl, tiff
+from takeback.hashing.decoders import Source, decoders
+from takeback.hashing.kernel import MAX_SIDE
+from takeback.hashing.pdq import Pixels
+from takeback.hashing.structure import check_structure
+from takeback.signals import Variant
+
+MAX_PIXELS: Final = 120_000_000
+"""Above the largest pictures of phones (108 megapixels); as luma alone it still fits a phone browser's memory."""
+MAX_BYTES: Final = 384 * 1024 * 1024
+"""`MAX_PIXELS` without any compression, in three bytes a pixel, and room for metadata."""
+STRIP_BYTES: Final = 1 << 20
+"""Pixels are normalised and handed on in pieces of about this size, so that no second picture is kept in memory."""
+
+_SIGNATURES: Final = {
+    "JPEG": (b"\xff\xd8\xff",),
+    "PNG": (b"\x89PNG\r\n\x1a\n",),
+    "WEBP": (b"RIFF",),
+    "GIF": (b"GIF87a", b"GIF89a"),
+    "BMP": (b"BM",),
+    "TIFF": tiff.SIGNATURES,
+    "JXL": jxl.SIGNATURES,
+}
+"""What a file of each format begins with. HEIC and AVIF are told apart by what they say (`boxes.kind_of`)."""
+FORMATS: Final = (*_SIGNATURES, "HEIC", "AVIF", "MPO")
+"""Every name that `Picture.format` may have. MPO is a JPEG with further pictures behind the main one."""
+SMALL_SIDE: Final = 32
+"""Pixels of a side that imagehash shrinks a picture to."""
+
+_TURNS: Final = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
+"""What makes stored pixels upright, by orientation; 1 leaves them be."""
+_INVERSE: Final = {6: 8, 8: 6}
+"""The orientation that undoes another; those left out undo themselves."""
+_SIDEWAYS: Final = frozenset({5, 6, 7, 8})
+"""Orientations that swap width and height: their rows are stored columns."""
+_BACKWARDS: Final = frozenset({3, 4, 7, 8})
+"""Orientations whose first row is stored last."""
+
+_GREY: Final = frozenset({"1", "L", "I", "F", "I;16", "I;16L", "I;16B", "I;16N", "LAB"})
+"""Modes of one plane, and LAB, whose lightness is hashed: what makes colours of the rest is not in the browser."""
+_DEEP: Final = _GREY - {"1", "L"}
+"""Those that must be brought to 8 bits first."""
+_KEYED: Final = frozenset({"1", "L", "P", "RGB"})
+"""Modes in which a file may name one colour, or some of a palette, as transparent."""
+
+
+type Small = Image.Image
+"""A picture of `SMALL_SIDE` x `SMALL_SIDE` grey values."""
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """A decoded picture: its format, the size as a person sees it, its pixels upright and, if turned, as stored.
+
+    `shrink` makes what imagehash would make of these views.
+    """
+
+    format: str
+    width: int
+    height: int
+    upright: Pixels
+    stored: Pixels | None
+    shrink: Callable[[], dict[Variant, Small]]
+
+
+def open_picture(data: bytes) -> Picture:
+    """Decodes the main picture or the first frame of `data`. Raises `PictureError` and nothing else.
+
+    The pixels come when they are asked for, and asking raises `PictureError` as well.
+    """
+    if len(data) > MAX_BYTES:
+        raise PictureTooLarge(f"the file is over {MAX_BYTES >> 20} MB; save the picture as a JPEG and try that")
+    name = sniff(data)
+    with _our_errors():
+        check_structure(name, data)
+        if decode := decoders.get(name):
+            _check_size(_announced(name, data))
+            source = decode(data)
+            _check_size(source.size)
+            return _describe(source, name, data)
+        image = _open(name, data)
+        _check_size(image.size)
+        if name == "JPEG" and _is_ycbcr(image):
+            image.draft("L", image.size)
+        image.load()
+        return _describe(image, "MPO" if "mp" in image.info else name, data)
+
+
+def sniff(data: bytes) -> str:
+    """The format by the first bytes. Raises `UnknownFormat`."""
+    for name, signatures in _SIGNATURES.items():
+        if data.startswith(signatures) and (name != "WEBP" or data[8:12] == b"WEBP"):
+            return name
+    if kind := boxes.kind_of(data):
+        return kind
+    kinds = ", ".join(name for name in FORMATS if name != "MPO")
+    raise UnknownFormat(f"this is not a picture of a kind that can be read ({kinds})")
+
+
+def _announced(name: str, data: bytes) -> tuple[int, int]:
+    """The size that a file says it has, so that it can be refused before a decoder makes room for it."""
+    if name == "JXL":
+        return jxl.size_of(data) or (1, 1)
+    main = boxes.main_picture(data) if name in {"HEIC", "AVIF"} else None
+    return (main.width, main.height) if main else (1, 1)
+
+
+def _open(name: str, data: bytes) -> ImageFile.ImageFile:
+    """The picture, its header read. Not by `Image.open`, which loads decoders that are not wanted."""
+    file = io.BytesIO(data)
+    match name:
+        case "JPEG":
+            return _open_jpeg(file)
+        case "PNG":
+            from PIL.PngImagePlugin import PngImageFile
+
+            return PngImageFile(file)
+        case "WEBP":
+            from PIL.WebPImagePlugin import WebPImageFile
+
+            return WebPImageFile(file)
+        case "GIF":
+            from PIL.GifImagePlugin import GifImageFile
+
+            return GifImageFile(file)
+        case "BMP":
+            from PIL.BmpImagePlugin import BmpImageFile
+
+            return BmpImageFile(file)
+        case _:
+            from PIL.TiffImagePlugin import TiffImageFile
+
+            return TiffImageFile(file)
+
+
+def _open_jpeg(file: io.BytesIO) -> ImageFile.ImageFile:
+    """The main picture. Pillow would look for its resolution in EXIF, which loads its TIFF code and has no limits."""
+    from PIL.JpegImagePlugin import JpegImageFile
+
+    class Jpeg(JpegImageFile):
+        @override
+        def _read_dpi_from_exif(self) -> None:
+            """Nobody needs the resolution."""
+
+    return Jpeg(file)
+
+
+def _check_size(size: tuple[int, int]) -> None:
+    """Refuses what would take too much memory. Raises `PictureTooLarge`, which names the limit."""
+    if size[0] * size[1] > MAX_PIXELS:
+        raise PictureTooLarge(
+            f"the picture has over {MAX_PIXELS // 1_000_000} megapixels; save a smaller copy and try that"
+        )
+    if max(size) > MAX_SIDE:
+        raise PictureTooLarge(f"a side is over {MAX_SIDE:,} pixels; save a smaller copy and try that")
+
+
+def _is_ycbcr(image: ImageFile.ImageFile) -> bool:
+    """Whether a JPEG's first plane is luma: three planes, and neither an Adobe mark nor their names say RGB."""
+    if image.mode != "RGB":
+        return False
+    planes = [layer[0] for layer in getattr(image, "layer", ())]
+    return "jfif" in image.info or (image.info.get("adobe_transform") != 0 and planes != list(b"RGB"))
+
+
+def _describe(source: Source, name: str, data: bytes) -> Picture:
+    """The two views of a decoded picture."""
+    orientation, stored = _orientations(source, data)
+    pixels = _pixels(source, orientation)
+    turned = stored != orientation
+
+    def shrink() -> dict[Variant, Small]:
+        with _our_errors():
+            grey = _grey(source)
+            views = {Variant.WHOLE: _shrink(grey, orientation)}
+            return {**views, Variant.STORED: _shrink(grey, stored)} if turned else views
+
+    return Picture(name, pixels.width, pixels.height, pixels, _pixels(source, stored) if turned else None, shrink)
+
+
+def _orientations(source: Source, data: bytes) -> tuple[int, int]:
+    """What makes the decoded pixels upright, and what makes them as stored: Pillow has turned a TIFF already."""
+    if isinstance(source, ImageFile.ImageFile) and source.format == "TIFF":
+        marked = tiff.orientation_of(data)
+        return 1, _INVERSE.get(marked, marked)
+    exif = source.info.get("exif")
+    marked = tiff.orientation_of(exif) if isinstance(exif, bytes) else int(source.info.get("orientation", 1))
+    return marked, 1
+
+
+def _grey(source: Source) -> Image.Image:
+    """The whole picture in grey, as imagehash has it made: without a look at transparency."""
+    if isinstance(source, Image.Image) and source.mode not in _DEEP:
+        return source if source.mode == "L" else source.convert("L")
+    grey = Image.new("L", source.size)
+    scale = _scale(source) if isinstance(source, Image.Image) else 1.0
+    width, height = source.size
+    rows = max(1, STRIP_BYTES // (4 * width))
+    for top in range(0, height, rows):
+        strip = source.crop((0, top, width, min(top + rows, height)))
+        grey.paste(_plain(strip, scale).convert("L"), (0, top))
+    return grey
+
+
+def _shrink(grey: Image.Image, orientation: int) -> Small:
+    """The turned picture, shrunk as imagehash would."""
+    turn = _TURNS.get(orientation)
+    turned = grey if turn is None else grey.transpose(turn)
+    return turned.resize((SMALL_SIDE, SMALL_SIDE), Image.Resampling.LANCZOS)
+
+
+def _pixels(image: Source, orientation: int) -> Pixels:
+    """The pixels of `image` turned by `orientation`, one strip after the other."""
+    width, height = image.size[::-1] if orientation in _SIDEWAYS else image.size
+    alpha = image.has_transparency_data and (image.mode in _KEYED or "A" in image.mode.upper())
+    layout = "L" if image.mode in _GREY and not alpha else "RGBX"
+    rows = max(1, STRIP_BYTES // (4 * width))
+
+    def strips() -> Iterator[bytes]:
+        with _our_errors():
+            scale = _scale(image) if isinstance(image, Image.Image) else 1.0
+        for top in range(0, height, rows):
+            with _our_errors():
+                strip = _cut(image, orientation, top, min(top + rows, height))
+                plain = _on_white(strip) if alpha else _plain(strip, scale)
+                pixels = plain.tobytes("raw", layout)
+            yield pixels
+
+    return Pixels(width, height, layout, strips())
+
+
+def _cut(image: Source, orientation: int, top: int, bottom: int) -> Image.Image:
+    """Rows `top` to `bottom` of the turned picture: cut out where they are stored, then turned."""
+    sideways = orientation in _SIDEWAYS
+    width, height = image.size
+    length = width if sideways else height
+    if orientation in _BACKWARDS:
+        top, bottom = length - bottom, length - top
+    strip = image.crop((top, 0, bottom, height) if sideways else (0, top, width, bottom))
+    turn = _TURNS.get(orientation)
+    return strip if turn is None else strip.transpose(turn)
+
+
+def _scale(image: Image.Image) -> float:
+    """What brings grey values deeper than 8 bits to 0-255, as a viewer would show them."""
+    if image.mode.startswith("I;16"):
+        return 1 / 256
+    if image.mode not in {"I", "F"}:
+        return 1.0
+    _, highest = image.getextrema()
+    assert not isinstance(highest, tuple)
+    if not math.isfinite(highest):
+        raise DamagedPicture("the picture has values that are not numbers")
+    if image.mode == "F" and highest <= 1:
+        return 255.0
+    return 1.0 if highest <= 255 else 1 / 256 if highest <= 65_535 else 255 / highest
+
+
+def _on_white(strip: Image.Image) -> Image.Image:
+    """The strip over white, in RGB."""
+    if strip.mode == "La":
+        strip = strip.convert("LA")
+    white = Image.new("RGBA", strip.size, "white")
+    white.alpha_composite(strip.convert("RGBA"))
+    return white.convert("RGB")
+
+
+def _plain(strip: Image.Image, scale: float) -> Image.Image:
+    """The strip in mode L when its mode is one of `_GREY`, else in RGB. `scale` is for values deeper than 8 bits."""
+    if strip.mode in {"L", "RGB"}:
+        return strip
+    if strip.mode == "LAB":
+        return strip.getchannel("L")
+    if strip.mode.startswith("I;16"):
+        strip = strip.convert("I")
+    if strip.mode in {"I", "F"}:
+        return strip.convert("F").point(lambda value: value * scale).convert("L")
+    return strip.convert("L" if strip.mode == "1" else "RGB")
+
+
+@contextmanager
+def _our_errors() -> Iterator[None]:
+    """Whatever Pillow raises becomes one of ours, and what it warns of is dropped: odd metadata harms no pixel."""
+    try:
+        with _silence:
+            yield
+    except PictureError:
+        raise
+    except MemoryError as error:
+        raise PictureTooLarge("there is not enough memory for this picture; close other programs or tabs") from error
+    except Image.DecompressionBombError as error:
+        raise PictureTooLarge("a part of the picture is too large; save a smaller copy and try that") from error
+    except Exception as error:  # a hostile file makes decoders raise nearly anything
+        raise DamagedPicture("the picture is cut short or broken inside") from error
+
+
+class _Silence:
+    """No warnings while any thread is inside: the first one in saves the filters, the last one out restores them.
+
+    `warnings.catch_warnings` alone leaves its filters behind when two threads overlap.
+    """
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._inside = 0
+        self._saved = warnings.catch_warnings()
+
+    def __enter__(self) -> None:
+        with self._lock:
+            self._inside += 1
+            if self._inside == 1:
+                self._saved = warnings.catch_warnings()
+                self._saved.__enter__()
+                warnings.simplefilter("ignore")
+
+    def __exit__(self, *_exception: object) -> None:
+        with self._lock:
+            self._inside -= 1
+            if not self._inside:
+                self._saved.__exit__(None, None, None)
+
+
+_silence: Final = _Silence()

@@ -1,0 +1,126 @@
+"""Looks at how a file is put together before it is given to a decoder, and refuses what would keep one busy.
+
+Decoders read these parts one by one, some by copying what they have so far; a few megabytes made for it take minutes.
+What is broken is left to the decoder, which says so.
+"""
+
+import struct
+from collections.abc import Callable
+from typing import Final
+
+from takeback.errors import PictureTooLarge
+from takeback.hashing import tiff
+
+MAX_FRAMES: Final = 10_000
+"""Five minutes of animation. Only the first frame is hashed; a file with more was made to keep a decoder busy."""
+MAX_SCANS: Final = 100
+"""Passes of a progressive JPEG; encoders make about ten. Each costs the time of the whole picture, and few bytes."""
+MAX_PREFACE: Final = 32 * 1024 * 1024
+"""Bytes ahead of the picture's own. Colour profiles have a few megabytes, the maps that phones add stand behind."""
+MAX_GIF_PREFACE: Final = 1024 * 1024
+"""The same for GIF, whose comments a decoder joins 255 bytes at a time."""
+MAX_SEGMENTS: Final = 10_000
+"""Segments ahead of a JPEG's first scan: `MAX_PREFACE` in segments of the usual 64 KB makes 512."""
+MAX_CHUNKS: Final = 200_000
+"""Chunks of a PNG: the largest file in the usual chunks of 8 KB makes 49,000."""
+MAX_BLOCKS: Final = 2_000_000
+"""Blocks of a GIF: the largest file in full blocks of 255 bytes makes 1.6 million."""
+
+_TOO_MUCH: Final = "the file holds too much besides the picture; save a plain copy and try that"
+
+
+def check_structure(name: str, data: bytes) -> None:
+    """Refuses `data`, a file of the format `name`, over one of the limits above.
+
+    Raises `PictureTooLarge`, for TIFF `DamagedPicture` as well.
+    """
+    check = _CHECKS.get(name)
+    if check is None:
+        return
+    try:
+        check(data)
+    except (IndexError, struct.error):
+        return  # cut short: the decoder finds the same, and what came before is within the limits
+
+
+def _check_jpeg(data: bytes) -> None:
+    """Walks the segments up to the first scan (ITU T.81, annex B)."""
+    place = 2
+    for _ in range(MAX_SEGMENTS):
+        place = data.find(b"\xff", place)
+        if place < 0:
+            return
+        while data[place + 1] == 0xFF and place <= MAX_PREFACE:
+            place += 1
+        if place > MAX_PREFACE:
+            break
+        marker = data[place + 1]
+        if marker == 0xDA:
+            if data.count(b"\xff\xda", place) > MAX_SCANS:
+                raise PictureTooLarge(f"the file is drawn in over {MAX_SCANS} passes; save a plain copy and try that")
+            return
+        alone = marker in {0x00, 0x01} or 0xD0 <= marker <= 0xD9
+        place += 2 if alone else 2 + struct.unpack_from(">H", data, place + 2)[0]
+    raise PictureTooLarge(_TOO_MUCH)
+
+
+def _check_png(data: bytes) -> None:
+    """Walks all chunks."""
+    place, drawing = 8, False
+    for _ in range(MAX_CHUNKS):
+        length, kind = struct.unpack_from(">I4s", data, place)
+        drawing = drawing or kind == b"IDAT"
+        if kind == b"IEND":
+            return
+        if kind == b"acTL" and struct.unpack_from(">I", data, place + 8)[0] > MAX_FRAMES:
+            raise _too_many_frames()
+        place += 12 + length
+        if not drawing and place > MAX_PREFACE:
+            break
+    raise PictureTooLarge(_TOO_MUCH)
+
+
+def _check_gif(data: bytes) -> None:
+    """Walks all blocks (GIF89a specification)."""
+    place, frames, blocks = 13 + _palette(data[10]), 0, 0
+    while blocks < MAX_BLOCKS:
+        if data[place] == 0x2C:
+            frames += 1
+            if frames > MAX_FRAMES:
+                raise _too_many_frames()
+            place += 11 + _palette(data[place + 9])
+        elif data[place] == 0x21:
+            place += 2
+        else:
+            return
+        while (size := data[place]) and blocks < MAX_BLOCKS:
+            place += size + 1
+            blocks += 1
+        place += 1
+        if not frames and place > MAX_GIF_PREFACE:
+            break
+    raise PictureTooLarge(_TOO_MUCH)
+
+
+def _palette(flags: int) -> int:
+    """Bytes of the palette that a GIF's flags announce."""
+    return 3 * 2 ** ((flags & 7) + 1) if flags & 0x80 else 0
+
+
+def _check_webp(data: bytes) -> None:
+    """Counts the marks of frames, of which an animation has one each."""
+    if data.count(b"ANMF") > MAX_FRAMES:
+        raise _too_many_frames()
+
+
+def _too_many_frames() -> PictureTooLarge:
+    return PictureTooLarge(f"the file has over {MAX_FRAMES:,} frames; save the first one as a picture and try that")
+
+
+_CHECKS: Final[dict[str, Callable[[bytes], None]]] = {
+    "JPEG": _check_jpeg,
+    "PNG": _check_png,
+    "GIF": _check_gif,
+    "WEBP": _check_webp,
+    "TIFF": tiff.check_directories,
+}

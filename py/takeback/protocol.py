@@ -1,0 +1,284 @@
+"""The messages between page, registry and platforms. PROTOCOL.md beside this file is the specification.
+
+Every message is strict: an unknown field, a missing field, a wrong type or a value outside its limits is refused.
+`decode` is the only way in and `encode` the only way out, so nothing else speaks JSON.
+"""
+
+import json
+import re
+from enum import StrEnum
+from typing import Annotated, Final
+
+import msgspec
+from msgspec import Meta, Struct
+
+from takeback.errors import InvalidMessage, InvalidSignal
+from takeback.signals import MAX_FRAMES, Signal, SignalType, Variant
+
+MAX_BODY: Final = 64 * 1024
+"""Bytes of a request. A case of 50 pictures needs half of it; no photograph worth the name fits in."""
+MAX_PICTURES: Final = 50
+MAX_CASE_PICTURES: Final = 1000
+"""Pictures of one case, over all the messages that added to it."""
+MAX_SIGNALS: Final = 24
+MAX_VALUE: Final = 91 * MAX_FRAMES
+"""Characters of a signal's value: a `vpdq` of the most frames with the longest numbers."""
+MAX_FEED_LIMIT: Final = 1000
+MAX_FEEDBACK: Final = 500
+MAX_FEEDBACK_ENTRIES: Final = 64
+
+PIN_ALPHABET: Final = "23456789ABCDEFGHJKMNPQRSTVWXYZ"
+"""30 characters that are hard to mistake for each other: 12 of them carry 58.9 bits."""
+PIN_PATTERN: Final = f"^[{PIN_ALPHABET}]{{4}}-[{PIN_ALPHABET}]{{4}}-[{PIN_ALPHABET}]{{4}}$"
+CASE_NUMBER_PATTERN: Final = "^[0-9]{10}$"
+ENTRY_ID_PATTERN: Final = "^[0-9a-f]{32}$"
+IDEMPOTENCY_KEY_PATTERN: Final = "^[0-9a-f]{32}$"
+DAY_PATTERN: Final = "^[0-9]{4}-[0-9]{2}-[0-9]{2}$"
+
+CaseNumber = Annotated[str, Meta(pattern=CASE_NUMBER_PATTERN)]
+EntryId = Annotated[str, Meta(pattern=ENTRY_ID_PATTERN)]
+FeedbackId = Annotated[str, Meta(pattern=ENTRY_ID_PATTERN)]
+FeedNumber = Annotated[int, Meta(ge=0)]
+Day = Annotated[str, Meta(pattern=DAY_PATTERN)]
+
+
+class CaseState(StrEnum):
+    """Where a case stands."""
+
+    RECEIVED = "received"
+    ACTIVE = "active"
+    WITHDRAWN = "withdrawn"
+    EXPIRED = "expired"
+
+
+class FeedAction(StrEnum):
+    """What an entry of the feed asks of a platform."""
+
+    ADD = "add"
+    REMOVE = "remove"
+    CHANGE = "change"
+    """The entry's standing is another now."""
+    ERASED = "erased"
+    """An `add` whose entry was removed since and whose signal the registry no longer keeps."""
+
+
+class Standing(StrEnum):
+    """The strongest decision that an entry may lead to."""
+
+    BLOCK = "block"
+    REVIEW = "review"
+    PAUSED = "paused"
+    """Nothing: the entry counts for no decision until it changes again."""
+
+
+class PictureKind(StrEnum):
+    """What a picture is."""
+
+    IMAGE = "image"
+    VIDEO = "video"
+
+
+class AgeBand(StrEnum):
+    """The age of the person in the pictures: a minor now, or an adult who was a minor in them."""
+
+    MINOR = "minor"
+    WAS_MINOR = "was_minor"
+
+
+class Verdict(StrEnum):
+    """What a platform says of an entry."""
+
+    BLOCKED = "blocked"
+    NOT_BLOCKED = "not_blocked"
+    PENDING_REVIEW = "pending_review"
+
+
+class _Message(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=False):
+    """The base of every message."""
+
+
+class SignalMessage(_Message, frozen=True, omit_defaults=True):
+    """A signal on the wire. `quality` goes with `pdq`, and only with `pdq`."""
+
+    type: SignalType
+    value: Annotated[str, Meta(max_length=MAX_VALUE)]
+    quality: Annotated[int, Meta(ge=0, le=100)] | None = None
+    variant: Variant = Variant.WHOLE
+
+    def __post_init__(self) -> None:
+        self.signal()
+
+    def signal(self) -> Signal:
+        """The signal it stands for."""
+        return Signal(self.type, self.value, self.quality, self.variant)
+
+    @classmethod
+    def of(cls, signal: Signal) -> "SignalMessage":
+        """The message that stands for `signal`."""
+        return cls(signal.type, signal.value, signal.quality, signal.variant)
+
+
+class Picture(_Message, frozen=True, omit_defaults=True):
+    """The signals of one picture. The same type and value twice is refused. `ai_made` as the person said."""
+
+    signals: Annotated[list[SignalMessage], Meta(min_length=1, max_length=MAX_SIGNALS)]
+    kind: PictureKind = PictureKind.IMAGE
+    ai_made: bool = False
+
+    def __post_init__(self) -> None:
+        if len({(s.type, s.value) for s in self.signals}) < len(self.signals):
+            raise ValueError("the same signal stands twice in one picture")
+
+
+class NewCase(_Message, frozen=True, omit_defaults=True):
+    """`POST /v1/cases` and `POST /v1/cases/{number}/pictures`: all that ever leaves a person's device."""
+
+    pictures: Annotated[list[Picture], Meta(min_length=1, max_length=MAX_PICTURES)]
+    age_band: AgeBand = AgeBand.MINOR
+
+
+class Withdrawal(_Message, frozen=True):
+    """The body of `POST /v1/cases/{number}/withdraw` that withdraws some pictures, by their positions from 0."""
+
+    pictures: Annotated[
+        list[Annotated[int, Meta(ge=0, lt=MAX_CASE_PICTURES)]], Meta(min_length=1, max_length=MAX_CASE_PICTURES)
+    ]
+
+
+class PictureStatus(_Message, frozen=True):
+    """What platforms said of one picture: how often, how many platforms blocked it, the first and the last time.
+
+    Times are UTC in whole seconds. `withdrawn_at` is when this picture left the case, alone or with all.
+    """
+
+    blocked: int
+    platforms: int
+    first_blocked_at: str | None
+    last_blocked_at: str | None
+    pending_review: int = 0
+    not_blocked: int = 0
+    withdrawn_at: str | None = None
+
+
+class CaseStatus(_Message, frozen=True):
+    """The answer to a case's owner. `pictures` stand in the order they were sent; no hash is repeated."""
+
+    number: CaseNumber
+    state: CaseState
+    received_at: str
+    withdrawn_at: str | None
+    platforms: int
+    """How many platforms have taken over the case's last change."""
+    pictures: list[PictureStatus]
+    expires_at: str | None = None
+    """When the registry lets go of the case by itself, if it ever does."""
+    expires_soon: bool = False
+    """The warning: that moment is near."""
+
+
+class FeedEntry(_Message, frozen=True, omit_defaults=True):
+    """One line of the feed. An `add` carries its signal and what is known of it; the others name their entry.
+
+    `since` is the day (UTC) of the `add`; `standing` goes with `add`, where it is `block` if left out, and `change`.
+    """
+
+    number: Annotated[int, Meta(ge=1)]
+    action: FeedAction
+    entry: EntryId
+    signal: SignalMessage | None = None
+    kind: PictureKind = PictureKind.IMAGE
+    ai_made: bool = False
+    age_band: AgeBand = AgeBand.MINOR
+    since: Day | None = None
+    standing: Standing | None = None
+
+    def __post_init__(self) -> None:
+        if (self.action is FeedAction.ADD) != (self.signal is not None):
+            raise ValueError("a signal goes with add, and only with add")
+        if self.action is not FeedAction.ADD and (
+            self.since or self.ai_made or self.kind is not PictureKind.IMAGE or self.age_band is not AgeBand.MINOR
+        ):
+            raise ValueError("kind, ai_made, age_band and since go with add, and only with add")
+        if self.action is FeedAction.CHANGE and self.standing is None:
+            raise ValueError("a change says the standing")
+        if self.action in {FeedAction.REMOVE, FeedAction.ERASED} and self.standing is not None:
+            raise ValueError("a standing goes with add and change, and only with them")
+
+
+class FeedPage(_Message, frozen=True):
+    """`GET /v1/feed`: the entries after a cursor, in order and without gaps; `head` is the newest number there is."""
+
+    entries: Annotated[list[FeedEntry], Meta(max_length=MAX_FEED_LIMIT)]
+    head: FeedNumber
+
+
+class FeedbackEvent(_Message, frozen=True):
+    """What happened to one upload. `id` is made by the platform, so that sending it twice counts once."""
+
+    id: FeedbackId
+    verdict: Verdict
+    entries: Annotated[list[EntryId], Meta(min_length=1, max_length=MAX_FEEDBACK_ENTRIES)]
+
+
+class Feedback(_Message, frozen=True):
+    """`POST /v1/feedback`."""
+
+    feedback: Annotated[list[FeedbackEvent], Meta(min_length=1, max_length=MAX_FEEDBACK)]
+
+
+class FeedbackReceipt(_Message, frozen=True):
+    """How many events are on record now, and which entries the registry does not know (any more)."""
+
+    recorded: int
+    unknown_entries: list[EntryId]
+
+
+class Problem(_Message, frozen=True, omit_defaults=True):
+    """`application/problem+json` (RFC 9457). `type` is `urn:takeback:problem:` and an error's code."""
+
+    type: str
+    title: str
+    status: int
+    detail: str = ""
+    field: str = ""
+
+
+def encode(message: Struct) -> bytes:
+    """The message as JSON."""
+    return msgspec.json.encode(message)
+
+
+def decode[M: Struct](body: bytes, kind: type[M]) -> M:
+    """The message of the given kind in `body`. Raises `InvalidMessage`, which names the field."""
+    try:
+        return msgspec.json.decode(body, type=kind)
+    except msgspec.ValidationError as error:
+        text, _, path = str(error).rpartition(" - at ") if " - at " in str(error) else (str(error), "", "")
+        raise InvalidMessage(*_explain(text, path, error.__cause__)) from error
+    except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as error:
+        raise InvalidMessage("the body is not JSON") from error
+
+
+def decode_request[M: Struct](body: bytes, kind: type[M]) -> M:
+    """As `decode`, and refuses an object that names a field twice, so that nothing sent is passed over in silence."""
+    message = decode(body, kind)
+    json.loads(body, object_pairs_hook=_refuse_twice)
+    return message
+
+
+def _refuse_twice(pairs: list[tuple[str, object]]) -> None:
+    seen = set()
+    for name, _ in pairs:
+        if name in seen:
+            raise InvalidMessage("a field stands twice in one object", name)
+        seen.add(name)
+
+
+def _explain(text: str, path: str, cause: BaseException | None) -> tuple[str, str]:
+    """What msgspec said, as a sentence and the path of the field it means (`$.a[0].b` -> `a[0].b`)."""
+    field = path.strip("`").removeprefix("$").removeprefix(".")
+    named = re.search(r"(?:unknown|required) field `([^`]*)`", text)
+    inner = named[1] if named else cause.field if isinstance(cause, InvalidSignal) else ""
+    if inner:
+        field = f"{field}.{inner}" if field else inner
+    return text, field

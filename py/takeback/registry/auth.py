@@ -1,0 +1,147 @@
+"""Who may do what: PINs of cases, keys of platforms, and the limit on guesses."""
+
+import hashlib
+import hmac
+import os
+import re
+import secrets
+import stat
+from collections import OrderedDict
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final, Self
+
+from takeback.errors import NotAPlatform, SettingsError, TooManyGuesses
+from takeback.registry.entry_ids import EntryIds
+
+PIN_KEY_BYTES: Final = 32
+MAX_GUESSES: Final = 10
+GUESS_WINDOW: Final = 15 * 60
+"""Seconds. With 10 guesses in each, a PIN of 58.9 bits outlasts anyone."""
+MAX_WATCHED: Final = 100_000
+"""Case numbers whose guesses are counted at the same time: some 20 MB. Beyond it the oldest count is dropped."""
+
+_PLATFORM_KEY: Final = re.compile(r"tbk_([0-9a-f]{16})_([0-9a-f]{64})", re.ASCII)
+_BEARER: Final = re.compile(r"bearer +(\S+)", re.ASCII | re.IGNORECASE)
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class PinKey:
+    """The secret under which PINs are kept. It lives in a file of its own, never in the database."""
+
+    secret: bytes
+
+    def pin(self, pin: str) -> bytes:
+        """What is kept of a PIN."""
+        return self._mac("pin", pin.encode())
+
+    def message(self, pin: str, message: bytes) -> bytes:
+        """What is kept of a message and its PIN, to know a repeat from another message."""
+        return self._mac("message", pin.encode() + b"\n" + message)
+
+    def idempotency_key(self, key: str) -> bytes:
+        """What is kept of an idempotency key."""
+        return self._mac("idempotency", key.encode())
+
+    def entry_ids(self, platform: int, own_after: int) -> EntryIds:
+        """The ids under which a platform sees entries; `own_after` is the last that it knows by an older id."""
+        return EntryIds(self._mac("entries", b"%d" % platform), own_after)
+
+    def mark(self) -> bytes:
+        """What the database keeps to know its key again."""
+        return self._mac("mark", b"")
+
+    def _mac(self, purpose: str, what: bytes) -> bytes:
+        return hmac.digest(self.secret, purpose.encode() + b"\n" + what, "sha256")
+
+
+def load_pin_key(path: Path, mark: bytes | None) -> PinKey:
+    """The key in the file `path`, made if neither it nor a database that belongs to one (its `mark`) is there.
+
+    Raises `SettingsError` if the file is missing, is not the database's, or may be read by others.
+    """
+    try:
+        if mark is None and not path.exists():
+            _make_pin_key(path)
+        secret = path.read_bytes()
+        mode = stat.S_IMODE(path.stat().st_mode)
+    except FileNotFoundError as error:
+        text = f"the PIN key {path} is missing, and without it no case can be opened; restore it from your backup"
+        raise SettingsError(text) from error
+    except OSError as error:
+        raise SettingsError(f"cannot use the PIN key {path}: {error.strerror}") from error
+    if os.name == "posix" and mode & 0o077:
+        raise SettingsError(f"others may read the PIN key {path}; run: chmod 600 {path}")
+    key = PinKey(secret)
+    if len(secret) != PIN_KEY_BYTES or (mark is not None and not hmac.compare_digest(mark, key.mark())):
+        raise SettingsError(f"{path} is not the PIN key of this database; restore the right one from your backup")
+    return key
+
+
+def _make_pin_key(path: Path) -> None:
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
+        file.write(secrets.token_bytes(PIN_KEY_BYTES))
+        file.flush()
+        os.fsync(file.fileno())
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class PlatformKey:
+    """A platform's key: `key_id` names it, `secret` proves it."""
+
+    key_id: str
+    secret: str
+
+    @classmethod
+    def new(cls) -> Self:
+        """A key at random."""
+        return cls(secrets.token_hex(8), secrets.token_hex(32))
+
+    @classmethod
+    def from_header(cls, authorization: str) -> Self:
+        """The key in an `Authorization` header. Raises `NotAPlatform`."""
+        bearer = _BEARER.fullmatch(authorization)
+        key = bearer and _PLATFORM_KEY.fullmatch(bearer[1])
+        if not key:
+            raise NotAPlatform("send `Authorization: Bearer KEY` with the key that the registry gave you")
+        return cls(key[1], key[2])
+
+    def digest(self) -> bytes:
+        """What is kept of it; 256 random bits need no slow hash."""
+        return hashlib.sha256(bytes.fromhex(self.secret)).digest()
+
+    def text(self) -> str:
+        """The key as the platform uses it."""
+        return f"tbk_{self.key_id}_{self.secret}"
+
+
+class Guesses:
+    """Counts wrong PINs per case number, whether or not there is such a case. `clock` gives seconds that only grow."""
+
+    def __init__(self, clock: Callable[[], float]) -> None:
+        self._clock = clock
+        self._counts: OrderedDict[str, tuple[float, int]] = OrderedDict()
+
+    def take(self, number: str) -> None:
+        """Counts a guess before it is checked, so that many at once gain nothing. Raises `TooManyGuesses`."""
+        now = self._clock()
+        since, count = self._counts.get(number, (now, 0))
+        if now - since >= GUESS_WINDOW:
+            self._counts.pop(number)
+            since, count = now, 0
+        if count >= MAX_GUESSES:
+            wait = int(since + GUESS_WINDOW - now) + 1
+            raise TooManyGuesses("too many wrong PINs for this case; wait a while, then try again", wait)
+        self._counts[number] = since, count + 1
+        if len(self._counts) > MAX_WATCHED:
+            self._counts.popitem(last=False)
+
+    def give_back(self, number: str) -> None:
+        """The guess was right, or was never checked: it does not count."""
+        since, count = self._counts.get(number, (0.0, 0))
+        if count > 1:
+            self._counts[number] = since, count - 1
+        else:
+            self._counts.pop(number, None)

@@ -1,0 +1,136 @@
+"""`takeback registry ...` and `takeback platform ...`."""
+
+import os
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from takeback.registry.settings import read_settings
+
+if TYPE_CHECKING:
+    from takeback.registry.platforms import Platform, Platforms
+
+
+@click.group()
+def registry() -> None:
+    """Run a registry: people's cases and the feed."""
+
+
+@click.group()
+def platform() -> None:
+    """Give platforms keys to the feed, and take them back."""
+
+
+_data_option = click.option(
+    "--data", type=click.Path(path_type=Path), help="Folder of the database [TAKEBACK_DATA; default: var]"
+)
+_database_option = click.option("--database", help="Address of a PostgreSQL database [TAKEBACK_DATABASE]")
+
+
+def _data[F: Callable[..., None]](command: F) -> F:
+    """The options that say where the data is."""
+    return _data_option(_database_option(command))
+
+
+@registry.command()
+@_data
+@click.option(
+    "--keys", type=click.Path(path_type=Path), help="Folder of the PIN key [TAKEBACK_KEYS; default: DATA/keys]"
+)
+@click.option("--page", type=click.Path(path_type=Path), help="Folder of the built page to serve too [TAKEBACK_PAGE]")
+@click.option("--host", help="Address to listen on [TAKEBACK_HOST; default: 127.0.0.1]")
+@click.option("--port", type=click.IntRange(0, 65_535), help="Port, 0 for a free one [TAKEBACK_PORT; default: 8000]")
+@click.option("--tls/--no-tls", default=None, help="People reach the site over HTTPS: send HSTS [TAKEBACK_TLS]")
+@click.option("--mix", type=click.IntRange(0, 86_400), help="Seconds to mix entries over [TAKEBACK_MIX; default: 300]")
+@click.option(
+    "--expire", type=click.IntRange(0, 36_500), help="Days until a case expires [TAKEBACK_EXPIRE; default: 0]"
+)
+@click.option(
+    "--keep", type=click.IntRange(1, 36_500), help="Days until what ended is erased [TAKEBACK_KEEP; default: 30]"
+)
+def serve(**options: object) -> None:
+    """Serve the API and, with --page, the page. Stop it with Ctrl+C."""
+    from takeback.registry import server
+
+    settings = read_settings(os.environ, **options)
+    what = f"page {settings.page}" if settings.page else "no page"
+    server.serve(settings, lambda address: click.echo(f"Takeback registry at {address} (data {settings.data}, {what})"))
+
+
+@registry.command()
+@click.option(
+    "--page", type=click.Path(path_type=Path), help="Folder of the built page on that machine [TAKEBACK_PAGE]"
+)
+@click.option("--host", help="Address where the registry listens [TAKEBACK_HOST; default: 127.0.0.1]")
+@click.option("--port", type=click.IntRange(1, 65_535), help="Port of the registry [TAKEBACK_PORT; default: 8000]")
+@click.option("--name", required=True, help="The site's name, such as takeback.example")
+@click.option("--certificate", required=True, help="File with the certificate chain")
+@click.option("--certificate-key", required=True, help="File with the certificate's key")
+def nginx(name: str, certificate: str, certificate_key: str, **options: object) -> None:
+    """Print a configuration for nginx that serves the page over HTTPS and passes the API on."""
+    from takeback.registry.nginx import Tls, configuration
+
+    settings = read_settings(os.environ, **options)
+    click.echo(configuration(settings, name, Tls(certificate, certificate_key)), nl=False)
+
+
+@platform.command()
+@click.argument("name")
+@_data
+def add(name: str, **where: object) -> None:
+    """Let a platform follow the feed, and show its key."""
+    _show_key(name, _platforms(where).add(name).text())
+
+
+@platform.command("list")
+@_data
+def list_(**where: object) -> None:
+    """List the platforms and how far they have followed the feed."""
+    rows = [("NAME", "KEY", "CREATED", "LAST SEEN", "CURSOR", "REVOKED"), *map(_row, _platforms(where).all())]
+    if len(rows) == 1:
+        click.echo("No platforms yet. Add one: takeback platform add NAME")
+        return
+    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
+    for row in rows:
+        click.echo("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
+
+
+@platform.command()
+@click.argument("name")
+@_data
+def rotate(name: str, **where: object) -> None:
+    """Give a platform a new key. The old one stops at once."""
+    _show_key(name, _platforms(where).rotate(name).text())
+
+
+@platform.command()
+@click.argument("name")
+@_data
+def revoke(name: str, **where: object) -> None:
+    """Take a platform's key back. `rotate` lets it in again."""
+    _platforms(where).revoke(name)
+    click.echo(f"The key of {name} is revoked. The platform can no longer read the feed.")
+
+
+def _platforms(where: Mapping[str, object]) -> "Platforms":
+    from takeback.registry.platforms import Platforms
+    from takeback.registry.server import open_data
+
+    return Platforms(open_data(read_settings(os.environ, **where)))
+
+
+def _show_key(name: str, key: str) -> None:
+    click.echo(f"The key of {name}, shown only now; the registry keeps no copy of it:", err=True)
+    click.echo(key)
+
+
+def _row(one: "Platform") -> tuple[str, ...]:
+    return (one.name, one.key_id, _time(one.created_at), _time(one.seen_at), str(one.cursor), _time(one.revoked_at))
+
+
+def _time(seconds: int | None) -> str:
+    from takeback.registry.cases import moment
+
+    return "-" if seconds is None else moment(seconds)

@@ -1,0 +1,189 @@
+"""Opens the registry's database: the engine with its promises of durability, and the schema brought up to date.
+
+The same tables and the same SQL run on SQLite and on PostgreSQL; what the two need beside it stands here.
+"""
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Final
+
+from sqlalchemy import URL, Connection, Engine, create_engine, event, inspect, make_url, text
+from sqlalchemy.exc import ArgumentError, DBAPIError
+from sqlalchemy.pool import ConnectionPoolEntry
+
+from takeback.errors import SettingsError
+
+SCHEMA: Final = "0003"
+"""The newest migration. A database that says the same is ready, and Alembic is not even imported."""
+BUSY_TIMEOUT: Final = 10_000
+"""Milliseconds that a writer waits for another process, such as `takeback platform add` beside a server."""
+READERS: Final = 8
+"""Connections that stay open. More are opened while more threads read at the same time."""
+MIGRATION_TRIES: Final = 20
+"""How often a first start looks again, half a second apart, while another process makes the same tables."""
+
+_PRAGMAS: Final = (
+    f"busy_timeout={BUSY_TIMEOUT}",
+    "journal_mode=WAL",
+    "synchronous=FULL",  # every commit is on the disk before it is acknowledged
+    "foreign_keys=ON",
+    "secure_delete=ON",  # what is erased is overwritten
+)
+_POSTGRESQL: Final = {
+    "application_name": "takeback",
+    "connect_timeout": 3,
+    "tcp_user_timeout": 5000,  # milliseconds; a server that vanished without a word is given up, and another is tried
+    "options": (
+        f"-c lock_timeout={BUSY_TIMEOUT} -c statement_timeout=30000 -c idle_in_transaction_session_timeout=30000 "
+        "-c default_transaction_isolation=read\\ committed -c jit=off"
+    ),
+}
+WRITES: Final = {"takeback_writes": True}
+"""Execution options of a connection that means to write: its transaction takes the lock at its start."""
+
+
+def open_database(where: Path | str) -> Engine:
+    """The database in a file of SQLite, or at an address of PostgreSQL; made or migrated if need be.
+
+    Raises `SettingsError` if it cannot be used, is locked, or was made by a newer version.
+    """
+    engine = _sqlite(where) if isinstance(where, Path) else _postgresql(where)
+    try:
+        with told(where), engine.connect() as connection:
+            migrated = _version(connection) == SCHEMA
+        if not migrated:
+            migrate(engine, where)
+    except BaseException:
+        engine.dispose()
+        raise
+    return engine
+
+
+@contextmanager
+def told(where: Path | str) -> Iterator[None]:
+    """The database's own errors become one line that names it, without its password."""
+    try:
+        yield
+    except DBAPIError as error:
+        raise SettingsError(f"cannot use the database {name_of(where)}: {_first_line(error)}") from error
+
+
+def name_of(where: Path | str) -> str:
+    """The database as it may be shown."""
+    return str(where) if isinstance(where, Path) else _url(where).render_as_string(hide_password=True)
+
+
+def is_sqlite(engine: Engine) -> bool:
+    """Whether it is a file of SQLite."""
+    return engine.dialect.name == "sqlite"
+
+
+def _sqlite(path: Path) -> Engine:
+    engine = create_engine(
+        f"sqlite:///{path}",
+        pool_size=READERS,
+        max_overflow=-1,
+        hide_parameters=True,  # an error's text may reach a log; the values never do
+        connect_args={"isolation_level": None, "check_same_thread": False},
+    )
+    event.listen(engine, "connect", _prepare)
+    event.listen(engine, "begin", _begin)
+    return engine
+
+
+def _postgresql(address: str) -> Engine:
+    try:
+        return create_engine(
+            _url(address),
+            pool_size=READERS,
+            max_overflow=-1,
+            pool_pre_ping=True,  # after a restart or a fail-over of the database nobody gets a dead connection
+            hide_parameters=True,
+            connect_args=dict(_POSTGRESQL),
+        )
+    except ModuleNotFoundError as error:
+        raise SettingsError("PostgreSQL needs one more package; run: pip install 'takeback[postgresql]'") from error
+
+
+def _url(address: str) -> URL:
+    try:
+        url = make_url(address)
+    except (ArgumentError, ValueError) as error:
+        raise SettingsError(_WRONG_ADDRESS) from error
+    if url.get_backend_name() != "postgresql":
+        raise SettingsError(_WRONG_ADDRESS)
+    return url.set(drivername="postgresql+psycopg")
+
+
+_WRONG_ADDRESS: Final = (
+    "TAKEBACK_DATABASE must be an address such as postgresql://user:password@host/name; without it SQLite is used"
+)
+
+
+def _first_line(error: DBAPIError) -> str:
+    return str(error.orig).partition("\n")[0]
+
+
+def _prepare(connection: Any, _entry: ConnectionPoolEntry) -> None:
+    for pragma in _PRAGMAS:
+        connection.execute(f"PRAGMA {pragma}").close()
+
+
+def _begin(connection: Connection) -> None:
+    writes = connection.get_execution_options().get("takeback_writes", False)
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+
+
+def _version(connection: Connection) -> str | None:
+    if not inspect(connection).has_table("alembic_version"):
+        return None
+    return connection.execute(text("SELECT version_num FROM alembic_version")).scalar()
+
+
+def migrate(engine: Engine, where: Path | str) -> None:
+    """Brings the schema up to date in one transaction, so that of several processes one does it and the rest wait."""
+    if is_sqlite(engine):
+        with told(where), engine.connect().execution_options(**WRITES) as connection:
+            # A table that is made anew is away for a moment; within a transaction this would have no effect.
+            connection.connection.cursor().execute("PRAGMA foreign_keys=OFF")
+            with connection.begin():
+                _upgrade(connection)
+                if connection.exec_driver_sql("PRAGMA foreign_key_check").first():
+                    raise SettingsError("the database holds what refers to nothing; restore it from your backup")
+            connection.invalidate()
+        return
+    for left in reversed(range(MIGRATION_TRIES)):
+        try:
+            with engine.begin() as connection:
+                _upgrade(connection)
+        except DBAPIError as error:  # two first starts at once: PostgreSQL lets one of them make the tables
+            with told(where):
+                if not left:
+                    raise
+                time.sleep(0.5)
+                if _is_ready(engine):
+                    return
+            del error
+        else:
+            return
+
+
+def _is_ready(engine: Engine) -> bool:
+    with engine.connect() as connection:
+        return _version(connection) == SCHEMA
+
+
+def _upgrade(connection: Connection) -> None:
+    from alembic import command
+    from alembic.config import Config
+    from alembic.util import CommandError
+
+    config = Config()
+    config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
+    config.attributes["connection"] = connection
+    try:
+        command.upgrade(config, "head")
+    except CommandError as error:
+        raise SettingsError("the database was made by a newer version of Takeback; start that version") from error

@@ -1,0 +1,106 @@
+"""The response headers, defined once: the server sends them, and `nginx.py` prints them for a proxy.
+
+Each kind of answer may do only what it needs. SECURITY.md's sealed worker obeys the policy of its own script's answer.
+"""
+
+from base64 import b64encode
+from enum import StrEnum
+from hashlib import sha256
+from types import MappingProxyType
+from typing import Final
+
+HSTS: Final = ("strict-transport-security", "max-age=63072000; includeSubDomains")
+"""Two years, as browsers' preload lists ask; sent only when people reach the site over TLS."""
+
+DOCS_STYLE: Final = """
+body{font:1rem/1.5 system-ui,sans-serif;max-width:50rem;margin:2rem auto;padding:0 1rem;color-scheme:light dark}
+code,pre{font-family:ui-monospace,monospace;font-size:.9em}pre{overflow:auto;border:1px solid #8886;padding:.75rem}
+section{border-top:1px solid #8886;margin-top:2rem}table{border-collapse:collapse}td,th{padding:.2rem .8rem .2rem 0;
+text-align:left;vertical-align:top}
+"""
+"""The one inline style there is; the policy names its digest."""
+
+type Headers = tuple[tuple[str, str], ...]
+
+
+class Kind(StrEnum):
+    """What is answered."""
+
+    PAGE = "page"
+    WORKER = "worker"
+    STATIC = "static"
+    API = "api"
+    DOCS = "docs"
+
+
+WORKERS: Final = frozenset({"/worker.js", "/video.js"})
+"""The sealed workers' scripts: one for pictures, one for videos."""
+
+_FEATURES: Final = (
+    "accelerometer", "autoplay", "bluetooth", "browsing-topics", "camera", "compute-pressure", "display-capture",
+    "encrypted-media", "fullscreen", "gamepad", "geolocation", "gyroscope", "hid", "identity-credentials-get",
+    "idle-detection", "local-fonts", "magnetometer", "microphone", "midi", "payment", "picture-in-picture",
+    "publickey-credentials-get", "screen-wake-lock", "serial", "storage-access", "usb", "web-share",
+    "window-management", "xr-spatial-tracking",
+)  # fmt: skip
+_ALLOWED: Final = ("clipboard-write",)
+"""The receipt can be copied; pasting a picture needs no permission."""
+
+_EVERYWHERE: Final[Headers] = (
+    ("cache-control", "no-store"),  # a shared phone keeps no trace
+    ("cross-origin-embedder-policy", "require-corp"),
+    ("cross-origin-opener-policy", "same-origin"),
+    ("cross-origin-resource-policy", "same-origin"),
+    (
+        "permissions-policy",
+        ", ".join([*(f"{feature}=()" for feature in _FEATURES), *(f"{feature}=(self)" for feature in _ALLOWED)]),
+    ),
+    ("referrer-policy", "no-referrer"),
+    ("x-content-type-options", "nosniff"),
+)
+
+_NOTHING: Final = "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+_PAGE_POLICY: Final = (
+    f"{_NOTHING}; connect-src 'self'; img-src 'self'; script-src 'self' 'wasm-unsafe-eval'; style-src 'self'; "
+    "worker-src 'self'; require-trusted-types-for 'script'; trusted-types takeback"
+)
+"""Firefox asks for `wasm-unsafe-eval` before a page may hold the compiled module that its worker hands it."""
+
+
+def _docs_policy() -> str:
+
+    digest = b64encode(sha256(DOCS_STYLE.encode()).digest()).decode()
+    return f"{_NOTHING}; style-src 'sha256-{digest}'"
+
+
+_OF_KIND: Final = MappingProxyType(
+    {
+        Kind.PAGE: (
+            ("content-security-policy", _PAGE_POLICY),
+            ("integrity-policy", "blocked-destinations=(script)"),
+        ),
+        Kind.WORKER: (("content-security-policy", "default-src 'none'; script-src 'wasm-unsafe-eval'"),),
+        Kind.STATIC: (("content-security-policy", _NOTHING),),
+        Kind.API: (("content-security-policy", _NOTHING),),
+        Kind.DOCS: (("content-security-policy", _docs_policy()),),
+    }
+)
+
+
+def headers_for(kind: Kind, *, tls: bool) -> Headers:
+    """Every header that an answer of this `kind` carries, beside its content type and length."""
+    return (*_EVERYWHERE, *_OF_KIND[kind], *((HSTS,) if tls else ()))
+
+
+def kind_of(path: str) -> Kind:
+    """What a path answers with."""
+    path = path.rstrip("/") or "/"
+    if path in {"/", "/index.html"}:
+        return Kind.PAGE
+    if path in WORKERS:
+        return Kind.WORKER
+    if path == "/docs":
+        return Kind.DOCS
+    if path.startswith(("/v1/", "/docs/")) or path in {"/v1", "/healthz"}:
+        return Kind.API
+    return Kind.STATIC

@@ -1,0 +1,552 @@
+"""The SQL of the store: each function is one question or one change, inside the caller's transaction."""
+
+import secrets
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from hashlib import sha256
+from itertools import batched
+from typing import Any, Final
+
+from sqlalchemy import ColumnElement, Connection, Executable, Row, and_, bindparam, func, insert, or_, select, update
+from sqlalchemy import case as case_of
+
+from takeback.protocol import (
+    AgeBand,
+    CaseState,
+    FeedAction,
+    FeedbackEvent,
+    FeedEntry,
+    PictureKind,
+    PictureStatus,
+    SignalMessage,
+    Standing,
+    Verdict,
+)
+from takeback.registry import cases as rules
+from takeback.registry import tables as t
+from takeback.registry.cases import Case
+from takeback.registry.entry_ids import EntryIds
+from takeback.signals import SignalType, Variant
+
+MAX_PARAMETERS: Final = 10_000
+"""Values in one `IN (...)`: well under the limits of SQLite (32,766) and PostgreSQL (65,535)."""
+
+TEXTS: Final = frozenset({SignalType.VPDQ})
+"""Types whose value is no hash: too long for an index."""
+
+_HEAD: Final = select(t.registry.c.head)
+_NEWEST: Final = select(t.registry.c.head, t.registry.c.entry)
+_ADVANCE: Final = update(t.registry).values(
+    head=t.registry.c.head + bindparam("lines"), entry=t.registry.c.entry + bindparam("entries")
+)
+_NEW_CASE: Final = insert(t.cases)
+_NEW_PICTURE: Final = insert(t.pictures)
+_NEW_ENTRY: Final = insert(t.entries)
+_NEW_FEED: Final = insert(t.feed)
+_NEW_HOLDING: Final = insert(t.holdings)
+_NEW_SUBMISSION: Final = insert(t.submissions)
+_CASE: Final = select(t.cases).where(t.cases.c.number == bindparam("case"))
+_CURSORS: Final = select(t.platforms.c.cursor).where(t.platforms.c.revoked_at.is_(None))
+_OPEN: Final = (CaseState.RECEIVED, CaseState.ACTIVE)
+_END_CASE: Final = (
+    update(t.cases)
+    .where(t.cases.c.number == bindparam("case"), t.cases.c.state.in_(_OPEN))
+    .values(state=bindparam("ended"), withdrawn_at=bindparam("now"))
+)
+_CASE_CHANGED: Final = update(t.cases).where(t.cases.c.number == bindparam("case")).values(settles_at=bindparam("at"))
+_CASE_RENEWED: Final = update(t.cases).where(t.cases.c.number == bindparam("case")).values(renewed_at=bindparam("now"))
+_CASES_SETTLED: Final = (
+    update(t.cases)
+    .where(t.cases.c.settles_at <= bindparam("now"))
+    .values(
+        settles_at=None,
+        feed_number=bindparam("head"),
+        state=case_of((t.cases.c.state == CaseState.RECEIVED, CaseState.ACTIVE), else_=t.cases.c.state),
+    )
+)
+_PICTURES: Final = (
+    select(t.pictures).where(t.pictures.c.case_number == bindparam("case")).order_by(t.pictures.c.position)
+)
+_END_PICTURES: Final = (
+    update(t.pictures)
+    .where(t.pictures.c.case_number == bindparam("case"), t.pictures.c.ended_at.is_(None))
+    .values(ended_at=bindparam("now"))
+)
+_LEFT: Final = (
+    select(t.holdings.c.entry)
+    .distinct()
+    .join(t.entries, t.entries.c.number == t.holdings.c.entry)
+    .where(t.holdings.c.case_number == bindparam("case"), t.entries.c.active, t.entries.c.due.is_(None))
+)
+_BECOMES_DUE: Final = update(t.entries).where(t.entries.c.number == bindparam("one")).values(due=bindparam("at"))
+_DUE: Final = (
+    select(
+        t.entries.c.number,
+        and_(t.entries.c.added.is_not(None), t.entries.c.removed.is_(None)).label("in_feed"),
+        t.entries.c.standing,
+        select(t.holdings.c.entry)
+        .join(
+            t.pictures,
+            and_(t.pictures.c.case_number == t.holdings.c.case_number, t.pictures.c.position == t.holdings.c.picture),
+        )
+        .where(t.holdings.c.entry == t.entries.c.number, t.pictures.c.ended_at.is_(None))
+        .exists()
+        .label("held"),
+    )
+    .where(t.entries.c.due <= bindparam("now"))
+    .order_by(t.entries.c.due)
+    .limit(bindparam("limit"))
+)
+_SAID: Final = update(t.entries).where(t.entries.c.number == bindparam("one"))
+_SAID_ADD: Final = _SAID.values(added=bindparam("line"), added_at=bindparam("now"), due=None)
+_SAID_REMOVE: Final = _SAID.values(removed=bindparam("line"), removed_at=bindparam("now"), active=False, due=None)
+_SAID_NOTHING: Final = _SAID.values(due=None)
+_DROPPED: Final = _SAID.values(removed_at=bindparam("now"), active=False, due=None)
+_NEXT_MOMENT: Final = select(func.min(t.entries.c.due), select(func.min(t.cases.c.settles_at)).scalar_subquery())
+_CHANGE: Final = (
+    update(t.entries)
+    .where(t.entries.c.number.in_(bindparam("some", expanding=True)), t.entries.c.active)
+    .where(t.entries.c.standing != bindparam("to"))
+    .values(standing=bindparam("to"))
+    .returning(t.entries.c.number, t.entries.c.added)
+)
+_REACHED: Final = select(func.count()).select_from(t.platforms).where(
+    t.platforms.c.revoked_at.is_(None), t.platforms.c.cursor >= bindparam("feed_number")
+)  # fmt: skip
+_MOVE: Final = (
+    update(t.platforms)
+    .where(t.platforms.c.id == bindparam("platform"))
+    .values(cursor=bindparam("to"), seen_at=bindparam("now"))
+)
+
+
+def _told(verdict: Verdict, what: ColumnElement[Any]) -> ColumnElement[Any]:
+    return case_of((t.feedback.c.verdict == verdict, what))
+
+
+_SEEN: Final = (
+    select(
+        t.holdings.c.picture,
+        func.count(_told(Verdict.BLOCKED, t.feedback.c.id).distinct()).label("blocked"),
+        func.count(_told(Verdict.BLOCKED, t.feedback.c.platform).distinct()).label("platforms"),
+        func.min(_told(Verdict.BLOCKED, t.feedback.c.received_at)).label("first"),
+        func.max(_told(Verdict.BLOCKED, t.feedback.c.received_at)).label("last"),
+        func.count(_told(Verdict.PENDING_REVIEW, t.feedback.c.id).distinct()).label("pending_review"),
+        func.count(_told(Verdict.NOT_BLOCKED, t.feedback.c.id).distinct()).label("not_blocked"),
+    )
+    .join(t.feedback_entries, t.feedback_entries.c.entry == t.holdings.c.entry)
+    .join(t.feedback, t.feedback.c.id == t.feedback_entries.c.feedback)
+    .join(
+        t.pictures,
+        and_(t.pictures.c.case_number == t.holdings.c.case_number, t.pictures.c.position == t.holdings.c.picture),
+    )
+    .where(
+        t.holdings.c.case_number == bindparam("case"),
+        # An entry may be older than this picture and outlive it: what happened then is not this person's.
+        t.feedback.c.received_at >= t.pictures.c.received_at,
+        or_(t.pictures.c.ended_at.is_(None), t.feedback.c.received_at <= t.pictures.c.ended_at),
+    )
+    .group_by(t.holdings.c.picture)
+)
+_PAGE: Final = (
+    select(
+        t.feed.c.number,
+        t.feed.c.action,
+        t.feed.c.entry,
+        t.feed.c.standing,
+        t.entries.c.type,
+        t.entries.c.value,
+        t.entries.c.text,
+        t.entries.c.quality,
+        t.entries.c.variant,
+        t.entries.c.kind,
+        t.entries.c.ai_made,
+        t.entries.c.age_band,
+        t.entries.c.added_at,
+    )
+    .outerjoin(t.entries, and_(t.entries.c.number == t.feed.c.entry, t.feed.c.action == FeedAction.ADD))
+    .where(and_(t.feed.c.number > bindparam("after"), t.feed.c.number <= bindparam("upto")))
+    .order_by(t.feed.c.number)
+)
+
+
+def lock(connection: Connection) -> None:
+    """One writer at a time, so that feed numbers become visible in order (SQLite locks the whole file anyway)."""
+    connection.execute(_HEAD.with_for_update())
+
+
+def pin_key_mark(connection: Connection) -> bytes | None:
+    """The mark of the PIN key that the database belongs to, if it belongs to one yet."""
+    mark: bytes | None = connection.execute(select(t.registry.c.pin_key)).scalar_one()
+    return mark
+
+
+def keep_pin_key_mark(connection: Connection, mark: bytes) -> None:
+    """Ties the database to its PIN key."""
+    connection.execute(update(t.registry).values(pin_key=mark))
+
+
+def head(connection: Connection) -> int:
+    """The feed's newest number."""
+    number: int = connection.execute(_HEAD).scalar_one()
+    return number
+
+
+def newest(connection: Connection) -> tuple[int, int]:
+    """The newest numbers: the feed's head, and the last entry's."""
+    row = connection.execute(_NEWEST).one()
+    return row.head, row.entry
+
+
+def touch(connection: Connection) -> None:
+    """Writes without changing anything."""
+    connection.execute(_ADVANCE, {"lines": 0, "entries": 0})
+
+
+def submissions(connection: Connection, keys: Iterable[bytes]) -> dict[bytes, tuple[bytes, str]]:
+    """What is known under these idempotency keys: the message's digest and the case's number."""
+    rows = connection.execute(select(t.submissions).where(t.submissions.c.key.in_(keys)))
+    return {row.key: (row.message, _shown(row.case_number)) for row in rows}
+
+
+def active_signals(connection: Connection, signals: Iterable[SignalMessage]) -> dict[rules.SignalKey, int]:
+    """Which of the `signals` have an active entry, as its number."""
+    asked = {(signal.type, stored_value(signal)): (signal.type, signal.value) for signal in signals}
+    active: dict[rules.SignalKey, int] = {}
+    for values in batched({value for _, value in asked}, MAX_PARAMETERS):
+        rows = connection.execute(
+            select(t.entries.c.type, t.entries.c.value, t.entries.c.number).where(
+                t.entries.c.active, t.entries.c.value.in_(values)
+            )
+        )
+        for row in rows:
+            if key := asked.get((SignalType(row.type), row.value)):
+                active[key] = row.number
+    return active
+
+
+def active_entries(connection: Connection, ids: EntryIds, asked: Collection[str]) -> dict[str, int]:
+    """Which of these ids of a platform name entries that are in the feed, as their numbers."""
+    numbers = ids.numbers(asked)
+    if ids.own_after:
+        older = select(t.first_ids).where(t.first_ids.c.entry <= ids.own_after)
+        for some in batched(asked, MAX_PARAMETERS):
+            rows = connection.execute(older.where(t.first_ids.c.id.in_(some)))
+            numbers |= {row.id: row.entry for row in rows}
+    in_feed: set[int] = set()
+    for these in batched(set(numbers.values()), MAX_PARAMETERS):
+        active = select(t.entries.c.number).where(t.entries.c.active, t.entries.c.added.is_not(None))
+        in_feed |= set(connection.execute(active.where(t.entries.c.number.in_(these))).scalars())
+    return {one: number for one, number in numbers.items() if number in in_feed}
+
+
+def add(connection: Connection, entries: Sequence[rules.Entry], due: Sequence[int]) -> None:
+    """Writes new entries, each due in the feed at its moment."""
+    if entries:
+        rows = [_entry_row(entry) | {"due": at} for entry, at in zip(entries, due, strict=True)]
+        connection.execute(_NEW_ENTRY, rows)
+        connection.execute(_ADVANCE, {"lines": 0, "entries": len(entries)})
+
+
+def publish(connection: Connection, entries: Sequence[rules.Entry], order: Sequence[int], now: int) -> None:
+    """Writes new entries and brings them into the feed at once, in this order of their numbers."""
+    if not entries:
+        return
+    first = head(connection) + 1
+    lines = {number: line for line, number in enumerate(order, first)}
+    rows = [_entry_row(entry) | {"added": lines[entry.number], "added_at": now} for entry in entries]
+    connection.execute(_NEW_ENTRY, rows)
+    connection.execute(_NEW_FEED, [_feed_row(line, FeedAction.ADD, number) for number, line in lines.items()])
+    connection.execute(_ADVANCE, {"lines": len(entries), "entries": len(entries)})
+
+
+def due(connection: Connection, now: int, limit: int) -> tuple[list[rules.Due], dict[int, Standing]]:
+    """The entries that are due, the oldest first, and their standings."""
+    rows = connection.execute(_DUE, {"now": now, "limit": limit}).all()
+    found = [rules.Due(row.number, bool(row.in_feed), bool(row.held)) for row in rows]
+    return found, {row.number: Standing(row.standing) for row in rows}
+
+
+def say(
+    connection: Connection,
+    settled: rules.Settled,
+    waited: Iterable[int],
+    standings: Mapping[int, Standing],
+    now: int,
+) -> None:
+    """Writes what the feed says of the entries that `waited`."""
+    lines = list(enumerate(settled.lines, head(connection) + 1))
+    said = {number for _, (_, number) in lines} | set(settled.dropped)
+    _each(connection, _SAID_ADD, [_said(n, e, now) for n, (action, e) in lines if action is FeedAction.ADD])
+    _each(connection, _SAID_REMOVE, [_said(n, e, now) for n, (action, e) in lines if action is FeedAction.REMOVE])
+    _each(connection, _DROPPED, [{"one": number, "now": now} for number in settled.dropped])
+    _each(connection, _SAID_NOTHING, [{"one": number} for number in waited if number not in said])
+    _each(connection, _NEW_FEED, [_feed_row(n, action, e, standings[e]) for n, (action, e) in lines])
+    if lines:
+        connection.execute(_ADVANCE, {"lines": len(lines), "entries": 0})
+
+
+def change(connection: Connection, numbers: Sequence[int], standing: Standing) -> int:
+    """Gives active entries another standing, and says so in the feed of those that are in it; how many changed."""
+    rows = connection.execute(_CHANGE, {"some": numbers, "to": standing}).all()
+    first = head(connection) + 1
+    told = [row.number for row in rows if row.added is not None]
+    _each(connection, _NEW_FEED, [_feed_row(n, FeedAction.CHANGE, e, standing) for n, e in enumerate(told, first)])
+    if told:
+        connection.execute(_ADVANCE, {"lines": len(told), "entries": 0})
+    return len(rows)
+
+
+def settle_cases(connection: Connection, now: int) -> None:
+    """The changes of cases whose moment has come are in the feed."""
+    connection.execute(_CASES_SETTLED, {"now": now, "head": head(connection)})
+
+
+def next_moment(connection: Connection) -> int | None:
+    """When the next entry or case is due, if any is."""
+    return min((at for at in connection.execute(_NEXT_MOMENT).one() if at is not None), default=None)
+
+
+def free_numbers(connection: Connection, n: int) -> list[str]:
+    """`n` case numbers at random that no case has."""
+    free: set[int] = set()
+    while len(free) < n:
+        wanted = {secrets.randbelow(10**10) for _ in range(n - len(free))}
+        taken = connection.execute(select(t.cases.c.number).where(t.cases.c.number.in_(wanted)))
+        free |= wanted.difference(taken.scalars())
+    return [_shown(number) for number in free]
+
+
+def feedback_on_record(connection: Connection, platform: int, ids: Iterable[str]) -> set[str]:
+    """Which of these events the platform has told before."""
+    of_platform = select(t.feedback.c.event).where(t.feedback.c.platform == platform)
+    return set(connection.execute(of_platform.where(t.feedback.c.event.in_(ids))).scalars())
+
+
+def keep_feedback(
+    connection: Connection, platform: int, events: Sequence[tuple[FeedbackEvent, Sequence[int]]], now: int
+) -> None:
+    """Writes what a platform told, with the entries (by number) that each event touches."""
+    new = insert(t.feedback).returning(t.feedback.c.event, t.feedback.c.id)
+    rows = connection.execute(
+        new,
+        [{"platform": platform, "event": e.id, "verdict": e.verdict, "received_at": now} for e, _ in events],
+    )
+    ids: Mapping[str, int] = {row.event: row.id for row in rows}
+    connection.execute(
+        insert(t.feedback_entries),
+        [{"entry": entry, "feedback": ids[event.id]} for event, touched in events for entry in touched],
+    )
+
+
+def keep_cases(connection: Connection, cases: Sequence[Case]) -> None:
+    """Writes new cases."""
+    connection.execute(_NEW_CASE, [_case_row(case) for case in cases])
+
+
+def keep_pictures(connection: Connection, pictures: Sequence[tuple[str, int, Sequence[int]]], now: int) -> None:
+    """Writes new pictures: the case's number, the position in it, and the entries that the picture holds."""
+    connection.execute(
+        _NEW_PICTURE,
+        [
+            {"case_number": int(number), "position": position, "received_at": now, "ended_at": None}
+            for number, position, _ in pictures
+        ],
+    )
+    connection.execute(
+        _NEW_HOLDING,
+        [
+            {"case_number": int(number), "picture": position, "entry": entry}
+            for number, position, entries in pictures
+            for entry in entries
+        ],
+    )
+
+
+def keep_submissions(connection: Connection, known: Sequence[tuple[bytes, bytes, str]]) -> None:
+    """Writes, for each idempotency key, the message's digest and the number of the case it made or changed."""
+    rows = [{"key": key, "message": digest, "case_number": int(number)} for key, digest, number in known]
+    connection.execute(_NEW_SUBMISSION, rows)
+
+
+def cursors(connection: Connection) -> Sequence[int]:
+    """How far each platform has come that may follow the feed."""
+    return connection.execute(_CURSORS).scalars().all()
+
+
+def picture_count(connection: Connection, number: str) -> int:
+    """How many pictures a case has, those that were withdrawn included."""
+    return len(connection.execute(_PICTURES, {"case": int(number)}).all())
+
+
+def end_case(connection: Connection, number: str, state: CaseState, now: int) -> bool:
+    """Ends an open case; whether it was open."""
+    return connection.execute(_END_CASE, {"case": int(number), "ended": state, "now": now}).rowcount > 0
+
+
+def end_pictures(connection: Connection, number: str, positions: Collection[int] | None, now: int) -> list[int]:
+    """Ends pictures of a case, all or some; gives the entries they held that the feed is to look at again."""
+    of_case: dict[str, object] = {"case": int(number)}
+    ending, left = _END_PICTURES, _LEFT
+    if positions is not None:
+        ending = ending.where(t.pictures.c.position.in_(positions))
+        left = left.where(t.holdings.c.picture.in_(positions))
+    connection.execute(ending, of_case | {"now": now})
+    return list(connection.execute(left, of_case).scalars())
+
+
+def has_pictures(connection: Connection, number: str) -> bool:
+    """Whether a case has pictures that were not withdrawn."""
+    return any(row.ended_at is None for row in connection.execute(_PICTURES, {"case": int(number)}))
+
+
+def become_due(connection: Connection, entries: Sequence[int], at: Sequence[int]) -> None:
+    """Has the feed look at entries, each at its moment."""
+    _each(connection, _BECOMES_DUE, [{"one": one, "at": when} for one, when in zip(entries, at, strict=True)])
+
+
+def case_changed(connection: Connection, number: str, settles_at: int) -> None:
+    """Notes until when the case's last change is on its way into the feed."""
+    connection.execute(_CASE_CHANGED, {"case": int(number), "at": settles_at})
+
+
+def case_renewed(connection: Connection, number: str, now: int) -> None:
+    """Notes that the case got pictures."""
+    connection.execute(_CASE_RENEWED, {"case": int(number), "now": now})
+
+
+def move(connection: Connection, positions: Iterable[tuple[int, int]], now: int) -> None:
+    """Notes for platforms (by id) how far they have come."""
+    connection.execute(_MOVE, [{"platform": platform, "to": to, "now": now} for platform, to in positions])
+
+
+def page(connection: Connection, after: int, upto: int, ids: EntryIds) -> list[FeedEntry]:
+    """The feed's entries with a number over `after` and not over `upto`, as the platform with these ids sees them."""
+    rows = connection.execute(_PAGE, {"after": after, "upto": upto}).all()
+    numbers = [row.entry for row in rows]
+    names = ids.of(numbers)
+    if ids.own_after and any(number <= ids.own_after for number in numbers):
+        older = select(t.first_ids).where(t.first_ids.c.entry.in_({n for n in numbers if n <= ids.own_after}))
+        first = {row.entry: row.id for row in connection.execute(older)}
+        names = [first.get(number, name) for number, name in zip(numbers, names, strict=True)]
+    return [_feed_entry(row, name) for row, name in zip(rows, names, strict=True)]
+
+
+def case(connection: Connection, number: str) -> Case | None:
+    """The case of that number, if there is one."""
+    row = connection.execute(_CASE, {"case": int(number)}).one_or_none()
+    if row is None:
+        return None
+    return Case(
+        number,
+        row.pin,
+        CaseState(row.state),
+        row.received_at,
+        row.renewed_at,
+        row.withdrawn_at,
+        row.feed_number,
+        row.settles_at,
+    )
+
+
+def platforms_at(connection: Connection, feed_number: int) -> int:
+    """How many platforms have come to that number of the feed."""
+    count: int = connection.execute(_REACHED, {"feed_number": feed_number}).scalar_one()
+    return count
+
+
+def pictures(connection: Connection, number: str) -> list[PictureStatus]:
+    """What the owner of a case is told of its pictures."""
+    of_case = {"case": int(number)}
+    seen = {row.picture: row for row in connection.execute(_SEEN, of_case)}
+    return [_picture(row.ended_at, seen.get(row.position)) for row in connection.execute(_PICTURES, of_case)]
+
+
+def stored_value(signal: SignalMessage) -> bytes:
+    """How a signal's value stands in the index: its bytes, or the SHA-256 of a text that is no hash."""
+    return sha256(signal.value.encode()).digest() if signal.type in TEXTS else bytes.fromhex(signal.value)
+
+
+def _each(connection: Connection, statement: Executable, rows: Sequence[Mapping[str, object]]) -> None:
+    if rows:
+        connection.execute(statement, rows)
+
+
+def _picture(ended_at: int | None, seen: Row[*tuple[Any, ...]] | None) -> PictureStatus:
+    withdrawn_at = None if ended_at is None else rules.moment(ended_at)
+    if seen is None:
+        return PictureStatus(0, 0, None, None, withdrawn_at=withdrawn_at)
+    return PictureStatus(
+        seen.blocked,
+        seen.platforms,
+        None if seen.first is None else rules.moment(seen.first),
+        None if seen.last is None else rules.moment(seen.last),
+        seen.pending_review,
+        seen.not_blocked,
+        withdrawn_at,
+    )
+
+
+def _entry_row(entry: rules.Entry) -> dict[str, object]:
+    return {
+        "number": entry.number,
+        "type": entry.signal.type,
+        "value": stored_value(entry.signal),
+        "text": entry.signal.value.encode() if entry.signal.type in TEXTS else None,
+        "quality": entry.signal.quality,
+        "variant": entry.signal.variant,
+        "active": True,
+        "kind": entry.kind,
+        "ai_made": entry.ai_made,
+        "age_band": entry.age_band,
+        "standing": Standing.BLOCK,
+    }
+
+
+def _case_row(case: Case) -> dict[str, object]:
+    return {
+        "number": int(case.number),
+        "pin": case.pin,
+        "state": case.state,
+        "received_at": case.received_at,
+        "withdrawn_at": case.withdrawn_at,
+        "feed_number": case.feed_number,
+        "renewed_at": case.renewed_at,
+        "settles_at": case.settles_at,
+    }
+
+
+def _feed_row(number: int, action: FeedAction, entry: int, standing: Standing = Standing.BLOCK) -> dict[str, object]:
+    told = action is FeedAction.CHANGE or (action is FeedAction.ADD and standing is not Standing.BLOCK)
+    return {"number": number, "action": action, "entry": entry, "standing": standing if told else None}
+
+
+def _said(line: int, entry: int, now: int) -> dict[str, object]:
+    return {"one": entry, "line": line, "now": now}
+
+
+def _feed_entry(row: Row[*tuple[Any, ...]], name: str) -> FeedEntry:
+    standing = None if row.standing is None else Standing(row.standing)
+    if row.action != FeedAction.ADD:
+        return FeedEntry(row.number, FeedAction(row.action), name, standing=standing)
+    if row.type is None:
+        return FeedEntry(row.number, FeedAction.ERASED, name)
+    return FeedEntry(
+        row.number,
+        FeedAction.ADD,
+        name,
+        _signal(row),
+        PictureKind(row.kind),
+        row.ai_made,
+        AgeBand(row.age_band),
+        None if row.added_at is None else rules.day(row.added_at),
+        standing,
+    )
+
+
+def _signal(row: Row[*tuple[Any, ...]]) -> SignalMessage:
+    value = row.value.hex() if row.text is None else row.text.decode()
+    return SignalMessage(SignalType(row.type), value, row.quality, Variant(row.variant))
+
+
+def _shown(number: int) -> str:
+    return f"{number:010d}"

@@ -1,0 +1,85 @@
+"""The registry's settings: read once, from `TAKEBACK_...` variables and from options, which win.
+
+README.md beside this file lists them all; a test holds the two together.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Final
+
+from takeback.errors import SettingsError
+from takeback.registry.cases import DAY, Policy
+
+PREFIX: Final = "TAKEBACK_"
+MAX_PORT: Final = 65_535
+LIMITS: Final = {"port": (0, MAX_PORT), "mix": (0, 24 * 60 * 60), "expire": (0, 36_500), "keep": (1, 36_500)}
+"""The least and the most of each setting that is a number."""
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """Where the registry keeps its data and how it is reached."""
+
+    data: Path = Path("var")
+    """Folder of the database. Made if it is not there."""
+    database: str = ""
+    """Address of PostgreSQL, `postgresql://user:password@host/name`. Without it, SQLite in the data folder."""
+    keys: Path | None = None
+    """Folder of the PIN key. Without it, `keys` in the data folder."""
+    page: Path | None = None
+    """Folder of the built page. Without it, only the API is served."""
+    host: str = "127.0.0.1"
+    """Address to listen on."""
+    port: int = 8000
+    """Port to listen on; 0 takes a free one."""
+    tls: bool = False
+    """Whether people reach the site over HTTPS, through a proxy: HSTS is sent then."""
+    mix: int = 300
+    """Seconds over which the entries of a case spread into the feed, and out of it; 0 is at once, for tests alone."""
+    expire: int = 0
+    """Days after which a case expires, counted from its last new picture; 0 is never."""
+    keep: int = 30
+    """Days after which what was withdrawn or has expired is erased for good."""
+
+    @property
+    def store(self) -> Path | str:
+        """The database: the file of SQLite, or the address."""
+        return self.database or self.data / "registry.sqlite"
+
+    @property
+    def policy(self) -> Policy:
+        """The same, as the rules of cases know it."""
+        return Policy(self.mix, self.expire * DAY, self.keep * DAY)
+
+    @property
+    def pin_key(self) -> Path:
+        """The PIN key's file."""
+        return (self.keys or self.data / "keys") / "pin.key"
+
+
+def read_settings(environ: Mapping[str, str], **options: object) -> Settings:
+    """The settings of `environ` and of the `options` that are not `None`. Raises `SettingsError`."""
+    given: dict[str, object] = {}
+    for setting in fields(Settings):
+        name = PREFIX + setting.name.upper()
+        if options.get(setting.name) is not None:
+            given[setting.name] = options[setting.name]
+        elif environ.get(name):
+            given[setting.name] = _parse(setting.name, name, environ[name])
+    return Settings(**given)  # type: ignore[arg-type]
+
+
+def _parse(setting: str, name: str, value: str) -> object:
+    if setting in {"data", "keys", "page"}:
+        return Path(value)
+    if setting in LIMITS:
+        least, most = LIMITS[setting]
+        if not (value.isascii() and value.isdigit() and len(value) < 10 and least <= int(value) <= most):
+            raise SettingsError(f"{name} is {value!r}; it must be a number from {least} to {most}")
+        return int(value)
+    if setting == "tls":
+        if value not in {"0", "1"}:
+            raise SettingsError(f"{name} is {value!r}; it must be 0 or 1")
+        return value == "1"
+    return value

@@ -1,0 +1,76 @@
+"""The whole site as one ASGI application: the page's files, the API, and the response headers around both."""
+
+from collections.abc import Awaitable, Callable, MutableMapping
+from typing import Any, Final
+
+from litestar import Litestar
+
+from takeback import protocol
+from takeback.registry.headers import Headers, Kind, headers_for, kind_of
+from takeback.registry.pages import File, Page, read
+
+type Scope = MutableMapping[str, Any]
+type Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
+type Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
+type RawHeaders = list[tuple[bytes, bytes]]
+
+_READS: Final = {"GET", "HEAD"}
+
+
+class Site:
+    """Serves `page`, if there is one, beside the API. `tls` says whether people reach it over TLS."""
+
+    def __init__(self, api: Litestar, page: Page | None, *, tls: bool) -> None:
+        self._api = api
+        self._page = page
+        self._headers = {kind: _raw(headers_for(kind, tls=tls)) for kind in Kind}
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answers one request, or lets the API start and stop."""
+        if scope["type"] != "http":
+            await self._api(scope, receive, send)  # type: ignore[arg-type]
+            return
+        extra = self._headers[kind_of(scope["path"])]
+
+        async def with_headers(message: MutableMapping[str, Any]) -> None:
+            if message["type"] == "http.response.start":
+                message["headers"] = [*message["headers"], *extra]
+            await send(message)
+
+        file = self._page.find(scope["path"]) if self._page else None
+        if file is None:
+            await self._api(scope, receive, with_headers)  # type: ignore[arg-type]
+        elif scope["method"] in _READS:
+            await _send_file(file, scope, with_headers)
+        else:
+            await _send(with_headers, 405, *_NOT_ALLOWED)
+
+
+async def _send_file(file: File, scope: Scope, send: Send) -> None:
+    accepted = b",".join(value for name, value in scope["headers"] if name == b"accept-encoding")
+    encoding, path = file.best(accepted.decode("latin-1"))
+    headers = [(b"content-type", file.content_type.encode()), (b"vary", b"accept-encoding")]
+    if encoding:
+        headers.append((b"content-encoding", encoding.encode()))
+    body = await read(path)
+    await _send(send, 200, headers, body, head=scope["method"] == "HEAD")
+
+
+async def _send(send: Send, status: int, headers: RawHeaders, body: bytes, *, head: bool = False) -> None:
+    sized = [*headers, (b"content-length", str(len(body)).encode())]
+    await send({"type": "http.response.start", "status": status, "headers": sized})
+    await send({"type": "http.response.body", "body": b"" if head else body})
+
+
+def _raw(headers: Headers) -> RawHeaders:
+    return [(name.encode(), value.encode()) for name, value in headers]
+
+
+_NOT_ALLOWED: Final[tuple[RawHeaders, bytes]] = (
+    [(b"content-type", b"application/problem+json"), (b"allow", b"GET, HEAD")],
+    protocol.encode(
+        protocol.Problem(
+            "urn:takeback:problem:method-not-allowed", "This address does not take this method", status=405
+        )
+    ),
+)

@@ -1,0 +1,339 @@
+"""Keeps cases and the feed: reads what the rules of `cases.py` need, and writes down what they say.
+
+Each kind of write takes a whole group of events, because events that arrive together share one transaction.
+"""
+
+import secrets
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future
+from dataclasses import dataclass
+from random import SystemRandom
+from typing import Final
+
+from sqlalchemy import Connection, Engine
+
+from takeback.errors import CaseClosed, KeyReused, RegistryError
+from takeback.protocol import (
+    MAX_CASE_PICTURES,
+    CaseState,
+    CaseStatus,
+    FeedbackEvent,
+    FeedbackReceipt,
+    FeedPage,
+    NewCase,
+    Standing,
+)
+from takeback.registry import cases as rules
+from takeback.registry import queries
+from takeback.registry.cases import Case, Policy
+from takeback.registry.entry_ids import EntryIds
+from takeback.registry.ticker import Ticker
+from takeback.registry.writer import Writer
+
+TICKS: Final = 10
+"""How often within the time of mixing the feed is looked after: entries that are due wait for the next time."""
+IDLE: Final = 5.0
+"""Seconds between looks where nothing is mixed: then only what a former setting left is due."""
+MAX_DUE: Final = 2000
+"""Entries that become lines of the feed in one transaction: a few tens of milliseconds in which nobody else writes."""
+
+_RANDOM: Final = SystemRandom()
+
+
+@dataclass(frozen=True, slots=True)
+class Submission:
+    """A new case as it arrived. `pin`, `key` and `digest` (of message and PIN) are HMACs, all that is kept."""
+
+    pin: bytes
+    key: bytes
+    digest: bytes
+    case: NewCase
+
+
+@dataclass(frozen=True, slots=True)
+class Addition:
+    """More pictures for the case of this `number`, as they arrived; `key` and `digest` as with a submission."""
+
+    number: str
+    key: bytes
+    digest: bytes
+    case: NewCase
+
+
+@dataclass(frozen=True, slots=True)
+class Withdrawn:
+    """Which pictures of a case its owner withdraws, by position; `None` stands for all."""
+
+    number: str
+    positions: frozenset[int] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Submitted:
+    """The case that a submission made, now or when it came before."""
+
+    status: CaseStatus
+    created: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Position:
+    """How far a platform has come: it has durably applied the feed up to `cursor`."""
+
+    platform: int
+    cursor: int
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What a platform says of its uploads."""
+
+    platform: int
+    ids: EntryIds
+    events: Sequence[FeedbackEvent]
+
+
+class Store:
+    """Cases and the feed. Writes give a future that is done when they are durable; reads answer at once.
+
+    `clock` gives seconds since 1970. Everything is safe to call from any thread.
+    """
+
+    def __init__(self, engine: Engine, clock: Callable[[], float], policy: Policy | None = None) -> None:
+        self._engine = engine
+        self._clock = clock
+        self._policy = policy or Policy()
+        self._writer = Writer(engine, queries.lock)
+        self._ticker = Ticker(self.tick, max(1.0, self._policy.mix / TICKS) if self._policy.mix else IDLE)
+
+    def close(self) -> None:
+        """Writes what is queued and lets go of the database."""
+        self._ticker.close()
+        self._writer.close()
+        self._engine.dispose()
+
+    # Writes
+
+    def submit(self, submission: Submission) -> Future[Submitted]:
+        """Makes a case. Raises `KeyReused`, `StoreUnavailable` through the future, as all writes do."""
+        return self._writer.submit(self._submit, submission)
+
+    def add_pictures(self, addition: Addition) -> Future[CaseStatus]:
+        """Adds pictures to the case, which exists. Raises `CaseClosed` and `KeyReused` too."""
+        return self._writer.submit(self._add_pictures, addition)
+
+    def withdraw(self, withdrawn: Withdrawn) -> Future[CaseStatus]:
+        """Withdraws pictures of the case, which exists and has them; a second time changes nothing."""
+        return self._writer.submit(self._withdraw, withdrawn)
+
+    def change(self, entries: Sequence[int], standing: Standing) -> Future[int]:
+        """Gives entries, by inner number, another standing; how many changed."""
+        return self._writer.submit(self._change, (entries, standing))
+
+    def tick(self) -> bool:
+        """Brings into the feed what is due, durably; whether more is due."""
+        moment = self.next_moment()
+        return moment is not None and moment <= self._clock() and self._writer.submit(self._publish, None).result()
+
+    def record(self, report: Report) -> Future[FeedbackReceipt]:
+        """Records what a platform says."""
+        return self._writer.submit(self._record, report)
+
+    def move(self, position: Position) -> Future[None]:
+        """Remembers how far a platform has come, and that it was here."""
+        return self._writer.submit(self._move, position)
+
+    def probe(self) -> Future[None]:
+        """Writes nothing in particular, durably: it fails when a case could not be kept."""
+        return self._writer.submit(self._probe, None)
+
+    # Reads
+
+    def case(self, number: str) -> Case | None:
+        """The case of that number, if there is one."""
+        with self._engine.begin() as connection:
+            return queries.case(connection, number)
+
+    def status(self, case: Case) -> CaseStatus:
+        """What the owner of `case` is told."""
+        with self._engine.begin() as connection:
+            return self._status_of(connection, case)
+
+    def picture_count(self, number: str) -> int:
+        """How many pictures a case has had."""
+        with self._engine.begin() as connection:
+            return queries.picture_count(connection, number)
+
+    def next_moment(self) -> int | None:
+        """When something is due next, if anything is: seconds since 1970."""
+        with self._engine.begin() as connection:
+            return queries.next_moment(connection)
+
+    def feed(self, after: int, limit: int, ids: EntryIds) -> FeedPage:
+        """At most `limit` entries of the feed after the number `after`, by a platform's `ids`, and its head."""
+        with self._engine.begin() as connection:
+            head = queries.head(connection)
+            return FeedPage(queries.page(connection, after, min(after + limit, head), ids), head)
+
+    # How each kind of write is done, a group at a time
+
+    def _submit(self, connection: Connection, group: Sequence[Submission]) -> list[Submitted | RegistryError]:
+        known = queries.submissions(connection, {s.key for s in group})
+        fresh: dict[bytes, Submission] = {}
+        for submission in group:
+            if submission.key not in known:
+                fresh.setdefault(submission.key, submission)
+        made = self._make_cases(connection, list(fresh.values())) if fresh else {}
+        outcome: list[Submitted | RegistryError] = []
+        for submission in group:
+            digest, number = known.get(submission.key) or (fresh[submission.key].digest, None)
+            if not secrets.compare_digest(digest, submission.digest):
+                outcome.append(_key_reused())
+            elif number is None:
+                outcome.append(Submitted(made[submission.key], fresh[submission.key] is submission))
+            else:
+                outcome.append(Submitted(self._status(connection, number), created=False))
+        return outcome
+
+    def _make_cases(self, connection: Connection, group: list[Submission]) -> dict[bytes, CaseStatus]:
+        """Makes a case of each submission; gives their statuses by idempotency key."""
+        now = int(self._clock())
+        held = self._register(connection, [s.case for s in group], now)
+        settled = not self._policy.mix
+        head = queries.head(connection)
+        state = CaseState.ACTIVE if settled else CaseState.RECEIVED
+        settles_at = None if settled else now + self._policy.mix
+        made = [
+            Case(number, s.pin, state, now, now, None, head, settles_at)
+            for number, s in zip(queries.free_numbers(connection, len(group)), group, strict=True)
+        ]
+        queries.keep_cases(connection, made)
+        rows = [
+            (case.number, position, entries)
+            for case, pictures in zip(made, held, strict=True)
+            for position, entries in enumerate(pictures)
+        ]
+        queries.keep_pictures(connection, rows, now)
+        pairs = list(zip(group, made, strict=True))
+        queries.keep_submissions(connection, [(s.key, s.digest, case.number) for s, case in pairs])
+        reached = sum(cursor >= head for cursor in queries.cursors(connection))
+        return {
+            s.key: rules.status(case, reached, [rules.NOTHING_SEEN] * len(s.case.pictures), self._policy, now)
+            for s, case in pairs
+        }
+
+    def _register(
+        self, connection: Connection, new: Sequence[NewCase], now: int
+    ) -> tuple[tuple[tuple[int, ...], ...], ...]:
+        """Writes what entries the new pictures need; gives for each case which entries each picture holds."""
+        active = queries.active_signals(connection, rules.signals_of(new))
+        registered = rules.register(new, active, queries.newest(connection)[1])
+        if self._policy.mix:
+            queries.add(connection, registered.entries, self._moments(len(registered.entries), now))
+        else:
+            order = [entry.number for entry in registered.entries]
+            _RANDOM.shuffle(order)
+            queries.publish(connection, registered.entries, order, now)
+        return registered.held
+
+    def _moments(self, n: int, now: int) -> list[int]:
+        """When each of `n` entries is due in the feed: now, or each at a time of its own."""
+        return [now + (1 + secrets.randbelow(self._policy.mix) if self._policy.mix else 0) for _ in range(n)]
+
+    def _add_pictures(self, connection: Connection, group: Sequence[Addition]) -> list[CaseStatus | RegistryError]:
+        return [self._add_to_one(connection, addition) for addition in group]
+
+    def _add_to_one(self, connection: Connection, addition: Addition) -> CaseStatus | RegistryError:
+        known = queries.submissions(connection, [addition.key])
+        if addition.key in known:
+            same = secrets.compare_digest(known[addition.key][0], addition.digest)
+            return self._status(connection, addition.number) if same else _key_reused()
+        case, now = queries.case(connection, addition.number), int(self._clock())
+        there = queries.picture_count(connection, addition.number)
+        if case is None or not case.is_open:
+            return CaseClosed("this case has ended and takes no more pictures; make a new case")
+        if there + len(addition.case.pictures) > MAX_CASE_PICTURES:
+            return CaseClosed(f"a case holds at most {MAX_CASE_PICTURES} pictures; make a new case for the rest")
+        (held,) = self._register(connection, [addition.case], now)
+        rows = [(case.number, position, entries) for position, entries in enumerate(held, there)]
+        queries.keep_pictures(connection, rows, now)
+        queries.keep_submissions(connection, [(addition.key, addition.digest, case.number)])
+        queries.case_renewed(connection, case.number, now)
+        self._changed(connection, case.number, now)
+        return self._status(connection, case.number)
+
+    def _withdraw(self, connection: Connection, group: Sequence[Withdrawn]) -> list[CaseStatus]:
+        for one in group:
+            self._end(connection, one, CaseState.WITHDRAWN)
+        return [self._status(connection, one.number) for one in group]
+
+    def _end(self, connection: Connection, ending: Withdrawn, state: CaseState) -> None:
+        """Ends pictures of a case, and the case with its last one."""
+        case, now = queries.case(connection, ending.number), int(self._clock())
+        if case is None or not case.is_open:
+            return
+        left = queries.end_pictures(connection, case.number, ending.positions, now)
+        if not queries.has_pictures(connection, case.number):
+            queries.end_case(connection, case.number, state, now)
+        queries.become_due(connection, left, self._moments(len(left), now))
+        self._changed(connection, case.number, now)
+
+    def _changed(self, connection: Connection, number: str, now: int) -> None:
+        """The case's last change is on its way into the feed; without mixing it arrives at once."""
+        queries.case_changed(connection, number, now + self._policy.mix)
+        if not self._policy.mix:
+            while self._publish_some(connection):
+                pass
+
+    def _publish(self, connection: Connection, group: Sequence[None]) -> list[bool]:
+        return [self._publish_some(connection)] * len(group)
+
+    def _publish_some(self, connection: Connection) -> bool:
+        """Says in the feed what is due, up to a limit; whether more is due. Cases settle when nothing is."""
+        now = int(self._clock())
+        due, standings = queries.due(connection, now, MAX_DUE)
+        if due:
+            settled = rules.settle(due, _RANDOM.shuffle)
+            queries.say(connection, settled, [one.number for one in due], standings, now)
+        if len(due) == MAX_DUE:
+            return True
+        queries.settle_cases(connection, now)
+        return False
+
+    def _change(self, connection: Connection, group: Sequence[tuple[Sequence[int], Standing]]) -> list[int]:
+        return [queries.change(connection, entries, standing) for entries, standing in group]
+
+    def _record(self, connection: Connection, group: Sequence[Report]) -> list[FeedbackReceipt]:
+        return [self._record_one(connection, report) for report in group]
+
+    def _record_one(self, connection: Connection, report: Report) -> FeedbackReceipt:
+        asked = {entry for event in report.events for entry in event.entries}
+        active = queries.active_entries(connection, report.ids, asked)
+        known = queries.feedback_on_record(connection, report.platform, [event.id for event in report.events])
+        recorded = rules.record(report.events, known, active)
+        if recorded.events:
+            queries.keep_feedback(connection, report.platform, recorded.events, int(self._clock()))
+        return recorded.receipt
+
+    def _move(self, connection: Connection, group: Sequence[Position]) -> list[None]:
+        queries.move(connection, [(p.platform, p.cursor) for p in group], int(self._clock()))
+        return [None] * len(group)
+
+    def _probe(self, connection: Connection, group: Sequence[None]) -> list[None]:
+        queries.touch(connection)
+        return [None] * len(group)
+
+    def _status(self, connection: Connection, number: str) -> CaseStatus:
+        """The status of a case that is known to be there."""
+        case = queries.case(connection, number)
+        assert case is not None
+        return self._status_of(connection, case)
+
+    def _status_of(self, connection: Connection, case: Case) -> CaseStatus:
+        reached = queries.platforms_at(connection, case.feed_number)
+        pictures = queries.pictures(connection, case.number)
+        return rules.status(case, reached, pictures, self._policy, self._clock())
+
+
+def _key_reused() -> KeyReused:
+    return KeyReused("this idempotency key came with another message before; make a new one")

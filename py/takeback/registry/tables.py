@@ -1,0 +1,190 @@
+"""The tables, as SQLAlchemy sees them. `migrations/` makes them; a test holds the two together.
+
+registry           one row: the newest numbers of feed and entries, and the mark of the PIN key this database belongs to
+cases              one row per case, named by its number; until `settles_at` its last change is on its way into the feed
+pictures           the pictures of each case, by position
+entries            every entry there is, by a number that nobody outside sees; `added` and `removed` are its feed
+                   numbers, `due` the moment at which the feed is to say what holds of it then
+first_ids          the ids of entries from the first release, where platforms did not have ids of their own
+holdings           which entries each picture of a case holds
+feed               the numbered log: which entry was added, removed or changed; it outlives its entries
+submissions        idempotency: a digest of the key, a digest of the message, the case it made or changed
+platforms          who may read the feed, how far they have come, the digest of their key
+feedback           what a platform said of one upload, with the entries in `feedback_entries`
+
+Times are whole seconds since 1970 in UTC. Hex is stored as bytes. Only types that SQLite and PostgreSQL share are used.
+"""
+
+from typing import Any, Final, override
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    Dialect,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    SmallInteger,
+    String,
+    Table,
+    TypeDecorator,
+    UniqueConstraint,
+    text,
+)
+
+BigInt: Final = BigInteger().with_variant(Integer(), "sqlite")
+"""64 bits everywhere; SQLite's own row number when it is a primary key."""
+
+
+class Hex(TypeDecorator[str]):
+    """Lowercase hex to the program, bytes to the database: half the size in every index."""
+
+    impl = LargeBinary
+    cache_ok = True
+
+    @override
+    def process_bind_param(self, value: str | None, dialect: Dialect) -> bytes | None:
+        return None if value is None else bytes.fromhex(value)
+
+    @override
+    def process_result_value(self, value: bytes | None, dialect: Dialect) -> str | None:
+        return None if value is None else value.hex()
+
+
+metadata: Final = MetaData()
+
+
+def _partial(name: str, *columns: Column[Any], where: str, unique: bool = False) -> None:
+    """An index of the rows `where` something holds, as both stores know it."""
+    Index(name, *columns, unique=unique, sqlite_where=text(where), postgresql_where=text(where))
+
+
+registry: Final = Table(
+    "registry",
+    metadata,
+    Column("id", SmallInteger, primary_key=True),
+    Column("head", BigInt, nullable=False),
+    Column("pin_key", LargeBinary),
+    Column("entry", BigInt, nullable=False),
+)
+
+cases: Final = Table(
+    "cases",
+    metadata,
+    Column("number", BigInt, primary_key=True, autoincrement=False),
+    Column("pin", LargeBinary, nullable=False),
+    Column("state", String(10), nullable=False),
+    Column("received_at", BigInt, nullable=False),
+    Column("withdrawn_at", BigInt),
+    Column("feed_number", BigInt, nullable=False),
+    Column("renewed_at", BigInt, nullable=False),
+    Column("settles_at", BigInt),
+)
+_partial("cases_unsettled", cases.c.settles_at, where="settles_at IS NOT NULL")
+_partial("cases_ended", cases.c.withdrawn_at, where="withdrawn_at IS NOT NULL")
+
+pictures: Final = Table(
+    "pictures",
+    metadata,
+    Column("case_number", ForeignKey(cases.c.number), primary_key=True),
+    Column("position", SmallInteger, primary_key=True, autoincrement=False),
+    Column("received_at", BigInt, nullable=False),
+    Column("ended_at", BigInt),
+    sqlite_with_rowid=False,
+)
+_partial("pictures_ended", pictures.c.ended_at, where="ended_at IS NOT NULL")
+
+entries: Final = Table(
+    "entries",
+    metadata,
+    Column("number", BigInt, primary_key=True, autoincrement=False),
+    Column("type", String(10), nullable=False),
+    Column("value", LargeBinary, nullable=False),
+    Column("quality", SmallInteger),
+    Column("variant", String(20), nullable=False),
+    Column("active", Boolean, nullable=False),
+    Column("text", LargeBinary),
+    Column("kind", String(10), nullable=False),
+    Column("ai_made", Boolean, nullable=False),
+    Column("age_band", String(10), nullable=False),
+    Column("standing", String(10), nullable=False),
+    Column("added", BigInt),
+    Column("added_at", BigInt),
+    Column("removed", BigInt),
+    Column("removed_at", BigInt),
+    Column("due", BigInt),
+)
+"""`value` is the hash, or the SHA-256 of a longer value that stands in `text`."""
+_partial("entries_active", entries.c.value, entries.c.type, where="active", unique=True)
+_partial("entries_due", entries.c.due, where="due IS NOT NULL")
+_partial("entries_removed", entries.c.removed_at, where="removed_at IS NOT NULL")
+
+first_ids: Final = Table(
+    "first_ids",
+    metadata,
+    Column("entry", BigInt, primary_key=True, autoincrement=False),
+    Column("id", Hex, nullable=False, unique=True),
+)
+
+holdings: Final = Table(
+    "holdings",
+    metadata,
+    Column("case_number", ForeignKey(cases.c.number), primary_key=True),
+    Column("picture", SmallInteger, primary_key=True, autoincrement=False),
+    Column("entry", ForeignKey(entries.c.number), primary_key=True),
+    Index("holdings_entry", "entry"),
+    sqlite_with_rowid=False,
+)
+
+feed: Final = Table(
+    "feed",
+    metadata,
+    Column("number", BigInt, primary_key=True, autoincrement=False),
+    Column("action", String(10), nullable=False),
+    Column("entry", BigInt, nullable=False),
+    Column("standing", String(10)),
+)
+
+submissions: Final = Table(
+    "submissions",
+    metadata,
+    Column("key", LargeBinary, primary_key=True),
+    Column("message", LargeBinary, nullable=False),
+    Column("case_number", ForeignKey(cases.c.number), nullable=False),
+)
+
+platforms: Final = Table(
+    "platforms",
+    metadata,
+    Column("id", BigInt, primary_key=True),
+    Column("name", String(80), nullable=False, unique=True),
+    Column("key_id", Hex, nullable=False, unique=True),
+    Column("secret", LargeBinary, nullable=False),
+    Column("created_at", BigInt, nullable=False),
+    Column("cursor", BigInt, nullable=False),
+    Column("seen_at", BigInt),
+    Column("revoked_at", BigInt),
+    Column("own_ids_after", BigInt, nullable=False),
+)
+
+feedback: Final = Table(
+    "feedback",
+    metadata,
+    Column("id", BigInt, primary_key=True),
+    Column("platform", ForeignKey(platforms.c.id), nullable=False),
+    Column("event", Hex, nullable=False),
+    Column("verdict", String(20), nullable=False),
+    Column("received_at", BigInt, nullable=False),
+    UniqueConstraint("platform", "event", name="feedback_event"),
+)
+
+feedback_entries: Final = Table(
+    "feedback_entries",
+    metadata,
+    Column("entry", ForeignKey(entries.c.number), primary_key=True),
+    Column("feedback", ForeignKey(feedback.c.id), primary_key=True),
+    sqlite_with_rowid=False,
+)

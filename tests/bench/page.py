@@ -1,0 +1,193 @@
+"""`python3 build.py bench page`: from navigation to the first hash, against a stock Pyodide page, in the same run.
+
+Both are opened in a fresh Chromium context with an empty cache, in turns, and given the same 12-megapixel JPEG. Ours is
+the real page, driven through its screens; stock is `stock/`: loadPyodide, numpy, Pillow, and PDQ in plain numpy.
+"""
+
+import json
+import os
+import shutil
+import statistics
+import tempfile
+from pathlib import Path
+from typing import Any, Final
+
+from PIL import Image
+from playwright.sync_api import Browser, Page, sync_playwright
+
+from builder import DIST, WORK
+from builder.browsers import ensure_browsers
+from builder.cache import Cache
+from builder.fetch import fetch_wheel
+from builder.pins import read_pins
+from builder.runtime import PYODIDE
+from builder.site import build_site, write_site
+from takeback.registry.headers import headers_for, kind_of
+from takeback.signals import hamming_distance
+from tests.bench.server import CountingServer, serving
+
+HERE: Final = Path(__file__).parent
+RUNS: Final = 7
+WARM_RUNS: Final = 9
+TARGETS: Final = {"first hash": 1_400, "ratio": 0.35, "megabytes": 4.6, "warm": 160}
+ARGUMENTS: Final = [
+    "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
+    "--disable-component-update", "--disable-sync", "--no-sandbox",
+]  # fmt: skip
+_STOCK_RESULT: Final = """() => new Promise((resolve) => {
+  const look = () => globalThis.stockResult ? resolve(globalThis.stockResult) : setTimeout(look, 50);
+  look();
+})"""
+_WARM: Final = """async (times) => {
+  const { createDoor } = await import("/page/door.js");
+  const door = createDoor();
+  await door.ready;
+  const response = await fetch("/bench.jpg");
+  const file = new File([await response.blob()], "");
+  const runs = [];
+  for (let i = 0; i < times; i += 1) {
+    let decoded = 0;
+    const start = performance.now();
+    await door.hash(file, { onStep: (step) => { if (step === "decoded") decoded = performance.now(); } });
+    runs.push([decoded - start, performance.now() - decoded, performance.now() - start]);
+  }
+  door.close();
+  return runs;
+}"""
+
+
+def main() -> None:
+    """Runs the comparison and prints the figures beside their targets."""
+    build_site()
+    with tempfile.TemporaryDirectory() as folder, sync_playwright() as playwright:
+        photo = make_photo(Path(folder, "bench.jpg"))
+        site = Path(folder, "dist")
+        shutil.copytree(DIST, site)
+        shutil.copy(photo, site)
+        stock = make_stock_site(WORK / "bench" / "stock")
+        browser = playwright.chromium.launch(executable_path=chromium(), args=ARGUMENTS)
+        try:
+            with serving(site, _our_headers) as ours, serving(stock, lambda _path: ()) as theirs:
+                report(*compare(browser, ours, theirs, photo), measure_warm(browser, ours))
+        finally:
+            browser.close()
+
+
+def chromium() -> str | None:
+    """The browser that the tests use."""
+    found = ensure_browsers().chromium
+    return str(found) if found else None
+
+
+def make_photo(path: Path) -> Path:
+    """A 12-megapixel JPEG of about 3 MB with the detail of a photograph: smooth shapes under grain."""
+    size = (4000, 3000)
+    grain = Image.effect_noise((1000, 750), 40).resize(size, Image.Resampling.BICUBIC)
+    shapes = Image.radial_gradient("L").resize(size), Image.linear_gradient("L").resize(size), grain
+    picture = Image.blend(Image.merge("RGB", shapes), Image.merge("RGB", (grain,) * 3), 0.3)
+    picture.save(path, "JPEG", quality=88)
+    return path
+
+
+def make_stock_site(folder: Path) -> Path:
+    """The stock page: pinned npm files and wheels, compressed as ours are."""
+    cache, pins = Cache(), read_pins()
+    files = {path.name: path.read_bytes() for path in (HERE / "stock").iterdir()}
+    files |= {f"pyodide/{name}": (PYODIDE / name).read_bytes() for name in pins.files}
+    files |= {f"pyodide/{wheel.file}": fetch_wheel(pins, wheel, cache) for wheel in pins.wheels.values()}
+    write_site(folder, files, cache)
+    return folder
+
+
+def _our_headers(path: str) -> tuple[tuple[str, str], ...]:
+    return headers_for(kind_of(path), tls=False)
+
+
+def compare(
+    browser: Browser, ours: CountingServer, theirs: CountingServer, photo: Path
+) -> tuple[list[dict[str, float]], list[dict[str, float]]]:
+    """Runs in turns; for each the milliseconds of its steps, `hash` among them, and the `bytes` transferred."""
+    mine, stock = [], []
+    for _ in range(int(os.environ.get("TAKEBACK_BENCH_RUNS", RUNS))):
+        mine.append(once(browser, ours, photo, run_ours))
+        stock.append(once(browser, theirs, photo, run_stock))
+        distance = hamming_distance(mine[-1].pop("value"), stock[-1].pop("value"))
+        assert distance <= 10, f"the two pages hash differently: {distance} bits"
+    return mine, stock
+
+
+def once(browser: Browser, server: CountingServer, photo: Path, run: Any) -> dict[str, Any]:
+    """One visit with nothing cached."""
+    context = browser.new_context()
+    page = context.new_page()
+    before = server.sent
+    try:
+        result: dict[str, Any] = run(page, server.address, photo)
+    finally:
+        context.close()
+    return {**result, "bytes": server.sent - before}
+
+
+def run_ours(page: Page, address: str, photo: Path) -> dict[str, Any]:
+    """The real page, as fast as hands can be: begin, an age, the file, go on."""
+    page.add_init_script(path=HERE / "watch_worker.js")
+    page.goto(address, wait_until="commit")
+    page.locator(".actions .primary").click()
+    page.locator(".choices .choice").first.click()
+    page.locator("main[data-screen=where] .choice").first.click()
+    page.locator("input[type=file]").set_input_files(photo)
+    page.locator(".actions .primary").click()
+    signals = json.loads(page.evaluate("globalThis.firstHashed"))["signals"]
+    heard = dict(page.evaluate("globalThis.heard"))
+    return {**heard, "hash": heard["result"], "value": signals[0]["value"]}
+
+
+def run_stock(page: Page, address: str, photo: Path) -> dict[str, Any]:
+    """The stock page: the file is there before it can be hashed."""
+    page.goto(address, wait_until="commit")
+    page.locator("input[type=file]").set_input_files(photo)
+    result = page.evaluate(_STOCK_RESULT)
+    return {"hash": result["at"], "value": result["value"]}
+
+
+def measure_warm(browser: Browser, ours: CountingServer) -> list[tuple[float, float, float]]:
+    """Milliseconds of a picture in a worker that is warm: to decoded, from there to all signals, in all."""
+    page = browser.new_page()
+    try:
+        page.goto(ours.address)
+        runs: list[tuple[float, float, float]] = page.evaluate(_WARM, WARM_RUNS)
+    finally:
+        page.close()
+    return runs[1:]
+
+
+def report(mine: list[dict[str, float]], stock: list[dict[str, float]], warm: list[tuple[float, float, float]]) -> None:
+    """Prints the figures: medians, the smallest and the largest, and what they ought to reach."""
+    ours, theirs = middle(mine, "hash"), middle(stock, "hash")
+    ratio = statistics.median(a["hash"] / b["hash"] for a, b in zip(mine, stock, strict=True))
+    print(f"navigation to first hash, ms   {spread(mine, 'hash')}   target {TARGETS['first hash']}")
+    print(f"the stock page, ms             {spread(stock, 'hash')}")
+    print(f"ratio (median of pairs)        {ratio:.3f} (of medians {ours / theirs:.3f})   target {TARGETS['ratio']}")
+    print(f"transferred, MB                {middle(mine, 'bytes') / 1e6:.2f}   target {TARGETS['megabytes']}")
+    print(f"transferred by stock, MB       {middle(stock, 'bytes') / 1e6:.2f}")
+    for step in ("created", "to-worker-start", "ready", "to-worker-hash", "decoded", "hashed", "result"):
+        print(f"  at {step:24}    {spread(mine, step)}")
+    decoded, signals, total = (statistics.median(column) for column in zip(*warm, strict=True))
+    print(f"warm: to decoded, ms           {decoded:.0f}")
+    print(f"warm: decoded to signals, ms   {signals:.0f}")
+    print(f"warm: file to all signals, ms  {total:.0f}   target {TARGETS['warm']}")
+
+
+def middle(runs: list[dict[str, float]], key: str) -> float:
+    """The median of one figure."""
+    return statistics.median(run[key] for run in runs)
+
+
+def spread(runs: list[dict[str, float]], key: str) -> str:
+    """The median, and the smallest and largest."""
+    values = [run[key] for run in runs]
+    return f"{statistics.median(values):.0f} ({min(values):.0f}-{max(values):.0f})"
+
+
+if __name__ == "__main__":
+    main()

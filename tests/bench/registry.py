@@ -1,0 +1,76 @@
+"""How many durable cases a second one registry acknowledges, and how fast it starts: `python3 build.py bench registry`.
+
+64 clients on the loopback each send case after case, of one picture with three signals, and wait for each answer.
+"""
+
+import asyncio
+import json
+import secrets
+import statistics
+import tempfile
+import time
+from pathlib import Path
+
+from tests.registry.support import PIN, Server, md5, pdq, sha256
+
+CLIENTS = 64
+SECONDS = 5.0
+STARTS = 5
+
+
+def request() -> bytes:
+    """A new case as it stands on the wire."""
+    body = json.dumps({"pictures": [{"signals": [pdq(), sha256(), md5()]}]}).encode()
+    head = (
+        "POST /v1/cases HTTP/1.1\r\nHost: registry\r\nContent-Type: application/json\r\n"
+        f"Takeback-Pin: {PIN}\r\nIdempotency-Key: {secrets.token_hex(16)}\r\nContent-Length: {len(body)}\r\n\r\n"
+    )
+    return head.encode() + body
+
+
+async def client(host: str, port: int, until: float, took: list[float]) -> None:
+    """One client; notes how long each answer took, in seconds."""
+    reader, writer = await asyncio.open_connection(host, port)
+    while time.perf_counter() < until:
+        message = request()
+        start = time.perf_counter()
+        writer.write(message)
+        head = await reader.readuntil(b"\r\n\r\n")
+        assert head.startswith(b"HTTP/1.1 201 "), head
+        length = int(head.lower().split(b"content-length: ")[1].split(b"\r\n")[0])
+        await reader.readexactly(length)
+        took.append(time.perf_counter() - start)
+    writer.close()
+    await writer.wait_closed()
+
+
+async def load(address: str) -> list[float]:
+    """All clients at once."""
+    host, port = address.removeprefix("http://").split(":")
+    took: list[float] = []
+    until = time.perf_counter() + SECONDS
+    await asyncio.gather(*(client(host, int(port), until, took) for _ in range(CLIENTS)))
+    return took
+
+
+def start_seconds(data: Path) -> float:
+    """From the command to its answering."""
+    start = time.perf_counter()
+    server = Server(data)
+    assert server.http.get("/healthz").status_code == 200
+    took = time.perf_counter() - start
+    server.stop()
+    return took
+
+
+def main() -> None:
+    """Prints both figures."""
+    with tempfile.TemporaryDirectory() as folder:
+        data = Path(folder) / "var"
+        print(f"first start: {start_seconds(data):.2f} s")
+        print(f"later starts: {statistics.median(start_seconds(data) for _ in range(STARTS)):.2f} s (median)")
+        server = Server(data)
+        took = sorted(asyncio.run(load(server.address)))
+        server.stop()
+    p99 = took[int(len(took) * 0.99)]
+    print(f"{len(took) / SECONDS:.0f} durable cases/s with {CLIENTS} clients, p99 {p99 * 1000:.0f} ms")

@@ -1,0 +1,48 @@
+"""What every test has: the settings of hypothesis, the order of the tests, and the material beside the repository."""
+
+import os
+import signal
+from pathlib import Path
+
+import pytest
+from hypothesis import settings
+
+ROOT = Path(__file__).resolve().parents[1]
+
+settings.register_profile("here", deadline=None)
+settings.register_profile("ci", deadline=None, derandomize=True, print_blob=True)
+settings.load_profile("ci" if os.environ.get("CI") else "here")
+
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # started in the background: what tests start must hear Ctrl-C
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """What QA can change about the browsers; `tests/README.md` tells when to use which."""
+    group = parser.getgroup("browsers", "how the end-to-end tests use their browsers")
+    group.addoption("--headed", action="store_true", help="show the browser's window")
+    group.addoption("--slow-motion", type=int, default=0, metavar="MS", help="wait so long after each act")
+    group.addoption("--processor", type=float, default=1, metavar="N", help="Chromium on a processor N times slower")
+    group.addoption("--network", choices=("fast", "slow"), default="fast", help="slow: 1.6 Mbit/s with 150 ms delay")
+    group.addoption("--locale", default="en-GB", metavar="CODE", help="the language that the browser asks for")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Puts the fast tests first: plain ones, then those of hypothesis, then those that drive a browser."""
+    items.sort(key=_slowness)
+
+
+def _slowness(item: pytest.Item) -> int:
+    """0 for a plain test, 1 for a property, 2 for a browser."""
+    if "e2e" in item.path.relative_to(ROOT).parts or item.get_closest_marker("e2e"):
+        return 2
+    return 1 if item.get_closest_marker("hypothesis") else 0
+
+
+@pytest.fixture(scope="session")
+def shared() -> Path:
+    """The folder of photographs and vectors that may lie beside the repository; without it the test is skipped."""
+    folder = ROOT.parent / "shared"
+    if not (folder / "photos").is_dir():
+        pytest.skip("needs the photographs and vectors of ../shared, which is not here")
+    return folder

@@ -1,0 +1,97 @@
+"""A case that grows and shrinks: pictures are added, one is withdrawn, and platforms follow."""
+
+import json
+from pathlib import Path
+
+from takeback.protocol import NewCase, PictureKind, decode
+from tests.e2e import pictures
+from tests.e2e.hands import Hands, PlaywrightHands
+from tests.e2e.product import Platform, Registry
+from tests.e2e.screens import GROWN_UP, Case, Start, way_to_review
+
+
+def _case(hands: Hands, registry: Registry, files: list[Path]) -> Case:
+    return way_to_review(hands, registry.url, files).send().arrive().keep().see_case()
+
+
+def _decided(platform: Platform, *uploads: Path) -> list[str]:
+    platform.sync()
+    return [line.split()[0] for line in platform.check(*uploads).out.splitlines()]
+
+
+def test_a_picture_is_added_and_one_is_withdrawn(
+    engine: Hands, registry: Registry, platform: Platform, folder: Path
+) -> None:
+    """An added picture is blocked too; withdrawing one of two lets that one through and keeps the other blocked."""
+    seed = 9000 + 10 * len(registry.recorder.url) + hash(type(engine).__name__) % 7
+    first, second = (pictures.save(folder, seed + at, "jpg") for at in range(2))
+    case = _case(engine, registry, [first])
+    review = case.add().choose(second).go_on().wait_until_done(1).go_on()
+    shown = review.message()
+    assert "The pictures join your case." in review.text()
+    review.send()
+    engine.wait_for_text("1 picture was added to your case.")
+    case = Case(engine, case.number)
+    assert "Picture 2" in case.text()
+    (sent,) = registry.recorder.to("POST", f"/v1/cases/{case.number.replace(chr(160), '').replace(' ', '')}/pictures")
+    assert sent.body == shown.encode()
+    assert _decided(platform, first, second) == ["BLOCK", "BLOCK"]
+
+    case = case.ask_to_withdraw_one(1).yes()
+    assert "You withdrew this picture." in case.text()
+    assert "Your case is active" in case.text()
+    assert _decided(platform, first, second) == ["ALLOW", "BLOCK"]
+
+
+def test_what_the_person_says_of_the_pictures_is_shown_and_sent(
+    page: PlaywrightHands, registry: Registry, folder: Path
+) -> None:
+    """That AI made them and that the person is older now is told before it is sent, and stands in the message."""
+    chosen = Start.open(page, registry.url).begin().answer(GROWN_UP).choose(pictures.save(folder, 77, "png"))
+    page.press("checkbox", "They are fake. They were made or changed with AI.")
+    review = chosen.go_on().wait_until_done(1).go_on()
+    assert "The message also says that you are 18 or older now." in review.text()
+    assert "The message also says that AI made or changed the pictures." in review.text()
+    message = decode(review.message().encode(), NewCase)
+    assert message.age_band == "was_minor"
+    assert [(picture.ai_made, picture.kind) for picture in message.pictures] == [(True, PictureKind.IMAGE)]
+    assert "Your case is active" in review.send().arrive().keep().see_case().text()
+    plain = json.loads(way_to_review(page, registry.url, [pictures.save(folder, 78, "png")]).message())
+    assert set(plain) == {"pictures"}
+    assert set(plain["pictures"][0]) == {"signals"}
+
+
+def test_a_withdrawn_case_takes_no_more(page: PlaywrightHands, registry: Registry, picture: Path) -> None:
+    """Once a case is withdrawn it offers neither more pictures nor another withdrawal."""
+    case = _case(page, registry, [picture]).ask_to_withdraw().yes()
+    assert "You withdrew this case" in case.text()
+    for name in ("Add pictures", "Withdraw this case", "Withdraw picture 1"):
+        assert page.page.get_by_role("button", name=name, exact=True).count() == 0
+
+
+def test_a_case_that_closed_meanwhile_says_so(page: PlaywrightHands, registry: Registry, folder: Path) -> None:
+    """A picture for a case that was withdrawn elsewhere in the meantime is refused with a sentence that helps."""
+    case = _case(page, registry, [pictures.save(folder, 81, "png")])
+    pin = registry.recorder.to("POST", "/v1/cases")[-1].headers["takeback-pin"]
+    review = case.add().choose(pictures.save(folder, 82, "png")).go_on().wait_until_done(1).go_on()
+    number = case.number.replace("\u00a0", "").replace(" ", "")
+    ask = f"fetch('/v1/cases/{number}/withdraw', {{ method: 'POST', headers: {{ 'Takeback-Pin': '{pin}' }} }})"
+    assert page.run(f"{ask}.then((answer) => answer.status)") == 200
+    review.send()
+    page.wait_for_text("This case takes no more pictures. You can start a new one.")
+
+
+def test_the_receipt_can_be_taken_along(page: PlaywrightHands, registry: Registry, picture: Path) -> None:
+    """The picture of the receipt and its QR code are made on the device, and no name says what they are."""
+    receipt = way_to_review(page, registry.url, [picture]).send().arrive()
+    before = len(registry.recorder.requests)
+    with page.page.expect_download() as saving:
+        page.press("button", "Save as a picture")
+    assert saving.value.suggested_filename == "notes.png"
+    assert saving.value.path().read_bytes().startswith(b"\x89PNG")
+    page.unfold("Show a QR code")
+    page.page.get_by_role("img", name="A QR code with your case number and your PIN").wait_for()
+    page.unfold("Show me how to hide this")
+    page.wait_for_text("Write both on paper, with no other words.")
+    assert registry.recorder.requests[before:] == []
+    receipt.keep().finish()

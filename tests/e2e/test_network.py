@@ -1,0 +1,82 @@
+"""Losing the network: hashing needs none, and sending loses nothing."""
+
+from pathlib import Path
+
+from tests.e2e import pictures
+from tests.e2e.hands import Hands, PlaywrightHands
+from tests.e2e.product import Registry
+from tests.e2e.screens import UNDER_18, Sending, Start, way_to_review
+
+CASES = "/v1/cases"
+NO_CONNECTION = "No connection. We keep trying. Nothing is lost."
+
+
+def test_hashing_needs_no_network(engine: Hands, registry: Registry, picture: Path) -> None:
+    """Once the device is ready, the wire can be cut and pictures are hashed all the same."""
+    start = Start.open(engine, registry.url).wait_until_ready()
+    registry.recorder.cut()
+    before = len(registry.recorder.requests)
+    start.begin().answer(UNDER_18).choose(picture).go_on().wait_until_done(1).go_on()
+    assert registry.recorder.requests[before:] == []
+
+
+def test_a_lost_answer_makes_no_second_case(engine: Hands, registry: Registry, picture: Path) -> None:
+    """When the registry's answer is lost after it kept the case, the page sends the same again and gets that case."""
+    cases = registry.cases()
+    review = way_to_review(engine, registry.url, [picture])
+    registry.recorder.lose_next_answer("POST", CASES)
+    receipt = review.send().arrive()
+    lost, *again = registry.recorder.to("POST", CASES)
+    assert lost.answer is None
+    assert again
+    assert {(r.body, r.headers["idempotency-key"], r.headers["takeback-pin"]) for r in again} == {
+        (lost.body, lost.headers["idempotency-key"], lost.headers["takeback-pin"])
+    }
+    assert registry.cases() == cases + 1
+    assert receipt.keep().see_case().text().count("Your case is active") == 1
+
+
+def test_the_page_says_that_the_network_is_gone_and_sends_when_it_is_back(
+    engine: Hands, registry: Registry, picture: Path
+) -> None:
+    """While nothing gets through the page says so; `Try now` sends as soon as the wire is mended."""
+    cases = registry.cases()
+    review = way_to_review(engine, registry.url, [picture])
+    registry.recorder.cut()
+    sending = review.send()
+    engine.wait_for_text(NO_CONNECTION)
+    registry.recorder.mend()
+    sending.arrive()
+    keys = {request.headers["idempotency-key"] for request in registry.recorder.to("POST", CASES)}
+    assert len(keys) == 1
+    assert registry.cases() == cases + 1
+
+
+def test_a_device_that_goes_offline_sends_when_it_is_online(
+    page: PlaywrightHands, registry: Registry, picture: Path
+) -> None:
+    """With the device itself offline the page keeps the message, and being online again is enough to send it."""
+    review = way_to_review(page, registry.url, [picture])
+    page.page.context.set_offline(offline=True)
+    sending = review.send()
+    page.wait_for_text(NO_CONNECTION)
+    assert registry.recorder.to("POST", CASES) == []
+    page.page.context.set_offline(offline=False)
+    sending.arrive()
+
+
+def test_stopping_and_sending_again_makes_one_case(page: PlaywrightHands, registry: Registry, folder: Path) -> None:
+    """A person who stops while the answer is missing, and sends again, has one case."""
+    cases = registry.cases()
+    review = way_to_review(page, registry.url, [pictures.save(folder, 7, "png")])
+    registry.recorder.lose_next_answer("POST", CASES)
+    registry.recorder.cut()
+    review.send()
+    page.wait_for_text(NO_CONNECTION)
+    page.press("button", "Stop sending")
+    page.wait_for_text("You stopped.")
+    registry.recorder.mend()
+    page.press("button", "Send the hashes")
+    Sending(page).arrive()
+    assert registry.cases() == cases + 1
+    assert len({request.headers["idempotency-key"] for request in registry.recorder.to("POST", CASES)}) == 1

@@ -1,0 +1,152 @@
+"""The notice under 47 U.S.C. 223a: made on the device, complete or not at all, and never sent."""
+
+import re
+from datetime import datetime, timedelta
+from pathlib import Path
+
+from playwright.sync_api import Download
+
+from tests.e2e.hands import Hands, PlaywrightHands
+from tests.e2e.product import Registry
+from tests.e2e.screens import UNDER_18, Letters, Notice, Start
+from tests.e2e.traffic import leaks
+
+NAME = "Sam Q. Example"
+EMAIL = "sam.example@example.com"
+LINK = "https://www.reddit.com/r/example/comments/a1b2c3"
+WORDS = "It was taken from my old telephone."
+ELSEWHERE = "The Little Board"
+FIND = "the account called example-seven"
+
+
+def _notice(hands: Hands, registry: Registry) -> Notice:
+    return Start.open(hands, registry.url).begin().say(UNDER_18).posted().write_notice()
+
+
+def _fill(notice: Notice) -> Letters:
+    hands = notice.hands
+    hands.press("radio", "For myself")
+    hands.select("App or site", "Reddit")
+    notice.write("Links to the picture", LINK)
+    notice.tick("The person in it was under 18.").tick("The person in it never agreed to share it.")
+    notice.write("In your own words, if you like", WORDS)
+    notice.tick("I believe in good faith that the person in it did not agree to this.")
+    notice.write("E-mail", EMAIL).write("Sign by typing your name", NAME)
+    return notice.make().letters()
+
+
+def test_nothing_of_a_notice_is_ever_sent(engine: Hands, registry: Registry) -> None:
+    """From the first question to the second letter nothing typed goes over the wire or stays in the browser."""
+    Start.open(engine, registry.url).wait_until_ready()
+    before = len(registry.recorder.requests)
+    letters = _fill(Start(engine).begin().say(UNDER_18).posted().write_notice())
+    assert NAME in letters.text("Reddit")
+    engine.press("button", "I have sent it")
+    engine.wait_for_text("It must be gone by")
+    engine.unfold("If it is still there after 48 hours")
+    assert registry.recorder.requests[before:] == []
+    assert leaks(registry.recorder.requests, [], [NAME, EMAIL, LINK, WORDS]) == []
+    stored = "[document.cookie, localStorage.length, sessionStorage.length, location.pathname + location.hash]"
+    assert engine.run(stored) == ["", 0, 0, "/"]
+
+
+def test_the_notice_works_without_a_network(page: PlaywrightHands, registry: Registry) -> None:
+    """With the device offline the page says what still works, and a notice is made all the same."""
+    notice = _notice(page, registry)
+    page.page.context.set_offline(offline=True)
+    page.wait_for_text("You are offline. You can still choose pictures and make the hashes.")
+    assert "47 U.S.C. 223a" in _fill(notice).text("Reddit")
+
+
+def test_a_notice_is_refused_while_an_element_is_missing(page: PlaywrightHands, registry: Registry) -> None:
+    """The page makes no notice, says which elements are missing, and leads to each of them."""
+    notice = _notice(page, registry).make()
+    page.wait_for_text("6 things are missing. Without them a platform may say no.")
+    for told, field in (
+        ("Say which app or site this is for.", "App or site"),
+        ("Give a link, or say how to find the picture.", "Links to the picture"),
+        ("Give an e-mail address or a phone number.", "E-mail"),
+        ("Type your name to sign.", "Sign by typing your name"),
+    ):
+        page.press("button", told)
+        assert page.run("document.activeElement.labels[0].textContent") == field
+        assert told in str(page.run("document.getElementById(document.activeElement.id + '-fault').textContent"))
+    notice.write("Sign by typing your name", NAME).make()
+    page.wait_for_text("5 things are missing.")
+
+
+def test_one_set_of_answers_makes_a_notice_for_each_platform(page: PlaywrightHands, registry: Registry) -> None:
+    """Two platforms get two notices: each names its own platform and places, both carry the same statement."""
+    notice = _notice(page, registry)
+    page.press("button", "Add another app or site")
+    second = page.page.get_by_role("group", name="Where is the picture?").nth(1)
+    second.get_by_label("App or site", exact=True).select_option(label="Another one")
+    second.get_by_label("Name of the app or site").fill(ELSEWHERE)
+    second.get_by_label("Or how to find it").fill(FIND)
+    first = page.page.get_by_role("group", name="Where is the picture?").first
+    first.get_by_label("App or site", exact=True).select_option(label="Reddit")
+    first.get_by_label("Links to the picture").fill(LINK)
+    page.press("radio", "For my child, or for someone who asked me to")
+    notice.tick("It is fake. It was made or changed with AI.")
+    notice.tick("I believe in good faith that the person in it did not agree to this.")
+    notice.write("Phone", "555 0100").write("Sign by typing your name", NAME)
+    letters = notice.make().letters()
+    one, other = letters.text("Reddit"), letters.text(ELSEWHERE)
+    assert LINK in one
+    assert FIND not in one
+    assert FIND in other
+    assert LINK not in other
+    for text in (one, other):
+        assert "Authorized to act on behalf of the identifiable individual" in text
+        assert "digital forgery" in text
+        assert "Telephone: 555 0100" in text
+
+
+def test_a_notice_can_be_taken_along(page: PlaywrightHands, registry: Registry, tmp_path: Path) -> None:
+    """It is saved as text under a name that says nothing, and is a draft of an e-mail with every line of it."""
+    letters = _fill(_notice(page, registry))
+    text = letters.text("Reddit")
+    saved = _download(page, "Save it as text")
+    assert saved.suggested_filename == "paper.txt"
+    saved.save_as(tmp_path / "paper.txt")
+    assert (tmp_path / "paper.txt").read_text() == text
+    address = page.page.get_by_role("link", name="Write an e-mail").first.get_attribute("href") or ""
+    decoded = page.run(f"new URLSearchParams({address.partition('?')[2]!r}).get('body').replaceAll('\\r\\n', '\\n')")
+    assert decoded == text
+
+
+def test_the_deadline_is_48_hours_after_it_was_sent(page: PlaywrightHands, registry: Registry, tmp_path: Path) -> None:
+    """The page gives the deadline as a date, and as a calendar's entry that does not say what it is for."""
+    _fill(_notice(page, registry))
+    sent = datetime.now().astimezone()
+    page.press("button", "I have sent it")
+    page.wait_for_text("It must be gone by")
+    saved = _download(page, "Save a reminder for your calendar")
+    saved.save_as(tmp_path / "reminder.ics")
+    entry = (tmp_path / "reminder.ics").read_text()
+    found = re.search(r"DTSTART:(\d{8}T\d{6}Z)", entry)
+    assert found is not None
+    deadline = datetime.strptime(found[1], "%Y%m%dT%H%M%S%z")
+    assert abs(deadline - sent - timedelta(hours=48)) < timedelta(minutes=2)
+    assert re.search("takeback|notice|picture|reddit|223a", entry + saved.suggested_filename, re.IGNORECASE) is None
+
+
+def test_the_answers_stay_while_the_person_looks_elsewhere(page: PlaywrightHands, registry: Registry) -> None:
+    """What was typed is still there after a look at the help lines, and gone after leaving the page."""
+    notice = _notice(page, registry)
+    notice.write("Links to the picture", LINK).write("Sign by typing your name", NAME)
+    page.press("button", "Help lines")
+    page.page.get_by_role("navigation", name="More help").get_by_role("button", name="It is already posted").click()
+    page.press("button", "Write a notice")
+    assert page.page.get_by_label("Links to the picture").input_value() == LINK
+    assert page.page.get_by_label("Sign by typing your name").input_value() == NAME
+    page.reload()
+    page.wait_for("heading", "Stop a picture from spreading")
+    _notice(page, registry)
+    assert page.page.get_by_label("Links to the picture").input_value() == ""
+
+
+def _download(page: PlaywrightHands, button: str) -> Download:
+    with page.page.expect_download() as saving:
+        page.press("button", button)
+    return saving.value

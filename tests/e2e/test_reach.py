@@ -1,0 +1,127 @@
+"""Narrow screens, large letters, the keyboard alone, and fingers: the page can be used by all of them."""
+
+from pathlib import Path
+from typing import Final
+
+import pytest
+
+from tests.e2e.hands import PlaywrightHands
+from tests.e2e.product import Registry
+from tests.e2e.screens import NOT_POSTED, UNDER_18, Case, Receipt, Start, way_to_review
+
+NARROW: Final = 320
+"""CSS pixels: the narrowest phone in use, and a laptop at 400 % zoom (WCAG 2.2, 1.4.10)."""
+SMALLEST: Final = 44
+"""CSS pixels of a target, each way."""
+ASIDES: Final = (
+    ("Someone is threatening me", "If someone is threatening you"),
+    ("It is already posted", "If it is already posted"),
+    ("Help lines", "Help lines"),
+    ("Questions and answers", "Questions and answers"),
+    ("How it works", "How it works, and how to check us"),
+    ("Look up your case", "Look up your case"),
+)
+_TOO_WIDE: Final = """
+[...document.querySelectorAll("body *")].filter((one) => {
+  const box = one.getBoundingClientRect();
+  const clipped = one.closest(".unseen, .skip, pre, svg, [hidden]");
+  return !clipped && box.width > 0 && (box.right > innerWidth + 1 || box.left < -1);
+}).map((one) => `${one.tagName}.${one.className} ${one.textContent.slice(0, 40)}`)
+"""
+_TOO_SMALL: Final = f"""
+[...document.querySelectorAll("button, select, textarea, summary, a[href], input:not([type=file])")].filter((one) => {{
+  const box = (one.closest(".tick") ?? one).getBoundingClientRect();
+  const seen = one.checkVisibility() && !one.closest(".skip");
+  return seen && (box.height < {SMALLEST} - 0.5 || box.width < {SMALLEST} - 0.5);
+}}).map((one) => `${{one.tagName}} ${{one.textContent.slice(0, 40)}} ${{one.getBoundingClientRect().height}}`)
+"""
+
+
+def _look(page: PlaywrightHands) -> None:
+    """Nothing is cut off at the side, nothing is too small to press."""
+    page.run("document.querySelectorAll('details').forEach((details) => (details.open = true))")
+    assert page.run("document.documentElement.scrollWidth <= innerWidth") is True, page.run(_TOO_WIDE)
+    assert page.run(_TOO_WIDE) == []
+    assert page.run(_TOO_SMALL) == []
+
+
+@pytest.mark.parametrize(("width", "letters"), [(NARROW, 100), (2 * NARROW, 100), (2 * NARROW, 200)])
+def test_every_screen_fits(page: PlaywrightHands, registry: Registry, picture: Path, width: int, letters: int) -> None:
+    """On a narrow phone, at 200 % and with letters twice as large nothing is cut off or smaller than a finger."""
+    page.page.set_viewport_size({"width": width, "height": 640})
+    larger = f"() => (document.documentElement.style.fontSize = '{letters}%')"
+    page.page.add_init_script(f"addEventListener('DOMContentLoaded', {larger})")
+    start = Start.open(page, registry.url)
+    _look(page)
+    for button, heading in ASIDES:
+        page.page.get_by_role("navigation", name="More help").get_by_role("button", name=button).click()
+        page.wait_for("heading", heading)
+        if page.page.get_by_label("Your country").count():
+            page.select("Your country", "Canada")
+        _look(page)
+    where = Start.open(page, registry.url).begin().say(UNDER_18)
+    _look(page)
+    where.posted().guide("Discord")
+    _look(page)
+    page.press("button", "Write a notice")
+    page.press("button", "Make the notice")
+    page.wait_for_text("6 things are missing.")
+    _look(page)
+    start = Start.open(page, registry.url)
+    start.begin().say(UNDER_18).answer(NOT_POSTED)
+    _look(page)
+    receipt = way_to_review(page, registry.url, [picture])
+    _look(page)
+    kept: Receipt = receipt.send().arrive()
+    _look(page)
+    case: Case = kept.keep().see_case()
+    _look(page)
+    case.ask_to_withdraw()
+    _look(page)
+
+
+def test_the_journey_by_keyboard_alone(page: PlaywrightHands, registry: Registry, picture: Path) -> None:
+    """From the first screen to a withdrawn case no mouse is needed, and each step moves the focus to its heading."""
+    Start.open(page, registry.url).wait_until_ready()
+    _press(page, "Start")
+    _focused_heading(page, "Who is in the picture?")
+    _press(page, UNDER_18)
+    _focused_heading(page, "Where is the picture?")
+    _press(page, NOT_POSTED)
+    _focused_heading(page, "Choose the pictures")
+    page.choose([picture])
+    _press(page, "Continue")
+    _focused_heading(page, "Making the hashes")
+    page.wait_for_text("1 picture is ready to send.")
+    _press(page, "Continue")
+    _focused_heading(page, "This is all we send")
+    _press(page, "Send the hashes")
+    page.wait_for("heading", "Done. We have your hashes")
+    _focused_heading(page, "Done. We have your hashes")
+    _tab_to(page, "document.activeElement.type === 'checkbox'")
+    page.key("Space")
+    _press(page, "See my case")
+    page.wait_for_text("Your case is active")
+    _press(page, "Withdraw this case")
+    _focused_heading(page, "Withdraw this case?")
+    _press(page, "Yes, withdraw it")
+    page.wait_for_text("You withdrew this case")
+
+
+def _press(page: PlaywrightHands, name: str) -> None:
+    """Tab to the button of this name and press Enter."""
+    _tab_to(page, f"document.activeElement.textContent === {name!r}")
+    page.key("Enter")
+
+
+def _tab_to(page: PlaywrightHands, condition: str) -> None:
+    for _ in range(60):
+        page.key("Tab")
+        if page.run(condition):
+            return
+    raise AssertionError(f"no Tab leads to {condition}")
+
+
+def _focused_heading(page: PlaywrightHands, words: str) -> None:
+    page.wait_for("heading", words)
+    assert page.run("[document.activeElement.tagName, document.activeElement.textContent]") == ["H1", words]

@@ -1,0 +1,98 @@
+"""The sealed worker: every way out is tried, and the server counts what arrives."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from builder.bundle import bundle_worker
+from takeback.registry.headers import Kind, headers_for
+from tests.e2e.hands import Hands
+from tests.e2e.product import Registry
+from tests.e2e.recorder import Answer, Recorder
+
+BUNDLED = {"pictures": "sealed_worker.js", "videos": "sealed_video.js"}
+SCRIPT = {"content-type": "text/javascript; charset=utf-8"}
+ISOLATED = {"cross-origin-opener-policy": "same-origin", "cross-origin-embedder-policy": "require-corp"}
+ALWAYS_OPEN = {
+    "fetch",
+    "fetch-elsewhere",
+    "XMLHttpRequest",
+    "WebSocket",
+    "EventSource",
+    "import",
+    "Worker",
+    "blob-Worker",
+    "eval",
+}
+"""Ways that lead out of an unsealed worker in every browser; if they did not, this test could not fail."""
+
+
+@pytest.fixture(scope="module", params=BUNDLED)
+def script(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> bytes:
+    """One of the product's workers with the attempts beside it, in one bundle."""
+    out = tmp_path_factory.mktemp("worker") / "worker.js"
+    bundle_worker(Path(__file__).with_name(BUNDLED[request.param]), out)
+    return out.read_bytes()
+
+
+@pytest.fixture
+def elsewhere() -> Iterator[Recorder]:
+    """Another server, which nothing may reach."""
+    other = Recorder(0)
+    other.extra["/leak/fetch-elsewhere"] = Answer(200, {"access-control-allow-origin": "*"}, b"")
+    yield other
+    other.close()
+
+
+def test_there_is_no_way_out_of_the_sealed_worker(
+    engine: Hands, registry: Registry, elsewhere: Recorder, script: bytes
+) -> None:
+    """Under the policy that the product's worker has, all ways out fail and nothing arrives anywhere."""
+    outcome = _try(engine, registry, elsewhere, Answer(200, SCRIPT | dict(headers_for(Kind.WORKER, tls=False)), script))
+    assert {name for name, how in outcome.items() if how == "open"} == set()
+    assert len(outcome) >= 13
+    assert _arrived(registry.recorder) == set()
+    assert _arrived(elsewhere) == set()
+    assert registry.recorder.datagrams == elsewhere.datagrams == []
+
+
+def test_the_same_ways_lead_out_of_a_worker_that_is_not_sealed(
+    engine: Hands, registry: Registry, elsewhere: Recorder, script: bytes
+) -> None:
+    """Without the policy the same attempts of the same script arrive."""
+    outcome = _try(engine, registry, elsewhere, Answer(200, SCRIPT | ISOLATED, script))
+    arrived = _arrived(registry.recorder) | _arrived(elsewhere)
+    assert ALWAYS_OPEN - arrived == set(), outcome
+
+
+def _try(hands: Hands, registry: Registry, elsewhere: Recorder, served: Answer) -> dict[str, str]:
+    """What became of each way out of the worker that is `served`, on the product's own origin."""
+    recorder = registry.recorder
+    recorder.extra["/tried.html"] = Answer(200, {"content-type": "text/html", **ISOLATED}, b"<title>tried</title>")
+    recorder.extra["/tried.js"] = served
+    for way in ("import", "import-again", "Worker"):
+        recorder.extra[f"/leak/{way}"] = Answer(200, SCRIPT | ISOLATED, b"globalThis.postMessage?.('leaked');")
+    recorder.extra["/leak/EventSource"] = Answer(200, {"content-type": "text/event-stream"}, b"data: leaked\n\n")
+    hands.open(f"{registry.url}/tried.html")
+    outcome = hands.run(_ASK % json.dumps(elsewhere.url))
+    assert isinstance(outcome, dict)
+    return outcome
+
+
+_ASK = """
+new Promise((resolve, reject) => {
+  const worker = new Worker("/tried.js", { type: "module" });
+  worker.onmessage = ({ data }) => data.outcome && resolve(data.outcome);
+  worker.onerror = (event) => reject(new Error(event.message ?? "the worker did not start"));
+  worker.postMessage({ tryEveryWay: true, elsewhere: %s });
+})
+"""
+
+
+def _arrived(server: Recorder) -> set[str]:
+    """The ways that reached a server."""
+    return {
+        request.path.partition("?")[0].removeprefix("/leak/") for request in server.requests if "/leak" in request.path
+    }

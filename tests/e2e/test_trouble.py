@@ -1,0 +1,126 @@
+"""Damaged and hostile files, a person who stops, a worker that dies."""
+
+import struct
+import zlib
+from pathlib import Path
+
+from takeback.protocol import NewCase, decode
+from tests.e2e import pictures
+from tests.e2e.hands import PlaywrightHands
+from tests.e2e.product import Registry
+from tests.e2e.screens import UNDER_18, Start, way_to_review
+
+HUGE = 60_000
+"""Pixels a side of a picture that would need 10 GB."""
+
+
+def test_one_bad_file_does_not_stop_the_rest(page: PlaywrightHands, registry: Registry, folder: Path) -> None:
+    """Among good pictures a damaged one, one that is no picture and one that is far too large are told one by one."""
+    good = [pictures.save(folder, seed, "png") for seed in (1, 2)]
+    bad = [pictures.damage(good[0], folder), _text(folder), _huge(folder)]
+    files = [good[0], *bad, good[1]]
+    hashing = Start.open(page, registry.url).begin().answer(UNDER_18).choose(*files).go_on()
+    text = hashing.wait_until_done(len(good), len(bad)).text()
+    for sentence in (
+        "This file is broken or cut short, so we cannot read it.",
+        "We cannot read this kind of file.",
+        "This picture is too big for us to read.",
+    ):
+        assert text.count(sentence) == 1, sentence
+    assert len(decode(hashing.go_on().message().encode(), NewCase).pictures) == len(good)
+
+
+def test_a_person_can_stop_and_go_on(page: PlaywrightHands, registry: Registry, folder: Path) -> None:
+    """After a stop in the middle nothing was sent, and going on hashes every picture."""
+    files = [pictures.save(folder, seed, "jpg", (2400, 1800)) for seed in range(4)]
+    hashing = Start.open(page, registry.url).wait_until_ready().begin().answer(UNDER_18).choose(*files).go_on()
+    hashing.stop()
+    assert registry.recorder.to("POST", "/") == []
+    review = hashing.resume().wait_until_done(len(files)).go_on()
+    assert len(decode(review.message().encode(), NewCase).pictures) == len(files)
+
+
+def test_what_one_is_about_to_press_does_not_move(page: PlaywrightHands, registry: Registry, folder: Path) -> None:
+    """From the first picture to the last the button under the bar keeps its place while the words around it change."""
+    files = [*(pictures.save(folder, seed, "jpg", (1600, 1200)) for seed in range(3)), _text(folder)]
+    page.page.emulate_media(reduced_motion="reduce")
+    Start.open(page, registry.url).begin().answer(UNDER_18).choose(*files).go_on()
+    assert page.run(_PLACES_OF_STOP) == 1
+
+
+def test_a_worker_that_dies_is_started_again(page: PlaywrightHands, registry: Registry, folder: Path) -> None:
+    """When the worker dies at a picture the page says so, hashes the rest in a new one, and can try that one again."""
+    page.page.add_init_script(_FIRST_PICTURE_KILLS)
+    files = [pictures.save(folder, seed, "png") for seed in (1, 2)]
+    hashing = Start.open(page, registry.url).wait_until_ready().begin().answer(UNDER_18).choose(*files).go_on()
+    hashing.wait_until_done(1, 1)
+    assert hashing.text().count("Something went wrong on our side with this picture. You can try it again.") == 1
+    page.press("button", "Try picture 1 again")
+    hashing.wait_until_done(2)
+
+
+def test_the_same_picture_twice_is_sent_once(page: PlaywrightHands, registry: Registry, folder: Path) -> None:
+    """Two files with the same bytes make one picture of the case."""
+    picture = pictures.save(folder, 3, "jpg")
+    twin = folder / f"twin-{picture.name}"
+    twin.write_bytes(picture.read_bytes())
+    hashing = Start.open(page, registry.url).begin().answer(UNDER_18).choose(picture, twin).go_on()
+    hashing.wait_until_done(1)
+    page.wait_for_text("The same as picture 1. We send it once.")
+
+
+def test_going_back_keeps_the_pictures(page: PlaywrightHands, registry: Registry, folder: Path) -> None:
+    """From the message one can go back and add a picture, and the new message has both."""
+    first, second = (pictures.save(folder, seed, "png") for seed in (4, 5))
+    way_to_review(page, registry.url, [first])
+    page.press("button", "Back")
+    page.choose([second])
+    page.wait_for_text("Picture 2")
+    page.press("button", "Continue")
+    page.wait_for_text("2 pictures are ready to send.")
+
+
+_PLACES_OF_STOP = """
+new Promise((done) => {
+  const places = new Set();
+  const foot = document.querySelector(".actions");
+  const look = () => {
+    places.add(foot.getBoundingClientRect().top);
+    return foot.dataset.state === "ready" ? done(places.size) : requestAnimationFrame(look);
+  };
+  look();
+})
+"""
+"""How many places the row of buttons was in until all was done."""
+
+_FIRST_PICTURE_KILLS = """
+let alive = true;
+globalThis.Worker = class extends Worker {
+  postMessage(message, ...more) {
+    if (message.kind !== "hash" || !alive) return super.postMessage(message, ...more);
+    alive = false;
+    queueMicrotask(() => this.dispatchEvent(new ErrorEvent("error")));
+  }
+};
+"""
+"""The first picture that a worker is handed ends that worker, as a fault in a decoder would."""
+
+
+def _text(folder: Path) -> Path:
+    """A file that only claims to be a picture."""
+    path = folder / "text.png"
+    path.write_text("This is no picture.")
+    return path
+
+
+def _huge(folder: Path) -> Path:
+    """A PNG of a few bytes that says it has 3.6 thousand million pixels."""
+    path = folder / "huge.png"
+    header = struct.pack(">IIBBBBB", HUGE, HUGE, 8, 2, 0, 0, 0)
+    chunks = ((b"IHDR", header), (b"IDAT", zlib.compress(b"\0" * 1000)), (b"IEND", b""))
+    path.write_bytes(b"\x89PNG\r\n\x1a\n" + b"".join(_chunk(kind, data) for kind, data in chunks))
+    return path
+
+
+def _chunk(kind: bytes, data: bytes) -> bytes:
+    return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))

@@ -1,0 +1,100 @@
+"""The vectors, hashed by the real worker of the real page in every browser engine, against the same code natively."""
+
+import json
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, Final
+
+import msgspec
+
+from takeback.errors import PictureError
+from takeback.hashing import HashedPicture, hash_picture
+from takeback.protocol import SignalMessage
+from takeback.signals import Signal, SignalType, hamming_distance
+from tests.e2e.hands import Hands, PlaywrightHands
+from tests.e2e.product import ROOT, Registry
+from tests.e2e.recorder import Answer
+from tests.e2e.screens import Start
+
+VECTORS: Final = ROOT / "tests" / "vectors"
+JPEG_BITS: Final = 2
+"""The native JPEG decoder and the one in the browser may round differently; this much and no more."""
+_HASH: Final = """
+(async () => {
+  const { createDoor } = await import("/page/door.js");
+  const door = createDoor();
+  const answers = [];
+  for (const path of %s) {
+    const file = new File([await (await fetch(path)).blob()], "vector");
+    answers.push(await door.hash(file).catch((fault) => ({ error: fault.code })));
+  }
+  door.close();
+  return answers;
+})()
+"""
+
+
+def test_our_vectors_in_every_engine(engine: Hands, registry: Registry) -> None:
+    """Every vector has the same signals in each browser as natively, and every broken file the same error."""
+    document = json.loads((VECTORS / "vectors.json").read_text("utf-8"))
+    files = [VECTORS / "pictures" / case["file"] for case in (*document["vectors"], *document["errors"])]
+    answers = _hash_in_browser(engine, registry, files)
+    _compare(files, answers)
+    for case, answer in zip(document["vectors"], answers, strict=False):
+        bits = hamming_distance(case["pdq"], answer["signals"][0]["value"])
+        assert bits <= (JPEG_BITS if case["format"] in {"JPEG", "MPO"} else 0), case["file"]
+
+
+def test_the_photographs_beside_the_repository(page: PlaywrightHands, registry: Registry, shared: Path) -> None:
+    """Every photograph and published vector has the same signals in Chromium as natively; the distances are printed."""
+    suffixes = {".jpg", ".jpeg", ".png", ".webp", ".gif", ".bmp", ".tif", ".tiff", ".mpo"}
+    folders = (shared / "photos", shared / "vectors")
+    files = sorted(file for folder in folders for file in folder.rglob("*") if file.suffix.lower() in suffixes)
+    bits = _compare(files, _hash_in_browser(page, registry, files))
+    print(f"bits of PDQ between browser and native, JPEG: {dict(sorted(bits.items()))}")
+
+
+def _hash_in_browser(hands: Hands, registry: Registry, files: Sequence[Path]) -> list[dict[str, Any]]:
+    """What the page's own worker makes of each file."""
+    Start.open(hands, registry.url).wait_until_ready()
+    paths = [f"/vector/{number}" for number in range(len(files))]
+    octets = {"content-type": "application/octet-stream"}
+    registry.recorder.extra |= {
+        path: Answer(200, octets, file.read_bytes()) for path, file in zip(paths, files, strict=True)
+    }
+    answers = hands.run(_HASH % json.dumps(paths))
+    assert isinstance(answers, list)
+    return answers
+
+
+def _compare(files: Sequence[Path], answers: Sequence[dict[str, Any]]) -> Counter[int]:
+    """Holds each answer against the native one; returns how many JPEGs differ by how many bits."""
+    distances: Counter[int] = Counter()
+    for file, answer in zip(files, answers, strict=True):
+        try:
+            native = _without_phash(hash_picture(file.read_bytes()))
+        except PictureError as error:
+            assert answer == {"error": error.code}, file.name
+            continue
+        assert (answer["width"], answer["height"], answer["format"]) == (native.width, native.height, native.format)
+        signals = [_signal(wire) for wire in answer["signals"]]
+        assert [(s.type, s.variant) for s in signals] == [(s.type, s.variant) for s in native.signals], file.name
+        if native.format not in {"JPEG", "MPO"}:
+            assert signals == list(native.signals), file.name
+            continue
+        for seen, expected in zip(signals, native.signals, strict=True):
+            bits = hamming_distance(seen.value, expected.value)
+            distances[bits] += seen.type is SignalType.PDQ
+            assert bits <= (JPEG_BITS if seen.type is SignalType.PDQ else 0), (file.name, bits)
+    return distances
+
+
+def _without_phash(native: HashedPicture) -> HashedPicture:
+    return replace(native, signals=tuple(s for s in native.signals if s.type is not SignalType.PHASH))
+
+
+def _signal(wire: dict[str, Any]) -> Signal:
+    """A signal as the page has it, read by the rules of the protocol."""
+    return msgspec.convert(wire, SignalMessage).signal()

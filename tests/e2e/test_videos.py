@@ -1,0 +1,146 @@
+"""Videos, hashed by the sealed worker of the real page in every browser engine, against the same natively."""
+
+import json
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, Final
+
+import pytest
+
+from takeback.errors import PictureError
+from takeback.hashing.video import HashedVideo, hash_video
+from takeback.protocol import NewCase, decode
+from takeback.signals import SignalType, frames_of, hamming_distance
+from tests.e2e.hands import Hands, PlaywrightHands
+from tests.e2e.product import ROOT, Registry
+from tests.e2e.recorder import Answer
+from tests.e2e.screens import UNDER_18, Start
+
+VIDEOS: Final = ROOT / "tests" / "vectors" / "videos"
+NEAR: Final = 10
+"""Bits between browser and native of at least 95 % of the frames: a browser may hand out colours instead of luma."""
+EVERYWHERE: Final = {"vp8.webm"}
+"""Videos whose frames every one of the browsers decodes; the rest depends on what the system has."""
+_HASH: Final = """
+(async () => {
+  const { createDoor } = await import("/page/door.js");
+  const door = createDoor();
+  const answers = [];
+  for (const path of %s) {
+    const file = new File([await (await fetch(path)).blob()], "video");
+    answers.push(await door.hash(file).catch((fault) => ({ error: fault.code })));
+  }
+  door.close();
+  return answers;
+})()
+"""
+_STOP: Final = """
+(async () => {
+  const { createDoor } = await import("/page/door.js");
+  const door = createDoor();
+  const file = new File([await (await fetch("/video/0")).blob()], "video");
+  const long = new File([file, new Uint8Array(2 ** 28)], "long");
+  const stop = new AbortController();
+  const stopped = door.hash(long, { signal: stop.signal, onShare: () => stop.abort() }).catch(({ code }) => code);
+  const after = door.hash(file);
+  return [await stopped, (await after).signals.length, await door.hash(file).then(({ kind }) => kind)];
+})()
+"""
+
+
+def test_our_videos_in_every_engine(engine: Hands, registry: Registry) -> None:
+    """Each browser gives the frames that native decoding gives, nearly to the bit, or the exact hashes alone."""
+    files = sorted(VIDEOS.iterdir())
+    decoded, bits = _compare(files, _hash_in_browser(engine, registry, [file.read_bytes() for file in files]))
+    print(f"frames decoded of {', '.join(sorted(decoded))}; bits to native: {dict(sorted(bits.items()))}")
+    assert decoded >= EVERYWHERE
+    assert sum(count for distance, count in bits.items() if distance <= NEAR) >= 0.95 * bits.total()
+
+
+def test_the_videos_beside_the_repository(page: PlaywrightHands, registry: Registry, shared: Path) -> None:
+    """Real videos have the same frames in Chromium as natively; the distances are printed."""
+    files = sorted((shared / "photos" / "video").glob("*.mp4"))
+    decoded, bits = _compare(files, _hash_in_browser(page, registry, [file.read_bytes() for file in files]))
+    print(f"bits to native: {dict(sorted(bits.items()))}")
+    assert decoded == {file.name for file in files}
+    assert sum(count for distance, count in bits.items() if distance <= NEAR) >= 0.95 * bits.total()
+
+
+def test_broken_videos_end_in_an_answer(engine: Hands, registry: Registry) -> None:
+    """A video that is cut short or damaged anywhere gives its exact hashes or one of our errors, in every browser."""
+    whole = {name: (VIDEOS / name).read_bytes() for name in ("h264.mp4", "fragments.mp4", "vp8.webm", "vp9.webm")}
+    cuts = [data[: len(data) * part // 8] for data in whole.values() for part in (1, 4, 7)]
+    holes = [data[:place] + bytes(90) + data[place + 90 :] for data in whole.values() for place in (30, 700, 5000)]
+    answers = _hash_in_browser(engine, registry, [*cuts, *holes])
+    for answer in answers:
+        assert answer.get("error") in {None, "damaged-picture", "unknown-format", "picture-too-large"}
+        assert "error" in answer or [signal["type"] for signal in answer["signals"][-2:]] == ["sha256", "md5"]
+    assert {answer.get("error") for answer in answers} >= {None, "damaged-picture"}
+
+
+def test_a_stopped_video_leaves_a_worker_that_works(engine: Hands, registry: Registry) -> None:
+    """Stopping a long video ends it, the one behind it is hashed all the same, and so is the next."""
+    _serve(registry, [(VIDEOS / "vp8.webm").read_bytes()])
+    Start.open(engine, registry.url).wait_until_ready()
+    assert engine.run(_STOP) == ["aborted", 3, "video"]
+
+
+def test_a_video_becomes_part_of_the_message(page: PlaywrightHands, registry: Registry) -> None:
+    """A person's video is sent as its frames' hashes and its exact ones, and as nothing else."""
+    hashing = Start.open(page, registry.url).begin().answer(UNDER_18).choose(VIDEOS / "h264.mp4").go_on()
+    (picture,) = decode(hashing.wait_until_done(1).go_on().message().encode(), NewCase).pictures
+    assert [signal.type for signal in picture.signals] == [SignalType.VPDQ, SignalType.SHA256, SignalType.MD5]
+
+
+def test_a_person_is_told_what_exact_hashes_alone_mean(page: PlaywrightHands, registry: Registry) -> None:
+    """Where the browser cannot decode a video the page says that only exact copies will be found."""
+    Start.open(page, registry.url).begin().answer(UNDER_18).choose(VIDEOS / "hevc.mp4").go_on().wait_until_done(1)
+    if page.run("VideoDecoder.isConfigSupported({ codec: 'hvc1.1.6.L60.90' }).then(({ supported }) => supported)"):
+        pytest.skip("this Chromium decodes HEVC, so there is nothing to be told")
+    page.wait_for_text("Your browser cannot look inside this video.")
+
+
+def _hash_in_browser(hands: Hands, registry: Registry, files: Sequence[bytes]) -> list[dict[str, Any]]:
+    """What the page's own workers make of each file."""
+    Start.open(hands, registry.url).wait_until_ready()
+    answers = hands.run(_HASH % json.dumps(_serve(registry, files)))
+    assert isinstance(answers, list)
+    return answers
+
+
+def _serve(registry: Registry, files: Sequence[bytes]) -> list[str]:
+    """Where the page can fetch each file."""
+    octets = {"content-type": "application/octet-stream"}
+    served = {f"/video/{number}": Answer(200, octets, data) for number, data in enumerate(files)}
+    registry.recorder.extra |= served
+    return list(served)
+
+
+def _compare(files: Sequence[Path], answers: Sequence[Mapping[str, Any]]) -> tuple[set[str], Counter[int]]:
+    """Holds each answer against the native one: which videos had frames, how many of them differ by how many bits."""
+    decoded, bits = set(), Counter[int]()
+    for file, answer in zip(files, answers, strict=True):
+        native = _native(file)
+        signals = {signal["type"]: signal["value"] for signal in answer["signals"]}
+        expected = {str(signal.type): signal.value for signal in native.signals}
+        assert (answer["kind"], answer["format"]) == ("video", native.format)
+        assert {kind: signals[kind] for kind in ("sha256", "md5")} == {k: expected[k] for k in ("sha256", "md5")}
+        if answer["quality"] is None:
+            assert signals.keys() == {"sha256", "md5"}, file.name
+            continue
+        assert (answer["width"], answer["height"]) == (native.width, native.height), file.name
+        decoded.add(file.name)
+        seen, wanted = frames_of(signals["vpdq"]), frames_of(expected["vpdq"])
+        assert [(f.number, f.seconds) for f in seen] == [(f.number, f.seconds) for f in wanted], file.name
+        bits.update(hamming_distance(a.hash, b.hash) for a, b in zip(seen, wanted, strict=True))
+    return decoded, bits
+
+
+def _native(file: Path) -> HashedVideo:
+    """The same by PyAV."""
+    with file.open("rb") as opened:
+        try:
+            return hash_video(opened)
+        except PictureError as error:
+            raise AssertionError(file.name) from error

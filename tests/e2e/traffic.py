@@ -1,0 +1,85 @@
+"""What may leave a person's device, as a rule: everything else is a complaint.
+
+A browser may ask for the files of the manifest, and the page may send the messages of PROTOCOL.md; no more.
+"""
+
+import base64
+import re
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Final
+from urllib.parse import quote
+
+from takeback.protocol import IDEMPOTENCY_KEY_PATTERN, PIN_PATTERN
+from tests.e2e.recorder import Request
+
+BROWSERS_OWN: Final = frozenset(
+    (
+        *("host", "connection", "user-agent", "accept", "accept-encoding", "accept-language", "cache-control"),
+        *("pragma", "priority", "te", "dnt", "sec-gpc", "upgrade-insecure-requests", "if-none-match"),
+        *("if-modified-since", "sec-ch-ua", "sec-ch-ua-mobile", "sec-ch-ua-platform", "sec-fetch-dest"),
+        *("sec-fetch-mode", "sec-fetch-site", "sec-fetch-user", "sec-purpose"),
+    )
+)
+"""Headers that browsers add by themselves and that say nothing of the person's work. No cookie, no referrer."""
+CASE_PATH: Final = re.compile(r"/v1/cases/[0-9]{10}")
+WITHDRAW_PATH: Final = re.compile(r"/v1/cases/[0-9]{10}/withdraw")
+PIECE: Final = 12
+"""Bytes in a row that cannot be the same by chance in a picture and in a message."""
+
+
+def complaints(requests: Iterable[Request], files: set[str], message: bytes) -> list[str]:
+    """What in `requests` goes beyond the files of the manifest and the messages; `message` opens the case."""
+    return [f"{r.method} {r.path}: {fault}" for r in requests for fault in _faults(r, files, message)]
+
+
+def leaks(requests: Iterable[Request], pictures: Sequence[Path], secrets: Iterable[str]) -> list[str]:
+    """Pieces of the pictures' bytes and secret words that stand in what was sent, in any usual encoding."""
+    said = b"\n".join(request.text for request in requests)
+    pieces = {said[at : at + PIECE] for at in range(len(said) - PIECE + 1)}
+    found = [f"bytes of {p.name}: {piece!r}" for p in pictures for piece in _shared(pieces, p.read_bytes())]
+    return found + [f"the words {s!r}" for s in secrets for form in _forms(s) if form in said]
+
+
+def _faults(request: Request, files: set[str], message: bytes) -> list[str]:
+    """Each request is of one of four kinds, and each kind has its own headers and body."""
+    pin = {"takeback-pin": PIN_PATTERN}
+    if request.method == "GET" and request.path in files:
+        return _headers(request, {}) + _body(request, b"")
+    if request.method == "POST" and request.path == "/v1/cases":
+        json = {"content-type": "^application/json$", "idempotency-key": IDEMPOTENCY_KEY_PATTERN}
+        return _headers(request, {**pin, **json}) + _body(request, message)
+    if request.method == "GET" and CASE_PATH.fullmatch(request.path):
+        return _headers(request, pin) + _body(request, b"")
+    if request.method == "POST" and WITHDRAW_PATH.fullmatch(request.path):
+        return _headers(request, pin) + _body(request, b"")
+    return ["no such request is expected"]
+
+
+def _headers(request: Request, own: dict[str, str]) -> list[str]:
+    """The headers that the page adds must be all there and as the protocol says; the browser's add nothing."""
+    expected = dict(own)
+    if request.method == "POST":
+        expected["content-length"] = f"^{len(request.body)}$"
+    wrong = [name for name, pattern in expected.items() if not re.match(pattern, request.headers.get(name, ""))]
+    origin = request.headers.get("origin", "null")
+    if origin not in {"null", f"http://{request.headers['host']}"}:
+        wrong.append("origin")
+    more = set(request.headers) - BROWSERS_OWN - set(expected) - {"origin"}
+    return [f"the header {name} = {request.headers.get(name)!r}" for name in [*wrong, *sorted(more)]]
+
+
+def _body(request: Request, expected: bytes) -> list[str]:
+    return [] if request.body == expected else [f"the body {request.body!r} instead of {expected!r}"]
+
+
+def _shared(pieces: set[bytes], data: bytes) -> list[bytes]:
+    """The pieces that stand in `data`."""
+    return [data[at : at + PIECE] for at in range(len(data) - PIECE + 1) if data[at : at + PIECE] in pieces]
+
+
+def _forms(secret: str) -> list[bytes]:
+    """A secret as it is, in a URL, in hex and in base64 at each of the three places where it may begin."""
+    plain = secret.encode()
+    padded = (base64.b64encode(b"\0" * shift + plain)[4:-4] for shift in range(3))
+    return [plain, quote(secret).encode(), plain.hex().encode(), *padded]

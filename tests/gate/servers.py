@@ -1,0 +1,119 @@
+"""A small HTTP server on loopback that stands in for a registry: an honest one of a `Log`, or one that lies."""
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from threading import Thread
+from typing import Any, override
+from urllib.parse import parse_qs, urlsplit
+
+from takeback.protocol import Feedback, FeedbackReceipt, Problem, decode, encode
+from tests.gate.feeds import KEY, Log
+
+
+@dataclass(frozen=True)
+class Request:
+    """What arrived."""
+
+    method: str
+    path: str
+    query: dict[str, int]
+    headers: dict[str, str]
+    body: bytes
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What goes back: the body in parts, with `pause` seconds after each."""
+
+    body: bytes | list[bytes] = b""
+    status: int = 200
+    headers: dict[str, str] = field(default_factory=dict)
+    pause: float = 0
+    promised: int | None = None
+    """The length that is announced, if not the true one."""
+
+
+def problem(status: int, detail: str = "") -> Answer:
+    """A refusal as the registry words it."""
+    return Answer(encode(Problem("urn:takeback:problem:x", "It is refused", status, detail)), status)
+
+
+@dataclass
+class Registry:
+    """A server at `url`; `answer` may be replaced while it runs. `requests` are what arrived, in order."""
+
+    log: Log = field(default_factory=Log)
+    url: str = ""
+    requests: list[Request] = field(default_factory=list)
+    feedback: dict[str, tuple[str, list[str]]] = field(default_factory=dict)
+    answer: Callable[[Request], Answer] = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.answer = self.honest
+
+    def honest(self, request: Request) -> Answer:
+        """What a real registry answers."""
+        if request.headers.get("authorization") != f"Bearer {KEY}":
+            return problem(401)
+        if request.path == "/v1/feed":
+            return Answer(encode(self.log.page(request.query["after"], request.query["limit"])))
+        events = decode(request.body, Feedback).feedback
+        for event in events:
+            self.feedback.setdefault(event.id, (event.verdict, event.entries))
+        return Answer(encode(FeedbackReceipt(len(events), [])))
+
+
+@contextmanager
+def running(log: Log | None = None) -> Iterator[Registry]:
+    """A registry that runs until the block ends."""
+    registry = Registry(log or Log())
+    with ThreadingHTTPServer(("127.0.0.1", 0), _handler(registry)) as server:
+        registry.url = f"http://127.0.0.1:{server.server_port}"
+        thread = Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
+        thread.start()
+        try:
+            yield registry
+        finally:
+            server.shutdown()
+            thread.join()
+
+
+def _handler(registry: Registry) -> type[BaseHTTPRequestHandler]:
+    class Handler(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def do_GET(self) -> None:
+            body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+            parts = urlsplit(self.path)
+            query = {name: int(values[0]) for name, values in parse_qs(parts.query).items()}
+            headers = {name.lower(): value for name, value in self.headers.items()}
+            request = Request(self.command, parts.path, query, headers, body)
+            registry.requests.append(request)
+            try:
+                self._give(registry.answer(request))
+            except ConnectionError:
+                self.close_connection = True
+
+        do_POST = do_GET
+
+        def _give(self, answer: Answer) -> None:
+            parts = answer.body if isinstance(answer.body, list) else [answer.body]
+            self.send_response(answer.status)
+            length = sum(map(len, parts)) if answer.promised is None else answer.promised
+            for name, value in {"Content-Length": str(length), **answer.headers}.items():
+                self.send_header(name, value)
+            self.end_headers()
+            for part in parts:
+                self.wfile.write(part)
+                self.wfile.flush()
+                time.sleep(answer.pause)
+            self.close_connection = answer.promised is not None
+
+        @override
+        def log_message(self, *_: Any) -> None:
+            """Says nothing."""
+
+    return Handler

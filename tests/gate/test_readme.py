@@ -1,0 +1,44 @@
+import re
+from pathlib import Path
+
+import pytest
+
+from takeback.gate.commands import BLOCKED, FAILED, REVIEW, gate
+from takeback.gate.settings import Settings, save
+from takeback.hashing import hash_picture
+from tests.gate.feeds import KEY
+from tests.gate.pictures import drawing, jpeg
+from tests.gate.servers import running
+
+README = (Path(__file__).parents[2] / "py/takeback/gate/README.md").read_text("utf-8")
+
+
+def test_commands() -> None:
+    """The README's table names every command, and no other."""
+    assert set(re.findall(r"\| `takeback gate (\w+)", README)) == set(gate.commands)
+
+
+def test_exit_status() -> None:
+    """The README tells the exit status that the commands give."""
+    said = "0 all allowed, 1 at least one file is blocked, 2 an error, 3 at least one file needs a review"
+    assert said in README
+    assert (BLOCKED, FAILED, REVIEW) == (1, 2, 3)
+
+
+def test_example(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The README's Python example refuses a registered picture and a text, takes another picture, and reports."""
+    example = re.search(r"```python\n(.*?)```", README, re.DOTALL)
+    assert example
+    monkeypatch.setenv("TAKEBACK_GATE_HOME", str(tmp_path))
+    names: dict[str, object] = {}
+    with running() as registry:
+        save(tmp_path, Settings(registry.url, KEY))
+        registry.log.add(hash_picture(jpeg(drawing(1))).signals[0])
+        exec(example[1], names)
+        opened, may_be_stored = names["gate"], names["may_be_stored"]
+        with opened:  # type: ignore[attr-defined]
+            opened.sync()  # type: ignore[attr-defined]
+            uploads = [jpeg(drawing(1), 60), b"hello", jpeg(drawing(2))]
+            assert [may_be_stored(upload) for upload in uploads] == [False, False, True]  # type: ignore[operator]
+            opened.sync()  # type: ignore[attr-defined]
+    assert [verdict for verdict, _ in registry.feedback.values()] == ["blocked"]

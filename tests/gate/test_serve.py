@@ -1,0 +1,327 @@
+import json
+import socket
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from takeback.gate import Gate
+from takeback.gate.serve import hma, openapi, uploads
+from takeback.gate.serve.app import LOOK_EVERY
+from takeback.gate.serve.messages import DecisionAnswer
+from takeback.gate.settings import Settings, save
+from takeback.gate.state import STATE_FILE
+from takeback.hashing import hash_picture
+from takeback.signals import SignalType
+from tests.gate.feeds import KEY, entry_id, signal
+from tests.gate.pictures import drawing, jpeg, sent
+from tests.gate.servers import Registry, running
+from tests.gate.sidecar import serving
+
+PICTURE = drawing(1)
+FILE = jpeg(PICTURE)
+COPY = jpeg(PICTURE.resize((400, 300)), 70)
+OTHER = jpeg(drawing(2))
+PDQ = hash_picture(FILE).signals[0]
+
+
+@pytest.fixture
+def registry() -> Iterator[Registry]:
+    """A registry that publishes PICTURE."""
+    with running() as started:
+        for one in sent(FILE):
+            started.log.add(one)
+        yield started
+
+
+@pytest.fixture
+def home(registry: Registry, tmp_path: Path) -> Path:
+    """A gate's folder that has followed the feed."""
+    save(tmp_path / "gate", Settings(registry.url, KEY))
+    with Gate.open(tmp_path / "gate") as gate:
+        gate.sync()
+    return tmp_path / "gate"
+
+
+@pytest.fixture
+def client(home: Path) -> Iterator[httpx.Client]:
+    """A caller of a sidecar."""
+    with serving(home) as started:
+        yield started
+
+
+def waiting(home: Path) -> int:
+    """Events of feedback that wait."""
+    with Gate.open(home) as gate:
+        return gate.status().feedback_waiting
+
+
+def as_signals(*signals: object) -> dict[str, object]:
+    return {"signals": [msgspec.to_builtins(one) for one in signals]}
+
+
+def test_a_file_is_decided_on(client: httpx.Client) -> None:
+    """A copy of a listed picture is blocked, as a bare body and as a form; another picture is allowed."""
+    for answer in (client.post("/v1/check", content=COPY), client.post("/v1/check", files={"photo": ("x.jpg", COPY)})):
+        assert answer.status_code == 200
+        told = msgspec.json.decode(answer.content, type=DecisionAnswer)
+        assert told.decision == "block"
+        assert told.matches[0].type is SignalType.PDQ
+    assert client.post("/v1/check", content=OTHER).json()["decision"] == "allow"
+
+
+def test_a_file_in_parts(client: httpx.Client) -> None:
+    """A file of unknown length that arrives in parts is checked as a whole."""
+    parts = (COPY[at : at + 1000] for at in range(0, len(COPY), 1000))
+    assert client.post("/v1/check", content=parts).json()["decision"] == "block"
+
+
+def test_hashes_are_decided_on(client: httpx.Client) -> None:
+    """Signals that the caller made are decided on, one upload or many, in their order."""
+    one = as_signals({"type": "pdq", "value": PDQ.value, "quality": 100})
+    other = as_signals({"type": "md5", "value": "0" * 32})
+    assert client.post("/v1/check/signals", json=one).json()["decision"] == "block"
+    assert client.post("/v1/check/signals", json=other).json()["decision"] == "allow"
+    for times in (1, 20):  # at once, and in a thread
+        answers = client.post("/v1/check/batch", json={"uploads": [one, other] * times}).json()["decisions"]
+        assert [answer["decision"] for answer in answers] == ["block", "allow"] * times
+
+
+@pytest.mark.parametrize("size", [1 << 20, (1 << 20) + 1])
+def test_the_limit_on_bytes(client: httpx.Client, size: int) -> None:
+    """A file of exactly the limit is read, one more byte is refused: announced, in parts, or in a form."""
+    data = bytes(size)
+    status = 422 if size == 1 << 20 else 413
+    assert client.post("/v1/check", content=data).status_code == status
+    assert client.post("/v1/check", content=iter([data])).status_code == status
+    assert client.post("/v1/check", files={"photo": data}).status_code == status
+
+
+def test_what_is_too_large_is_not_read(client: httpx.Client) -> None:
+    """A body that announces too much is refused before it is sent."""
+    host, port = client.base_url.host, client.base_url.port
+    with socket.create_connection((host, port or 0), timeout=10) as caller:
+        caller.sendall(b"POST /v1/check HTTP/1.1\r\nHost: gate\r\nContent-Length: 99999999999\r\n\r\n")
+        assert caller.recv(1000).startswith(b"HTTP/1.1 413")
+
+
+def test_a_slow_body_gives_up_its_place(client: httpx.Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A caller that stops sending is refused in time, so that others get its place."""
+    monkeypatch.setattr(uploads, "MAX_SECONDS", 0.2)
+    host, port = client.base_url.host, client.base_url.port
+    slow = [socket.create_connection((host, port or 0), timeout=10) for _ in range(3)]
+    for caller in slow:
+        caller.sendall(b"POST /v1/check HTTP/1.1\r\nHost: gate\r\nContent-Length: 100\r\n\r\n12345")
+    assert client.post("/v1/check", content=COPY).json()["decision"] == "block"
+    for caller in slow:
+        assert caller.recv(1000).startswith(b"HTTP/1.1 408")
+        caller.close()
+
+
+@pytest.mark.parametrize(
+    ("content", "code"),
+    [(b"hello", "unknown-format"), (FILE[:2000], "damaged-picture")],
+)
+def test_a_file_that_is_no_picture(client: httpx.Client, content: bytes, code: str) -> None:
+    """A file that cannot be hashed is told by its code, which is the platform's to judge."""
+    answer = client.post("/v1/check", content=content)
+    assert answer.status_code == 422
+    assert answer.headers["content-type"] == "application/problem+json"
+    assert answer.json()["type"] == f"urn:takeback:problem:{code}"
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "field"),
+    [
+        ("/v1/check/signals", b"{", ""),
+        ("/v1/check/signals", b'{"signals": []}', "signals"),
+        ("/v1/check/signals", b'{"signals": [{"type": "md5", "value": "x"}]}', "signals[0].value"),
+        ("/v1/check/signals", b'{"signals": [], "more": 1}', ""),
+        ("/v1/check/signals?more=1", json.dumps(as_signals(signal(1, SignalType.MD5))).encode(), "report"),
+        ("/v1/check?report=yes", FILE, "report"),
+        ("/v1/check/batch", b'{"uploads": []}', "uploads"),
+        ("/v1/check", b"", ""),
+        ("/v1/feedback", b'{"id": "x"}', ""),
+    ],
+)
+def test_a_malformed_request(client: httpx.Client, path: str, body: bytes, field: str) -> None:
+    """What breaks the rules is refused with the name of the field."""
+    answer = client.post(path, content=body)
+    assert answer.status_code == 400, answer.text
+    assert answer.json()["type"] == "urn:takeback:problem:invalid-message"
+    assert field in answer.json().get("field", "")
+
+
+@given(st.binary(max_size=300))
+def test_any_form(body: bytes) -> None:
+    """Whatever stands in a form, the answer is one of the refusals and never a failure of the server."""
+    head = b"--x\r\nContent-Disposition: form-data; name=photo; filename=a\r\n\r\n"
+    for content in (body, head + body, head + body + b"\r\n--x--\r\n"):
+        answer = _any.post("/v1/check", content=content, headers={"Content-Type": "multipart/form-data; boundary=x"})
+        assert answer.status_code in {400, 422}, answer.text
+    answer = _any.post("/v1/check", content=body, headers={"Content-Type": "multipart/form-data"})
+    assert answer.status_code == 400
+
+
+_any: httpx.Client
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _sidecar_for_any_form(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """One sidecar for all examples of a property."""
+    global _any
+    home = tmp_path_factory.mktemp("any") / "gate"
+    save(home, Settings("http://127.0.0.1:9", KEY))
+    with serving(home) as _any:
+        yield
+
+
+def test_feedback_is_kept_until_it_is_sent(client: httpx.Client, home: Path, registry: Registry) -> None:
+    """An outcome is on disk when it is answered, counts once, and reaches the registry with the next sync."""
+    told = client.post("/v1/check", content=COPY).json()
+    entries = [match["entry"] for match in told["matches"]]
+    outcome = {"id": told["id"], "entries": entries, "verdict": "not_blocked"}
+    for _ in range(2):
+        answer = client.post("/v1/feedback", json=outcome)
+        assert (answer.status_code, answer.json()) == (202, {"kept": 1})
+    assert waiting(home) == 1
+    with Gate.open(home) as gate:
+        gate.sync()
+    assert list(registry.feedback.values()) == [("not_blocked", entries)]
+    assert waiting(home) == 0
+
+
+def test_blocked_uploads_are_reported_on_request(client: httpx.Client, home: Path) -> None:
+    """With `report` a blocked upload is kept as feedback; an allowed one is not, nor is one without it."""
+    client.post("/v1/check", content=COPY)
+    client.post("/v1/check?report=true", content=OTHER)
+    assert waiting(home) == 0
+    client.post("/v1/check?report=true", content=COPY)
+    assert waiting(home) == 1
+    with serving(home, report=True) as always:
+        always.post("/v1/check?report=false", content=COPY)
+        assert waiting(home) == 1
+        always.post("/v1/check", content=COPY)
+    assert waiting(home) == 2
+
+
+def test_a_withdrawn_picture_passes(client: httpx.Client, home: Path, registry: Registry) -> None:
+    """What another process syncs, the sidecar decides by a moment later."""
+    assert client.post("/v1/check", content=COPY).json()["decision"] == "block"
+    for entry in list(registry.log.active):
+        registry.log.remove(entry)
+    with Gate.open(home) as gate:
+        gate.sync()
+    time.sleep(LOOK_EVERY)
+    assert client.post("/v1/check", content=COPY).json()["decision"] == "allow"
+
+
+def test_lookup_as_hma(client: httpx.Client) -> None:
+    """`GET /m/lookup` answers banks of matches, and nothing for a hash that is not listed."""
+    found = client.get("/m/lookup", params={"signal_type": "pdq", "signal": PDQ.value}).json()
+    assert found == {hma.BANK: [{"bank_content_id": int(entry_id(1)[:13], 16), "distance": "0", "entry": entry_id(1)}]}
+    assert client.get("/m/lookup", params={"signal_type": "video_md5", "signal": "0" * 32}).json() == {}
+    by_type = client.post("/m/lookup", files={"photo": COPY}).json()
+    assert by_type["pdq"][hma.BANK][0]["entry"] == entry_id(1)
+    assert by_type["md5"] == {}
+
+
+def test_hash_as_hma(client: httpx.Client) -> None:
+    """`POST /h/hash` answers a file's hashes by type, those that are asked for, and none of low quality."""
+    signals = {s.type.value: s.value for s in hash_picture(COPY).signals}
+    assert client.post("/h/hash", files={"photo": COPY}).json().items() >= signals.items()
+    assert client.post("/h/hash?types=pdq", files={"photo": COPY}).json() == {"pdq": signals["pdq"]}
+    flat = jpeg(PICTURE.resize((1, 1)).resize((64, 64)))
+    assert client.post("/h/hash?types=pdq", files={"photo": flat}).json() == {"pdq": ""}
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        {},
+        {"signal_type": "pdq"},
+        {"signal_type": "pdq", "signal": ""},
+        {"signal_type": "tlsh", "signal": "0"},
+        {"url": "http://127.0.0.1/"},
+    ],
+)
+def test_hma_refusals(client: httpx.Client, query: dict[str, str]) -> None:
+    """A look-up that is malformed, of an unknown type or of an address is refused as that system does."""
+    answer = client.get("/m/lookup", params=query)
+    assert answer.status_code == 400
+    assert set(answer.json()) == {"message"}
+    assert client.post("/h/hash", files={"photo": b"hello"}).status_code == 400
+    assert client.post("/h/hash?types=tlsh", files={"photo": COPY}).status_code == 400
+
+
+def test_health_and_readiness(client: httpx.Client, home: Path, tmp_path: Path, registry: Registry) -> None:
+    """A sidecar is ready once its gate has read the feed, and not when its state cannot be read."""
+    assert client.get("/healthz").json() == {"status": "ok", "detail": ""}
+    assert client.get("/readyz").status_code == 200
+    save(tmp_path / "new", Settings(registry.url, KEY))
+    with serving(tmp_path / "new") as new:
+        assert new.get("/readyz").status_code == 503
+        assert new.post("/v1/check", content=COPY).json()["decision"] == "review"
+    (home / STATE_FILE).write_bytes(b"x" * 9000)
+    for name in ("-wal", "-shm"):
+        (home / f"{STATE_FILE}{name}").unlink(missing_ok=True)
+    time.sleep(LOOK_EVERY)
+    assert client.get("/healthz").status_code == 200
+    assert client.get("/readyz").status_code == 503
+    assert client.post("/v1/check", content=COPY).status_code == 503
+
+
+def test_metrics_count_and_tell_nothing(client: httpx.Client) -> None:
+    """The metrics count requests, decisions and bytes, and hold no hash and no entry."""
+    client.post("/v1/check", content=COPY)
+    client.post("/v1/check", content=b"hello")
+    client.post("/v1/check/signals", json=as_signals(signal(9, SignalType.MD5)))
+    text = client.get("/metrics").text
+    for line in (
+        'takeback_gate_requests_total{route="/v1/check",status="200"} 1.0',
+        'takeback_gate_requests_total{route="/v1/check",status="422"} 1.0',
+        'takeback_gate_decisions_total{action="block"} 1.0',
+        'takeback_gate_decisions_total{action="allow"} 1.0',
+        f"takeback_gate_upload_bytes_total {float(len(COPY) + 5)}",
+        'takeback_gate_entries{type="pdq"} 1.0',
+        "takeback_gate_feed_checkpoint 3.0",
+    ):
+        assert line in text
+    assert PDQ.value not in text
+    assert entry_id(1) not in text
+
+
+def test_the_token(home: Path) -> None:
+    """With a token every address but health and readiness refuses a caller who does not show it."""
+    with serving(home, token="secret") as client:
+        assert client.post("/v1/check", content=COPY).status_code == 401
+        assert client.get("/m/lookup", params={"signal_type": "pdq", "signal": PDQ.value}).status_code == 401
+        assert client.get("/metrics", headers={"Authorization": "Bearer other"}).status_code == 401
+        assert client.get("/healthz").status_code == 200
+        shown = {"Authorization": "Bearer secret"}
+        assert client.post("/v1/check", content=COPY, headers=shown).json()["decision"] == "block"
+
+
+def test_unknown_addresses(client: httpx.Client) -> None:
+    """Another address or method is refused as a problem, and a method names those that there are."""
+    assert client.get("/v1/nothing").json()["type"] == "urn:takeback:problem:not-found"
+    wrong = client.get("/v1/check")
+    assert (wrong.status_code, wrong.headers["allow"]) == (405, "POST")
+
+
+def test_the_document_names_every_route(client: httpx.Client) -> None:
+    """The OpenAPI document describes exactly the routes that there are, and every reference in it leads somewhere."""
+    document = client.get("/openapi.json").json()
+    described = {(path, method.upper()) for path, methods in document["paths"].items() for method in methods}
+    table = {(operation.path, operation.method.upper()) for operation in openapi.OPERATIONS}
+    assert described == table
+    for path, method in described:
+        assert client.request(method, path).status_code not in {404, 405, 500}
+    text = json.dumps(document)
+    for name in (part.split('"')[0] for part in text.split("#/components/schemas/")[1:]):
+        assert name in document["components"]["schemas"]

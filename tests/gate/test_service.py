@@ -1,0 +1,313 @@
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from takeback.errors import (
+    DamagedPicture,
+    FeedBroken,
+    KeyRefused,
+    PictureError,
+    RegistryUnreachable,
+    SettingsError,
+    StateDamaged,
+)
+from takeback.gate import Action, Gate, Synced, Verdict
+from takeback.gate.follow import Position
+from takeback.gate.settings import Settings, save
+from takeback.gate.state import STATE_FILE
+from takeback.hashing import hash_picture
+from takeback.hashing.exact import exact_signals
+from takeback.signals import Signal, SignalType, Variant
+from tests.gate.feeds import KEY, Log, entry_id, signal
+from tests.gate.pictures import drawing, jpeg, sent
+from tests.gate.servers import Answer, Registry, problem, running
+
+PICTURE = drawing(1)
+FILE = jpeg(PICTURE)
+
+
+@pytest.fixture
+def registry() -> Iterator[Registry]:
+    """An honest registry."""
+    with running() as started:
+        yield started
+
+
+@pytest.fixture
+def home(registry: Registry, tmp_path: Path) -> Path:
+    """A folder that follows the registry."""
+    save(tmp_path / "gate", Settings(registry.url, KEY))
+    return tmp_path / "gate"
+
+
+@pytest.fixture
+def gate(home: Path) -> Iterator[Gate]:
+    """A gate that follows the registry."""
+    with Gate.open(home) as opened:
+        yield opened
+
+
+def publish(registry: Registry, data: bytes) -> dict[str, str]:
+    """Publishes the signals of a picture; their entries by type or, for stored pixels, variant."""
+    return {(s.variant if s.variant is not Variant.WHOLE else s.type): registry.log.add(s) for s in sent(data)}
+
+
+def test_main_path(registry: Registry, gate: Gate) -> None:
+    """A picture that is saved again and resized is blocked, and passes once it is withdrawn."""
+    entries = publish(registry, FILE)
+    assert gate.sync() == Synced(added=3, removed=0, delivered=0, checkpoint=3, head=3)
+    copy = jpeg(PICTURE.resize((320, 240)), quality=60)
+    decision = gate.check(copy)
+    assert decision.action is Action.BLOCK
+    (match,) = decision.matches
+    assert (match.entry, match.type, match.dihedral) == (entries["pdq"], SignalType.PDQ, "orig")
+    assert gate.check(jpeg(drawing(2))).action is Action.ALLOW
+    for entry in entries.values():
+        registry.log.remove(entry)
+    assert gate.sync().removed == 3
+    assert gate.check(copy).action is Action.ALLOW
+    assert gate.check(FILE).action is Action.ALLOW
+
+
+def test_same_file(registry: Registry, gate: Gate, tmp_path: Path) -> None:
+    """The same file is blocked by all its signals, sha256 first, whether given as bytes or as a path."""
+    publish(registry, FILE)
+    gate.sync()
+    (tmp_path / "upload.jpg").write_bytes(FILE)
+    for upload in (FILE, tmp_path / "upload.jpg", str(tmp_path / "upload.jpg")):
+        assert [match.type for match in gate.check(upload).matches] == ["sha256", "md5", "pdq"]
+
+
+@pytest.mark.parametrize(
+    "turn",
+    [
+        Image.Transpose.ROTATE_90,
+        Image.Transpose.ROTATE_180,
+        Image.Transpose.ROTATE_270,
+        Image.Transpose.FLIP_LEFT_RIGHT,
+        Image.Transpose.FLIP_TOP_BOTTOM,
+        Image.Transpose.TRANSPOSE,
+        Image.Transpose.TRANSVERSE,
+    ],
+)
+def test_turned(registry: Registry, gate: Gate, turn: Image.Transpose) -> None:
+    """A picture that is turned or mirrored is blocked, and the reason says so."""
+    entries = publish(registry, FILE)
+    gate.sync()
+    decision = gate.check(jpeg(PICTURE.transpose(turn)))
+    assert [match.entry for match in decision.matches] == [entries["pdq"]]
+    assert "turned or mirrored" in decision.explain()
+
+
+def test_orientation_mark(registry: Registry, gate: Gate) -> None:
+    """A picture is blocked as a person sees it and as its pixels are stored."""
+    registry.log.add(hash_picture(FILE).signals[0])
+    gate.sync()
+    stored = PICTURE.transpose(Image.Transpose.ROTATE_90)
+    assert gate.check(jpeg(stored, orientation=6)).action is Action.BLOCK
+    marked = gate.check(jpeg(PICTURE, orientation=6))
+    assert marked.matches[0].variant == "stored"
+
+
+def test_low_quality_upload(registry: Registry, gate: Gate) -> None:
+    """A picture without detail is not blocked by its pdq, even by an equal one, only by its exact hashes."""
+    flat = jpeg(Image.new("RGB", (300, 300), (200, 100, 50)))
+    hashed = hash_picture(flat)
+    assert hashed.quality < 50
+    registry.log.add(Signal(SignalType.PDQ, hashed.signals[0].value, 100))
+    gate.sync()
+    decision = gate.check(flat)
+    assert (decision.action, decision.explain()) == (
+        Action.ALLOW,
+        f"pdq not used: quality {hashed.quality} is below 50",
+    )
+    registry.log.add(exact_signals(flat)[0])
+    gate.sync()
+    assert gate.check(flat).action is Action.BLOCK
+
+
+def test_unreadable(registry: Registry, gate: Gate, tmp_path: Path) -> None:
+    """A file that is no picture is an error, unless its very bytes are in the feed."""
+    cut = FILE[: len(FILE) // 2]
+    gate.sync()
+    with pytest.raises(DamagedPicture):
+        gate.check(cut)
+    registry.log.add(exact_signals(cut)[0])
+    gate.sync()
+    assert gate.check(cut).action is Action.BLOCK
+    for path in (tmp_path / "not-there", tmp_path):
+        with pytest.raises(PictureError, match="is not"):
+            gate.check(path)
+
+
+def test_never_synced(gate: Gate) -> None:
+    """Before the first sync an upload is for review, because nothing is known."""
+    assert gate.check(FILE).action is Action.REVIEW
+
+
+def test_signals_alone(registry: Registry, gate: Gate) -> None:
+    """A platform that hashes by itself checks the signals it has."""
+    registry.log.add(signal(1))
+    gate.sync()
+    assert gate.check_signals([signal(1)]).action is Action.BLOCK
+    assert gate.check_signals([signal(2), signal(1, SignalType.SHA256)]).action is Action.ALLOW
+
+
+def test_long_feed(registry: Registry, gate: Gate) -> None:
+    """A feed of many pages is followed to its end, page by page, and the last request tells it is taken over."""
+    for seed in range(2500):
+        registry.log.add(signal(seed))
+    told: list[Position] = []
+    assert gate.sync(told.append) == Synced(2500, 0, 0, 2500, 2500)
+    assert told == [Position(1000, 2500), Position(2000, 2500), Position(2500, 2500)]
+    assert [request.query["after"] for request in registry.requests] == [0, 1000, 2000, 2500]
+    assert gate.check_signals([signal(2499)]).action is Action.BLOCK
+
+
+def test_another_process_syncs(registry: Registry, home: Path, gate: Gate) -> None:
+    """What one process syncs, another that has the folder open decides by at once, with no request of its own."""
+    with Gate.open(home) as watcher:
+        entry = registry.log.add(signal(1))
+        watcher.sync()
+        assert gate.check_signals([signal(1)]).action is Action.BLOCK
+        registry.log.remove(entry)
+        registry.log.add(signal(2))
+        watcher.sync()
+        assert gate.check_signals([signal(1)]).action is Action.ALLOW
+        assert gate.check_signals([signal(2)]).action is Action.BLOCK
+
+
+@pytest.mark.parametrize(
+    ("answer", "error"),
+    [
+        (Answer(b'{"entries":[],"head":0}'), FeedBroken),
+        (Answer(b"garbage"), FeedBroken),
+        (problem(500), RegistryUnreachable),
+        (problem(401), KeyRefused),
+    ],
+)
+def test_trouble(registry: Registry, gate: Gate, answer: Answer, error: type[Exception]) -> None:
+    """In trouble the gate keeps its checkpoint and goes on deciding by what it knows; afterwards it goes on."""
+    registry.log.add(signal(1))
+    gate.sync()
+    registry.log.add(signal(2))
+    registry.answer = lambda _: answer
+    with pytest.raises(error):
+        gate.sync()
+    assert gate.status().checkpoint == 1
+    assert gate.check_signals([signal(1)]).action is Action.BLOCK
+    registry.answer = registry.honest
+    assert gate.sync().added == 1
+
+
+def test_trouble_in_the_middle(registry: Registry, gate: Gate) -> None:
+    """A second page that breaks a rule leaves the first one applied and nothing of itself."""
+    for seed in range(1500):
+        registry.log.add(signal(seed))
+    log, hole = registry.log, Log()
+    hole.lines = [*log.lines[:1200], *log.lines[1201:]]
+    registry.log = hole
+    with pytest.raises(FeedBroken, match="rule 1: a gap at number 1201: the registry sent number 1202"):
+        gate.sync()
+    assert gate.status().checkpoint == 1000
+    registry.log = log
+    assert gate.sync() == Synced(500, 0, 0, 1500, 1500)
+
+
+def test_feedback(registry: Registry, gate: Gate) -> None:
+    """Feedback on a decision arrives with all entries the upload matched, once however often it is given."""
+    entries = publish(registry, FILE)
+    gate.sync()
+    decision = gate.check(FILE)
+    assert gate.feedback(decision, Verdict.BLOCKED) == 1
+    gate.feedback(decision, "blocked")
+    assert registry.feedback == {}
+    assert gate.status().feedback_waiting == 1
+    assert gate.sync().delivered == 1
+    gate.feedback(decision, Verdict.BLOCKED)
+    gate.send_feedback()
+    ((verdict, told),) = registry.feedback.values()
+    assert (verdict, set(told)) == ("blocked", set(entries.values()))
+    gate.feedback(decision, Verdict.NOT_BLOCKED)
+    gate.send_feedback()
+    assert [verdict for verdict, _ in registry.feedback.values()] == ["blocked", "not_blocked"]
+
+
+def test_feedback_outlives_trouble(registry: Registry, home: Path) -> None:
+    """Feedback that could not be sent waits, also through a restart, and a lost answer does not count it twice."""
+
+    def lose(request: object) -> Answer:
+        registry.honest(request)  # type: ignore[arg-type]
+        return problem(503)
+
+    registry.answer = lose
+    with Gate.open(home) as gate:
+        gate.feedback([entry_id(1)], Verdict.PENDING_REVIEW)
+        with pytest.raises(RegistryUnreachable):
+            gate.send_feedback()
+    registry.answer = registry.honest
+    with Gate.open(home) as gate:
+        assert gate.send_feedback() == 1
+        assert gate.send_feedback() == 0
+    assert list(registry.feedback.values()) == [("pending_review", [entry_id(1)])]
+
+
+def test_much_feedback(registry: Registry, gate: Gate) -> None:
+    """Feedback beyond what one event or one message may hold goes in several."""
+    entries = [entry_id(number) for number in range(100)]
+    for _ in range(40):
+        assert gate.feedback(entries, Verdict.BLOCKED) == 2
+    assert gate.send_feedback() == 80
+    assert len(registry.feedback) == 80
+    assert len(registry.requests) > 1
+
+
+def test_nothing_to_say(registry: Registry, gate: Gate) -> None:
+    """Feedback on an upload that matched nothing is nothing; an entry or verdict that is none is refused."""
+    assert gate.feedback(gate.check_signals([signal(1)]), Verdict.NOT_BLOCKED) == 0
+    with pytest.raises(SettingsError, match="32 lowercase hex digits"):
+        gate.feedback(["x"], Verdict.BLOCKED)
+    with pytest.raises(SettingsError, match="blocked, not_blocked, pending_review"):
+        gate.feedback([entry_id(1)], "deleted")
+    assert gate.send_feedback() == 0
+    assert registry.requests == []
+
+
+def test_status(registry: Registry, gate: Gate) -> None:
+    """The status tells the registry, the position, the entries by type, what waits, and the age."""
+    assert gate.status().age is None
+    publish(registry, FILE)
+    gate.sync()
+    status = gate.status()
+    assert (status.registry, status.checkpoint, status.head) == (registry.url, 3, 3)
+    assert status.entries == {SignalType.PDQ: 1, SignalType.SHA256: 1, SignalType.MD5: 1}
+    assert status.age is not None
+    assert status.age < 60
+
+
+def test_damage_while_open(registry: Registry, home: Path) -> None:
+    """A state that cannot be read stops the gate with what to do, and following anew from nothing mends it."""
+    for seed in range(300):
+        registry.log.add(signal(seed))
+    with Gate.open(home) as gate:
+        gate.sync()
+    file = home / STATE_FILE
+    file.write_bytes(file.read_bytes()[:5000])
+    with pytest.raises(StateDamaged, match="move the file away"), closing(Gate.open(home)) as gate:
+        gate.check_signals([signal(1)])
+    file.unlink()
+    with Gate.open(home) as gate:
+        assert gate.sync().added == 300
+
+
+def test_home(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without a folder the gate takes the one in TAKEBACK_GATE_HOME, and says so if there is none."""
+    monkeypatch.delenv("TAKEBACK_GATE_HOME", raising=False)
+    with pytest.raises(SettingsError, match="TAKEBACK_GATE_HOME"):
+        Gate.open()
+    monkeypatch.setenv("TAKEBACK_GATE_HOME", str(home))
+    with Gate.open() as gate:
+        assert gate.status().checkpoint == 0

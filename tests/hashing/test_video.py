@@ -1,0 +1,176 @@
+import builtins
+import io
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from takeback.errors import DamagedPicture, PictureError, PictureTooLarge, UnknownFormat
+from takeback.hashing import video
+from takeback.hashing.exact import exact_signals
+from takeback.hashing.video import HashedVideo, hash_video, video_format
+from takeback.signals import Frame, SignalType, frames_of, hamming_distance
+from tests import oracle
+from tests.vectors.make_videos import RECIPES, TURNS, scene
+
+VIDEOS: Final = Path(__file__).parents[1] / "vectors" / "videos"
+ENCODED_BITS: Final = 40
+"""How far a small frame's PDQ moves by being encoded; another frame of the same video is three times as far away."""
+
+
+def read(name: str) -> bytes:
+    """One of the test videos."""
+    return (VIDEOS / name).read_bytes()
+
+
+def hashed(data: bytes) -> HashedVideo:
+    """What is found in a video."""
+    return hash_video(io.BytesIO(data))
+
+
+def frames(found: HashedVideo) -> tuple[Frame, ...]:
+    """Its frames."""
+    return frames_of(found.signals[0].value)
+
+
+def drawn(second: float, turns: int = 0) -> str:
+    """PDQ of the frame that was drawn for a time, turned by quarters clockwise."""
+    red, green, blue = np.moveaxis(np.rot90(scene(second), -turns).astype(float), -1, 0)
+    luma = np.clip(0.299 * red + 0.587 * green + 0.114 * blue, 0, 255).astype(np.uint8)
+    return oracle.pdq(np.ascontiguousarray(luma))[0]["orig"]
+
+
+@pytest.mark.parametrize("name", sorted(RECIPES.keys() - {"still.mp4"}))
+def test_every_codec_and_container(name: str) -> None:
+    """Of each video the frames of every second are hashed, with number and time, and look as they were drawn."""
+    rate = float(RECIPES[name].rate)
+    found = hashed(read(name))
+    assert (found.width, found.height, found.quality) == (192, 144, 100)
+    assert [signal.type for signal in found.signals] == ["vpdq", "sha256", "md5"]
+    assert found.signals[1:] == exact_signals(read(name))
+    assert len(frames(found)) == 4
+    for frame in frames(found):
+        assert abs(frame.seconds - frame.number / rate) < 0.0011
+        assert hamming_distance(frame.hash, drawn(frame.number / rate)) <= ENCODED_BITS
+
+
+@pytest.mark.parametrize("degrees", TURNS)
+def test_a_turned_video_is_hashed_upright(degrees: int) -> None:
+    """A video with the mark of a phone held another way is hashed as a person sees it."""
+    found = hashed(read(f"turned-{degrees}.mov"))
+    assert (found.width, found.height) == ((144, 192) if degrees % 180 else (192, 144))
+    for frame in frames(found):
+        assert hamming_distance(frame.hash, drawn(frame.seconds, degrees // 90)) <= ENCODED_BITS
+
+
+def test_what_an_edit_list_cuts_off_is_not_hashed() -> None:
+    """Frames before the start that the file names are neither hashed nor counted."""
+    found = frames(hashed(read("cut.mov")))
+    assert [frame.number for frame in found] == [0, 10, 20]
+    whole = {frame.hash for frame in frames(hashed(read("h264.mov")))}
+    assert hamming_distance(found[0].hash, drawn(1.3)) <= ENCODED_BITS
+    assert found[0].hash not in whole
+
+
+def test_a_jump_gives_the_same_frames(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A fresh start at a key frame gives the same hashes as decoding everything."""
+    whole = hashed(read("h264.mp4"))
+    monkeypatch.setattr(video, "SEEK_SECONDS", 0.0)
+    assert hashed(read("h264.mp4")) == whole
+
+
+@pytest.mark.parametrize(
+    ("start", "format_"),
+    [
+        (b"\0\0\0\x20ftypisom", "MP4"),
+        (b"\0\0\0\x14ftypqt  ", "MOV"),
+        (b"\0\0\0\x08wide\0\0\0\0", "MOV"),
+        (b"\x1a\x45\xdf\xa3\0\0\0\0\0\0\0\0", "WEBM"),
+        (b"\0\0\0\x18ftypheic", None),
+        (b"\0\0\0\x1cftypavif", None),
+        (b"RIFF\0\0\0\0WEBP", None),
+        (b"#EXTM3U\n#EXT", None),
+        (b"", None),
+    ],
+)
+def test_a_video_is_known_by_its_start(start: bytes, format_: str | None) -> None:
+    """Containers of videos are told from pictures in the same container and from everything else."""
+    assert video_format(start) == format_
+
+
+@pytest.mark.parametrize("name", ["h264.mp4", "vp8.webm", "fragments.mp4"])
+@given(place=st.integers(0, 2**20), mask=st.integers(1, 255), cut=st.booleans())
+@settings(max_examples=30)
+def test_every_container_takes_damage(name: str, place: int, mask: int, cut: bool) -> None:
+    """A byte changed or the rest cut off anywhere gives hashes or one of our errors."""
+    data = bytearray(read(name))
+    place %= len(data)
+    data[place] ^= mask
+    kept = bytes(data[:place] if cut else data)
+    try:
+        found = hashed(kept)
+    except PictureError as error:
+        assert str(error)
+    else:
+        assert found.signals[-2:] == exact_signals(kept)
+
+
+def test_a_video_without_its_index_is_damaged() -> None:
+    """A file cut off before the list of its frames cannot be opened."""
+    with pytest.raises(DamagedPicture):
+        hashed(read("h264.mov")[:6000])
+
+
+def test_a_video_that_is_cut_short_has_its_first_frames() -> None:
+    """What was there before the cut is hashed as in the whole video."""
+    whole = frames(hashed(read("fragments.mp4")))
+    part = frames(hashed(read("fragments.mp4")[:-3000]))
+    assert 1 <= len(part) < len(whole)
+    assert part == whole[: len(part)]
+
+
+@pytest.mark.parametrize(
+    ("limit", "value", "text"), [("MAX_PACKETS", 9, "frames"), ("MAX_PIXELS", 9, "megapixels a frame")]
+)
+def test_limits_are_told(limit: str, value: int, text: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A video of too many or too large frames is refused with a word on why."""
+    monkeypatch.setattr(video, limit, value)
+    with pytest.raises(PictureTooLarge, match=text):
+        hashed(read("h264.mp4"))
+
+
+def test_patience_ends() -> None:
+    """A video that takes longer than there is time is refused."""
+    with pytest.raises(PictureTooLarge, match="too long"):
+        hash_video(io.BytesIO(read("h264.mp4")), patience=0.0)
+
+
+def test_frames_that_cannot_be_decoded_leave_the_exact_hashes(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A video whose frames no decoder gives has SHA-256 and MD5 alone, and no quality."""
+    monkeypatch.setattr(video, "_decoded", lambda *_: iter(()))
+    found = hashed(read("h264.mp4"))
+    assert [signal.type for signal in found.signals] == [SignalType.SHA256, SignalType.MD5]
+    assert found.quality is None
+
+
+def test_without_pyav_the_error_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where PyAV is not installed a video gives an error that names the extra."""
+    real = builtins.__import__
+
+    def without(name: str, *arguments: Any, **named: Any) -> Any:
+        if name == "av":
+            raise ImportError(name)
+        return real(name, *arguments, **named)
+
+    monkeypatch.setattr(builtins, "__import__", without)
+    with pytest.raises(UnknownFormat, match=r"takeback\[video\]"):
+        hashed(read("h264.mp4"))
+
+
+def test_something_else_is_no_video() -> None:
+    """A picture handed over as a video is refused."""
+    with pytest.raises(UnknownFormat, match="not a video"):
+        hashed(b"\x89PNG\r\n\x1a\n" + bytes(100))

@@ -1,0 +1,138 @@
+"""PostgreSQL for tests: a cluster of their own, from Debian's packages, on a free port, as a user without rights."""
+
+import os
+import secrets
+import shutil
+import socket
+import subprocess
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Final
+
+PACKAGE: Final = "postgresql-15"
+USER: Final = "postgres"
+"""Who runs it where the tests run as root, which PostgreSQL refuses; Debian's package makes this user."""
+
+
+class NoPostgres(Exception):
+    """PostgreSQL is not here; the text says why."""
+
+
+def binaries() -> Path:
+    """The folder of PostgreSQL's programs; installs them if that is allowed. Raises `NoPostgres`."""
+    found = _found()
+    if not found and os.geteuid() == 0 and shutil.which("apt-get"):
+        _install()
+        found = _found()
+    if not found:
+        raise NoPostgres(f"needs PostgreSQL: apt-get install {PACKAGE}")
+    return found
+
+
+def _found() -> Path | None:
+    folders = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"), key=lambda path: int(path.parts[-3]))
+    on_path = shutil.which("initdb")
+    return folders[-1].parent if folders else Path(on_path).resolve().parent if on_path else None
+
+
+def _install() -> None:
+    """Without the cluster that the package would start at once."""
+    quiet = Path("/etc/postgresql-common/createcluster.d/takeback-tests.conf")
+    quiet.parent.mkdir(parents=True, exist_ok=True)
+    quiet.write_text("create_main_cluster = false\n")
+    for command in (["update", "-qq"], ["install", "-y", "-qq", "--no-install-recommends", PACKAGE]):
+        subprocess.run(["apt-get", *command], check=False, capture_output=True)
+
+
+def run(*command: str | Path, **more: str) -> None:
+    """Runs a program of PostgreSQL as the user it asks for."""
+    done = subprocess.run(
+        [*_as_user(), *map(str, command)],
+        env={**os.environ, **more},
+        cwd="/",
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=120,
+    )
+    assert done.returncode == 0, f"{command[0]}: {done.stderr or done.stdout}"
+
+
+def _as_user() -> Sequence[str]:
+    return ("setpriv", f"--reuid={USER}", f"--regid={USER}", "--init-groups") if os.geteuid() == 0 else ()
+
+
+def free_port() -> int:
+    """A port that nothing uses."""
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        return int(probe.getsockname()[1])
+
+
+class Cluster:
+    """One PostgreSQL server over the folder `data`. Anybody on this machine may connect: it holds nothing."""
+
+    def __init__(self, data: Path, port: int = 0) -> None:
+        self.data = data
+        self.port = port or free_port()
+
+    @classmethod
+    def make(cls, folder: Path) -> "Cluster":
+        """A new cluster inside `folder`."""
+        if os.geteuid() == 0:
+            shutil.chown(folder, USER, USER)
+        made = cls(folder / "data")
+        run(binaries() / "initdb", "-D", made.data, "-U", USER, "-A", "trust", "-E", "UTF8", "--no-sync", "--locale=C")
+        return made
+
+    def start(self, *settings: str) -> None:
+        """Starts it, durable as it is by default."""
+        options = [f"-c port={self.port}", "-c listen_addresses=127.0.0.1", "-c unix_socket_directories=''"]
+        options += [f"-c {setting}" for setting in ("max_connections=200", *settings)]
+        log = self.data.with_suffix(".log")
+        run(binaries() / "pg_ctl", "-D", self.data, "-w", "-l", log, "-o", " ".join(options), "start")
+
+    def stop(self, how: str = "fast") -> None:
+        """Stops it: `fast` in order, `immediate` as by a crash."""
+        run(binaries() / "pg_ctl", "-D", self.data, "-m", how, "-w", "stop")
+
+    def promote(self) -> None:
+        """Makes a standby the primary."""
+        run(binaries() / "pg_ctl", "-D", self.data, "-w", "promote")
+
+    def address(self, database: str) -> str:
+        """Where a registry finds the database."""
+        return f"postgresql://{USER}@127.0.0.1:{self.port}/{database}"
+
+    def query(self, sql: str, database: str = USER) -> str:
+        """What psql answers."""
+        where = ["-h", "127.0.0.1", "-p", str(self.port), "-U", USER, "-d", database]
+        command = [str(binaries() / "psql"), "-XAtq", *where, "-c", sql]
+        return subprocess.run(command, capture_output=True, text=True, check=True, timeout=60).stdout.strip()
+
+    def new_database(self, template: str = "template0") -> str:
+        """The address of a new database."""
+        name = f"takeback_{secrets.token_hex(6)}"
+        self.query(f"CREATE DATABASE {name} TEMPLATE {template}")
+        return self.address(name)
+
+    def drop(self, address: str) -> None:
+        """Takes a database away, whoever is connected."""
+        self.query(f"DROP DATABASE {address.rpartition('/')[2]} WITH (FORCE)")
+
+
+@contextmanager
+def cluster(*settings: str) -> Iterator[Cluster]:
+    """A cluster that runs until the block ends. Raises `NoPostgres`."""
+    binaries()
+    folder = Path(tempfile.mkdtemp(prefix="takeback-postgresql-"))
+    try:
+        made = Cluster.make(folder)
+        made.start(*settings)
+        try:
+            yield made
+        finally:
+            made.stop("immediate")
+    finally:
+        shutil.rmtree(folder)

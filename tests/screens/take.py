@@ -1,0 +1,228 @@
+"""Takes a picture of every screen of the page: `.venv/bin/python -m tests.screens.take`.
+
+The real page in Chromium, the real registry and a real platform; the pictures that are hashed are drawn by a seed. Each
+screen is taken on a phone, light and dark, and on a laptop, and written beside this file as `SCREEN-DEVICE-LOOK.png`.
+The page has to be built first (`python3 build.py build`).
+"""
+
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from io import BytesIO
+from pathlib import Path
+from typing import Final, Literal
+
+from PIL import Image
+from playwright.sync_api import Browser, Page, sync_playwright
+
+from builder.browsers import ensure_browsers
+from takeback.protocol import Verdict
+from tests.e2e.desks import start_chromium
+from tests.e2e.pictures import draw
+from tests.e2e.product import DIST, Platform, Registry, add_platform, running_registry
+
+HERE: Final = Path(__file__).parent
+COLOURS: Final = 192
+"""A screen has few colours; a palette makes its file half as large."""
+ANYWHERE: Final = "**/v1/cases"
+
+type Look = Literal["light", "dark"]
+type Desk = tuple[str, tuple[int, int], Look]
+PHONE: Final = (390, 844)
+LAPTOP: Final = (1280, 800)
+DESKS: Final[tuple[Desk, ...]] = (("phone", PHONE, "light"), ("phone", PHONE, "dark"), ("desktop", LAPTOP, "light"))
+
+
+class Camera:
+    """A person with a camera at the page."""
+
+    def __init__(self, page: Page, suffix: str) -> None:
+        self.page = page
+        self.suffix = suffix
+
+    def press(self, name: str) -> None:
+        """Press the button of this name."""
+        self.page.get_by_role("button", name=name, exact=True).click()
+
+    def see(self, words: str) -> None:
+        """Wait until these words are there."""
+        self.page.get_by_text(words).first.wait_for()
+
+    def take(self, screen: str) -> None:
+        """Write what is on the screen now."""
+        self.page.mouse.move(0, 0)
+        with Image.open(BytesIO(self.page.screenshot())) as shot:
+            small = shot.convert("RGB").quantize(COLOURS, dither=Image.Dither.NONE)
+        small.save(HERE / f"{screen}-{self.suffix}.png", optimize=True)
+
+
+def main() -> None:
+    """Take every screen on every device in every look."""
+    if not (DIST / "manifest.json").is_file():
+        sys.exit("There is no page in dist/. Run this first: python3 build.py build")
+    with (
+        tempfile.TemporaryDirectory() as name,
+        running_registry(Path(name) / "data") as registry,
+        sync_playwright() as playwright,
+    ):
+        folder = Path(name)
+        platform = Platform.start(registry, add_platform(registry, "photo-club"), folder / "gate")
+        browser = start_chromium(playwright, ensure_browsers())
+        for desk in DESKS:
+            print(*desk)
+            with at_page(browser, registry, desk) as camera:
+                walk(camera, platform, folder)
+        browser.close()
+
+
+@contextmanager
+def at_page(browser: Browser, registry: Registry, desk: Desk) -> Iterator[Camera]:
+    """A fresh page of this size and look; fails if the page complained about anything."""
+    device, size, look = desk
+    context = browser.new_context(
+        viewport={"width": size[0], "height": size[1]},
+        color_scheme=look,
+        reduced_motion="reduce",
+        locale="en-GB",
+        timezone_id="Europe/London",
+    )
+    page = context.new_page()
+    complaints: list[str] = []
+    page.on("pageerror", lambda error: complaints.append(str(error)))
+    page.goto(registry.direct)
+    yield Camera(page, f"{device}-{look}")
+    context.close()
+    assert complaints == []
+
+
+def walk(camera: Camera, platform: Platform, folder: Path) -> None:
+    """Go through the whole page, taking each screen."""
+    camera.see("Your device is ready.")
+    camera.take("start")
+    look_aside(camera)
+    choose(camera, folder)
+    send(camera)
+    look_up(camera, platform, folder)
+
+
+def look_aside(camera: Camera) -> None:
+    """The screens that help without a case."""
+    for button, screen in (
+        ("Someone is threatening me", "urgent"),
+        ("It is already posted", "posted"),
+        ("Help lines", "helplines"),
+        ("Questions and answers", "faq"),
+        ("How it works", "how"),
+    ):
+        camera.page.get_by_role("navigation", name="More help").get_by_role("button", name=button).click()
+        if screen == "helplines":
+            camera.page.get_by_label("Your country").select_option("GB")
+        if screen == "faq":
+            camera.page.get_by_text("Will anyone see my picture?").click()
+        camera.take(screen)
+        camera.press("Back to where you were")
+    camera.press("Start")
+    camera.take("age")
+    camera.press("Me. I was 18 or over in the picture.")
+    camera.take("adult")
+    camera.press("Change my answer")
+    camera.press("Me. I am under 18.")
+    camera.take("where")
+    camera.press("It is posted somewhere.")
+    write_notice(camera)
+    camera.press("It is not posted, as far as I know.")
+
+
+def write_notice(camera: Camera) -> None:
+    """A platform's guide, and a notice: refused, then made and sent."""
+    camera.press("X")
+    camera.take("platform")
+    camera.press("Write a notice")
+    camera.take("notice")
+    camera.press("Make the notice")
+    camera.see("6 things are missing.")
+    camera.take("notice-missing")
+    page = camera.page
+    page.get_by_label("App or site", exact=True).select_option("reddit")
+    page.get_by_label("Links to the picture").fill("https://www.reddit.com/r/example/comments/a1b2c3")
+    page.get_by_label("The person in it was under 18.").check()
+    page.get_by_label("I believe in good faith").check()
+    page.get_by_label("E-mail").fill("sam@example.com")
+    page.get_by_label("Sign by typing your name").fill("Sam Example")
+    camera.press("Make the notice")
+    camera.take("letters")
+    camera.press("I have sent it")
+    camera.see("It must be gone by")
+    camera.take("letters-sent")
+    camera.press("Back to where you were")
+
+
+def choose(camera: Camera, folder: Path) -> None:
+    """Choosing and hashing: three pictures, one of them broken."""
+    camera.press("I do not have the file")
+    camera.take("nofile")
+    camera.press("Back to where you were")
+    camera.page.locator("input[type=file]").set_input_files(_files(folder))
+    camera.take("pictures")
+    camera.press("Continue")
+    camera.see("2 pictures are ready to send.")
+    camera.take("hashing")
+    camera.press("Continue")
+    camera.take("review")
+    camera.page.get_by_text("See the exact message").click()
+    camera.take("message")
+
+
+def send(camera: Camera) -> None:
+    """Sending, first without a connection."""
+    camera.page.route(ANYWHERE, lambda route: route.abort())
+    camera.press("Send the hashes")
+    camera.see("No connection.")
+    camera.take("sending")
+    camera.page.unroute(ANYWHERE)
+    camera.press("Try now")
+    camera.see("Keep these two.")
+    camera.take("receipt")
+    camera.page.get_by_text("Show a QR code").click()
+    camera.page.locator(".code-picture").scroll_into_view_if_needed()
+    camera.take("code")
+    camera.page.get_by_label("I have kept").check()
+
+
+def look_up(camera: Camera, platform: Platform, folder: Path) -> None:
+    """A case, once a platform has blocked its first picture, and its end."""
+    number, pin = camera.page.locator(".ticket dd").all_inner_texts()
+    platform.sync()
+    platform.report(_files(folder)[0], Verdict.BLOCKED)
+    platform.sync()
+    camera.press("Finish and clear this page")
+    camera.press("I have a case number")
+    camera.page.get_by_label("Case number").fill(number)
+    camera.page.get_by_label("PIN", exact=True).fill(pin)
+    camera.take("lookup")
+    camera.press("Show my case")
+    camera.see("Blocked")
+    camera.take("case")
+    camera.press("Withdraw picture 1")
+    camera.take("withdraw-one")
+    camera.press("No, keep it")
+    camera.press("Withdraw this case")
+    camera.take("withdraw")
+    camera.press("Yes, withdraw it")
+    camera.see("You withdrew this case")
+    camera.take("withdrawn")
+
+
+def _files(folder: Path) -> list[Path]:
+    """Two pictures and a broken file, made once."""
+    files = [folder / "one.jpg", folder / "two.jpg", folder / "broken.jpg"]
+    if not files[0].exists():
+        draw(1, (2000, 1500)).save(files[0], quality=95)
+        draw(2, (1200, 1600)).save(files[1], quality=95)
+        files[2].write_bytes(files[0].read_bytes()[:9000])
+    return files
+
+
+if __name__ == "__main__":
+    main()

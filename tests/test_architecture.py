@@ -1,0 +1,179 @@
+"""Who may import whom, read from the sources: the arrows of the design, and no other."""
+
+import ast
+import re
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Final
+
+import pytest
+
+ROOT: Final = Path(__file__).resolve().parents[1]
+PACKAGE: Final = ROOT / "py" / "takeback"
+WEB: Final = ROOT / "web"
+
+ZONES: Final = {
+    "errors": set[str](),
+    "signals": {"errors"},
+    "protocol": {"errors", "signals"},
+    "hashing": {"errors", "signals"},
+    "registry": {"errors", "signals", "protocol"},
+    "gate": {"errors", "signals", "protocol", "hashing"},
+    "cli": {"errors"},
+    "takeback": set[str](),
+}
+"""For each zone the other zones that it may import. `takeback` is the package itself, with its version."""
+
+OTHERS: Final = {
+    "protocol": {"msgspec"},
+    "hashing/picture.py": {"PIL"},
+    "hashing/decoders.py": {"PIL", "imagecodecs", "pi_heif"},
+    "hashing/phash.py": {"imagehash"},
+    "hashing/video.py": {"av", "numpy"},
+    "hashing/commands.py": {"click"},
+    "registry": {"alembic", "click", "cryptography", "litestar", "msgspec", "sqlalchemy", "uvicorn"},
+    "gate": {"click", "httpx", "msgspec", "numpy"},
+    **{
+        f"gate/serve/{name}.py": {"prometheus_client", "python_multipart", "starlette", "uvicorn"}
+        for name in ("app", "hma", "metrics", "server", "uploads")
+    },
+    **{
+        f"gate/scan/{name}.py": {"click", "fsspec", "matplotlib", "numpy", "pyarrow", "ray", "sqlalchemy"}
+        for name in ("cluster", "commands", "pool", "report", "run", "sources", "work")
+    },
+    "gate/examples/django_uploads.py": {"django"},
+    "gate/examples/fastapi_uploads.py": {"fastapi"},
+    "gate/examples/flask_uploads.py": {"flask"},
+    "gate/examples/starlette_uploads.py": {"starlette"},
+    "cli": {"click"},
+}
+"""For each zone, or single file, the installed packages that it may import. Nobody else may import any."""
+
+PURE: Final = ("registry/cases.py", "gate/follow.py", "gate/decision.py")
+"""Decide, and leave the clock, the disk and the network to others."""
+WORLD: Final = {"asyncio", "io", "os", "pathlib", "random", "secrets", "socket", "subprocess", "threading", "time"}
+
+PYTHON: Final = sorted(PACKAGE.rglob("*.py"))
+SCRIPTS: Final = sorted(file for folder in ("page", "worker", "words") for file in (WEB / folder).rglob("*.js"))
+TESTS: Final = sorted((ROOT / "tests").rglob("test_*.py"))
+
+
+def forbidden(path: str, source: str) -> set[str]:
+    """What the module at `path`, relative to the package, imports and may not."""
+    zone = zone_of(f"takeback.{path.removesuffix('.py').replace('/', '.')}")
+    allowed = OTHERS.get(zone, set()) | OTHERS.get(path, set())
+    zones = ZONES[zone] | {zone} | (set() if zone in {"errors", "takeback"} else {"takeback"})
+    found = set()
+    for name in imported(source):
+        top = name.partition(".")[0]
+        if top == "takeback":
+            if zone_of(name) not in zones:
+                found.add(name)
+        elif top not in allowed and (zone in {"errors", "takeback"} or top not in sys.stdlib_module_names):
+            found.add(name)
+    return found
+
+
+def zone_of(name: str) -> str:
+    """The zone of a module of the package: the part after `takeback.`, or the package itself."""
+    part = name.split(".")[1] if "." in name else "__init__"
+    return part if part in ZONES else "takeback"
+
+
+def imported(source: str) -> Iterator[str]:
+    """Every module that a source imports, wherever the import stands, by its full name."""
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, "modules are imported by their full name"
+            assert node.module is not None
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+
+
+@pytest.mark.parametrize("file", PYTHON, ids=lambda file: file.relative_to(PACKAGE).as_posix())
+def test_a_module_imports_only_what_its_zone_may(file: Path) -> None:
+    """A module of the package imports nothing that the design does not let its zone import."""
+    assert forbidden(file.relative_to(PACKAGE).as_posix(), file.read_text()) == set()
+
+
+@pytest.mark.parametrize(
+    ("path", "source"),
+    [
+        ("registry/app.py", "from takeback.hashing import hash_picture"),
+        ("registry/app.py", "from takeback import gate"),
+        ("registry/store.py", "def late():\n    from PIL import Image"),
+        ("gate/service.py", "import takeback.registry.cases"),
+        ("hashing/pdq.py", "import numpy as np"),
+        ("hashing/pdq.py", "from PIL import Image"),
+        ("hashing/__init__.py", "from takeback.protocol import NewCase"),
+        ("signals.py", "import msgspec"),
+        ("errors.py", "import os"),
+        ("errors.py", "from takeback import __version__"),
+        ("__init__.py", "from takeback.errors import TakebackError"),
+        ("cli.py", "from takeback.gate import Gate"),
+        ("gate/commands.py", "import builder"),
+    ],
+)
+def test_a_wrong_arrow_is_found(path: str, source: str) -> None:
+    """An import against the design is found, also inside a function."""
+    assert forbidden(path, source) != set()
+
+
+@pytest.mark.parametrize("path", PURE)
+def test_what_decides_touches_nothing(path: str) -> None:
+    """A module that decides imports neither the clock, nor chance, nor the disk, nor the network."""
+    tops = {name.partition(".")[0] for name in imported((PACKAGE / path).read_text())}
+    assert tops <= sys.stdlib_module_names - WORLD | {"takeback"}
+
+
+def test_only_the_command_line_imports_by_name() -> None:
+    """Nothing but the command line imports modules by a name made at run time, which no rule could read."""
+    by_name = {file.name for file in PYTHON if re.search(r"\bimport_module\b|\b__import__\b", file.read_text())}
+    assert by_name == {"cli.py"}
+
+
+def script_imports(source: str) -> list[str]:
+    """Every module that a script names: imported, exported from, imported late, or in a type."""
+    return re.findall(r"""(?:\bfrom\s*|(?<!["'])\bimport\s*\(?\s*)["']([^"']+)["']""", source)
+
+
+@pytest.mark.parametrize("file", SCRIPTS, ids=lambda file: file.relative_to(WEB).as_posix())
+def test_a_script_stays_in_its_part(file: Path) -> None:
+    """The page imports the page, its words and its packages, the words only words, the worker nothing of either."""
+    part = file.relative_to(WEB).parts[0]
+    may = {"page": {"page", "vendor", "words"}, "words": {"words"}, "worker": {"worker"}}[part]
+    names = script_imports(file.read_text())
+    outside = {name for name in names if not name.startswith(".")}
+    bundled = {"pyodide", "mediabunny", "hash-wasm", "takeback-kernel"}
+    assert all(part == "worker" and name.split("/")[0] in bundled for name in outside), outside
+    targets = [(file.parent / name).resolve() for name in names if name.startswith(".")]
+    assert {target.relative_to(WEB).parts[0] for target in targets} <= may
+
+
+def test_every_form_of_import_in_a_script_is_read() -> None:
+    """Plain, bare, late, passed-on and typed imports are all found."""
+    source = """
+    import { a } from "./a.js";
+    import "./b.js";
+    const c = await import("./c.js");
+    export { d } from './d.js';
+    /** @param {import("./e.js").E} e */
+    """
+    assert script_imports(source) == ["./a.js", "./b.js", "./c.js", "./d.js", "./e.js"]
+
+
+def test_one_script_starts_the_workers() -> None:
+    """Among the page's scripts one alone makes workers, and no script makes a shared or a service worker."""
+    makers = {file.name for file in SCRIPTS if re.search(r"\bnew\s+Worker\b", file.read_text())}
+    assert makers == {"workers.js"}
+    assert not [file for file in SCRIPTS if re.search(r"SharedWorker|serviceWorker", file.read_text())]
+
+
+@pytest.mark.parametrize("file", TESTS, ids=lambda file: file.relative_to(ROOT).as_posix())
+def test_a_test_says_what_it_shows(file: Path) -> None:
+    """Each test has one sentence that says what holds if it passes."""
+    functions = [node for node in ast.walk(ast.parse(file.read_text())) if isinstance(node, ast.FunctionDef)]
+    tests = [function for function in functions if function.name.startswith("test_")]
+    assert [test.name for test in tests if not (ast.get_docstring(test) or "").rstrip().endswith(".")] == []

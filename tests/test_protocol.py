@@ -1,0 +1,219 @@
+import json
+import re
+from contextlib import suppress
+from pathlib import Path
+from typing import Final
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from msgspec import Struct
+
+from takeback import protocol
+from takeback.errors import InvalidMessage
+from takeback.protocol import (
+    AgeBand,
+    CaseState,
+    CaseStatus,
+    FeedAction,
+    Feedback,
+    FeedbackEvent,
+    FeedbackReceipt,
+    FeedEntry,
+    FeedPage,
+    NewCase,
+    Picture,
+    PictureKind,
+    PictureStatus,
+    Problem,
+    SignalMessage,
+    Standing,
+    Verdict,
+    Withdrawal,
+    decode,
+    decode_request,
+    encode,
+)
+from takeback.signals import HEX_DIGITS, SignalType, Variant
+
+SPEC: Final = Path(protocol.__file__).with_name("PROTOCOL.md").read_text()
+EXAMPLES: Final = dict(re.findall(r"^```json ([\w-]+)\n(.*?)^```$", SPEC, re.MULTILINE | re.DOTALL))
+KINDS: Final[dict[str, type[Struct]]] = {
+    "problem": Problem,
+    "new-case": NewCase,
+    "case-status": CaseStatus,
+    "withdrawal": Withdrawal,
+    "feed-page": FeedPage,
+    "feedback": Feedback,
+    "feedback-receipt": FeedbackReceipt,
+}
+
+IDS = st.binary(min_size=16, max_size=16).map(bytes.hex)
+TIMES = st.just("2026-11-23T10:00:00Z")
+
+
+@st.composite
+def signals(draw: st.DrawFn) -> SignalMessage:
+    """Any signal."""
+    kind = draw(st.sampled_from(SignalType))
+    size = HEX_DIGITS.get(kind, 64) // 2
+    value = draw(st.binary(min_size=size, max_size=size)).hex()
+    if kind is SignalType.VPDQ:
+        value = f"0,{draw(st.integers(0, 100))},{value},0.000;30,7,{value},{draw(st.integers(1, 10**6))}.000"
+    quality = draw(st.integers(0, 100)) if kind is SignalType.PDQ else None
+    return SignalMessage(kind, value, quality, draw(st.sampled_from(Variant)))
+
+
+KINDS_OF_PICTURE = st.sampled_from(PictureKind)
+AGES = st.sampled_from(AgeBand)
+STANDINGS = st.sampled_from(Standing)
+DAYS = st.just("2026-11-23")
+PICTURES = st.builds(
+    Picture,
+    st.lists(signals(), min_size=1, max_size=24, unique_by=lambda s: (s.type, s.value)),
+    KINDS_OF_PICTURE,
+    st.booleans(),
+)
+NUMBERS = st.integers(1, 2**40)
+ENTRIES = st.one_of(
+    st.builds(
+        FeedEntry,
+        NUMBERS,
+        st.just(FeedAction.ADD),
+        IDS,
+        signals(),
+        KINDS_OF_PICTURE,
+        st.booleans(),
+        AGES,
+        st.none() | DAYS,
+        st.none() | STANDINGS,
+    ),
+    st.builds(FeedEntry, NUMBERS, st.sampled_from([FeedAction.REMOVE, FeedAction.ERASED]), IDS),
+    st.builds(FeedEntry, NUMBERS, st.just(FeedAction.CHANGE), IDS, standing=STANDINGS),
+)
+COUNTS = st.integers(0, 2**40)
+MESSAGES = st.one_of(
+    st.builds(NewCase, st.lists(PICTURES, min_size=1, max_size=3), AGES),
+    st.builds(Withdrawal, st.lists(st.integers(0, 999), min_size=1, max_size=5)),
+    st.builds(
+        CaseStatus,
+        number=st.from_regex(protocol.CASE_NUMBER_PATTERN, fullmatch=True, alphabet=st.characters(codec="ascii")),
+        state=st.sampled_from(CaseState),
+        received_at=TIMES,
+        withdrawn_at=st.none() | TIMES,
+        platforms=COUNTS,
+        pictures=st.lists(
+            st.builds(
+                PictureStatus, COUNTS, COUNTS, st.none() | TIMES, st.none() | TIMES, COUNTS, COUNTS, st.none() | TIMES
+            ),
+            max_size=3,
+        ),
+        expires_at=st.none() | TIMES,
+        expires_soon=st.booleans(),
+    ),
+    st.builds(FeedPage, st.lists(ENTRIES, max_size=5), COUNTS),
+    st.builds(
+        Feedback,
+        st.lists(
+            st.builds(FeedbackEvent, IDS, st.sampled_from(Verdict), st.lists(IDS, min_size=1, max_size=64)),
+            min_size=1,
+            max_size=5,
+        ),
+    ),
+    st.builds(FeedbackReceipt, COUNTS, st.lists(IDS, max_size=5)),
+    st.builds(Problem, st.text(), st.text(), st.integers(400, 599), st.text(), st.text()),
+)
+
+
+def test_every_message_has_its_example() -> None:
+    """The specification has one example of each message, and of nothing else."""
+    assert EXAMPLES.keys() == KINDS.keys()
+
+
+@pytest.mark.parametrize("name", KINDS)
+def test_the_examples_are_true(name: str) -> None:
+    """Each example of the specification is read, and written again to the same JSON."""
+    message = decode(EXAMPLES[name].encode(), KINDS[name])
+
+    assert json.loads(encode(message)) == json.loads(EXAMPLES[name])
+
+
+@given(MESSAGES)
+def test_every_message_survives_the_wire(message: Struct) -> None:
+    """What is written is read back as the same message."""
+    assert decode(encode(message), type(message)) == message
+    assert decode_request(encode(message), type(message)) == message
+
+
+@given(MESSAGES, st.data())
+def test_an_unknown_field_is_refused(message: Struct, data: st.DataObject) -> None:
+    """A field that the protocol does not know is refused by its name, in every message."""
+    name = data.draw(st.text(alphabet="abcxyz_", min_size=1).filter(lambda n: not hasattr(message, n)))
+    body = json.dumps({name: 1, **json.loads(encode(message))}).encode()
+
+    with pytest.raises(InvalidMessage) as refused:
+        decode(body, type(message))
+    assert refused.value.field == name
+
+
+@given(st.binary(max_size=200) | st.text(max_size=200).map(str.encode), st.sampled_from(list(KINDS.values())))
+def test_no_bytes_make_it_stumble(body: bytes, kind: type[Struct]) -> None:
+    """Whatever bytes arrive, they are a message or an `InvalidMessage`."""
+    with suppress(InvalidMessage):
+        assert isinstance(decode_request(body, kind), Struct)
+
+
+@given(
+    st.recursive(
+        st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5),
+        lambda inner: (
+            st.lists(inner, max_size=3)
+            | st.dictionaries(st.sampled_from(["pictures", "signals", "type", "value", "quality", "x"]), inner)
+        ),
+    )
+)
+def test_no_json_makes_it_stumble(value: object) -> None:
+    """Whatever JSON arrives, it is a case or an `InvalidMessage`."""
+    with suppress(InvalidMessage):
+        assert isinstance(decode_request(json.dumps(value).encode(), NewCase), Struct)
+
+
+def test_a_signal_knows_its_message() -> None:
+    """A signal and its message are the same thing."""
+    message = SignalMessage(SignalType.PDQ, "a" * 64, 70, Variant.STORED)
+
+    assert SignalMessage.of(message.signal()) == message
+
+
+def test_a_field_that_stands_twice_is_refused() -> None:
+    """A request whose object names a field twice is refused with that field."""
+    with pytest.raises(InvalidMessage) as refused:
+        decode_request(b'{"recorded": 1, "recorded": 1, "unknown_entries": []}', FeedbackReceipt)
+    assert refused.value.field == "recorded"
+
+
+MD5 = {"type": "md5", "value": "a" * 32}
+
+
+@pytest.mark.parametrize(
+    ("action", "more", "complaint"),
+    [
+        ("add", {}, "a signal goes with add, and only with add"),
+        ("remove", {"signal": MD5}, "a signal goes with add, and only with add"),
+        ("erased", {"signal": MD5}, "a signal goes with add, and only with add"),
+        ("change", {"signal": MD5, "standing": "block"}, "a signal goes with add, and only with add"),
+        ("change", {}, "a change says the standing"),
+        ("remove", {"standing": "block"}, "a standing goes with add and change"),
+        ("erased", {"standing": "block"}, "a standing goes with add and change"),
+        ("remove", {"since": "2026-11-23"}, "go with add, and only with add"),
+        ("remove", {"kind": "video"}, "go with add, and only with add"),
+        ("change", {"standing": "block", "ai_made": True}, "go with add, and only with add"),
+        ("erased", {"age_band": "was_minor"}, "go with add, and only with add"),
+    ],
+)
+def test_each_action_has_its_fields(action: str, more: dict[str, object], complaint: str) -> None:
+    """An entry of the feed that lacks what its action needs, or carries what belongs to another, is refused."""
+    entry = {"number": 1, "action": action, "entry": "a" * 32, **more}
+
+    with pytest.raises(InvalidMessage, match=complaint):
+        decode(json.dumps({"entries": [entry], "head": 1}).encode(), FeedPage)

@@ -1,0 +1,136 @@
+"""`python tests/vectors/make_videos.py`: draws the test videos and writes `vpdq.json`, what their sampling must give.
+
+The videos are generated and CC0. Their encoders differ by version, so the files themselves are kept.
+"""
+
+import json
+import struct
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from fractions import Fraction
+from pathlib import Path
+from typing import Any, Final
+
+import av
+import numpy as np
+import numpy.typing as npt
+
+HERE: Final = Path(__file__).resolve().parent
+sys.path[:0] = [str(HERE.parents[1]), str(HERE.parents[1] / "py")]
+
+from takeback.hashing.vpdq import samples  # noqa: E402
+
+WIDTH, HEIGHT = 192, 144
+TURNS: Final = {90: (0, 1, -1, 0), 180: (-1, 0, 0, -1), 270: (0, -1, 1, 0)}
+"""The upper left of a track's matrix for each turn clockwise."""
+
+type Colours = npt.NDArray[np.uint8]
+
+
+def scene(second: float) -> Colours:
+    """A frame as pale as a photograph: waves that drift, others every second; alike under no turn or mirror."""
+    y, x = np.mgrid[0:HEIGHT, 0:WIDTH].astype(float)
+    x, y, step = x / WIDTH, y / HEIGHT, int(second)
+    drift = second / 9
+    red = 128 + 90 * np.sin((9 + step) * x + 14 * y * y + drift) + 30 * np.cos((31 - 5 * step) * x * y)
+    green = 120 + 80 * np.cos((13 - step) * y + 5 * x * x) + 45 * ((x - 0.3 - drift) ** 2 + (y - 0.6) ** 2 < 0.04)
+    blue = 110 + 100 * np.sin((4 + 3 * step) * x - 21 * y) * x
+    red[(x > 0.7) & (y < 0.25)] = 20
+    colours = np.stack([red, green, blue], -1)
+    pale = 0.3 * colours + 0.7 * colours.mean(-1, keepdims=True)
+    return np.asarray(np.clip(pale, 0, 255), np.uint8)
+
+
+def still(_second: float) -> Colours:
+    """The same frame for ever."""
+    return scene(1)
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """How a video is encoded."""
+
+    codec: str
+    options: Mapping[str, str]
+    draw: Callable[[float], Colours] = scene
+    frames: int = 40
+    rate: Fraction = Fraction(10)
+    format: str = "yuv420p"
+    container: Mapping[str, str] = field(default_factory=dict)
+
+    def write(self, path: Path) -> None:
+        """Makes the file."""
+        with av.open(str(path), "w", container_options=dict(self.container)) as out:
+            stream: Any = out.add_stream(self.codec, rate=self.rate, options=dict(self.options))
+            stream.width, stream.height, stream.pix_fmt = WIDTH, HEIGHT, self.format
+            for number in range(self.frames):
+                colours = av.VideoFrame.from_ndarray(self.draw(float(number / self.rate)), format="rgb24")
+                frame = colours.reformat(format=self.format)
+                frame.pts, frame.time_base = number, 1 / self.rate
+                out.mux(stream.encode(frame))
+            out.mux(stream.encode())
+
+
+def turned(source: Path, path: Path, degrees: int) -> None:
+    """The same video with the mark of a phone that was held another way."""
+    data = bytearray(source.read_bytes())
+    matrix = data.find(b"tkhd") + 4 + 40
+    a, b, c, d = TURNS[degrees]
+    data[matrix : matrix + 36] = struct.pack(">9i", a << 16, b << 16, 0, c << 16, d << 16, 0, 0, 0, 1 << 30)
+    path.write_bytes(data)
+
+
+def cut(source: Path, path: Path, seconds: float) -> None:
+    """The same video whose edit list leaves out its beginning."""
+    data = bytearray(source.read_bytes())
+    scale = struct.unpack_from(">I", data, data.find(b"mdhd") + 4 + 12)[0]
+    place = data.find(b"elst") + 4 + 12
+    (begin,) = struct.unpack_from(">i", data, place)
+    struct.pack_into(">i", data, place, begin + round(seconds * scale))
+    path.write_bytes(data)
+
+
+X264: Final = {"crf": "30", "preset": "veryslow", "g": "25", "bf": "3"}
+FRAGMENTS: Final = {"movflags": "frag_keyframe+empty_moov+default_base_moof"}
+RECIPES: Final = {
+    "h264.mp4": Recipe("libx264", X264, rate=Fraction(30000, 1001), frames=100),
+    "h264.mov": Recipe("libx264", X264),
+    "full-range.mp4": Recipe("libx264", X264, format="yuvj420p"),
+    "still.mp4": Recipe("libx264", X264, still),
+    "slow.mp4": Recipe("libx264", X264, rate=Fraction(1, 3), frames=4),
+    "fragments.mp4": Recipe("libx264", X264, container=FRAGMENTS),
+    "hevc.mp4": Recipe("libx265", {"crf": "32", "x265-params": "log-level=none:keyint=25"}),
+    "av1.mp4": Recipe("libsvtav1", {"crf": "45", "preset": "6"}),
+    "deep.mp4": Recipe("libsvtav1", {"crf": "45", "preset": "6"}, format="yuv420p10le"),
+    "vp8.webm": Recipe("libvpx", {"crf": "30", "b": "200k", "g": "25"}),
+    "vp9.webm": Recipe("libvpx-vp9", {"crf": "40", "b": "0", "g": "25"}),
+}
+
+
+def videos(folder: Path) -> None:
+    """Every file."""
+    for name, recipe in RECIPES.items():
+        recipe.write(folder / name)
+    for degrees in TURNS:
+        turned(folder / "h264.mov", folder / f"turned-{degrees}.mov", degrees)
+    cut(folder / "h264.mov", folder / "cut.mov", 1.25)
+
+
+def cases() -> Iterator[dict[str, object]]:
+    """Starts of frames, and which of them are sampled."""
+    for rate, count in ((10, 40), (30000 / 1001, 100), (Fraction(1, 3), 4), (25, 1), (2, 1200), (1, 257), (1, 256)):
+        starts = [float(number / rate) for number in range(count)]
+        yield {"rate": float(rate), "count": count, "samples": samples(starts)}
+
+
+def main() -> None:
+    """Writes everything anew."""
+    folder = HERE / "videos"
+    folder.mkdir(exist_ok=True)
+    videos(folder)
+    (HERE / "vpdq.json").write_text(json.dumps({"samples": list(cases())}) + "\n", "utf-8")
+
+
+if __name__ == "__main__":
+    main()

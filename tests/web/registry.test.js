@@ -1,0 +1,194 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { Registry, RegistryError, messagesFor } from "../../web/page/registry.js";
+
+const SECRETS = { pin: "K7QM-2XRW-9DHF", key: "0".repeat(32) };
+const STATUS = {
+  number: "4829157306",
+  state: "active",
+  received_at: "2026-11-23T10:00:00Z",
+  withdrawn_at: null,
+  platforms: 0,
+  pictures: [],
+};
+const PICTURE = { signals: [{ type: "md5", value: "acbd18db4cc2f85cedef654fccc4a4d8" }] };
+const [MESSAGE] = messagesFor([PICTURE], { pin: SECRETS.pin, makeKey: () => SECRETS.key });
+const NEVER = new AbortController().signal;
+
+/** A registry that gives these answers, and what it was asked. */
+function answering(...answers) {
+  const asked = [];
+  const fetch = async (path, request) => {
+    asked.push({ path, ...request });
+    const answer = answers.shift();
+    if (answer instanceof Error) throw answer;
+    return answer;
+  };
+  return { registry: new Registry({ fetch }), asked };
+}
+
+const json = (status, body, headers = {}) => new Response(JSON.stringify(body), { status, headers });
+const faultOf = (promise) =>
+  promise.then(
+    () => assert.fail("it went through"),
+    (fault) => fault,
+  );
+
+test("the message is the protocol's, with its headers and nothing else", async () => {
+  assert.equal(
+    MESSAGE.body,
+    '{"pictures":[{"signals":[{"type":"md5","value":"acbd18db4cc2f85cedef654fccc4a4d8"}]}]}',
+  );
+  const { registry, asked } = answering(json(201, STATUS));
+  assert.deepEqual(await registry.open(MESSAGE, NEVER), STATUS);
+  const [{ path, method, headers, body, credentials, referrerPolicy, cache, redirect }] = asked;
+  assert.deepEqual(
+    { path, method, headers, body },
+    {
+      path: "/v1/cases",
+      method: "POST",
+      headers: {
+        "Content-Type": "application/json",
+        "Takeback-Pin": SECRETS.pin,
+        "Idempotency-Key": SECRETS.key,
+      },
+      body: MESSAGE.body,
+    },
+  );
+  assert.deepEqual(
+    [credentials, referrerPolicy, cache, redirect],
+    ["omit", "no-referrer", "no-store", "error"],
+  );
+});
+
+test("a case is read and withdrawn with its PIN in a header, never in the path", async () => {
+  const { registry, asked } = answering(json(200, STATUS), json(200, { ...STATUS, state: "withdrawn" }));
+  const ownership = { number: STATUS.number, pin: SECRETS.pin };
+  await registry.read(ownership, NEVER);
+  assert.equal((await registry.withdraw(ownership, [], NEVER)).state, "withdrawn");
+  assert.deepEqual(
+    asked.map(({ path, method, headers, body }) => [method, path, headers, body]),
+    [
+      [undefined, "/v1/cases/4829157306", { "Takeback-Pin": SECRETS.pin }, undefined],
+      ["POST", "/v1/cases/4829157306/withdraw", { "Takeback-Pin": SECRETS.pin }, undefined],
+    ],
+  );
+});
+
+test("some pictures are withdrawn by their positions", async () => {
+  const { registry, asked } = answering(json(200, STATUS));
+  await registry.withdraw({ number: STATUS.number, pin: SECRETS.pin }, [0, 2], NEVER);
+  const [{ path, headers, body }] = asked;
+  assert.deepEqual(
+    [path, headers["Content-Type"], body],
+    ["/v1/cases/4829157306/withdraw", "application/json", '{"pictures":[0,2]}'],
+  );
+});
+
+test("pictures are added to a case by its number, with the PIN in a header", async () => {
+  const { registry, asked } = answering(json(200, STATUS));
+  await registry.add(STATUS.number, MESSAGE, NEVER);
+  const [{ path, method, headers, body }] = asked;
+  assert.deepEqual(
+    [path, method, headers, body],
+    ["/v1/cases/4829157306/pictures", "POST", MESSAGE.headers, MESSAGE.body],
+  );
+});
+
+test("many or large pictures go in messages that each fit, in order, each with a key of its own", () => {
+  let keys = 0;
+  const many = Array.from({ length: 120 }, (_, at) => ({ signals: [{ type: "md5", value: String(at) }] }));
+  const large = Array.from({ length: 30 }, (_, at) => ({
+    signals: [{ type: "vpdq", value: String(at).repeat(4000) }],
+  }));
+  for (const pictures of [many, large]) {
+    const messages = messagesFor(pictures, { pin: SECRETS.pin, makeKey: () => String((keys += 1)) });
+    assert.ok(messages.length > 1);
+    assert.ok(messages.every(({ body }) => new TextEncoder().encode(body).length <= 65_536));
+    assert.ok(messages.every(({ body }) => JSON.parse(body).pictures.length <= 50));
+    assert.deepEqual(
+      messages.flatMap(({ body }) => JSON.parse(body).pictures),
+      pictures,
+    );
+    assert.equal(new Set(messages.map(({ headers }) => headers["Idempotency-Key"])).size, messages.length);
+  }
+});
+
+test("what has its default is left out of the message, and the rest is said", () => {
+  const ways = { pin: SECRETS.pin, makeKey: () => SECRETS.key, ageBand: "was_minor" };
+  const [{ body }] = messagesFor([{ ...PICTURE, kind: "video", ai_made: true }], ways);
+  assert.deepEqual(JSON.parse(body), {
+    pictures: [{ ...PICTURE, kind: "video", ai_made: true }],
+    age_band: "was_minor",
+  });
+});
+
+test("a case that takes no more is told from a key that was used before", async () => {
+  for (const [type, kind] of [
+    ["urn:takeback:problem:case-closed", "closed"],
+    ["urn:takeback:problem:key-reused", "refused"],
+  ]) {
+    const { registry } = answering(json(409, { type }));
+    assert.equal((await faultOf(registry.add(STATUS.number, MESSAGE, NEVER))).kind, kind);
+  }
+});
+
+test("each answer becomes the fault that it is", async () => {
+  const table = [
+    [400, "refused", false],
+    [404, "not-found", false],
+    [408, "busy", true],
+    [409, "refused", false],
+    [413, "refused", false],
+    [429, "too-many", false],
+    [500, "busy", true],
+    [503, "busy", true],
+  ];
+  for (const [status, kind, passing] of table) {
+    const { registry } = answering(json(status, { detail: "no" }, { "Retry-After": "7" }));
+    const fault = await faultOf(registry.read({ number: STATUS.number, pin: SECRETS.pin }, NEVER));
+    assert.ok(fault instanceof RegistryError);
+    assert.deepEqual([fault.kind, fault.passing], [kind, passing], String(status));
+    if (["busy", "too-many"].includes(kind)) assert.equal(fault.retryAfter, 7);
+  }
+});
+
+test("a flood at the door of a new case passes", async () => {
+  const { registry } = answering(json(429, {}, { "Retry-After": "3" }));
+  const fault = await faultOf(registry.open(MESSAGE, NEVER));
+  assert.deepEqual([fault.kind, fault.retryAfter, fault.passing], ["busy", 3, true]);
+});
+
+test("an answer that is not the registry's counts as no connection", async () => {
+  const strangers = [
+    "<html>Welcome to the hotel</html>",
+    "{}",
+    "null",
+    JSON.stringify({ ...STATUS, number: "../1" }),
+  ];
+  for (const body of strangers) {
+    const { registry } = answering(new Response(body, { status: 200 }));
+    assert.equal((await faultOf(registry.open(MESSAGE, NEVER))).kind, "offline", body);
+  }
+});
+
+test("a network that fails counts as no connection", async () => {
+  const { registry } = answering(new TypeError("Failed to fetch"));
+  assert.equal((await faultOf(registry.open(MESSAGE, NEVER))).kind, "offline");
+});
+
+test("a registry that never answers is slow", async () => {
+  const fetch = (_path, { signal }) =>
+    new Promise((_done, fail) => signal.addEventListener("abort", () => fail(signal.reason)));
+  const fault = await faultOf(new Registry({ fetch, within: 5 }).open(MESSAGE, NEVER));
+  assert.equal(fault.kind, "slow");
+});
+
+test("the person's own stop is not a fault of the registry", async () => {
+  const stop = new AbortController();
+  const fetch = (_path, { signal }) =>
+    new Promise((_done, fail) => signal.addEventListener("abort", () => fail(signal.reason)));
+  const asked = faultOf(new Registry({ fetch }).open(MESSAGE, stop.signal));
+  stop.abort();
+  assert.equal((await asked).name, "AbortError");
+});

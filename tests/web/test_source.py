@@ -1,0 +1,121 @@
+"""What the page's own files must and must not hold."""
+
+import re
+from pathlib import Path
+from typing import Final
+
+import pytest
+
+from builder import site
+
+WEB: Final = Path(__file__).resolve().parents[2] / "web"
+MODULES: Final = sorted([*(WEB / "page").rglob("*.js"), *(WEB / "words").rglob("*.js")])
+FORBIDDEN: Final = {
+    "a trace on the device": r"localStorage|sessionStorage|indexedDB|document\.cookie|\bcaches\b|cookieStore",
+    "markup read from text": r"innerHTML|outerHTML|insertAdjacentHTML|document\.write|DOMParser|srcdoc|\beval\(",
+    "a change of the address": r"pushState|replaceState|location\.(hash|search|href)\s*=|location\.assign",
+    "another way out": r"sendBeacon|XMLHttpRequest|WebSocket|EventSource|RTCPeerConnection",
+    "a styled element": r"\.style\.|setAttribute\(\"style",
+}
+"""What no module may hold, and what it would be."""
+VENDORED: Final = {WEB / path for path in site.VENDORED}
+"""Modules of others: the build puts them there."""
+IMPORT: Final = re.compile(r'^\s*(?:import|export)\b[^;]*?"(\.[^"]+)";', re.MULTILINE)
+LISTED: Final = re.compile(r'<script type="module" src="/([^"]+)"></script>')
+
+
+def _code(path: Path) -> str:
+    """The module without its comments; the one that only names ways out counts as empty."""
+    if path.name == "exits.js":
+        return ""
+    return re.sub(r"/\*.*?\*/|(?<!:)//[^\n]*", "", path.read_text(), flags=re.DOTALL)
+
+
+def _imports(path: Path) -> list[Path]:
+    """The modules that this one imports."""
+    return [(path.parent / name).resolve() for name in IMPORT.findall(_code(path))]
+
+
+@pytest.mark.parametrize("path", MODULES, ids=lambda path: path.name)
+@pytest.mark.parametrize("what", FORBIDDEN)
+def test_no_module_leaves_a_trace_or_opens_a_hole(path: Path, what: str) -> None:
+    """No module stores anything, reads markup, changes the address or speaks to the network but by fetch."""
+    assert re.findall(FORBIDDEN[what], _code(path)) == []
+
+
+def test_only_the_registry_client_asks_the_network() -> None:
+    """Of the page's modules only the registry's client sends requests; two others fetch files of the page itself."""
+    asking = {path.name for path in MODULES if re.search(r"\bfetch\b", _code(path))}
+    assert asking - {"runtime.js", "door.js", "languages.js"} == {"registry.js"}
+
+
+def test_no_screen_reads_a_picture() -> None:
+    """Only the door to the worker reads the bytes of a file; no other module does, and none makes a preview."""
+    reading = re.compile(r"arrayBuffer\(|\.stream\(|FileReader|createImageBitmap|new Image\b|h\(\"img\"|drawImage")
+    found = {path.name for path in MODULES if reading.search(_code(path))}
+    assert found <= {"door.js", "runtime.js"}
+
+
+def test_only_the_receipt_is_drawn() -> None:
+    """The one canvas there is holds the receipt's words; that module knows no file."""
+    drawing = {path.name for path in MODULES if '"canvas"' in _code(path)}
+    assert drawing == {"ticket.js"}
+    assert re.search(r"\bFile\b|files|picture\.file", _code(WEB / "page" / "ticket.js")) is None
+
+
+def test_every_module_is_listed_after_those_that_it_imports() -> None:
+    """The page names each module exactly once, and after every module that it imports, so that each gets a hash."""
+    order = [WEB / name for name in LISTED.findall((WEB / "index.html").read_text())]
+    assert len(order) == len(set(order))
+    assert set(order) == {*MODULES, *VENDORED}
+    for at, module in enumerate(order):
+        if module not in VENDORED:
+            assert set(_imports(module)) <= set(order[:at]), module.name
+
+
+def test_the_static_page_holds_no_script_and_no_style_of_its_own() -> None:
+    """The page's HTML has no inline script, no inline style and no handler, and asks no other site for anything."""
+    html = (WEB / "index.html").read_text()
+    assert re.findall(r"<style|\sstyle=|\son[a-z]+=|<script(?![^>]*\ssrc=)", html) == []
+    assert re.findall(r'(?:src|<link[^>]*href)="(?!/)[^"]*"', html) == []
+
+
+def test_the_title_gives_nothing_away() -> None:
+    """The title, the icon and the description name neither the product nor what it is for."""
+    head = (WEB / "index.html").read_text().partition("</head>")[0]
+    assert re.search(r"takeback|picture|hash|abuse|help", head.partition("<link")[0], re.IGNORECASE) is None
+    assert re.search(r"takeback|<title", (WEB / "icon.svg").read_text(), re.IGNORECASE) is None
+
+
+def test_styles_ask_no_other_file() -> None:
+    """The styles load nothing: no font, no picture, no other sheet."""
+    assert re.findall(r"url\(|@import|@font-face", (WEB / "styles.css").read_text()) == []
+
+
+def test_the_exits_that_are_named_are_those_that_are_tried() -> None:
+    """The page names exactly the ways out of the worker that the end-to-end test tries."""
+    named = (WEB / "page" / "exits.js").read_text().partition("*/\n")[2]
+    assert re.fullmatch(r"export const EXITS = \[[\s.\[\],\"\w-]*\];\n", named)
+    tried = (WEB.parent / "tests" / "e2e" / "exits.js").read_text().partition("const WAYS = {")[2].partition("\n};")[0]
+    assert re.findall(r'"([^"]+)"', named) == re.findall(r'^  "?([\w.-]+)"?:', tried, re.MULTILINE)
+
+
+def test_every_organisation_and_platform_names_two_sources() -> None:
+    """Each help line and each platform says which two sources it was checked against, and its address is https."""
+    for name in ("helplines.js", "platforms.js"):
+        text = (WEB / "page" / name).read_text()
+        entries = re.findall(r"^  \w+: \{\n(.*?)\n  \},", text, re.MULTILINE | re.DOTALL)
+        assert len(entries) > 8
+        for entry in entries:
+            assert re.search(r'(?:address|page): "https://', entry), entry
+            sources = re.search(r"sources: \[(.*?)\]", entry, re.DOTALL)
+            assert sources is not None, entry
+            assert len(re.findall(r'"[^"]+"', sources[1])) >= 2, entry
+
+
+def test_every_country_has_a_number_for_danger() -> None:
+    """A country that can be chosen also has its emergency number."""
+    text = (WEB / "page" / "helplines.js").read_text()
+    assert set(re.findall(r'country: "([A-Z]{2})"', text)) == set(
+        re.findall(r'^  ([A-Z]{2}): "\d{3}",', text, re.MULTILINE)
+    )

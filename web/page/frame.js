@@ -1,0 +1,122 @@
+/** What stands around every screen: the way out, the way to help, the language, and the menu. */
+import { drawing, h } from "./dom.js";
+import { button } from "./parts.js";
+import { languages, say, spoken } from "./words.js";
+
+/** @typedef {import("./app.js").ScreenName} ScreenName */
+/**
+ * @typedef {object} Ways
+ * @property {(screen: ScreenName) => void} go
+ * @property {() => void} leave
+ * @property {(code: string) => void} speak
+ * @property {boolean} kept whether the person keeps the program on the device
+ */
+
+/** @type {[ScreenName, import("./words.js").Key][]} */
+const MENU = [
+  ["start", "frame.start"],
+  ["lookup", "frame.lookup"],
+  ["urgent", "frame.urgent"],
+  ["posted", "frame.posted"],
+  ["helplines", "frame.lines"],
+  ["faq", "frame.faq"],
+  ["how", "frame.how"],
+];
+
+/**
+ * Builds the frame.
+ *
+ * @param {Ways} ways
+ * @returns {{ main: HTMLElement, voice: HTMLElement }} where screens go, and a line that is read out
+ */
+export function buildFrame(ways) {
+  document.documentElement.lang = spoken.code;
+  document.documentElement.dir = spoken.dir;
+  document.title = say("frame.title");
+  const main = h("main", { id: "main" });
+  const voice = h("p", { class: "unseen", role: "status" });
+  document.body.replaceChildren(skipLink(main), bar(ways), offline(), main, foot(ways), voice);
+  return { main, voice };
+}
+
+/** @param {HTMLElement} main */
+function skipLink(main) {
+  const skip = button("frame.skip", () => main.querySelector("h1")?.focus(), "plain");
+  skip.classList.add("skip");
+  return skip;
+}
+
+/** @param {Ways} ways */
+function bar({ go, leave, speak }) {
+  return h(
+    "header",
+    { class: "bar" },
+    h("p", { class: "brand" }, say("frame.brand")),
+    picker(speak),
+    h(
+      "div",
+      { class: "reach" },
+      button("frame.help", () => go("urgent")),
+      h(
+        "button",
+        { type: "button", class: "button leave", onclick: leave, "aria-describedby": "leave-keys" },
+        drawing("leave"),
+        say("frame.leave"),
+      ),
+      h("span", { class: "unseen", id: "leave-keys" }, say("frame.leave-keys")),
+    ),
+  );
+}
+
+/** @param {(code: string) => void} speak */
+function picker(speak) {
+  const there = languages();
+  if (there.length < 2) return null;
+  const select = h(
+    "select",
+    {
+      id: "language",
+      autocomplete: "off",
+      "aria-label": say("frame.language"),
+      onchange: () => speak(select.value),
+    },
+    there.map(({ code, name }) =>
+      h("option", { value: code, lang: code, selected: code === spoken.code }, name),
+    ),
+  );
+  return h("div", { class: "picker" }, drawing("globe"), select);
+}
+
+/** Shows itself while the device has no network. */
+function offline() {
+  const line = h("p", { class: "offline", role: "status" });
+  const show = () => (line.textContent = navigator.onLine ? "" : say("frame.offline"));
+  for (const event of ["online", "offline"]) addEventListener(event, () => line.isConnected && show());
+  show();
+  return line;
+}
+
+/** @param {Ways} ways */
+function foot({ go, kept }) {
+  return h(
+    "footer",
+    { class: "foot" },
+    h(
+      "nav",
+      { "aria-label": say("frame.more") },
+      h(
+        "ul",
+        {},
+        MENU.map(([screen, key]) =>
+          h(
+            "li",
+            {},
+            button(key, () => go(screen), "plain"),
+          ),
+        ),
+      ),
+    ),
+    h("p", {}, say(kept ? "frame.kept" : "frame.trace")),
+    !spoken.reviewed && h("p", {}, say("frame.unreviewed")),
+  );
+}

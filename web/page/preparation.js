@@ -1,0 +1,83 @@
+/** Gets the device ready: starts the sealed worker and follows it, for every screen that asks. */
+import { createDoor } from "./door.js";
+
+/** @typedef {{ kind: "loading", fraction: number } | { kind: "ready" } | { kind: "failed", code: string }} Readiness */
+
+/** @typedef {ReturnType<typeof createDoor>} Door */
+
+/** Faults after which a door stays shut; `start` opens another. */
+const LASTING = new Set(["runtime-unavailable", "unsupported-browser"]);
+
+/** Sends `change` whenever `state` changes. */
+export class Preparation extends EventTarget {
+  /** @type {Door | null} */
+  #door = null;
+
+  /** @type {Readiness} */
+  state = { kind: "loading", fraction: 0 };
+
+  /** Starts loading, once; after a failure, again. */
+  start() {
+    if (this.#door && this.state.kind !== "failed") return;
+    this.#become({ kind: "loading", fraction: 0 });
+    const door = createDoor({
+      onProgress: ({ loaded, total }) => {
+        if (this.state.kind === "loading")
+          this.#become({ kind: "loading", fraction: total ? loaded / total : 0 });
+      },
+    });
+    this.#door = door;
+    door.ready.then(
+      () => this.#door === door && this.#become({ kind: "ready" }),
+      (/** @type {unknown} */ fault) => this.#fail(door, codeOf(fault)),
+    );
+  }
+
+  /**
+   * Hands a picture to the worker.
+   *
+   * @param {File} file
+   * @param {{ signal: AbortSignal, onStep: (name: string) => unknown, onShare: (share: number) => unknown }} ways
+   * @throws {import("./door-error.js").DoorError}
+   */
+  async hash(file, ways) {
+    this.start();
+    const door = /** @type {Door} */ (this.#door);
+    try {
+      return await door.hash(file, ways);
+    } catch (fault) {
+      if (LASTING.has(codeOf(fault))) this.#fail(door, codeOf(fault));
+      throw fault;
+    }
+  }
+
+  /** Ends the worker and all it holds. */
+  close() {
+    this.#door?.close();
+    this.#door = null;
+    this.state = { kind: "loading", fraction: 0 };
+  }
+
+  /**
+   * @param {Door} door that gave up; a later one is not blamed
+   * @param {string} code
+   */
+  #fail(door, code) {
+    if (this.#door === door) this.#become({ kind: "failed", code });
+  }
+
+  /** @param {Readiness} state */
+  #become(state) {
+    this.state = state;
+    this.dispatchEvent(new Event("change"));
+  }
+}
+
+/**
+ * The code of a door's error.
+ *
+ * @param {unknown} fault
+ */
+export function codeOf(fault) {
+  return fault instanceof Error && "code" in fault ? String(fault.code) : "worker-crashed";
+}

@@ -1,0 +1,226 @@
+/** The page's side of the protocol. It sees hashes, never bytes. */
+
+/** @typedef {{ type: string, value: string, quality?: number, variant?: string }} WireSignal */
+/**
+ * @typedef {object} PictureStatus
+ * @property {number} blocked
+ * @property {number} platforms
+ * @property {string | null} first_blocked_at
+ * @property {string | null} last_blocked_at
+ * @property {number} [pending_review]
+ * @property {number} [not_blocked]
+ * @property {string | null} [withdrawn_at]
+ */
+/** @typedef {"received" | "active" | "withdrawn" | "expired"} CaseState */
+/**
+ * @typedef {object} CaseStatus
+ * @property {string} number
+ * @property {CaseState} state
+ * @property {string} received_at
+ * @property {string | null} withdrawn_at
+ * @property {number} platforms
+ * @property {PictureStatus[]} pictures
+ * @property {string | null} [expires_at]
+ * @property {boolean} [expires_soon]
+ */
+/** @typedef {{ signals: WireSignal[], kind?: "video", ai_made?: true }} WirePicture what has its default is left out */
+/** @typedef {"was_minor"} AgeBand `minor` is the default, and left out */
+/** @typedef {{ number: string, pin: string }} Ownership */
+/** @typedef {{ body: string, headers: Record<string, string> }} Message */
+/** @typedef {"offline" | "slow" | "busy" | "not-found" | "too-many" | "closed" | "refused"} FaultKind */
+
+export const CASES = "/v1/cases";
+/** Pictures in one message; the same as in the protocol. */
+const MAX_PICTURES = 50;
+/** Bytes of one message: the protocol's 64 KiB, less some room. */
+const MAX_BODY = 64_000;
+/** A message is at most 64 KiB; a minute carries that over the slowest phone network there is. */
+const ANSWER_WITHIN = 60_000;
+const STATES = new Set(["received", "active", "withdrawn", "expired"]);
+
+/** What went wrong between the page and the registry. `retryAfter` is in seconds. */
+export class RegistryError extends Error {
+  /**
+   * @param {FaultKind} kind
+   * @param {number} [retryAfter]
+   */
+  constructor(kind, retryAfter = 0) {
+    super(kind);
+    this.kind = kind;
+    this.retryAfter = retryAfter;
+  }
+
+  /** Whether the same message may well get through later. */
+  get passing() {
+    return this.kind === "offline" || this.kind === "slow" || this.kind === "busy";
+  }
+}
+
+/**
+ * The messages that bring pictures, down to their last letter: what is shown is what is sent. The first opens a case or
+ * adds to one; the rest, if it takes more than one, add.
+ *
+ * @param {WirePicture[]} pictures
+ * @param {{ pin: string, makeKey: () => string, ageBand?: AgeBand | undefined }} ways
+ * @returns {Message[]}
+ */
+export function messagesFor(pictures, { pin, makeKey, ageBand }) {
+  return portions(pictures).map((portion) => ({
+    body: JSON.stringify({ pictures: portion, ...(ageBand ? { age_band: ageBand } : {}) }),
+    headers: { "Content-Type": "application/json", "Takeback-Pin": pin, "Idempotency-Key": makeKey() },
+  }));
+}
+
+/**
+ * Pictures in portions of which each fits into a message.
+ *
+ * @param {WirePicture[]} pictures
+ */
+function portions(pictures) {
+  /** @type {WirePicture[][]} */
+  const found = [];
+  let size = 0;
+  for (const picture of pictures) {
+    const more = JSON.stringify(picture).length + 1;
+    const last = found.at(-1);
+    if (last && last.length < MAX_PICTURES && size + more <= MAX_BODY) {
+      last.push(picture);
+      size += more;
+    } else {
+      found.push([picture]);
+      size = more;
+    }
+  }
+  return found;
+}
+
+/** Speaks with the registry; each method is one request, and `persist` is what repeats one. */
+export class Registry {
+  #fetch;
+  #within;
+
+  /** @param {{ fetch?: typeof globalThis.fetch, within?: number }} [ways] `within` is in milliseconds */
+  constructor({ fetch = (...request) => globalThis.fetch(...request), within = ANSWER_WITHIN } = {}) {
+    this.#fetch = fetch;
+    this.#within = within;
+  }
+
+  /**
+   * @param {Message} message
+   * @param {AbortSignal} signal
+   */
+  async open({ body, headers }, signal) {
+    const response = await this.#ask(CASES, { method: "POST", headers, body }, signal);
+    // A new case has no wrong PIN to guess at: 429 only says that the registry is busy.
+    if (response.status === 429) throw new RegistryError("busy", seconds(response));
+    return this.#status(response);
+  }
+
+  /**
+   * Adds pictures to a case.
+   *
+   * @param {string} number
+   * @param {Message} message
+   * @param {AbortSignal} signal
+   */
+  async add(number, { body, headers }, signal) {
+    return this.#status(
+      await this.#ask(`${CASES}/${number}/pictures`, { method: "POST", headers, body }, signal),
+    );
+  }
+
+  /**
+   * @param {Ownership} ownership
+   * @param {AbortSignal} signal
+   */
+  async read({ number, pin }, signal) {
+    return this.#status(await this.#ask(`${CASES}/${number}`, { headers: { "Takeback-Pin": pin } }, signal));
+  }
+
+  /**
+   * @param {Ownership} ownership
+   * @param {number[]} positions of the pictures from 0, or none for the whole case
+   * @param {AbortSignal} signal
+   */
+  async withdraw({ number, pin }, positions, signal) {
+    const some = positions.length > 0;
+    const request = {
+      method: "POST",
+      headers: { "Takeback-Pin": pin, ...(some ? { "Content-Type": "application/json" } : {}) },
+      ...(some ? { body: JSON.stringify({ pictures: positions }) } : {}),
+    };
+    return this.#status(await this.#ask(`${CASES}/${number}/withdraw`, request, signal));
+  }
+
+  /**
+   * @param {string} path
+   * @param {RequestInit} request
+   * @param {AbortSignal} signal
+   * @returns {Promise<{ status: number, headers: Headers, text: string }>}
+   */
+  async #ask(path, request, signal) {
+    const stop = new AbortController();
+    const abort = () => stop.abort(signal.reason);
+    signal.throwIfAborted();
+    signal.addEventListener("abort", abort);
+    let late = false;
+    const timer = setTimeout(() => {
+      late = true;
+      stop.abort();
+    }, this.#within);
+    try {
+      const response = await this.#fetch(path, { ...request, ...PRIVATELY, signal: stop.signal });
+      return { status: response.status, headers: response.headers, text: await response.text() };
+    } catch {
+      signal.throwIfAborted();
+      throw new RegistryError(late ? "slow" : "offline");
+    } finally {
+      clearTimeout(timer);
+      signal.removeEventListener("abort", abort);
+    }
+  }
+
+  /**
+   * @param {{ status: number, headers: Headers, text: string }} response
+   * @returns {CaseStatus}
+   */
+  #status(response) {
+    const { status, headers, text } = response;
+    if (status === 404) throw new RegistryError("not-found");
+    if (status === 429) throw new RegistryError("too-many", seconds({ headers }));
+    if (status === 409 && text.includes(":case-closed")) throw new RegistryError("closed");
+    if (status >= 500 || status === 408) throw new RegistryError("busy", seconds({ headers }));
+    if (status !== 200 && status !== 201) throw new RegistryError("refused");
+    return readStatus(text);
+  }
+}
+
+/** @type {RequestInit} */
+const PRIVATELY = {
+  mode: "same-origin",
+  credentials: "omit",
+  cache: "no-store",
+  redirect: "error",
+  referrerPolicy: "no-referrer",
+};
+
+/**
+ * @param {string} text
+ * @returns {CaseStatus}
+ * @throws {RegistryError} `offline` for anything that is not a case's status: a hotel's log-in page, say
+ */
+function readStatus(text) {
+  try {
+    const status = JSON.parse(text);
+    if (/^[0-9]{10}$/.test(status.number) && STATES.has(status.state) && Array.isArray(status.pictures))
+      return status;
+  } catch {
+    // falls through: it is no answer of the registry
+  }
+  throw new RegistryError("offline");
+}
+
+/** @param {{ headers: Headers }} response */
+function seconds({ headers }) {
+  return Math.max(0, Number.parseInt(headers.get("Retry-After") ?? "0", 10) || 0);
+}

@@ -1,0 +1,23 @@
+import { HELP_LINES } from "../helplines.js";
+import { actions, button, heading, lead, outside, paragraph } from "../parts.js";
+import { say } from "../words.js";
+
+/**
+ * For people who were 18 or over: where the same help is.
+ *
+ * @type {import("../app.js").Screen}
+ */
+export function adult(app) {
+  return [
+    heading(say("adult.title")),
+    lead("adult.lead"),
+    paragraph("adult.same"),
+    paragraph("adult.posted"),
+    actions(
+      outside(HELP_LINES.stopncii.address, say("adult.stop"), "button primary"),
+      button("start.posted", () => app.go("posted")),
+      button("posted.law-start", () => app.go("notice")),
+      button("adult.change", () => app.go("age"), "plain"),
+    ),
+  ];
+}

@@ -1,0 +1,31 @@
+import { actions, button, choices, heading, lead, paragraph } from "../parts.js";
+import { say } from "../words.js";
+
+/** @type {[import("../session.js").About | "adult", import("../words.js").Key][]} */
+const ANSWERS = [
+  ["now", "age.now"],
+  ["then", "age.then"],
+  ["child", "age.child"],
+  ["adult", "age.adult"],
+];
+
+/**
+ * Whose picture it is, in bands.
+ *
+ * @type {import("../app.js").Screen}
+ */
+export function age(app) {
+  /** @param {import("../session.js").About | "adult"} about */
+  function choose(about) {
+    app.session.about = about;
+    app.go(about === "adult" ? "adult" : "where");
+  }
+  return [
+    heading(say("age.title"), 1),
+    lead("age.lead"),
+    choices(ANSWERS.map(([about, key]) => [key, () => choose(about)])),
+    paragraph("age.fake"),
+    paragraph("age.unsure"),
+    actions(button("frame.back", () => app.go("start"), "plain")),
+  ];
+}

@@ -1,0 +1,49 @@
+import { h } from "../dom.js";
+import { EXITS } from "../exits.js";
+import { actions, button, heading, outside, paragraph, section } from "../parts.js";
+import { say } from "../words.js";
+
+/** Every file of the page with its size and SHA-256, made by the build. */
+const MANIFEST = "/manifest.json";
+/** The licences of what the page is made with. */
+const NOTICES = "/notices.txt";
+/**
+ * How it works, and how to check.
+ *
+ * @type {import("../app.js").Screen}
+ */
+export function how(app) {
+  return [
+    heading(say("how.title")),
+    section("how.hash", paragraph("how.hash-more")),
+    section("how.back", paragraph("how.back-more")),
+    section(
+      "how.sealed",
+      paragraph("how.sealed-more"),
+      paragraph("how.exits", { count: EXITS.length }),
+      h(
+        "ul",
+        { class: "exits", dir: "ltr", translate: "no" },
+        EXITS.map((name) => h("li", {}, h("code", {}, name))),
+      ),
+    ),
+    section("how.platforms", paragraph("how.platforms-more")),
+    section("how.keep", paragraph("how.keep-more")),
+    section(
+      "how.check",
+      h(
+        "ul",
+        {},
+        h("li", {}, say("how.check-offline")),
+        h("li", {}, say("how.check-message")),
+        h("li", {}, say("how.check-read")),
+        h("li", {}, say("how.check-files")),
+        h("li", {}, say("how.check-build")),
+      ),
+      outside(MANIFEST, say("how.files")),
+      outside(NOTICES, say("how.licences")),
+    ),
+    section("how.leave", paragraph("how.leave-more")),
+    actions(button("frame.return", () => app.go(app.origin), "primary")),
+  ];
+}

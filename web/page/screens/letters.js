@@ -1,0 +1,133 @@
+import { h, write } from "../dom.js";
+import { FTC } from "../helplines.js";
+import { draft, notice, reminder, secondLetter } from "../letters.js";
+import { deadlineAfter } from "../notice.js";
+import { actions, button, code, heading, lead, live, more, note, outside, paragraph } from "../parts.js";
+import { makeKey } from "../pin.js";
+import { PLATFORMS } from "../platforms.js";
+import { copy, save } from "../save.js";
+import { say, sayDate } from "../words.js";
+
+/** Names that say nothing. */
+const FILES = { text: "paper.txt", reminder: "reminder.ics" };
+
+/** @typedef {import("../notice.js").Place} Place */
+
+/**
+ * The notices, ready to be sent by the person: one for each platform.
+ *
+ * @type {import("../app.js").Screen}
+ */
+export function letters(app) {
+  const { answers } = app.session;
+  if (!answers) {
+    queueMicrotask(() => app.go("notice"));
+    return [];
+  }
+  return [
+    heading(say("letter.title", { count: answers.places.length })),
+    lead("letter.lead"),
+    ...answers.places.map((place) => letter(answers, place)),
+    note("calm", paragraph("letter.forget"), paragraph("notice.advice")),
+    actions(
+      button("letter.change", () => app.go("notice")),
+      button("frame.return", () => app.go(app.origin), "plain"),
+    ),
+  ];
+}
+
+/**
+ * @param {import("../notice.js").Answers} answers
+ * @param {Place} place
+ */
+function letter(answers, place) {
+  const platform = /** @type {Record<string, import("../platforms.js").Platform>} */ (PLATFORMS)[
+    place.platform
+  ];
+  const name = platform?.name ?? place.name.trim();
+  const text = notice(answers, place, name, new Date());
+  const told = live();
+  const after = h("div", { class: "after" });
+
+  function sent() {
+    after.replaceChildren(...afterwards(answers, place, name, new Date()));
+    after.querySelector("p")?.focus();
+  }
+
+  return h(
+    "section",
+    { class: "letter" },
+    h("h2", {}, say("letter.for", { name })),
+    code(say("letter.for", { name }), text),
+    platform && outside(platform.page, say("platform.page", { name })),
+    handOver(text, told),
+    told,
+    h("p", { class: "hint" }, say("letter.before")),
+    h("div", { class: "actions" }, button("letter.sent", sent, "primary")),
+    after,
+  );
+}
+
+/**
+ * The deadline, its reminder, and what to do once it is over.
+ *
+ * @param {import("../notice.js").Answers} answers
+ * @param {Place} place
+ * @param {string} name of the platform
+ * @param {Date} sent
+ */
+function afterwards(answers, place, name, sent) {
+  const deadline = deadlineAfter(sent);
+  const second = secondLetter(answers, place, name, sent, deadline);
+  const told = live();
+  const remind = () =>
+    save(
+      FILES.reminder,
+      new Blob([reminder(deadline, { id: makeKey(), made: sent, title: "Reminder" })], {
+        type: "text/calendar",
+      }),
+    );
+  return [
+    h("p", { class: "lead", tabindex: -1 }, say("letter.deadline", { date: sayDate(deadline) })),
+    h("div", { class: "keep" }, button("letter.reminder", remind)),
+    h("p", { class: "hint" }, say("letter.reminder-more")),
+    more(
+      "letter.late",
+      paragraph("letter.late-more"),
+      code(say("letter.second", { name }), second),
+      handOver(second, told),
+      told,
+      outside(FTC, say("letter.ftc")),
+    ),
+  ];
+}
+
+/**
+ * The ways in which a letter is taken along.
+ *
+ * @param {string} text
+ * @param {HTMLElement} told
+ */
+function handOver(text, told) {
+  const copyIt = async () => write(told, say((await copy(text)) ? "letter.copied" : "letter.copy-failed"));
+  return h(
+    "div",
+    { class: "keep" },
+    button("letter.copy", () => void copyIt()),
+    h("a", { class: "button second", href: draft(text) }, say("letter.mail")),
+    button("letter.print", () => printOnly(text)),
+    button("letter.text", () => save(FILES.text, new Blob([text], { type: "text/plain" }))),
+  );
+}
+
+/**
+ * Prints a letter and nothing else of the page.
+ *
+ * @param {string} text
+ */
+function printOnly(text) {
+  const sheet = h("pre", { class: "sheet", dir: "ltr", lang: "en" }, text);
+  document.body.append(sheet);
+  addEventListener("afterprint", () => sheet.remove(), { once: true });
+  print();
+}

@@ -1,0 +1,44 @@
+import { h } from "../dom.js";
+import { helpByCountry } from "../country.js";
+import { actions, button, heading, lead, section } from "../parts.js";
+import { say } from "../words.js";
+
+/**
+ * Without the file: what can be done instead. Never a hint to go and get it.
+ *
+ * @type {import("../app.js").Screen}
+ */
+export function nofile(app) {
+  return [
+    heading(say("nofile.title")),
+    lead("nofile.lead"),
+    h(
+      "ul",
+      { class: "ways" },
+      way(
+        "nofile.posted",
+        button("start.posted", () => app.go("posted")),
+      ),
+      way(
+        "nofile.notice",
+        button("posted.law-start", () => app.go("notice")),
+      ),
+      way(
+        "nofile.threat",
+        button("frame.help", () => app.go("urgent")),
+      ),
+      way("nofile.adult"),
+      way("nofile.later"),
+    ),
+    section("nofile.talk", ...helpByCountry(app, ["talk", "crisis", "remove", "find-talk", "find"])),
+    actions(button("frame.return", () => app.go(app.origin), "plain")),
+  ];
+}
+
+/**
+ * @param {import("../words.js").Key} key
+ * @param {import("../dom.js").Child} [press]
+ */
+function way(key, press) {
+  return h("li", {}, h("p", {}, say(key)), press);
+}

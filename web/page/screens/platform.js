@@ -1,0 +1,62 @@
+import { h, write } from "../dom.js";
+import { actions, button, heading, lead, live, outside, paragraph, section } from "../parts.js";
+import { PLATFORMS } from "../platforms.js";
+import { copy } from "../save.js";
+import { say } from "../words.js";
+
+/** @type {Record<"now" | "then" | "child" | "adult", import("../words.js").Key>} */
+const TEXTS = {
+  now: "platform.text-minor",
+  then: "platform.text-minor",
+  child: "platform.text-child",
+  adult: "platform.text-adult",
+};
+
+/**
+ * How to report a picture to one platform, and what to write.
+ *
+ * @type {import("../app.js").Screen}
+ */
+export function platform(app) {
+  const { session } = app;
+  const known = /** @type {Record<string, import("../platforms.js").Platform>} */ (PLATFORMS)[
+    session.platform
+  ];
+  const text = say(TEXTS[session.about ?? "now"]);
+  const told = live();
+  const copyText = async () =>
+    write(told, say((await copy(text)) ? "platform.copied" : "platform.copy-failed"));
+  return [
+    heading(known ? say("platform.title", { name: known.name }) : say("platform.title-other")),
+    lead("platform.lead"),
+    ...(known
+      ? [
+          h("p", {}, outside(known.page, say("platform.page", { name: known.name }), "button primary")),
+          ...(known.account === false ? [paragraph("platform.no-account")] : []),
+          ...(known.us ? [paragraph("platform.us")] : []),
+        ]
+      : []),
+    section(
+      "platform.how",
+      h(
+        "ol",
+        {},
+        h("li", {}, say("platform.find")),
+        h("li", {}, say("platform.report")),
+        h("li", {}, say("platform.link")),
+        !known && h("li", {}, say("platform.contact")),
+        h("li", {}, say("platform.again")),
+      ),
+    ),
+    section(
+      "platform.write",
+      h("blockquote", { class: "quote" }, text),
+      button("platform.copy", () => void copyText()),
+      told,
+    ),
+    actions(
+      button("posted.law-start", () => app.go("notice")),
+      button("platform.others", () => app.go("posted"), "plain"),
+    ),
+  ];
+}

@@ -1,0 +1,44 @@
+import { h } from "../dom.js";
+import { actions, button, code, heading, more, paragraph } from "../parts.js";
+import { CASES } from "../registry.js";
+import { say } from "../words.js";
+
+/**
+ * The exact message, before it leaves the device.
+ *
+ * @type {import("../app.js").Screen}
+ */
+export function review(app) {
+  const { session } = app;
+  const { messages, number } = session.prepare();
+  const lines = messages.map(({ headers }, at) => {
+    const path = at === 0 && !number ? CASES : `${CASES}/${number ?? "…"}/pictures`;
+    return [`POST ${path}`, ...Object.entries(headers).map(([name, value]) => `${name}: ${value}`)].join(
+      "\n",
+    );
+  });
+  return [
+    heading(say("review.title"), session.adding ? undefined : 5),
+    h("p", { class: "lead" }, say("review.lead", { count: session.ready.length })),
+    ...(session.about === "then" ? [paragraph("review.was")] : []),
+    ...(session.ai ? [paragraph("review.ai")] : []),
+    more(
+      "review.see",
+      ...(messages.length > 1 ? [paragraph("review.parts", { count: messages.length })] : []),
+      paragraph("review.body"),
+      code(say("review.body"), messages.map(({ body }) => body).join("\n")),
+      paragraph("review.headers"),
+      code(say("review.headers"), lines.join("\n\n")),
+      paragraph("review.network"),
+    ),
+    more("review.why", paragraph("review.why-more"), paragraph("review.why-limit")),
+    paragraph("review.who"),
+    paragraph("review.limits"),
+    paragraph("review.self"),
+    paragraph(session.adding ? "review.add" : "review.after"),
+    actions(
+      button("review.send", () => app.go("sending"), "primary"),
+      button("frame.back", () => app.go("pictures"), "plain"),
+    ),
+  ];
+}

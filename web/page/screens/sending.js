@@ -1,0 +1,77 @@
+import { h, write } from "../dom.js";
+import { button, heading, live, paragraph } from "../parts.js";
+import { say } from "../words.js";
+
+/** @type {Record<string, import("../words.js").Key>} */
+const WAITING = { offline: "sending.offline", slow: "sending.slow", busy: "sending.busy" };
+
+/**
+ * The message goes out, again and again until it is there.
+ *
+ * @type {import("../app.js").Screen}
+ */
+export function sending(app) {
+  const { sender, session } = app;
+  const before = session.ready.length;
+  const told = live("lead");
+  const wait = h("p", {});
+  const bar = h("progress", { class: "all", "aria-label": say("sending.title") });
+  const foot = h("div", { class: "actions" });
+
+  function show() {
+    const { state } = sender;
+    write(told, sentence(state));
+    wait.textContent = state.kind === "waiting" ? say("sending.next", { count: state.seconds }) : "";
+    bar.hidden = !sender.running;
+    if (foot.dataset["state"] === state.kind) return;
+    const focused = foot.contains(document.activeElement);
+    foot.dataset["state"] = state.kind;
+    foot.replaceChildren(...buttons(state.kind));
+    if (focused) foot.querySelector("button")?.focus();
+  }
+
+  /** @param {string} kind */
+  function buttons(kind) {
+    const back = button("frame.back", () => app.go("review"), "plain");
+    if (kind === "closed") return [button("frame.back", () => app.go("case"), "primary")];
+    if (kind === "refused") return [button("sending.fresh", afresh, "primary"), back];
+    if (kind === "stopped") return [button("review.send", () => void sender.start(), "primary"), back];
+    const again = kind === "waiting" && button("sending.again", () => sender.tryNow(), "primary");
+    return [...(again ? [again] : []), button("sending.stop", () => sender.stop())];
+  }
+
+  function arrive() {
+    const left = session.pictures.length;
+    if (left) session.notice = say("receipt.partly", { count: left });
+    else if (session.adding) session.notice = say("case.added", { count: before });
+    app.go(session.adding ? "case" : "receipt");
+  }
+
+  /** A message that was refused for good goes out with a new key and PIN. */
+  function afresh() {
+    session.outgoing = null;
+    void sender.start();
+  }
+
+  sender.addEventListener("change", show, { signal: app.leaving });
+  sender.addEventListener("sent", arrive, { signal: app.leaving });
+  queueMicrotask(() => (session.unkept ? app.go("receipt") : void sender.start()));
+  show();
+  return [
+    heading(say("sending.title"), session.adding ? undefined : 5),
+    told,
+    bar,
+    wait,
+    paragraph("sending.open"),
+    foot,
+  ];
+}
+
+/** @param {import("../sender.js").Sending} state */
+function sentence(state) {
+  if (state.kind === "closed") return say("case.closed");
+  if (state.kind === "refused") return say("sending.refused");
+  if (state.kind === "stopped") return say("sending.stopped");
+  if (state.kind === "waiting") return say(WAITING[state.fault] ?? "sending.busy");
+  return say("sending.now");
+}

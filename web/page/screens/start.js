@@ -1,0 +1,55 @@
+import { drawing, h } from "../dom.js";
+import { actions, button, heading, lead, note, paragraph, section } from "../parts.js";
+import { readiness } from "../readiness.js";
+import { say } from "../words.js";
+
+/**
+ * What this is, what leaves the device, and what it cannot do.
+ *
+ * @type {import("../app.js").Screen}
+ */
+export function start(app) {
+  // The runtime must not hold up the first paint.
+  setTimeout(() => app.preparation.start());
+  return [
+    heading(say("start.title")),
+    lead("start.lead"),
+    note("calm", paragraph("start.kind"), paragraph("start.fake")),
+    actions(
+      button("start.begin", () => app.go("age"), "primary"),
+      button("start.lookup", () => app.go("lookup")),
+    ),
+    readiness(app),
+    section("start.happens", happens()),
+    section(
+      "start.limits",
+      h(
+        "ul",
+        { class: "limits" },
+        LIMITS.map((key) => h("li", {}, say(key))),
+      ),
+      button("start.posted", () => app.go("posted"), "plain"),
+    ),
+    section("start.leave", paragraph("start.leave-more")),
+  ];
+}
+
+/** @type {import("../words.js").Key[]} */
+const LIMITS = ["start.limit-posted", "start.limit-platforms", "start.limit-changed", "start.limit-chats"];
+
+/** @type {[import("../dom.js").Drawing, import("../words.js").Key, import("../words.js").Key][]} */
+const HAPPENS = [
+  ["picture", "start.stays", "start.stays-more"],
+  ["hash", "start.hash", "start.hash-more"],
+  ["shield", "start.sent", "start.sent-more"],
+];
+
+function happens() {
+  return h(
+    "ol",
+    { class: "happens" },
+    HAPPENS.map(([icon, title, text]) =>
+      h("li", {}, drawing(icon), h("div", {}, h("h3", {}, say(title)), h("p", {}, say(text)))),
+    ),
+  );
+}

@@ -1,0 +1,41 @@
+import { danger, helpByCountry } from "../country.js";
+import { h, write } from "../dom.js";
+import { actions, button, heading, lead, note, numbered, paragraph, section } from "../parts.js";
+import { say } from "../words.js";
+
+/**
+ * Threats and blackmail: the next ten minutes.
+ *
+ * @type {import("../app.js").Screen}
+ */
+export function urgent(app) {
+  const call = h("p", { class: "lead" }, danger(app.session.country));
+  return [
+    heading(say("urgent.title")),
+    lead("urgent.lead"),
+    note("warning", call),
+    section(
+      "urgent.ten",
+      numbered([
+        ["urgent.pay", "urgent.pay-more"],
+        ["urgent.answer", "urgent.answer-more"],
+        ["urgent.keep", "urgent.keep-more"],
+        ["urgent.report", "urgent.report-more"],
+        ["urgent.tell", "urgent.tell-more"],
+        ["urgent.block", "urgent.block-more"],
+      ]),
+    ),
+    actions(
+      button("urgent.start", () => app.go(app.session.about ? "pictures" : "age"), "primary"),
+      button("frame.return", () => app.go(app.origin)),
+    ),
+    section(
+      "urgent.lines",
+      paragraph("urgent.feel"),
+      ...helpByCountry(app, ["crisis", "talk", "report", "find-talk", "find"], (country) =>
+        write(call, danger(country)),
+      ),
+    ),
+    note("calm", paragraph("urgent.child")),
+  ];
+}

@@ -1,0 +1,24 @@
+import { actions, button, choices, heading, lead } from "../parts.js";
+import { say } from "../words.js";
+
+/** @type {[import("../words.js").Key, import("../app.js").ScreenName][]} */
+const ANSWERS = [
+  ["where.private", "pictures"],
+  ["where.threat", "urgent"],
+  ["where.posted", "posted"],
+  ["where.nofile", "nofile"],
+];
+
+/**
+ * Where the picture is: it decides what helps most.
+ *
+ * @type {import("../app.js").Screen}
+ */
+export function where(app) {
+  return [
+    heading(say("where.title"), 2),
+    lead("where.lead"),
+    choices(ANSWERS.map(([key, screen]) => [key, () => app.go(screen)])),
+    actions(button("frame.back", () => app.go("age"), "plain")),
+  ];
+}

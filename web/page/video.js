@@ -1,0 +1,81 @@
+/** Takes videos through a sealed worker of their own, one after the other. It is started when the first one comes. */
+import { DoorError } from "./door-error.js";
+import { startWorker, VIDEO_WORKER } from "./workers.js";
+
+/** @typedef {import("./door.js").Hashed} Hashed */
+/** @typedef {import("./door.js").Ways} Ways */
+/**
+ * @typedef {{ kind: "share", id: number, share: number } | { kind: "result", id: number, json: string }
+ *   | { kind: "unreadable", id: number } | { kind: "crashed" }} FromWorker
+ */
+
+export class Videos {
+  /** @type {Worker | undefined} */
+  #worker;
+  /** @type {Promise<unknown>} the end of the videos so far */
+  #turn = Promise.resolve();
+  /** @type {((fault: DoorError) => void) | undefined} ends the video in work */
+  #end;
+  #nextId = 1;
+
+  /**
+   * Hashes one video. Aborting throws the worker away, and with it all it had read.
+   *
+   * @param {Blob} file
+   * @param {Ways} ways
+   * @returns {Promise<Hashed>}
+   */
+  hash(file, ways) {
+    const hashed = this.#turn.then(() => this.#hash(file, ways));
+    this.#turn = hashed.catch(() => {});
+    return hashed;
+  }
+
+  /** Ends the worker; what is still asked for is aborted. */
+  close() {
+    this.#stop(new DoorError("aborted", "the door is closed"));
+  }
+
+  /**
+   * @param {Blob} file
+   * @param {Ways} ways
+   * @returns {Promise<Hashed>}
+   */
+  #hash(file, { signal, onShare }) {
+    return new Promise((resolve, reject) => {
+      this.#end = reject;
+      const stop = () => this.#stop(new DoorError("aborted", "hashing was stopped"));
+      if (signal?.aborted) return stop();
+      signal?.addEventListener("abort", stop);
+      const worker = (this.#worker ??= startWorker(VIDEO_WORKER));
+      if (!worker)
+        return this.#stop(new DoorError("unsupported-browser", "the browser lacks module workers"));
+      const id = this.#nextId++;
+      worker.onerror = () => this.#crashed();
+      /** @param {MessageEvent<FromWorker>} event */
+      worker.onmessage = ({ data }) => {
+        if (data.kind === "crashed") return this.#crashed();
+        if (data.id !== id) return;
+        if (data.kind === "share") return void onShare?.(data.share);
+        signal?.removeEventListener("abort", stop);
+        if (data.kind === "unreadable")
+          return reject(new DoorError("unreadable-file", "the browser cannot read this file"));
+        const answer = JSON.parse(data.json);
+        if (answer.error) reject(new DoorError(answer.error.code, answer.error.text));
+        else resolve(answer);
+      };
+      worker.postMessage({ kind: "hash", id, file });
+    });
+  }
+
+  #crashed() {
+    this.#stop(new DoorError("worker-crashed", "the video could not be hashed"));
+  }
+
+  /** @param {DoorError} fault */
+  #stop(fault) {
+    this.#worker?.terminate();
+    this.#worker = undefined;
+    this.#end?.(fault);
+  }
+}

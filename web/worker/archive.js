@@ -1,0 +1,51 @@
+/**
+ * Reads an archive of stored members, the only kind that the build makes: a zip whose members are not compressed.
+ */
+
+const END_RECORD = 0x06054b50;
+const END_SIZE = 22;
+const DIRECTORY_HEADER = 46;
+const LOCAL_HEADER = 30;
+
+/**
+ * The members of the archive, in its order, without copying them. Throws for anything but a stored zip.
+ *
+ * @param {ArrayBuffer} archive
+ * @returns {Generator<{ name: string, data: Uint8Array }>}
+ */
+export function* members(archive) {
+  const view = new DataView(archive);
+  const end = archive.byteLength - END_SIZE;
+  if (end < 0 || view.getUint32(end, true) !== END_RECORD) throw new Error("the archive is damaged");
+  const text = new TextDecoder();
+  let entry = view.getUint32(end + 16, true);
+  for (let left = view.getUint16(end + 10, true); left > 0; left -= 1) {
+    if (view.getUint16(entry + 10, true) !== 0) throw new Error("the archive is compressed");
+    const size = view.getUint32(entry + 24, true);
+    const nameSize = view.getUint16(entry + 28, true);
+    const local = view.getUint32(entry + 42, true);
+    const name = text.decode(new Uint8Array(archive, entry + DIRECTORY_HEADER, nameSize));
+    const start = local + LOCAL_HEADER + view.getUint16(local + 26, true) + view.getUint16(local + 28, true);
+    yield { name, data: new Uint8Array(archive, start, size) };
+    entry +=
+      DIRECTORY_HEADER + nameSize + view.getUint16(entry + 30, true) + view.getUint16(entry + 32, true);
+  }
+}
+
+/**
+ * Writes every member below `folder` of the worker's own file system, which lives in memory.
+ *
+ * @param {{ mkdirTree(path: string): void, writeFile(path: string, data: Uint8Array): void }} files
+ * @param {string} folder
+ * @param {ArrayBuffer} archive
+ */
+export function unpack(files, folder, archive) {
+  const made = new Set();
+  for (const { name, data } of members(archive)) {
+    const path = `${folder}/${name}`;
+    const parent = path.slice(0, path.lastIndexOf("/"));
+    if (!made.has(parent)) files.mkdirTree(parent);
+    made.add(parent);
+    files.writeFile(path, data);
+  }
+}

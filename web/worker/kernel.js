@@ -1,0 +1,78 @@
+/** PDQ by the compiled kernel, `py/takeback/hashing/kernel.c`, without Python: the very module that Python loads. */
+import code from "takeback-kernel";
+
+const PAGE = 65_536;
+/** Where the kernel's constants lie; its stack is above them, the pixels and its working memory above that. */
+const DATA = 1024;
+const HEAP = 4 * PAGE;
+/** Of `struct pdq_result`: the quality, the 256 coefficients, the hash. */
+const RESULT = { quality: 0, hash: 4 + 4 * 256, hashBytes: 32, size: 4 + 4 * 256 + 32 + 8 * 32 };
+
+/** @typedef {{ pdq_size(w: number, h: number): number, pdq_begin(p: number, w: number, h: number, c: number): void, pdq_push(p: number, pixels: number, rows: number, stride: number): void, pdq_finish(p: number, result: number): void }} Exports */
+
+export class Kernel {
+  #memory;
+  #exports;
+
+  /**
+   * @param {WebAssembly.Memory} memory
+   * @param {Exports} exports
+   */
+  constructor(memory, exports) {
+    this.#memory = memory;
+    this.#exports = exports;
+  }
+
+  static async create() {
+    const memory = new WebAssembly.Memory({ initial: HEAP / PAGE });
+    const fixed = (/** @type {number} */ value) => new WebAssembly.Global({ value: "i32" }, value);
+    const env = {
+      memory,
+      __memory_base: fixed(DATA),
+      __table_base: fixed(0),
+      __stack_pointer: new WebAssembly.Global({ value: "i32", mutable: true }, HEAP),
+      __indirect_function_table: new WebAssembly.Table({ initial: 1, element: "anyfunc" }),
+    };
+    const { instance } = await WebAssembly.instantiate(code, { env });
+    const exports = /** @type {any} */ (instance.exports);
+    exports.__wasm_apply_data_relocs?.();
+    exports.__wasm_call_ctors?.();
+    return new Kernel(memory, /** @type {Exports} */ (exports));
+  }
+
+  /**
+   * Room for pixels, until the next call of any method: `hash` reads what was written here.
+   *
+   * @param {number} bytes
+   */
+  room(bytes) {
+    this.#reach(HEAP + bytes);
+    return new Uint8Array(this.#memory.buffer, HEAP, bytes);
+  }
+
+  /**
+   * PDQ of the pixels that were written into `room`: rows from the top down, `stride` bytes apart.
+   *
+   * @param {{ width: number, height: number, channels: 1 | 4, offset: number, stride: number }} layout
+   */
+  hash({ width, height, channels, offset, stride }) {
+    const pixels = HEAP + offset;
+    const work = (pixels + stride * height + 63) & ~63;
+    const result = work + this.#exports.pdq_size(width, height);
+    this.#reach(result + RESULT.size);
+    this.#exports.pdq_begin(work, width, height, channels);
+    this.#exports.pdq_push(work, pixels, height, stride);
+    this.#exports.pdq_finish(work, result);
+    const hash = new Uint8Array(this.#memory.buffer, result + RESULT.hash, RESULT.hashBytes);
+    return {
+      hash: [...hash].map((byte) => byte.toString(16).padStart(2, "0")).join(""),
+      quality: new DataView(this.#memory.buffer).getInt32(result + RESULT.quality, true),
+    };
+  }
+
+  /** @param {number} end of what is needed, in bytes */
+  #reach(end) {
+    const missing = end - this.#memory.buffer.byteLength;
+    if (missing > 0) this.#memory.grow(Math.ceil(missing / PAGE));
+  }
+}

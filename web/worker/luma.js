@@ -1,0 +1,100 @@
+/** What of a decoded frame is hashed: its luma as it is coded, upright. No canvas: those differ and may add noise. */
+
+/** Formats whose first plane is luma of 8 bits. */
+const PLANAR = new Set(["I420", "I420A", "I422", "I422A", "I444", "I444A", "NV12"]);
+/** The same of more bits, in 16 with the low byte first: how many bits too many. */
+const DEEP = /^I4(?:20|22|44)A?P(10|12)$/;
+/** How much red and blue weigh in the luma of each colour matrix; green is the rest. */
+const WEIGHTS = { bt709: [0.2126, 0.0722], "bt2020-ncl": [0.2627, 0.0593] };
+const ANY_OTHER = [0.299, 0.114];
+
+/** @typedef {import("./kernel.js").Kernel} Kernel */
+/** @typedef {{ width: number, height: number, offset: number, stride: number }} Plane bytes of luma in the kernel's room */
+
+/**
+ * The PDQ of a frame. Rejects when the browser does not let its pixels be read.
+ *
+ * @param {Kernel} kernel
+ * @param {VideoFrame} frame
+ * @param {number} turn how far clockwise the file asks to turn it, in degrees
+ */
+export async function hashFrame(kernel, frame, turn) {
+  const { room, plane } = await lumaOf(kernel, frame);
+  const upright = turn % 360 === 0 ? plane : turned(kernel, room, plane, turn);
+  const { width, height } = upright;
+  return { ...kernel.hash({ ...upright, channels: 1 }), width, height };
+}
+
+/**
+ * @param {Kernel} kernel
+ * @param {VideoFrame} frame
+ * @returns {Promise<{ room: Uint8Array, plane: Plane }>}
+ */
+async function lumaOf(kernel, frame) {
+  const { width = 0, height = 0 } = frame.visibleRect ?? {};
+  const format = String(frame.format);
+  const deeper = Number(DEEP.exec(format)?.[1] ?? 8) - 8;
+  if (!deeper && !PLANAR.has(format)) return lumaOfColours(kernel, frame, width, height);
+  const room = kernel.room(frame.allocationSize());
+  const [{ offset, stride } = { offset: 0, stride: 0 }] = await frame.copyTo(room);
+  if (deeper)
+    for (let y = 0; y < height; y += 1)
+      for (let x = 0, at = offset + y * stride; x < width; x += 1) {
+        const from = at + 2 * x;
+        room[at + x] = ((room[from + 1] ?? 0) << (8 - deeper)) | ((room[from] ?? 0) >> deeper);
+      }
+  return { room, plane: { width, height, offset, stride } };
+}
+
+/**
+ * Luma computed from colours, where the browser hands out no other: by the frame's own matrix, not by PDQ's.
+ *
+ * @param {Kernel} kernel
+ * @param {VideoFrame} frame
+ * @param {number} width
+ * @param {number} height
+ * @returns {Promise<{ room: Uint8Array, plane: Plane }>}
+ */
+async function lumaOfColours(kernel, frame, width, height) {
+  /** @type {any} */
+  const options = { format: "RGBA" };
+  const room = kernel.room(frame.allocationSize(options));
+  const [{ offset, stride } = { offset: 0, stride: 0 }] = await frame.copyTo(room, options);
+  const matrix = /** @type {keyof typeof WEIGHTS} */ (String(frame.colorSpace.matrix));
+  const [red = 0, blue = 0] = WEIGHTS[matrix] ?? ANY_OTHER;
+  for (let y = 0; y < height; y += 1)
+    for (let x = 0, at = offset + y * stride; x < width; x += 1) {
+      const from = at + 4 * x;
+      const r = room[from] ?? 0;
+      const g = room[from + 1] ?? 0;
+      const b = room[from + 2] ?? 0;
+      room[at + x] = Math.round(red * r + (1 - red - blue) * g + blue * b);
+    }
+  return { room, plane: { width, height, offset, stride } };
+}
+
+/**
+ * The plane turned clockwise by `turn` degrees, in the same room.
+ *
+ * @param {Kernel} kernel
+ * @param {Uint8Array} room
+ * @param {Plane} plane
+ * @param {number} turn
+ * @returns {Plane}
+ */
+function turned(kernel, room, { width, height, offset, stride }, turn) {
+  const stored = room.slice(offset, offset + stride * height);
+  const [wide, high] = turn % 180 ? [height, width] : [width, height];
+  const upright = kernel.room(wide * high);
+  for (let y = 0, to = 0; y < high; y += 1)
+    for (let x = 0; x < wide; x += 1, to += 1) {
+      const [column, row] =
+        turn === 90
+          ? [y, height - 1 - x]
+          : turn === 180
+            ? [width - 1 - x, height - 1 - y]
+            : [width - 1 - y, x];
+      upright[to] = stored[row * stride + column] ?? 0;
+    }
+  return { width: wide, height: high, offset: 0, stride: wide };
+}

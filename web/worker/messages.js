@@ -1,0 +1,23 @@
+/**
+ * What the page and the sealed worker say to each other. The page's door (`web/page/door.js`) speaks the same.
+ *
+ * @typedef {object} RuntimeFiles What the worker needs, handed over by the page.
+ * @property {WebAssembly.Module} wasm CPython.
+ * @property {ArrayBuffer} python The standard library: a zip that Python imports from.
+ * @property {ArrayBuffer} packages Pillow and Takeback: a zip that is unpacked into the worker's memory.
+ * @property {string} lock Pyodide's lock of those packages, as JSON.
+ *
+ * @typedef {{ kind: "start", files: RuntimeFiles }} StartMessage
+ * @typedef {{ kind: "hash", id: number, file: Blob }} HashMessage
+ * @typedef {StartMessage | HashMessage} ToWorker
+ *
+ * @typedef {{ kind: "ready" }} ReadyMessage
+ * @typedef {{ kind: "step", id: number, step: string }} StepMessage
+ * @typedef {{ kind: "result", id: number, json: string }} ResultMessage JSON of hashes or of an error, never bytes.
+ * @typedef {{ kind: "unreadable", id: number }} UnreadableMessage The browser could not read the file.
+ * @typedef {{ kind: "video", id: number }} VideoMessage It is a video, which the worker for videos hashes.
+ * @typedef {{ kind: "crashed", text: string }} CrashedMessage Python is not to be trusted any more.
+ * @typedef {ReadyMessage | StepMessage | ResultMessage | UnreadableMessage | VideoMessage | CrashedMessage} FromWorker
+ */
+
+export {};

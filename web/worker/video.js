@@ -1,0 +1,52 @@
+/**
+ * The sealed worker for videos: the same policy as the one for pictures, and no Python. The page starts it when the
+ * first video comes. A file goes in, hashes come out.
+ *
+ * @typedef {{ kind: "hash", id: number, file: Blob }} ToVideoWorker
+ * @typedef {{ kind: "share", id: number, share: number }} ShareMessage From 0 to 1: how much of the file is done.
+ * @typedef {ShareMessage | import("./messages.js").FromWorker} FromVideoWorker
+ */
+
+import { exactSignals } from "./exact.js";
+import { hashFrames, VideoError } from "./frames.js";
+import { videoFormat } from "./sniff.js";
+import { vpdqValue } from "./vpdq.js";
+
+/** Of the whole work, reading the file for its exact hashes; the frames are the rest. */
+const EXACT_SHARE = 0.4;
+
+/** @param {FromVideoWorker} message */
+const say = (message) => postMessage(message);
+
+/** @param {MessageEvent<ToVideoWorker>} event */
+onmessage = async ({ data: { id, file } }) => {
+  try {
+    say({ kind: "result", id, json: JSON.stringify(await hash(id, file)) });
+  } catch (error) {
+    if (error instanceof VideoError)
+      say({ kind: "result", id, json: JSON.stringify({ error: { code: error.code, text: error.message } }) });
+    else if (error instanceof DOMException && error.name.startsWith("Not")) say({ kind: "unreadable", id });
+    else say({ kind: "crashed", text: error instanceof Error ? error.name : "unknown" });
+  }
+};
+
+/**
+ * The signals of a video. Those of its frames are missing when this browser cannot decode them.
+ *
+ * @param {number} id
+ * @param {Blob} file
+ */
+async function hash(id, file) {
+  const format = await videoFormat(file);
+  if (!format) throw new VideoError("unknown-format", "this is not a video of a kind that can be read");
+  let told = 0;
+  const share = (/** @type {number} */ done) => {
+    const percent = Math.floor(done * 100);
+    if (percent > told) say({ kind: "share", id, share: (told = percent) / 100 });
+  };
+  const { frames, width, height } = await hashFrames(file, (done) => share(done * (1 - EXACT_SHARE)));
+  const exact = await exactSignals(file, (done) => share(1 - EXACT_SHARE + done * EXACT_SHARE));
+  const vpdq = frames.length ? [{ type: "vpdq", value: vpdqValue(frames) }] : [];
+  const quality = frames.length ? Math.max(...frames.map((frame) => frame.quality)) : null;
+  return { kind: "video", signals: [...vpdq, ...exact], quality, width, height, format };
+}
