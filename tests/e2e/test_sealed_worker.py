@@ -3,6 +3,7 @@
 import json
 from collections.abc import Iterator
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
 
@@ -38,6 +39,16 @@ def script(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
 
 
 @pytest.fixture
+def here(registry: Registry) -> Iterator[Recorder]:
+    """The product behind an address of this test's own, where no datagram of an earlier test can still arrive."""
+    port = urlsplit(registry.direct).port
+    assert port is not None
+    own = Recorder(port)
+    yield own
+    own.close()
+
+
+@pytest.fixture
 def elsewhere() -> Iterator[Recorder]:
     """Another server, which nothing may reach."""
     other = Recorder(0)
@@ -47,35 +58,34 @@ def elsewhere() -> Iterator[Recorder]:
 
 
 def test_there_is_no_way_out_of_the_sealed_worker(
-    engine: Hands, registry: Registry, elsewhere: Recorder, script: bytes
+    engine: Hands, here: Recorder, elsewhere: Recorder, script: bytes
 ) -> None:
     """Under the policy that the product's worker has, all ways out fail and nothing arrives anywhere."""
-    outcome = _try(engine, registry, elsewhere, Answer(200, SCRIPT | dict(headers_for(Kind.WORKER, tls=False)), script))
+    outcome = _try(engine, here, elsewhere, Answer(200, SCRIPT | dict(headers_for(Kind.WORKER, tls=False)), script))
     assert {name for name, how in outcome.items() if how == "open"} == set()
     assert len(outcome) >= 13
-    assert _arrived(registry.recorder) == set()
+    assert _arrived(here) == set()
     assert _arrived(elsewhere) == set()
-    assert registry.recorder.datagrams == elsewhere.datagrams == []
+    assert here.datagrams == elsewhere.datagrams == []
 
 
 def test_the_same_ways_lead_out_of_a_worker_that_is_not_sealed(
-    engine: Hands, registry: Registry, elsewhere: Recorder, script: bytes
+    engine: Hands, here: Recorder, elsewhere: Recorder, script: bytes
 ) -> None:
     """Without the policy the same attempts of the same script arrive."""
-    outcome = _try(engine, registry, elsewhere, Answer(200, SCRIPT | ISOLATED, script))
-    arrived = _arrived(registry.recorder) | _arrived(elsewhere)
+    outcome = _try(engine, here, elsewhere, Answer(200, SCRIPT | ISOLATED, script))
+    arrived = _arrived(here) | _arrived(elsewhere)
     assert ALWAYS_OPEN - arrived == set(), outcome
 
 
-def _try(hands: Hands, registry: Registry, elsewhere: Recorder, served: Answer) -> dict[str, str]:
+def _try(hands: Hands, here: Recorder, elsewhere: Recorder, served: Answer) -> dict[str, str]:
     """What became of each way out of the worker that is `served`, on the product's own origin."""
-    recorder = registry.recorder
-    recorder.extra["/tried.html"] = Answer(200, {"content-type": "text/html", **ISOLATED}, b"<title>tried</title>")
-    recorder.extra["/tried.js"] = served
+    here.extra["/tried.html"] = Answer(200, {"content-type": "text/html", **ISOLATED}, b"<title>tried</title>")
+    here.extra["/tried.js"] = served
     for way in ("import", "import-again", "Worker"):
-        recorder.extra[f"/leak/{way}"] = Answer(200, SCRIPT | ISOLATED, b"globalThis.postMessage?.('leaked');")
-    recorder.extra["/leak/EventSource"] = Answer(200, {"content-type": "text/event-stream"}, b"data: leaked\n\n")
-    hands.open(f"{registry.url}/tried.html")
+        here.extra[f"/leak/{way}"] = Answer(200, SCRIPT | ISOLATED, b"globalThis.postMessage?.('leaked');")
+    here.extra["/leak/EventSource"] = Answer(200, {"content-type": "text/event-stream"}, b"data: leaked\n\n")
+    hands.open(f"{here.url}/tried.html")
     outcome = hands.run(_ASK % json.dumps(elsewhere.url))
     assert isinstance(outcome, dict)
     return outcome
