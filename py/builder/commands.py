@@ -18,6 +18,8 @@ from builder.site import build_site
 from builder.steps import fingerprint, once, one_at_a_time, step
 
 BENCHMARKS: Final = ROOT / "tests" / "bench"
+MOST_AT_ONCE: Final = 4
+"""Tests side by side: each may start a database and three browsers."""
 SITE_SOURCES: Final = (
     ROOT / "web",
     ROOT / "py" / "builder",
@@ -58,7 +60,7 @@ def test(options: Options) -> int:
                 ensure_browsers()
         except BrowsersError as error:
             raise BuildError(str(error)) from error
-    return run(sys.executable, "-m", "pytest", *options.pytest)
+    return run(sys.executable, "-m", "pytest", *(options.pytest or _side_by_side()))
 
 
 def check(options: Options) -> int:
@@ -131,6 +133,12 @@ def _fails(name: str, command: list[str]) -> bool:
     """Whether a check finds something; it says itself what."""
     with step(name):
         return run(*command) != 0
+
+
+def _side_by_side() -> list[str]:
+    """How pytest runs everything: a file of tests on each core, in their order."""
+    cores = min(os.cpu_count() or 1, MOST_AT_ONCE)
+    return [f"--numprocesses={cores}", "--dist=loadfile", "--no-loadscope-reorder"]
 
 
 def _is_compressed(file: Path) -> bool:

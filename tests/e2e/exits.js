@@ -90,6 +90,7 @@ export async function tryEveryWay(elsewhere) {
   /** @type {Record<string, string>} */
   const outcome = {};
   for (const [name, way] of Object.entries(WAYS)) {
+    postMessage({ trying: name });
     const late = new Promise((_, reject) =>
       setTimeout(() => reject(new Error("nothing happened")), LONG_ENOUGH),
     );

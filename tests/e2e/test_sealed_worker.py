@@ -94,7 +94,12 @@ def _try(hands: Hands, here: Recorder, elsewhere: Recorder, served: Answer) -> d
 _ASK = """
 new Promise((resolve, reject) => {
   const worker = new Worker("/tried.js", { type: "module" });
-  worker.onmessage = ({ data }) => data.outcome && resolve(data.outcome);
+  let trying = "starting";
+  setTimeout(() => reject(new Error(`the worker hangs: ${trying}`)), 200_000);
+  worker.onmessage = ({ data }) => {
+    trying = data.trying ?? trying;
+    if (data.outcome) resolve(data.outcome);
+  };
   worker.onerror = (event) => reject(new Error(event.message ?? "the worker did not start"));
   worker.postMessage({ tryEveryWay: true, elsewhere: %s });
 })
