@@ -7,7 +7,7 @@ from builder import ROOT
 
 MADE: Final = (".venv", "node_modules", "dist", "build", "test-results")
 CACHES: Final = (".mypy_cache", ".ruff_cache", ".pytest_cache", ".hypothesis")
-BESIDE_SOURCES: Final = ("__pycache__", "_kernel.so", "*.egg-info")
+BESIDE_SOURCES: Final = ("__pycache__", "_kernel.so", "_index.so", "*.egg-info")
 
 
 def clean(*, everything: bool) -> None:

@@ -5,13 +5,14 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from types import MappingProxyType
 from typing import Final
 
 from builder import DIST, ROOT, WORK, BuildError
 from builder.browsers import BrowsersError, ensure_browsers
-from builder.kernel import NATIVE, build_native, digest, native_target
+from builder.kernel import INDEX, KERNEL, build_native, digest, native_target
 from builder.options import Options
 from builder.serve import serve_site
 from builder.site import build_site
@@ -109,9 +110,12 @@ def bench(options: Options) -> int:
 
 
 def make_kernel() -> None:
-    """Compiles the hashing kernel for this machine, if it changed."""
+    """Compiles the hashing kernel and the gate's index for this machine, if they changed."""
     with one_at_a_time():
-        once("compiling the hashing kernel", WORK / "kernel.stamp", digest() + native_target(), [NATIVE], build_native)
+        for module in (KERNEL, INDEX):
+            stamp = WORK / f"{module.source.stem}.stamp"
+            key = digest(module) + native_target()
+            once(f"compiling {module.source.name}", stamp, key, [module.native], partial(build_native, module))
 
 
 def make_site() -> None:

@@ -1,4 +1,4 @@
-"""Puts the compiled kernel into the wheel, so that whoever installs Takeback needs no compiler.
+"""Puts the compiled modules into the wheel, so that whoever installs Takeback needs no compiler.
 
 `pip wheel .` makes a wheel for this machine. With `TAKEBACK_WHEEL=pyodide` it makes the one for Pyodide: the same
 layout, with the kernel as WebAssembly inside.
@@ -15,35 +15,37 @@ from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from builder.kernel import NATIVE, build_for_webassembly, build_native, native_machine
+from builder.kernel import INDEX, KERNEL, build_for_webassembly, build_native, native_machine
 
 PYODIDE_PLATFORM: Final = "pyemscripten_2026_0_wasm32"
 """The platform of Pyodide 314, as its own lock names it."""
-_INSIDE: Final = "takeback/hashing/_kernel.so"
 
 
 class KernelHook(BuildHookInterface[Any]):
-    """Compiles the kernel for the wheel that is being built."""
+    """Compiles the modules for the wheel that is being built."""
 
     @override
     def initialize(self, version: str, build_data: dict[str, Any]) -> None:
-        """An editable install gets the kernel beside its source, a wheel gets it inside."""
+        """An editable install gets the modules beside their sources, a wheel gets them inside."""
         if version == "editable":
-            build_native(NATIVE)
+            build_native(KERNEL)
+            build_native(INDEX)
             return
+        folder = Path(tempfile.mkdtemp())
         pyodide = os.environ.get("TAKEBACK_WHEEL") == "pyodide"
-        kernel = Path(tempfile.mkdtemp(), NATIVE.name)
         if pyodide:
-            kernel.write_bytes(build_for_webassembly())
-        else:
-            build_native(kernel)
-        build_data["force_include"][str(kernel)] = _INSIDE
+            (folder / KERNEL.native.name).write_bytes(build_for_webassembly())
+        for module in [KERNEL] if pyodide else [KERNEL, INDEX]:
+            made = folder / module.native.name
+            if not pyodide:
+                build_native(module, made)
+            build_data["force_include"][str(made)] = module.inside
         build_data["pure_python"] = False
         build_data["tag"] = f"py3-none-{PYODIDE_PLATFORM if pyodide else native_platform()}"
 
 
 def native_platform() -> str:
-    """The platform tag of this machine's wheel: the oldest system the kernel is compiled for."""
+    """The platform tag of this machine's wheel: the oldest system the modules are compiled for."""
     machine = native_machine()
     if sys.platform == "darwin":
         return f"macosx_11_0_{'arm64' if machine == 'aarch64' else machine}"

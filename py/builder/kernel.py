@@ -1,18 +1,43 @@
-"""Compiles the hashing kernel by the pinned zig: for this machine, and for WebAssembly."""
+"""Compiles what is written in C by the pinned zig: the kernel, also for WebAssembly, and the gate's index."""
 
 import hashlib
 import platform
 import subprocess
 import sys
 import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import Final
 
 from builder import ROOT, BuildError
 
-SOURCE: Final = ROOT / "py" / "takeback" / "hashing" / "kernel.c"
-NATIVE: Final = SOURCE.with_name("_kernel.so")
-"""The same name everywhere; what is inside differs."""
+
+@dataclass(frozen=True, slots=True)
+class Module:
+    """A C file, and the module that it is compiled to beside it: one name everywhere, what is inside differs."""
+
+    source: Path
+    processors: Mapping[str, str] = MappingProxyType({})
+    """What a machine's processor must be, where its oldest kind is too slow."""
+
+    @property
+    def native(self) -> Path:
+        """Where the module for this machine lies."""
+        return self.source.with_name(f"_{self.source.stem}.so")
+
+    @property
+    def inside(self) -> str:
+        """Its place in a wheel."""
+        return self.native.relative_to(ROOT / "py").as_posix()
+
+
+KERNEL: Final = Module(ROOT / "py" / "takeback" / "hashing" / "kernel.c")
+INDEX: Final = Module(
+    ROOT / "py" / "takeback" / "gate" / "index.c",
+    MappingProxyType({"x86_64": "x86_64_v2"}),  # counts bits in one instruction, as every processor since 2009
+)
 FLAGS: Final = (
     "-O3",
     "-g0",
@@ -47,36 +72,41 @@ def native_machine() -> str:
     return _MACHINES.get(platform.machine(), platform.machine())
 
 
-def build_native(output: Path = NATIVE) -> Path:
-    """Compiles the kernel for this machine into `output`; a process that runs the old one goes on with it."""
+def build_native(module: Module, output: Path | None = None) -> Path:
+    """Compiles a module for this machine, beside its source or into `output`; who runs the old one goes on with it."""
+    output = output or module.native
     made = output.with_suffix(".new")
-    made.write_bytes(compile_kernel(("-target", native_target())))
+    processor = module.processors.get(native_machine())
+    tuned = [f"-mcpu={processor}"] if processor else []
+    made.write_bytes(compile_module(module, ("-target", native_target(), *tuned)))
     made.replace(output)
     return output
 
 
 def build_for_webassembly() -> bytes:
     """The kernel as a WebAssembly side module that Pyodide loads through ctypes."""
-    return compile_kernel(WEBASSEMBLY)
+    return compile_module(KERNEL, WEBASSEMBLY)
 
 
-def compile_kernel(target: tuple[str, ...]) -> bytes:
-    """What the compiler makes of kernel.c; the same bytes each time. Raises `BuildError` with its first complaint."""
+def compile_module(module: Module, target: tuple[str, ...]) -> bytes:
+    """What the compiler makes of a module; the same bytes each time. Raises `BuildError` with its first complaint."""
     with tempfile.TemporaryDirectory() as folder:
-        made = Path(folder, "_kernel.so")
-        command = [sys.executable, "-m", "ziglang", "cc", *target, *FLAGS, SOURCE.name, "-o", str(made)]
+        made = Path(folder, module.native.name)
+        command = [sys.executable, "-m", "ziglang", "cc", *target, *FLAGS, module.source.name, "-o", str(made)]
         try:
             done = subprocess.run(
-                command, cwd=SOURCE.parent, capture_output=True, text=True, check=False, timeout=COMPILE_TIMEOUT
+                command, cwd=module.source.parent, capture_output=True, text=True, check=False, timeout=COMPILE_TIMEOUT
             )
         except subprocess.TimeoutExpired as error:
             raise BuildError(f"the compiler did not end within {COMPILE_TIMEOUT} seconds; run this again") from error
         if done.returncode:
             lines = done.stderr.strip().splitlines() or ["it gave no reason"]
-            raise BuildError(f"{SOURCE.name} does not compile: {next((s for s in lines if 'error' in s), lines[-1])}")
+            first = next((line for line in lines if "error" in line), lines[-1])
+            raise BuildError(f"{module.source.name} does not compile: {first}")
         return made.read_bytes()
 
 
-def digest() -> str:
-    """Changes when the kernel's source or the way it is compiled does."""
-    return hashlib.sha256(SOURCE.read_bytes() + repr((FLAGS, WEBASSEMBLY)).encode()).hexdigest()
+def digest(module: Module = KERNEL) -> str:
+    """Changes when a module's source or the way it is compiled does."""
+    way = repr((FLAGS, WEBASSEMBLY, dict(module.processors)))
+    return hashlib.sha256(module.source.read_bytes() + way.encode()).hexdigest()

@@ -19,8 +19,8 @@ your cache folder for the next clone. Each command first makes what it needs and
 
 HELP: Final = {
     "setup": """Makes the environment: Python packages into .venv and JavaScript packages into node_modules, both by
-        the hashes of their lock files, and the hashing kernel for this computer. Every other command does as much of
-        this as it needs, so you only call it to be ready for working without a network.""",
+        the hashes of their lock files, the hashing kernel and the index for this computer. Every other command does as
+        much of this as it needs, so you only call it to be ready for working without a network.""",
     "build": """Builds everything that is served into dist/: the page, the sealed worker and the Python that runs in
         it, each file also compressed, and manifest.json with the sha256 of every file. The same sources always give
         the same bytes.""",

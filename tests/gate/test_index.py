@@ -1,88 +1,157 @@
-import random
+from collections.abc import Sequence
 from threading import Event, Thread
 
-from hypothesis import given
+import pytest
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
-from takeback.gate.index import Hit, ScanningIndex
-from takeback.signals import PDQ_MATCH_DISTANCE, Signal, SignalType, hamming_distance
+from takeback.gate.index import GROWN, Hit, MultiIndex, Reach
+from takeback.signals import PDQ_MATCH_DISTANCE, Frame, Signal, SignalType
+from tests.gate.codes import as_signals, flip, found, near, pdq, shaped
 from tests.gate.feeds import entry_id, signal
 
 CODES = st.integers(0, 2**256 - 1)
+SHAPES = ("random", "clustered", "duplicate", "adversarial")
 
 
-def pdq(code: int, quality: int = 100) -> Signal:
-    """The signal of a code."""
-    return Signal(SignalType.PDQ, f"{code:064x}", quality)
+def filled(held: dict[str, Signal], reach: Reach | None = None) -> MultiIndex:
+    """An index of these, in buckets."""
+    return MultiIndex.of(reach or Reach(), held.items())
 
 
-def flip(code: int, bits: int, seed: int) -> int:
-    """`code` with so many bits changed."""
-    for bit in random.Random(seed).sample(range(256), bits):
-        code ^= 1 << bit
-    return code
+def video(*hashes: tuple[int, int]) -> Signal:
+    """A vpdq signal of frames with these codes and qualities."""
+    frames = [Frame(place, quality, f"{code:064x}", float(place)) for place, (code, quality) in enumerate(hashes)]
+    return Signal(SignalType.VPDQ, ";".join(map(str, frames)))
 
 
-def found(index: ScanningIndex, asked: Signal) -> set[tuple[str, int]]:
-    """What the index finds for one signal."""
-    return {(hit.entry, hit.distance) for hit in index.query([asked])}
-
-
-@given(CODES, st.integers(0, 256), st.integers(), st.integers(0, 63))
-def test_every_distance(code: int, bits: int, seed: int, limit: int) -> None:
+@given(CODES, st.integers(0, 256), st.integers(), st.integers(0, 63), st.booleans())
+def test_every_distance(code: int, bits: int, seed: int, limit: int, bucketed: bool) -> None:
     """A code is found at its distance when that is within the limit, up to the code's own complement."""
-    index = ScanningIndex(limit)
-    index.add("e", pdq(flip(code, bits, seed)))
-    assert found(index, pdq(code)) == ({("e", bits)} if bits <= limit else set())
+    held = {entry_id(1): pdq(flip(code, bits, seed))}
+    index = filled(held, Reach(pdq=limit)) if bucketed else MultiIndex(Reach(pdq=limit))
+    index.add(entry_id(1), held[entry_id(1)])
+    assert found(index, pdq(code)) == ({(entry_id(1), bits)} if bits <= limit else set())
 
 
-def test_around_the_threshold() -> None:
-    """From distance 0 to 64, the index finds 31 and nearer, and nothing farther."""
-    index = ScanningIndex()
-    code = random.Random(1).getrandbits(256)
-    for bits in range(65):
-        index.add(entry_id(bits), pdq(flip(code, bits, bits)))
-    assert found(index, pdq(code)) == {(entry_id(bits), bits) for bits in range(PDQ_MATCH_DISTANCE + 1)}
+@pytest.mark.parametrize("limit", range(64))
+def test_every_limit(limit: int) -> None:
+    """Built for any limit from 0 to 63, the index finds all of distances 0 to 64 that it should, among thousands."""
+    numbers = shaped("random", 1, limit)
+    held = as_signals(
+        [*(flip(numbers[0], bits, bits + 99 * limit) for bits in range(65)), *shaped("random", 2000, limit + 100)]
+    )
+    index = filled(held, Reach(pdq=limit))
+    assert found(index, pdq(numbers[0])) == {(f"{bits:032x}", bits) for bits in range(limit + 1)}
 
 
-def test_beyond_one_block() -> None:
-    """Among 70,000 codes, more than are scanned at once, the near ones are found in every part of the array."""
-    numbers = random.Random(2)
-    codes = [numbers.getrandbits(256) for _ in range(70_000)]
-    index = ScanningIndex()
-    for place, code in enumerate(codes):
-        index.add(str(place), pdq(code))
-    for place in (0, 32767, 32768, 65535, 65536, 69_999):
-        assert found(index, pdq(flip(codes[place], 20, place))) == {(str(place), 20)}
+@settings(max_examples=60)
+@given(st.sampled_from(SHAPES), st.integers(1, 600), st.integers(0, 63), st.integers(0, 2**32), st.integers(0, 80))
+def test_against_brute_force(shape: str, count: int, limit: int, seed: int, bits: int) -> None:
+    """However codes lie, and whatever the limit, the index finds what comparing with everything finds."""
+    held = as_signals(shaped(shape, count, seed))
+    index = filled(held, Reach(pdq=limit))
+    for place in (0, count // 2, count - 1):
+        asked = pdq(flip(int(held[f"{place:032x}"].value, 16), bits, seed))
+        assert found(index, asked) == near(held, asked, limit)
 
 
-def test_exact() -> None:
-    """A sha256 or md5 is found when it is equal, whichever of the signals asked for it is."""
-    index = ScanningIndex()
-    sha, md = signal(1, SignalType.SHA256), signal(1, SignalType.MD5)
-    index.add("s", sha)
-    index.add("m", md)
-    assert index.query([signal(2, SignalType.MD5), md, sha]) == [Hit(1, "m", 0), Hit(2, "s", 0)]
+@pytest.mark.parametrize("shape", SHAPES)
+def test_many(shape: str) -> None:
+    """Among 20,000 codes that lie evenly, in clusters, alike or in one bucket, each look-up finds all that is near."""
+    held = as_signals(shaped(shape, 20_000, 5))
+    index = filled(held)
+    for place in range(0, 20_000, 5_000):
+        asked = pdq(flip(int(held[f"{place:032x}"].value, 16), place // 1000, place))
+        assert found(index, asked) == near(held, asked, PDQ_MATCH_DISTANCE)
+
+
+@settings(max_examples=40)
+@given(st.sampled_from(SHAPES), st.integers(1, 300), st.integers(0, 16), st.integers(0, 2**32))
+def test_phash(shape: str, count: int, limit: int, seed: int) -> None:
+    """A phash of 64 bits is found within any limit that can be set, as comparing with everything finds it."""
+    codes = shaped(shape, count, seed, 64)
+    held = {f"{place:032x}": Signal(SignalType.PHASH, f"{code:016x}") for place, code in enumerate(codes)}
+    asked = Signal(SignalType.PHASH, f"{flip(codes[0], seed % 12, seed, 64):016x}")
+    assert found(filled(held, Reach(phash=limit)), asked) == near(held, asked, limit)
+
+
+@pytest.mark.parametrize("kind", [SignalType.SHA256, SignalType.MD5])
+def test_exact(kind: SignalType) -> None:
+    """Among thousands a sha256 or md5 is found when it is equal, and not when one bit is another."""
+    held = {entry_id(seed): signal(seed, kind) for seed in range(3000)}
+    for index in (filled(held), MultiIndex()):
+        for seed in (0, 1500, 2999):
+            index.add(entry_id(seed), held[entry_id(seed)])
+            value = held[entry_id(seed)].value
+            assert found(index, held[entry_id(seed)]) == {(entry_id(seed), 0)}
+            assert found(index, Signal(kind, f"{int(value, 16) ^ 1:0{len(value)}x}")) == set()
+
+
+def test_several_at_once() -> None:
+    """Of several signals each is answered by its place, whatever their types and order."""
+    held = {entry_id(1): signal(1, SignalType.SHA256), entry_id(2): signal(1, SignalType.MD5), entry_id(3): pdq(7)}
+    asked = [signal(2, SignalType.MD5), held[entry_id(2)], pdq(5, 70), held[entry_id(1)], pdq(2**255 - 1)]
+    assert sorted(filled(held).query(asked)) == [
+        Hit(1, entry_id(2), 0), Hit(2, entry_id(3), 1, 100), Hit(3, entry_id(1), 0),
+    ]  # fmt: skip
 
 
 def test_low_quality() -> None:
-    """A pdq below the quality floor is not used for matching on either side, equal or not."""
-    index = ScanningIndex()
-    index.add("low", pdq(1, 49))
-    index.add("good", pdq(2, 50))
-    assert found(index, pdq(1, 50)) == {("good", 2)}
+    """A pdq below the least quality is not matched on either side; the quality of what is held is told."""
+    index = MultiIndex()
+    index.add(entry_id(1), pdq(1, 49))
+    index.add(entry_id(2), pdq(2, 50))
+    assert index.query([pdq(1, 50)]) == [Hit(0, entry_id(2), 2, 50)]
     assert found(index, pdq(2, 49)) == set()
+    everything = MultiIndex(Reach(quality=0))
+    everything.add(entry_id(1), pdq(1, 49))
+    assert everything.query([pdq(1, 0)]) == [Hit(0, entry_id(1), 0, 49)]
+
+
+def test_videos() -> None:
+    """Of a video the shares of near frames are told, both ways; frames of low quality count on neither side."""
+    codes = shaped("random", 6, 3)
+    index = MultiIndex()
+    index.add(entry_id(1), video(*((code, 90) for code in codes[:4]), (codes[4], 10)))
+    index.add(entry_id(2), video((codes[5], 90)))
+    asked = video((flip(codes[0], 5, 1), 80), (flip(codes[1], 9, 2), 60), (codes[2], 49), (~codes[3] % 2**256, 99))
+    assert index.query([asked]) == [Hit(0, entry_id(1), 9, None, (2 / 3, 2 / 4))]
+    index.remove(entry_id(1))
+    assert index.query([asked]) == []
+
+
+@settings(max_examples=40)
+@given(st.lists(st.integers(0, 5), min_size=1, max_size=8), st.lists(st.integers(0, 5), min_size=1, max_size=8))
+def test_shares_of_videos(held: Sequence[int], asked: Sequence[int]) -> None:
+    """The shares are those of the frames that both videos have, whatever comes twice."""
+    codes = shaped("random", 6, 4)
+    index = filled({entry_id(1): video(*((codes[number], 90) for number in held))})
+    both = set(held) & set(asked)
+    shares = [hit.shares for hit in index.query([video(*((codes[number], 90) for number in asked))])]
+    assert shares == ([(len(both) / len(set(asked)), len(both) / len(set(held)))] if both else [])
 
 
 def test_a_signal_comes_back() -> None:
     """A signal that is added under a new entry before its old entry is removed stays."""
-    index = ScanningIndex()
+    index = MultiIndex()
     sha = signal(1, SignalType.SHA256)
-    index.add("old", sha)
-    index.add("new", sha)
-    index.remove("old")
-    assert index.query([sha]) == [Hit(0, "new", 0)]
+    index.add(entry_id(1), sha)
+    index.add(entry_id(2), sha)
+    index.remove(entry_id(1))
+    assert found(index, sha) == {(entry_id(2), 0)}
+
+
+def test_an_entry_gets_another_signal() -> None:
+    """An entry that is replaced is found by its new signal alone, also when that is of another type."""
+    index = filled({entry_id(1): pdq(1), entry_id(2): pdq(2**200 - 1)})
+    index.add(entry_id(1), pdq(2**255 - 1))
+    index.add(entry_id(2), signal(1, SignalType.MD5))
+    assert found(index, pdq(1)) == set()
+    assert found(index, pdq(2**200 - 1)) == set()
+    assert found(index, pdq(2**255 - 1)) == {(entry_id(1), 0)}
+    assert found(index, signal(1, SignalType.MD5)) == {(entry_id(2), 0)}
 
 
 class Model(RuleBasedStateMachine):
@@ -90,26 +159,36 @@ class Model(RuleBasedStateMachine):
 
     def __init__(self) -> None:
         super().__init__()
-        self.index = ScanningIndex()
-        self.model: dict[str, Signal] = {}
+        self.model = {entry_id(number): pdq(flip(0, number * 6, number)) for number in range(5)}
+        self.index = filled(self.model)
 
-    @rule(entry=st.integers(0, 12), bits=st.integers(0, 80), seed=st.integers(0, 99), quality=st.integers(40, 60))
-    def add_pdq(self, entry: int, bits: int, seed: int, quality: int) -> None:
+    @rule(entry=st.integers(0, 12), bits=st.integers(0, 80), seed=st.integers(0, 99))
+    def add_pdq(self, entry: int, bits: int, seed: int) -> None:
         """Adds or replaces a code near 0, near 2**255 or in between."""
-        self.put(str(entry), pdq(flip(2**255 if seed % 2 else 0, bits, seed), quality))
+        self.put(entry_id(entry), pdq(flip(2**255 if seed % 2 else 0, bits, seed), 50 + seed % 2))
+
+    @rule(entry=st.integers(0, 12))
+    def add_low(self, entry: int) -> None:
+        """Adds or replaces by what is not used for matching."""
+        self.model.pop(entry_id(entry), None)
+        self.index.add(entry_id(entry), pdq(0, 49))
 
     @rule(entry=st.integers(0, 12), seed=st.integers(0, 5), kind=st.sampled_from([SignalType.MD5, SignalType.SHA256]))
     def add_exact(self, entry: int, seed: int, kind: SignalType) -> None:
         """Adds or replaces an exact hash."""
-        new = signal(seed, kind)
-        if new not in self.model.values():
-            self.put(str(entry), new)
+        self.put(entry_id(entry), signal(seed, kind))
 
     @rule(entry=st.integers(0, 12))
     def remove(self, entry: int) -> None:
         """Removes an entry that may be there or not."""
-        self.model.pop(str(entry), None)
-        self.index.remove(str(entry))
+        self.model.pop(entry_id(entry), None)
+        self.index.remove(entry_id(entry))
+
+    @rule()
+    def merge(self) -> None:
+        """Puts everything into buckets, as happens when there is much."""
+        for part in self.index._near.values():
+            part._merge()
 
     def put(self, entry: str, new: Signal) -> None:
         """Does the same to both."""
@@ -120,43 +199,63 @@ class Model(RuleBasedStateMachine):
     def equals_brute_force(self) -> None:
         """Every look-up finds what comparing with everything finds."""
         for asked in (pdq(0), pdq(2**255), pdq(2**256 - 1), signal(1, SignalType.MD5), signal(2, SignalType.SHA256)):
-            near = {
-                (entry, hamming_distance(held.value, asked.value))
-                for entry, held in self.model.items()
-                if held.type is asked.type and (held.quality is None or held.quality >= 50)
-            }
             reach = PDQ_MATCH_DISTANCE if asked.type is SignalType.PDQ else 0
-            assert found(self.index, asked) == {(entry, far) for entry, far in near if far <= reach}
+            assert found(self.index, asked) == near(self.model, asked, reach)
 
 
 TestModel = Model.TestCase
+TestModel.settings = settings(max_examples=40, stateful_step_count=30)
+
+
+def test_thousands_of_changes() -> None:
+    """After tens of thousands of adds, replacements and removals, bucketed meanwhile, nothing is lost or left."""
+    index, held = MultiIndex(), dict[str, Signal]()
+    codes = shaped("clustered", GROWN * 5 // 2, 11)
+    for place, code in enumerate(codes):
+        held[entry_id(place % (GROWN * 3 // 2))] = pdq(code)
+        index.add(entry_id(place % (GROWN * 3 // 2)), pdq(code))
+        if place % 3 == 0:
+            held.pop(entry_id(place // 2), None)
+            index.remove(entry_id(place // 2))
+    index.wait()
+    assert any(hasattr(part, "shape") for part in index._near[SignalType.PDQ]._parts)
+    for place in range(0, len(codes), 4000):
+        asked = pdq(flip(codes[place], 3, place))
+        assert found(index, asked) == near(held, asked, PDQ_MATCH_DISTANCE)
+    for entry in held:
+        index.remove(entry)
+    index.wait()
+    assert index.query([pdq(code) for code in codes[::100]]) == []
 
 
 def test_removing_while_looking_up() -> None:
-    """While one thread adds and removes thousands, every look-up finds what stays and nothing that never was near."""
-    index = ScanningIndex()
-    stays = random.Random(3).getrandbits(256)
-    index.add("stays", pdq(stays))
+    """While thousands are added, replaced and removed, every look-up finds what stays and nothing that is far."""
+    index = MultiIndex()
+    stays = shaped("random", 1, 3)[0]
+    index.add(entry_id(0), pdq(stays))
+    far = {entry_id(place) for place in range(1, 4000)}
     done = Event()
     wrong: list[set[tuple[str, int]]] = []
 
     def look() -> None:
         while not done.is_set():
-            got = found(index, pdq(stays))
-            if ("stays", 0) not in got or any(entry.startswith("far") or far > 31 for entry, far in got):
+            got = {(hit.entry, hit.distance) for hit in index.query([pdq(stays)])}
+            if (entry_id(0), 0) not in got or any(entry in far or distance > 31 for entry, distance in got):
                 wrong.append(got)
 
     lookers = [Thread(target=look) for _ in range(3)]
     for looker in lookers:
         looker.start()
-    for place in range(4000):
-        index.add(f"near{place}", pdq(flip(stays, 10, place)))
-        index.add(f"far{place}", pdq(flip(stays, 100, place)))
-        index.remove(f"near{place}")
+    for place in range(1, 4000):
+        index.add(entry_id(-place), pdq(flip(stays, 10, place)))
+        index.add(entry_id(place), pdq(flip(stays, 100, place)))
+        index.add(entry_id(0), pdq(stays))
+        index.remove(entry_id(-place))
         if place % 3:
-            index.remove(f"far{place}")
+            index.remove(entry_id(place))
+    index.wait()
     done.set()
     for looker in lookers:
         looker.join()
     assert wrong == []
-    assert found(index, pdq(stays)) == {("stays", 0)}
+    assert found(index, pdq(stays)) == {(entry_id(0), 0)}

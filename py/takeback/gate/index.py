@@ -1,29 +1,62 @@
-"""Finds the entries whose signals match: PDQ within a distance, sha256 and md5 exactly."""
+"""Finds the entries whose signals match: PDQ, phash and the frames of videos within a distance, the others exactly."""
 
-from collections.abc import Sequence
-from threading import Lock
+import secrets
+from array import array
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from threading import Lock, Thread
 from typing import Final, NamedTuple, Protocol
 
-import numpy as np
-from numpy.typing import NDArray
+from takeback.gate.index_file import Plans
+from takeback.gate.table import Rows, Source, Table, table_of
+from takeback.signals import (
+    HEX_DIGITS,
+    PDQ_MATCH_DISTANCE,
+    PDQ_QUALITY_FLOOR,
+    Signal,
+    SignalType,
+    frames_of,
+)
 
-from takeback.signals import PDQ_BITS, PDQ_MATCH_DISTANCE, PDQ_QUALITY_FLOOR, Signal, SignalType
+PHASH_MATCH_DISTANCE: Final = 6
+GROWN: Final = 8192
+"""Rows that are compared one by one; when there are more, they get buckets."""
+_RATIO: Final = 8
+"""Rows are put into buckets together with older ones, as long as these are not so many times as many."""
+_TRIES: Final = 3
+"""Of a look-up, before it keeps changes waiting."""
 
-_WORDS: Final = PDQ_BITS // 64
-_BLOCK: Final = 1 << 15
-"""Codes compared at once: the block and its intermediate results stay in the processor's second cache."""
-_FIRST_CAPACITY: Final = 1024
+type Part = Table | Rows
 
-type Codes = NDArray[np.uint64]
-"""Shape (4, n): each code's 256 bits as a column of four words, so that a scan reads memory in order."""
+
+@dataclass(frozen=True, slots=True)
+class Reach:
+    """What an index finds: the greatest distance of each type, and the least quality of what is held at all."""
+
+    pdq: int = PDQ_MATCH_DISTANCE
+    phash: int = PHASH_MATCH_DISTANCE
+    vpdq: int = PDQ_MATCH_DISTANCE
+    quality: int = PDQ_QUALITY_FLOOR
+    frames: int = PDQ_QUALITY_FLOOR
+
+    def as_dict(self) -> dict[str, int]:
+        """The same for a file."""
+        return asdict(self)
 
 
 class Hit(NamedTuple):
-    """A match: which of the signals asked for (`asked`, its place), which entry, how many bits apart."""
+    """A match: which of the signals asked for (`asked`, its place), which entry, how many bits apart.
+
+    `quality` is the entry's, of PDQ alone. Of a video `shares` are how much of the frames asked for, and of the
+    entry's, have a near one on the other side; `distance` is then the greatest among those asked for.
+    """
 
     asked: int
     entry: str
     distance: int
+    quality: int | None = None
+    shares: tuple[float, float] | None = None
 
 
 class Index(Protocol):
@@ -33,7 +66,7 @@ class Index(Protocol):
     """
 
     def add(self, entry: str, signal: Signal) -> None:
-        """Takes in an entry, or replaces it. A PDQ signal below the quality floor is not used for matching."""
+        """Takes in an entry, or replaces it. What is below the least quality is not used for matching."""
 
     def remove(self, entry: str) -> None:
         """Drops an entry; one that is not there is no matter."""
@@ -42,115 +75,227 @@ class Index(Protocol):
         """Every entry that matches any of `signals`, once for each of them that it matches."""
 
 
-class ScanningIndex:
-    """An index that compares with every code: exact, and quick enough to about a million entries."""
+class MultiIndex:
+    """An index that looks only where matches can be (index.c), and goes on while it is changed.
 
-    def __init__(self, distance: int = PDQ_MATCH_DISTANCE) -> None:
-        self._near = _Scan(distance)
-        self._exact: dict[tuple[SignalType, str], str] = {}
-        self._keys: dict[str, tuple[SignalType, str]] = {}
-        self._changing = Lock()
+    New entries are compared one by one until there are `GROWN`; then a thread of its own puts them into buckets.
+    """
+
+    def __init__(self, reach: Reach | None = None, tables: Mapping[str, Table] | None = None) -> None:
+        """An empty index, or one of the `tables` of a file."""
+        self.reach = reach or Reach()
+        near = self.reach.as_dict()
+        tables = tables or {}
+        self._near = {
+            kind: _Near(_digits(kind) // 16, near.get(kind.value, 0), tables.get(kind.value)) for kind in SignalType
+        }
+
+    @classmethod
+    def of(cls, reach: Reach, entries: Iterable[tuple[str, Signal]]) -> "MultiIndex":
+        """An index of entries, each of which comes once: much quicker than adding them one by one."""
+        codes: dict[SignalType, bytearray] = defaultdict(bytearray)
+        names: dict[SignalType, bytearray] = defaultdict(bytearray)
+        notes: dict[SignalType, array[int]] = defaultdict(lambda: array("H"))
+        index = cls(reach)
+        for entry, signal in entries:
+            several, note = index._codes(signal)
+            for code in several:
+                codes[signal.type] += code
+                names[signal.type] += bytes.fromhex(entry)
+                notes[signal.type].append(note)
+        for kind, held in codes.items():
+            near = index._near[kind]
+            near.begin(Source.of(near.words, bytes(held), bytes(names[kind]), notes[kind]))
+        return index
 
     def add(self, entry: str, signal: Signal) -> None:
         """See `Index`."""
-        with self._changing:
-            self._drop(entry)
-            if signal.type is not SignalType.PDQ:
-                self._keys[entry] = (signal.type, signal.value)
-                self._exact[signal.type, signal.value] = entry
-            elif usable(signal):
-                self._near.add(entry, signal.value)
+        name = bytes.fromhex(entry)
+        self._near[signal.type].put(name, *self._codes(signal))  # first, so that what is near both is always found
+        for kind, near in self._near.items():
+            if kind is not signal.type:
+                near.put(name, (), 0)
 
     def remove(self, entry: str) -> None:
         """See `Index`."""
-        with self._changing:
-            self._drop(entry)
+        name = bytes.fromhex(entry)
+        for near in self._near.values():
+            near.put(name, (), 0)
 
     def query(self, signals: Sequence[Signal]) -> list[Hit]:
         """See `Index`."""
         hits: list[Hit] = []
-        for asked, signal in enumerate(signals):
-            if signal.type is not SignalType.PDQ:
-                entry = self._exact.get((signal.type, signal.value))
-                hits += [] if entry is None else [Hit(asked, entry, 0)]
-            elif usable(signal):
-                hits += [Hit(asked, *found) for found in self._near.query(signal.value)]
+        asked: dict[SignalType, list[tuple[int, bytes]]] = defaultdict(list)
+        for place, signal in enumerate(signals):
+            codes, _ = self._codes(signal)
+            if signal.type is SignalType.VPDQ:
+                hits += self._videos(place, codes)
+            else:
+                asked[signal.type] += [(place, code) for code in codes]
+        for kind, several in asked.items():
+            rated = kind is SignalType.PDQ
+            hits += [
+                Hit(several[number][0], part.entry(row), distance, part.note(row) if rated else None)
+                for number, part, row, distance in self._near[kind].query([code for _, code in several])
+            ]
         return hits
 
-    def _drop(self, entry: str) -> None:
-        """Forgets an entry; its signal stays where it has come back under another entry in the meantime."""
-        self._near.remove(entry)
-        key = self._keys.pop(entry, None)
-        if key is not None and self._exact.get(key) == entry:
-            del self._exact[key]
+    def contents(self) -> dict[str, Plans]:
+        """All that is held at this moment, for a file."""
+        return {kind.value: near.contents() for kind, near in self._near.items()}
+
+    def wait(self) -> None:
+        """Until no thread is at work."""
+        for near in self._near.values():
+            near.wait()
+
+    def size(self) -> int:
+        """Codes that are held."""
+        return sum(near.size() for near in self._near.values())
+
+    def loose(self) -> int:
+        """Codes that came or went since the first table was made: what a file made anew would put into buckets."""
+        return sum(near.loose() for near in self._near.values())
+
+    def _codes(self, signal: Signal) -> tuple[Sequence[bytes], int]:
+        """The codes of a signal that are good enough, and the note that goes with them."""
+        if signal.type is SignalType.VPDQ:
+            hashes = {frame.hash for frame in frames_of(signal.value) if frame.quality >= self.reach.frames}
+            return [bytes.fromhex(value) for value in sorted(hashes)], len(hashes)
+        if signal.quality is not None and signal.quality < self.reach.quality:
+            return (), 0
+        return (bytes.fromhex(signal.value),), signal.quality or 0
+
+    def _videos(self, place: int, codes: Sequence[bytes]) -> Iterator[Hit]:
+        """The entries that have a frame near one of those asked for."""
+        nearest: dict[str, dict[int, int]] = defaultdict(dict)
+        rows: dict[str, set[tuple[int, int]]] = defaultdict(set)
+        whole: dict[str, int] = {}
+        for number, part, row, distance in self._near[SignalType.VPDQ].query(codes):
+            entry = part.entry(row)
+            nearest[entry][number] = min(distance, nearest[entry].get(number, distance))
+            rows[entry].add((id(part), row))
+            whole[entry] = part.note(row)
+        for entry, found in nearest.items():
+            shares = len(found) / len(codes), min(1.0, len(rows[entry]) / whole[entry])
+            yield Hit(place, entry, max(found.values()), None, shares)
 
 
-def usable(signal: Signal) -> bool:
-    """Whether a signal says enough of its picture to match by."""
-    return signal.quality is None or signal.quality >= PDQ_QUALITY_FLOOR
+class _Near:
+    """The codes of one type: tables that are built, and the rows that grow."""
 
-
-class _Scan:
-    """Codes in one array, scanned without a lock; what the scan finds is looked at again under the lock.
-
-    A row belongs to one entry until that is removed, and may then be given to another: the second look sees it.
-    """
-
-    def __init__(self, distance: int) -> None:
+    def __init__(self, words: int, distance: int, table: Table | None = None) -> None:
+        self.words = words
         self._distance = distance
-        self._codes: Codes = np.zeros((_WORDS, _FIRST_CAPACITY), np.uint64)
-        self._entries: list[str | None] = []
-        self._rows: dict[str, int] = {}
-        self._free: list[int] = []
-        self._lock = Lock()
+        self._seed = secrets.randbits(63) if table is None else table.shape.seed
+        self._parts: tuple[Part, ...] = (Rows(words),) if table is None else (table, Rows(words))
+        self._replaced = 0
+        self._changing = Lock()
+        self._worker: Thread | None = None
 
-    def add(self, entry: str, value: str) -> None:
-        with self._lock:
-            row = self._free.pop() if self._free else self._new_row()
-            self._codes[:, row] = _code(value)
-            self._entries[row] = entry
-            self._rows[entry] = row
+    def begin(self, source: Source) -> None:
+        """Takes in the first rows, of an index that nobody uses yet."""
+        table = table_of(self.words, self._distance, self._seed, [source])
+        self._parts = (Rows(self.words),) if table is None else (table, Rows(self.words))
 
-    def remove(self, entry: str) -> None:
-        with self._lock:
-            row = self._rows.pop(entry, None)
-            if row is not None:
-                self._entries[row] = None
-                self._free.append(row)
+    def put(self, entry: bytes, codes: Sequence[bytes], note: int) -> None:
+        """Takes in an entry's codes in place of those it had."""
+        with self._changing:
+            old = [(part, rows) for part in self._parts if (rows := part.find(entry))]
+            growing = self._parts[-1]
+            assert isinstance(growing, Rows)
+            if codes:
+                growing.append(entry, codes, note)
+                self._replaced += bool(old)
+            for part, rows in old:
+                part.kill(rows)
+            if self._worker is None and (growing.count >= GROWN or any(_is_hollow(part) for part in self._parts)):
+                self._worker = Thread(target=self._merge, name="index", daemon=True)
+                self._worker.start()
 
-    def query(self, value: str) -> list[tuple[str, int]]:
-        """The entries within the distance of `value`, each with its own distance."""
-        code = _code(value)
-        with self._lock:
-            codes, count = self._codes, len(self._entries)
-        near = [
-            start + np.flatnonzero(_distances(codes[:, start : min(start + _BLOCK, count)], code) <= self._distance)
-            for start in range(0, count, _BLOCK)
+    def query(self, codes: Sequence[bytes]) -> list[tuple[int, Part, int, int]]:
+        """Which of `codes` is near which row of which part, and how far."""
+        if not codes:
+            return []
+        asked = b"".join(codes)
+        for _ in range(_TRIES):
+            parts, replaced = self._parts, self._replaced
+            found = self._look(asked, len(codes))
+            if parts is self._parts and replaced == self._replaced:
+                return found
+            # else what was replaced meanwhile may have been seen neither where it was nor where it is
+        with self._changing:
+            return self._look(asked, len(codes))
+
+    def _look(self, asked: bytes, asking: int) -> list[tuple[int, Part, int, int]]:
+        return [
+            (number, part, row, distance)
+            for part in self._parts
+            for number, row, distance in part.query(asked, asking, self._distance).tolist()
         ]
-        rows = [int(row) for block in near for row in block]
-        return self._look_again(rows, code) if rows else []
 
-    def _look_again(self, rows: list[int], code: Codes) -> list[tuple[str, int]]:
-        with self._lock:
-            distances = _distances(self._codes[:, rows], code)
-            found = [(self._entries[row], int(far)) for row, far in zip(rows, distances, strict=True)]
-        return [(entry, far) for entry, far in found if entry is not None and far <= self._distance]
+    def contents(self) -> Plans:
+        """The rows that are there now."""
+        with self._changing:
+            sources = [part.source() for part in self._parts]
+        return Plans(self.words, self._distance, self._seed, sources)
 
-    def _new_row(self) -> int:
-        """The next row; a full array is copied to one twice as wide, and a scan under way goes on in the old one."""
-        row = len(self._entries)
-        if row == self._codes.shape[1]:
-            self._codes = np.concatenate([self._codes, np.zeros_like(self._codes)], axis=1)
-        self._entries.append(None)
-        return row
+    def size(self) -> int:
+        """Rows that are there."""
+        return sum(part.count - part.gone for part in self._parts)
+
+    def loose(self) -> int:
+        """Rows beyond the first table, and what is gone from that."""
+        first, *others = self._parts
+        return first.gone + sum(part.count for part in others) if isinstance(first, Table) else first.count
+
+    def wait(self) -> None:
+        """Until no thread is at work."""
+        while (worker := self._worker) is not None:
+            worker.join()
+
+    def _merge(self) -> None:
+        """Puts the rows that grew, and older parts that are not much larger, into one table."""
+        try:
+            with self._changing:
+                first = _first_to_merge(self._parts)
+                chosen = self._parts[first:]
+                sources = [part.source() for part in chosen]
+                self._parts = (*self._parts, Rows(self.words))
+            table = table_of(self.words, self._distance, self._seed, sources)
+            with self._changing:
+                made = () if table is None else (table,)
+                for part, source in zip(chosen, sources, strict=True):
+                    for entry in part.gone_since(source):
+                        for new in made:
+                            new.kill(new.find(entry))
+                self._parts = (*self._parts[:first], *made, self._parts[-1])
+        finally:
+            self._worker = None
 
 
-def _code(value: str) -> Codes:
-    """A hash in hex as a column of four words, shape (4,)."""
-    return np.frombuffer(bytes.fromhex(value), ">u8").astype(np.uint64)
+def usable(signal: Signal, floor: int = PDQ_QUALITY_FLOOR) -> bool:
+    """Whether a signal says enough of its picture to match by."""
+    return signal.quality is None or signal.quality >= floor
 
 
-def _distances(codes: Codes, code: Codes) -> NDArray[np.uint16]:
-    """How many bits each column of `codes` differs from `code`; 16 bits wide, because 256 does not fit in 8."""
-    distances: NDArray[np.uint16] = np.bitwise_count(codes ^ code[:, np.newaxis]).sum(axis=0, dtype=np.uint16)
-    return distances
+def _digits(kind: SignalType) -> int:
+    """Hex digits of a code: of a video's frame as many as of a picture."""
+    return HEX_DIGITS.get(kind, HEX_DIGITS[SignalType.PDQ])
+
+
+def _is_hollow(part: Part) -> bool:
+    """Whether too much of a part is gone."""
+    return part.gone > max(GROWN, part.count // 4)
+
+
+def _first_to_merge(parts: Sequence[Part]) -> int:
+    """The place of the first part that is merged with all that come after it."""
+    living, first = 0, len(parts)
+    for place in reversed(range(len(parts))):
+        part = parts[place]
+        if living and part.count - part.gone > _RATIO * living and not any(map(_is_hollow, parts[: place + 1])):
+            break
+        living += part.count - part.gone
+        first = place
+    return first

@@ -20,7 +20,8 @@ from takeback.gate import settings as settings_file
 from takeback.gate.client import Client, batch
 from takeback.gate.decision import Decision, Feed, decide, probes
 from takeback.gate.follow import Added, Position, Removed, follow
-from takeback.gate.index import Index, ScanningIndex
+from takeback.gate.held import Held
+from takeback.gate.index import Index, Reach
 from takeback.gate.state import State
 from takeback.hashing import hash_picture
 from takeback.hashing.exact import exact_signals, exact_signals_of
@@ -61,13 +62,12 @@ class Gate:
     Several processes may open the same folder: what one of them syncs, the others decide by.
     """
 
-    def __init__(self, registry: str, state: State, client: Client, index: Index | None = None) -> None:
+    def __init__(self, registry: str, state: State, client: Client, held: Held) -> None:
         """Puts a gate together from its parts; `Gate.open` does it for a folder."""
         self._registry = registry
         self._state = state
         self._client = client
-        self._index = index or ScanningIndex()
-        self._indexed = 0
+        self._held = held
         self._indexing = Lock()
         self._feed = Feed(0, None)
         self._looked = -math.inf
@@ -80,8 +80,10 @@ class Gate:
         folder = home or os.environ.get(settings_file.HOME_VARIABLE)
         if not folder:
             raise SettingsError(f"say which folder is the gate's, or set {settings_file.HOME_VARIABLE}")
-        settings = settings_file.load(Path(folder))
-        return cls(settings.registry, State(Path(folder), settings.registry), Client(settings))
+        home = Path(folder)
+        settings = settings_file.load(home)
+        state = State(home, settings.registry)
+        return cls(settings.registry, state, Client(settings), Held(home, state, Reach()))
 
     def __enter__(self) -> Self:
         return self
@@ -112,7 +114,11 @@ class Gate:
                 removed += sum(isinstance(step, Removed) for step in changes.steps)
                 on_page(changes.after)
             self._state.reached_end(time.time())
-        return Synced(added, removed, self.send_feedback(), position.checkpoint, page.head)
+        delivered = self.send_feedback()
+        with self._indexing:
+            self._held.follow(position.checkpoint)
+            self._held.keep()
+        return Synced(added, removed, delivered, position.checkpoint, page.head)
 
     def check(self, upload: bytes | str | Path) -> Decision:
         """Decides on an upload: its bytes, or the path of its file.
@@ -146,9 +152,9 @@ class Gate:
 
     def check_signals(self, signals: Sequence[Signal], dihedral: Mapping[str, str] | None = None) -> Decision:
         """Decides on an upload that is hashed already; `dihedral` holds the PDQ of its turned and mirrored forms."""
-        feed = self._refresh()
+        feed, index = self._refresh()
         asked = probes(signals, dihedral)
-        hits = self._index.query([probe.signal for probe in asked])
+        hits = index.query([probe.signal for probe in asked])
         return decide(secrets.token_hex(16), signals, asked, hits, feed)
 
     def warm_up(self) -> None:
@@ -191,24 +197,17 @@ class Gate:
             _age(read_at),
         )
 
-    def _refresh(self) -> Feed:
+    def _refresh(self) -> tuple[Feed, Index]:
         """Brings the index to the state's checkpoint, whichever process moved that; says how fresh it is."""
         with self._indexing:
             now = time.monotonic()
-            if now - self._looked < self.look_every:
-                return self._feed
-            position, read_at = self._state.standing()
-            if position.checkpoint < self._indexed:
-                raise StateDamaged("the gate's state was set back while it was open: open it again")
-            if position.checkpoint > self._indexed:
-                news = self._state.news(self._indexed)
-                for entry, signal in news.added:
-                    self._index.add(entry, signal)
-                for entry in news.removed:
-                    self._index.remove(entry)
-                self._indexed = news.checkpoint
-            self._feed, self._looked = Feed(self._indexed, _age(read_at)), now
-            return self._feed
+            if now - self._looked >= self.look_every:
+                position, read_at = self._state.standing()
+                if position.checkpoint < self._held.checkpoint:
+                    raise StateDamaged("the gate's state was set back while it was open: open it again")
+                self._held.follow(position.checkpoint)
+                self._feed, self._looked = Feed(self._held.checkpoint, _age(read_at)), now
+            return self._feed, self._held.index
 
 
 def _age(read_at: float | None) -> float | None:

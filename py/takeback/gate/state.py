@@ -4,9 +4,10 @@ One SQLite file. A page's changes and the new checkpoint are one transaction, du
 kill -9 leaves the state before it or after it. Several processes may use the file at once.
 """
 
+import secrets
 import sqlite3
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,11 +18,12 @@ import msgspec
 
 from takeback.errors import GateError, SettingsError, StateDamaged
 from takeback.gate.follow import Added, Changed, Changes, Erased, Known, Position, Removed, Step
-from takeback.protocol import EntryId, FeedbackEvent, FeedPage, Verdict
+from takeback.protocol import EntryId, FeedbackEvent, FeedPage, Standing, Verdict
 from takeback.signals import Signal, SignalType, Variant
 
 STATE_FILE: Final = "state.sqlite"
 LOCK_FILE: Final = "sync.lock"
+INDEX_LOCK_FILE: Final = "index.lock"
 _APPLICATION: Final = 0x7462_6732  # "tbg2": marks the file as a gate's state in this layout
 _BUSY_SECONDS: Final = 30
 _DAMAGE: Final = {
@@ -69,12 +71,14 @@ class State:
     def __init__(self, home: Path, registry: str) -> None:
         """Opens the file in `home`, or makes it; raises `SettingsError` if it follows another registry."""
         self._path = home / STATE_FILE
-        self._lock_path = home / LOCK_FILE
+        self._home = home
         self._lock = RLock()
         with self._translated():
             home.mkdir(mode=0o700, parents=True, exist_ok=True)
             self._path.touch(mode=0o600)
             self._db = _connect(self._path)
+        self.identity = 0
+        """A number that no other state has: what was made of this one says so by it."""
         try:
             self._prepare(registry)
         except BaseException:
@@ -135,12 +139,33 @@ class State:
         with self._reading() as db:
             checkpoint = db.execute("SELECT checkpoint FROM follower").fetchone()[0]
             rows = db.execute("SELECT entry, type, value, quality, variant FROM entries WHERE number > ?", (after,))
-            added = [
-                (entry, Signal(SignalType(kind), value, quality, Variant(variant)))
-                for entry, kind, value, quality, variant in rows
-            ]
+            added = [(entry, _signal(*fields)) for entry, *fields in rows]
             removed = [entry for (entry,) in db.execute("SELECT entry FROM removals WHERE number > ?", (after,))]
         return News(added, removed, checkpoint)
+
+    def read_all[R](self, make: Callable[[Iterable[tuple[str, Signal]]], R]) -> tuple[int, R]:
+        """The checkpoint, and what `make` makes of all entries; others may use the state meanwhile."""
+        with self._translated(), closing(_connect(self._path)) as db:
+            db.execute("BEGIN")
+            checkpoint: int = db.execute("SELECT checkpoint FROM follower").fetchone()[0]
+            rows = db.execute("SELECT entry, type, value, quality, variant FROM entries")
+            made = make((entry, _signal(*fields)) for entry, *fields in rows)
+            db.execute("COMMIT")
+        return checkpoint, made
+
+    def has_removed_since(self, number: int) -> bool:
+        """Whether any entry was removed after a number."""
+        with self._reading() as db:
+            return db.execute("SELECT 1 FROM removals WHERE number > ? LIMIT 1", (number,)).fetchone() is not None
+
+    def standings(self, entries: Iterable[str]) -> dict[str, Standing]:
+        """The standings of those entries that are there still."""
+        with self._reading() as db:
+            found = [
+                db.execute("SELECT entry, standing FROM entries WHERE entry = ?", (entry,)).fetchone()
+                for entry in entries
+            ]
+            return {row[0]: Standing(row[1]) for row in found if row}
 
     def copy(self, path: Path, newer_than: int = 0) -> int:
         """Makes a state file at `path` with the entries after a number, and no feedback; returns its checkpoint."""
@@ -148,6 +173,7 @@ class State:
             path.touch(mode=0o600)
             with closing(_connect(path)) as db:
                 self._db.backup(db)
+                _give_identity(db)
                 db.execute("DELETE FROM feedback")
                 db.execute("DELETE FROM entries WHERE number <= ?", (newer_than,))
                 db.execute("VACUUM")
@@ -187,20 +213,33 @@ class State:
     @contextmanager
     def syncing(self, patience: float = _BUSY_SECONDS) -> Iterator[None]:
         """Holds the right to follow the feed; waits `patience` seconds for another's. A killed process lets go."""
-        with closing(self._take_turn(patience)):
+        turn = self._take_turn(LOCK_FILE, patience)
+        if turn is None:
+            raise GateError("another sync is at work in this folder: wait for it, or stop it")
+        with closing(turn):
             yield
 
-    def _take_turn(self, patience: float) -> sqlite3.Connection:
-        """A connection whose open transaction is the lock: the system lets go of it with the process."""
+    @contextmanager
+    def turn_to_index(self) -> Iterator[bool]:
+        """Holds the right to write the index; gives whether nobody else has it."""
+        turn = self._take_turn(INDEX_LOCK_FILE, 0)
+        try:
+            yield turn is not None
+        finally:
+            if turn is not None:
+                turn.close()
+
+    def _take_turn(self, name: str, patience: float) -> sqlite3.Connection | None:
+        """A connection whose open transaction is the lock, None if it is another's: it goes with the process."""
         with self._translated():
-            turn = sqlite3.connect(self._lock_path, timeout=patience, isolation_level=None)
+            turn = sqlite3.connect(self._home / name, timeout=patience, isolation_level=None, check_same_thread=False)
             try:
                 turn.execute("BEGIN EXCLUSIVE")
             except sqlite3.OperationalError as error:
                 turn.close()
                 if error.sqlite_errorcode & _PRIMARY != sqlite3.SQLITE_BUSY:
                     raise
-                raise GateError("another sync is at work in this folder: wait for it, or stop it") from error
+                return None
             return turn
 
     def _prepare(self, registry: str) -> None:
@@ -214,6 +253,9 @@ class State:
                 db.execute(f"PRAGMA application_id = {_APPLICATION}")
             elif mark != _APPLICATION:
                 raise self._damaged("it is not a gate's state")
+            if not db.execute("PRAGMA user_version").fetchone()[0]:
+                _give_identity(db)
+            self.identity = db.execute("PRAGMA user_version").fetchone()[0]
             followed = db.execute("SELECT registry FROM follower").fetchone()[0]
         if followed != registry:
             raise SettingsError(f"this folder follows {followed}: take another folder for {registry}")
@@ -279,6 +321,15 @@ def _take(db: sqlite3.Connection, step: Step) -> None:
             db.execute("DELETE FROM entries WHERE entry = ?", (entry,))
             db.execute("DELETE FROM erased WHERE entry = ?", (entry,))
             db.execute("INSERT INTO removals VALUES (?, ?)", (number, entry))
+
+
+def _give_identity(db: sqlite3.Connection) -> None:
+    """Gives a state a number of its own, in the place that SQLite leaves to its users."""
+    db.execute(f"PRAGMA user_version = {1 + secrets.randbelow(2**31 - 1)}")
+
+
+def _signal(kind: str, value: str, quality: int | None, variant: str) -> Signal:
+    return Signal(SignalType(kind), value, quality, Variant(variant))
 
 
 def _entry_ids(text: str) -> list[EntryId]:
