@@ -5,7 +5,7 @@ from hashlib import sha256
 
 from hypothesis import strategies as st
 
-from takeback.protocol import FeedAction, FeedEntry, FeedPage, SignalMessage
+from takeback.protocol import FeedAction, FeedEntry, FeedPage, SignalMessage, Standing
 from takeback.signals import HEX_DIGITS, Signal, SignalType
 
 KEY = "tbk_" + "a" * 16 + "_" + "5" * 64
@@ -37,6 +37,10 @@ class Log:
         self.lines.append(FeedEntry(number, FeedAction.ADD, entry, SignalMessage.of(new)))
         self.active[entry] = new
         return entry
+
+    def change(self, entry: str, standing: Standing) -> None:
+        """Gives an entry another standing."""
+        self.lines.append(FeedEntry(len(self.lines) + 1, FeedAction.CHANGE, entry, standing=standing))
 
     def remove(self, entry: str) -> None:
         """Takes an entry back."""

@@ -4,6 +4,7 @@ import signal as signals
 import subprocess
 import sys
 from collections.abc import Iterator
+from dataclasses import fields
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,8 @@ from click.testing import CliRunner, Result
 
 from takeback.cli import main
 from takeback.errors import StateDamaged
+from takeback.gate import Match
+from takeback.gate.policy import Policy, parse
 from takeback.gate.settings import Settings, save
 from takeback.gate.state import STATE_FILE
 from tests.gate.feeds import KEY, entry_id, signal
@@ -127,7 +130,7 @@ def test_check_json(home: Path, uploads: Path) -> None:
     )
     bad, text, nothing, good = map(json.loads, result.stdout.splitlines())
     assert (bad["file"], bad["decision"], good["decision"]) == (f"{uploads}/bad.jpg", "block", "allow")
-    assert set(bad["matches"][0]) == {"entry", "type", "distance", "quality", "variant", "dihedral"}
+    assert set(bad["matches"][0]) == {held.name for held in fields(Match)}
     assert text["error"]["code"] == "unknown-format"
     assert nothing["error"] == {"code": "picture", "text": "is not there"}
 
@@ -244,3 +247,15 @@ def test_watch_stops_on_a_broken_feed(home: Path, registry: Registry) -> None:
     result = run("watch")
     assert result.exit_code == 2
     assert "rule 1: a gap at number 2" in result.output
+
+
+def test_policy(home: Path) -> None:
+    """`policy` prints all that holds, as it may be written into the file; a wrong file is told with its line."""
+    assert parse(run("policy").output) == Policy()
+    (home / "policy.toml").write_text("[flood]\nmatches = 7")
+    assert parse(run("policy").output).flood_matches == 7
+    (home / "policy.toml").write_text("[flood]\nmatches = -7")
+    for command in (["policy"], ["status"]):
+        result = run(*command)
+        assert result.exit_code == 2
+        assert "line 2: flood.matches is -7" in result.output

@@ -2,8 +2,10 @@ import json
 
 import pytest
 
-from takeback.gate.decision import Action, Feed, Match, decide, probes
+from takeback.gate.decision import Feed, Knowledge, Match, decide, probes
 from takeback.gate.index import Hit
+from takeback.gate.policy import Action, Policy
+from takeback.protocol import Standing
 from takeback.signals import Signal, SignalType, Variant
 from tests.gate.feeds import entry_id, signal
 
@@ -105,6 +107,9 @@ def test_json() -> None:
                 "quality": 88,
                 "variant": "whole",
                 "dihedral": "rot90",
+                "action": "block",
+                "because": "",
+                "shares": None,
             }
         ],
         "notes": [],
@@ -113,3 +118,111 @@ def test_json() -> None:
     }
     assert decision.matches == (Match(entry_id(1), SignalType.PDQ, 9, 88, Variant.WHOLE, "rot90"),)
     assert not any(value in text for value in [PDQ.value, *TURNED.values()])
+
+
+def led(hit: Hit, knows: Knowledge, feed: Feed = FRESH) -> tuple[Action, str]:
+    """What one hit leads to, and why."""
+    decision = decide("c", SIGNALS, ASKED, [hit], feed, knows)
+    return decision.action, decision.explain()
+
+
+@pytest.mark.parametrize(
+    ("distance", "changes", "action"),
+    [
+        (31, {}, Action.BLOCK),
+        (32, {}, Action.ALLOW),
+        (20, {"distance": 19, "review_distance": 19}, Action.ALLOW),
+        (20, {"distance": 19, "review_distance": 20}, Action.REVIEW),
+        (40, {"distance": 31, "review_distance": 40}, Action.REVIEW),
+        (40, {"distance": 40, "review_distance": 40}, Action.BLOCK),
+        (0, {"pdq": Action.REVIEW}, Action.REVIEW),
+        (0, {"pdq": Action.ALLOW}, Action.ALLOW),
+    ],
+)
+def test_distances(distance: int, changes: dict[str, object], action: Action) -> None:
+    """How near a pdq must be to block or to ask for a review is the policy's."""
+    policy = Policy(**changes)  # type: ignore[arg-type]
+    assert led(Hit(0, "e", distance), Knowledge(policy))[0] is action
+
+
+@pytest.mark.parametrize(
+    ("standing", "changes", "action", "reason"),
+    [
+        (Standing.BLOCK, {}, Action.BLOCK, "sha256 equal, entry e"),
+        (Standing.REVIEW, {}, Action.REVIEW, "sha256 equal, entry e, the registry asks for a review of it"),
+        (Standing.REVIEW, {"demoted": Action.ALLOW}, Action.ALLOW, "the registry asks for a review of it"),
+        (Standing.PAUSED, {}, Action.ALLOW, "entry e does not count: the registry paused it"),
+        (Standing.PAUSED, {"paused": Action.REVIEW}, Action.REVIEW, "the registry paused it"),
+        (None, {}, Action.ALLOW, "entry e does not count: it was withdrawn just now"),
+    ],
+)
+def test_standings(standing: Standing | None, changes: dict[str, object], action: Action, reason: str) -> None:
+    """A demoted, a paused and a withdrawn entry lead to what the policy says, with the reason."""
+    standings = {} if standing is None else {"e": standing}
+    policy = Policy(**changes)  # type: ignore[arg-type]
+    found, why = led(Hit(4, "e", 0), Knowledge(policy, standings))
+    assert (found, reason in why) == (action, True)
+
+
+def test_flood_and_well_known() -> None:
+    """What floods is looked at by a person; a well-known picture passes, or is looked at, as the policy says."""
+    assert led(Hit(4, "e", 0), Knowledge(floods=frozenset({"e"}))) == (
+        Action.REVIEW,
+        "sha256 equal, entry e, which suddenly matches many uploads",
+    )
+    assert led(Hit(4, "e", 0), Knowledge(floods=frozenset({"other"})))[0] is Action.BLOCK
+    assert led(Hit(4, "e", 0), Knowledge(well_known=True))[0] is Action.ALLOW
+    careful = Knowledge(Policy(well_known=Action.REVIEW), well_known=True)
+    assert decide("c", SIGNALS, ASKED, [Hit(4, "e", 0)], FRESH, careful).action is Action.REVIEW
+
+
+def test_stale_policy() -> None:
+    """What an old feed leads to is the policy's, for what matches and for what does not."""
+    old = Feed(7, 25 * 3600)
+    assert led(Hit(4, "e", 0), Knowledge(), old)[0] is Action.BLOCK
+    assert led(Hit(4, "e", 0), Knowledge(Policy(stale_matched=Action.REVIEW)), old)[0] is Action.REVIEW
+    careful = Knowledge(Policy(stale_unmatched=Action.REVIEW))
+    assert decide("c", SIGNALS, ASKED, [], old, careful).action is Action.REVIEW
+    assert decide("c", SIGNALS, ASKED, [], FRESH, careful).action is Action.ALLOW
+    assert (
+        decide("c", SIGNALS, ASKED, [], Feed(0, None), Knowledge(Policy(never_read=Action.ALLOW))).action
+        is Action.ALLOW
+    )
+
+
+@pytest.mark.parametrize(("asked", "held", "distance", "action"), [
+    (90, 49, 8, Action.REVIEW), (49, 90, 8, Action.REVIEW), (49, 90, 9, Action.ALLOW), (50, 50, 9, Action.BLOCK),
+])  # fmt: skip
+def test_low_but_near(asked: int, held: int, distance: int, action: Action) -> None:
+    """A pdq of low quality on either side leads to what the policy says, if it is very near."""
+    policy = Policy(low_quality=Action.REVIEW)
+    upload = [Signal(SignalType.PDQ, PDQ.value, asked)]
+    sought = probes(upload, policy=policy)
+    decision = decide("c", upload, sought, [Hit(0, "e", distance, held)], FRESH, Knowledge(policy))
+    assert decision.action is action
+
+
+def test_phash_distance() -> None:
+    """A phash farther than the policy says is no match."""
+    upload = [PDQ, signal(6, SignalType.PHASH)]
+    for far, action in ((6, Action.REVIEW), (7, Action.ALLOW)):
+        assert decide("c", upload, probes(upload), [Hit(1, "a", far)], FRESH).action is action
+
+
+@pytest.mark.parametrize(("shares", "action"), [
+    ((0.8, 0.8), Action.BLOCK), ((0.79, 1.0), Action.ALLOW), ((1.0, 0.79), Action.ALLOW),
+])  # fmt: skip
+def test_videos(shares: tuple[float, float], action: Action) -> None:
+    """A video matches when enough of its frames and enough of the entry's are near one of the other's."""
+    upload = [signal(7, SignalType.VPDQ)]
+    decision = decide("c", upload, probes(upload), [Hit(0, "a", 3, None, shares)], FRESH)
+    assert decision.action is action
+    assert ("vpdq of 80% of the upload's frames and 80% of the entry's" in decision.explain()) == (shares == (0.8, 0.8))
+
+
+def test_what_blocks_stands_first() -> None:
+    """An entry that blocks stands before one that only asks for a review, however near that is."""
+    knows = Knowledge(standings={"a": Standing.REVIEW, "b": Standing.BLOCK})
+    decision = decide("c", SIGNALS, ASKED, [Hit(4, "a", 0), Hit(0, "b", 30)], FRESH, knows)
+    assert [match.entry for match in decision.matches] == ["b", "a"]
+    assert decision.action is Action.BLOCK

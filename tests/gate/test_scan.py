@@ -278,6 +278,8 @@ def test_backfill(home: Path, tmp_path: Path) -> None:
 
 def test_a_snapshot_travels(home: Path, tmp_path: Path) -> None:
     """A packed snapshot unpacks once to a folder that decides alike, holds no platform key and is its owner's alone."""
+    (home / "policy.toml").write_text("[md5]\naction = 'review'")
+    (home / "well-known.txt").write_text(f"pdq {'5' * 64}")
     snapshot.freeze(home, tmp_path / "list")
     packed = snapshot.pack(tmp_path / "list")
     folder = snapshot.unpack(packed)
@@ -287,6 +289,9 @@ def test_a_snapshot_travels(home: Path, tmp_path: Path) -> None:
         assert all(KEY.encode() not in file.read_bytes() for file in folder.iterdir())
         with Gate.open(folder) as gate:
             assert gate.check(LISTED).action == "block"
+            assert gate.policy.md5 == "review"
+            assert (folder / "index.bin").exists()
+            assert (folder / "well-known.txt").read_bytes() == (home / "well-known.txt").read_bytes()
     finally:
         shutil.rmtree(folder)
 

@@ -20,7 +20,8 @@ from takeback.gate.settings import Settings, save
 from takeback.gate.state import STATE_FILE
 from takeback.hashing import hash_picture
 from takeback.hashing.exact import exact_signals
-from takeback.signals import Signal, SignalType, Variant
+from takeback.protocol import Standing
+from takeback.signals import Frame, Signal, SignalType, Variant
 from tests.gate.feeds import KEY, Log, entry_id, signal
 from tests.gate.pictures import drawing, jpeg, sent
 from tests.gate.servers import Answer, Registry, problem, running
@@ -215,6 +216,50 @@ def test_trouble_in_the_middle(registry: Registry, gate: Gate) -> None:
     assert gate.status().checkpoint == 1000
     registry.log = log
     assert gate.sync() == Synced(500, 0, 0, 1500, 1500)
+
+
+def test_standing(registry: Registry, gate: Gate) -> None:
+    """An entry that the registry demotes asks for a review, a paused one for nothing, and either may block again."""
+    entry = registry.log.add(signal(1))
+    for standing, action in (
+        (Standing.REVIEW, Action.REVIEW),
+        (Standing.PAUSED, Action.ALLOW),
+        (Standing.BLOCK, Action.BLOCK),
+    ):
+        registry.log.change(entry, standing)
+        gate.sync()
+        assert gate.check_signals([signal(1)]).action is action
+
+
+def test_policy(registry: Registry, home: Path) -> None:
+    """The policy in the folder decides: how near, what floods, and what is well-known; a wrong one stops the gate."""
+    near = Signal(SignalType.PDQ, f"{int(signal(1).value, 16) ^ (1 << 36) - 1:064x}", 90)
+    for seed in (1, 2, 3):
+        registry.log.add(signal(seed))
+    (home / "policy.toml").write_text("[pdq]\nreview_distance = 40\n[flood]\nmatches = 2")
+    (home / "well-known.txt").write_text(f"pdq {signal(3).value}")
+    with Gate.open(home) as gate:
+        gate.sync()
+        assert gate.check_signals([near]).action is Action.REVIEW
+        assert gate.check_signals([signal(3)]).action is Action.ALLOW
+        actions = [gate.check_signals([signal(1)]).action for _ in range(4)]
+        assert actions == [Action.BLOCK, Action.BLOCK, Action.REVIEW, Action.REVIEW]
+        assert gate.check_signals([signal(2)]).action is Action.BLOCK
+        gate.brakes = False
+        assert gate.check_signals([signal(1)]).action is Action.BLOCK
+    (home / "policy.toml").write_text("[pdq]\nreview_distance = 400")
+    with pytest.raises(SettingsError, match=r"policy\.toml: line 2: pdq\.review_distance is 400"):
+        Gate.open(home)
+
+
+def test_video(registry: Registry, gate: Gate) -> None:
+    """A video whose frames are near those of an entry is blocked; one with other frames beside them is not."""
+    frames = [Frame(place, 90, signal(place).value, float(place)) for place in range(5)]
+    registry.log.add(Signal(SignalType.VPDQ, ";".join(map(str, frames))))
+    gate.sync()
+    shorter = gate.check_signals([Signal(SignalType.VPDQ, ";".join(map(str, frames[:4])))])
+    assert (shorter.action, shorter.matches[0].shares) == (Action.BLOCK, (1.0, 0.8))
+    assert gate.check_signals([Signal(SignalType.VPDQ, ";".join(map(str, frames[:3])))]).action is Action.ALLOW
 
 
 def test_feedback(registry: Registry, gate: Gate) -> None:

@@ -1,7 +1,8 @@
 """The gate: follows the registry's feed, keeps the index, and decides `allow`, `review` or `block` for an upload."""
 
-from takeback.gate.decision import Action, Decision, Match
+from takeback.gate.decision import Decision, Match
+from takeback.gate.policy import Action, Policy
 from takeback.gate.service import Gate, Status, Synced
 from takeback.protocol import Verdict
 
-__all__ = ["Action", "Decision", "Gate", "Match", "Status", "Synced", "Verdict"]
+__all__ = ["Action", "Decision", "Gate", "Match", "Policy", "Status", "Synced", "Verdict"]

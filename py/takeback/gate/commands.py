@@ -20,8 +20,10 @@ import click
 
 from takeback.errors import GateError, PictureError, SettingsError, TakebackError
 from takeback.gate import settings as settings_file
-from takeback.gate.decision import Action, Decision, Feed
+from takeback.gate.decision import Decision
 from takeback.gate.follow import Position
+from takeback.gate.policy import Action, as_toml
+from takeback.gate.policy import load as load_policy
 from takeback.gate.scan.commands import backfill, scan
 from takeback.gate.service import Gate
 from takeback.gate.settings import HOME_VARIABLE, KEY_VARIABLE, Settings
@@ -180,6 +182,13 @@ def status(home: Path, as_json: bool) -> None:
     click.echo(f"feedback    {now.feedback_waiting} waiting")
 
 
+@gate.command()
+@_home
+def policy(home: Path) -> None:
+    """Show the policy that decides, with every key; a start for a policy.toml of your own."""
+    click.echo(as_toml(load_policy(home)), nl=False)
+
+
 gate.add_command(scan)
 gate.add_command(backfill)
 
@@ -223,8 +232,7 @@ def _send(opened: Gate) -> None:
 
 def _warn(opened: Gate) -> None:
     """Says loudly when the gate decides by old knowledge, or by none."""
-    now = opened.status()
-    warning = Feed(now.checkpoint, now.age).warning()
+    warning = opened.warning()
     if warning:
         click.secho(f"WARNING: {warning}", err=True, fg="red", bold=True)
 

@@ -27,7 +27,8 @@ MAGIC: Final = b"takeback index 1"
 HEAD: Final = 8192
 PAGE: Final = 4096
 LARGE_PAGE: Final = 1 << 21
-"""A table of this size or more begins with one, so that the system can map it in such."""
+LARGE_TABLE: Final = 1 << 26
+"""A table of this size or more begins with a large page, so that the system can map it in such."""
 _SUM: Final = slice(16, 24)
 _PIECE: Final = 1 << 26
 """Bytes that are written at once."""
@@ -80,6 +81,8 @@ def save(path: Path, marks: Marks, tables: Mapping[str, Plans]) -> None:
             _write(file, marks, tables)
             file.flush()
             os.fsync(file.fileno())
+            if hasattr(os, "posix_fadvise"):  # who maps the file reads it into large pages; writing left small ones
+                os.posix_fadvise(file.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
         draft.replace(path)
         _keep_name(path.parent)
     except OSError as error:
@@ -164,7 +167,7 @@ def _mapped(file: BinaryIO) -> mmap.mmap:
 
 def _aligned(end: int, size: int) -> int:
     """Where a table of a size begins, behind the end of the one before."""
-    page = LARGE_PAGE if size >= LARGE_PAGE else PAGE
+    page = LARGE_PAGE if size >= LARGE_TABLE else PAGE
     return -(-end // page) * page
 
 

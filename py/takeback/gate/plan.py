@@ -20,8 +20,10 @@ MAX_BITS: Final = 26
 """Of a chunk: what index.c has room for, and more than a hundred million codes need."""
 MIN_BITS: Final = 5
 """A block of buckets."""
-TABLE_BYTES: Final = 16
-"""For each code, of all chunks' buckets together; a bucket takes 1 byte and an eighth."""
+CODE_BYTES: Final = 68
+"""For each code, of all chunks' lists of rows, 4 each, and buckets, 1 and an eighth each; 57 more is all the rest."""
+LEAST_BUCKET_BYTES: Final = 6
+"""For each code, however many chunks there are."""
 SPARE_BYTES: Final = 1 << 16
 """What the buckets may take besides, however few codes there are."""
 
@@ -66,7 +68,6 @@ type _Widths = tuple[tuple[int, int], ...]
 def _choices(count: int, bits: int, distance: int) -> Iterator[_Widths]:
     """Every way to cut codes that is worth a thought and has buckets of a bearable size."""
     most = min(own_bits(count) + 1, bits)
-    budget = count * TABLE_BYTES + SPARE_BYTES
     yield _narrow(bits, distance)
     for twos in range((distance + 1) // 3 + 1):
         rest = distance + 1 - 3 * twos
@@ -78,7 +79,8 @@ def _choices(count: int, bits: int, distance: int) -> Iterator[_Widths]:
                     continue
                 two, more = divmod(min(left, twos * most), twos) if twos else (0, 0)
                 chosen = [(two + 1, 2)] * more + [(two, 2)] * (twos - more) + [(one, 1)] * ones + [(zero, 0)] * zeros
-                if sum(1 << width for width, _ in chosen) * 9 <= budget * 8:
+                each = max(CODE_BYTES - 4 * (len(chosen) - 1), LEAST_BUCKET_BYTES)
+                if sum(9 << width for width, _ in chosen) <= 8 * (count * each + SPARE_BYTES):
                     yield tuple(sorted(chosen, reverse=True))
 
 

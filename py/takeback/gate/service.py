@@ -7,7 +7,7 @@ import secrets
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from hashlib import sha256
 from io import BytesIO
 from pathlib import Path
@@ -18,11 +18,15 @@ from typing import BinaryIO, Final, Self
 from takeback.errors import PictureError, PictureTooLarge, SettingsError, StateDamaged
 from takeback.gate import settings as settings_file
 from takeback.gate.client import Client, batch
-from takeback.gate.decision import Decision, Feed, decide, probes
+from takeback.gate.decision import Decision, Feed, Knowledge, Probe, decide, probes
+from takeback.gate.flood import Flood
 from takeback.gate.follow import Added, Position, Removed, follow
 from takeback.gate.held import Held
-from takeback.gate.index import Index, Reach
+from takeback.gate.index import Index
+from takeback.gate.policy import Action
+from takeback.gate.policy import load as load_policy
 from takeback.gate.state import State
+from takeback.gate.well_known import WellKnown
 from takeback.hashing import hash_picture
 from takeback.hashing.exact import exact_signals, exact_signals_of
 from takeback.hashing.picture import MAX_BYTES
@@ -62,15 +66,20 @@ class Gate:
     Several processes may open the same folder: what one of them syncs, the others decide by.
     """
 
-    def __init__(self, registry: str, state: State, client: Client, held: Held) -> None:
-        """Puts a gate together from its parts; `Gate.open` does it for a folder."""
+    def __init__(self, registry: str, home: Path, state: State, client: Client) -> None:
+        """Puts a gate together from its parts; `Gate.open` does it for a folder. Raises `SettingsError`."""
+        self.policy = load_policy(home)
         self._registry = registry
         self._state = state
         self._client = client
-        self._held = held
+        self._held = Held(home, state, self.policy.reach)
+        self._well_known = WellKnown.load(home, self.policy)
+        self._flood = Flood(self.policy.flood_matches, self.policy.flood_minutes * 60)
         self._indexing = Lock()
         self._feed = Feed(0, None)
         self._looked = -math.inf
+        self.brakes = True
+        """Whether an entry that floods asks for a review; what looks at old uploads switches that off."""
         self.look_every = 0.0
         """Seconds for which a look at the state is good enough; a process that checks thousands a second sets it."""
 
@@ -83,7 +92,11 @@ class Gate:
         home = Path(folder)
         settings = settings_file.load(home)
         state = State(home, settings.registry)
-        return cls(settings.registry, state, Client(settings), Held(home, state, Reach()))
+        try:
+            return cls(settings.registry, home, state, Client(settings))
+        except BaseException:
+            state.close()
+            raise
 
     def __enter__(self) -> Self:
         return self
@@ -152,10 +165,22 @@ class Gate:
 
     def check_signals(self, signals: Sequence[Signal], dihedral: Mapping[str, str] | None = None) -> Decision:
         """Decides on an upload that is hashed already; `dihedral` holds the PDQ of its turned and mirrored forms."""
+        return self._decide(signals, probes(signals, dihedral, policy=self.policy))
+
+    def _decide(self, signals: Sequence[Signal], asked: Sequence[Probe]) -> Decision:
+        """Looks up what is worth it, and decides; if a match floods, once more."""
         feed, index = self._refresh()
-        asked = probes(signals, dihedral)
-        hits = index.query([probe.signal for probe in asked])
-        return decide(secrets.token_hex(16), signals, asked, hits, feed)
+        sought = [probe.signal for probe in asked]
+        hits = index.query(sought)
+        knows = Knowledge(self.policy)
+        if hits:
+            standings = self._state.standings({hit.entry for hit in hits})
+            knows = replace(knows, standings=standings, well_known=self._well_known.holds(sought))
+        decision = decide(secrets.token_hex(16), signals, asked, hits, feed, knows)
+        blocking = [match.entry for match in decision.matches if match.action is Action.BLOCK]
+        if self.brakes and (floods := self._flood.count(blocking)):
+            decision = decide(decision.id, signals, asked, hits, feed, replace(knows, floods=floods))
+        return decision
 
     def warm_up(self) -> None:
         """Reads all that is known into the index, so that the first check need not."""
@@ -197,6 +222,14 @@ class Gate:
             _age(read_at),
         )
 
+    def warning(self) -> str | None:
+        """What a person must know of how fresh the gate's knowledge is, if anything."""
+        position, read_at = self._state.standing()
+        return self._fresh(position.checkpoint, read_at).warning()
+
+    def _fresh(self, checkpoint: int, read_at: float | None) -> Feed:
+        return Feed(checkpoint, _age(read_at), self.policy.stale_hours * 3600)
+
     def _refresh(self) -> tuple[Feed, Index]:
         """Brings the index to the state's checkpoint, whichever process moved that; says how fresh it is."""
         with self._indexing:
@@ -206,7 +239,7 @@ class Gate:
                 if position.checkpoint < self._held.checkpoint:
                     raise StateDamaged("the gate's state was set back while it was open: open it again")
                 self._held.follow(position.checkpoint)
-                self._feed, self._looked = Feed(self._held.checkpoint, _age(read_at)), now
+                self._feed, self._looked = self._fresh(self._held.checkpoint, read_at), now
             return self._feed, self._held.index
 
 

@@ -32,6 +32,7 @@ def _open(snapshot: Path) -> None:
     global _gate  # noqa: PLW0603 - a process of the pool opens it once, for all its parts
     _gate = Gate.open(snapshot)
     _gate.look_every = float("inf")
+    _gate.brakes = False
     _gate.warm_up()
 
 

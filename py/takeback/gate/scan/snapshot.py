@@ -14,12 +14,13 @@ from typing import Final
 
 from takeback.errors import SettingsError
 from takeback.gate import settings as settings_file
+from takeback.gate.policy import POLICY_FILE
 from takeback.gate.service import Gate
 from takeback.gate.settings import Settings
 from takeback.gate.state import STATE_FILE, State
+from takeback.gate.well_known import WELL_KNOWN_FILE
 
 _NO_KEY: Final = f"tbk_{'0' * 16}_{'0' * 64}"
-_POLICY: Final = "policy.toml"
 
 
 def freeze(home: Path, folder: Path, newer_than: int = 0) -> int:
@@ -36,8 +37,9 @@ def freeze(home: Path, folder: Path, newer_than: int = 0) -> int:
         checkpoint = state.copy(draft / STATE_FILE, newer_than)
     finally:
         state.close()
-    if (home / _POLICY).exists():
-        shutil.copy(home / _POLICY, draft / _POLICY)
+    for name in (POLICY_FILE, WELL_KNOWN_FILE):
+        if (home / name).exists():
+            shutil.copy(home / name, draft / name)
     settings_file.save(draft, Settings(settings.registry, _NO_KEY))
     with Gate.open(draft) as gate:
         gate.warm_up()  # makes now what workers would each make

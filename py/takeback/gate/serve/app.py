@@ -18,7 +18,8 @@ from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
 from takeback.errors import GateError, InvalidMessage, PictureError, RequestRefused, SettingsError
-from takeback.gate.decision import Action, Decision
+from takeback.gate.decision import Decision
+from takeback.gate.policy import Action
 from takeback.gate.serve import hma, openapi
 from takeback.gate.serve.log import say, where
 from takeback.gate.serve.messages import MAX_BODY, Batch, Hashes, Health, Kept, Outcome
@@ -175,7 +176,7 @@ class Sidecar:
         """Looks a hash up."""
         decision = self._gate.check_signals([hma.signal_of(request.query_params)])
         self._metrics.decision(decision)
-        return _json(hma.banks(decision.action, decision.matches))
+        return _json(hma.banks(decision.matches))
 
     async def hma_lookup_file(self, request: Request) -> Response:
         """Hashes a file and looks it up."""

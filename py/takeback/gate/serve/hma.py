@@ -12,8 +12,9 @@ import msgspec
 from starlette.responses import Response
 
 from takeback.errors import InvalidMessage, InvalidSignal
-from takeback.gate.decision import Action, Decision, Match
+from takeback.gate.decision import Decision, Match
 from takeback.gate.index import usable
+from takeback.gate.policy import Action
 from takeback.gate.serve.uploads import Upload
 from takeback.hashing import hash_picture
 from takeback.signals import Signal, SignalType, Variant
@@ -63,24 +64,23 @@ def hashes(upload: Upload, query: Mapping[str, str]) -> dict[str, str]:
     return {name: found[name] for name in wanted}
 
 
-def banks(action: Action, matches: Iterable[Match]) -> Banks:
-    """The matches by bank; none where the decision is to allow."""
+def banks(matches: Iterable[Match]) -> Banks:
+    """The matches by bank."""
     found: Banks = defaultdict(list)
     for match in matches:
-        if action is not Action.ALLOW:
-            found[BANK if action is Action.BLOCK else REVIEW_BANK].append(
-                {
-                    "bank_content_id": int(match.entry[:_ID_DIGITS], 16),
-                    "distance": str(match.distance),
-                    "entry": match.entry,
-                }
-            )
+        found[BANK if match.action is Action.BLOCK else REVIEW_BANK].append(
+            {
+                "bank_content_id": int(match.entry[:_ID_DIGITS], 16),
+                "distance": str(match.distance),
+                "entry": match.entry,
+            }
+        )
     return found
 
 
 def banks_by_type(hashed: Iterable[str], decision: Decision) -> dict[str, Banks]:
     """The matches of a file by type of signal and by bank."""
-    return {name: banks(decision.action, (m for m in decision.matches if m.type == name)) for name in hashed}
+    return {name: banks(m for m in decision.matches if m.type == name) for name in hashed}
 
 
 def problem(status: int, _code: str, text: str, _field: str) -> Response:

@@ -7,7 +7,7 @@ from typing import Annotated, Final
 
 from msgspec import Meta, Struct
 
-from takeback.gate.decision import Action
+from takeback.gate.policy import Action
 from takeback.protocol import EntryId, SignalMessage, Verdict
 from takeback.signals import SignalType, Variant
 
@@ -67,6 +67,9 @@ class MatchAnswer(Struct, frozen=True):
     quality: int | None
     variant: Variant
     dihedral: str
+    action: Action
+    because: str
+    shares: tuple[float, float] | None
 
 
 class DecisionAnswer(Struct, frozen=True):
