@@ -16,7 +16,7 @@ from takeback.errors import InvalidMessage, InvalidSignal
 from takeback.signals import MAX_FRAMES, Signal, SignalType, Variant
 
 MAX_BODY: Final = 64 * 1024
-"""Bytes of a request. A case of 50 pictures needs half of it; no photograph worth the name fits in."""
+"""Bytes of a request. About 30 pictures with all their views fit in; no photograph worth the name does."""
 MAX_PICTURES: Final = 50
 MAX_CASE_PICTURES: Final = 1000
 """Pictures of one case, over all the messages that added to it."""

@@ -2,7 +2,7 @@ import json
 
 import pytest
 
-from takeback.gate.decision import Action, Feed, Match, decide, probes
+from takeback.gate.decision import Action, Feed, Match, Probe, decide, probes
 from takeback.gate.index import Hit
 from takeback.signals import Signal, SignalType, Variant
 from tests.gate.feeds import entry_id, signal
@@ -42,6 +42,22 @@ def test_reasons(hit: Hit, reason: str) -> None:
     """A match blocks, and one line tells the signal, the distance, the quality, the view and the entry."""
     decision = decide("c", SIGNALS, ASKED, [hit], FRESH)
     assert (decision.action, decision.explain()) == (Action.BLOCK, reason)
+
+
+def test_beyond_a_match() -> None:
+    """PDQ beyond the distance of a match leads to a review and no more, unless something else blocks."""
+    assert decide("c", SIGNALS, ASKED, [Hit(0, "a", 32)], FRESH).action is Action.REVIEW
+    assert decide("c", SIGNALS, ASKED, [Hit(0, "a", 32), Hit(4, "b", 0)], FRESH).action is Action.BLOCK
+
+
+def test_a_view_is_named() -> None:
+    """A match of a view that the gate made says which."""
+    view = Probe(Signal(SignalType.PDQ, PDQ.value, 90), "flipy", "turned by -2 degrees")
+    asked = probes(SIGNALS, TURNED, [view])
+    decision = decide("c", SIGNALS, asked, [Hit(len(asked) - 1, "a", 30)], FRESH)
+    assert decision.explain() == (
+        "pdq at distance 30, quality 90, turned by -2 degrees, turned or mirrored (flipy), entry a"
+    )
 
 
 def test_best_match_of_an_entry() -> None:

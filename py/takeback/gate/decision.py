@@ -6,12 +6,15 @@ from enum import StrEnum
 from typing import Final
 
 from takeback.gate.index import Hit, usable
-from takeback.signals import PDQ_QUALITY_FLOOR, Signal, SignalType, Variant
+from takeback.signals import PDQ_MATCH_DISTANCE, PDQ_QUALITY_FLOOR, Signal, SignalType, Variant
 
 UPRIGHT: Final = "orig"
 """The name of the dihedral form that is the picture itself, neither turned nor mirrored."""
+REVIEW_DISTANCE: Final = 40
+"""Bits up to which a PDQ hash asks for a review: tests/bench/copies.py found no two different pictures under 60."""
 STALE_AFTER: Final = 24 * 60 * 60
 """Seconds without news of the feed after which every decision says so: a day misses a day of withdrawals."""
+_VIEWS: Final[Mapping[str, str]] = {Variant.WHOLE: "", Variant.STORED: ", pixels as stored"}
 _RANK: Final = {SignalType.SHA256: 0, SignalType.MD5: 1, SignalType.PDQ: 2, SignalType.VPDQ: 3, SignalType.PHASH: 4}
 
 
@@ -25,10 +28,12 @@ class Action(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Probe:
-    """One signal of an upload to look up, and the dihedral form of the picture that it describes."""
+    """One signal of an upload to look up, and the dihedral form and the view of the picture that it describes."""
 
     signal: Signal
     dihedral: str = UPRIGHT
+    view: str = ""
+    """The name of a view that the gate made (`views`); without one the signal's own variant says it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,14 +48,14 @@ class Match:
     type: SignalType
     distance: int
     quality: int | None
-    variant: Variant
+    variant: str
     dihedral: str
 
     def explain(self) -> str:
         """Half a sentence for a person."""
         if self.type is not SignalType.PDQ:
             return f"{self.type} equal, entry {self.entry}"
-        view = "" if self.variant is Variant.WHOLE else ", pixels as stored"
+        view = _VIEWS.get(self.variant, f", {self.variant}")
         view += "" if self.dihedral == UPRIGHT else f", turned or mirrored ({self.dihedral})"
         return f"{self.type} at distance {self.distance}, quality {self.quality}{view}, entry {self.entry}"
 
@@ -100,8 +105,10 @@ class Decision:
         }
 
 
-def probes(signals: Iterable[Signal], dihedral: Mapping[str, str] | None = None) -> list[Probe]:
-    """All that is worth looking up: `signals`, and with the whole picture's PDQ its other `dihedral` hashes by name.
+def probes(
+    signals: Iterable[Signal], dihedral: Mapping[str, str] | None = None, views: Iterable[Probe] = ()
+) -> list[Probe]:
+    """All that is worth looking up: `signals`, with the whole picture's PDQ its other `dihedral` hashes, and `views`.
 
     A PDQ signal below the quality floor is not used for matching, nor is the phash of such a picture: all flat pictures
     have the same.
@@ -116,14 +123,14 @@ def probes(signals: Iterable[Signal], dihedral: Mapping[str, str] | None = None)
         if signal.type is SignalType.PDQ and signal.variant is Variant.WHOLE:
             turned = {name: value for name, value in (dihedral or {}).items() if name != UPRIGHT}
             found += [Probe(Signal(SignalType.PDQ, value, signal.quality), name) for name, value in turned.items()]
-    return found
+    return found + list(views)
 
 
 def decide(check: str, signals: Sequence[Signal], asked: Sequence[Probe], hits: Iterable[Hit], feed: Feed) -> Decision:
     """Decides on the upload with these `signals` from what the index said of the probes `asked`.
 
-    Any match blocks, but for phash, which is too coarse for more than a review. Without one, a gate that has never read
-    the feed asks for a review: it cannot know better.
+    A match blocks, but for PDQ beyond the distance of a match and for phash, which are too coarse for more than a
+    review. Without one, a gate that has never read the feed asks for a review: it cannot know better.
     """
     best: dict[str, Match] = {}
     for match in sorted((_match(asked[hit.asked], hit) for hit in hits), key=_rank):
@@ -135,17 +142,17 @@ def decide(check: str, signals: Sequence[Signal], asked: Sequence[Probe], hits: 
     ]
     warning = feed.warning()
     notes += [warning] if warning else []
-    blocks = any(match.type is not SignalType.PHASH for match in best.values())
+    blocks = any(match.type is not SignalType.PHASH and match.distance <= PDQ_MATCH_DISTANCE for match in best.values())
     action = Action.BLOCK if blocks else Action.REVIEW if best or feed.age is None else Action.ALLOW
     return Decision(check, action, tuple(best.values()), tuple(notes), feed.checkpoint)
 
 
 def _match(probe: Probe, hit: Hit) -> Match:
     signal = probe.signal
-    return Match(hit.entry, signal.type, hit.distance, signal.quality, signal.variant, probe.dihedral)
+    return Match(hit.entry, signal.type, hit.distance, signal.quality, probe.view or signal.variant, probe.dihedral)
 
 
 def _rank(match: Match) -> tuple[int, int, bool, bool, str]:
     """Best first: exact before near, nearer before farther, the upright whole picture before its other views."""
-    upright, whole = match.dihedral == UPRIGHT, match.variant is Variant.WHOLE
+    upright, whole = match.dihedral == UPRIGHT, match.variant == Variant.WHOLE
     return _RANK[match.type], match.distance, not upright, not whole, match.entry

@@ -18,10 +18,11 @@ from typing import BinaryIO, Final, Self
 from takeback.errors import PictureError, PictureTooLarge, SettingsError, StateDamaged
 from takeback.gate import settings as settings_file
 from takeback.gate.client import Client, batch
-from takeback.gate.decision import Decision, Feed, decide, probes
+from takeback.gate.decision import REVIEW_DISTANCE, Decision, Feed, Probe, decide, probes
 from takeback.gate.follow import Added, Position, Removed, follow
 from takeback.gate.index import Index, ScanningIndex
 from takeback.gate.state import State
+from takeback.gate.views import look_ups
 from takeback.hashing import hash_picture
 from takeback.hashing.exact import exact_signals, exact_signals_of
 from takeback.hashing.picture import MAX_BYTES
@@ -66,7 +67,7 @@ class Gate:
         self._registry = registry
         self._state = state
         self._client = client
-        self._index = index or ScanningIndex()
+        self._index = index or ScanningIndex(REVIEW_DISTANCE)
         self._indexed = 0
         self._indexing = Lock()
         self._feed = Feed(0, None)
@@ -131,7 +132,7 @@ class Gate:
             if not decision.matches:
                 raise
             return decision
-        return self.check_signals(hashed.signals, hashed.dihedral)
+        return self._decide(hashed.signals, probes(hashed.signals, hashed.dihedral, look_ups(hashed.plane)))
 
     def _check_video(self, file: BinaryIO) -> Decision:
         """Decides on a video, which is read piece by piece."""
@@ -146,8 +147,11 @@ class Gate:
 
     def check_signals(self, signals: Sequence[Signal], dihedral: Mapping[str, str] | None = None) -> Decision:
         """Decides on an upload that is hashed already; `dihedral` holds the PDQ of its turned and mirrored forms."""
+        return self._decide(signals, probes(signals, dihedral))
+
+    def _decide(self, signals: Sequence[Signal], asked: Sequence[Probe]) -> Decision:
+        """Looks up what is worth it, and decides."""
         feed = self._refresh()
-        asked = probes(signals, dihedral)
         hits = self._index.query([probe.signal for probe in asked])
         return decide(secrets.token_hex(16), signals, asked, hits, feed)
 
