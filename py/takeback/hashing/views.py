@@ -95,20 +95,20 @@ def _is_whole(box: Box) -> bool:
     return box[2] - box[0] > SAME and box[3] - box[1] > SAME
 
 
-def trimmed(plane: Plane) -> Box:
+def trimmed(plane: Plane, tolerance: int = GROUND_TOLERANCE, gap: float = GAP) -> Box:
     """The largest thing that stands on the ground which goes around the picture; all of it where there is no ground.
 
     It is the picture in a screenshot or between bars, and the thing itself in a picture of a thing on a plain ground.
     """
     wide, high = plane.width, plane.height
-    off = plane.pixels.translate(_off_ground(_edge(plane)))
+    off = plane.pixels.translate(_off_ground(_edge(plane), tolerance))
     left, top, right, bottom = 0, 0, wide, high
     for _ in range(2):
         rows = [off.count(1, y * wide + left, y * wide + right) for y in range(top, bottom)]
-        first, last = _longest(rows, right - left, int(high * GAP))
+        first, last = _longest(rows, right - left, int(high * gap))
         top, bottom = top + first, top + last
         columns = [off[top * wide + x : bottom * wide : wide].count(1) for x in range(left, right)]
-        first, last = _longest(columns, bottom - top, int(wide * GAP))
+        first, last = _longest(columns, bottom - top, int(wide * gap))
         left, right = left + first, left + last
     if right - left < wide * SMALLEST or bottom - top < high * SMALLEST:
         return 0, 0, 1, 1
@@ -120,11 +120,11 @@ def _edge(plane: Plane) -> bytes:
     return pixels[:wide] + pixels[-wide:] + pixels[::wide] + pixels[wide - 1 :: wide]
 
 
-def _off_ground(edge: bytes) -> bytes:
+def _off_ground(edge: bytes, tolerance: int) -> bytes:
     """A table that makes 0 of the pixels of the ground, the commonest grey of the edge, and 1 of all others."""
     counts = [edge.count(level) for level in range(256)]
     ground = max(range(256), key=lambda level: sum(counts[max(0, level - 3) : level + 4]))
-    return bytes(abs(level - ground) > GROUND_TOLERANCE for level in range(256))
+    return bytes(abs(level - ground) > tolerance for level in range(256))
 
 
 def _longest(off: list[int], length: int, gap: int) -> tuple[int, int]:
