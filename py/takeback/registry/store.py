@@ -24,8 +24,9 @@ from takeback.protocol import (
     Standing,
 )
 from takeback.registry import cases as rules
-from takeback.registry import queries
+from takeback.registry import queries, retention
 from takeback.registry.cases import Case, Policy
+from takeback.registry.database import is_sqlite
 from takeback.registry.entry_ids import EntryIds
 from takeback.registry.ticker import Ticker
 from takeback.registry.writer import Writer
@@ -36,6 +37,10 @@ IDLE: Final = 5.0
 """Seconds between looks where nothing is mixed: then only what a former setting left is due."""
 MAX_DUE: Final = 2000
 """Entries that become lines of the feed in one transaction: a few tens of milliseconds in which nobody else writes."""
+RETENTION: Final = 60.0
+"""Seconds between looks for cases that expire and for what is to be erased: both are counted in days."""
+MAX_RETAINED: Final = 200
+"""Cases that expire, and things that are erased of each kind, in one transaction."""
 
 _RANDOM: Final = SystemRandom()
 
@@ -105,10 +110,12 @@ class Store:
         self._policy = policy or Policy()
         self._writer = Writer(engine, queries.lock)
         self._ticker = Ticker(self.tick, max(1.0, self._policy.mix / TICKS) if self._policy.mix else IDLE)
+        self._retention = Ticker(self.retain, RETENTION)
 
     def close(self) -> None:
         """Writes what is queued and lets go of the database."""
         self._ticker.close()
+        self._retention.close()
         self._writer.close()
         self._engine.dispose()
 
@@ -134,6 +141,13 @@ class Store:
         """Brings into the feed what is due, durably; whether more is due."""
         moment = self.next_moment()
         return moment is not None and moment <= self._clock() and self._writer.submit(self._publish, None).result()
+
+    def retain(self) -> bool:
+        """Ends cases that expire and erases what ended long ago, durably; whether there is more of it."""
+        more, erased = self._writer.submit(self._retain, None).result()
+        if erased and is_sqlite(self._engine):
+            retention.empty_log(self._engine)
+        return more
 
     def record(self, report: Report) -> Future[FeedbackReceipt]:
         """Records what a platform says."""
@@ -299,6 +313,24 @@ class Store:
             return True
         queries.settle_cases(connection, now)
         return False
+
+    def _retain(self, connection: Connection, group: Sequence[None]) -> list[tuple[bool, bool]]:
+        return [self._retain_some(connection)] * len(group)
+
+    def _retain_some(self, connection: Connection) -> tuple[bool, bool]:
+        """Lets go of a little of each kind; whether there is more, and whether anything was erased."""
+        now = int(self._clock())
+        gone, before = [], now - self._policy.keep
+        if self._policy.expire:
+            expired = retention.expired(connection, now - self._policy.expire, MAX_RETAINED)
+            for number in expired:
+                self._end(connection, Withdrawn(number), CaseState.EXPIRED)
+            gone.append(len(expired))
+        erased = [
+            erase(connection, before, MAX_RETAINED)
+            for erase in (retention.erase_cases, retention.erase_pictures, retention.erase_entries)
+        ]
+        return MAX_RETAINED in gone + erased, any(erased)
 
     def _change(self, connection: Connection, group: Sequence[tuple[Sequence[int], Standing]]) -> list[int]:
         return [queries.change(connection, entries, standing) for entries, standing in group]

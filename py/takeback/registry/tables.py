@@ -85,6 +85,7 @@ cases: Final = Table(
 )
 _partial("cases_unsettled", cases.c.settles_at, where="settles_at IS NOT NULL")
 _partial("cases_ended", cases.c.withdrawn_at, where="withdrawn_at IS NOT NULL")
+_partial("cases_open", cases.c.renewed_at, where="withdrawn_at IS NULL")
 
 pictures: Final = Table(
     "pictures",
