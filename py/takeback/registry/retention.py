@@ -7,8 +7,11 @@ from collections.abc import Sequence
 from contextlib import closing
 from typing import Any, Final
 
-from sqlalchemy import Connection, Engine, Select, and_, bindparam, delete, select
+from sqlalchemy import Connection, Engine, Select, and_, bindparam, delete, select, update
 
+from takeback import chain
+from takeback.protocol import FeedAction
+from takeback.registry import lines
 from takeback.registry import tables as t
 
 _EXPIRED: Final = (
@@ -40,6 +43,14 @@ _HOLDINGS_OF_PICTURE: Final = delete(t.holdings).where(
 )
 
 
+_ADDED: Final = (
+    select(t.entries, t.feed.c.standing.label("told"))
+    .join(t.feed, t.feed.c.number == t.entries.c.added)
+    .where(t.entries.c.number.in_(bindparam("some", expanding=True)))
+)
+_KEEP_LEAF: Final = update(t.feed).where(t.feed.c.number == bindparam("line")).values(leaf=bindparam("kept"))
+
+
 def expired(connection: Connection, before: int, limit: int) -> list[str]:
     """Open cases whose last new picture came at this time or before."""
     rows = connection.execute(_EXPIRED, {"before": before, "limit": limit}).scalars()
@@ -66,6 +77,7 @@ def erase_pictures(connection: Connection, before: int, limit: int) -> int:
 def erase_entries(connection: Connection, before: int, limit: int) -> int:
     """Erases entries that left the feed by then, with their signals and what platforms said of them."""
     numbers = _numbers(connection, _REMOVED, before, limit)
+    _keep_leaves(connection, numbers)
     told = set(
         connection.execute(
             select(t.feedback_entries.c.feedback).where(t.feedback_entries.c.entry.in_(numbers))
@@ -77,6 +89,17 @@ def erase_entries(connection: Connection, before: int, limit: int) -> int:
     left = select(t.feedback_entries.c.entry).where(t.feedback_entries.c.feedback == t.feedback.c.id).exists()
     connection.execute(delete(t.feedback).where(t.feedback.c.id.in_(told), ~left))
     return len(numbers)
+
+
+def _keep_leaves(connection: Connection, numbers: Sequence[int]) -> None:
+    """Notes in the feed the leaves of what is about to be erased; without the salt nothing can be guessed from them."""
+    rows = connection.execute(_ADDED, {"some": numbers}).all()
+    leaves = [
+        {"line": row.added, "kept": chain.leaf(lines.saying(row.added, FeedAction.ADD, row.told, row), row.added)}
+        for row in rows
+    ]
+    if leaves:
+        connection.execute(_KEEP_LEAF, leaves)
 
 
 def empty_log(engine: Engine) -> None:

@@ -4,7 +4,7 @@ Each kind of write takes a whole group of events, because events that arrive tog
 """
 
 import secrets
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
 from random import SystemRandom
@@ -28,6 +28,7 @@ from takeback.registry import queries, retention
 from takeback.registry.cases import Case, Policy
 from takeback.registry.database import is_sqlite
 from takeback.registry.entry_ids import EntryIds
+from takeback.registry.lines import AnyRow
 from takeback.registry.ticker import Ticker
 from takeback.registry.writer import Writer
 
@@ -37,6 +38,8 @@ IDLE: Final = 5.0
 """Seconds between looks where nothing is mixed: then only what a former setting left is due."""
 MAX_DUE: Final = 2000
 """Entries that become lines of the feed in one transaction: a few tens of milliseconds in which nobody else writes."""
+MAX_LOT: Final = 5000
+"""Entries of a snapshot that are read at a time."""
 RETENTION: Final = 60.0
 """Seconds between looks for cases that expire and for what is to be erased: both are counted in days."""
 MAX_RETAINED: Final = 200
@@ -96,6 +99,15 @@ class Report:
     platform: int
     ids: EntryIds
     events: Sequence[FeedbackEvent]
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """A page of the feed, the number to which it leads (the head, if it is empty), and that number's link."""
+
+    page: FeedPage
+    number: int
+    link: bytes
 
 
 class Store:
@@ -185,9 +197,39 @@ class Store:
 
     def feed(self, after: int, limit: int, ids: EntryIds) -> FeedPage:
         """At most `limit` entries of the feed after the number `after`, by a platform's `ids`, and its head."""
+        return self.read(after, limit, ids).page
+
+    def read(self, after: int, limit: int, ids: EntryIds) -> Reading:
+        """The same, with the link to which it leads."""
         with self._engine.begin() as connection:
-            head = queries.head(connection)
-            return FeedPage(queries.page(connection, after, min(after + limit, head), ids), head)
+            head, newest = queries.link(connection)
+            entries, link = queries.page(connection, after, min(after + limit, head), ids)
+            return Reading(FeedPage(entries, head), after + len(entries) if link else head, link or newest)
+
+    def active_at(self, number: int, ids: EntryIds) -> Iterator[list[tuple[AnyRow, str]]]:
+        """What was in the feed at `number`, some thousands at a time, each with a platform's id for it.
+
+        Each lot is read by itself, so that whoever takes long holds up nobody. Standings may be newer than `number`.
+        """
+        after = 0
+        while True:
+            with self._engine.begin() as connection:
+                rows = queries.active_at(connection, number, after, MAX_LOT)
+                names = queries.names_of(connection, [row.entry for row in rows], ids)
+            if not rows:
+                return
+            yield list(zip(rows, names, strict=True))
+            after = rows[-1].number
+
+    def totals(self) -> dict[str, int]:
+        """How much there is, by the names of `metrics.py`."""
+        with self._engine.begin() as connection:
+            return queries.totals(connection)
+
+    def head(self) -> tuple[int, bytes]:
+        """The feed's newest number and its link."""
+        with self._engine.begin() as connection:
+            return queries.link(connection)
 
     # How each kind of write is done, a group at a time
 
