@@ -100,8 +100,7 @@ async def feedback(request: Ask, services: Services) -> Response[bytes]:
     query(request)
     refuse_other_types(request)
     events = protocol.decode_request(await request.body(), protocol.Feedback).feedback
-    ids = services.pins.entry_ids(platform.id, platform.own_ids_after)
-    receipt = await done(services.store.record(Report(platform.id, ids, events)))
+    receipt = await done(services.store.record(Report(platform.id, services.ids_of(platform), events)))
     return answer(receipt)
 
 

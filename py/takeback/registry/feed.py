@@ -14,7 +14,7 @@ from takeback import bulk, protocol
 from takeback.errors import InvalidMessage
 from takeback.registry import bulk_feed, openapi
 from takeback.registry.platforms import Platform
-from takeback.registry.requests import JSON, Ask, Services, answer, done, number, platform_of, query
+from takeback.registry.requests import JSON, Ask, Services, answer, done, number, platform_key, platform_of, query
 from takeback.registry.store import Position
 
 SEEN_EVERY: Final = 60
@@ -29,20 +29,19 @@ CACHE: Final = {"Cache-Control": "private, no-cache", "Vary": "Authorization, Ac
 @get(openapi.FEED)
 async def feed(request: Ask, services: Services) -> Response[bytes]:
     """A page of the feed; `after` says what the platform has taken over."""
-    platform = await platform_of(request, services)
-    given = query(request, "after", "limit", "wait")
-    if "after" not in given:
-        raise InvalidMessage("say after which number", "after")
-    after = number(given, "after", 0, 2**63 - 1)
-    limit = number(given, "limit", 1, protocol.MAX_FEED_LIMIT)
-    wait = number(given, "wait", 0, protocol.MAX_WAIT, usual=0)
-    ids = services.pins.entry_ids(platform.id, platform.own_ids_after)
-    reading = await asyncio.to_thread(services.store.read, after, limit, ids)
+    key = platform_key(request)
+    try:
+        after, limit, wait = _asked(request)
+    except InvalidMessage:
+        await platform_of(request, services)  # a stranger hears of no other fault
+        raise
+
+    platform, reading = await asyncio.to_thread(services.store.read_for, key, services.ids_of, after, limit)
     if after <= reading.page.head:
         await _move(services, platform, after)
     if wait and not reading.page.entries:
         await services.heads.beyond(after, wait)
-        reading = await asyncio.to_thread(services.store.read, after, limit, ids)
+        _, reading = await asyncio.to_thread(services.store.read_for, key, services.ids_of, after, limit)
     body = protocol.encode(reading.page)
     head = services.signer.sign(reading.number, reading.link, reading.page.head, platform.key_id, body)
     return conditional(request, body, head)
@@ -62,8 +61,7 @@ async def feed_tile(request: Ask, services: Services) -> Response[bytes]:
     platform = await platform_of(request, services)
     query(request)
     place = number({"tile": request.path_params["tile"]}, "tile", 0, MAX_TILE)
-    ids = services.pins.entry_ids(platform.id, platform.own_ids_after)
-    made = await asyncio.to_thread(bulk_feed.tile, services.store, place, ids)
+    made = await asyncio.to_thread(bulk_feed.tile, services.store, place, services.ids_of(platform))
     if made is None:
         raise HTTPException(status_code=HTTPStatus.NOT_FOUND)
     lines, link = made
@@ -81,7 +79,7 @@ async def feed_snapshot(request: Ask, services: Services) -> Stream:
     """What the feed adds up to now."""
     platform = await platform_of(request, services)
     query(request)
-    ids = services.pins.entry_ids(platform.id, platform.own_ids_after)
+    ids = services.ids_of(platform)
     pieces = bulk_feed.snapshot(services.store, services.signer, platform.key_id, ids)
     return Stream(pieces, headers={"Cache-Control": "no-store"}, media_type=bulk.MEDIA)
 
@@ -103,6 +101,18 @@ def _names(request: Ask, header: str, *wanted: str) -> bool:
     listed = (one.partition(";") for line in request.headers.getall(header, []) for one in line.split(","))
     names = {name.strip().removeprefix("W/") for name, _, more in listed if more.replace(" ", "") != "q=0"}
     return not names.isdisjoint(wanted)
+
+
+def _asked(request: Ask) -> tuple[int, int, int]:
+    """After which number, how many at most, and how long to wait. Raises `InvalidMessage`."""
+    given = query(request, "after", "limit", "wait")
+    if "after" not in given:
+        raise InvalidMessage("say after which number", "after")
+    return (
+        number(given, "after", 0, 2**63 - 1),
+        number(given, "limit", 1, protocol.MAX_FEED_LIMIT),
+        number(given, "wait", 0, protocol.MAX_WAIT, usual=0),
+    )
 
 
 async def _move(services: Services, platform: Platform, after: int) -> None:

@@ -18,6 +18,7 @@ from takeback.errors import CaseNotFound, InvalidMessage
 from takeback.registry import openapi
 from takeback.registry.auth import Guesses, PinKey, PlatformKey
 from takeback.registry.cases import Case
+from takeback.registry.entry_ids import EntryIds
 from takeback.registry.heads import Heads
 from takeback.registry.platforms import Platform, Platforms
 from takeback.registry.signing import Signer
@@ -39,6 +40,10 @@ class Services:
     signer: Signer
     heads: Heads
     now: Callable[[], float]
+
+    def ids_of(self, platform: Platform) -> EntryIds:
+        """The ids under which a platform sees entries."""
+        return self.pins.entry_ids(platform.id, platform.own_ids_after)
 
 
 async def done[R](future: Future[R]) -> R:
@@ -118,8 +123,12 @@ async def owned(request: Ask, services: Services) -> Case:
     return case
 
 
+def platform_key(request: Ask) -> PlatformKey:
+    """The key that the request shows. Raises `NotAPlatform`."""
+    values = request.headers.getall("authorization", [])
+    return PlatformKey.from_header(values[0] if len(values) == 1 else "")
+
+
 async def platform_of(request: Ask, services: Services) -> Platform:
     """The platform that asks. Raises `NotAPlatform`."""
-    values = request.headers.getall("authorization", [])
-    key = PlatformKey.from_header(values[0] if len(values) == 1 else "")
-    return await asyncio.to_thread(services.platforms.check, key)
+    return await asyncio.to_thread(services.platforms.check, platform_key(request))

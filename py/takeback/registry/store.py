@@ -25,10 +25,12 @@ from takeback.protocol import (
 )
 from takeback.registry import cases as rules
 from takeback.registry import queries, retention
+from takeback.registry.auth import PlatformKey
 from takeback.registry.cases import Case, Policy
 from takeback.registry.database import is_sqlite
 from takeback.registry.entry_ids import EntryIds
 from takeback.registry.lines import AnyRow
+from takeback.registry.platforms import Platform, holder
 from takeback.registry.ticker import Ticker
 from takeback.registry.writer import Writer
 
@@ -202,9 +204,15 @@ class Store:
     def read(self, after: int, limit: int, ids: EntryIds) -> Reading:
         """The same, with the link to which it leads."""
         with self._engine.begin() as connection:
-            head, newest = queries.link(connection)
-            entries, link = queries.page(connection, after, min(after + limit, head), ids)
-            return Reading(FeedPage(entries, head), after + len(entries) if link else head, link or newest)
+            return _read(connection, after, limit, ids)
+
+    def read_for(
+        self, key: PlatformKey, ids_of: Callable[[Platform], EntryIds], after: int, limit: int
+    ) -> tuple[Platform, Reading]:
+        """The same for the platform that holds `key`, in one transaction. Raises `NotAPlatform`."""
+        with self._engine.begin() as connection:
+            platform = holder(connection, key)
+            return platform, _read(connection, after, limit, ids_of(platform))
 
     def active_at(self, number: int, ids: EntryIds) -> Iterator[list[tuple[AnyRow, str]]]:
         """What was in the feed at `number`, some thousands at a time, each with a platform's id for it.
@@ -407,6 +415,14 @@ class Store:
         reached = queries.platforms_at(connection, case.feed_number)
         pictures = queries.pictures(connection, case.number)
         return rules.status(case, reached, pictures, self._policy, self._clock())
+
+
+def _read(connection: Connection, after: int, limit: int, ids: EntryIds) -> Reading:
+    head, newest = queries.link(connection)
+    if after >= head:  # an idle poll costs next to nothing
+        return Reading(FeedPage([], head), head, newest)
+    entries, link = queries.page(connection, after, min(after + limit, head), ids)
+    return Reading(FeedPage(entries, head), after + len(entries), link or newest)
 
 
 def _key_reused() -> KeyReused:
