@@ -17,9 +17,11 @@ ZONES: Final = {
     "errors": set[str](),
     "signals": {"errors"},
     "protocol": {"errors", "signals"},
+    "chain": {"errors", "protocol"},
+    "bulk": {"errors", "signals", "protocol"},
     "hashing": {"errors", "signals"},
-    "registry": {"errors", "signals", "protocol"},
-    "gate": {"errors", "signals", "protocol", "hashing"},
+    "registry": {"errors", "signals", "protocol", "chain", "bulk"},
+    "gate": {"errors", "signals", "protocol", "chain", "bulk", "hashing"},
     "cli": {"errors"},
     "takeback": set[str](),
 }
@@ -27,12 +29,22 @@ ZONES: Final = {
 
 OTHERS: Final = {
     "protocol": {"msgspec"},
+    "chain": {"cryptography"},
     "hashing/picture.py": {"PIL"},
     "hashing/decoders.py": {"PIL", "imagecodecs", "pi_heif"},
     "hashing/phash.py": {"imagehash"},
     "hashing/video.py": {"av", "numpy"},
     "hashing/commands.py": {"click"},
-    "registry": {"alembic", "click", "cryptography", "litestar", "msgspec", "sqlalchemy", "uvicorn"},
+    "registry": {
+        "alembic",
+        "click",
+        "cryptography",
+        "litestar",
+        "msgspec",
+        "prometheus_client",
+        "sqlalchemy",
+        "uvicorn",
+    },
     "gate": {"click", "httpx", "msgspec", "numpy"},
     **{
         f"gate/serve/{name}.py": {"prometheus_client", "python_multipart", "starlette", "uvicorn"}

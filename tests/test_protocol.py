@@ -20,6 +20,9 @@ from takeback.protocol import (
     FeedbackEvent,
     FeedbackReceipt,
     FeedEntry,
+    FeedHead,
+    FeedKey,
+    FeedKeys,
     FeedPage,
     NewCase,
     Picture,
@@ -44,10 +47,13 @@ KINDS: Final[dict[str, type[Struct]]] = {
     "case-status": CaseStatus,
     "withdrawal": Withdrawal,
     "feed-page": FeedPage,
+    "feed-head": FeedHead,
+    "feed-keys": FeedKeys,
     "feedback": Feedback,
     "feedback-receipt": FeedbackReceipt,
 }
 
+DIGESTS = st.binary(min_size=32, max_size=32).map(bytes.hex)
 IDS = st.binary(min_size=16, max_size=16).map(bytes.hex)
 TIMES = st.just("2026-11-23T10:00:00Z")
 
@@ -87,8 +93,10 @@ ENTRIES = st.one_of(
         AGES,
         st.none() | DAYS,
         st.none() | STANDINGS,
+        st.none() | IDS,
     ),
-    st.builds(FeedEntry, NUMBERS, st.sampled_from([FeedAction.REMOVE, FeedAction.ERASED]), IDS),
+    st.builds(FeedEntry, NUMBERS, st.just(FeedAction.REMOVE), IDS),
+    st.builds(FeedEntry, NUMBERS, st.just(FeedAction.ERASED), IDS, leaf=DIGESTS),
     st.builds(FeedEntry, NUMBERS, st.just(FeedAction.CHANGE), IDS, standing=STANDINGS),
 )
 COUNTS = st.integers(0, 2**40)
@@ -112,6 +120,8 @@ MESSAGES = st.one_of(
         expires_soon=st.booleans(),
     ),
     st.builds(FeedPage, st.lists(ENTRIES, max_size=5), COUNTS),
+    st.builds(FeedHead, COUNTS, DIGESTS, COUNTS, TIMES, DIGESTS, DIGESTS.map(lambda half: half * 2)),
+    st.builds(FeedKeys, st.lists(st.builds(FeedKey, DIGESTS, st.none() | DIGESTS.map(lambda half: half * 2)))),
     st.builds(
         Feedback,
         st.lists(
@@ -209,6 +219,9 @@ MD5 = {"type": "md5", "value": "a" * 32}
         ("remove", {"kind": "video"}, "go with add, and only with add"),
         ("change", {"standing": "block", "ai_made": True}, "go with add, and only with add"),
         ("erased", {"age_band": "was_minor"}, "go with add, and only with add"),
+        ("remove", {"salt": "0" * 32}, "a salt goes with add"),
+        ("erased", {}, "a leaf goes with erased"),
+        ("remove", {"leaf": "0" * 64}, "a leaf goes with erased"),
     ],
 )
 def test_each_action_has_its_fields(action: str, more: dict[str, object], complaint: str) -> None:

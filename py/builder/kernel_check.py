@@ -8,7 +8,9 @@ from auditwheel_emscripten import get_exports, get_imports
 
 from builder import BuildError
 
-EXPORTS: Final = frozenset({"pdq_size", "pdq_begin", "pdq_push", "pdq_finish"})
+EXPORTS: Final = frozenset(
+    {"pdq_size", "pdq_begin", "pdq_keep_plane", "pdq_push", "pdq_finish", "pdq_plane", "pdq_view"}
+)
 """What kernel.py calls."""
 IMPORTS: Final = frozenset(
     {"memory", "__memory_base", "__table_base", "__stack_pointer", "__indirect_function_table"}

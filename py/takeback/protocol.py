@@ -16,7 +16,7 @@ from takeback.errors import InvalidMessage, InvalidSignal
 from takeback.signals import MAX_FRAMES, Signal, SignalType, Variant
 
 MAX_BODY: Final = 64 * 1024
-"""Bytes of a request. A case of 50 pictures needs half of it; no photograph worth the name fits in."""
+"""Bytes of a request. About 30 pictures with all their views fit in; no photograph worth the name does."""
 MAX_PICTURES: Final = 50
 MAX_CASE_PICTURES: Final = 1000
 """Pictures of one case, over all the messages that added to it."""
@@ -24,6 +24,8 @@ MAX_SIGNALS: Final = 24
 MAX_VALUE: Final = 91 * MAX_FRAMES
 """Characters of a signal's value: a `vpdq` of the most frames with the longest numbers."""
 MAX_FEED_LIMIT: Final = 1000
+MAX_WAIT: Final = 30
+"""Seconds that a platform may wait for news of the feed."""
 MAX_FEEDBACK: Final = 500
 MAX_FEEDBACK_ENTRIES: Final = 64
 
@@ -34,12 +36,16 @@ CASE_NUMBER_PATTERN: Final = "^[0-9]{10}$"
 ENTRY_ID_PATTERN: Final = "^[0-9a-f]{32}$"
 IDEMPOTENCY_KEY_PATTERN: Final = "^[0-9a-f]{32}$"
 DAY_PATTERN: Final = "^[0-9]{4}-[0-9]{2}-[0-9]{2}$"
+MOMENT_PATTERN: Final = "^[0-9]{4}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9])T([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9]Z$"
 
 CaseNumber = Annotated[str, Meta(pattern=CASE_NUMBER_PATTERN)]
 EntryId = Annotated[str, Meta(pattern=ENTRY_ID_PATTERN)]
 FeedbackId = Annotated[str, Meta(pattern=ENTRY_ID_PATTERN)]
 FeedNumber = Annotated[int, Meta(ge=0)]
 Day = Annotated[str, Meta(pattern=DAY_PATTERN)]
+Digest = Annotated[str, Meta(pattern="^[0-9a-f]{64}$")]
+Salt = Annotated[str, Meta(pattern="^[0-9a-f]{32}$")]
+Signature = Annotated[str, Meta(pattern="^[0-9a-f]{128}$")]
 
 
 class CaseState(StrEnum):
@@ -180,6 +186,7 @@ class FeedEntry(_Message, frozen=True, omit_defaults=True):
     """One line of the feed. An `add` carries its signal and what is known of it; the others name their entry.
 
     `since` is the day (UTC) of the `add`; `standing` goes with `add`, where it is `block` if left out, and `change`.
+    `salt` goes with `add`: chance that keeps the line's leaf in the chain from being guessed; `leaf` with `erased`.
     """
 
     number: Annotated[int, Meta(ge=1)]
@@ -191,6 +198,8 @@ class FeedEntry(_Message, frozen=True, omit_defaults=True):
     age_band: AgeBand = AgeBand.MINOR
     since: Day | None = None
     standing: Standing | None = None
+    salt: Salt | None = None
+    leaf: Digest | None = None
 
     def __post_init__(self) -> None:
         if (self.action is FeedAction.ADD) != (self.signal is not None):
@@ -203,6 +212,10 @@ class FeedEntry(_Message, frozen=True, omit_defaults=True):
             raise ValueError("a change says the standing")
         if self.action in {FeedAction.REMOVE, FeedAction.ERASED} and self.standing is not None:
             raise ValueError("a standing goes with add and change, and only with them")
+        if self.salt is not None and self.action is not FeedAction.ADD:
+            raise ValueError("a salt goes with add, and only with add")
+        if (self.leaf is not None) != (self.action is FeedAction.ERASED):
+            raise ValueError("a leaf goes with erased, and only with erased")
 
 
 class FeedPage(_Message, frozen=True):
@@ -210,6 +223,33 @@ class FeedPage(_Message, frozen=True):
 
     entries: Annotated[list[FeedEntry], Meta(max_length=MAX_FEED_LIMIT)]
     head: FeedNumber
+
+
+class FeedHead(_Message, frozen=True):
+    """The header `Takeback-Feed-Head` of every answer from the feed: what the registry signs. See `chain.py`.
+
+    `number` is the last that the answer leads to, `chain` its link, `newest` the newest there is, `at` the time.
+    """
+
+    number: FeedNumber
+    chain: Digest
+    newest: FeedNumber
+    at: Annotated[str, Meta(pattern=MOMENT_PATTERN)]
+    key: Digest
+    signature: Annotated[str, Meta(pattern="^([0-9a-f]{128})?$")] = ""
+
+
+class FeedKey(_Message, frozen=True):
+    """A public key of the feed, and its signature by the key before it; the first has none."""
+
+    key: Digest
+    signature: Signature | None = None
+
+
+class FeedKeys(_Message, frozen=True):
+    """`GET /v1/feed/keys`: every key that ever signed the feed, the first one first."""
+
+    keys: list[FeedKey]
 
 
 class FeedbackEvent(_Message, frozen=True):

@@ -34,6 +34,22 @@ class Variant(StrEnum):
     """The picture as a person sees it, or the file itself for an exact hash."""
     STORED = "stored"
     """The pixels as the file stores them, its orientation mark ignored: what stock clients hash."""
+    INNER_3_3 = "inner-3-3"
+    """The upright picture without 3 % on the left and right and 3 % above and below, and so on."""
+    INNER_5_5 = "inner-5-5"
+    INNER_7_7 = "inner-7-7"
+    INNER_3_7 = "inner-3-7"
+    INNER_7_3 = "inner-7-3"
+    SHAPE_1_1 = "shape-1-1"
+    """The largest part in the middle that is as wide as it is high, and so on."""
+    SHAPE_4_5 = "shape-4-5"
+    SHAPE_3_4 = "shape-3-4"
+    SHAPE_9_16 = "shape-9-16"
+    SHAPE_16_9 = "shape-16-9"
+    LEFT_THIRD = "left-third"
+    RIGHT_THIRD = "right-third"
+    TRIMMED = "trimmed"
+    """The largest thing that stands on the plain ground around it, such as the picture in a screenshot."""
 
 
 HEX_DIGITS: Final = {SignalType.PDQ: 64, SignalType.SHA256: 64, SignalType.MD5: 32, SignalType.PHASH: 16}

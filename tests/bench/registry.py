@@ -9,8 +9,10 @@ import secrets
 import statistics
 import tempfile
 import time
+from contextlib import suppress
 from pathlib import Path
 
+from tests.registry.postgres import NoPostgres, cluster
 from tests.registry.support import PIN, Server, md5, pdq, sha256
 
 CLIENTS = 64
@@ -44,12 +46,13 @@ async def client(host: str, port: int, until: float, took: list[float]) -> None:
     await writer.wait_closed()
 
 
-async def load(address: str) -> list[float]:
-    """All clients at once."""
-    host, port = address.removeprefix("http://").split(":")
+async def load(addresses: list[str]) -> list[float]:
+    """All clients at once, spread over the servers."""
+    places = [address.removeprefix("http://").split(":") for address in addresses]
     took: list[float] = []
     until = time.perf_counter() + SECONDS
-    await asyncio.gather(*(client(host, int(port), until, took) for _ in range(CLIENTS)))
+    clients = (places[n % len(places)] for n in range(CLIENTS))
+    await asyncio.gather(*(client(host, int(port), until, took) for host, port in clients))
     return took
 
 
@@ -69,8 +72,16 @@ def main() -> None:
         data = Path(folder) / "var"
         print(f"first start: {start_seconds(data):.2f} s")
         print(f"later starts: {statistics.median(start_seconds(data) for _ in range(STARTS)):.2f} s (median)")
-        server = Server(data)
-        took = sorted(asyncio.run(load(server.address)))
+        told("SQLite, one process", [Server(data)])
+        with suppress(NoPostgres), cluster() as running:
+            environ = {"TAKEBACK_DATABASE": running.new_database()}
+            told("PostgreSQL, two processes", [Server(data, environ=environ) for _ in range(2)])
+
+
+def told(what: str, servers: list[Server]) -> None:
+    """Prints how many cases a second these servers of one registry keep."""
+    took = sorted(asyncio.run(load([server.address for server in servers])))
+    for server in servers:
         server.stop()
     p99 = took[int(len(took) * 0.99)]
-    print(f"{len(took) / SECONDS:.0f} durable cases/s with {CLIENTS} clients, p99 {p99 * 1000:.0f} ms")
+    print(f"{what}: {len(took) / SECONDS:.0f} durable cases/s with {CLIENTS} clients, p99 {p99 * 1000:.0f} ms")

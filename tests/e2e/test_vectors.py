@@ -10,7 +10,7 @@ from typing import Any, Final
 import msgspec
 
 from takeback.errors import PictureError
-from takeback.hashing import HashedPicture, hash_picture
+from takeback.hashing import HashedPicture, hash_picture, with_variants
 from takeback.protocol import SignalMessage
 from takeback.signals import Signal, SignalType, hamming_distance
 from tests.e2e.hands import Hands, PlaywrightHands
@@ -74,7 +74,7 @@ def _compare(files: Sequence[Path], answers: Sequence[dict[str, Any]]) -> Counte
     distances: Counter[int] = Counter()
     for file, answer in zip(files, answers, strict=True):
         try:
-            native = _without_phash(hash_picture(file.read_bytes()))
+            native = _without_phash(with_variants(hash_picture(file.read_bytes())))
         except PictureError as error:
             assert answer == {"error": error.code}, file.name
             continue

@@ -5,6 +5,7 @@ from hashlib import sha256
 
 from hypothesis import strategies as st
 
+from takeback import chain
 from takeback.protocol import FeedAction, FeedEntry, FeedPage, SignalMessage, Standing
 from takeback.signals import HEX_DIGITS, Signal, SignalType
 
@@ -46,6 +47,14 @@ class Log:
         """Takes an entry back."""
         self.lines.append(FeedEntry(len(self.lines) + 1, FeedAction.REMOVE, entry))
         del self.active[entry]
+
+    def link(self, number: int) -> bytes:
+        """The link of a number: what the whole feed up to it adds up to."""
+        added: dict[str, int] = {}
+        link = chain.START
+        for line in self.lines[:number]:
+            link = chain.link(link, chain.leaf(line, added.setdefault(line.entry, line.number)))
+        return link
 
     def page(self, after: int, limit: int = 1000) -> FeedPage:
         """What `GET /v1/feed` answers."""

@@ -4,12 +4,29 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from hashlib import sha256
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from itertools import pairwise
 from threading import Thread
 from typing import Any, override
 from urllib.parse import parse_qs, urlsplit
 
-from takeback.protocol import Feedback, FeedbackReceipt, Problem, decode, encode
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+from takeback import chain
+from takeback.gate.client import HEAD_HEADER
+from takeback.protocol import (
+    Feedback,
+    FeedbackReceipt,
+    FeedHead,
+    FeedKey,
+    FeedKeys,
+    FeedPage,
+    Problem,
+    decode,
+    encode,
+)
 from tests.gate.feeds import KEY, Log
 
 
@@ -49,6 +66,8 @@ class Registry:
     url: str = ""
     requests: list[Request] = field(default_factory=list)
     feedback: dict[str, tuple[str, list[str]]] = field(default_factory=dict)
+    keys: list[Ed25519PrivateKey] = field(default_factory=lambda: [Ed25519PrivateKey.from_private_bytes(bytes(32))])
+    """The keys that sign the feed; the last one does now."""
     answer: Callable[[Request], Answer] = field(init=False)
 
     def __post_init__(self) -> None:
@@ -58,12 +77,35 @@ class Registry:
         """What a real registry answers."""
         if request.headers.get("authorization") != f"Bearer {KEY}":
             return problem(401)
+        if request.path == "/v1/feed/keys":
+            return Answer(encode(self.feed_keys()))
         if request.path == "/v1/feed":
-            return Answer(encode(self.log.page(request.query["after"], request.query["limit"])))
+            return self.signed(self.log.page(request.query["after"], request.query["limit"]), request)
         events = decode(request.body, Feedback).feedback
         for event in events:
             self.feedback.setdefault(event.id, (event.verdict, event.entries))
         return Answer(encode(FeedbackReceipt(len(events), [])))
+
+    def feed_keys(self) -> FeedKeys:
+        """The succession of keys."""
+        later = [chain.succeed(old, new) for old, new in pairwise(self.keys)]
+        return FeedKeys([FeedKey(chain.public(self.keys[0])), *later])
+
+    def signed(self, page: FeedPage, request: Request, at: float | None = None) -> Answer:
+        """A page with the head that the registry signs for it."""
+        number = page.entries[-1].number if page.entries else page.head
+        body = encode(page)
+        head = FeedHead(number, self.log.link(number).hex(), page.head, moment(at or time.time()), "0" * 64)
+        signed = chain.sign(self.keys[-1], head, KEY.split("_")[1], sha256(body).digest())
+        tag = f'W/"{sha256(body).hexdigest()}"'
+        headers = {HEAD_HEADER: encode(signed).decode(), "ETag": tag}
+        known = request.headers.get("if-none-match") == tag
+        return Answer(b"", 304, headers) if known else Answer(body, headers=headers)
+
+
+def moment(at: float) -> str:
+    """A time as the protocol writes it."""
+    return datetime.fromtimestamp(at, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 @contextmanager

@@ -30,7 +30,7 @@ def test_feed() -> None:
     log = Log()
     entries = [log.add(signal(seed)) for seed in range(3)]
     with running(log) as registry, Client(Settings(registry.url, KEY)) as client:
-        page = client.feed(1, limit=2)
+        page = client.feed(1, limit=2).page
     assert [line.entry for line in page.entries] == entries[1:]
     (request,) = registry.requests
     assert (request.method, request.path, request.query) == ("GET", "/v1/feed", {"after": 1, "limit": 2})

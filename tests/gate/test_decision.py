@@ -2,7 +2,7 @@ import json
 
 import pytest
 
-from takeback.gate.decision import Feed, Knowledge, Match, decide, probes
+from takeback.gate.decision import Feed, Knowledge, Match, Probe, decide, probes
 from takeback.gate.index import Hit
 from takeback.gate.policy import Action, Policy
 from takeback.protocol import Standing
@@ -44,6 +44,22 @@ def test_reasons(hit: Hit, reason: str) -> None:
     """A match blocks, and one line tells the signal, the distance, the quality, the view and the entry."""
     decision = decide("c", SIGNALS, ASKED, [hit], FRESH)
     assert (decision.action, decision.explain()) == (Action.BLOCK, reason)
+
+
+def test_beyond_a_match() -> None:
+    """PDQ beyond the distance of a match leads to a review and no more, unless something else blocks."""
+    assert decide("c", SIGNALS, ASKED, [Hit(0, "a", 32)], FRESH).action is Action.REVIEW
+    assert decide("c", SIGNALS, ASKED, [Hit(0, "a", 32), Hit(4, "b", 0)], FRESH).action is Action.BLOCK
+
+
+def test_a_view_is_named() -> None:
+    """A match of a view that the gate made says which."""
+    view = Probe(Signal(SignalType.PDQ, PDQ.value, 90), "flipy", "turned by -2 degrees")
+    asked = probes(SIGNALS, TURNED, [view])
+    decision = decide("c", SIGNALS, asked, [Hit(len(asked) - 1, "a", 30)], FRESH)
+    assert decision.explain() == (
+        "pdq at distance 30, quality 90, turned by -2 degrees, turned or mirrored (flipy), entry a"
+    )
 
 
 def test_best_match_of_an_entry() -> None:
@@ -130,7 +146,8 @@ def led(hit: Hit, knows: Knowledge, feed: Feed = FRESH) -> tuple[Action, str]:
     ("distance", "changes", "action"),
     [
         (31, {}, Action.BLOCK),
-        (32, {}, Action.ALLOW),
+        (32, {}, Action.REVIEW),
+        (41, {}, Action.ALLOW),
         (20, {"distance": 19, "review_distance": 19}, Action.ALLOW),
         (20, {"distance": 19, "review_distance": 20}, Action.REVIEW),
         (40, {"distance": 31, "review_distance": 40}, Action.REVIEW),

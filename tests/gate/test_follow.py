@@ -5,13 +5,13 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from takeback.errors import FeedBroken
-from takeback.gate.follow import Added, Changes, Known, Position, Removed, follow
+from takeback.gate.follow import Added, Changes, Known, Position, Removed, There, follow
 from takeback.protocol import FeedAction, FeedEntry, FeedPage, SignalMessage
 from takeback.signals import SignalType
 from tests.gate.feeds import Log, entry_id, logs, signal
 
 ACTIVE = signal(1)
-KNOWN = Known({entry_id(1): (ACTIVE.type, ACTIVE.value)}, frozenset({entry_id(2)}))
+KNOWN = Known({entry_id(1): There(1, (ACTIVE.type, ACTIVE.value))}, frozenset({entry_id(2)}))
 AT = Position(checkpoint=3, head=5)
 
 
@@ -57,7 +57,7 @@ def test_changes() -> None:
     """A page that keeps the rules gives its steps in order and the position after them."""
     changes = follow(AT, KNOWN, FeedPage([remove(4, 1), add(5, seed=1), add(6)], 9), limit=3)
     steps = (Removed(4, entry_id(1)), Added(5, entry_id(5), ACTIVE), Added(6, entry_id(6), signal(6)))
-    assert changes == Changes(AT, Position(6, 9), steps)
+    assert changes == Changes(AT, Position(6, 9, changes.after.link), steps)
 
 
 def test_same_value_of_another_type() -> None:
@@ -85,7 +85,7 @@ class Follower:
         active, retired = dict(self.known.active), set(self.known.retired)
         for step in changes.steps:
             if isinstance(step, Added):
-                active[step.entry] = (step.signal.type, step.signal.value)
+                active[step.entry] = There(step.number, (step.signal.type, step.signal.value))
             else:
                 del active[step.entry]
                 retired.add(step.entry)
@@ -102,8 +102,10 @@ def test_honest_feeds(log: Log, limit: int) -> None:
     """Whatever an honest feed holds and however it is cut in pages, a follower ends with its active entries."""
     follower = Follower()
     follower.read(log, limit, len(log.lines))
-    assert follower.known.active == {entry: (s.type, s.value) for entry, s in log.active.items()}
-    assert follower.position == Position(len(log.lines), len(log.lines))
+    known = {entry: there.signal for entry, there in follower.known.active.items()}
+    assert known == {entry: (s.type, s.value) for entry, s in log.active.items()}
+    end = len(log.lines)
+    assert follower.position == Position(end, end, log.link(end))
 
 
 def drop(lines: list[FeedEntry], at: int) -> list[FeedEntry]:

@@ -49,7 +49,7 @@ def test_defaults(tmp_path: Path) -> None:
 
 def test_a_wider_match_widens_the_review() -> None:
     """Who sets the distance of a match alone need not set that of a review."""
-    assert parse("[pdq]\ndistance = 35").review_distance == 35
+    assert parse("[pdq]\ndistance = 45").review_distance == 45
     assert parse("[pdq]\ndistance = 20").review_distance == Policy().review_distance
 
 
@@ -104,7 +104,7 @@ def test_readme() -> None:
 def test_reach() -> None:
     """The index finds as far as the farthest rule needs, and holds low quality only if a rule asks for it."""
     assert Policy().reach.pdq == Policy().review_distance
-    assert parse("[pdq]\nreview_distance = 40").reach.pdq == 40
+    assert parse("[pdq]\nreview_distance = 50").reach.pdq == 50
     assert Policy().reach.quality == 50
     assert parse("[pdq.low_quality]\naction = 'review'").reach.quality == 0
 

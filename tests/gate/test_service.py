@@ -163,7 +163,7 @@ def test_long_feed(registry: Registry, gate: Gate) -> None:
         registry.log.add(signal(seed))
     told: list[Position] = []
     assert gate.sync(told.append) == Synced(2500, 0, 0, 2500, 2500)
-    assert told == [Position(1000, 2500), Position(2000, 2500), Position(2500, 2500)]
+    assert told == [Position(n, 2500, registry.log.link(n)) for n in (1000, 2000, 2500)]
     assert [request.query["after"] for request in registry.requests] == [0, 1000, 2000, 2500]
     assert gate.check_signals([signal(2499)]).action is Action.BLOCK
 

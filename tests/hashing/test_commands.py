@@ -29,7 +29,8 @@ def test_json_and_errors() -> None:
     result = CliRunner().invoke(main, ["hash", "--json", *files])
     assert result.exit_code == 1
     first, second, third, fourth = (json.loads(line) for line in result.stdout.splitlines())
-    assert set(first) == {"file", "signals", "quality", "width", "height", "format"}
+    assert set(first) == {"file", "signals", "quality", "width", "height", "format", "variants"}
+    assert "left-third" in first["variants"]
     assert set(first["signals"]) == {"pdq", "sha256", "md5", "phash"}
     assert second["error"]["code"] == "unknown-format"
     assert third["error"]["code"] == "unreadable-file"

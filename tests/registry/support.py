@@ -160,9 +160,11 @@ def follow(entries: Iterator[Json]) -> tuple[dict[str, tuple[str, str]], int]:
 
 
 @contextmanager
-def serving(data: Path, *options: str | Path, environ: dict[str, str] | None = None) -> Iterator[Server]:
+def serving(
+    data: Path, *options: str | Path, environ: dict[str, str] | None = None, program: str = MAIN
+) -> Iterator[Server]:
     """A server that is stopped afterwards."""
-    server = Server(data, *options, environ=environ)
+    server = Server(data, *options, environ=environ, program=program)
     try:
         yield server
     finally:

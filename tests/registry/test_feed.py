@@ -41,7 +41,7 @@ def test_an_entry_carries_its_signal_and_nothing_else(server: Server, platform: 
     server.submit(sent)
     entries = platform.page(before)["entries"]
 
-    assert all(entry.keys() == {"number", "action", "entry", "signal", "since"} for entry in entries)
+    assert all(entry.keys() == {"number", "action", "entry", "signal", "since", "salt"} for entry in entries)
     assert sorted((e["signal"] for e in entries), key=str) == sorted(sent, key=str)
 
 

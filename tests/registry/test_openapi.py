@@ -8,7 +8,7 @@ import httpx
 import pytest
 
 from takeback import protocol
-from takeback.registry import app, openapi
+from takeback.registry import app, feed, openapi
 from takeback.signals import MAX_FRAMES
 from tests.registry.support import Platform, Server, md5
 
@@ -17,7 +17,16 @@ DOCUMENT = openapi.document()
 
 def test_every_route_is_described() -> None:
     """The document describes each route of the API, by its method, and nothing else."""
-    handlers = (app.new_case, app.case_status, app.add_pictures, app.withdraw, app.feed, app.feedback, app.health)
+    handlers = (
+        app.new_case,
+        app.case_status,
+        app.add_pictures,
+        app.withdraw,
+        *feed.ROUTES,
+        app.feedback,
+        app.health,
+        app.ready,
+    )
     routes = {
         (re.sub(r"\{(\w+):str\}", r"{\1}", path), method.lower())
         for handler in handlers
@@ -99,7 +108,10 @@ def test_answers_are_as_described(server: Server, platform: Platform) -> None:
         ("/v1/cases/{number}/withdraw", "post", server.withdraw(number)),
         ("/v1/feed", "get", server.http.get("/v1/feed?after=0", headers=platform.headers)),
         ("/v1/feed", "get", server.http.get("/v1/feed?after=0")),
+        ("/v1/feed/keys", "get", server.http.get("/v1/feed/keys", headers=platform.headers)),
+        ("/v1/feed/keys", "get", server.http.get("/v1/feed/keys")),
         ("/healthz", "get", server.http.get("/healthz")),
+        ("/readyz", "get", server.http.get("/readyz")),
     ]
     for path, method, answer in answers:
         _is_described(DOCUMENT["paths"][path][method]["responses"], answer)

@@ -6,13 +6,17 @@ holds the key, nor anything an answer said beyond its own problem text.
 
 import re
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from hashlib import sha256
 from types import TracebackType
 from typing import Final, Self
 
 import httpx
 
-from takeback import __version__
+from takeback import __version__, chain
+from takeback.bulk import Reader
 from takeback.errors import FeedBroken, GateError, InvalidMessage, KeyRefused, RegistryUnreachable, SettingsError
 from takeback.gate.settings import Settings
 from takeback.protocol import (
@@ -22,6 +26,9 @@ from takeback.protocol import (
     Feedback,
     FeedbackEvent,
     FeedbackReceipt,
+    FeedHead,
+    FeedKey,
+    FeedKeys,
     FeedPage,
     Problem,
     decode,
@@ -32,9 +39,30 @@ MAX_ANSWER: Final = MAX_FEED_LIMIT * (MAX_VALUE + 512)
 """Bytes of an answer: a page of nothing but the longest videos, 24 MB. One of pictures has 260 bytes an entry."""
 MAX_SECONDS: Final = 60.0
 """For a whole answer, so that one that trickles in ends too."""
+MAX_SNAPSHOT: Final = 16 << 30
+"""Bytes of a snapshot: some two hundred million pictures."""
+MAX_SNAPSHOT_SECONDS: Final = 4 * 60 * 60
+HEAD_HEADER: Final = "Takeback-Feed-Head"
 _TIMEOUT: Final = httpx.Timeout(15.0, connect=5.0)
 _MAX_TEXT: Final = 200
 """Characters of a problem's text that are passed on."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A page of the feed with the head that was signed for it; whether the key is the right one is yet to be seen."""
+
+    page: FeedPage
+    head: FeedHead
+
+
+@dataclass(frozen=True, slots=True)
+class _Idle:
+    """The last page, which had no entries: what was asked for, and the SHA-256 of its body, by which it is tagged."""
+
+    asked: tuple[int, int]
+    tag: str
+    page: FeedPage
 
 
 class Client:
@@ -43,6 +71,8 @@ class Client:
     def __init__(self, settings: Settings, *, timeout: httpx.Timeout = _TIMEOUT, seconds: float = MAX_SECONDS) -> None:
         """`timeout` is for each step of a request, `seconds` for the whole."""
         self._seconds = seconds
+        self._key_id = settings.key_id
+        self._idle: _Idle | None = None
         self._http = httpx.Client(
             base_url=settings.registry,
             headers={
@@ -65,45 +95,105 @@ class Client:
         """Closes the connections."""
         self._http.close()
 
-    def feed(self, after: int, limit: int = MAX_FEED_LIMIT) -> FeedPage:
-        """The page after a cursor. Raises `FeedBroken` naming the number of an entry that is malformed."""
-        body = self._ask("GET", "v1/feed", params={"after": after, "limit": limit})
+    def feed(self, after: int, limit: int = MAX_FEED_LIMIT, wait: int = 0) -> Answer:
+        """The page after a cursor, and the head that was signed for it; the registry may `wait` for news so long.
+
+        Raises `FeedBroken` naming the number of an entry that is malformed, and for an answer that was not signed.
+        """
+        params = {"after": after, "limit": limit} | ({"wait": wait} if wait else {})
+        known = self._idle if self._idle and self._idle.asked == (after, limit) else None
+        answer = self._ask("GET", "v1/feed", params=params, tag=known.tag if known else None, wait=wait)
+        if answer.status_code == httpx.codes.NOT_MODIFIED and known:
+            return Answer(known.page, self._head(answer, bytes.fromhex(known.tag)))
         try:
-            return decode(body, FeedPage)
+            page = decode(answer.content, FeedPage)
         except InvalidMessage as error:
             place = re.match(r"entries\[(\d+)\]", error.field)
             which = f"number {after + 1 + int(place[1])}" if place else f"the page after number {after}"
             raise FeedBroken(f"{which} breaks the protocol: {error} ({error.field or 'the whole answer'})") from error
+        digest = sha256(answer.content)
+        head = self._head(answer, digest.digest())
+        self._idle = None if page.entries else _Idle((after, limit), digest.hexdigest(), page)
+        return Answer(page, head)
+
+    @contextmanager
+    def snapshot(self) -> Iterator[Reader]:
+        """What the feed adds up to, to be read within; then `signed` says what was signed for it."""
+        request = self._http.build_request("GET", "v1/feed/snapshot")
+        with _translated():
+            answer = self._http.send(request, stream=True)
+            try:
+                if answer.status_code != httpx.codes.OK:
+                    raise _refusal(answer.status_code, self._read(answer, self._seconds))
+                yield Reader(_pieces(answer), snapshot=True)
+            finally:
+                answer.close()
+
+    def signed(self, reader: Reader) -> FeedHead:
+        """The head that was signed for what was read. Raises `FeedBroken`."""
+        if reader.head is None:
+            raise FeedBroken("rule 5: the registry did not sign its answer")
+        chain.check(reader.head, self._key_id, reader.digest)
+        return reader.head
+
+    def feed_keys(self) -> list[FeedKey]:
+        """Every key that ever signed the feed."""
+        try:
+            return decode(self._ask("GET", "v1/feed/keys").content, FeedKeys).keys
+        except InvalidMessage as error:
+            raise FeedBroken(f"the registry's keys break the protocol: {error}") from error
+
+    def _head(self, answer: httpx.Response, digest: bytes) -> FeedHead:
+        """The head that was signed for this answer, whose body has this digest. Raises `FeedBroken`."""
+        try:
+            head = decode(answer.headers.get(HEAD_HEADER, "").encode(), FeedHead)
+        except InvalidMessage as error:
+            raise FeedBroken("rule 5: the registry did not sign its answer") from error
+        chain.check(head, self._key_id, digest)
+        return head
 
     def feedback(self, events: Sequence[FeedbackEvent]) -> FeedbackReceipt:
         """Sends feedback and gives the registry's receipt, after which it is on record."""
-        body = self._ask("POST", "v1/feedback", content=encode(Feedback(list(events))))
+        answer = self._ask("POST", "v1/feedback", content=encode(Feedback(list(events))))
         try:
-            return decode(body, FeedbackReceipt)
+            return decode(answer.content, FeedbackReceipt)
         except InvalidMessage as error:
             raise GateError(f"the registry's receipt for feedback breaks the protocol: {error}") from error
 
     def _ask(
-        self, method: str, path: str, *, params: Mapping[str, int] | None = None, content: bytes | None = None
-    ) -> bytes:
-        """The body of a 200; anything else is one of our errors."""
+        self,
+        method: str,
+        path: str,
+        *,
+        params: Mapping[str, int] | None = None,
+        content: bytes | None = None,
+        tag: str | None = None,
+        wait: int = 0,
+    ) -> httpx.Response:
+        """An answer 200, or 304 where a `tag` is known; anything else is one of our errors."""
         headers = {} if content is None else {"Content-Type": "application/json"}
-        try:
-            with self._http.stream(method, path, params=params, content=content, headers=headers) as answer:
-                body = self._read(answer)
-        except httpx.TimeoutException as error:
-            raise RegistryUnreachable("the registry did not answer in time") from error
-        except (httpx.HTTPError, httpx.InvalidURL) as error:
-            raise RegistryUnreachable(f"the registry cannot be reached ({type(error).__name__})") from error
-        if answer.status_code != httpx.codes.OK:
+        if tag:
+            headers["If-None-Match"] = f'W/"{tag}"'
+        request = self._http.build_request(method, path, params=params, content=content, headers=headers)
+        if wait:
+            request.extensions["timeout"]["read"] += wait
+        with _translated():
+            answer = self._http.send(request, stream=True)
+            try:
+                body = self._read(answer, self._seconds + wait)
+            finally:
+                answer.close()
+        if answer.status_code != httpx.codes.OK and not (tag and answer.status_code == httpx.codes.NOT_MODIFIED):
             raise _refusal(answer.status_code, body)
-        return body
+        return httpx.Response(
+            answer.status_code, headers={HEAD_HEADER: answer.headers.get(HEAD_HEADER, "")}, content=body
+        )
 
-    def _read(self, answer: httpx.Response) -> bytes:
+    def _read(self, answer: httpx.Response, seconds: float) -> bytes:
         """The body as it is, within the limits on size and time."""
         if answer.headers.get("Content-Encoding", "identity") != "identity":
             raise RegistryUnreachable("the registry sent a compressed answer that was not asked for")
-        deadline = time.monotonic() + self._seconds
+        deadline = time.monotonic() + seconds
         body = bytearray()
         for part in answer.iter_raw():
             body += part
@@ -112,6 +202,29 @@ class Client:
             if time.monotonic() > deadline:
                 raise RegistryUnreachable("the registry did not answer in time")
         return bytes(body)
+
+
+def _pieces(answer: httpx.Response) -> Iterator[bytes]:
+    """A long body as it comes, within limits that are far off."""
+    if answer.headers.get("Content-Encoding", "identity") != "identity":
+        raise RegistryUnreachable("the registry sent a compressed answer that was not asked for")
+    deadline, size = time.monotonic() + MAX_SNAPSHOT_SECONDS, 0
+    for piece in answer.iter_raw():
+        size += len(piece)
+        if size > MAX_SNAPSHOT or time.monotonic() > deadline:
+            raise RegistryUnreachable("the registry's snapshot takes too long, or is over the limit")
+        yield piece
+
+
+@contextmanager
+def _translated() -> Iterator[None]:
+    """Foreign exceptions become ours."""
+    try:
+        yield
+    except httpx.TimeoutException as error:
+        raise RegistryUnreachable("the registry did not answer in time") from error
+    except (httpx.HTTPError, httpx.InvalidURL) as error:
+        raise RegistryUnreachable(f"the registry cannot be reached ({type(error).__name__})") from error
 
 
 def batch(events: Sequence[FeedbackEvent]) -> list[FeedbackEvent]:

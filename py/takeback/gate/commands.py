@@ -7,10 +7,12 @@ Of several, blocked goes before an error, and an error before a review.
 import json
 import os
 import random
+import re
 import signal
 import sys
 import time
 from collections.abc import Callable
+from contextlib import closing
 from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
@@ -30,7 +32,7 @@ from takeback.gate.settings import HOME_VARIABLE, KEY_VARIABLE, Settings
 from takeback.gate.state import State
 from takeback.gate.watch import DEFAULT_INTERVAL, describe
 from takeback.gate.watch import watch as watch_feed
-from takeback.protocol import Verdict
+from takeback.protocol import MAX_WAIT, Verdict
 
 BLOCKED: Final = 1
 FAILED: Final = 2
@@ -76,13 +78,20 @@ _home = click.option(
 @click.option(
     "--key-file", type=click.File("rb"), help=f"A file with the platform key, - for stdin; or {KEY_VARIABLE}."
 )
-def init(home: Path, registry: str, key_file: BinaryIO | None) -> None:
+@click.option(
+    "--feed-key", metavar="HEX", help="The key that signs the feed; without it, the first sync takes the one it sees."
+)
+def init(home: Path, registry: str, key_file: BinaryIO | None, feed_key: str | None) -> None:
     """Set up a gate, or give it a new key."""
     key = key_file.read(_MAX_KEY_FILE).decode("ascii", "replace") if key_file else os.environ.get(KEY_VARIABLE, "")
     if not key.strip():
         raise SettingsError(f"give the platform key by --key-file FILE, --key-file - or {KEY_VARIABLE}")
     settings = Settings(registry.rstrip("/"), key.strip())
-    State(home, settings.registry).close()
+    if feed_key is not None and not re.fullmatch("[0-9a-f]{64}", feed_key):
+        raise SettingsError("the feed key is not one: expected 64 hex digits, as the registry's operator tells")
+    with closing(State(home, settings.registry)) as state:
+        if feed_key:
+            state.trust(feed_key)
     click.echo(f"wrote {settings_file.save(home, settings)}; next: takeback gate sync --home {home}")
 
 
@@ -106,7 +115,10 @@ def watch(home: Path, interval: float) -> None:
         status = opened.status()
         _say(f"following {status.registry} from number {status.checkpoint}, every {interval:g} s; Ctrl-C stops")
         try:
-            watch_feed(lambda: opened.sync(_progress()), time.sleep, _say, random.random, interval)
+            # The registry does the waiting, as long as it may: what is withdrawn passes within a second or two.
+            held = int(min(interval, MAX_WAIT))
+            pause = max(1.0, interval - held)
+            watch_feed(lambda: opened.sync(_progress(), held), time.sleep, _say, random.random, pause)
         except KeyboardInterrupt:
             _say(f"stopped at number {opened.status().checkpoint}")
 
@@ -179,6 +191,7 @@ def status(home: Path, as_json: bool) -> None:
     click.echo(f"checkpoint  {now.checkpoint} of {now.head}")
     click.echo(f"last sync   {'never' if now.age is None else _ago(now.age)}")
     click.echo(f"entries     {', '.join(f'{count} {kind}' for kind, count in sorted(now.entries.items())) or 'none'}")
+    click.echo(f"feed key    {now.feed_key or 'not known yet: the first sync takes the one it sees'}")
     click.echo(f"feedback    {now.feedback_waiting} waiting")
 
 
@@ -232,13 +245,18 @@ def _send(opened: Gate) -> None:
 
 def _warn(opened: Gate) -> None:
     """Says loudly when the gate decides by old knowledge, or by none."""
+    now = opened.status()
+    if now.alarm:
+        click.secho(f"ALARM: the feed is not followed: {now.alarm}", err=True, fg="red", bold=True)
     warning = opened.warning()
     if warning:
         click.secho(f"WARNING: {warning}", err=True, fg="red", bold=True)
 
 
 def _progress() -> Callable[[Position], None]:
-    """Tells how far a long sync is, at most once a second."""
+    """Tells how far a long sync is: with a bar where a person looks, else in a line a second."""
+    if sys.stderr.isatty():
+        return _bar()
     told = time.monotonic()
 
     def on_page(position: Position) -> None:
@@ -246,6 +264,19 @@ def _progress() -> Callable[[Position], None]:
         if time.monotonic() - told >= 1:
             told = time.monotonic()
             click.echo(f"at number {position.checkpoint} of {position.head}", err=True)
+
+    return on_page
+
+
+def _bar() -> Callable[[Position], None]:
+    """A bar that appears with the first page and ends with the last."""
+    bar = click.progressbar(length=1, label="reading the feed", file=sys.stderr, show_pos=True)
+
+    def on_page(position: Position) -> None:
+        bar.length = position.head
+        bar.update(position.checkpoint - bar.pos)
+        if bar.finished:
+            bar.render_finish()
 
     return on_page
 

@@ -12,15 +12,18 @@ from takeback.signals import Signal, SignalType, Variant
 UPRIGHT: Final = "orig"
 """The name of the dihedral form that is the picture itself, neither turned nor mirrored."""
 DEFAULTS: Final = Policy()
+_VIEWS: Final[Mapping[str, str]] = {Variant.WHOLE: "", Variant.STORED: ", pixels as stored"}
 _RANK: Final = {SignalType.SHA256: 0, SignalType.MD5: 1, SignalType.PDQ: 2, SignalType.VPDQ: 3, SignalType.PHASH: 4}
 
 
 @dataclass(frozen=True, slots=True)
 class Probe:
-    """One signal of an upload to look up, and the dihedral form of the picture that it describes."""
+    """One signal of an upload to look up, and the dihedral form and the view of the picture that it describes."""
 
     signal: Signal
     dihedral: str = UPRIGHT
+    view: str = ""
+    """The name of a view that the gate made (`views`); without one the signal's own variant says it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +39,7 @@ class Match:
     type: SignalType
     distance: int
     quality: int | None
-    variant: Variant
+    variant: str
     dihedral: str
     action: Action = Action.BLOCK
     because: str = ""
@@ -54,7 +57,7 @@ class Match:
             return f"{self.type} at distance {self.distance}"
         if self.type is not SignalType.PDQ:
             return f"{self.type} equal"
-        view = "" if self.variant is Variant.WHOLE else ", pixels as stored"
+        view = _VIEWS.get(self.variant, f", {self.variant}")
         view += "" if self.dihedral == UPRIGHT else f", turned or mirrored ({self.dihedral})"
         return f"{self.type} at distance {self.distance}, quality {self.quality}{view}"
 
@@ -126,9 +129,13 @@ class Knowledge:
 
 
 def probes(
-    signals: Iterable[Signal], dihedral: Mapping[str, str] | None = None, *, policy: Policy = DEFAULTS
+    signals: Iterable[Signal],
+    dihedral: Mapping[str, str] | None = None,
+    views: Iterable[Probe] = (),
+    *,
+    policy: Policy = DEFAULTS,
 ) -> list[Probe]:
-    """All that is worth looking up: `signals`, and with the whole picture's PDQ its other `dihedral` hashes by name.
+    """All that is worth looking up: `signals`, with the whole picture's PDQ its other `dihedral` hashes, and `views`.
 
     A PDQ signal below the quality floor is looked up only if the policy has a use for it, and the phash of such a
     picture is not: all flat pictures have the same.
@@ -143,7 +150,7 @@ def probes(
         if signal.type is SignalType.PDQ and signal.variant is Variant.WHOLE:
             turned = {name: value for name, value in (dihedral or {}).items() if name != UPRIGHT}
             found += [Probe(Signal(SignalType.PDQ, value, signal.quality), name) for name, value in turned.items()]
-    return found
+    return found + list(views)
 
 
 def decide(
@@ -191,7 +198,7 @@ def _match(probe: Probe, hit: Hit, policy: Policy) -> Match | None:
     action, because = _by_kind(signal, hit, policy)
     if action is None:
         return None
-    view = signal.quality, signal.variant, probe.dihedral
+    view = signal.quality, probe.view or signal.variant, probe.dihedral
     return Match(hit.entry, signal.type, hit.distance, *view, action, because, hit.shares)
 
 
@@ -242,5 +249,5 @@ def _limited(match: Match, knows: Knowledge, feed: Feed) -> Match:
 
 def _rank(match: Match) -> tuple[int, int, int, bool, bool, str]:
     """Best first: what blocks, then exact before near, nearer before farther, the upright whole before other views."""
-    upright, whole = match.dihedral == UPRIGHT, match.variant is Variant.WHOLE
+    upright, whole = match.dihedral == UPRIGHT, match.variant == Variant.WHOLE
     return -match.action.weight, _RANK[match.type], match.distance, not upright, not whole, match.entry

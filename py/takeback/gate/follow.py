@@ -7,8 +7,10 @@ from collections.abc import Mapping
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 
+from takeback import chain
+from takeback.chain import START
 from takeback.errors import FeedBroken
-from takeback.protocol import MAX_FEED_LIMIT, FeedAction, FeedEntry, FeedPage, Standing
+from takeback.protocol import MAX_FEED_LIMIT, FeedAction, FeedEntry, FeedHead, FeedPage, Standing
 from takeback.signals import Signal, SignalType
 
 type SignalKey = tuple[SignalType, str]
@@ -17,21 +19,32 @@ type SignalKey = tuple[SignalType, str]
 
 @dataclass(frozen=True, slots=True)
 class Position:
-    """How far the feed is applied (`checkpoint`) and the newest number the registry has told of (`head`)."""
+    """How far the feed is applied (`checkpoint`), the newest number the registry has told of (`head`).
+
+    `link` is the checkpoint's link in the feed's chain: it stands for every line that was applied.
+    """
 
     checkpoint: int = 0
     head: int = 0
+    link: bytes = START
+
+
+@dataclass(frozen=True, slots=True)
+class There:
+    """An entry that is there: the number of its `add`, and its signal, `None` if that is erased."""
+
+    number: int
+    signal: SignalKey | None
 
 
 @dataclass(frozen=True, slots=True)
 class Known:
     """What is known of the entries and signals a page speaks of; it may know more, and must not know less.
 
-    `active` holds the entries that are there, `None` for one whose signal is erased; `retired` the ids that were there
-    once.
+    `active` holds the entries that are there; `retired` the ids that were there once.
     """
 
-    active: Mapping[str, SignalKey | None] = field(default_factory=dict)
+    active: Mapping[str, There] = field(default_factory=dict)
     retired: AbstractSet[str] = frozenset()
 
 
@@ -86,9 +99,24 @@ def follow(position: Position, known: Known, page: FeedPage, limit: int = MAX_FE
     """The changes that `page`, asked for after `position` with `limit`, brings. Raises `FeedBroken`."""
     _check_numbers(position, page)
     _check_head(position, page, limit)
-    steps = _check_entries(known, page)
-    after = Position(position.checkpoint + len(page.entries), page.head)
+    steps, link = _check_entries(known, page, position.link)
+    after = Position(position.checkpoint + len(page.entries), page.head, link)
     return Changes(position, after, steps)
+
+
+def agree(changes: Changes, head: FeedHead) -> None:
+    """Rule 5: what was signed is what the page leads to, so that nothing of the whole feed is another.
+
+    Raises `FeedBroken`.
+    """
+    after = changes.after
+    if (head.number, head.newest) != (after.checkpoint, after.head):
+        raise FeedBroken(
+            f"rule 5: the registry signed number {head.number} of {head.newest}, "
+            f"and the page leads to number {after.checkpoint} of {after.head}"
+        )
+    if head.chain != after.link.hex():
+        raise FeedBroken(f"rule 5: the feed up to number {after.checkpoint} is not the one that the registry signed")
 
 
 def _check_numbers(position: Position, page: FeedPage) -> None:
@@ -112,42 +140,48 @@ def _check_head(position: Position, page: FeedPage, limit: int) -> None:
         raise FeedBroken(f"rule 2: number {last + 1} is withheld: the page ends before the head, number {page.head}")
 
 
-def _check_entries(known: Known, page: FeedPage) -> tuple[Step, ...]:
-    """Rules 3 and 4, entry by entry, each seeing what the ones before it did."""
+def _check_entries(known: Known, page: FeedPage, link: bytes) -> tuple[tuple[Step, ...], bytes]:
+    """Rules 3 and 4, entry by entry, each seeing what the ones before it did; and the last one's link."""
     active = dict(known.active)
     retired = set(known.retired)
-    taken = set(active.values()) - {None}
+    taken = {there.signal for there in active.values()} - {None}
     steps: list[Step] = []
     for line in page.entries:
-        if line.signal is not None:
-            _check_new(line, active, retired)
-            steps.append(_add(line, line.signal.signal(), active, taken))
-        elif line.action is FeedAction.ERASED:
-            _check_new(line, active, retired)
-            active[line.entry] = None
-            steps.append(Erased(line.number, line.entry))
-        elif line.standing is not None:
-            _check_there(line, active)
-            steps.append(Changed(line.number, line.entry, line.standing))
-        else:
-            _check_there(line, active)
-            taken.discard(active.pop(line.entry))
+        step = _step(line, active, retired, taken)
+        link = chain.link(link, chain.leaf(line, active[line.entry].number))
+        if isinstance(step, Removed):
+            taken.discard(active.pop(line.entry).signal)
             retired.add(line.entry)
-            steps.append(Removed(line.number, line.entry))
-    return tuple(steps)
+        steps.append(step)
+    return tuple(steps), link
 
 
-def _add(line: FeedEntry, signal: Signal, active: dict[str, SignalKey | None], taken: set[SignalKey | None]) -> Added:
+def _step(line: FeedEntry, active: dict[str, There], retired: AbstractSet[str], taken: set[SignalKey | None]) -> Step:
+    """What a line says, once it is checked; what comes is there from now on."""
+    if line.signal is not None:
+        _check_new(line, active, retired)
+        return _add(line, line.signal.signal(), active, taken)
+    if line.action is FeedAction.ERASED:
+        _check_new(line, active, retired)
+        active[line.entry] = There(line.number, None)
+        return Erased(line.number, line.entry)
+    _check_there(line, active)
+    if line.standing is not None:
+        return Changed(line.number, line.entry, line.standing)
+    return Removed(line.number, line.entry)
+
+
+def _add(line: FeedEntry, signal: Signal, active: dict[str, There], taken: set[SignalKey | None]) -> Added:
     """Rule 4: no active entry carries the signal."""
     key = (signal.type, signal.value)
     if key in taken:
         raise FeedBroken(f"rule 4: number {line.number} adds a signal that an active entry carries already")
-    active[line.entry] = key
+    active[line.entry] = There(line.number, key)
     taken.add(key)
     return Added(line.number, line.entry, signal, line.standing or Standing.BLOCK)
 
 
-def _check_new(line: FeedEntry, active: Mapping[str, SignalKey | None], retired: AbstractSet[str]) -> None:
+def _check_new(line: FeedEntry, active: Mapping[str, There], retired: AbstractSet[str]) -> None:
     """Rule 3, first half: an added entry is new."""
     if line.entry in active:
         raise FeedBroken(f"rule 3: number {line.number} adds an entry that is there already")
@@ -155,7 +189,7 @@ def _check_new(line: FeedEntry, active: Mapping[str, SignalKey | None], retired:
         raise FeedBroken(f"rule 3: number {line.number} adds an entry that was removed before")
 
 
-def _check_there(line: FeedEntry, active: Mapping[str, SignalKey | None]) -> None:
+def _check_there(line: FeedEntry, active: Mapping[str, There]) -> None:
     """Rule 3, second half: a removed or changed entry is there."""
     if line.entry not in active:
         raise FeedBroken(f"rule 3: number {line.number} {line.action}s an entry that is not there")

@@ -12,6 +12,8 @@ from takeback.errors import SettingsError
 from takeback.gate.index import PHASH_MATCH_DISTANCE, Reach
 from takeback.signals import PDQ_MATCH_DISTANCE, PDQ_QUALITY_FLOOR
 
+PDQ_REVIEW_DISTANCE: Final = 40
+"""Bits up to which a PDQ hash asks for a review: tests/bench/copies.py found no two different pictures under 60."""
 POLICY_FILE: Final = "policy.toml"
 MAX_DISTANCE: Final = 63
 """Of 256 bits; two unrelated codes are seldom nearer than 80."""
@@ -51,7 +53,7 @@ class Policy:
     md5: Action = Action.BLOCK
     pdq: Action = Action.BLOCK
     distance: int = PDQ_MATCH_DISTANCE
-    review_distance: int = PDQ_MATCH_DISTANCE
+    review_distance: int = PDQ_REVIEW_DISTANCE
     quality_floor: int = PDQ_QUALITY_FLOOR
     low_quality: Action = Action.ALLOW
     low_quality_distance: int = 8

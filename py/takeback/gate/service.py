@@ -15,17 +15,20 @@ from threading import Lock
 from types import TracebackType
 from typing import BinaryIO, Final, Self
 
-from takeback.errors import PictureError, PictureTooLarge, SettingsError, StateDamaged
+from takeback.chain import check_time, follow_key
+from takeback.errors import FeedBroken, PictureError, PictureTooLarge, RegistryUnreachable, SettingsError, StateDamaged
+from takeback.gate import cold
 from takeback.gate import settings as settings_file
 from takeback.gate.client import Client, batch
 from takeback.gate.decision import Decision, Feed, Knowledge, Probe, decide, probes
 from takeback.gate.flood import Flood
-from takeback.gate.follow import Added, Position, Removed, follow
+from takeback.gate.follow import Added, Changes, Position, Removed, agree, follow
 from takeback.gate.held import Held
 from takeback.gate.index import Index
 from takeback.gate.policy import Action
 from takeback.gate.policy import load as load_policy
 from takeback.gate.state import State
+from takeback.gate.views import look_ups
 from takeback.gate.well_known import WellKnown
 from takeback.hashing import hash_picture
 from takeback.hashing.exact import exact_signals, exact_signals_of
@@ -50,7 +53,10 @@ class Synced:
 
 @dataclass(frozen=True, slots=True)
 class Status:
-    """Where a gate stands. `age` in seconds since the feed was read to its end, None if it never was."""
+    """Where a gate stands. `age` in seconds since the feed was read to its end, None if it never was.
+
+    `feed_key` is the key whose signature is believed; `alarm` says why the feed must not be followed, if so.
+    """
 
     registry: str
     checkpoint: int
@@ -58,6 +64,8 @@ class Status:
     entries: dict[SignalType, int]
     feedback_waiting: int
     age: float | None
+    feed_key: str | None
+    alarm: str | None
 
 
 class Gate:
@@ -109,19 +117,23 @@ class Gate:
         self._client.close()
         self._state.close()
 
-    def sync(self, on_page: Callable[[Position], None] = lambda _: None) -> Synced:
+    def sync(self, on_page: Callable[[Position], None] = lambda _: None, wait: int = 0) -> Synced:
         """Follows the feed to its end, then sends the feedback that waits. `on_page` hears of each page applied.
 
-        The last request brings nothing: it tells the registry that all before it is taken over.
+        The last request brings nothing: it tells the registry that all before it is taken over. Where nothing is
+        new, the registry may `wait` for it so many seconds. `FeedBroken` is an alarm until a sync goes well.
         """
         added = removed = 0
-        with self._state.syncing():
+        with self._state.syncing(), self._alarmed():
             while True:
                 position, _ = self._state.standing()
-                page = self._client.feed(position.checkpoint)
-                changes = follow(position, self._state.known(page), page)
+                changes = self._next(position, wait)
+                wait = 0
                 if not changes.steps:
                     break
+                if not position.checkpoint and changes.after.head >= cold.FROM:
+                    added += self._start(changes.after.head, on_page)
+                    continue
                 self._state.apply(changes)
                 added += sum(isinstance(step, Added) for step in changes.steps)
                 removed += sum(isinstance(step, Removed) for step in changes.steps)
@@ -131,7 +143,52 @@ class Gate:
         with self._indexing:
             self._held.follow(position.checkpoint)
             self._held.keep()
-        return Synced(added, removed, delivered, position.checkpoint, page.head)
+        return Synced(added, removed, delivered, position.checkpoint, changes.after.head)
+
+    def trust(self, key: str) -> None:
+        """Believes the feed that is signed with this key, in hex, from now on."""
+        self._state.trust(key)
+
+    def _start(self, head: int, on_page: Callable[[Position], None]) -> int:
+        """Takes over the registry's snapshot; how many entries it has."""
+        key = self._state.feed_key()
+        with self._client.snapshot() as reader:
+
+            def reached() -> Position:
+                signed = self._client.signed(reader)
+                if signed.key != key:  # the page before was checked by it: the next sync follows the keys
+                    raise RegistryUnreachable("the registry's snapshot is signed with another key than its feed")
+                check_time(signed, time.time())
+                return Position(signed.number, max(signed.newest, head), bytes.fromhex(signed.chain))
+
+            self._state.fill(cold.lots(reader, lambda number: on_page(Position(number, head))), reached)
+        return sum(self._state.counts().values())
+
+    def _next(self, position: Position, wait: int) -> Changes:
+        """The next page's changes, once the page, its signature, its key and its time are checked."""
+        answer = self._client.feed(position.checkpoint, wait=wait)
+        self._check_key(answer.head.key)
+        check_time(answer.head, time.time())
+        changes = follow(position, self._state.known(answer.page), answer.page)
+        agree(changes, answer.head)
+        return changes
+
+    def _check_key(self, key: str) -> None:
+        """The key that signed must be the known one, or follow from it; the first that is seen is taken for good."""
+        pinned = self._state.feed_key()
+        if pinned is None:
+            self._state.trust(key)
+        elif pinned != key:
+            self._state.trust(follow_key(pinned, key, self._client.feed_keys()))
+
+    @contextmanager
+    def _alarmed(self) -> Iterator[None]:
+        """Keeps the alarm for everybody who asks for the gate's status."""
+        try:
+            yield
+        except FeedBroken as error:
+            self._state.raise_alarm(str(error))
+            raise
 
     def check(self, upload: bytes | str | Path) -> Decision:
         """Decides on an upload: its bytes, or the path of its file.
@@ -150,7 +207,9 @@ class Gate:
             if not decision.matches:
                 raise
             return decision
-        return self.check_signals(hashed.signals, hashed.dihedral)
+        return self._decide(
+            hashed.signals, probes(hashed.signals, hashed.dihedral, look_ups(hashed.plane), policy=self.policy)
+        )
 
     def _check_video(self, file: BinaryIO) -> Decision:
         """Decides on a video, which is read piece by piece."""
@@ -220,6 +279,8 @@ class Gate:
             dict(self._state.counts()),
             self._state.waiting_count(),
             _age(read_at),
+            self._state.feed_key(),
+            self._state.alarm(),
         )
 
     def warning(self) -> str | None:

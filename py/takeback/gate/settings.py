@@ -31,6 +31,11 @@ class Settings:
         if not _KEY.fullmatch(self.key):
             raise SettingsError("the platform key is not one: expected tbk_, 16 hex digits, _, 64 hex digits")
 
+    @property
+    def key_id(self) -> str:
+        """The part of the key that names it, which is no secret."""
+        return self.key.split("_")[1]
+
 
 def load(home: Path) -> Settings:
     """The settings in `home`; the key in TAKEBACK_PLATFORM_KEY goes before the one in the file."""

@@ -16,15 +16,16 @@ from typing import Final
 
 import msgspec
 
-from takeback.errors import GateError, SettingsError, StateDamaged
-from takeback.gate.follow import Added, Changed, Changes, Erased, Known, Position, Removed, Step
+from takeback.chain import START
+from takeback.errors import FeedBroken, GateError, SettingsError, StateDamaged
+from takeback.gate.follow import Added, Changed, Changes, Erased, Known, Position, Removed, Step, There
 from takeback.protocol import EntryId, FeedbackEvent, FeedPage, Standing, Verdict
 from takeback.signals import Signal, SignalType, Variant
 
 STATE_FILE: Final = "state.sqlite"
 LOCK_FILE: Final = "sync.lock"
 INDEX_LOCK_FILE: Final = "index.lock"
-_APPLICATION: Final = 0x7462_6732  # "tbg2": marks the file as a gate's state in this layout
+_APPLICATION: Final = 0x7462_6733  # "tbg3": marks the file as a gate's state in this layout
 _BUSY_SECONDS: Final = 30
 _DAMAGE: Final = {
     sqlite3.SQLITE_CORRUPT,
@@ -41,16 +42,25 @@ _PRIMARY: Final = 0xFF
 _TABLES: Final = """
 CREATE TABLE follower (
   one INTEGER PRIMARY KEY CHECK (one = 1), registry TEXT NOT NULL,
-  checkpoint INTEGER NOT NULL, head INTEGER NOT NULL, read_at REAL) STRICT;
+  checkpoint INTEGER NOT NULL, head INTEGER NOT NULL, link BLOB NOT NULL,
+  feed_key TEXT, alarm TEXT, read_at REAL) STRICT;
 CREATE TABLE entries (
-  number INTEGER PRIMARY KEY, entry TEXT NOT NULL UNIQUE,
+  number INTEGER PRIMARY KEY, entry TEXT NOT NULL,
   type TEXT NOT NULL, value TEXT NOT NULL, quality INTEGER, variant TEXT NOT NULL,
-  standing TEXT NOT NULL, UNIQUE (type, value)) STRICT;
+  standing TEXT NOT NULL) STRICT;
 CREATE TABLE erased (number INTEGER PRIMARY KEY, entry TEXT NOT NULL UNIQUE) STRICT;
 CREATE TABLE removals (number INTEGER PRIMARY KEY, entry TEXT NOT NULL UNIQUE) STRICT;
 CREATE TABLE feedback (
   place INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, verdict TEXT NOT NULL, entries TEXT NOT NULL) STRICT;
 """
+_INDEXES: Final = (
+    "CREATE UNIQUE INDEX entries_entry ON entries (entry)",
+    "CREATE UNIQUE INDEX entries_signal ON entries (type, value)",
+)
+_INSERT: Final = "INSERT INTO entries VALUES (?, ?, ?, ?, ?, ?, ?)"
+
+type EntryRow = tuple[int, str, str, str, int | None, str, str]
+"""An entry: number, id, type, value, quality, variant, standing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,25 +103,47 @@ class State:
     def standing(self) -> tuple[Position, float | None]:
         """How far the feed is applied, and when it was last read to its end: seconds since 1970, None if never."""
         with self._reading() as db:
-            checkpoint, head, read_at = db.execute("SELECT checkpoint, head, read_at FROM follower").fetchone()
-            return Position(checkpoint, head), read_at
+            *place, read_at = db.execute("SELECT checkpoint, head, link, read_at FROM follower").fetchone()
+            return Position(*place), read_at
+
+    def feed_key(self) -> str | None:
+        """The key whose signature is believed, `None` before there was one."""
+        with self._reading() as db:
+            key: str | None = db.execute("SELECT feed_key FROM follower").fetchone()[0]
+            return key
+
+    def trust(self, key: str) -> None:
+        """Believes the feed that is signed with this key from now on."""
+        with self._writing() as db:
+            db.execute("UPDATE follower SET feed_key = ?", (key,))
+
+    def alarm(self) -> str | None:
+        """What is wrong with the feed since the last sync that went well, if anything is."""
+        with self._reading() as db:
+            alarm: str | None = db.execute("SELECT alarm FROM follower").fetchone()[0]
+            return alarm
+
+    def raise_alarm(self, text: str) -> None:
+        """Notes that the feed must not be followed, and why; the next sync that goes well ends it."""
+        with self._writing() as db:
+            db.execute("UPDATE follower SET alarm = ?", (text,))
 
     def known(self, page: FeedPage) -> Known:
         """All that the state knows of the entries and signals on `page`."""
-        active: dict[str, tuple[SignalType, str] | None] = {}
+        active: dict[str, There] = {}
         retired: set[str] = set()
         with self._reading() as db:
             for line in page.entries:
-                named = db.execute("SELECT entry, type, value FROM entries WHERE entry = ?", (line.entry,))
-                active |= {entry: (SignalType(kind), value) for entry, kind, value in named}
-                erased = db.execute("SELECT entry FROM erased WHERE entry = ?", (line.entry,))
-                active |= {entry: None for (entry,) in erased}
+                named = db.execute("SELECT entry, number, type, value FROM entries WHERE entry = ?", (line.entry,))
+                active |= {entry: There(number, (SignalType(kind), value)) for entry, number, kind, value in named}
+                erased = db.execute("SELECT entry, number FROM erased WHERE entry = ?", (line.entry,))
+                active |= {entry: There(number, None) for entry, number in erased}
                 gone = db.execute("SELECT entry FROM removals WHERE entry = ?", (line.entry,))
                 retired |= {entry for (entry,) in gone}
                 if line.signal is not None:
                     key = (line.signal.type, line.signal.value)
-                    holders = db.execute("SELECT entry FROM entries WHERE type = ? AND value = ?", key)
-                    active |= {entry: key for (entry,) in holders}
+                    holders = db.execute("SELECT entry, number FROM entries WHERE type = ? AND value = ?", key)
+                    active |= {entry: There(number, key) for entry, number in holders}
         return Known(active, retired)
 
     def apply(self, changes: Changes) -> None:
@@ -119,18 +151,38 @@ class State:
         with self._writing() as db:
             before, after = changes.before, changes.after
             moved = db.execute(
-                "UPDATE follower SET checkpoint = ?, head = ? WHERE checkpoint = ?",
-                (after.checkpoint, after.head, before.checkpoint),
+                "UPDATE follower SET checkpoint = ?, head = ?, link = ? WHERE checkpoint = ? AND link = ?",
+                (after.checkpoint, after.head, after.link, before.checkpoint, before.link),
             )
             if moved.rowcount != 1:
                 raise GateError("another sync moved the checkpoint in the meantime: run `takeback gate sync` again")
             for step in changes.steps:
                 _take(db, step)
 
+    def fill(self, lots: Iterable[Sequence[EntryRow]], reached: Callable[[], Position]) -> None:
+        """Takes over a snapshot, all or nothing, into a state that is empty; `reached` tells the position at its end.
+
+        Raises `FeedBroken` if an entry or a signal is there twice.
+        """
+        with self._writing() as db:
+            if db.execute("SELECT checkpoint FROM follower").fetchone()[0]:
+                raise GateError("another sync moved the checkpoint in the meantime: run `takeback gate sync` again")
+            db.execute("DROP INDEX entries_entry")
+            db.execute("DROP INDEX entries_signal")
+            try:
+                for lot in lots:
+                    db.executemany(_INSERT, lot)
+                for index in _INDEXES:  # sorted once: several times as fast as entry by entry
+                    db.execute(index)
+            except sqlite3.IntegrityError as error:
+                raise FeedBroken("rule 4: the snapshot holds an entry or a signal twice") from error
+            at = reached()
+            db.execute("UPDATE follower SET checkpoint = ?, head = ?, link = ?", (at.checkpoint, at.head, at.link))
+
     def reached_end(self, now: float) -> None:
         """Notes that the feed was read to its end at `now`, and leaves no withdrawn hash in the write-ahead log."""
         with self._writing() as db:
-            db.execute("UPDATE follower SET read_at = ?", (now,))
+            db.execute("UPDATE follower SET read_at = ?, alarm = NULL", (now,))
         with self._lock, self._translated():
             self._db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
 
@@ -247,9 +299,9 @@ class State:
         with self._writing() as db:
             mark = db.execute("PRAGMA application_id").fetchone()[0]
             if mark == 0 and not db.execute("SELECT 1 FROM sqlite_master").fetchone():
-                for statement in _TABLES.strip().split(";\n"):
+                for statement in (*_TABLES.strip().split(";\n"), *_INDEXES):
                     db.execute(statement)
-                db.execute("INSERT INTO follower VALUES (1, ?, 0, 0, NULL)", (registry,))
+                db.execute("INSERT INTO follower VALUES (1, ?, 0, 0, ?, NULL, NULL, NULL)", (registry, START))
                 db.execute(f"PRAGMA application_id = {_APPLICATION}")
             elif mark != _APPLICATION:
                 raise self._damaged("it is not a gate's state")
@@ -312,7 +364,7 @@ def _take(db: sqlite3.Connection, step: Step) -> None:
     match step:
         case Added(number, entry, signal, standing):
             row = (number, entry, signal.type, signal.value, signal.quality, signal.variant, standing)
-            db.execute("INSERT INTO entries VALUES (?, ?, ?, ?, ?, ?, ?)", row)
+            db.execute(_INSERT, row)
         case Changed(_, entry, standing):
             db.execute("UPDATE entries SET standing = ? WHERE entry = ?", (standing, entry))
         case Erased(number, entry):

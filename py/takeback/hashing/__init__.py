@@ -5,12 +5,14 @@ from dataclasses import dataclass, replace
 
 from takeback.errors import PictureError
 from takeback.hashing.exact import exact_signals
+from takeback.hashing.kernel import Plane
 from takeback.hashing.pdq import Pdq, hash_pixels
 from takeback.hashing.phash import phash_signals
 from takeback.hashing.picture import Picture, open_picture
+from takeback.hashing.views import variant_signals
 from takeback.signals import Signal, SignalType, Variant
 
-__all__ = ["HashedPicture", "PictureError", "hash_opened", "hash_picture"]
+__all__ = ["HashedPicture", "PictureError", "hash_opened", "hash_picture", "with_variants"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,7 +22,8 @@ class HashedPicture:
     `signals` are PDQ of the upright picture, PDQ of the pixels as stored where an orientation mark makes that another
     hash, SHA-256 and MD5 of the file, and imagehash's phash of the same views. `quality` is PDQ's, 0-100; `width` and
     `height` are upright, in pixels.
-    `dihedral` has the eight turned and mirrored PDQ hashes of the upright picture by name, `orig` first.
+    `dihedral` has the eight turned and mirrored PDQ hashes of the upright picture by name, `orig` first; `plane` is it
+    reduced, from which its views are hashed.
     """
 
     signals: tuple[Signal, ...]
@@ -29,12 +32,14 @@ class HashedPicture:
     height: int
     format: str
     dihedral: dict[str, str]
+    plane: Plane
 
 
 def hash_picture(data: bytes, on_step: Callable[[str], object] | None = None) -> HashedPicture:
     """Hashes a picture file. `on_step` hears `decoded` and `hashed` as these steps end.
 
-    Raises `PictureError`: not a picture, damaged, or over a limit.
+    A person sends more of it (`with_variants`), and a gate looks more of it up. Raises `PictureError`: not a picture,
+    damaged, or over a limit.
     """
     tell = on_step or (lambda _step: None)
     picture = open_picture(data)
@@ -54,8 +59,14 @@ def hash_opened(picture: Picture, data: bytes) -> HashedPicture:
             signals.append(_signal(stored, Variant.STORED))
     signals += exact_signals(data)
     return HashedPicture(
-        tuple(signals), upright.quality, picture.width, picture.height, picture.format, upright.dihedral
+        tuple(signals), upright.quality, picture.width, picture.height, picture.format, upright.dihedral, upright.plane
     )
+
+
+def with_variants(hashed: HashedPicture) -> HashedPicture:
+    """The same with PDQ of the views that a copy may consist of: what a person sends, over what is looked up."""
+    known = [signal.value for signal in hashed.signals if signal.type is SignalType.PDQ]
+    return replace(hashed, signals=(*hashed.signals, *variant_signals(hashed.plane, known)))
 
 
 def _signal(pdq: Pdq, variant: Variant) -> Signal:

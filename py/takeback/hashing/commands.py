@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from takeback.errors import PictureError
-from takeback.hashing import HashedPicture, hash_picture
+from takeback.hashing import HashedPicture, hash_picture, with_variants
 from takeback.hashing.picture import MAX_BYTES
 from takeback.hashing.video import SNIFFED, HashedVideo, hash_video, video_format
 from takeback.signals import SignalType, Variant, frames_of
@@ -42,7 +42,7 @@ def _hash(file: str) -> HashedPicture | HashedVideo:
         with Path(file).open("rb") as opened:
             if video_format(opened.read(SNIFFED)):
                 return hash_video(opened)
-    return hash_picture(_read(file))
+    return with_variants(hash_picture(_read(file)))
 
 
 def _read(file: str) -> bytes:

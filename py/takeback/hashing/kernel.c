@@ -35,6 +35,8 @@ enum {
   HASH_BYTES = 32,
   DIHEDRALS = 8,
   SMALLEST = 5,        /* a side shorter than this has no hash */
+  PLANE_SIDE = 512,    /* the reduced picture has no longer side, nor one under half of it if there is enough */
+  TAPS = 4,            /* points on each axis for a sample of a view: every second pixel of a reduced picture */
   ALIGNMENT = 64,
 };
 
@@ -73,6 +75,9 @@ struct pdq {
   float *ring;                   /* boxed rows that are still in the window */
   float *sums;                   /* a running sum of every column */
   float *ring_sampled, *sums_sampled; /* the same for the second box down, of the 64 sampled columns alone */
+  int factor;                    /* pixels on each axis that make one of the reduced picture; 0: it is not kept */
+  float *plane_sums;             /* its row under way */
+  uint8_t *plane;                /* its rows so far */
   float samples[SIDE * SIDE];
   float direct[SIDE * SIDE];     /* luma of a picture of 64 x 64, which the reference hashes as it is */
 };
@@ -97,6 +102,12 @@ static int sampled_column(const struct pdq *p, int j) { return (int)(((int64_t)(
 
 static int sampled_row(const struct pdq *p, int i) { return (int)(((int64_t)(2 * i + 1) * p->height) >> 7); }
 
+static int factor_of(int width, int height) {
+  return ((width > height ? width : height) + PLANE_SIDE - 1) / PLANE_SIDE;
+}
+
+static int reduced(int length, int factor) { return (length + factor - 1) / factor; }
+
 static float *take(uintptr_t *free, size_t floats) {
   float *taken = (float *)*free;
   *free += (floats * sizeof(float) + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
@@ -117,6 +128,8 @@ static uintptr_t lay_out(struct pdq *p, uintptr_t start, int width, int height) 
   p->sums = take(&free, p->pitch);
   p->ring_sampled = take(&free, (size_t)SIDE * (size_t)ring_rows(p));
   p->sums_sampled = take(&free, SIDE);
+  p->plane_sums = take(&free, PLANE_SIDE);
+  p->plane = (uint8_t *)take(&free, PLANE_SIDE * PLANE_SIDE / sizeof(float));
   return free;
 }
 
@@ -291,16 +304,27 @@ static int quality_of(const float s[SIDE * SIDE]) {
   return quality > 100 ? 100 : quality;
 }
 
+/* Hoare's selection: what is at `MEDIAN_RANK` once sorted. The same value in whatever order equals come. */
 static float median_of(const float values[COEFFICIENTS]) {
-  for (int i = 0; i < COEFFICIENTS; i++) {
-    int below = 0, upto = 0;
-    for (int k = 0; k < COEFFICIENTS; k++) {
-      below += values[k] < values[i];
-      upto += values[k] <= values[i];
+  float v[COEFFICIENTS];
+  for (int k = 0; k < COEFFICIENTS; k++) v[k] = values[k];
+  int low = 0, high = COEFFICIENTS - 1;
+  const int wanted = MEDIAN_RANK - 1;
+  while (low < high) {
+    float pivot = v[wanted];
+    int i = low, j = high;
+    while (i <= j) {
+      while (v[i] < pivot) i++;
+      while (pivot < v[j]) j--;
+      if (i > j) break;
+      float swapped = v[i];
+      v[i++] = v[j];
+      v[j--] = swapped;
     }
-    if (below < MEDIAN_RANK && upto >= MEDIAN_RANK) return values[i];
+    if (j < wanted) low = i;
+    if (wanted < i) high = j;
   }
-  return 0.0f;
+  return v[wanted];
 }
 
 static void bits_of(const float values[COEFFICIENTS], uint8_t hash[HASH_BYTES]) {
@@ -324,6 +348,104 @@ static void dihedral_of(const float b[COEFFICIENTS], int which, float out[COEFFI
     }
 }
 
+/* All of the result: the hash of `single`, its turned and mirrored forms of `filtered`, which is mostly the same. */
+static void conclude(const float *single, const float *filtered, struct pdq_result *result) {
+  float waves[COEFFICIENTS], turned[COEFFICIENTS];
+  dct(single, result->coefficients);
+  bits_of(result->coefficients, result->hash);
+  result->quality = quality_of(single);
+  if (single == filtered)
+    for (int i = 0; i < COEFFICIENTS; i++) waves[i] = result->coefficients[i];
+  else
+    dct(filtered, waves);
+  for (int which = 0; which < DIHEDRALS; which++) {
+    dihedral_of(waves, which, turned);
+    bits_of(turned, result->dihedral[which]);
+  }
+}
+
+/* ---- the reduced picture, and views of it ---- */
+
+/* Adds a row of luma to the reduced picture: means of squares of `factor` pixels, cut off at the right and below. */
+static void reduce(struct pdq *p, const float *luma, int row) {
+  int f = p->factor, wide = reduced(p->width, f), lines = row % f + 1;
+  for (int x = 0; x < wide; x++) {
+    int end = (x + 1) * f < p->width ? (x + 1) * f : p->width;
+    float sum = lines == 1 ? 0.0f : p->plane_sums[x];
+    for (int i = x * f; i < end; i++) sum += luma[i];
+    p->plane_sums[x] = sum;
+  }
+  if (lines < f && row + 1 < p->height) return;
+  uint8_t *to = p->plane + (size_t)(row / f) * (size_t)wide;
+  for (int x = 0; x < wide; x++) {
+    int across = (x + 1) * f < p->width ? f : p->width - x * f;
+    to[x] = (uint8_t)(p->plane_sums[x] / (float)(across * lines) + 0.5f);
+  }
+}
+
+/* A point on one axis of a reduced picture: the pixel before it, the one behind, and how far it is between their
+   middles, which are at .5. Beyond the edge goes on what is at the edge. */
+struct place {
+  int before, behind;
+  float part;
+};
+
+static inline struct place place_of(float at, int length) {
+  float last = (float)(length - 1);
+  at = at < 0.5f ? 0.0f : at - 0.5f > last ? last : at - 0.5f;
+  int before = (int)at;
+  return (struct place){before, before + 1 < length ? before + 1 : before, at - (float)before};
+}
+
+static inline float middle_of(int tap) { return ((float)tap + 0.5f) / (float)(TAPS * SIDE); }
+
+/* What the points of a sample weigh: a tent as wide as that of the full-size rule. */
+static const float WEIGHTS[TAPS] = {0.125f, 0.375f, 0.375f, 0.125f};
+
+/* The 64 x 64 samples of a view whose sides are upright: rows first, which are summed in lanes. */
+static void sample_upright(const uint8_t *plane, int width, int height, const float frame[6], float *out) {
+  struct place across[TAPS * SIDE];
+  float line[PLANE_SIDE];
+  for (int b = 0; b < TAPS * SIDE; b++) across[b] = place_of(frame[0] + frame[2] * middle_of(b), width);
+  for (int i = 0; i < SIDE; i++) {
+    for (int x = 0; x < width; x++) line[x] = 0.0f;
+    for (int a = 0; a < TAPS; a++) {
+      struct place down = place_of(frame[1] + frame[5] * middle_of(TAPS * i + a), height);
+      const uint8_t *upper = plane + (size_t)down.before * (size_t)width;
+      const uint8_t *lower = plane + (size_t)down.behind * (size_t)width;
+      float low = WEIGHTS[a] * down.part, up = WEIGHTS[a] - low;
+      for (int x = 0; x < width; x++) line[x] += up * (float)upper[x] + low * (float)lower[x];
+    }
+    for (int j = 0; j < SIDE; j++) {
+      float sum = 0.0f;
+      for (int b = 0; b < TAPS; b++) {
+        struct place at = across[TAPS * j + b];
+        sum += WEIGHTS[b] * (line[at.before] + (line[at.behind] - line[at.before]) * at.part);
+      }
+      out[i * SIDE + j] = sum;
+    }
+  }
+}
+
+/* The same of a view that is turned. */
+static void sample_turned(const uint8_t *plane, int width, int height, const float frame[6], float *out) {
+  for (int i = 0; i < SIDE; i++)
+    for (int j = 0; j < SIDE; j++) {
+      float sum = 0.0f;
+      for (int tap = 0; tap < TAPS * TAPS; tap++) {
+        float v = middle_of(TAPS * i + tap / TAPS), u = middle_of(TAPS * j + tap % TAPS);
+        struct place x = place_of(frame[0] + frame[2] * u + frame[4] * v, width);
+        struct place y = place_of(frame[1] + frame[3] * u + frame[5] * v, height);
+        const uint8_t *upper = plane + (size_t)y.before * (size_t)width;
+        const uint8_t *lower = plane + (size_t)y.behind * (size_t)width;
+        float top = (float)upper[x.before] + ((float)upper[x.behind] - (float)upper[x.before]) * x.part;
+        float low = (float)lower[x.before] + ((float)lower[x.behind] - (float)lower[x.before]) * x.part;
+        sum += WEIGHTS[tap / TAPS] * WEIGHTS[tap % TAPS] * (top + (low - top) * y.part);
+      }
+      out[i * SIDE + j] = sum;
+    }
+}
+
 /* ---- the door ---- */
 
 /* Bytes of memory that a picture of `width` x `height` needs. Both are 1 to 65,535. */
@@ -340,7 +462,21 @@ EXPORT void pdq_begin(void *memory, int width, int height, int channels) {
   p->width = width;
   p->height = height;
   p->channels = channels;
-  p->filled = p->tick = p->sampled = 0;
+  p->filled = p->tick = p->sampled = p->factor = 0;
+}
+
+/* After `pdq_begin`: the reduced picture is kept as well. */
+EXPORT void pdq_keep_plane(void *memory) {
+  struct pdq *p = aligned(memory);
+  p->factor = factor_of(p->width, p->height);
+}
+
+/* After the last row: writes the reduced picture, a byte a pixel, into `plane`, and its width and height into `size`. */
+EXPORT void pdq_plane(void *memory, uint8_t *plane, int32_t size[2]) {
+  const struct pdq *p = aligned(memory);
+  size[0] = reduced(p->width, p->factor);
+  size[1] = reduced(p->height, p->factor);
+  for (int i = 0; i < size[0] * size[1]; i++) plane[i] = p->plane[i];
 }
 
 static void luma_of(const uint8_t *pixels, float *luma, int width, int channels) {
@@ -360,6 +496,7 @@ EXPORT void pdq_push(void *memory, const uint8_t *pixels, int rows, size_t strid
   for (int row = 0; row < rows; row++, pixels += stride) {
     float *luma = p->luma + (size_t)p->filled * p->pitch;
     luma_of(pixels, luma, p->width, p->channels);
+    if (p->factor) reduce(p, luma, p->tick + p->filled);
     if (p->width == SIDE && p->height == SIDE)
       for (int x = 0; x < SIDE; x++) p->direct[(p->tick + p->filled) * SIDE + x] = luma[x];
     if (++p->filled == ROWS) run_group(p);
@@ -376,14 +513,17 @@ EXPORT void pdq_finish(void *memory, struct pdq_result *result) {
     for (float *f = p->luma + (size_t)p->filled * p->pitch; f < p->luma + ROWS * p->pitch; f++) *f = 0.0f;
     run_group(p);
   }
-  float filtered[COEFFICIENTS], turned[COEFFICIENTS];
   const float *single = p->width == SIDE && p->height == SIDE ? p->direct : p->samples;
-  dct(single, result->coefficients);
-  bits_of(result->coefficients, result->hash);
-  result->quality = quality_of(single);
-  dct(p->samples, filtered);
-  for (int which = 0; which < DIHEDRALS; which++) {
-    dihedral_of(filtered, which, turned);
-    bits_of(turned, result->dihedral[which]);
-  }
+  conclude(single, p->samples, result);
+}
+
+/* PDQ of a view of a reduced picture, close to PDQ of what is cut out of the picture itself. `frame`, in pixels of the
+   reduced picture: x and y of the view's corner, of the way along its upper side, and of the way down its left side. */
+EXPORT void pdq_view(const uint8_t *plane, int width, int height, const float frame[6], struct pdq_result *result) {
+  float samples[SIDE * SIDE];
+  if (frame[3] == 0.0f && frame[4] == 0.0f)
+    sample_upright(plane, width, height, frame, samples);
+  else
+    sample_turned(plane, width, height, frame, samples);
+  conclude(samples, samples, result);
 }

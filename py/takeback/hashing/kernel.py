@@ -10,6 +10,8 @@ from typing import Final
 
 MAX_SIDE: Final = 65_535
 """Pixels of a side. What a JPEG can hold; it bounds the kernel's memory at about 10 MB, whatever the shape."""
+PLANE_SIDE: Final = 512
+"""Pixels of the longer side of a reduced picture at most."""
 CHANNELS: Final = {"L": 1, "RGB": 3, "RGBX": 4}
 """Bytes of a pixel in the layouts that the kernel reads: luma; red, green, blue; the same and a byte to skip."""
 DIHEDRALS: Final = ("orig", "rot90", "rot180", "rot270", "flipx", "flipy", "flipp", "flipm")
@@ -37,6 +39,24 @@ class KernelResult:
     coefficients: tuple[float, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class Plane:
+    """A picture reduced to at most 512 pixels a side: `pixels` are luma, a byte each, rows from the top down.
+
+    The picture itself is `across` x `down` of these pixels: the last column and row may stand for less than a whole.
+    """
+
+    width: int
+    height: int
+    pixels: bytes
+    across: float
+    down: float
+
+
+type Frame = tuple[float, float, float, float, float, float]
+"""A part of a plane: its corner, the way along its upper side, the way down its left side; x and y in pixels."""
+
+
 def _load() -> ctypes.CDLL:
     """The compiled kernel with its signatures. Raises `ImportError` when it was not built."""
     path = os.path.join(os.path.dirname(__file__), "_kernel.so")  # noqa: PTH118, PTH120 - pathlib loads too slowly in browsers
@@ -52,6 +72,18 @@ def _load() -> ctypes.CDLL:
     library.pdq_push.restype = None
     library.pdq_finish.argtypes = (ctypes.c_void_p, ctypes.POINTER(_Result))
     library.pdq_finish.restype = None
+    library.pdq_keep_plane.argtypes = (ctypes.c_void_p,)
+    library.pdq_keep_plane.restype = None
+    library.pdq_plane.argtypes = (ctypes.c_void_p, ctypes.c_void_p, ctypes.POINTER(ctypes.c_int32))
+    library.pdq_plane.restype = None
+    library.pdq_view.argtypes = (
+        ctypes.c_char_p,
+        ctypes.c_int,
+        ctypes.c_int,
+        ctypes.POINTER(ctypes.c_float),
+        ctypes.POINTER(_Result),
+    )
+    library.pdq_view.restype = None
     return library
 
 
@@ -61,18 +93,22 @@ _library: Final = _load()
 class PdqStream:
     """PDQ of one picture of `width` x `height` pixels whose rows arrive in pieces, from the top down.
 
-    `layout` is a key of `CHANNELS`. Raises `ValueError` for a side of 0 or over `MAX_SIDE`, or an unknown layout.
+    `layout` is a key of `CHANNELS`; with `keep_plane` the reduced picture is made on the way. Raises `ValueError` for a
+    side of 0 or over `MAX_SIDE`, or an unknown layout.
     """
 
-    def __init__(self, width: int, height: int, layout: str) -> None:
+    def __init__(self, width: int, height: int, layout: str, *, keep_plane: bool = False) -> None:
         if not (1 <= width <= MAX_SIDE and 1 <= height <= MAX_SIDE):
             raise ValueError(f"a side is 1 to {MAX_SIDE} pixels, not {width} x {height}")
         if layout not in CHANNELS:
             raise ValueError(f"a layout is one of {', '.join(CHANNELS)}")
         self._row = width * CHANNELS[layout]
         self._missing = height
+        self._size = width, height
         self._memory = ctypes.create_string_buffer(_library.pdq_size(width, height))
         _library.pdq_begin(self._memory, width, height, CHANNELS[layout])
+        if keep_plane:
+            _library.pdq_keep_plane(self._memory)
 
     def push(self, pixels: bytes, stride: int | None = None) -> None:
         """Takes the next whole rows, `stride` bytes apart (without it, as wide as a row is).
@@ -92,9 +128,28 @@ class PdqStream:
             raise ValueError(f"{self._missing} rows are missing")
         result = _Result()
         _library.pdq_finish(self._memory, ctypes.byref(result))
-        return KernelResult(
-            bytes(result.hash).hex(),
-            result.quality,
-            tuple(bytes(turned).hex() for turned in result.dihedral),
-            tuple(result.coefficients),
-        )
+        return _read(result)
+
+    def plane(self) -> Plane:
+        """The reduced picture, after the last row, if it was kept."""
+        pixels = ctypes.create_string_buffer(PLANE_SIDE * PLANE_SIDE)
+        size = (ctypes.c_int32 * 2)()
+        _library.pdq_plane(self._memory, pixels, size)
+        factor = -(-max(self._size) // PLANE_SIDE)
+        return Plane(size[0], size[1], pixels.raw[: size[0] * size[1]], self._size[0] / factor, self._size[1] / factor)
+
+
+def hash_view(plane: Plane, frame: Frame) -> KernelResult:
+    """PDQ of a part of a reduced picture, however it lies; what lies outside goes on as the edge."""
+    result = _Result()
+    _library.pdq_view(plane.pixels, plane.width, plane.height, (ctypes.c_float * 6)(*frame), ctypes.byref(result))
+    return _read(result)
+
+
+def _read(result: _Result) -> KernelResult:
+    return KernelResult(
+        bytes(result.hash).hex(),
+        result.quality,
+        tuple(bytes(turned).hex() for turned in result.dihedral),
+        tuple(result.coefficients),
+    )

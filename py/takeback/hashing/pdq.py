@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from takeback.hashing.kernel import DIHEDRALS, PdqStream
+from takeback.hashing.kernel import DIHEDRALS, PdqStream, Plane
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,17 +21,21 @@ class Pixels:
 
 @dataclass(frozen=True, slots=True)
 class Pdq:
-    """A PDQ hash in hex, its `quality` from 0 to 100, and all eight `dihedral` forms by name, the hash itself first."""
+    """A PDQ hash in hex, its `quality` from 0 to 100, and all eight `dihedral` forms by name, the hash itself first.
+
+    `plane` is the reduced picture, from which views are hashed.
+    """
 
     hash: str
     quality: int
     dihedral: dict[str, str]
+    plane: Plane
 
 
 def hash_pixels(pixels: Pixels) -> Pdq:
     """PDQ by the full-size rule. A side under 5 pixels gives a hash of zeros with quality 0."""
-    stream = PdqStream(pixels.width, pixels.height, pixels.layout)
+    stream = PdqStream(pixels.width, pixels.height, pixels.layout, keep_plane=True)
     for strip in pixels.strips:
         stream.push(strip)
     result = stream.finish()
-    return Pdq(result.hash, result.quality, dict(zip(DIHEDRALS, result.dihedral, strict=True)))
+    return Pdq(result.hash, result.quality, dict(zip(DIHEDRALS, result.dihedral, strict=True)), stream.plane())

@@ -4,7 +4,7 @@ import json
 from collections.abc import Callable
 
 from takeback.errors import PictureError, PictureTooLarge
-from takeback.hashing import HashedPicture, hash_opened
+from takeback.hashing import HashedPicture, hash_opened, with_variants
 from takeback.hashing.picture import open_picture
 from takeback.signals import Signal, Variant
 
@@ -25,7 +25,7 @@ def _hash(data: bytes, tell: Callable[[str], object]) -> HashedPicture:
     """All signals of a picture but phash. Raises `PictureError`."""
     picture = open_picture(data)
     tell("decoded")
-    hashed = hash_opened(picture, data)
+    hashed = with_variants(hash_opened(picture, data))
     tell("hashed")
     return hashed
 

@@ -61,30 +61,49 @@ def load_pin_key(path: Path, mark: bytes | None) -> PinKey:
 
     Raises `SettingsError` if the file is missing, is not the database's, or may be read by others.
     """
-    try:
-        if mark is None and not path.exists():
-            _make_pin_key(path)
-        secret = path.read_bytes()
-        mode = stat.S_IMODE(path.stat().st_mode)
-    except FileNotFoundError as error:
-        text = f"the PIN key {path} is missing, and without it no case can be opened; restore it from your backup"
-        raise SettingsError(text) from error
-    except OSError as error:
-        raise SettingsError(f"cannot use the PIN key {path}: {error.strerror}") from error
-    if os.name == "posix" and mode & 0o077:
-        raise SettingsError(f"others may read the PIN key {path}; run: chmod 600 {path}")
+    if mark is None and not path.exists():
+        make_secret(path)
+    secret = read_secret(path, "PIN key", "without it no case can be opened")
     key = PinKey(secret)
     if len(secret) != PIN_KEY_BYTES or (mark is not None and not hmac.compare_digest(mark, key.mark())):
         raise SettingsError(f"{path} is not the PIN key of this database; restore the right one from your backup")
     return key
 
 
-def _make_pin_key(path: Path) -> None:
-    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
-        file.write(secrets.token_bytes(PIN_KEY_BYTES))
-        file.flush()
-        os.fsync(file.fileno())
+def make_secret(path: Path, secret: bytes = b"", *, keep: bool = False) -> bytes:
+    """Writes a secret, of chance if none is given, to a new file that only its owner may read; gives it.
+
+    With `keep`, a file that is there already stays, and its secret is given. Raises `SettingsError`.
+    """
+    secret = secret or secrets.token_bytes(PIN_KEY_BYTES)
+    try:
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
+            file.write(secret)
+            file.flush()
+            os.fsync(file.fileno())
+    except FileExistsError as error:
+        if keep:
+            return path.read_bytes()
+        raise SettingsError(f"{path} is there already") from error
+    except OSError as error:
+        raise SettingsError(f"cannot write {path}: {error.strerror}") from error
+    return secret
+
+
+def read_secret(path: Path, what: str, without: str) -> bytes:
+    """The secret in a file. Raises `SettingsError` if it is missing, or may be read by others."""
+    try:
+        secret = path.read_bytes()
+        mode = stat.S_IMODE(path.stat().st_mode)
+    except FileNotFoundError as error:
+        text = f"the {what} {path} is missing, and {without}; restore it from your backup"
+        raise SettingsError(text) from error
+    except OSError as error:
+        raise SettingsError(f"cannot use the {what} {path}: {error.strerror}") from error
+    if os.name == "posix" and mode & 0o077:
+        raise SettingsError(f"others may read the {what} {path}; run: chmod 600 {path}")
+    return secret
 
 
 @dataclass(frozen=True, slots=True, repr=False)

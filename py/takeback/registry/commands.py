@@ -1,6 +1,7 @@
 """`takeback registry ...` and `takeback platform ...`."""
 
 import os
+import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -27,6 +28,9 @@ _data_option = click.option(
     "--data", type=click.Path(path_type=Path), help="Folder of the database [TAKEBACK_DATA; default: var]"
 )
 _database_option = click.option("--database", help="Address of a PostgreSQL database [TAKEBACK_DATABASE]")
+_keys_option = click.option(
+    "--keys", type=click.Path(path_type=Path), help="Folder of the secret keys [TAKEBACK_KEYS; default: DATA/keys]"
+)
 
 
 def _data[F: Callable[..., None]](command: F) -> F:
@@ -74,6 +78,90 @@ def nginx(name: str, certificate: str, certificate_key: str, **options: object) 
 
     settings = read_settings(os.environ, **options)
     click.echo(configuration(settings, name, Tls(certificate, certificate_key)), nl=False)
+
+
+@registry.command()
+@_data_option
+@_keys_option
+@click.option("--page", type=click.Path(path_type=Path), help="Folder of the built page to serve too [TAKEBACK_PAGE]")
+@click.option(
+    "--program", default=lambda: os.path.realpath(sys.argv[0]), help="Where `takeback` is [default: this one]"
+)
+@click.option(
+    "--environment", default="/etc/takeback.env", show_default=True, help="File with what nobody else may read"
+)
+def systemd(program: str, environment: str, **options: object) -> None:
+    """Print a unit of systemd that runs the registry; the settings in the environment are taken over."""
+    from takeback.registry.systemd import unit
+
+    click.echo(unit(read_settings(os.environ, **options), program, environment), nl=False)
+
+
+@registry.command()
+@click.argument("file", type=click.Path(path_type=Path, dir_okay=False))
+@_data
+def backup(file: Path, **where: object) -> None:
+    """Write all of the database to FILE, as it is at one moment, while the registry runs. The keys are not in it."""
+    from takeback.registry import backup as backups
+    from takeback.registry.server import open_data
+
+    proof = backups.write(open_data(read_settings(os.environ, **where)), file)
+    click.echo(f"{file} holds the feed up to number {proof.lines}, {proof.entries} entries, link {proof.link}")
+
+
+@registry.command()
+@click.argument("file", type=click.Path(path_type=Path, dir_okay=False, exists=True))
+@_data
+def restore(file: Path, **where: object) -> None:
+    """Fill an empty database from FILE. It is kept only if its feed can be followed from the first line to the last."""
+    from takeback.registry import backup as backups
+    from takeback.registry.server import open_data
+
+    proof = backups.read(open_data(read_settings(os.environ, **where)), file)
+    click.echo(f"restored: the feed up to number {proof.lines}, {proof.entries} entries, link {proof.link}")
+
+
+@registry.command()
+@_data
+@_keys_option
+def check(**where: object) -> None:
+    """Follow the feed from the first line to the last, and see that nothing is missing and the keys fit."""
+    from takeback.registry.server import check_data
+
+    proof = check_data(read_settings(os.environ, **where))
+    click.echo(f"all is well: the feed up to number {proof.lines}, {proof.entries} entries, link {proof.link}")
+
+
+@registry.group("feed-key")
+def feed_key() -> None:
+    """The key that signs the feed."""
+
+
+@feed_key.command()
+@_data
+def show(**where: object) -> None:
+    """Show the public key, for platforms that want to be sure of it before their first sync."""
+    from takeback.registry.server import open_data
+    from takeback.registry.signing import public_keys
+
+    keys = public_keys(open_data(read_settings(os.environ, **where)))
+    click.echo(keys[-1].key if keys else "No key yet: the first start of the registry makes it.")
+
+
+@feed_key.command("rotate")
+@_data
+@_keys_option
+@click.option("--lost", is_flag=True, help="The old key is gone: every platform has to be told the new one by hand.")
+def rotate_feed_key(lost: bool, **where: object) -> None:
+    """Sign the feed with a new key from now on. The old one signs it, so gates go along by themselves."""
+    from takeback.registry.server import open_data
+    from takeback.registry.signing import rotate as rotate_key
+
+    settings = read_settings(os.environ, **where)
+    click.echo(rotate_key(open_data(settings), settings.feed_key, lost=lost).key)
+    click.echo(
+        f"Copy {settings.feed_key} to every machine that serves; running processes take it by themselves.", err=True
+    )
 
 
 @platform.command()

@@ -15,7 +15,7 @@ from sqlalchemy.pool import ConnectionPoolEntry
 
 from takeback.errors import SettingsError
 
-SCHEMA: Final = "0003"
+SCHEMA: Final = "0005"
 """The newest migration. A database that says the same is ready, and Alembic is not even imported."""
 BUSY_TIMEOUT: Final = 10_000
 """Milliseconds that a writer waits for another process, such as `takeback platform add` beside a server."""
@@ -78,6 +78,11 @@ def name_of(where: Path | str) -> str:
 def is_sqlite(engine: Engine) -> bool:
     """Whether it is a file of SQLite."""
     return engine.dialect.name == "sqlite"
+
+
+def snapshot_of(engine: Engine) -> dict[str, Any]:
+    """Execution options of a connection whose transaction sees the database as it is at one moment."""
+    return {} if is_sqlite(engine) else {"isolation_level": "REPEATABLE READ"}
 
 
 def _sqlite(path: Path) -> Engine:

@@ -56,7 +56,10 @@ def _table(titles: tuple[str, ...], rows: list[tuple[str, str, str]]) -> str:
 
 
 def _message(holder: dict[str, Any]) -> str:
-    name = next(iter(holder["content"].values()))["schema"]["$ref"].rsplit("/", 1)[1]
+    schema = next(iter(holder.get("content", {"": {"schema": {}}}).values()))["schema"]
+    if "$ref" not in schema:
+        return "bytes" if schema else ""
+    name = schema["$ref"].rsplit("/", 1)[1]
     return f'<a href="#{name}">{name}</a>'
 
 

@@ -101,6 +101,6 @@ def kind_of(path: str) -> Kind:
         return Kind.WORKER
     if path == "/docs":
         return Kind.DOCS
-    if path.startswith(("/v1/", "/docs/")) or path in {"/v1", "/healthz"}:
+    if path.startswith(("/v1/", "/docs/")) or path in {"/v1", "/healthz", "/readyz", "/metrics"}:
         return Kind.API
     return Kind.STATIC

@@ -84,8 +84,11 @@ server {{
     location /v1/ {{
         proxy_pass {registry};
     }}
-    location = /healthz {{
+    location ~ ^/(healthz|readyz)$ {{
         proxy_pass {registry};
+    }}
+    location = /metrics {{
+        return 404;
     }}
     location /docs {{
         proxy_pass {registry};

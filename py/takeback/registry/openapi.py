@@ -10,7 +10,7 @@ from typing import Any, Final
 
 import msgspec
 
-from takeback import __version__, protocol
+from takeback import __version__, bulk, protocol
 from takeback.signals import MAX_FRAMES
 
 CASES: Final = "/v1/cases"
@@ -18,8 +18,13 @@ CASE: Final = "/v1/cases/{number:str}"
 PICTURES: Final = "/v1/cases/{number:str}/pictures"
 WITHDRAW: Final = "/v1/cases/{number:str}/withdraw"
 FEED: Final = "/v1/feed"
+TILE: Final = "/v1/feed/tiles/{tile:str}"
+SNAPSHOT: Final = "/v1/feed/snapshot"
+FEED_KEYS: Final = "/v1/feed/keys"
 FEEDBACK: Final = "/v1/feedback"
 HEALTH: Final = "/healthz"
+READY: Final = "/readyz"
+FEED_HEAD: Final = "Takeback-Feed-Head"
 DOCS: Final = "/docs"
 DOCUMENT: Final = "/docs/openapi.json"
 PIN: Final = "Takeback-Pin"
@@ -28,7 +33,7 @@ IDEMPOTENCY_KEY: Final = "Idempotency-Key"
 ERRORS: Final[Mapping[int, str]] = {
     400: "`invalid-message`: the message, a header or a parameter breaks the protocol; `field` says where",
     401: "`not-a-platform`: no valid platform key",
-    404: "`case-not-found`: no such case, or not this PIN",
+    404: "`case-not-found`: no such case, or not this PIN; or `not-found`: there is no such tile (yet)",
     409: "`key-reused`: the idempotency key came with another message before; or `case-closed`: the case takes no more "
     "pictures",
     413: "`too-large`: the body is over 65,536 bytes",
@@ -58,11 +63,13 @@ class Operation:
     method: str
     path: str
     summary: str
-    answers: Mapping[int, tuple[type[msgspec.Struct], str]]
+    answers: Mapping[int, tuple[type[msgspec.Struct] | None, str]]
+    """Each with its message; `None` is bytes, or nothing at all with 304."""
     errors: tuple[int, ...]
     parameters: tuple[str, ...] = ()
     body: type[msgspec.Struct] | None = None
     platform: bool = False
+    signed: bool = False
     body_required: bool = True
 
 
@@ -117,7 +124,36 @@ OPERATIONS: Final = (
         "Read the feed after a cursor",
         {200: (protocol.FeedPage, "The entries after the cursor, in order and without gaps")},
         (400, 401, 503),
-        ("after", "limit"),
+        ("after", "limit", "wait", "If-None-Match"),
+        platform=True,
+        signed=True,
+    ),
+    Operation(
+        "feedKeys",
+        "get",
+        "/v1/feed/keys",
+        "Read the keys that sign the feed",
+        {200: (protocol.FeedKeys, "Every key that ever signed it, each signed by the one before")},
+        (400, 401, 503),
+        platform=True,
+    ),
+    Operation(
+        "feedTile",
+        "get",
+        "/v1/feed/tiles/{tile}",
+        "Read ten thousand lines of the feed in one piece",
+        {200: (None, "The lines, in the binary form of PROTOCOL.md"), 304: (None, "The platform has them already")},
+        (400, 401, 404, 503),
+        ("tile", "If-None-Match"),
+        platform=True,
+    ),
+    Operation(
+        "feedSnapshot",
+        "get",
+        "/v1/feed/snapshot",
+        "Read what the feed adds up to",
+        {200: (None, "Every active entry, in the binary form of PROTOCOL.md")},
+        (400, 401, 503),
         platform=True,
     ),
     Operation(
@@ -138,6 +174,14 @@ OPERATIONS: Final = (
         {200: (Health, "It can read and write its store")},
         (400, 503),
     ),
+    Operation(
+        "ready",
+        "get",
+        "/readyz",
+        "Ask whether the registry takes requests",
+        {200: (Health, "It can read its store, and is not about to stop")},
+        (400, 503),
+    ),
 )
 
 _PARAMETERS: Final[Mapping[str, Mapping[str, Any]]] = {
@@ -146,6 +190,12 @@ _PARAMETERS: Final[Mapping[str, Mapping[str, Any]]] = {
         "description": "The case number",
         "schema": {"type": "string", "pattern": protocol.CASE_NUMBER_PATTERN},
         "example": "4829157306",
+    },
+    "tile": {
+        "in": "path",
+        "description": "The tile's place, from 0",
+        "schema": {"type": "integer", "minimum": 0, "maximum": 2**48},
+        "example": 0,
     },
     PIN: {
         "in": "header",
@@ -176,6 +226,23 @@ _PARAMETERS: Final[Mapping[str, Mapping[str, Any]]] = {
         },
         "example": 1000,
     },
+    "wait": {
+        "in": "query",
+        "description": "Seconds to wait for an entry where there is none",
+        "schema": {"type": "integer", "minimum": 0, "maximum": protocol.MAX_WAIT, "default": 0},
+        "example": 0,
+    },
+    "If-None-Match": {
+        "in": "header",
+        "description": "The `ETag` of an answer that is still there",
+        "schema": {"type": "string"},
+        "example": 'W/"0"',
+    },
+}
+_OPTIONAL: Final = frozenset({"limit", "wait", "If-None-Match"})
+_SIGNED: Final[Mapping[str, Any]] = {
+    "ETag": {"description": "The body's SHA-256", "schema": {"type": "string", "pattern": '^W/"[0-9a-f]{64}"$'}},
+    FEED_HEAD: {"description": "What the registry signs, a FeedHead", "schema": {"type": "string"}},
 }
 
 
@@ -203,9 +270,17 @@ def document_json() -> bytes:
 
 
 def _messages() -> list[type[msgspec.Struct]]:
-    answered = [kind for operation in OPERATIONS for kind, _ in operation.answers.values()]
+    answered = [kind for operation in OPERATIONS for kind, _ in operation.answers.values() if kind]
     taken = [operation.body for operation in OPERATIONS if operation.body]
-    return list(dict.fromkeys([*taken, *answered, protocol.Problem]))
+    return list(dict.fromkeys([*taken, *answered, protocol.FeedHead, protocol.Problem]))
+
+
+def _content(status: int, kind: type[msgspec.Struct] | None) -> dict[str, Any]:
+    if status == 304:
+        return {}
+    if kind is None:
+        return {"content": {bulk.MEDIA: {"schema": {"type": "string", "format": "binary"}}}}
+    return {"content": {"application/json": {"schema": _ref(kind)}}}
 
 
 def _ref(kind: type[msgspec.Struct]) -> dict[str, str]:
@@ -237,15 +312,19 @@ def _vpdq() -> dict[str, Any]:
 
 
 def _operation(operation: Operation) -> dict[str, Any]:
-    answers = {
-        str(status): {"description": text, "content": {"application/json": {"schema": _ref(kind)}}}
+    answers: dict[str, dict[str, Any]] = {
+        str(status): {"description": text} | _content(status, kind)
         for status, (kind, text) in operation.answers.items()
     }
+    if operation.signed:
+        for told in answers.values():
+            told["headers"] = _SIGNED
+        answers["304"] = {"description": "The platform has this answer already", "headers": _SIGNED}
     described: dict[str, Any] = {
         "operationId": operation.id,
         "summary": operation.summary,
         "parameters": [
-            {"name": name, "required": name != "limit", **_PARAMETERS[name]} for name in operation.parameters
+            {"name": name, "required": name not in _OPTIONAL, **_PARAMETERS[name]} for name in operation.parameters
         ],
         "responses": answers | {str(status): _error(status) for status in operation.errors},
     }

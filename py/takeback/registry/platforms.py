@@ -44,11 +44,7 @@ class Platforms:
     def check(self, key: PlatformKey) -> Platform:
         """The platform that holds `key`. Raises `NotAPlatform`; whether the name or the secret is wrong is not told."""
         with self._engine.begin() as connection:
-            row = connection.execute(_BY_KEY, {"id_of_key": key.key_id}).one_or_none()
-        secret = row.secret if row else bytes(32)
-        if not hmac.compare_digest(secret, key.digest()) or row is None or row.revoked_at is not None:
-            raise NotAPlatform("the registry does not know this key, or it was revoked")
-        return _platform(row)
+            return holder(connection, key)
 
     def all(self) -> list[Platform]:
         """Every platform, by name."""
@@ -91,6 +87,15 @@ class Platforms:
             changed = connection.execute(update(t.platforms).where(t.platforms.c.name == name).values(values))
         if changed.rowcount == 0:
             raise SettingsError(f"there is no platform {name!r}; see: takeback platform list")
+
+
+def holder(connection: Connection, key: PlatformKey) -> Platform:
+    """As `Platforms.check`, in the caller's transaction."""
+    row = connection.execute(_BY_KEY, {"id_of_key": key.key_id}).one_or_none()
+    secret = row.secret if row else bytes(32)
+    if not hmac.compare_digest(secret, key.digest()) or row is None or row.revoked_at is not None:
+        raise NotAPlatform("the registry does not know this key, or it was revoked")
+    return _platform(row)
 
 
 _BY_KEY: Final = select(t.platforms).where(t.platforms.c.key_id == bindparam("id_of_key"))

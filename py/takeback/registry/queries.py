@@ -6,38 +6,53 @@ from hashlib import sha256
 from itertools import batched
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Connection, Executable, Row, and_, bindparam, func, insert, or_, select, update
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Executable,
+    Row,
+    Table,
+    and_,
+    bindparam,
+    func,
+    insert,
+    or_,
+    select,
+    update,
+)
 from sqlalchemy import case as case_of
 
+from takeback import chain
 from takeback.protocol import (
-    AgeBand,
     CaseState,
     FeedAction,
     FeedbackEvent,
     FeedEntry,
-    PictureKind,
     PictureStatus,
     SignalMessage,
     Standing,
     Verdict,
 )
 from takeback.registry import cases as rules
+from takeback.registry import lines
 from takeback.registry import tables as t
 from takeback.registry.cases import Case
 from takeback.registry.entry_ids import EntryIds
-from takeback.signals import SignalType, Variant
+from takeback.signals import SignalType
 
 MAX_PARAMETERS: Final = 10_000
 """Values in one `IN (...)`: well under the limits of SQLite (32,766) and PostgreSQL (65,535)."""
 
+SALT: Final = 16
+"""Bytes of chance in an entry's leaf."""
 TEXTS: Final = frozenset({SignalType.VPDQ})
 """Types whose value is no hash: too long for an index."""
 
 _HEAD: Final = select(t.registry.c.head)
 _NEWEST: Final = select(t.registry.c.head, t.registry.c.entry)
-_ADVANCE: Final = update(t.registry).values(
-    head=t.registry.c.head + bindparam("lines"), entry=t.registry.c.entry + bindparam("entries")
-)
+_LINK: Final = select(t.registry.c.head, t.registry.c.chain)
+_MORE_ENTRIES: Final = update(t.registry).values(entry=t.registry.c.entry + bindparam("entries"))
+_ADVANCE: Final = update(t.registry).values(head=bindparam("to"), chain=bindparam("link"))
 _NEW_CASE: Final = insert(t.cases)
 _NEW_PICTURE: Final = insert(t.pictures)
 _NEW_ENTRY: Final = insert(t.entries)
@@ -162,10 +177,40 @@ _PAGE: Final = (
         t.entries.c.ai_made,
         t.entries.c.age_band,
         t.entries.c.added_at,
+        t.entries.c.salt,
+        t.feed.c.chain,
+        t.feed.c.leaf,
     )
     .outerjoin(t.entries, and_(t.entries.c.number == t.feed.c.entry, t.feed.c.action == FeedAction.ADD))
     .where(and_(t.feed.c.number > bindparam("after"), t.feed.c.number <= bindparam("upto")))
     .order_by(t.feed.c.number)
+)
+
+
+_ACTIVE_AT: Final = (
+    select(
+        t.feed.c.number,
+        t.feed.c.entry,
+        t.entries.c.type,
+        t.entries.c.value,
+        t.entries.c.text,
+        t.entries.c.quality,
+        t.entries.c.variant,
+        t.entries.c.kind,
+        t.entries.c.ai_made,
+        t.entries.c.age_band,
+        t.entries.c.standing,
+        t.entries.c.added_at,
+    )
+    .join(t.entries, t.entries.c.number == t.feed.c.entry)
+    .where(
+        t.feed.c.number > bindparam("after"),
+        t.feed.c.number <= bindparam("at"),
+        t.feed.c.action == FeedAction.ADD,
+        or_(t.entries.c.removed.is_(None), t.entries.c.removed > bindparam("at")),
+    )
+    .order_by(t.feed.c.number)
+    .limit(bindparam("limit"))
 )
 
 
@@ -191,6 +236,12 @@ def head(connection: Connection) -> int:
     return number
 
 
+def link(connection: Connection) -> tuple[int, bytes]:
+    """The feed's newest number and its link."""
+    row = connection.execute(_LINK).one()
+    return row.head, row.chain
+
+
 def newest(connection: Connection) -> tuple[int, int]:
     """The newest numbers: the feed's head, and the last entry's."""
     row = connection.execute(_NEWEST).one()
@@ -199,7 +250,7 @@ def newest(connection: Connection) -> tuple[int, int]:
 
 def touch(connection: Connection) -> None:
     """Writes without changing anything."""
-    connection.execute(_ADVANCE, {"lines": 0, "entries": 0})
+    connection.execute(_MORE_ENTRIES, {"entries": 0})
 
 
 def submissions(connection: Connection, keys: Iterable[bytes]) -> dict[bytes, tuple[bytes, str]]:
@@ -244,7 +295,7 @@ def add(connection: Connection, entries: Sequence[rules.Entry], due: Sequence[in
     if entries:
         rows = [_entry_row(entry) | {"due": at} for entry, at in zip(entries, due, strict=True)]
         connection.execute(_NEW_ENTRY, rows)
-        connection.execute(_ADVANCE, {"lines": 0, "entries": len(entries)})
+        connection.execute(_MORE_ENTRIES, {"entries": len(entries)})
 
 
 def publish(connection: Connection, entries: Sequence[rules.Entry], order: Sequence[int], now: int) -> None:
@@ -252,11 +303,11 @@ def publish(connection: Connection, entries: Sequence[rules.Entry], order: Seque
     if not entries:
         return
     first = head(connection) + 1
-    lines = {number: line for line, number in enumerate(order, first)}
-    rows = [_entry_row(entry) | {"added": lines[entry.number], "added_at": now} for entry in entries]
+    added = {number: line for line, number in enumerate(order, first)}
+    rows = [_entry_row(entry) | {"added": added[entry.number], "added_at": now} for entry in entries]
     connection.execute(_NEW_ENTRY, rows)
-    connection.execute(_NEW_FEED, [_feed_row(line, FeedAction.ADD, number) for number, line in lines.items()])
-    connection.execute(_ADVANCE, {"lines": len(entries), "entries": len(entries)})
+    connection.execute(_MORE_ENTRIES, {"entries": len(entries)})
+    _append(connection, [(FeedAction.ADD, number, None) for number in order])
 
 
 def due(connection: Connection, now: int, limit: int) -> tuple[list[rules.Due], dict[int, Standing]]:
@@ -274,26 +325,63 @@ def say(
     now: int,
 ) -> None:
     """Writes what the feed says of the entries that `waited`."""
-    lines = list(enumerate(settled.lines, head(connection) + 1))
-    said = {number for _, (_, number) in lines} | set(settled.dropped)
-    _each(connection, _SAID_ADD, [_said(n, e, now) for n, (action, e) in lines if action is FeedAction.ADD])
-    _each(connection, _SAID_REMOVE, [_said(n, e, now) for n, (action, e) in lines if action is FeedAction.REMOVE])
+    new = list(enumerate(settled.lines, head(connection) + 1))
+    said = {number for _, (_, number) in new} | set(settled.dropped)
+    _each(connection, _SAID_ADD, [_said(n, e, now) for n, (action, e) in new if action is FeedAction.ADD])
+    _each(connection, _SAID_REMOVE, [_said(n, e, now) for n, (action, e) in new if action is FeedAction.REMOVE])
     _each(connection, _DROPPED, [{"one": number, "now": now} for number in settled.dropped])
     _each(connection, _SAID_NOTHING, [{"one": number} for number in waited if number not in said])
-    _each(connection, _NEW_FEED, [_feed_row(n, action, e, standings[e]) for n, (action, e) in lines])
-    if lines:
-        connection.execute(_ADVANCE, {"lines": len(lines), "entries": 0})
+    _append(connection, [(action, e, _told_of(action, standings[e])) for _, (action, e) in new])
 
 
 def change(connection: Connection, numbers: Sequence[int], standing: Standing) -> int:
     """Gives active entries another standing, and says so in the feed of those that are in it; how many changed."""
     rows = connection.execute(_CHANGE, {"some": numbers, "to": standing}).all()
-    first = head(connection) + 1
     told = [row.number for row in rows if row.added is not None]
-    _each(connection, _NEW_FEED, [_feed_row(n, FeedAction.CHANGE, e, standing) for n, e in enumerate(told, first)])
-    if told:
-        connection.execute(_ADVANCE, {"lines": len(told), "entries": 0})
+    _append(connection, [(FeedAction.CHANGE, number, standing) for number in told])
     return len(rows)
+
+
+def _append(connection: Connection, said: Sequence[tuple[FeedAction, int, Standing | None]]) -> None:
+    """Writes the feed's next lines: what is said of which entries, as the table of entries has them by now."""
+    if not said:
+        return
+    number, now = link(connection)
+    entries: dict[int, lines.AnyRow] = {}
+    for some in batched((entry for _, entry, _ in said), MAX_PARAMETERS):
+        rows = connection.execute(select(t.entries).where(t.entries.c.number.in_(some)))
+        entries |= {row.number: row for row in rows}
+    new = []
+    for action, entry, standing in said:
+        number, row = number + 1, entries[entry]
+        now = chain.link(now, chain.leaf(lines.saying(number, action, standing, row), row.added))
+        new.append({"number": number, "action": action, "entry": entry, "standing": standing, "chain": now})
+    connection.execute(_NEW_FEED, new)
+    connection.execute(_ADVANCE, {"to": number, "link": now})
+
+
+def _told_of(action: FeedAction, standing: Standing) -> Standing | None:
+    """The standing that a line says: that of an `add` which is not the common one."""
+    return standing if action is FeedAction.ADD and standing is not Standing.BLOCK else None
+
+
+def totals(connection: Connection) -> dict[str, int]:
+    """How much there is of everything."""
+    newest, slowest = head(connection), min(cursors(connection), default=None)
+
+    def count(table: Table, *where: ColumnElement[bool]) -> int:
+        number: int = connection.execute(select(func.count()).select_from(table).where(*where)).scalar_one()
+        return number
+
+    return {
+        "feed_head": newest,
+        "cases_open": count(t.cases, t.cases.c.withdrawn_at.is_(None)),
+        "entries_active": count(t.entries, t.entries.c.active),
+        "entries_due": count(t.entries, t.entries.c.due.is_not(None)),
+        "feedback": count(t.feedback),
+        "platforms": count(t.platforms, t.platforms.c.revoked_at.is_(None)),
+        "platform_lag": 0 if slowest is None else max(0, newest - slowest),
+    }
 
 
 def settle_cases(connection: Connection, now: int) -> None:
@@ -419,16 +507,30 @@ def move(connection: Connection, positions: Iterable[tuple[int, int]], now: int)
     connection.execute(_MOVE, [{"platform": platform, "to": to, "now": now} for platform, to in positions])
 
 
-def page(connection: Connection, after: int, upto: int, ids: EntryIds) -> list[FeedEntry]:
-    """The feed's entries with a number over `after` and not over `upto`, as the platform with these ids sees them."""
+def page(connection: Connection, after: int, upto: int, ids: EntryIds) -> tuple[list[FeedEntry], bytes | None]:
+    """The feed's entries with a number over `after` and not over `upto`, as the platform with these ids sees them.
+
+    Beside them the last one's link, if there is one.
+    """
     rows = connection.execute(_PAGE, {"after": after, "upto": upto}).all()
-    numbers = [row.entry for row in rows]
+    names = names_of(connection, [row.entry for row in rows], ids)
+    found = [lines.line(row, name) for row, name in zip(rows, names, strict=True)]
+    return found, rows[-1].chain if rows else None
+
+
+def names_of(connection: Connection, numbers: Sequence[int], ids: EntryIds) -> list[str]:
+    """The ids under which a platform knows entries."""
     names = ids.of(numbers)
-    if ids.own_after and any(number <= ids.own_after for number in numbers):
-        older = select(t.first_ids).where(t.first_ids.c.entry.in_({n for n in numbers if n <= ids.own_after}))
-        first = {row.entry: row.id for row in connection.execute(older)}
-        names = [first.get(number, name) for number, name in zip(numbers, names, strict=True)]
-    return [_feed_entry(row, name) for row, name in zip(rows, names, strict=True)]
+    if not ids.own_after or not any(number <= ids.own_after for number in numbers):
+        return names
+    older = select(t.first_ids).where(t.first_ids.c.entry.in_({n for n in numbers if n <= ids.own_after}))
+    first = {row.entry: row.id for row in connection.execute(older)}
+    return [first.get(number, name) for number, name in zip(numbers, names, strict=True)]
+
+
+def active_at(connection: Connection, number: int, after: int, limit: int) -> Sequence[lines.AnyRow]:
+    """Entries that were in the feed at `number`, by the numbers of their lines, from the one after `after` on."""
+    return connection.execute(_ACTIVE_AT, {"at": number, "after": after, "limit": limit}).all()
 
 
 def case(connection: Connection, number: str) -> Case | None:
@@ -499,6 +601,7 @@ def _entry_row(entry: rules.Entry) -> dict[str, object]:
         "ai_made": entry.ai_made,
         "age_band": entry.age_band,
         "standing": Standing.BLOCK,
+        "salt": secrets.token_bytes(SALT),
     }
 
 
@@ -515,37 +618,8 @@ def _case_row(case: Case) -> dict[str, object]:
     }
 
 
-def _feed_row(number: int, action: FeedAction, entry: int, standing: Standing = Standing.BLOCK) -> dict[str, object]:
-    told = action is FeedAction.CHANGE or (action is FeedAction.ADD and standing is not Standing.BLOCK)
-    return {"number": number, "action": action, "entry": entry, "standing": standing if told else None}
-
-
 def _said(line: int, entry: int, now: int) -> dict[str, object]:
     return {"one": entry, "line": line, "now": now}
-
-
-def _feed_entry(row: Row[*tuple[Any, ...]], name: str) -> FeedEntry:
-    standing = None if row.standing is None else Standing(row.standing)
-    if row.action != FeedAction.ADD:
-        return FeedEntry(row.number, FeedAction(row.action), name, standing=standing)
-    if row.type is None:
-        return FeedEntry(row.number, FeedAction.ERASED, name)
-    return FeedEntry(
-        row.number,
-        FeedAction.ADD,
-        name,
-        _signal(row),
-        PictureKind(row.kind),
-        row.ai_made,
-        AgeBand(row.age_band),
-        None if row.added_at is None else rules.day(row.added_at),
-        standing,
-    )
-
-
-def _signal(row: Row[*tuple[Any, ...]]) -> SignalMessage:
-    value = row.value.hex() if row.text is None else row.text.decode()
-    return SignalMessage(SignalType(row.type), value, row.quality, Variant(row.variant))
 
 
 def _shown(number: int) -> str:

@@ -7,19 +7,27 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
+from types import FrameType
+from typing import override
 
 import uvicorn
 from sqlalchemy import Engine
 
+from takeback.chain import public
 from takeback.errors import SettingsError
-from takeback.registry.app import Services, create_app
+from takeback.registry.app import create_app
 from takeback.registry.auth import Guesses, PinKey, load_pin_key
-from takeback.registry.database import WRITES, open_database
+from takeback.registry.checking import Proof, prove
+from takeback.registry.database import WRITES, is_sqlite, open_database, snapshot_of
+from takeback.registry.heads import Heads
 from takeback.registry.logs import LOG, start_logging
+from takeback.registry.metrics import Metrics
 from takeback.registry.pages import Page
 from takeback.registry.platforms import Platforms
 from takeback.registry.queries import keep_pin_key_mark, pin_key_mark
+from takeback.registry.requests import Services
 from takeback.registry.settings import Settings
+from takeback.registry.signing import Signer, public_keys, read_key
 from takeback.registry.site import Site
 from takeback.registry.store import Store
 
@@ -49,18 +57,35 @@ def open_pin_key(engine: Engine, path: Path) -> PinKey:
     return key
 
 
-def build_site(settings: Settings) -> Site:
-    """The site over the data folder. Raises `SettingsError`."""
+def check_data(settings: Settings) -> Proof:
+    """Proves that the database is whole and that its keys are there. Raises `SettingsError` that says what is not."""
+    engine = open_data(settings)
+    if is_sqlite(engine):
+        with engine.begin() as connection:
+            found = connection.exec_driver_sql("PRAGMA integrity_check").scalar()
+            if found != "ok" or connection.exec_driver_sql("PRAGMA foreign_key_check").first():
+                raise SettingsError("the file of the database is damaged: restore your last backup")
+    with engine.connect().execution_options(**snapshot_of(engine)) as connection, connection.begin():
+        mark = pin_key_mark(connection)
+        proof = prove(connection)
+    if mark is not None:
+        load_pin_key(settings.pin_key, mark)
+    keys = public_keys(engine)
+    if keys and keys[-1].key != public(read_key(settings.feed_key)):
+        raise SettingsError(f"{settings.feed_key} is not the newest feed key of this database")
+    engine.dispose()
+    return proof
+
+
+def build_site(settings: Settings) -> tuple[Site, Heads]:
+    """The site over the data folder, and who waits there. Raises `SettingsError`."""
     page = Page(settings.page) if settings.page else None
     engine = open_data(settings)
-    services = Services(
-        Store(engine, time.time, settings.policy),
-        Platforms(engine),
-        open_pin_key(engine, settings.pin_key),
-        Guesses(time.monotonic),
-        time.time,
-    )
-    return Site(create_app(services), page, tls=settings.tls)
+    pins, signer = open_pin_key(engine, settings.pin_key), Signer(engine, settings.feed_key)
+    store = Store(engine, time.time, settings.policy)
+    heads = Heads(lambda: store.head()[0])
+    services = Services(store, Platforms(engine), pins, Guesses(time.monotonic), signer, heads, time.time)
+    return Site(create_app(services), page, Metrics(store), tls=settings.tls), heads
 
 
 def serve(settings: Settings, announce: Callable[[str], None]) -> None:
@@ -68,7 +93,7 @@ def serve(settings: Settings, announce: Callable[[str], None]) -> None:
     start_logging()
     listener = listen(settings.host, settings.port)
     with listener:
-        site = build_site(settings)
+        site, heads = build_site(settings)
         config = uvicorn.Config(
             site,
             access_log=False,
@@ -86,7 +111,20 @@ def serve(settings: Settings, announce: Callable[[str], None]) -> None:
         announce(f"http://{f'[{host}]' if ':' in host else host}:{port}/")
         LOG.info("the registry starts")
         with suppress(KeyboardInterrupt):
-            uvicorn.Server(config).run(sockets=[listener])
+            _Server(config, heads.stop).run(sockets=[listener])
+
+
+class _Server(uvicorn.Server):
+    """A server that says before it waits for requests under way that it is going to stop."""
+
+    def __init__(self, config: uvicorn.Config, stopping: Callable[[], None]) -> None:
+        super().__init__(config)
+        self._stopping = stopping
+
+    @override
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        self._stopping()
+        super().handle_exit(sig, frame)
 
 
 def listen(host: str, port: int) -> socket.socket:

@@ -26,7 +26,7 @@ class Settings:
     database: str = ""
     """Address of PostgreSQL, `postgresql://user:password@host/name`. Without it, SQLite in the data folder."""
     keys: Path | None = None
-    """Folder of the PIN key. Without it, `keys` in the data folder."""
+    """Folder of the PIN key and the feed key. Without it, `keys` in the data folder."""
     page: Path | None = None
     """Folder of the built page. Without it, only the API is served."""
     host: str = "127.0.0.1"
@@ -56,6 +56,11 @@ class Settings:
     def pin_key(self) -> Path:
         """The PIN key's file."""
         return (self.keys or self.data / "keys") / "pin.key"
+
+    @property
+    def feed_key(self) -> Path:
+        """The feed key's file."""
+        return self.pin_key.with_name("feed.key")
 
 
 def read_settings(environ: Mapping[str, str], **options: object) -> Settings:

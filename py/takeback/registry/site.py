@@ -1,5 +1,7 @@
 """The whole site as one ASGI application: the page's files, the API, and the response headers around both."""
 
+import asyncio
+import time
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any, Final
 
@@ -7,6 +9,8 @@ from litestar import Litestar
 
 from takeback import protocol
 from takeback.registry.headers import Headers, Kind, headers_for, kind_of
+from takeback.registry.metrics import MEDIA, Metrics
+from takeback.registry.metrics import PATH as METRICS
 from takeback.registry.pages import File, Page, read
 
 type Scope = MutableMapping[str, Any]
@@ -20,9 +24,10 @@ _READS: Final = {"GET", "HEAD"}
 class Site:
     """Serves `page`, if there is one, beside the API. `tls` says whether people reach it over TLS."""
 
-    def __init__(self, api: Litestar, page: Page | None, *, tls: bool) -> None:
+    def __init__(self, api: Litestar, page: Page | None, metrics: Metrics, *, tls: bool) -> None:
         self._api = api
         self._page = page
+        self._metrics = metrics
         self._headers = {kind: _raw(headers_for(kind, tls=tls)) for kind in Kind}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -31,12 +36,19 @@ class Site:
             await self._api(scope, receive, send)  # type: ignore[arg-type]
             return
         extra = self._headers[kind_of(scope["path"])]
+        started = time.monotonic()
 
         async def with_headers(message: MutableMapping[str, Any]) -> None:
             if message["type"] == "http.response.start":
-                message["headers"] = [*message["headers"], *extra]
+                self._metrics.answered(scope["method"], scope["path"], message["status"], started)
+                own = {name.lower() for name, _ in message["headers"]}
+                message["headers"] = [*message["headers"], *(one for one in extra if one[0] not in own)]
             await send(message)
 
+        if (scope["method"], scope["path"]) == ("GET", METRICS):
+            text = await asyncio.to_thread(self._metrics.text)
+            await _send(with_headers, 200, [(b"content-type", MEDIA.encode())], text)
+            return
         file = self._page.find(scope["path"]) if self._page else None
         if file is None:
             await self._api(scope, receive, with_headers)  # type: ignore[arg-type]

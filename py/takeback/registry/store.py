@@ -4,7 +4,7 @@ Each kind of write takes a whole group of events, because events that arrive tog
 """
 
 import secrets
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
 from random import SystemRandom
@@ -24,9 +24,13 @@ from takeback.protocol import (
     Standing,
 )
 from takeback.registry import cases as rules
-from takeback.registry import queries
+from takeback.registry import queries, retention
+from takeback.registry.auth import PlatformKey
 from takeback.registry.cases import Case, Policy
+from takeback.registry.database import is_sqlite
 from takeback.registry.entry_ids import EntryIds
+from takeback.registry.lines import AnyRow
+from takeback.registry.platforms import Platform, holder
 from takeback.registry.ticker import Ticker
 from takeback.registry.writer import Writer
 
@@ -36,6 +40,12 @@ IDLE: Final = 5.0
 """Seconds between looks where nothing is mixed: then only what a former setting left is due."""
 MAX_DUE: Final = 2000
 """Entries that become lines of the feed in one transaction: a few tens of milliseconds in which nobody else writes."""
+MAX_LOT: Final = 5000
+"""Entries of a snapshot that are read at a time."""
+RETENTION: Final = 60.0
+"""Seconds between looks for cases that expire and for what is to be erased: both are counted in days."""
+MAX_RETAINED: Final = 200
+"""Cases that expire, and things that are erased of each kind, in one transaction."""
 
 _RANDOM: Final = SystemRandom()
 
@@ -93,6 +103,15 @@ class Report:
     events: Sequence[FeedbackEvent]
 
 
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """A page of the feed, the number to which it leads (the head, if it is empty), and that number's link."""
+
+    page: FeedPage
+    number: int
+    link: bytes
+
+
 class Store:
     """Cases and the feed. Writes give a future that is done when they are durable; reads answer at once.
 
@@ -105,10 +124,12 @@ class Store:
         self._policy = policy or Policy()
         self._writer = Writer(engine, queries.lock)
         self._ticker = Ticker(self.tick, max(1.0, self._policy.mix / TICKS) if self._policy.mix else IDLE)
+        self._retention = Ticker(self.retain, RETENTION)
 
     def close(self) -> None:
         """Writes what is queued and lets go of the database."""
         self._ticker.close()
+        self._retention.close()
         self._writer.close()
         self._engine.dispose()
 
@@ -134,6 +155,13 @@ class Store:
         """Brings into the feed what is due, durably; whether more is due."""
         moment = self.next_moment()
         return moment is not None and moment <= self._clock() and self._writer.submit(self._publish, None).result()
+
+    def retain(self) -> bool:
+        """Ends cases that expire and erases what ended long ago, durably; whether there is more of it."""
+        more, erased = self._writer.submit(self._retain, None).result()
+        if erased and is_sqlite(self._engine):
+            retention.empty_log(self._engine)
+        return more
 
     def record(self, report: Report) -> Future[FeedbackReceipt]:
         """Records what a platform says."""
@@ -171,9 +199,45 @@ class Store:
 
     def feed(self, after: int, limit: int, ids: EntryIds) -> FeedPage:
         """At most `limit` entries of the feed after the number `after`, by a platform's `ids`, and its head."""
+        return self.read(after, limit, ids).page
+
+    def read(self, after: int, limit: int, ids: EntryIds) -> Reading:
+        """The same, with the link to which it leads."""
         with self._engine.begin() as connection:
-            head = queries.head(connection)
-            return FeedPage(queries.page(connection, after, min(after + limit, head), ids), head)
+            return _read(connection, after, limit, ids)
+
+    def read_for(
+        self, key: PlatformKey, ids_of: Callable[[Platform], EntryIds], after: int, limit: int
+    ) -> tuple[Platform, Reading]:
+        """The same for the platform that holds `key`, in one transaction. Raises `NotAPlatform`."""
+        with self._engine.begin() as connection:
+            platform = holder(connection, key)
+            return platform, _read(connection, after, limit, ids_of(platform))
+
+    def active_at(self, number: int, ids: EntryIds) -> Iterator[list[tuple[AnyRow, str]]]:
+        """What was in the feed at `number`, some thousands at a time, each with a platform's id for it.
+
+        Each lot is read by itself, so that whoever takes long holds up nobody. Standings may be newer than `number`.
+        """
+        after = 0
+        while True:
+            with self._engine.begin() as connection:
+                rows = queries.active_at(connection, number, after, MAX_LOT)
+                names = queries.names_of(connection, [row.entry for row in rows], ids)
+            if not rows:
+                return
+            yield list(zip(rows, names, strict=True))
+            after = rows[-1].number
+
+    def totals(self) -> dict[str, int]:
+        """How much there is, by the names of `metrics.py`."""
+        with self._engine.begin() as connection:
+            return queries.totals(connection)
+
+    def head(self) -> tuple[int, bytes]:
+        """The feed's newest number and its link."""
+        with self._engine.begin() as connection:
+            return queries.link(connection)
 
     # How each kind of write is done, a group at a time
 
@@ -300,6 +364,24 @@ class Store:
         queries.settle_cases(connection, now)
         return False
 
+    def _retain(self, connection: Connection, group: Sequence[None]) -> list[tuple[bool, bool]]:
+        return [self._retain_some(connection)] * len(group)
+
+    def _retain_some(self, connection: Connection) -> tuple[bool, bool]:
+        """Lets go of a little of each kind; whether there is more, and whether anything was erased."""
+        now = int(self._clock())
+        gone, before = [], now - self._policy.keep
+        if self._policy.expire:
+            expired = retention.expired(connection, now - self._policy.expire, MAX_RETAINED)
+            for number in expired:
+                self._end(connection, Withdrawn(number), CaseState.EXPIRED)
+            gone.append(len(expired))
+        erased = [
+            erase(connection, before, MAX_RETAINED)
+            for erase in (retention.erase_cases, retention.erase_pictures, retention.erase_entries)
+        ]
+        return MAX_RETAINED in gone + erased, any(erased)
+
     def _change(self, connection: Connection, group: Sequence[tuple[Sequence[int], Standing]]) -> list[int]:
         return [queries.change(connection, entries, standing) for entries, standing in group]
 
@@ -333,6 +415,14 @@ class Store:
         reached = queries.platforms_at(connection, case.feed_number)
         pictures = queries.pictures(connection, case.number)
         return rules.status(case, reached, pictures, self._policy, self._clock())
+
+
+def _read(connection: Connection, after: int, limit: int, ids: EntryIds) -> Reading:
+    head, newest = queries.link(connection)
+    if after >= head:  # an idle poll costs next to nothing
+        return Reading(FeedPage([], head), head, newest)
+    entries, link = queries.page(connection, after, min(after + limit, head), ids)
+    return Reading(FeedPage(entries, head), after + len(entries), link or newest)
 
 
 def _key_reused() -> KeyReused:

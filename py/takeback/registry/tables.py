@@ -7,7 +7,9 @@ entries            every entry there is, by a number that nobody outside sees; `
                    numbers, `due` the moment at which the feed is to say what holds of it then
 first_ids          the ids of entries from the first release, where platforms did not have ids of their own
 holdings           which entries each picture of a case holds
-feed               the numbered log: which entry was added, removed or changed; it outlives its entries
+feed               the numbered log: which entry was added, removed or changed; it outlives its entries. `chain` is its
+                   link; `leaf` stands where the entry was erased, so that the chain can still be followed
+feed_keys          the public keys that ever signed the feed, each signed by the one before it
 submissions        idempotency: a digest of the key, a digest of the message, the case it made or changed
 platforms          who may read the feed, how far they have come, the digest of their key
 feedback           what a platform said of one upload, with the entries in `feedback_entries`
@@ -69,6 +71,7 @@ registry: Final = Table(
     Column("head", BigInt, nullable=False),
     Column("pin_key", LargeBinary),
     Column("entry", BigInt, nullable=False),
+    Column("chain", LargeBinary, nullable=False),
 )
 
 cases: Final = Table(
@@ -85,6 +88,7 @@ cases: Final = Table(
 )
 _partial("cases_unsettled", cases.c.settles_at, where="settles_at IS NOT NULL")
 _partial("cases_ended", cases.c.withdrawn_at, where="withdrawn_at IS NOT NULL")
+_partial("cases_open", cases.c.renewed_at, where="withdrawn_at IS NULL")
 
 pictures: Final = Table(
     "pictures",
@@ -116,6 +120,7 @@ entries: Final = Table(
     Column("removed", BigInt),
     Column("removed_at", BigInt),
     Column("due", BigInt),
+    Column("salt", LargeBinary, nullable=False),
 )
 """`value` is the hash, or the SHA-256 of a longer value that stands in `text`."""
 _partial("entries_active", entries.c.value, entries.c.type, where="active", unique=True)
@@ -146,6 +151,16 @@ feed: Final = Table(
     Column("action", String(10), nullable=False),
     Column("entry", BigInt, nullable=False),
     Column("standing", String(10)),
+    Column("chain", LargeBinary, nullable=False),
+    Column("leaf", LargeBinary),
+)
+
+feed_keys: Final = Table(
+    "feed_keys",
+    metadata,
+    Column("number", Integer, primary_key=True, autoincrement=False),
+    Column("key", Hex, nullable=False, unique=True),
+    Column("signature", Hex),
 )
 
 submissions: Final = Table(

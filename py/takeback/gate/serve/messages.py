@@ -9,7 +9,7 @@ from msgspec import Meta, Struct
 
 from takeback.gate.policy import Action
 from takeback.protocol import EntryId, SignalMessage, Verdict
-from takeback.signals import SignalType, Variant
+from takeback.signals import SignalType
 
 MAX_SIGNALS: Final = 64
 """Of one upload: more than any picture's copies, and room for a platform's own."""
@@ -65,7 +65,7 @@ class MatchAnswer(Struct, frozen=True):
     type: SignalType
     distance: int
     quality: int | None
-    variant: Variant
+    variant: str
     dihedral: str
     action: Action
     because: str

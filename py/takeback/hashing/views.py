@@ -1,0 +1,139 @@
+"""Views of a picture: parts of it that a copy may consist of, each hashed from the one reduced picture.
+
+A person sends PDQ of these beside that of the whole picture, so that a copy which was cut, framed or has something on
+it still matches, also at platforms that know nothing of it and compare PDQ alone. What each is worth is measured by
+`tests/bench/copies.py`. What they tell of the picture: PROTOCOL.md, "The views of a picture".
+"""
+
+from collections.abc import Iterable, Iterator, Mapping
+from types import MappingProxyType
+from typing import Final
+
+from takeback.hashing.kernel import Frame, Plane, hash_view
+from takeback.signals import PDQ_QUALITY_FLOOR, Signal, SignalType, Variant
+
+type Box = tuple[float, float, float, float]
+"""Left, upper, right and lower edge of a view, as shares of the picture's width and height."""
+
+INNER: Final[Mapping[Variant, Box]] = MappingProxyType(
+    {
+        Variant.INNER_3_3: (0.03, 0.03, 0.97, 0.97),
+        Variant.INNER_5_5: (0.05, 0.05, 0.95, 0.95),
+        Variant.INNER_7_7: (0.07, 0.07, 0.93, 0.93),
+        Variant.INNER_3_7: (0.03, 0.07, 0.97, 0.93),
+        Variant.INNER_7_3: (0.07, 0.03, 0.93, 0.97),
+    }
+)
+"""Of copies cut a little: the gate's own cuts of the upload make up for what was cut off one side alone."""
+THIRDS: Final[Mapping[Variant, Box]] = MappingProxyType(
+    {Variant.LEFT_THIRD: (0, 0, 1 / 3, 1), Variant.RIGHT_THIRD: (2 / 3, 0, 1, 1)}
+)
+"""Of copies with something stuck on them: it can be on one of them, hardly on both."""
+SHAPES: Final[Mapping[Variant, float]] = MappingProxyType(
+    {
+        Variant.SHAPE_1_1: 1.0,
+        Variant.SHAPE_4_5: 4 / 5,
+        Variant.SHAPE_3_4: 3 / 4,
+        Variant.SHAPE_9_16: 9 / 16,
+        Variant.SHAPE_16_9: 16 / 9,
+    }
+)
+"""Width by height of what platforms cut from the middle."""
+SAME: Final = 0.98
+"""A view of more than this share of each side is matched by the whole picture."""
+GROUND_TOLERANCE: Final = 10
+"""Grey levels between two pixels of the same ground, after a JPEG's noise."""
+GROUND_NOISE: Final = 0.04
+"""Share of a line's pixels that may be off the ground in a line of ground."""
+GAP: Final = 1 / 60
+"""Share of a side: so little ground does not part a picture."""
+LEAST_SIDE: Final = 64
+"""Pixels of a side of the reduced picture under which its views would say nothing."""
+SMALLEST: Final = 1 / 10
+"""Share of a side that is left of a picture at least when its ground is cut off."""
+
+
+def variant_signals(plane: Plane, known: Iterable[str]) -> list[Signal]:
+    """PDQ of the views of a picture. Left out: those that are too plain to be matched, and values that are `known`."""
+    if min(plane.width, plane.height) < LEAST_SIDE:
+        return []
+    seen = set(known)
+    signals = []
+    for variant, box in _boxes(plane):
+        result = hash_view(plane, frame(plane, box))
+        if result.quality >= PDQ_QUALITY_FLOOR and result.hash not in seen:
+            seen.add(result.hash)
+            signals.append(Signal(SignalType.PDQ, result.hash, result.quality, variant))
+    return signals
+
+
+def frame(plane: Plane, box: Box) -> Frame:
+    """The view `box` as the kernel takes it."""
+    left, top, right, bottom = box
+    return (left * plane.across, top * plane.down, (right - left) * plane.across, 0, 0, (bottom - top) * plane.down)
+
+
+def middle(shape: float, of: float) -> Box:
+    """The largest view of `shape`, width by height, in the middle of a picture of the shape `of`."""
+    wide, high = min(1, shape / of), min(1, of / shape)
+    return (1 - wide) / 2, (1 - high) / 2, (1 + wide) / 2, (1 + high) / 2
+
+
+def _boxes(plane: Plane) -> Iterator[tuple[Variant, Box]]:
+    yield from INNER.items()
+    yield from THIRDS.items()
+    for variant, shape in SHAPES.items():
+        box = middle(shape, plane.across / plane.down)
+        if not _is_whole(box):
+            yield variant, box
+    content = trimmed(plane)
+    if not _is_whole(content):
+        yield Variant.TRIMMED, content
+
+
+def _is_whole(box: Box) -> bool:
+    return box[2] - box[0] > SAME and box[3] - box[1] > SAME
+
+
+def trimmed(plane: Plane, tolerance: int = GROUND_TOLERANCE, gap: float = GAP) -> Box:
+    """The largest thing that stands on the ground which goes around the picture; all of it where there is no ground.
+
+    It is the picture in a screenshot or between bars, and the thing itself in a picture of a thing on a plain ground.
+    """
+    wide, high = plane.width, plane.height
+    off = plane.pixels.translate(_off_ground(_edge(plane), tolerance))
+    left, top, right, bottom = 0, 0, wide, high
+    for _ in range(2):
+        rows = [off.count(1, y * wide + left, y * wide + right) for y in range(top, bottom)]
+        first, last = _longest(rows, right - left, int(high * gap))
+        top, bottom = top + first, top + last
+        columns = [off[top * wide + x : bottom * wide : wide].count(1) for x in range(left, right)]
+        first, last = _longest(columns, bottom - top, int(wide * gap))
+        left, right = left + first, left + last
+    if right - left < wide * SMALLEST or bottom - top < high * SMALLEST:
+        return 0, 0, 1, 1
+    return left / plane.across, top / plane.down, min(1, right / plane.across), min(1, bottom / plane.down)
+
+
+def _edge(plane: Plane) -> bytes:
+    wide, pixels = plane.width, plane.pixels
+    return pixels[:wide] + pixels[-wide:] + pixels[::wide] + pixels[wide - 1 :: wide]
+
+
+def _off_ground(edge: bytes, tolerance: int) -> bytes:
+    """A table that makes 0 of the pixels of the ground, the commonest grey of the edge, and 1 of all others."""
+    counts = [edge.count(level) for level in range(256)]
+    ground = max(range(256), key=lambda level: sum(counts[max(0, level - 3) : level + 4]))
+    return bytes(abs(level - ground) > tolerance for level in range(256))
+
+
+def _longest(off: list[int], length: int, gap: int) -> tuple[int, int]:
+    """Where the longest run of lines with more than noise on them begins and ends; all of them if none has."""
+    busy = [place for place, count in enumerate(off) if count > length * GROUND_NOISE]
+    runs: list[tuple[int, int]] = []
+    for place in busy:
+        if runs and place - runs[-1][1] <= gap:
+            runs[-1] = (runs[-1][0], place + 1)
+        else:
+            runs.append((place, place + 1))
+    return max(runs, key=lambda run: run[1] - run[0], default=(0, len(off)))

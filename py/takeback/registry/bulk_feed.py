@@ -1,0 +1,45 @@
+"""The feed in bulk, as `bulk.py` has it: tiles of its lines, and the snapshot of what it adds up to."""
+
+from collections.abc import Iterator
+from hashlib import sha256
+
+from takeback import bulk
+from takeback.bulk import NO_QUALITY, SIZES, TYPE_CODES, Add
+from takeback.registry.cases import DAY
+from takeback.registry.entry_ids import EntryIds
+from takeback.registry.lines import AnyRow
+from takeback.registry.signing import Signer
+from takeback.registry.store import Store
+from takeback.signals import SignalType
+
+
+def tile(store: Store, place: int, ids: EntryIds) -> tuple[bytes, bytes] | None:
+    """The lines of a tile, without its end, and the last one's link; `None` before the tile is full."""
+    reading = store.read(place * bulk.TILE, bulk.TILE, ids)
+    if len(reading.page.entries) < bulk.TILE:
+        return None
+    return bulk.MAGIC[False] + b"".join(map(bulk.write_line, reading.page.entries)), reading.link
+
+
+def snapshot(store: Store, signer: Signer, platform: str, ids: EntryIds) -> Iterator[bytes]:
+    """What the feed adds up to now, piece by piece, with an end that is signed for all of them."""
+    number, link = store.head()
+    piece, digest = bulk.MAGIC[True], sha256(bulk.MAGIC[True])
+    yield piece
+    for lot in store.active_at(number, ids):
+        piece = b"".join(bulk.write_add(row.number, bytes.fromhex(name), _add(row)) for row, name in lot)
+        digest.update(piece)
+        yield piece
+    yield bulk.end(signer.sign_digest(number, link, number, platform, digest.digest()).encode())
+
+
+def _add(row: AnyRow) -> Add:
+    code = TYPE_CODES[SignalType(row.type)]
+    return Add(
+        code,
+        bulk.flags_of(row.variant, row.kind, row.ai_made, row.age_band, row.standing),
+        NO_QUALITY if row.quality is None else row.quality,
+        0 if row.added_at is None else row.added_at // DAY,
+        b"",
+        row.value if SIZES[code] else row.text,
+    )

@@ -1,0 +1,124 @@
+"""The routes of the feed: pages, signed and conditional, and the keys that sign them."""
+
+import asyncio
+import gzip
+from hashlib import sha256
+from http import HTTPStatus
+from typing import Final
+
+from litestar import Response, get
+from litestar.exceptions import HTTPException
+from litestar.response import Stream
+
+from takeback import bulk, protocol
+from takeback.errors import InvalidMessage
+from takeback.registry import bulk_feed, openapi
+from takeback.registry.platforms import Platform
+from takeback.registry.requests import JSON, Ask, Services, answer, done, number, platform_key, platform_of, query
+from takeback.registry.store import Position
+
+SEEN_EVERY: Final = 60
+"""Seconds. A platform that polls in vain is noted this often at most, so that an idle poll writes nothing."""
+MAX_TILE: Final = 2**48
+WORTH_PACKING: Final = 1024
+"""Bytes from which a page is compressed for whoever takes it so."""
+CACHE: Final = {"Cache-Control": "private, no-cache", "Vary": "Authorization, Accept-Encoding"}
+"""A page may be kept by the platform alone, and must be asked about before it is used again."""
+
+
+@get(openapi.FEED)
+async def feed(request: Ask, services: Services) -> Response[bytes]:
+    """A page of the feed; `after` says what the platform has taken over."""
+    key = platform_key(request)
+    try:
+        after, limit, wait = _asked(request)
+    except InvalidMessage:
+        await platform_of(request, services)  # a stranger hears of no other fault
+        raise
+
+    platform, reading = await asyncio.to_thread(services.store.read_for, key, services.ids_of, after, limit)
+    if after <= reading.page.head:
+        await _move(services, platform, after)
+    if wait and not reading.page.entries:
+        await services.heads.beyond(after, wait)
+        _, reading = await asyncio.to_thread(services.store.read_for, key, services.ids_of, after, limit)
+    body = protocol.encode(reading.page)
+    head = services.signer.sign(reading.number, reading.link, reading.page.head, platform.key_id, body)
+    return conditional(request, body, head)
+
+
+@get(openapi.FEED_KEYS)
+async def feed_keys(request: Ask, services: Services) -> Response[bytes]:
+    """The keys that sign the feed."""
+    await platform_of(request, services)
+    query(request)
+    return answer(await asyncio.to_thread(services.signer.keys))
+
+
+@get(openapi.TILE)
+async def feed_tile(request: Ask, services: Services) -> Response[bytes]:
+    """Ten thousand lines of the feed, which never change but that their signals may be erased."""
+    platform = await platform_of(request, services)
+    query(request)
+    place = number({"tile": request.path_params["tile"]}, "tile", 0, MAX_TILE)
+    made = await asyncio.to_thread(bulk_feed.tile, services.store, place, services.ids_of(platform))
+    if made is None:
+        raise HTTPException(status_code=HTTPStatus.NOT_FOUND)
+    lines, link = made
+    last = (place + 1) * bulk.TILE
+    head = services.signer.sign(last, link, last, platform.key_id, lines)
+    tag = f'W/"{sha256(lines).hexdigest()}"'
+    headers = {"ETag": tag, "Cache-Control": "private, max-age=86400, immutable", "Vary": "Authorization"}
+    if _names(request, "if-none-match", tag.removeprefix("W/"), "*"):
+        return Response(b"", status_code=HTTPStatus.NOT_MODIFIED, headers=headers, media_type=bulk.MEDIA)
+    return Response(lines + bulk.end(head.encode()), headers=headers, media_type=bulk.MEDIA)
+
+
+@get(openapi.SNAPSHOT)
+async def feed_snapshot(request: Ask, services: Services) -> Stream:
+    """What the feed adds up to now."""
+    platform = await platform_of(request, services)
+    query(request)
+    ids = services.ids_of(platform)
+    pieces = bulk_feed.snapshot(services.store, services.signer, platform.key_id, ids)
+    return Stream(pieces, headers={"Cache-Control": "no-store"}, media_type=bulk.MEDIA)
+
+
+def conditional(request: Ask, body: bytes, head: str) -> Response[bytes]:
+    """The body, compressed if that is wanted, or that the platform has it already."""
+    tag = f'W/"{sha256(body).hexdigest()}"'
+    headers = {"ETag": tag, openapi.FEED_HEAD: head, **CACHE}
+    if _names(request, "if-none-match", tag.removeprefix("W/"), "*"):
+        return Response(b"", status_code=HTTPStatus.NOT_MODIFIED, headers=headers, media_type=JSON)
+    if len(body) >= WORTH_PACKING and _names(request, "accept-encoding", "gzip"):
+        body = gzip.compress(body, 1, mtime=0)
+        headers["Content-Encoding"] = "gzip"
+    return Response(body, headers=headers, media_type=JSON)
+
+
+def _names(request: Ask, header: str, *wanted: str) -> bool:
+    """Whether a header that is a list names one of these."""
+    listed = (one.partition(";") for line in request.headers.getall(header, []) for one in line.split(","))
+    names = {name.strip().removeprefix("W/") for name, _, more in listed if more.replace(" ", "") != "q=0"}
+    return not names.isdisjoint(wanted)
+
+
+def _asked(request: Ask) -> tuple[int, int, int]:
+    """After which number, how many at most, and how long to wait. Raises `InvalidMessage`."""
+    given = query(request, "after", "limit", "wait")
+    if "after" not in given:
+        raise InvalidMessage("say after which number", "after")
+    return (
+        number(given, "after", 0, 2**63 - 1),
+        number(given, "limit", 1, protocol.MAX_FEED_LIMIT),
+        number(given, "wait", 0, protocol.MAX_WAIT, usual=0),
+    )
+
+
+async def _move(services: Services, platform: Platform, after: int) -> None:
+    seen = services.now() - (platform.seen_at or 0) < SEEN_EVERY
+    if not (seen and platform.cursor == after):
+        await done(services.store.move(Position(platform.id, after)))
+
+
+ROUTES: Final = (feed, feed_keys, feed_tile, feed_snapshot)

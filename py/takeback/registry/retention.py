@@ -1,0 +1,112 @@
+"""The SQL of letting go: which cases have expired, and what ended so long ago that it is erased for good.
+
+Each function takes a little at a time and says how much it took, inside the caller's transaction.
+"""
+
+from collections.abc import Sequence
+from contextlib import closing
+from typing import Any, Final
+
+from sqlalchemy import Connection, Engine, Select, and_, bindparam, delete, select, update
+
+from takeback import chain
+from takeback.protocol import FeedAction
+from takeback.registry import lines
+from takeback.registry import tables as t
+
+_EXPIRED: Final = (
+    select(t.cases.c.number)
+    .where(t.cases.c.withdrawn_at.is_(None), t.cases.c.renewed_at <= bindparam("before"))
+    .order_by(t.cases.c.renewed_at)
+    .limit(bindparam("limit"))
+)
+_ENDED_CASES: Final = (
+    select(t.cases.c.number)
+    .where(t.cases.c.withdrawn_at <= bindparam("before"), t.cases.c.settles_at.is_(None))
+    .order_by(t.cases.c.withdrawn_at)
+    .limit(bindparam("limit"))
+)
+_HELD: Final = and_(t.holdings.c.case_number == t.pictures.c.case_number, t.holdings.c.picture == t.pictures.c.position)
+_ENDED_PICTURES: Final = (
+    select(t.pictures.c.case_number, t.pictures.c.position)
+    .where(t.pictures.c.ended_at <= bindparam("before"), select(t.holdings.c.entry).where(_HELD).exists())
+    .limit(bindparam("limit"))
+)
+_REMOVED: Final = (
+    select(t.entries.c.number)
+    .where(t.entries.c.removed_at <= bindparam("before"))
+    .order_by(t.entries.c.removed_at)
+    .limit(bindparam("limit"))
+)
+_HOLDINGS_OF_PICTURE: Final = delete(t.holdings).where(
+    t.holdings.c.case_number == bindparam("case"), t.holdings.c.picture == bindparam("place")
+)
+
+
+_ADDED: Final = (
+    select(t.entries, t.feed.c.standing.label("told"))
+    .join(t.feed, t.feed.c.number == t.entries.c.added)
+    .where(t.entries.c.number.in_(bindparam("some", expanding=True)))
+)
+_KEEP_LEAF: Final = update(t.feed).where(t.feed.c.number == bindparam("line")).values(leaf=bindparam("kept"))
+
+
+def expired(connection: Connection, before: int, limit: int) -> list[str]:
+    """Open cases whose last new picture came at this time or before."""
+    rows = connection.execute(_EXPIRED, {"before": before, "limit": limit}).scalars()
+    return [f"{number:010d}" for number in rows]
+
+
+def erase_cases(connection: Connection, before: int, limit: int) -> int:
+    """Erases cases that ended by then, once the feed has said so: all that is kept of them."""
+    numbers = _numbers(connection, _ENDED_CASES, before, limit)
+    for table in (t.holdings, t.pictures, t.submissions):
+        connection.execute(delete(table).where(table.c.case_number.in_(numbers)))
+    connection.execute(delete(t.cases).where(t.cases.c.number.in_(numbers)))
+    return len(numbers)
+
+
+def erase_pictures(connection: Connection, before: int, limit: int) -> int:
+    """Erases what pictures held that left their case by then; their places in the case remain, empty."""
+    rows = connection.execute(_ENDED_PICTURES, {"before": before, "limit": limit}).all()
+    if rows:
+        connection.execute(_HOLDINGS_OF_PICTURE, [{"case": row.case_number, "place": row.position} for row in rows])
+    return len(rows)
+
+
+def erase_entries(connection: Connection, before: int, limit: int) -> int:
+    """Erases entries that left the feed by then, with their signals and what platforms said of them."""
+    numbers = _numbers(connection, _REMOVED, before, limit)
+    _keep_leaves(connection, numbers)
+    told = set(
+        connection.execute(
+            select(t.feedback_entries.c.feedback).where(t.feedback_entries.c.entry.in_(numbers))
+        ).scalars()
+    )
+    for table in (t.feedback_entries, t.holdings):
+        connection.execute(delete(table).where(table.c.entry.in_(numbers)))
+    connection.execute(delete(t.entries).where(t.entries.c.number.in_(numbers)))
+    left = select(t.feedback_entries.c.entry).where(t.feedback_entries.c.feedback == t.feedback.c.id).exists()
+    connection.execute(delete(t.feedback).where(t.feedback.c.id.in_(told), ~left))
+    return len(numbers)
+
+
+def _keep_leaves(connection: Connection, numbers: Sequence[int]) -> None:
+    """Notes in the feed the leaves of what is about to be erased; without the salt nothing can be guessed from them."""
+    rows = connection.execute(_ADDED, {"some": numbers}).all()
+    leaves = [
+        {"line": row.added, "kept": chain.leaf(lines.saying(row.added, FeedAction.ADD, row.told, row), row.added)}
+        for row in rows
+    ]
+    if leaves:
+        connection.execute(_KEEP_LEAF, leaves)
+
+
+def empty_log(engine: Engine) -> None:
+    """Leaves nothing that was erased in SQLite's write-ahead log, once its readers are done."""
+    with closing(engine.raw_connection()) as connection:
+        connection.cursor().execute("PRAGMA wal_checkpoint(TRUNCATE)").close()
+
+
+def _numbers(connection: Connection, statement: Select[Any], before: int, limit: int) -> Sequence[int]:
+    return connection.execute(statement, {"before": before, "limit": limit}).scalars().all()

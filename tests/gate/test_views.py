@@ -1,0 +1,91 @@
+"""Changed copies at the gate: what a person's views and the gate's look-ups find together, and what they let pass."""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from random import Random
+
+import pytest
+from PIL import Image
+
+from takeback.gate import Action, Gate
+from takeback.gate.settings import Settings, save
+from takeback.gate.views import look_ups
+from takeback.hashing import hash_picture, with_variants
+from takeback.signals import PDQ_QUALITY_FLOOR, SignalType
+from tests.bench._changes import CHANGES, changed
+from tests.gate.feeds import KEY, Log
+from tests.gate.pictures import drawing, jpeg
+from tests.gate.servers import running
+
+PICTURE = drawing(1, (900, 640))
+REVIEWED = {"emoji on 5-12 %", "small crop, 0-3 % a side"}
+"""Changes of which some amounts are beyond a block."""
+NOT_FOUND = {"crop, 0-8 % a side", "large crop, 0-20 % a side"}
+"""Changes of which some amounts are beyond everything: the benchmark says how many."""
+
+
+@pytest.fixture(scope="module")
+def gate(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gate]:
+    """A gate that knows the picture by what a person sends of it, without the exact hashes."""
+    home: Path = tmp_path_factory.mktemp("views") / "gate"
+    with running() as registry:
+        publish(registry.log, jpeg(PICTURE))
+        save(home, Settings(registry.url, KEY))
+        with Gate.open(home) as opened:
+            opened.sync()
+            yield opened
+
+
+def publish(log: Log, data: bytes) -> None:
+    for signal in with_variants(hash_picture(data)).signals:
+        if signal.type is SignalType.PDQ:
+            log.add(signal)
+
+
+@pytest.mark.parametrize("change", [change for change in CHANGES if change not in NOT_FOUND])
+@pytest.mark.parametrize("seed", range(2))
+def test_a_changed_copy_is_stopped(gate: Gate, change: str, seed: int) -> None:
+    """A copy is blocked after the change, by whatever amount; after some changes it may be a review."""
+    decision = gate.check(changed(PICTURE, change, Random(f"{seed} {change}")))
+    assert decision.action in ({Action.BLOCK, Action.REVIEW} if change in REVIEWED else {Action.BLOCK}), change
+    assert decision.matches
+
+
+@pytest.mark.parametrize("change", CHANGES)
+def test_another_picture_passes(gate: Gate, change: str) -> None:
+    """Another picture is allowed after the same change."""
+    decision = gate.check(changed(drawing(2, (900, 640)), change, Random(change)))
+    assert (decision.action, decision.matches) == (Action.ALLOW, ())
+
+
+@pytest.mark.parametrize(
+    ("make", "said"),
+    [
+        (lambda picture: picture.rotate(2.5, Image.Resampling.BICUBIC), "turned by"),
+        (lambda picture: on(picture, (900, 1400)), "without its frame"),
+    ],
+)
+def test_the_reason_names_the_view(gate: Gate, make: Callable[[Image.Image], Image.Image], said: str) -> None:
+    """The explanation tells in which view of the upload the match was found."""
+    assert said in gate.check(jpeg(make(PICTURE))).explain()
+
+
+def on(picture: Image.Image, size: tuple[int, int]) -> Image.Image:
+    """The picture in the middle of black."""
+    canvas = Image.new("RGB", size)
+    canvas.paste(picture, ((size[0] - picture.width) // 2, (size[1] - picture.height) // 2))
+    return canvas
+
+
+def test_look_ups_are_few_and_good() -> None:
+    """Every look-up has the quality of a match, no value is looked up twice, and there are at most 120 of them."""
+    found = look_ups(hash_picture(jpeg(on(PICTURE, (1080, 1920)))).plane)
+    values = [probe.signal.value for probe in found]
+    assert len(set(values)) == len(values) <= 120
+    assert all((probe.signal.quality or 0) >= PDQ_QUALITY_FLOOR for probe in found)
+
+
+@pytest.mark.parametrize("picture", [Image.new("RGB", (300, 200), "teal"), drawing(1, (30, 800)), drawing(1, (20, 20))])
+def test_what_says_too_little_is_looked_up_as_a_whole_alone(picture: Image.Image) -> None:
+    """A plain, narrow or tiny upload gives no views."""
+    assert look_ups(hash_picture(jpeg(picture)).plane) == []
