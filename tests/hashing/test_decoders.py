@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from takeback.errors import PictureError, PictureTooLarge
-from takeback.hashing import decoders, hash_picture, sealed
+from takeback.hashing import decoders, hash_picture, sealed, with_variants
 from takeback.hashing.decoders import decode_avif
 from takeback.signals import SignalType, Variant, hamming_distance
 from tests import oracle, stills
@@ -99,7 +99,7 @@ def test_pixels_that_are_handed_over_give_the_same(orientation: int) -> None:
     answer = json.loads(hashing.hash(data, None, handed(stored.convert("RGBA"))))
     hashing.keep(1)
     found = [signal["value"] for signal in (*answer["signals"], *json.loads(hashing.phash_to_json(1)))]
-    assert found == [signal.value for signal in hash_picture(data).signals]
+    assert sorted(found) == sorted(signal.value for signal in with_variants(hash_picture(data)).signals)
 
 
 def test_a_decoder_without_memory_says_what_to_do() -> None:
