@@ -33,13 +33,14 @@ def cached_bundle(cache: Cache, entry: Path = WORKER) -> bytes:
 
 
 def without_comments(folder: Path, paths: list[Path], cache: Cache) -> dict[str, bytes]:
-    """Modules under `folder` by their path in it, as written but for the comments, which nobody's phone should load."""
+    """Modules under `folder` by their path in it, as written but for comments and spaces, which weigh on phones."""
     sources = [*paths, ESBUILD, Path(__file__)]
     key = sha256("".join(f"{path} {sha256(path.read_bytes())}" for path in sorted(sources) if path.is_file()).encode())
 
     def make() -> bytes:
         with tempfile.TemporaryDirectory() as out:
             options = ["--target=es2022", "--charset=utf8", "--legal-comments=none", "--log-level=error"]
+            options += ["--minify-whitespace"]
             _esbuild(*map(str, paths), f"--outbase={folder}", f"--outdir={out}", *options)
             made = {path.relative_to(folder).as_posix(): Path(out, path.relative_to(folder)) for path in paths}
             return json.dumps({name: path.read_text("utf-8") for name, path in made.items()}).encode()
@@ -53,7 +54,8 @@ def bundle_worker(entry: Path, out: Path) -> None:
 
     What asks for `takeback-kernel` gets the compiled kernel's bytes.
     """
-    options = ["--bundle", "--format=esm", "--minify", "--target=es2022", "--external:node:*", "--log-level=error"]
+    options = ["--bundle", "--format=esm", "--minify", "--target=es2022", "--log-level=error"]
+    options += [f"--external:{name}" for name in ("node:*", "fs", "path", "crypto")]  # asked for under Node alone
     # The legal comments of what is bundled stay, at the end.
     options += ["--legal-comments=eof", "--charset=utf8", f"--outfile={out}"]
     with tempfile.TemporaryDirectory() as folder:

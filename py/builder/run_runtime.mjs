@@ -1,6 +1,7 @@
 // node run_runtime.mjs PYODIDE_FOLDER RUNTIME_FOLDER [PICTURE ...]
 // Hashes pictures with the runtime of RUNTIME_FOLDER, as the worker does, without a browser. Prints one JSON object:
-// the answer for each picture, and the names of the modules that were imported from the archives.
+// the answer for each picture with its phash, and the names of the modules that were imported from the archives, before
+// phash and for it.
 import fs from "node:fs";
 import path from "node:path";
 import { pathToFileURL } from "node:url";
@@ -16,29 +17,44 @@ try {
 
 async function run() {
   const { loadPyodide } = await import(pathToFileURL(path.join(folder, "pyodide.mjs")).href);
-  const packages = fs.readFileSync(path.join(runtime, "packages.zip"));
+  const archive = (name) => {
+    const data = fs.readFileSync(path.join(runtime, name));
+    return data.buffer.slice(data.byteOffset, data.byteOffset + data.length);
+  };
+  let site;
   const pyodide = await loadPyodide({
     indexURL: folder,
     stdLibURL: path.join(runtime, "python.zip"),
     lockFileContents: fs.readFileSync(path.join(runtime, "pyodide-lock.json"), "utf8"),
     packageBaseUrl: runtime,
-    fsInit: async (files, { sitePackages }) =>
-      unpack(
-        files,
-        sitePackages,
-        packages.buffer.slice(packages.byteOffset, packages.byteOffset + packages.length),
-      ),
+    fsInit: async (files, { sitePackages }) => unpack(files, (site = sitePackages), archive("packages.zip")),
   });
-  const { hash_to_json: hashToJson } = pyodide.pyimport("takeback.hashing.sealed");
-  const answers = {};
-  for (const picture of pictures)
-    answers[picture] = JSON.parse(hashToJson(new Uint8Array(fs.readFileSync(picture)), () => {}));
+  const hashing = pyodide.pyimport("takeback.hashing.sealed").Hashing();
+  const answers = pictures.map((picture, number) => {
+    const answer = JSON.parse(hashing.hash(new Uint8Array(fs.readFileSync(picture)), () => {}));
+    hashing.keep(number);
+    return answer;
+  });
+  const modules = imported(pyodide);
+  unpack(pyodide.FS, site, archive("phash.zip"));
+  for (const [number, answer] of answers.entries()) {
+    const phash = JSON.parse(hashing.phash_to_json(number));
+    if (answer.signals) answer.signals.push(...phash);
+  }
+  const known = new Set(modules);
+  return {
+    answers: Object.fromEntries(answers.map((answer, number) => [pictures[number], answer])),
+    modules,
+    phash: imported(pyodide).filter((name) => !known.has(name)),
+  };
+}
 
+function imported(pyodide) {
   const modules = [];
   const loaded = pyodide.pyimport("sys").modules;
   for (const name of loaded.keys()) {
     const origin = loaded.get(name)?.__spec__?.origin;
     if (typeof origin === "string" && origin.startsWith("/lib/")) modules.push(name);
   }
-  return { answers, modules: modules.sort() };
+  return modules.sort();
 }

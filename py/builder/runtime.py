@@ -1,9 +1,12 @@
-"""Makes the files of `/runtime`: CPython for the browser, and two archives of bytecode that is all it needs.
+"""Makes the files of `/runtime`: CPython for the browser, and archives of bytecode that is all it needs.
 
 `python.zip` is the used part of the standard library, from which Python imports. `packages.zip` is the used part of
 Pillow and of this package, unpacked by the worker. Members are stored, because the transfer is compressed as a whole.
+What a page asks for only when it is wanted: `phash.zip`, with numpy and imagehash, unpacked beside the others once the
+first picture has its other hashes, and the decoders, each when the first picture of its kind is chosen.
 """
 
+import importlib.util
 import io
 import json
 import re
@@ -28,6 +31,13 @@ from takeback import __version__
 
 PYODIDE: Final = ROOT / "node_modules" / "pyodide"
 MODULES_FILE: Final = Path(__file__).with_name("runtime_modules.txt")
+PHASH_MODULES_FILE: Final = Path(__file__).with_name("phash_modules.txt")
+DECODERS: Final = {
+    "heic.wasm": ROOT / "node_modules" / "libheif-js" / "libheif-wasm" / "libheif.wasm",
+    "avif.wasm": ROOT / "node_modules" / "@jsquash" / "avif" / "codec" / "dec" / "avif_dec.wasm",
+    "jxl.wasm": ROOT / "node_modules" / "@jsquash" / "jxl" / "codec" / "dec" / "jxl_dec.wasm",
+}
+"""The compiled decoders, as their packages ship them. The code that starts them is part of the worker."""
 SLIM: Final = Path(__file__).with_name("slim")
 NODE_TIMEOUT: Final = 300
 """Seconds for the compiler or a check under Node; they take five on an old laptop."""
@@ -44,23 +54,52 @@ def read_modules(path: Path = MODULES_FILE) -> set[str]:
 
 
 def runtime_files(pins: Pins, cache: Cache, modules: set[str] | None = None) -> dict[str, bytes]:
-    """The files of `/runtime` by name. Without `modules` those of the list; an empty set means all there are."""
+    """The files of `/runtime` by name. Without `modules` those of the lists; an empty set means all there are."""
     chosen = read_modules() if modules is None else modules
+    later = read_modules(PHASH_MODULES_FILE) if modules is None else modules
     files = {name: pinned_file(pins, name) for name in pins.files}
-    library = pick({**read_zip(files["python_stdlib.zip"]), **slim_sources()}, chosen)
-    pillow = pick(read_zip(fetch_wheel(pins, pins.wheels["pillow"], cache)), chosen)
+    standard = {**read_zip(files["python_stdlib.zip"]), **slim_sources()}
+    library = pick(standard, chosen)
+    wheel = read_zip(fetch_wheel(pins, pins.wheels["pillow"], cache))
+    pillow = pick(wheel, chosen)
     kernel = build_for_webassembly()
     check_kernel(kernel)
     packages = {**pillow, **own_sources(), _KERNEL: kernel}
     sizes = [len(data) for name, data in packages.items() if name.endswith(".so")]
     assert len(sizes) == len(set(sizes)), "the worker tells libraries apart by their size"
-    python, site = compile_archives(files["python_stdlib.zip"], (library, "python314.zip/"), packages, cache)
+    interpreter = files["python_stdlib.zip"]
+    python, site = compile_archives(interpreter, (library, "python314.zip/"), packages, cache)
+    extra = pick({**standard, **wheel}, later) if later else {}
+    phash = {**extra, **phash_sources(pins, cache, later)}
+    _, beside = compile_archives(interpreter, ({}, "python314.zip/"), phash, cache)
     return {
         "pyodide.asm.wasm": files["pyodide.asm.wasm"],
         "python.zip": python,
         "packages.zip": site,
         "pyodide-lock.json": write_lock(pins, site),
+        "phash.zip": beside,
+        **{name: _npm_file(path) for name, path in DECODERS.items()},
     }
+
+
+def phash_sources(pins: Pins, cache: Cache, modules: set[str]) -> dict[str, bytes]:
+    """Numpy's modules of `modules`, all but its tests when that is empty; imagehash, and what stands for scipy."""
+    numpy = read_zip(fetch_wheel(pins, pins.wheels["numpy"], cache))
+    numpy = {name: data for name, data in numpy.items() if "/tests/" not in name and "/testing/_private/" not in name}
+    found = importlib.util.find_spec("imagehash")
+    if found is None or found.origin is None:
+        raise BuildError("imagehash is missing; run `python3 build.py setup`")
+    own = {"imagehash/__init__.py": Path(found.origin).read_bytes()}
+    scipy = {name: data for name, data in slim_sources().items() if name.startswith("scipy/")}
+    return {**pick(numpy, modules), **own, **scipy}
+
+
+def _npm_file(path: Path) -> bytes:
+    """A file of an npm package, whose integrity `npm ci` has checked. Raises `BuildError`."""
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise BuildError(f"{path} cannot be read ({error.strerror}); run `npm ci`") from error
 
 
 def pinned_file(pins: Pins, name: str) -> bytes:

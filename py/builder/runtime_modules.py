@@ -1,4 +1,4 @@
-"""`python -m builder.runtime_modules`: writes the list of modules that ship, by hashing samples with everything there.
+"""`python -m builder.runtime_modules`: writes the lists of modules that ship, by hashing samples with everything there.
 
 `check_modules` does the same with the list's modules alone; both must give the same answers.
 """
@@ -11,7 +11,7 @@ from typing import Final
 from builder import BuildError
 from builder.cache import Cache, sha256
 from builder.pins import Pins, read_pins
-from builder.runtime import MODULES_FILE, read_modules, run_pictures, runtime_files
+from builder.runtime import MODULES_FILE, PHASH_MODULES_FILE, read_modules, run_pictures, runtime_files
 from builder.runtime_samples import write_samples
 from builder.steps import step
 
@@ -19,16 +19,28 @@ HEADER: Final = """\
 # The modules of the standard library, Pyodide and Pillow that ship to browsers: those that hashing any picture
 # imports. Made by `python -m builder.runtime_modules`, which hashes a sample of every format and sees what is loaded.
 """
+PHASH_HEADER: Final = """\
+# What phash imports beyond those of runtime_modules.txt. Made in the same way.
+"""
 EVERYTHING: Final[set[str]] = set()
 
 
-def find_modules(pins: Pins, cache: Cache) -> set[str]:
-    """The modules that the samples need, found by running with all there are."""
+def find_modules(pins: Pins, cache: Cache) -> tuple[set[str], set[str]]:
+    """The modules that the samples need, and those that phash needs beside them, found by running with all there are.
+
+    A part of a package of the first is of the first: Python looks for it where that package is.
+    """
     with tempfile.TemporaryDirectory() as folder:
         used = run_pictures(runtime_files(pins, cache, EVERYTHING), write_samples(Path(folder)))
-    modules = used["modules"]
+    first, later = (_names(used[kind]) for kind in ("modules", "phash"))
+    shared = {name for name in later if name.partition(".")[0] in first - {"PIL"}}
+    return first | shared, later - shared
+
+
+def _names(modules: object) -> set[str]:
+    """The modules of others."""
     assert isinstance(modules, list)
-    return {name for name in modules if name.partition(".")[0] != "takeback"}
+    return {name for name in modules if name.partition(".")[0] not in {"takeback", "imagehash", "scipy"}}
 
 
 def check_modules(pins: Pins, cache: Cache) -> None:
@@ -64,11 +76,12 @@ def _comparable(name: str, answer: dict[str, object]) -> object:
 
 
 def main() -> None:
-    """Writes the list anew."""
-    modules = find_modules(read_pins(), Cache())
-    new = modules - read_modules()
-    MODULES_FILE.write_text(HEADER + "\n".join(sorted(modules)) + "\n", "utf-8")
-    print(f"{len(modules)} modules; new: {', '.join(sorted(new)) or 'none'}", file=sys.stderr)
+    """Writes the lists anew."""
+    lists = ((MODULES_FILE, HEADER), (PHASH_MODULES_FILE, PHASH_HEADER))
+    for (file, header), modules in zip(lists, find_modules(read_pins(), Cache()), strict=True):
+        new = modules - (read_modules(file) if file.is_file() else set())
+        file.write_text(header + "\n".join(sorted(modules)) + "\n", "utf-8")
+        print(f"{file.name}: {len(modules)} modules; new: {', '.join(sorted(new)) or 'none'}", file=sys.stderr)
 
 
 if __name__ == "__main__":

@@ -13,13 +13,15 @@ from builder.cache import Cache, sha256, write_atomically
 from builder.compression import compressed
 from builder.notices import notices
 from builder.pins import read_pins
-from builder.runtime import runtime_files
+from builder.runtime import DECODERS, runtime_files
 from builder.runtime_modules import check_modules
 
 WEB: Final = ROOT / "web"
 VENDORED: Final = {"vendor/qr.js": ROOT / "node_modules" / "lean-qr" / "nano.mjs"}
 """Modules of others that the page imports, as their packages ship them."""
 RUNTIME_ORDER: Final = ("pyodide.asm.wasm", "python.zip", "packages.zip", "pyodide-lock.json")
+LATER: Final = ("phash.zip", *DECODERS)
+"""Files of the runtime that the page loads when they are wanted."""
 _TAGS: Final = (
     re.compile(r'<script type="module" src="(?P<address>/[^"]*)"'),
     re.compile(r'<link rel="stylesheet" href="(?P<address>/[^"]*)"'),
@@ -45,7 +47,7 @@ def build_site(dist: Path = DIST, cache: Cache | None = None) -> None:
 
 
 def static_files(cache: Cache) -> dict[str, bytes]:
-    """The files of `web/` that are served, by path: as they are, but for the comments of scripts."""
+    """The files of `web/` that are served, by path: as they are, but for comments and spaces of scripts."""
     scripts = sorted(path for folder in ("page", "words") for path in (WEB / folder).rglob("*.js"))
     paths = [WEB / "index.html", WEB / "styles.css", WEB / "icon.svg", *(WEB / "words").glob("*.json")]
     try:
@@ -92,9 +94,10 @@ def _runtime_list(files: dict[str, bytes]) -> str:
     They are not preloaded by `<link>`: WebKit would then load them twice.
     """
     lines = []
-    for name in RUNTIME_ORDER:
-        data = files[f"runtime/{name}"]
-        lines.append(f'<meta name="runtime-file" content="/runtime/{name} {len(data)} {integrity(data)}" />')
+    for kind, names in (("runtime-file", RUNTIME_ORDER), ("later-file", LATER)):
+        for name in names:
+            data = files[f"runtime/{name}"]
+            lines.append(f'<meta name="{kind}" content="/runtime/{name} {len(data)} {integrity(data)}" />')
     return "  " + "\n    ".join(lines) + "\n"
 
 

@@ -4,6 +4,8 @@ import struct
 import zlib
 from pathlib import Path
 
+import pytest
+
 from takeback.protocol import NewCase, decode
 from tests.e2e import pictures
 from tests.e2e.hands import PlaywrightHands
@@ -48,15 +50,43 @@ def test_what_one_is_about_to_press_does_not_move(page: PlaywrightHands, registr
     assert page.run(_PLACES_OF_STOP) == 1
 
 
-def test_a_worker_that_dies_is_started_again(page: PlaywrightHands, registry: Registry, folder: Path) -> None:
-    """When the worker dies at a picture the page says so, hashes the rest in a new one, and can try that one again."""
-    page.page.add_init_script(_FIRST_PICTURE_KILLS)
+def test_a_worker_that_dies_is_replaced(page: PlaywrightHands, registry: Registry, folder: Path) -> None:
+    """When the worker dies at a picture, that picture is tried once more in a new one, and nobody is bothered."""
+    page.page.add_init_script(_FIRST_PICTURE_KILLS % 1)
+    files = [pictures.save(folder, seed, "png") for seed in (1, 2)]
+    hashing = Start.open(page, registry.url).wait_until_ready().begin().answer(UNDER_18).choose(*files).go_on()
+    hashing.wait_until_done(2)
+    assert page.run("globalThis.killed") == 1
+
+
+def test_a_picture_that_kills_twice_is_told(page: PlaywrightHands, registry: Registry, folder: Path) -> None:
+    """When the worker dies at a picture again the page says so, hashes the rest, and can try that one later."""
+    page.page.add_init_script(_FIRST_PICTURE_KILLS % 2)
     files = [pictures.save(folder, seed, "png") for seed in (1, 2)]
     hashing = Start.open(page, registry.url).wait_until_ready().begin().answer(UNDER_18).choose(*files).go_on()
     hashing.wait_until_done(1, 1)
     assert hashing.text().count("Something went wrong on our side with this picture. You can try it again.") == 1
     page.press("button", "Try picture 1 again")
     hashing.wait_until_done(2)
+
+
+@pytest.mark.parametrize(("cores", "workers"), [(4, 2), (1, 1)])
+def test_many_pictures_at_once(
+    page: PlaywrightHands, registry: Registry, folder: Path, cores: int, workers: int
+) -> None:
+    """Fifty files, one of them broken, are hashed by as many workers as the device bears, also after a stop."""
+    page.page.add_init_script(_COUNT_WORKERS % cores)
+    files = [pictures.save(folder, seed, "png", (160, 120)) for seed in range(48)]
+    files += [_text(folder), pictures.save(folder, 48, "jpg", (2400, 1800))]
+    hashing = Start.open(page, registry.url).wait_until_ready().begin().answer(UNDER_18).choose(*files).go_on()
+    hashing.stop()
+    review = hashing.resume().wait_until_done(49, 1).go_on()
+    assert page.run("globalThis.mostWorkers") == workers
+    sent = decode(review.message().encode(), NewCase).pictures
+    assert len({picture.signals[0].value for picture in sent}) == 49
+    assert {tuple(sorted(signal.type for signal in picture.signals)) for picture in sent} == {
+        ("md5", "pdq", "phash", "sha256")
+    }
 
 
 def test_the_same_picture_twice_is_sent_once(page: PlaywrightHands, registry: Registry, folder: Path) -> None:
@@ -94,16 +124,36 @@ new Promise((done) => {
 """How many places the row of buttons was in until all was done."""
 
 _FIRST_PICTURE_KILLS = """
-let alive = true;
+globalThis.killed = 0;
 globalThis.Worker = class extends Worker {
   postMessage(message, ...more) {
-    if (message.kind !== "hash" || !alive) return super.postMessage(message, ...more);
-    alive = false;
+    if (message.kind !== "hash" || message.id !== 1 || globalThis.killed === %d)
+      return super.postMessage(message, ...more);
+    globalThis.killed += 1;
     queueMicrotask(() => this.dispatchEvent(new ErrorEvent("error")));
   }
 };
 """
-"""The first picture that a worker is handed ends that worker, as a fault in a decoder would."""
+"""The first picture ends the worker that it is handed to, so many times, as a fault in a decoder would."""
+
+_COUNT_WORKERS = """
+Object.defineProperty(Navigator.prototype, "hardwareConcurrency", { get: () => %d });
+Object.defineProperty(Navigator.prototype, "deviceMemory", { get: () => 8 });
+let workers = 0;
+globalThis.mostWorkers = 0;
+globalThis.Worker = class extends Worker {
+  constructor(...ways) {
+    super(...ways);
+    workers += 1;
+    globalThis.mostWorkers = Math.max(globalThis.mostWorkers, workers);
+  }
+  terminate() {
+    workers -= 1;
+    super.terminate();
+  }
+};
+"""
+"""How many workers for pictures there are at most at the same time, on a device with so many cores."""
 
 
 def _text(folder: Path) -> Path:

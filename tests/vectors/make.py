@@ -147,6 +147,7 @@ def describe(name: str, data: bytes) -> dict[str, object]:
     hashes, quality = oracle.pdq(pixels)
     with Image.open(io.BytesIO(data)) as image:
         kind = image.format
+        moves = kind == "GIF" and getattr(image, "is_animated", False)
     return {
         "file": name,
         "format": kind,
@@ -156,6 +157,8 @@ def describe(name: str, data: bytes) -> dict[str, object]:
         "pdq": hashes["orig"],
         "dihedral": hashes,
         "phash": phash(data),
+        # All frames lie within the first second, of which the first is the sample.
+        **({"vpdq": f"0,{quality},{hashes['orig']},0.000"} if moves else {}),
         "sha256": hashlib.sha256(data).hexdigest(),
         "md5": hashlib.md5(data, usedforsecurity=False).hexdigest(),
     }

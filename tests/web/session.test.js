@@ -92,7 +92,7 @@ test("when the first of two copies is removed, the second is sent", async () => 
 test("a runtime that fails is not the picture's fault: it waits", async () => {
   const session = new Session();
   session.add([file("a"), file("b")], 50);
-  const hasher = new Hasher(session, preparing({ a: "runtime-unavailable" }));
+  const hasher = new Hasher(session, preparing({ a: "runtime-unavailable", b: "runtime-unavailable" }));
   await hasher.run();
   assert.deepEqual(
     session.pictures.map(({ stage }) => stage),
@@ -122,6 +122,35 @@ test("a stop puts the picture in work back, and going on does the rest", async (
     session.pictures.map(({ stage }) => stage),
     ["done", "done"],
   );
+});
+
+test("a picture without its phash is shown as done, is not finished, and begins anew after a stop", async () => {
+  const session = new Session();
+  session.add([file("a")], 50);
+  const later = hashed("1");
+  later.signals = [...later.signals, { type: "phash", value: "0123456789abcdef" }];
+  /** @type {() => void} */
+  let arrive = () => {};
+  const hasher = new Hasher(session, {
+    async hash(_file, { onHashed, signal }) {
+      onHashed(hashed("1"));
+      await new Promise((done, fail) => {
+        arrive = () => done(undefined);
+        signal.addEventListener("abort", () => fail(signal.reason));
+      });
+      return later;
+    },
+  });
+  const stopped = hasher.run();
+  assert.deepEqual([session.pictures[0].stage, hasher.finished], ["done", false]);
+  hasher.stop();
+  await stopped;
+  assert.equal(session.pictures[0].stage, "waiting");
+  const run = hasher.run();
+  arrive();
+  await run;
+  assert.ok(hasher.finished);
+  assert.match(session.prepare().messages[0].body, /"phash","value":"0123456789abcdef"/);
 });
 
 /** A session with one hashed picture. */

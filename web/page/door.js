@@ -1,8 +1,8 @@
 /** The one door to the sealed workers: what goes in is a picture, what comes out is its hashes. */
 import { DoorError } from "./door-error.js";
-import { loadRuntime } from "./runtime.js";
+import { Lane, lanesFor } from "./lane.js";
+import { loadLater, loadRuntime } from "./runtime.js";
 import { Videos } from "./video.js";
-import { startWorker, WORKER } from "./workers.js";
 
 /**
  * What the worker found.
@@ -17,13 +17,27 @@ import { startWorker, WORKER } from "./workers.js";
  */
 
 /** @typedef {import("./runtime.js").Runtime} Runtime */
-/** @typedef {{ signal?: AbortSignal, onStep?: (step: string) => unknown, onShare?: (share: number) => unknown }} Ways */
-/** @typedef {{ id: number, file: Blob, ways: Ways, done: (hashed: Hashed) => void, failed: (fault: DoorError) => void }} Request */
 /**
- * @typedef {{ kind: "ready" } | { kind: "step", id: number, step: string } | { kind: "result", id: number, json: string }
- *   | { kind: "unreadable", id: number } | { kind: "video", id: number } | { kind: "crashed" }} FromWorker
+ * Who wants to know what: `onStep` of `started`, `decoded` and `hashed`; `onHashed` of all signals but phash, once they
+ * are there.
+ *
+ * @typedef {object} Ways
+ * @property {AbortSignal} [signal]
+ * @property {(step: string) => unknown} [onStep]
+ * @property {(share: number) => unknown} [onShare]
+ * @property {(hashed: Hashed) => unknown} [onHashed]
+ */
+/**
+ * `again`: its worker died at it, so it is tried once more while nothing else is.
+ *
+ * @typedef {{ id: number, file: Blob, ways: Ways, again: boolean, done: (hashed: Hashed) => void, failed: (fault: DoorError) => void }} Request
  */
 
+/** Pictures that may lack their phash before it is made, although others still wait. */
+const MOST_UNFINISHED = 10;
+/** Milliseconds that numpy and imagehash may take to arrive once nothing else is to be done. */
+const PATIENCE = 20_000;
+const PHASH = "phash.zip";
 /** An empty function with one SIMD instruction: Python's kernel needs them. */
 // prettier-ignore
 const SIMD = new Uint8Array([
@@ -41,10 +55,13 @@ export function createDoor({ onProgress = () => {} } = {}) {
 class Door {
   /** @type {Runtime | undefined} */
   #runtime;
-  /** @type {Worker | undefined} */
-  #worker;
-  /** @type {Map<number, Request>} in the order in which they came; the worker is at the first */
-  #requests = new Map();
+  /** @type {Lane[]} */
+  #lanes = [];
+  #most = 2;
+  /** @type {Request[]} not at a worker yet, in the order in which they came */
+  #waiting = [];
+  /** @type {Map<string, Promise<ArrayBuffer | undefined>>} what was loaded beside the runtime */
+  #later = new Map();
   #videos = new Videos();
   #nextId = 1;
   #closed = false;
@@ -64,7 +81,7 @@ class Door {
   }
 
   /**
-   * Hashes one picture. Aborting throws the worker away, and with it all it had read.
+   * Hashes one picture. Aborting throws the worker away that is at it, and with it all it had read.
    *
    * @param {Blob} file
    * @param {Ways} [ways]
@@ -74,104 +91,205 @@ class Door {
     await untilAborted(this.#ready.promise, ways.signal);
     if (this.#closed) throw new DoorError("aborted", "the door is closed");
     const { promise, resolve, reject } = /** @type {PromiseWithResolvers<Hashed>} */ (withResolvers());
-    const id = this.#nextId++;
-    const request = { id, file, ways, done: resolve, failed: reject };
-    this.#requests.set(id, request);
-    const abort = () => this.#abort(id);
+    const request = { id: this.#nextId++, file, ways, again: false, done: resolve, failed: reject };
+    const abort = () => this.#abort(request);
     ways.signal?.addEventListener("abort", abort);
-    this.#post(request);
+    this.#waiting.push(request);
+    this.#share();
     return promise.finally(() => ways.signal?.removeEventListener("abort", abort));
   }
 
-  /** Ends the worker and drops the runtime; what is still asked for is aborted. */
+  /** Ends the workers and drops the runtime; what is still asked for is aborted. */
   close() {
     this.#closed = true;
-    this.#worker?.terminate();
     this.#videos.close();
     this.#runtime = undefined;
     const closed = new DoorError("aborted", "the door is closed");
     this.#ready.reject(closed);
-    for (const request of this.#requests.values()) request.failed(closed);
-    this.#requests.clear();
+    for (const lane of this.#lanes.splice(0)) {
+      lane.close();
+      for (const { request } of lane.rest.values()) request.failed(closed);
+      lane.request?.failed(closed);
+    }
+    for (const request of this.#waiting.splice(0)) request.failed(closed);
   }
 
   /** @param {(progress: import("./runtime.js").Progress) => void} onProgress */
   async #open(onProgress) {
     try {
       if (!globalThis.WebAssembly?.validate(SIMD)) throw unsupported();
-      this.#createWorker(); // its script loads while the files do
+      const first = this.#addLane(); // its script loads while the files do
       this.#runtime = await loadRuntime((progress) => this.#closed || onProgress(progress));
-      if (!this.#closed) this.#startPython();
+      if (!this.#closed) first.start(this.#runtime);
     } catch (fault) {
       this.#fail(fault instanceof DoorError ? fault : unavailable(fault));
     }
   }
 
-  #createWorker() {
-    const worker = startWorker(WORKER);
-    if (!worker) throw unsupported();
-    this.#worker = worker;
-    /** @param {MessageEvent<FromWorker>} event */
-    worker.onmessage = ({ data }) => this.#worker === worker && this.#receive(data);
-    worker.onerror = () => this.#worker === worker && this.#crashed();
+  #addLane() {
+    const lane = new Lane((teller, message) => this.#receive(teller, message));
+    if (!lane.usable) throw unsupported();
+    this.#lanes.push(lane);
+    return lane;
   }
 
-  #startPython() {
-    if (this.#runtime) this.#worker?.postMessage({ kind: "start", files: this.#runtime });
+  /** Gives every worker that is free the next picture, or else what it needs for phash. */
+  #share() {
+    if (this.#closed) return;
+    const wanted = Math.min(lanesFor(this.#waiting.length), this.#most);
+    if (this.#runtime && this.#lanes.length < wanted) this.#addLane().start(this.#runtime);
+    for (const lane of this.#lanes) {
+      if (!lane.ready || lane.request) continue;
+      const next = this.#next();
+      if (next) lane.hash(next);
+      if (!next || lane.rest.size >= MOST_UNFINISHED) void this.#bringPhash(lane);
+    }
   }
 
-  /** A fresh worker from what is in memory; the requests that are left go to it. */
-  #restart() {
-    this.#worker?.terminate();
-    this.#createWorker();
-    this.#startPython();
-    for (const request of this.#requests.values()) this.#post(request);
+  /** The next picture. One that is tried again is alone. */
+  #next() {
+    const busy = this.#lanes.flatMap(({ request }) => request ?? []);
+    if (busy.some(({ again }) => again) || (busy.length && this.#waiting[0]?.again)) return undefined;
+    return this.#waiting.shift();
+  }
+
+  /**
+   * @param {Lane} lane
+   * @param {import("./lane.js").FromWorker} message
+   */
+  #receive(lane, message) {
+    if (message.kind === "crashed") return this.#crashed(lane);
+    if (message.kind === "ready") return this.#becomeReady(lane);
+    if (message.kind === "needs") return void this.#bring(lane, message.name);
+    if (message.kind === "rest") return this.#finish(lane, message.id, JSON.parse(message.json));
+    const { request } = lane;
+    if (request?.id !== message.id) return;
+    if (message.kind === "step") return void request.ways.onStep?.(message.step);
+    lane.request = undefined;
+    if (message.kind === "video")
+      void this.#videos.hash(request.file, request.ways).then(request.done, request.failed);
+    if (message.kind === "missing")
+      request.failed(new DoorError("decoder-missing", "a part of the page is missing"));
+    if (message.kind === "unreadable")
+      request.failed(new DoorError("unreadable-file", "the browser cannot read this file"));
+    if (message.kind === "result") this.#hashed(lane, request, JSON.parse(message.json));
+    this.#share();
+  }
+
+  /**
+   * @param {Lane} lane
+   * @param {Request} request
+   * @param {any} answer
+   */
+  #hashed(lane, request, answer) {
+    if (answer.error) return request.failed(new DoorError(answer.error.code, answer.error.text));
+    lane.rest.set(request.id, { request, hashed: answer });
+    request.ways.onHashed?.(answer);
+    void this.#load(PHASH);
+  }
+
+  /**
+   * @param {Lane} lane
+   * @param {number} id
+   * @param {Hashed["signals"]} signals
+   */
+  #finish(lane, id, signals) {
+    const found = lane.rest.get(id);
+    lane.rest.delete(id);
+    found?.request.done({ ...found.hashed, signals: [...found.hashed.signals, ...signals] });
+  }
+
+  /** @param {Lane} lane */
+  async #bringPhash(lane) {
+    if (lane.phash || lane.rest.size === 0) return;
+    lane.phash = true;
+    const late = new Promise((resolve) => setTimeout(resolve, PATIENCE));
+    const packages = await Promise.race([this.#load(PHASH), late]);
+    if (packages) return lane.send({ kind: "phash", packages });
+    lane.phash = false;
+    this.#finishAll(lane);
+  }
+
+  /**
+   * Lets go of the pictures whose phash cannot be made: they are not held back for it.
+   *
+   * @param {Lane} lane
+   */
+  #finishAll(lane) {
+    for (const id of [...lane.rest.keys()]) this.#finish(lane, id, []);
+  }
+
+  /**
+   * @param {Lane} lane
+   * @param {string} name
+   */
+  async #bring(lane, name) {
+    lane.send({ kind: "later", name, content: await this.#load(name) });
+  }
+
+  /**
+   * A file that is not part of the runtime, loaded once; nothing if it cannot be had, and then it is tried again.
+   *
+   * @param {string} name
+   */
+  #load(name) {
+    const known = this.#later.get(name);
+    if (known) return known;
+    const loading = loadLater(name).catch(() => void this.#later.delete(name));
+    this.#later.set(name, loading);
+    return loading;
+  }
+
+  /** @param {Lane} lane */
+  #becomeReady(lane) {
+    lane.ready = true;
+    this.#wasReady = true;
+    this.#ready.resolve();
+    this.#share();
   }
 
   /** @param {Request} request */
-  #post({ id, file }) {
-    this.#worker?.postMessage({ kind: "hash", id, file });
-  }
-
-  /** @param {FromWorker} message */
-  #receive(message) {
-    if (message.kind === "crashed") return this.#crashed();
-    if (message.kind === "ready") return this.#becomeReady();
-    const request = this.#requests.get(message.id);
-    if (!request) return;
-    if (message.kind === "step") return void request.ways.onStep?.(message.step);
-    this.#requests.delete(message.id);
-    if (message.kind === "video")
-      return void this.#videos.hash(request.file, request.ways).then(request.done, request.failed);
-    if (message.kind === "unreadable")
-      return request.failed(new DoorError("unreadable-file", "the browser cannot read this file"));
-    const answer = JSON.parse(message.json);
-    if (answer.error) request.failed(new DoorError(answer.error.code, answer.error.text));
-    else request.done(answer);
-  }
-
-  #becomeReady() {
-    this.#wasReady = true;
-    this.#ready.resolve();
-  }
-
-  /** @param {number} id */
-  #abort(id) {
-    const request = this.#requests.get(id);
-    if (!request) return;
-    this.#requests.delete(id);
-    this.#restart();
+  #abort(request) {
+    this.#waiting = this.#waiting.filter((other) => other !== request);
+    for (const lane of this.#lanes) {
+      lane.rest.delete(request.id);
+      if (lane.request !== request) continue;
+      lane.request = undefined;
+      this.#replace(lane);
+    }
     request.failed(new DoorError("aborted", "hashing was stopped"));
+    this.#share();
   }
 
-  /** The worker is gone: the picture it was at is to blame, the others are tried again. */
-  #crashed() {
+  /**
+   * A worker is gone. The picture it was at is tried once more, alone; the second time it is to blame.
+   *
+   * @param {Lane} lane
+   */
+  #crashed(lane) {
     if (!this.#wasReady) return this.#fail(unavailable("the worker did not start"));
-    const [request] = this.#requests.values();
-    if (request) this.#requests.delete(request.id);
-    else return this.#fail(unavailable("the worker did not start again"));
-    this.#restart();
-    request.failed(new DoorError("worker-crashed", "the picture could not be hashed"));
+    const { request, ready } = lane;
+    lane.request = undefined;
+    if (!ready && this.#lanes.length === 1) return this.#fail(unavailable("the worker did not start again"));
+    if (!ready) this.#most = 1;
+    if (ready && !request) this.#finishAll(lane); // it died of phash
+    if (request?.again) request.failed(new DoorError("worker-crashed", "the picture could not be hashed"));
+    else if (request) this.#waiting.unshift(Object.assign(request, { again: true }));
+    this.#replace(lane);
+    this.#share();
+  }
+
+  /**
+   * A fresh worker from what is in memory. The pictures whose phash is lost begin anew.
+   *
+   * @param {Lane} lane
+   */
+  #replace(lane) {
+    lane.close();
+    this.#waiting.push(...[...lane.rest.values()].map(({ request }) => request));
+    lane.rest.clear();
+    this.#lanes = this.#lanes.filter((other) => other !== lane);
+    if (this.#runtime && this.#lanes.length < this.#most) this.#addLane().start(this.#runtime);
   }
 
   /** @param {DoorError} fault */

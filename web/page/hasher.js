@@ -1,10 +1,10 @@
-/** Takes the chosen pictures through the sealed worker, one after the other. */
+/** Takes the chosen pictures through the sealed workers. */
 import { codeOf } from "./preparation.js";
 
 /** Faults of the page, not of a picture: the picture waits. */
 const NOT_THE_PICTURE = new Set(["aborted", "runtime-unavailable", "unsupported-browser"]);
-/** The worker's step after which a picture is open and its hashes are being made. */
-const OPENED = "decoded";
+/** What becomes of a picture at the worker's steps. @type {Record<string, import("./session.js").Stage>} */
+const STAGES = { started: "opening", decoded: "making" };
 
 /** Sends `change` at every step. */
 export class Hasher extends EventTarget {
@@ -12,6 +12,8 @@ export class Hasher extends EventTarget {
   #preparation;
   /** @type {AbortController | null} */
   #running = null;
+  /** How many pictures were handed over and have no answer. */
+  #atWork = 0;
 
   /**
    * @param {import("./session.js").Session} session
@@ -32,23 +34,21 @@ export class Hasher extends EventTarget {
     return this.#session.pictures.every((picture) => picture.stage !== "waiting" && !isWorking(picture));
   }
 
-  /** Does every picture that waits. */
+  /** Does every picture that waits: all are handed over, the workers take them in turn. */
   async run() {
     if (this.#running) return;
     const stop = new AbortController();
     this.#running = stop;
-    for (let next = this.#next(); next && !stop.signal.aborted; next = this.#next()) {
-      if (!(await this.#hash(next, stop.signal))) break;
-    }
-    if (this.#running === stop) this.#running = null;
-    this.#changed();
+    const waiting = this.#session.pictures.filter((picture) => picture.stage === "waiting");
+    await Promise.all(waiting.map((picture) => this.#hash(picture, stop.signal)));
+    this.#rest(stop);
   }
 
-  /** Stops. The picture in work waits again. */
+  /** Stops. The pictures in work wait again. */
   stop() {
     this.#running?.abort();
     this.#running = null;
-    for (const picture of this.#session.pictures.filter(isWorking)) picture.stage = "waiting";
+    for (const picture of this.#session.pictures.filter(isWorking)) this.#wait(picture);
     this.#changed();
   }
 
@@ -56,17 +56,21 @@ export class Hasher extends EventTarget {
   retry(picture) {
     picture.stage = "waiting";
     delete picture.fault;
-    void this.run();
+    const running = this.#running;
+    if (!running) return void this.run();
+    this.#changed();
+    void this.#hash(picture, running.signal).then(() => this.#rest(running));
   }
 
-  #next() {
-    return this.#session.pictures.find((picture) => picture.stage === "waiting");
+  /** @param {AbortController} stop of the run that may be over */
+  #rest(stop) {
+    if (this.#running === stop && this.#atWork === 0) this.#running = null;
+    this.#changed();
   }
 
   /**
    * @param {import("./session.js").Picture} picture
    * @param {AbortSignal} signal
-   * @returns {Promise<boolean>} whether to go on with the rest
    */
   async #hash(picture, signal) {
     /** @param {import("./session.js").Stage} stage */
@@ -75,29 +79,42 @@ export class Hasher extends EventTarget {
       picture.stage = stage;
       this.#changed();
     };
+    /** @param {import("./door.js").Hashed} hashed */
+    const keep = (hashed, partial = false) => {
+      if (signal.aborted || !this.#session.pictures.includes(picture)) return;
+      picture.partial = partial;
+      this.#session.hashed(picture, hashed);
+      this.#changed();
+    };
     delete picture.share;
-    become("opening");
+    this.#atWork += 1;
     try {
-      const onStep = (/** @type {string} */ name) => name === OPENED && become("making");
+      const onStep = (/** @type {string} */ name) => STAGES[name] && become(STAGES[name]);
       const onShare = (/** @type {number} */ share) => {
         picture.share = share;
         become("making");
       };
-      const hashed = await this.#preparation.hash(picture.file, { signal, onStep, onShare });
-      if (signal.aborted) return false;
-      this.#session.hashed(picture, hashed);
-      this.#changed();
-      return true;
+      const onHashed = (/** @type {import("./door.js").Hashed} */ hashed) => keep(hashed, true);
+      keep(await this.#preparation.hash(picture.file, { signal, onStep, onShare, onHashed }));
     } catch (fault) {
       const code = codeOf(fault);
-      if (signal.aborted || NOT_THE_PICTURE.has(code)) {
-        become("waiting");
-        return false;
+      if (signal.aborted) return;
+      if (NOT_THE_PICTURE.has(code)) {
+        this.#wait(picture);
+        return this.#changed();
       }
       picture.fault = code;
       become("failed");
-      return true;
+    } finally {
+      this.#atWork -= 1;
     }
+  }
+
+  /** @param {import("./session.js").Picture} picture that begins anew */
+  #wait(picture) {
+    picture.stage = "waiting";
+    delete picture.partial;
+    delete picture.hashed;
   }
 
   #changed() {
@@ -106,6 +123,6 @@ export class Hasher extends EventTarget {
 }
 
 /** @param {import("./session.js").Picture} picture */
-function isWorking(picture) {
-  return picture.stage === "opening" || picture.stage === "making";
+function isWorking({ stage, partial }) {
+  return stage === "opening" || stage === "making" || partial === true;
 }

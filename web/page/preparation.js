@@ -37,7 +37,7 @@ export class Preparation extends EventTarget {
    * Hands a picture to the worker.
    *
    * @param {File} file
-   * @param {{ signal: AbortSignal, onStep: (name: string) => unknown, onShare: (share: number) => unknown }} ways
+   * @param {import("./door.js").Ways} ways
    * @throws {import("./door-error.js").DoorError}
    */
   async hash(file, ways) {

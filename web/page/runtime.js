@@ -30,7 +30,7 @@ let early = startEngine();
  * @returns {Promise<Runtime>}
  */
 export async function loadRuntime(onProgress) {
-  const files = listed(document);
+  const files = listed("runtime-file");
   const total = files.reduce((sum, file) => sum + file.size, 0);
   let loaded = 0;
   /** @param {number} bytes */
@@ -45,6 +45,15 @@ export async function loadRuntime(onProgress) {
     load(named(files, "pyodide-lock.json"), add),
   ]);
   return { wasm, python, packages, lock: new TextDecoder().decode(lock) };
+}
+
+/**
+ * One of the files that are only loaded when they are wanted. Rejects like `loadRuntime`.
+ *
+ * @param {string} name
+ */
+export async function loadLater(name) {
+  return load(named(listed("later-file"), name), () => {});
 }
 
 /** Asks for CPython and compiles it while it arrives. Whoever comes later can `follow` the bytes. */
@@ -70,7 +79,7 @@ function startEngine() {
  * @param {(bytes: number) => void} onBytes
  */
 async function compile(onBytes) {
-  const file = named(listed(document), "pyodide.asm.wasm");
+  const file = named(listed("runtime-file"), "pyodide.asm.wasm");
   /** @type {ReadableStreamDefaultController<Uint8Array<ArrayBuffer>>} */
   let feed;
   const stream = new ReadableStream({ start: (controller) => void (feed = controller) });
@@ -99,13 +108,13 @@ function named(files, name) {
 }
 
 /**
- * The files that the build wrote into the page: `<meta name="runtime-file" content="ADDRESS SIZE INTEGRITY">`.
+ * The files that the build wrote into the page: `<meta name="KIND" content="ADDRESS SIZE INTEGRITY">`.
  *
- * @param {Document} page
+ * @param {"runtime-file" | "later-file"} kind
  * @returns {RuntimeFile[]}
  */
-function listed(page) {
-  return [...page.querySelectorAll('meta[name="runtime-file"]')].map((element) => {
+function listed(kind) {
+  return [...document.querySelectorAll(`meta[name="${kind}"]`)].map((element) => {
     const [address = "", size = "", integrity = ""] = (element.getAttribute("content") ?? "").split(" ");
     return { address, size: Number(size), integrity };
   });

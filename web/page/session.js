@@ -11,6 +11,7 @@ import { messagesFor } from "./registry.js";
  * @property {string} [fault] the code of what went wrong
  * @property {number} [sameAs] the number of the picture that it repeats
  * @property {import("./door.js").Hashed} [hashed]
+ * @property {boolean} [partial] whether its phash is still to come
  */
 /** @typedef {"now" | "then" | "child" | "adult"} About whose picture it is */
 /**
@@ -166,7 +167,7 @@ export class Session {
     const seen = new Map();
     for (const [at, picture] of this.pictures.entries()) {
       if (!picture.hashed) continue;
-      const exact = JSON.stringify(picture.hashed.signals);
+      const exact = JSON.stringify(picture.hashed.signals.filter(({ type }) => type !== "phash"));
       const first = seen.get(exact);
       if (first === undefined) seen.set(exact, at + 1);
       picture.stage = first === undefined ? "done" : "same";

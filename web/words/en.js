@@ -184,7 +184,7 @@ export const language = {
       "We cannot read this kind of file. It may be a kind of picture or video we do not know yet.",
     "hashing.damaged": "This file is broken or cut short, so we cannot read it.",
     "hashing.unreadable": "Your browser cannot open this file. It may have been moved.",
-    "hashing.large": "This picture is too big for us to read.",
+    "hashing.large": "This picture is too big for us to read. Make it smaller, then choose it again.",
     "hashing.long": "This video is too long for us to read. Exact copies can still be spotted.",
     "hashing.crashed": "Something went wrong on our side with this picture. You can try it again.",
     "hashing.retry": "Try again",

@@ -15,18 +15,33 @@ const SEALED = "https://sealed.invalid/";
 
 /**
  * @typedef {import("./messages.js").RuntimeFiles} RuntimeFiles
- * @typedef {(data: Uint8Array, onStep: (step: string) => void) => string} HashToJson
+ * @typedef {import("./stills.js").Decode} Decode
+ */
+/**
+ * `Hashing` of `py/takeback/hashing/sealed.py`, which says what each does.
+ *
+ * @typedef {object} Hashing
+ * @property {(data: Uint8Array, onStep: (step: string) => void, decode?: Decode) => string} hash
+ * @property {(id: number) => void} keep
+ * @property {(id: number) => string} phash_to_json
+ */
+/**
+ * @typedef {object} Python
+ * @property {Hashing} hashing
+ * @property {(start: Uint8Array) => string} decoderFor
+ * @property {(packages: ArrayBuffer) => void} add puts further packages beside the others
  */
 
 /**
- * Starts Python and imports the hashing code. `hashToJson` answers with JSON, for bad pictures as well.
+ * Starts Python and imports the hashing code.
  *
  * @param {RuntimeFiles} files
- * @returns {Promise<{ hashToJson: HashToJson }>}
+ * @returns {Promise<Python>}
  */
 export async function startPython(files) {
   const libraries = compileLibraries(files.packages);
   seal(files.python, files.wasm);
+  let site = "";
   const pyodide = await loadPyodide({
     createPyodideModule,
     indexURL: SEALED,
@@ -34,11 +49,17 @@ export async function startPython(files) {
     lockFileContents: files.lock,
     packageBaseUrl: SEALED,
     fsInit: async (fs, { sitePackages }) => {
-      unpack(fs, sitePackages, files.packages);
+      site = sitePackages;
+      unpack(fs, site, files.packages);
       handOut(await libraries);
     },
   });
-  return { hashToJson: pyodide.pyimport("takeback.hashing.sealed").hash_to_json };
+  const sealed = pyodide.pyimport("takeback.hashing.sealed");
+  return {
+    hashing: sealed.Hashing(),
+    decoderFor: sealed.decoder_for,
+    add: (packages) => unpack(pyodide.FS, site, packages),
+  };
 }
 
 /**

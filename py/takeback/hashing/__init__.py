@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from takeback.errors import PictureError
+from takeback.hashing.animation import animation_signal
 from takeback.hashing.exact import exact_signals
 from takeback.hashing.kernel import Plane
 from takeback.hashing.pdq import Pdq, hash_pixels
@@ -20,8 +21,8 @@ class HashedPicture:
     """What was found in a picture.
 
     `signals` are PDQ of the upright picture, PDQ of the pixels as stored where an orientation mark makes that another
-    hash, SHA-256 and MD5 of the file, and imagehash's phash of the same views. `quality` is PDQ's, 0-100; `width` and
-    `height` are upright, in pixels.
+    hash, vpdq of an animation, SHA-256 and MD5 of the file, and imagehash's phash of the same views as PDQ.
+    `quality` is PDQ's, 0-100; `width` and `height` are upright, in pixels.
     `dihedral` has the eight turned and mirrored PDQ hashes of the upright picture by name, `orig` first; `plane` is it
     reduced, from which its views are hashed.
     """
@@ -57,6 +58,8 @@ def hash_opened(picture: Picture, data: bytes) -> HashedPicture:
         stored = hash_pixels(picture.stored)
         if stored.hash != upright.hash:
             signals.append(_signal(stored, Variant.STORED))
+    if picture.frames is not None:
+        signals.append(animation_signal(picture.frames()))
     signals += exact_signals(data)
     return HashedPicture(
         tuple(signals), upright.quality, picture.width, picture.height, picture.format, upright.dihedral, upright.plane

@@ -1,4 +1,4 @@
-"""The decoders that Pillow does not bring, as CPython has them; the sealed worker puts its own in their place.
+"""The decoders that Pillow does not bring, as CPython has them; the sealed worker hands over its own (`Handed`).
 
 A decoder takes a whole file and gives what `Source` describes: pixels with a size and a mode of Pillow, cut out piece
 by piece. It may raise anything; `picture.py` makes one of our errors of it.
@@ -35,6 +35,40 @@ class Source(Protocol):
 
 
 type Decoder = Callable[[bytes], Source]
+
+
+class HandedPixels(Protocol):
+    """Pixels that JavaScript holds (`web/worker/stills.js`): rows of `mode`, which is one of Pillow's."""
+
+    width: int
+    height: int
+    mode: str
+
+    def cut(self, left: int, top: int, right: int, bottom: int) -> object:
+        """The bytes of a part, in a buffer or a JavaScript `Uint8Array`."""
+
+
+class Handed:
+    """A picture whose pixels stay where they were decoded: what is needed of them is fetched piece by piece."""
+
+    def __init__(self, pixels: HandedPixels, orientation: int) -> None:
+        self._pixels = pixels
+        self.size = (pixels.width, pixels.height)
+        self.mode = pixels.mode
+        self.info: dict[Any, Any] = {"orientation": orientation}
+        self.has_transparency_data = pixels.mode == "RGBA"
+
+    def crop(self, box: tuple[int, int, int, int]) -> Image.Image:
+        """The pixels from left, top to right, bottom."""
+        left, top, right, bottom = box
+        part = bytes_of(self._pixels.cut(left, top, right, bottom))
+        return Image.frombytes(self.mode, (right - left, bottom - top), part)
+
+
+def bytes_of(buffer: Any) -> bytes:
+    """What is in a buffer, copied out of JavaScript's memory if it lies there. Raises `MemoryError`."""
+    to_bytes = getattr(buffer, "to_bytes", None)
+    return bytes(to_bytes() if to_bytes else buffer)
 
 
 def decode_heic(data: bytes) -> Source:

@@ -5,6 +5,7 @@ signature. A decoder is loaded when the first picture of its format comes; those
 """
 
 import io
+import itertools
 import math
 import threading
 import warnings
@@ -17,7 +18,8 @@ from PIL import Image, ImageFile
 
 from takeback.errors import DamagedPicture, PictureError, PictureTooLarge, UnknownFormat
 from takeback.hashing import boxes, jxl, tiff
-from takeback.hashing.decoders import Source, decoders
+from takeback.hashing.animation import Still
+from takeback.hashing.decoders import Decoder, Source, decoders
 from takeback.hashing.kernel import MAX_SIDE
 from takeback.hashing.pdq import Pixels
 from takeback.hashing.structure import check_structure
@@ -62,6 +64,8 @@ _SIDEWAYS: Final = frozenset({5, 6, 7, 8})
 _BACKWARDS: Final = frozenset({3, 4, 7, 8})
 """Orientations whose first row is stored last."""
 
+_MOVING: Final = frozenset({"GIF", "WEBP", "AVIF"})
+"""Formats whose further frames are an animation; of others they are pages, or sizes of the same picture."""
 _GREY: Final = frozenset({"1", "L", "I", "F", "I;16", "I;16L", "I;16B", "I;16N", "LAB"})
 """Modes of one plane, and LAB, whose lightness is hashed: what makes colours of the rest is not in the browser."""
 _DEEP: Final = _GREY - {"1", "L"}
@@ -78,7 +82,8 @@ type Small = Image.Image
 class Picture:
     """A decoded picture: its format, the size as a person sees it, its pixels upright and, if turned, as stored.
 
-    `shrink` makes what imagehash would make of these views.
+    `shrink` makes what imagehash would make of these views. `frames` decodes an animation from its start, each frame
+    upright; other pictures have none.
     """
 
     format: str
@@ -87,21 +92,23 @@ class Picture:
     upright: Pixels
     stored: Pixels | None
     shrink: Callable[[], dict[Variant, Small]]
+    frames: Callable[[], Iterator[Still]] | None
 
 
-def open_picture(data: bytes) -> Picture:
+def open_picture(data: bytes, decode: Decoder | None = None) -> Picture:
     """Decodes the main picture or the first frame of `data`. Raises `PictureError` and nothing else.
 
-    The pixels come when they are asked for, and asking raises `PictureError` as well.
+    `decode` takes the place of a decoder that is not Pillow's. The pixels come when they are asked for, and asking
+    raises `PictureError` as well.
     """
     if len(data) > MAX_BYTES:
         raise PictureTooLarge(f"the file is over {MAX_BYTES >> 20} MB; save the picture as a JPEG and try that")
     name = sniff(data)
     with _our_errors():
         check_structure(name, data)
-        if decode := decoders.get(name):
+        if own := decoders.get(name):
             _check_size(_announced(name, data))
-            source = decode(data)
+            source = (decode or own)(data)
             _check_size(source.size)
             return _describe(source, name, data)
         image = _open(name, data)
@@ -201,7 +208,39 @@ def _describe(source: Source, name: str, data: bytes) -> Picture:
             views = {Variant.WHOLE: _shrink(grey, orientation)}
             return {**views, Variant.STORED: _shrink(grey, stored)} if turned else views
 
-    return Picture(name, pixels.width, pixels.height, pixels, _pixels(source, stored) if turned else None, shrink)
+    moving = name in _MOVING and _is_animated(source)
+    return Picture(
+        name,
+        pixels.width,
+        pixels.height,
+        pixels,
+        _pixels(source, stored) if turned else None,
+        shrink,
+        (lambda: _frames(name, data, orientation)) if moving else None,
+    )
+
+
+def _is_animated(source: Source) -> bool:
+    """Whether there is a second frame."""
+    try:
+        return bool(getattr(source, "is_animated", False))
+    except Exception:  # noqa: BLE001 - what is behind the first frame is broken, and the first is not
+        return False
+
+
+def _frames(name: str, data: bytes, orientation: int) -> Iterator[Still]:
+    """The frames of an animation, by a decoder of their own. Raises `PictureError` at the first that is broken."""
+    with _our_errors():
+        moving = decoders[name](data) if name in decoders else _open(name, data)
+    assert isinstance(moving, ImageFile.ImageFile)
+    for number in itertools.count():
+        with _our_errors():
+            try:
+                moving.seek(number)
+            except EOFError:
+                return
+            moving.load()
+        yield Still(_pixels(moving, orientation), moving.info.get("duration") or 0)
 
 
 def _orientations(source: Source, data: bytes) -> tuple[int, int]:

@@ -1,42 +1,98 @@
 """The door for JavaScript: what the sealed worker calls. Every difference between CPython and Pyodide stands here."""
 
+import importlib
 import json
 from collections.abc import Callable
 
 from takeback.errors import PictureError, PictureTooLarge
 from takeback.hashing import HashedPicture, hash_opened, with_variants
-from takeback.hashing.picture import open_picture
+from takeback.hashing.boxes import main_picture
+from takeback.hashing.decoders import Decoder, Handed, HandedPixels, bytes_of, decoders
+from takeback.hashing.phash import phash_signals
+from takeback.hashing.picture import Small, open_picture, sniff
 from takeback.signals import Signal, Variant
+
+type Decode = Callable[[object], HandedPixels]
+"""A decoder of JavaScript's: the file in, its pixels out."""
+
+
+def decoder_for(start: object) -> str:
+    """The format whose decoder the page has to bring for a file that begins with `start`; empty for all others."""
+    try:
+        name = sniff(bytes_of(start))
+    except PictureError:
+        return ""
+    return name if name in decoders else ""
 
 
 def hash_to_json(data: object, on_step: Callable[[str], object] | None = None) -> str:
-    """Hashes the file in `data`, a buffer or a JavaScript `Uint8Array`. Gives JSON, for bad pictures as well.
-
-    It is `{"signals": [...], "quality", "width", "height", "format"}` or `{"error": {"code", "text"}}`.
-    """
-    try:
-        answer = _wire(_hash(_bytes_of(data), on_step or (lambda _step: None)))
-    except PictureError as error:
-        answer = {"error": {"code": error.code, "text": str(error)}}
-    return json.dumps(answer, separators=(",", ":"))
+    """`Hashing.hash` of a picture of which nothing else is wanted."""
+    return Hashing().hash(data, on_step)
 
 
-def _hash(data: bytes, tell: Callable[[str], object]) -> HashedPicture:
-    """All signals of a picture but phash. Raises `PictureError`."""
-    picture = open_picture(data)
-    tell("decoded")
-    hashed = with_variants(hash_opened(picture, data))
-    tell("hashed")
-    return hashed
+class Hashing:
+    """Hashes one picture after the other. What phash needs of them waits until numpy and imagehash are there."""
+
+    def __init__(self) -> None:
+        self._shrink: Callable[[], dict[Variant, Small]] | None = None
+        self._small: dict[int, dict[Variant, Small]] = {}
+
+    def hash(self, data: object, on_step: Callable[[str], object] | None = None, decode: Decode | None = None) -> str:
+        """Hashes the file in `data`, a buffer or a JavaScript `Uint8Array`. Gives JSON, for bad pictures as well.
+
+        It is `{"signals": [...], "quality", "width", "height", "format"}`, with all signals but phash, or
+        `{"error": {"code", "text"}}`. `decode` is there if `decoder_for` asked for it.
+        """
+        self._shrink = None
+        try:
+            answer = self._hash(data, on_step or (lambda _step: None), decode)
+        except PictureError as error:
+            answer = {"error": {"code": error.code, "text": str(error)}}
+        return _text(answer)
+
+    def keep(self, number: int) -> None:
+        """Keeps what phash needs of the picture that was hashed last, under `number`, and drops the picture."""
+        shrink, self._shrink = self._shrink, None
+        try:
+            self._small[number] = shrink() if shrink else {}
+        except PictureError:
+            self._small[number] = {}
+
+    def phash_to_json(self, number: int) -> str:
+        """The signals that were left out of picture `number`, in JSON. numpy and imagehash must be there by now."""
+        importlib.invalidate_caches()
+        return _text([_wire_signal(signal) for signal in phash_signals(self._small.pop(number))])
+
+    def _hash(self, data: object, tell: Callable[[str], object], decode: Decode | None) -> dict[str, object]:
+        """All but phash. Raises `PictureError`."""
+        try:
+            file = bytes_of(data)
+        except MemoryError as error:
+            raise PictureTooLarge(
+                "there is not enough memory for this picture; close other programs or tabs"
+            ) from error
+        picture = open_picture(file, _decoder(data, decode) if decode else None)
+        tell("decoded")
+        hashed = with_variants(hash_opened(picture, file))
+        tell("hashed")
+        self._shrink = picture.shrink
+        return _wire(hashed)
 
 
-def _bytes_of(data: object) -> bytes:
-    """The file, copied out of JavaScript's memory. Raises `PictureTooLarge` when it does not fit into ours."""
-    to_bytes = getattr(data, "to_bytes", None)
-    try:
-        return to_bytes() if to_bytes else bytes(data)  # type: ignore[no-any-return, call-overload]
-    except MemoryError as error:
-        raise PictureTooLarge("there is not enough memory for this picture; close other programs or tabs") from error
+def _decoder(data: object, decode: Decode) -> Decoder:
+    """JavaScript's decoder as one of ours. It reads the file where JavaScript has it."""
+
+    def decoded(file: bytes) -> Handed:
+        try:
+            pixels = decode(data)
+        except Exception as error:
+            if "RangeError" in str(error):
+                raise MemoryError from error
+            raise
+        main = main_picture(file) if sniff(file) == "AVIF" else None
+        return Handed(pixels, main.orientation if main else 1)
+
+    return decoded
 
 
 def _wire(picture: HashedPicture) -> dict[str, object]:
@@ -57,3 +113,7 @@ def _wire_signal(signal: Signal) -> dict[str, object]:
     if signal.variant is not Variant.WHOLE:
         wire["variant"] = signal.variant
     return wire
+
+
+def _text(answer: object) -> str:
+    return json.dumps(answer, separators=(",", ":"))

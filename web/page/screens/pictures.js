@@ -6,9 +6,11 @@ import { say, sayList, saySize } from "../words.js";
 
 /** Pictures at a time: more than that and a phone is busy for a quarter of an hour. */
 const MOST = 200;
-/** The kinds that can be read. A phone that keeps another kind hands over a JPEG when it reads this. */
-const KINDS = "image/jpeg,image/png,image/webp,image/gif,image/bmp,image/tiff";
-const NAMES = ["JPEG", "PNG", "WebP", "GIF", "BMP", "TIFF"];
+/** The kinds that can be read. A phone that is not asked for its own kind hands over a copy with other exact hashes. */
+const KINDS =
+  "image/jpeg,image/png,image/webp,image/gif,image/bmp,image/tiff,image/heic,image/heif,image/avif,image/jxl," +
+  "video/mp4,video/quicktime,video/webm,.heic,.heif,.avif,.jxl,.mp4,.mov,.m4v,.webm";
+const NAMES = ["JPEG", "PNG", "WebP", "GIF", "BMP", "TIFF", "HEIC", "AVIF", "JPEG XL", "MP4", "MOV", "WebM"];
 
 /**
  * Choosing pictures: by button, by dropping, by pasting. No previews and no names.
