@@ -62,7 +62,7 @@ OTHERS: Final = {
 }
 """For each zone, or single file, the installed packages that it may import. Nobody else may import any."""
 
-PURE: Final = ("registry/cases.py", "gate/follow.py", "gate/decision.py")
+PURE: Final = ("registry/cases.py", "gate/follow.py", "gate/decision.py", "gate/views.py")
 """Decide, and leave the clock, the disk and the network to others."""
 WORLD: Final = {"asyncio", "io", "os", "pathlib", "random", "secrets", "socket", "subprocess", "threading", "time"}
 

@@ -71,9 +71,10 @@ def _plot(distances: Counter[tuple[str, int]], path: Path) -> None:
 
     figure = Figure(figsize=(7, 4), layout="constrained")
     axes = figure.subplots()
-    below = [0] * (PDQ_MATCH_DISTANCE + 1)
+    farthest = max([PDQ_MATCH_DISTANCE, *(far for _, far in distances)])
+    below = [0] * (farthest + 1)
     for action, colour in _COLOURS.items():
-        counts = [distances[action.value, far] for far in range(PDQ_MATCH_DISTANCE + 1)]
+        counts = [distances[action.value, far] for far in range(farthest + 1)]
         axes.bar(range(len(counts)), counts, bottom=below, color=colour, label=action.value)
         below = [a + b for a, b in zip(below, counts, strict=True)]
     axes.set_xlabel("PDQ distance of a match, in bits")
