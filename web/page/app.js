@@ -108,7 +108,6 @@ export class App {
     const spoke = speak(wished());
     await Promise.race([spoke, late]).catch(() => {});
     this.begin();
-    void this.lookWhatIsKept();
     spoke.then(
       () => document.documentElement.lang !== spoken.code && this.#again(), // it came late
       () => this.announce(say("frame.language-failed")),

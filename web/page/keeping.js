@@ -37,6 +37,7 @@ export function keeping(app) {
     off.hidden = !app.kept;
   }
 
+  void app.lookWhatIsKept().then(show);
   show();
   const size = saySize(keptBytes());
   const texts = [paragraph("keep.trace"), paragraph("keep.never"), paragraph("keep.leave")];
