@@ -33,14 +33,14 @@ def cached_bundle(cache: Cache, entry: Path = WORKER) -> bytes:
 
 
 def without_comments(folder: Path, paths: list[Path], cache: Cache) -> dict[str, bytes]:
-    """Modules under `folder` by their path in it, as written but for comments and spaces, which weigh on phones."""
+    """Modules under `folder` by their path in it, as written but for comments and white space, which no phone needs."""
     sources = [*paths, ESBUILD, Path(__file__)]
     key = sha256("".join(f"{path} {sha256(path.read_bytes())}" for path in sorted(sources) if path.is_file()).encode())
 
     def make() -> bytes:
         with tempfile.TemporaryDirectory() as out:
-            options = ["--target=es2022", "--charset=utf8", "--legal-comments=none", "--log-level=error"]
-            options += ["--minify-whitespace"]
+            options = ["--target=es2022", "--minify-whitespace", "--charset=utf8"]
+            options += ["--legal-comments=none", "--log-level=error"]
             _esbuild(*map(str, paths), f"--outbase={folder}", f"--outdir={out}", *options)
             made = {path.relative_to(folder).as_posix(): Path(out, path.relative_to(folder)) for path in paths}
             return json.dumps({name: path.read_text("utf-8") for name, path in made.items()}).encode()

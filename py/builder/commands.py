@@ -78,7 +78,7 @@ def check(options: Options) -> int:
         "ruff check": ["ruff", "check", "--quiet"],
         "ruff format": ["ruff", "format", "--check", "--quiet"],
         "mypy": ["mypy", "--no-error-summary"],
-        "tsc": [str(node / "tsc"), "--build", "--force", "web/page", "web/worker"],
+        "tsc": [str(node / "tsc"), "--build", "--force", "web/page", "web/worker", "web/keeper"],
         "prettier": [*prettier, "--check", *scripts],
         "imports": ["pytest", "--quiet", "tests/test_architecture.py"],
     }

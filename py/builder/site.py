@@ -19,6 +19,9 @@ from builder.runtime_modules import check_modules
 WEB: Final = ROOT / "web"
 VENDORED: Final = {"vendor/qr.js": ROOT / "node_modules" / "lean-qr" / "nano.mjs"}
 """Modules of others that the page imports, as their packages ship them."""
+KEEPER: Final = WEB / "keeper" / "keeper.js"
+NEVER_KEPT: Final = frozenset({"keeper.js", "leave.txt", "manifest.json"})
+"""What the service worker does not keep: itself, the way to be rid of it, and the list for checking the server."""
 RUNTIME_ORDER: Final = ("pyodide.asm.wasm", "python.zip", "packages.zip", "pyodide-lock.json")
 LATER: Final = ("phash.zip", *DECODERS)
 """Files of the runtime that the page loads when they are wanted."""
@@ -41,7 +44,9 @@ def build_site(dist: Path = DIST, cache: Cache | None = None) -> None:
     files["worker.js"] = cached_bundle(cache)
     files["video.js"] = cached_bundle(cache, VIDEO_WORKER)
     files["notices.txt"] = notices(pins, cache)
+    files["leave.txt"] = (WEB / "leave.txt").read_bytes()
     files["index.html"] = seal_index(files)
+    files["keeper.js"] = keeper(files, cache)
     files["manifest.json"] = manifest(files)
     write_site(dist, files, cache)
 
@@ -85,7 +90,25 @@ def seal_index(files: dict[str, bytes]) -> bytes:
         missing = _imports(path, files[path].decode()) - set(modules[:place])
         if missing:
             raise BuildError(f"web/index.html lacks a script for {', '.join(sorted(missing))} before web/{path}")
-    return page.replace("</head>", f"{_runtime_list(files)}{_words_list(files)}  </head>", 1).encode()
+    size = sum(len(data) for path, data in files.items() if path not in NEVER_KEPT)
+    kept = f'  <meta name="kept-bytes" content="{size}" />\n  '
+    return page.replace("</head>", f"{_runtime_list(files)}{_words_list(files)}{kept}</head>", 1).encode()
+
+
+def keeper(files: dict[str, bytes], cache: Cache) -> bytes:
+    """The service worker, with the path and the sha256 of each file that it may keep. Raises `BuildError`."""
+    script = without_comments(WEB, [KEEPER], cache)["keeper/keeper.js"].decode()
+    paths = sorted(path for path in files if path not in NEVER_KEPT)
+    listed = [["/" if path == "index.html" else f"/{path}", sha256(files[path])] for path in paths]
+    written = json.dumps(listed, separators=(",", ":"))
+    for place, filled in (
+        ("const FILES=[]", f"const FILES={written}"),
+        ('STORE=""', f'STORE="kept-{sha256(written.encode())[:16]}"'),
+    ):
+        if script.count(place) != 1:
+            raise BuildError(f"web/keeper/keeper.js must hold {place} once")
+        script = script.replace(place, filled)
+    return script.encode()
 
 
 def _runtime_list(files: dict[str, bytes]) -> str:

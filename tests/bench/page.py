@@ -132,6 +132,11 @@ def run_ours(page: Page, address: str, photo: Path) -> dict[str, Any]:
     """The real page, as fast as hands can be: begin, an age, the file, go on."""
     page.add_init_script(path=HERE / "watch_worker.js")
     page.goto(address, wait_until="commit")
+    return hash_first(page, photo)
+
+
+def hash_first(page: Page, photo: Path) -> dict[str, Any]:
+    """Through the screens of a page that was just opened, to the first hash."""
     page.locator(".actions .primary").click()
     page.locator(".choices .choice").first.click()
     page.locator("main[data-screen=where] .choice").first.click()

@@ -70,7 +70,7 @@ def test_compressed_forms_are_the_same_file(dist: Path) -> None:
 @pytest.mark.timeout(600)
 def test_what_a_phone_must_load_stays_within_the_budget(dist: Path) -> None:
     """Until the first hash at most 4.6 MB are sent, of which the page itself is at most 60 KB."""
-    later = {"notices.txt", "manifest.json", "video.js", *(f"runtime/{name}" for name in LATER)}
+    later = {"notices.txt", "manifest.json", "video.js", "keeper.js", "leave.txt", *(f"runtime/{name}" for name in LATER)}
     sizes = {path: (dist / f"{path}.br").stat().st_size for path in plain(dist) - later}
     # English comes with the scripts; of the other languages a phone loads one, if any.
     languages = [sizes.pop(path) for path in list(sizes) if path.startswith("words/") and path.endswith(".json")]
@@ -91,6 +91,16 @@ def test_every_script_and_style_of_the_page_has_its_hash(dist: Path) -> None:
         assert found, tag
         digest = sha384((dist / found[1]).read_bytes()).digest()
         assert found[2] == f"sha384-{b64encode(digest).decode()}"
+
+
+@pytest.mark.timeout(600)
+def test_the_service_worker_keeps_the_whole_page_and_nothing_else(dist: Path) -> None:
+    """It lists every served file by its sha256, but for itself, the way to be rid of it and the manifest."""
+    found = re.search(r"const FILES=(\[\[.*?\]\])", (dist / "keeper.js").read_text())
+    assert found
+    listed = {path.removeprefix("/") or "index.html": digest for path, digest in json.loads(found[1])}
+    assert listed.keys() == plain(dist) - {"keeper.js", "leave.txt", "manifest.json"}
+    assert listed == {path: sha256((dist / path).read_bytes()).hexdigest() for path in listed}
 
 
 @pytest.mark.timeout(600)

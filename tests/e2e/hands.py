@@ -4,6 +4,7 @@ Playwright drives Chromium and Firefox; Selenium drives WebKitGTK, which Playwri
 knows only `Hands`, so that one journey runs in all of them. Every act waits until it is possible.
 """
 
+import re
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Final, Protocol, override
@@ -94,6 +95,9 @@ class Hands(Protocol):
     def reload(self) -> None:
         """Load the page anew, as a browser does with a tab that it restores."""
 
+    def wait_until_away(self, url: str) -> None:
+        """Wait until the browser shows no page whose address begins so."""
+
     def key(self, name: str) -> None:
         """Press a key and let it go."""
 
@@ -157,6 +161,10 @@ class PlaywrightHands(Hands):
     @override
     def reload(self) -> None:
         self.page.reload()
+
+    @override
+    def wait_until_away(self, url: str) -> None:
+        expect(self.page).not_to_have_url(re.compile(f"^{re.escape(url)}"), timeout=PATIENCE * 1000)
 
     @override
     def key(self, name: str) -> None:
@@ -225,6 +233,10 @@ class SeleniumHands(Hands):
     @override
     def reload(self) -> None:
         self.driver.refresh()
+
+    @override
+    def wait_until_away(self, url: str) -> None:
+        self._when(lambda: not self.driver.current_url.startswith(url))
 
     @override
     def key(self, name: str) -> None:

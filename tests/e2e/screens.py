@@ -65,6 +65,21 @@ class Start(Screen):
         self.hands.press("button", "I have a case number")
         return LookUp(self.hands)
 
+    def keep_program(self) -> Self:
+        """Have the program kept on the device, having read what that means."""
+        self.hands.unfold("Make the next visit faster")
+        self.hands.wait_for_text("It leaves a trace.")
+        self.hands.press("button", "Keep the program on this device")
+        self.hands.wait_for_text("The program is now kept on this device.")
+        return self
+
+    def drop_program(self) -> Self:
+        """Take the program off the device."""
+        self.hands.unfold("Make the next visit faster")
+        self.hands.press("button", "Remove it from this device")
+        self.hands.wait_for_text("The program is no longer kept on this device.")
+        return self
+
 
 class Age(Screen):
     """Whose picture it is."""

@@ -70,6 +70,7 @@ def test_axe_finds_nothing_on_any_screen(
 def _asides(page: PlaywrightHands, registry: Registry, inspector: Inspector) -> None:
     """The screens beside the way, with all that can be unfolded."""
     Start.open(page, registry.url).wait_until_ready()
+    _unfold(page)
     inspector.look("start")
     for button, heading in ASIDES.items():
         page.page.get_by_role("navigation", name="More help").get_by_role("button", name=button).click()

@@ -7,20 +7,13 @@ import pytest
 
 from tests.e2e.hands import PlaywrightHands
 from tests.e2e.product import Registry
-from tests.e2e.screens import NOT_POSTED, UNDER_18, Case, Receipt, Start, way_to_review
+from tests.e2e.screens import NOT_POSTED, UNDER_18, Start
+from tests.e2e.tour import tour
 
 NARROW: Final = 320
 """CSS pixels: the narrowest phone in use, and a laptop at 400 % zoom (WCAG 2.2, 1.4.10)."""
 SMALLEST: Final = 44
 """CSS pixels of a target, each way."""
-ASIDES: Final = (
-    ("Someone is threatening me", "If someone is threatening you"),
-    ("It is already posted", "If it is already posted"),
-    ("Help lines", "Help lines"),
-    ("Questions and answers", "Questions and answers"),
-    ("How it works", "How it works, and how to check us"),
-    ("Look up your case", "Look up your case"),
-)
 _TOO_WIDE: Final = """
 [...document.querySelectorAll("body *")].filter((one) => {
   const box = one.getBoundingClientRect();
@@ -51,33 +44,7 @@ def test_every_screen_fits(page: PlaywrightHands, registry: Registry, picture: P
     page.page.set_viewport_size({"width": width, "height": 640})
     larger = f"() => (document.documentElement.style.fontSize = '{letters}%')"
     page.page.add_init_script(f"addEventListener('DOMContentLoaded', {larger})")
-    start = Start.open(page, registry.url)
-    _look(page)
-    for button, heading in ASIDES:
-        page.page.get_by_role("navigation", name="More help").get_by_role("button", name=button).click()
-        page.wait_for("heading", heading)
-        if page.page.get_by_label("Your country").count():
-            page.select("Your country", "Canada")
-        _look(page)
-    where = Start.open(page, registry.url).begin().say(UNDER_18)
-    _look(page)
-    where.posted().guide("Discord")
-    _look(page)
-    page.press("button", "Write a notice")
-    page.press("button", "Make the notice")
-    page.wait_for_text("6 things are missing.")
-    _look(page)
-    start = Start.open(page, registry.url)
-    start.begin().say(UNDER_18).answer(NOT_POSTED)
-    _look(page)
-    receipt = way_to_review(page, registry.url, [picture])
-    _look(page)
-    kept: Receipt = receipt.send().arrive()
-    _look(page)
-    case: Case = kept.keep().see_case()
-    _look(page)
-    case.ask_to_withdraw()
-    _look(page)
+    tour(page, registry.url, picture, lambda: _look(page))
 
 
 def test_the_journey_by_keyboard_alone(page: PlaywrightHands, registry: Registry, picture: Path) -> None:

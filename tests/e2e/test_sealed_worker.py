@@ -9,9 +9,11 @@ import pytest
 
 from builder.bundle import bundle_worker
 from takeback.registry.headers import Kind, headers_for
+from tests.e2e.builds import build_with
 from tests.e2e.hands import Hands
 from tests.e2e.product import Registry
 from tests.e2e.recorder import Answer, Recorder
+from tests.e2e.screens import Start
 
 BUNDLED = {"pictures": "sealed_worker.js", "videos": "sealed_video.js"}
 SCRIPT = {"content-type": "text/javascript; charset=utf-8"}
@@ -61,7 +63,8 @@ def test_there_is_no_way_out_of_the_sealed_worker(
     engine: Hands, here: Recorder, elsewhere: Recorder, script: bytes
 ) -> None:
     """Under the policy that the product's worker has, all ways out fail and nothing arrives anywhere."""
-    outcome = _try(engine, here, elsewhere, Answer(200, SCRIPT | dict(headers_for(Kind.WORKER, tls=False)), script))
+    here.extra["/tried.js"] = Answer(200, SCRIPT | dict(headers_for(Kind.WORKER, tls=False)), script)
+    outcome = _try(engine, here, elsewhere, "/tried.js")
     assert {name for name, how in outcome.items() if how == "open"} == set()
     assert len(outcome) >= 13
     assert _arrived(here) == set()
@@ -73,27 +76,41 @@ def test_the_same_ways_lead_out_of_a_worker_that_is_not_sealed(
     engine: Hands, here: Recorder, elsewhere: Recorder, script: bytes
 ) -> None:
     """Without the policy the same attempts of the same script arrive."""
-    outcome = _try(engine, here, elsewhere, Answer(200, SCRIPT | ISOLATED, script))
+    here.extra["/tried.js"] = Answer(200, SCRIPT | ISOLATED, script)
+    outcome = _try(engine, here, elsewhere, "/tried.js")
     arrived = _arrived(here) | _arrived(elsewhere)
     assert ALWAYS_OPEN - arrived == set(), outcome
 
 
-def _try(hands: Hands, here: Recorder, elsewhere: Recorder, served: Answer) -> dict[str, str]:
-    """What became of each way out of the worker that is `served`, on the product's own origin."""
+@pytest.mark.parametrize("script", ["pictures"], indirect=True)
+def test_there_is_no_way_out_of_a_worker_that_was_kept(
+    engine: Hands, here: Recorder, elsewhere: Recorder, script: bytes
+) -> None:
+    """A worker from the store of a kept page comes with its policy: all ways out fail, and nothing arrives anywhere."""
+    here.extra |= build_with("/worker.js", script)
+    Start.open(engine, here.url).keep_program()
+    here.extra["/worker.js"] = Answer(200, SCRIPT | ISOLATED, script)  # from the network it would be open
+    outcome = _try(engine, here, elsewhere, "/worker.js")
+    assert {name for name, how in outcome.items() if how == "open"} == set()
+    assert len(outcome) >= 13
+    assert _arrived(here) | _arrived(elsewhere) == set()
+
+
+def _try(hands: Hands, here: Recorder, elsewhere: Recorder, worker: str) -> dict[str, str]:
+    """What became of each way out of the worker at this path of the product's own origin."""
     here.extra["/tried.html"] = Answer(200, {"content-type": "text/html", **ISOLATED}, b"<title>tried</title>")
-    here.extra["/tried.js"] = served
     for way in ("import", "import-again", "Worker"):
         here.extra[f"/leak/{way}"] = Answer(200, SCRIPT | ISOLATED, b"globalThis.postMessage?.('leaked');")
     here.extra["/leak/EventSource"] = Answer(200, {"content-type": "text/event-stream"}, b"data: leaked\n\n")
     hands.open(f"{here.url}/tried.html")
-    outcome = hands.run(_ASK % json.dumps(elsewhere.url))
+    outcome = hands.run(_ASK % (json.dumps(worker), json.dumps(elsewhere.url)))
     assert isinstance(outcome, dict)
     return outcome
 
 
 _ASK = """
 new Promise((resolve, reject) => {
-  const worker = new Worker("/tried.js", { type: "module" });
+  const worker = new Worker(%s, { type: "module" });
   let trying = "starting";
   setTimeout(() => reject(new Error(`the worker hangs: ${trying}`)), 200_000);
   worker.onmessage = ({ data }) => {

@@ -13,6 +13,8 @@ ADDRESSES = {
     "/index.html": Kind.PAGE,
     "/worker.js": Kind.WORKER,
     "/video.js": Kind.WORKER,
+    "/keeper.js": Kind.KEEPER,
+    "/leave.txt": Kind.LEAVE,
     "/page/app.js": Kind.STATIC,
     "/runtime/python.wasm": Kind.STATIC,
     "/nothing.html": Kind.STATIC,

@@ -24,7 +24,7 @@ LANGUAGES: Final = sorted(path.stem for path in (WEB / "words").glob("*.json"))
 """The languages beside English."""
 RIGHT_TO_LEFT: Final = frozenset(("ar", "fa", "he", "ur"))
 
-AHEAD: Final = ("keep.", "frame.kept", "hashing.video", "hashing.long", "pictures.videos")
+AHEAD: Final = ("hashing.video", "hashing.long", "pictures.videos")
 """Screens whose words stand before they do, so that translations can begin; to be gone when they are built."""
 
 type Message = str | dict[str, "Message"]

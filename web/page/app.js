@@ -2,6 +2,7 @@
 import { installExit } from "./exit.js";
 import { buildFrame } from "./frame.js";
 import { Hasher } from "./hasher.js";
+import { isKept } from "./keep.js";
 import { Preparation } from "./preparation.js";
 import { Registry } from "./registry.js";
 import { Sender } from "./sender.js";
@@ -71,17 +72,24 @@ export class App {
   preparation = new Preparation();
   hasher = new Hasher(this.session, this.preparation);
   sender = new Sender(this.session, this.registry);
+  /** Whether the person has the program kept on the device. */
+  kept = false;
   /** The screen of the person's own way that was shown last. @type {ScreenName} */
   origin = "start";
   /** @type {ScreenName} */
   #screen = "start";
   #left = new AbortController();
-  /** @type {{ main: HTMLElement, voice: HTMLElement }} */
-  #frame = { main: document.createElement("main"), voice: document.createElement("p") };
+  /** @type {ReturnType<typeof buildFrame>} */
+  #frame = {
+    main: document.createElement("main"),
+    voice: document.createElement("p"),
+    tellKept: () => {},
+  };
   #leave = installExit({
     forget: () => this.forget(),
     restart: () => this.begin(),
     announce: (text) => this.announce(text),
+    isKept: () => this.kept,
   });
 
   constructor() {
@@ -111,6 +119,12 @@ export class App {
     this.origin = "start";
     this.#frames();
     this.#show(isSupported() ? "start" : "unsupported");
+  }
+
+  /** Finds out whether the program is kept, and says so at the foot of the page. */
+  async lookWhatIsKept() {
+    this.kept = await isKept().catch(() => false);
+    this.#frame.tellKept(this.kept);
   }
 
   /**
@@ -143,8 +157,9 @@ export class App {
       go: (screen) => this.go(screen),
       leave: this.#leave,
       speak: (code) => void this.speak(code),
-      kept: false,
+      preparation: this.preparation,
     });
+    this.#frame.tellKept(this.kept);
   }
 
   /** @param {ScreenName} screen */

@@ -1,5 +1,5 @@
 /** What stands around every screen: the way out, the way to help, the language, and the menu. */
-import { drawing, h } from "./dom.js";
+import { drawing, h, write } from "./dom.js";
 import { button } from "./parts.js";
 import { languages, say, spoken } from "./words.js";
 
@@ -9,7 +9,7 @@ import { languages, say, spoken } from "./words.js";
  * @property {(screen: ScreenName) => void} go
  * @property {() => void} leave
  * @property {(code: string) => void} speak
- * @property {boolean} kept whether the person keeps the program on the device
+ * @property {import("./preparation.js").Preparation} preparation once it is ready, pictures need no network
  */
 
 /** @type {[ScreenName, import("./words.js").Key][]} */
@@ -27,7 +27,8 @@ const MENU = [
  * Builds the frame.
  *
  * @param {Ways} ways
- * @returns {{ main: HTMLElement, voice: HTMLElement }} where screens go, and a line that is read out
+ * @returns {{ main: HTMLElement, voice: HTMLElement, tellKept: (kept: boolean) => void }} where screens go, a line that
+ *   is read out, and a way to say whether the program is kept on the device
  */
 export function buildFrame(ways) {
   document.documentElement.lang = spoken.code;
@@ -35,8 +36,10 @@ export function buildFrame(ways) {
   document.title = say("frame.title");
   const main = h("main", { id: "main" });
   const voice = h("p", { class: "unseen", role: "status" });
-  document.body.replaceChildren(skipLink(main), bar(ways), offline(), main, foot(ways), voice);
-  return { main, voice };
+  const trace = h("p");
+  const tellKept = (/** @type {boolean} */ kept) => write(trace, say(kept ? "frame.kept" : "frame.trace"));
+  document.body.replaceChildren(skipLink(main), bar(ways), offline(ways), main, foot(ways, trace), voice);
+  return { main, voice, tellKept };
 }
 
 /** @param {HTMLElement} main */
@@ -87,17 +90,27 @@ function picker(speak) {
   return h("div", { class: "picker" }, drawing("globe"), select);
 }
 
-/** Shows itself while the device has no network. */
-function offline() {
+/**
+ * Shows itself while the device has no network, and says what still works.
+ *
+ * @param {Ways} ways
+ */
+function offline({ preparation }) {
   const line = h("p", { class: "offline", role: "status" });
-  const show = () => (line.textContent = navigator.onLine ? "" : say("frame.offline"));
-  for (const event of ["online", "offline"]) addEventListener(event, () => line.isConnected && show());
+  const words = () => say(preparation.state.kind === "ready" ? "frame.offline" : "problem.offline");
+  const show = () => write(line, navigator.onLine ? "" : words());
+  const look = () => line.isConnected && show();
+  for (const event of ["online", "offline"]) addEventListener(event, look);
+  preparation.addEventListener("change", look);
   show();
   return line;
 }
 
-/** @param {Ways} ways */
-function foot({ go, kept }) {
+/**
+ * @param {Ways} ways
+ * @param {HTMLElement} trace what stays on the device
+ */
+function foot({ go }, trace) {
   return h(
     "footer",
     { class: "foot" },
@@ -116,7 +129,7 @@ function foot({ go, kept }) {
         ),
       ),
     ),
-    h("p", {}, say(kept ? "frame.kept" : "frame.trace")),
+    trace,
     !spoken.reviewed && h("p", {}, say("frame.unreviewed")),
   );
 }

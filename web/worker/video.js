@@ -7,6 +7,7 @@
  * @typedef {ShareMessage | import("./messages.js").FromWorker} FromVideoWorker
  */
 
+import "./apart.js";
 import { exactSignals } from "./exact.js";
 import { hashFrames, VideoError } from "./frames.js";
 import { videoFormat } from "./sniff.js";

@@ -3,6 +3,7 @@
  * connection of any kind, so what it reads cannot leave it except by `postMessage` to the page.
  */
 
+import "./apart.js";
 import { startPython } from "./python.js";
 import { videoFormat } from "./sniff.js";
 import { decoder } from "./stills.js";

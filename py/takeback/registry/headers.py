@@ -28,6 +28,8 @@ class Kind(StrEnum):
 
     PAGE = "page"
     WORKER = "worker"
+    KEEPER = "keeper"
+    LEAVE = "leave"
     STATIC = "static"
     API = "api"
     DOCS = "docs"
@@ -35,6 +37,10 @@ class Kind(StrEnum):
 
 WORKERS: Final = frozenset({"/worker.js", "/video.js"})
 """The sealed workers' scripts: one for pictures, one for videos."""
+KEEPER: Final = "/keeper.js"
+"""The service worker's script: it fetches the page's own files, for a person who asked to keep them."""
+LEAVE: Final = "/leave.txt"
+"""What the page asks for when a person leaves quickly: the browser then forgets all that it holds of the site."""
 
 _FEATURES: Final = (
     "accelerometer", "autoplay", "bluetooth", "browsing-topics", "camera", "compute-pressure", "display-capture",
@@ -80,6 +86,11 @@ _OF_KIND: Final = MappingProxyType(
             ("integrity-policy", "blocked-destinations=(script)"),
         ),
         Kind.WORKER: (("content-security-policy", "default-src 'none'; script-src 'wasm-unsafe-eval'"),),
+        Kind.KEEPER: (("content-security-policy", f"{_NOTHING}; connect-src 'self'"),),
+        Kind.LEAVE: (
+            ("content-security-policy", _NOTHING),
+            ("clear-site-data", '"cache", "cookies", "storage"'),
+        ),
         Kind.STATIC: (("content-security-policy", _NOTHING),),
         Kind.API: (("content-security-policy", _NOTHING),),
         Kind.DOCS: (("content-security-policy", _docs_policy()),),
@@ -92,15 +103,24 @@ def headers_for(kind: Kind, *, tls: bool) -> Headers:
     return (*_EVERYWHERE, *_OF_KIND[kind], *((HSTS,) if tls else ()))
 
 
+_OF_PATH: Final = MappingProxyType(
+    {
+        "/": Kind.PAGE,
+        "/index.html": Kind.PAGE,
+        KEEPER: Kind.KEEPER,
+        LEAVE: Kind.LEAVE,
+        "/docs": Kind.DOCS,
+        "/v1": Kind.API,
+        "/healthz": Kind.API,
+        "/readyz": Kind.API,
+        "/metrics": Kind.API,
+        **dict.fromkeys(WORKERS, Kind.WORKER),
+    }
+)
+
+
 def kind_of(path: str) -> Kind:
     """What a path answers with."""
     path = path.rstrip("/") or "/"
-    if path in {"/", "/index.html"}:
-        return Kind.PAGE
-    if path in WORKERS:
-        return Kind.WORKER
-    if path == "/docs":
-        return Kind.DOCS
-    if path.startswith(("/v1/", "/docs/")) or path in {"/v1", "/healthz", "/readyz", "/metrics"}:
-        return Kind.API
-    return Kind.STATIC
+    below = Kind.API if path.startswith(("/v1/", "/docs/")) else Kind.STATIC
+    return _OF_PATH.get(path, below)

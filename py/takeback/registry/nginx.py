@@ -74,6 +74,14 @@ server {{
         try_files $uri @registry;
 {worker_headers}
     }}
+    location = /keeper.js {{
+        try_files $uri @registry;
+{keeper_headers}
+    }}
+    location = /leave.txt {{
+        try_files $uri @registry;
+{leave_headers}
+    }}
     location / {{
         try_files $uri @registry;
 {static_headers}
@@ -131,14 +139,15 @@ def configuration(settings: Settings, name: str, tls: Tls) -> str:
         registry=f"http://{host}:{settings.port}",
         types=_types(),
         too_large=protocol.encode(too_large).decode(),
-        **{f"{kind}_headers": _headers(kind) for kind in (Kind.PAGE, Kind.WORKER, Kind.STATIC, Kind.API)},
+        **{f"{kind}_headers": _headers(kind) for kind in Kind if kind is not Kind.DOCS},
     )
 
 
 def _headers(kind: Kind) -> str:
     """The lines for one kind; nginx's own date of a file is taken out, since nothing may be stored."""
     headers = (*headers_for(kind, tls=True), ("last-modified", ""))
-    return "\n".join(f'        add_header {name} "{value}" always;' for name, value in headers)
+    quoted = [(name, value.replace('"', r"\"")) for name, value in headers]
+    return "\n".join(f'        add_header {name} "{value}" always;' for name, value in quoted)
 
 
 def _types() -> str:

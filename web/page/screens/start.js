@@ -1,4 +1,5 @@
 import { drawing, h } from "../dom.js";
+import { keeping } from "../keeping.js";
 import { actions, button, heading, lead, note, paragraph, section } from "../parts.js";
 import { readiness } from "../readiness.js";
 import { say } from "../words.js";
@@ -31,6 +32,7 @@ export function start(app) {
       button("start.posted", () => app.go("posted"), "plain"),
     ),
     section("start.leave", paragraph("start.leave-more")),
+    ...keeping(app),
   ];
 }
 
