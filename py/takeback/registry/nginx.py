@@ -87,6 +87,7 @@ server {{
     location /v1/cases {{
         limit_req zone=takeback_cases burst=100 nodelay;
         limit_req_status 429;
+        error_page 413 = @too_large;
         error_page 429 = @too_many;
         proxy_pass {registry};
     }}
