@@ -23,15 +23,18 @@ MAGIC: Final = {False: b"TBKTILE1", True: b"TBKSNAP1"}
 TYPES: Final = (SignalType.PDQ, SignalType.PHASH, SignalType.SHA256, SignalType.MD5, SignalType.VPDQ)
 ACTIONS: Final = (FeedAction.ERASED, FeedAction.ADD, FeedAction.REMOVE, FeedAction.CHANGE)
 STANDINGS: Final = (Standing.BLOCK, Standing.REVIEW, Standing.PAUSED)
+VARIANTS: Final = tuple(Variant)
+"""In the order of `signals.py`, which PROTOCOL.md repeats: new ones come after the others."""
+VARIANT_CODES: Final = {variant: code for code, variant in enumerate(VARIANTS)}
 TYPE_CODES: Final = {kind: code for code, kind in enumerate(TYPES)}
 STANDING_CODES: Final = {standing: code for code, standing in enumerate(STANDINGS)}
 SIZES: Final = tuple(HEX_DIGITS[kind] // 2 if kind in HEX_DIGITS else 0 for kind in TYPES)
 """Bytes of a value of each type; 0 for a text with its length before it."""
-STORED, VIDEO, AI_MADE, WAS_MINOR, STANDING_SHIFT = 1, 2, 4, 8, 4
+VIDEO, AI_MADE, WAS_MINOR, STANDING_SHIFT = 2, 4, 8, 4
 NO_QUALITY: Final = 255
 
 _LINE: Final = Struct(">QB16s")
-_ADD: Final = Struct(">BBBH")
+_ADD: Final = Struct(">BBBBH")
 _LENGTH: Final = Struct(">H")
 _HEAD: Final = Struct(">I")
 _END: Final = bytes(8)
@@ -42,6 +45,7 @@ class Add(NamedTuple):
     """What an `add` says, as it stands in the file; `since` is in days since 1970, 0 for none."""
 
     type: int
+    variant: int
     flags: int
     quality: int
     since: int
@@ -63,7 +67,7 @@ class Record(NamedTuple):
 def write_add(number: int, entry: bytes, add: Add) -> bytes:
     """The bytes of an `add`; without salt it is one of a snapshot."""
     size = b"" if SIZES[add.type] else _LENGTH.pack(len(add.value))
-    head = _LINE.pack(number, 1, entry) + _ADD.pack(add.type, add.flags, add.quality, add.since)
+    head = _LINE.pack(number, 1, entry) + _ADD.pack(add.type, add.variant, add.flags, add.quality, add.since)
     return head + add.salt + size + add.value
 
 
@@ -81,11 +85,10 @@ def end(head: bytes) -> bytes:
     return _END + _HEAD.pack(len(head)) + head
 
 
-def flags_of(variant: str, kind: str, ai_made: bool, age_band: str, standing: str) -> int:
+def flags_of(kind: str, ai_made: bool, age_band: str, standing: str) -> int:
     """What else is known of an entry, in one byte."""
     return (
-        (STORED if variant == Variant.STORED else 0)
-        | (VIDEO if kind == PictureKind.VIDEO else 0)
+        (VIDEO if kind == PictureKind.VIDEO else 0)
         | (AI_MADE if ai_made else 0)
         | (WAS_MINOR if age_band == AgeBand.WAS_MINOR else 0)
         | STANDING_CODES[Standing(standing)] << STANDING_SHIFT
@@ -163,12 +166,12 @@ class Reader:
         return Record(number, action, entry, leaf=self._take(32) if action is FeedAction.ERASED else None)
 
     def _add(self, number: int) -> Add:
-        kind, flags, quality, since = _ADD.unpack(self._take(5))
-        if kind >= len(TYPES) or flags >> STANDING_SHIFT >= len(STANDINGS):
+        kind, variant, flags, quality, since = _ADD.unpack(self._take(6))
+        if kind >= len(TYPES) or variant >= len(VARIANTS) or flags >> STANDING_SHIFT >= len(STANDINGS):
             raise FeedBroken(f"number {number} has a signal that is not known")
         salt = b"" if self._snapshot else self._take(16)
         size = SIZES[kind] or _LENGTH.unpack(self._take(2))[0]
-        return Add(kind, flags, quality, since, salt, self._take(size))
+        return Add(kind, variant, flags, quality, since, salt, self._take(size))
 
     def _take(self, size: int) -> bytes:
         """The next bytes. What was read is digested when the next piece comes."""
@@ -188,7 +191,8 @@ def _add_of(line: FeedEntry, signal: SignalMessage) -> Add:
     code = TYPE_CODES[signal.type]
     return Add(
         code,
-        flags_of(signal.variant, line.kind, line.ai_made, line.age_band, line.standing or Standing.BLOCK),
+        VARIANT_CODES[signal.variant],
+        flags_of(line.kind, line.ai_made, line.age_band, line.standing or Standing.BLOCK),
         NO_QUALITY if signal.quality is None else signal.quality,
         days_of(line.since),
         bytes.fromhex(line.salt or ""),
@@ -216,7 +220,7 @@ def _line_of(record: Record) -> FeedEntry:
             TYPES[add.type],
             value_of(add.type, add.value),
             None if add.quality == NO_QUALITY else add.quality,
-            Variant.STORED if add.flags & STORED else Variant.WHOLE,
+            VARIANTS[add.variant],
         ),
         PictureKind.VIDEO if add.flags & VIDEO else PictureKind.IMAGE,
         bool(add.flags & AI_MADE),

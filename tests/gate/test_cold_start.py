@@ -97,7 +97,7 @@ def test_a_short_feed_comes_in_pages(snapshots: Snapshots, home: Path, monkeypat
 
 def more(records: list[bytes], entry: bytes, quality: int) -> list[bytes]:
     """One more pdq in the end."""
-    return [*records, bulk.write_add(LINES + 2, entry, bulk.Add(0, 0, quality, 0, b"", b"x" * 32))]
+    return [*records, bulk.write_add(LINES + 2, entry, bulk.Add(0, 0, 0, quality, 0, b"", b"x" * 32))]
 
 
 SPOILED: dict[str, tuple[dict[str, object], type[TakebackError], str]] = {

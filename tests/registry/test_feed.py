@@ -61,7 +61,7 @@ def test_an_entry_tells_what_the_person_said_of_the_picture(server: Server, plat
     assert all(entry["age_band"] == "was_minor" for entry in told.values())
     assert (video.get("kind"), video.get("ai_made")) == ("video", None)
     assert (made.get("kind"), made.get("ai_made")) == (None, True)
-    assert plain.keys() == {"number", "action", "entry", "signal", "since", "age_band"}
+    assert plain.keys() == {"number", "action", "entry", "signal", "since", "age_band", "salt"}
 
 
 def test_a_video_goes_through_the_feed(server: Server, platform: Platform) -> None:

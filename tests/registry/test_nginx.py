@@ -5,7 +5,8 @@ import socket
 import ssl
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import override
 
@@ -44,11 +45,21 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 @pytest.fixture(scope="module")
 def front(site: Server, tmp_path_factory: pytest.TempPathFactory) -> Iterator[httpx.Client]:
     """A client of nginx."""
+    with _fronting(site, tmp_path_factory) as client:
+        yield client
+
+
+@contextmanager
+def _fronting(
+    site: Server, tmp_path_factory: pytest.TempPathFactory, change: Callable[[str], str] = str
+) -> Iterator[httpx.Client]:
+    """Nginx in front of the site, with its configuration changed."""
     if NGINX is None or shutil.which("openssl") is None:
         pytest.skip("needs nginx and openssl (Debian: apt install nginx libnginx-mod-http-brotli-static openssl)")
     folder = tmp_path_factory.mktemp("nginx")
     port = free_port()
     configuration = _configuration(site, folder, port)
+    configuration.write_text(change(configuration.read_text()))
     subprocess.run([NGINX, "-t", "-p", folder, "-c", configuration], check=True, capture_output=True)
     process = subprocess.Popen(
         [NGINX, "-p", folder, "-c", configuration, "-g", "daemon off;"], stderr=subprocess.DEVNULL
@@ -156,6 +167,28 @@ def test_nginx_passes_cases_on(front: httpx.Client) -> None:
         headers = {**secret_headers(), "Content-Type": "application/json"}
         problem(front.post("/v1/cases", content=b" " * size, headers=headers), 413, "too-large")
     problem(front.post("/index.html"), 405, "method-not-allowed")
+
+
+def test_nginx_slows_a_flood_from_one_address(site: Server, tmp_path_factory: pytest.TempPathFactory) -> None:
+    """Beyond the burst an address is told to wait, as a problem; the feed and the page are not counted."""
+
+    def slower(text: str) -> str:
+        assert "rate=10r/s" in text
+        return text.replace("rate=10r/s", "rate=1r/m").replace("burst=100", "burst=2")
+
+    with _fronting(site, tmp_path_factory, slower) as client:
+        answers = [client.get("/v1/cases/1234567890", headers={"Takeback-Pin": "2345-6789-ABCD"}) for _ in range(4)]
+        assert [answer.status_code for answer in answers] == [404, 404, 404, 429]
+        problem(answers[-1], 429, "too-many-requests")
+        assert answers[-1].headers["retry-after"] == "5"
+        assert client.get("/v1/feed?after=0").status_code == 401
+        assert client.get("/").status_code == 200
+
+
+def test_nginx_hides_the_metrics(front: httpx.Client) -> None:
+    """What the registry counts is not for the public."""
+    assert front.get("/metrics").status_code == 404
+    assert front.get("/readyz").status_code == 200
 
 
 def test_nginx_logs_nobody(front: httpx.Client, tmp_path_factory: pytest.TempPathFactory) -> None:

@@ -3,10 +3,10 @@
 from collections.abc import Callable, Iterator
 from typing import Final
 
-from takeback.bulk import NO_QUALITY, STANDING_SHIFT, STANDINGS, STORED, TYPES, Reader, Record, value_of
+from takeback.bulk import NO_QUALITY, STANDING_SHIFT, STANDINGS, TYPES, VARIANTS, Reader, Record, value_of
 from takeback.errors import FeedBroken, InvalidSignal
 from takeback.gate.state import EntryRow
-from takeback.signals import Signal, SignalType, Variant
+from takeback.signals import Signal, SignalType
 
 FROM: Final = 20_000
 """Lines of a feed from which a new gate takes the snapshot instead of page after page."""
@@ -41,7 +41,7 @@ def _row(record: Record) -> EntryRow:
         _check(record.number, kind, value, quality)
     elif quality is not None and quality > 100:
         raise FeedBroken(f"number {record.number} breaks the protocol: quality is from 0 to 100")
-    variant = Variant.STORED if add.flags & STORED else Variant.WHOLE
+    variant = VARIANTS[add.variant]
     return (record.number, record.entry.hex(), kind, value, quality, variant, STANDINGS[add.flags >> STANDING_SHIFT])
 
 

@@ -10,7 +10,7 @@ from takeback.registry.entry_ids import EntryIds
 from takeback.registry.lines import AnyRow
 from takeback.registry.signing import Signer
 from takeback.registry.store import Store
-from takeback.signals import SignalType
+from takeback.signals import SignalType, Variant
 
 
 def tile(store: Store, place: int, ids: EntryIds) -> tuple[bytes, bytes] | None:
@@ -37,7 +37,8 @@ def _add(row: AnyRow) -> Add:
     code = TYPE_CODES[SignalType(row.type)]
     return Add(
         code,
-        bulk.flags_of(row.variant, row.kind, row.ai_made, row.age_band, row.standing),
+        bulk.VARIANT_CODES[Variant(row.variant)],
+        bulk.flags_of(row.kind, row.ai_made, row.age_band, row.standing),
         NO_QUALITY if row.quality is None else row.quality,
         0 if row.added_at is None else row.added_at // DAY,
         b"",

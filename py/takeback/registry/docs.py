@@ -66,6 +66,8 @@ def _message(holder: dict[str, Any]) -> str:
 def _form(schema: dict[str, Any]) -> str:
     if "pattern" in schema:
         return f"<code>{escape(schema['pattern'])}</code>"
+    if "minimum" not in schema:
+        return "text"
     return f"{schema['minimum']} to {schema['maximum']}"
 
 

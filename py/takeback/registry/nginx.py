@@ -26,6 +26,9 @@ _TEMPLATE: Final = """\
 # The site {name}. Put this into the http block: /etc/nginx/conf.d/takeback.conf
 # The module for brotli is Debian's libnginx-mod-http-brotli-static; without it, remove the line brotli_static.
 # Nothing here is logged: an access log, and nginx's log of errors too, would hold people's addresses.
+# Addresses are counted in memory alone; a school behind one address has room in the burst.
+
+limit_req_zone $binary_remote_addr zone=takeback_cases:4m rate=10r/s;
 
 server {{
     listen 80;
@@ -89,6 +92,13 @@ server {{
     location ~ \\.(br|gz)$ {{
         proxy_pass {registry};
     }}
+    location /v1/cases {{
+        limit_req zone=takeback_cases burst=100 nodelay;
+        limit_req_status 429;
+        error_page 413 = @too_large;
+        error_page 429 = @too_many;
+        proxy_pass {registry};
+    }}
     location /v1/ {{
         proxy_pass {registry};
     }}
@@ -108,6 +118,13 @@ server {{
         default_type application/problem+json;
 {api_headers}
         return 413 '{too_large}';
+    }}
+
+    location @too_many {{
+        default_type application/problem+json;
+{api_headers}
+        add_header retry-after 5 always;
+        return 429 '{too_many}';
     }}
 
     proxy_http_version 1.1;
@@ -130,6 +147,7 @@ def configuration(settings: Settings, name: str, tls: Tls) -> str:
             )
     host = f"[{settings.host}]" if ":" in settings.host else settings.host
     too_large = protocol.Problem("urn:takeback:problem:too-large", "The message is too large", 413)
+    too_many = protocol.Problem("urn:takeback:problem:too-many-requests", "Too many requests from one address", 429)
     return _TEMPLATE.format(
         name=name,
         certificate=tls.certificate,
@@ -139,6 +157,7 @@ def configuration(settings: Settings, name: str, tls: Tls) -> str:
         registry=f"http://{host}:{settings.port}",
         types=_types(),
         too_large=protocol.encode(too_large).decode(),
+        too_many=protocol.encode(too_many).decode(),
         **{f"{kind}_headers": _headers(kind) for kind in Kind if kind is not Kind.DOCS},
     )
 

@@ -88,6 +88,7 @@ class _Standing(Collector):
             ("feed_checkpoint", "The last number of the feed that is applied.", now.checkpoint),
             ("feed_head", "The newest number of the feed that is known of.", now.head),
             ("feedback_waiting", "Events of feedback that are not acknowledged.", now.feedback_waiting),
+            ("feed_alarm", "1 while the feed is not followed because it cannot be believed.", now.alarm is not None),
         ):
             yield GaugeMetricFamily(f"takeback_gate_{name}", text, value=value)
         entries = GaugeMetricFamily("takeback_gate_entries", "Active entries by type of signal.", labels=["type"])
