@@ -70,7 +70,14 @@ def test_compressed_forms_are_the_same_file(dist: Path) -> None:
 @pytest.mark.timeout(600)
 def test_what_a_phone_must_load_stays_within_the_budget(dist: Path) -> None:
     """Until the first hash at most 4.6 MB are sent, of which the page itself is at most 60 KB."""
-    later = {"notices.txt", "manifest.json", "video.js", "keeper.js", "leave.txt", *(f"runtime/{name}" for name in LATER)}
+    later = {
+        "notices.txt",
+        "manifest.json",
+        "video.js",
+        "keeper.js",
+        "leave.txt",
+        *(f"runtime/{name}" for name in LATER),
+    }
     sizes = {path: (dist / f"{path}.br").stat().st_size for path in plain(dist) - later}
     # English comes with the scripts; of the other languages a phone loads one, if any.
     languages = [sizes.pop(path) for path in list(sizes) if path.startswith("words/") and path.endswith(".json")]
