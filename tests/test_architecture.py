@@ -54,6 +54,7 @@ OTHERS: Final = {
         f"gate/scan/{name}.py": {"click", "fsspec", "matplotlib", "numpy", "pyarrow", "ray", "sqlalchemy"}
         for name in ("cluster", "commands", "pool", "report", "run", "sources", "work")
     },
+    "gate/exchange.py": {"threatexchange"},
     "gate/examples/django_uploads.py": {"django"},
     "gate/examples/fastapi_uploads.py": {"fastapi"},
     "gate/examples/flask_uploads.py": {"flask"},

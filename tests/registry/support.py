@@ -13,6 +13,8 @@ from typing import Any, Final
 import httpx
 
 from takeback import protocol
+from takeback.registry.database import open_database
+from takeback.registry.platforms import Platforms
 
 MAIN: Final = "from takeback.cli import main; main()"
 PIN: Final = "K7QM-2XRW-9DHF"
@@ -169,6 +171,14 @@ def serving(
         yield server
     finally:
         server.stop()
+
+
+def quick_platform(server: Server, name: str) -> Platform:
+    """A platform with a new key, made beside a registry on SQLite without starting the command line."""
+    engine = open_database(server.data / "registry.sqlite")
+    key = Platforms(engine).add(name).text()
+    engine.dispose()
+    return Platform(server.http, key)
 
 
 def secret_headers(pin: str = PIN, key: str | None = None) -> dict[str, str]:

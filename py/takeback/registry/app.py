@@ -1,7 +1,7 @@
 """The routes. Each reads a strict request, asks the store, and answers; every error is problem+json."""
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from http import HTTPStatus
 from typing import Final
@@ -9,6 +9,7 @@ from typing import Final
 from litestar import Litestar, Response, get, post
 from litestar.di import Provide
 from litestar.exceptions import HTTPException, MethodNotAllowedException
+from litestar.handlers import HTTPRouteHandler
 from sqlalchemy.exc import DBAPIError
 
 from takeback import errors, protocol
@@ -134,8 +135,8 @@ def docs_page() -> Response[bytes]:
     return Response(docs.page(), media_type="text/html")
 
 
-def create_app(services: Services) -> Litestar:
-    """The API. It closes the store when it stops."""
+def create_app(services: Services, more: Sequence[HTTPRouteHandler] = ()) -> Litestar:
+    """The API, with `more` routes than its own. It closes the store when it stops."""
 
     @asynccontextmanager
     async def closing(_app: Litestar) -> AsyncIterator[None]:
@@ -155,6 +156,7 @@ def create_app(services: Services) -> Litestar:
             ready,
             openapi_document,
             docs_page,
+            *more,
         ],
         dependencies={"services": Provide(lambda: services, sync_to_thread=False)},
         exception_handlers={

@@ -54,6 +54,8 @@ def _data[F: Callable[..., None]](command: F) -> F:
 @click.option(
     "--keep", type=click.IntRange(1, 36_500), help="Days until what ended is erased [TAKEBACK_KEEP; default: 30]"
 )
+@click.option("--ncmec/--no-ncmec", default=None, help="Serve clients of NCMEC's hash sharing [TAKEBACK_NCMEC]")
+@click.option("--stopncii/--no-stopncii", default=None, help="Serve clients of StopNCII's API [TAKEBACK_STOPNCII]")
 def serve(**options: object) -> None:
     """Serve the API and, with --page, the page. Stop it with Ctrl+C."""
     from takeback.registry import server

@@ -122,5 +122,5 @@ _OF_PATH: Final = MappingProxyType(
 def kind_of(path: str) -> Kind:
     """What a path answers with."""
     path = path.rstrip("/") or "/"
-    below = Kind.API if path.startswith(("/v1/", "/docs/")) else Kind.STATIC
+    below = Kind.API if path.startswith(("/v1/", "/docs/", "/ncmec/", "/stopncii/")) else Kind.STATIC
     return _OF_PATH.get(path, below)

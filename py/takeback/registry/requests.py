@@ -21,6 +21,7 @@ from takeback.registry.cases import Case
 from takeback.registry.entry_ids import EntryIds
 from takeback.registry.heads import Heads
 from takeback.registry.platforms import Platform, Platforms
+from takeback.registry.records import Records
 from takeback.registry.signing import Signer
 from takeback.registry.store import Store
 
@@ -40,6 +41,7 @@ class Services:
     signer: Signer
     heads: Heads
     now: Callable[[], float]
+    records: Records
 
     def ids_of(self, platform: Platform) -> EntryIds:
         """The ids under which a platform sees entries."""

@@ -15,6 +15,7 @@ from sqlalchemy import Engine
 
 from takeback.chain import public
 from takeback.errors import SettingsError
+from takeback.registry import ncmec, stopncii
 from takeback.registry.app import create_app
 from takeback.registry.auth import Guesses, PinKey, load_pin_key
 from takeback.registry.checking import Proof, prove
@@ -25,6 +26,7 @@ from takeback.registry.metrics import Metrics
 from takeback.registry.pages import Page
 from takeback.registry.platforms import Platforms
 from takeback.registry.queries import keep_pin_key_mark, pin_key_mark
+from takeback.registry.records import Records
 from takeback.registry.requests import Services
 from takeback.registry.settings import Settings
 from takeback.registry.signing import Signer, public_keys, read_key
@@ -84,8 +86,11 @@ def build_site(settings: Settings) -> tuple[Site, Heads]:
     pins, signer = open_pin_key(engine, settings.pin_key), Signer(engine, settings.feed_key)
     store = Store(engine, time.time, settings.policy)
     heads = Heads(lambda: store.head()[0])
-    services = Services(store, Platforms(engine), pins, Guesses(time.monotonic), signer, heads, time.time)
-    return Site(create_app(services), page, Metrics(store), tls=settings.tls), heads
+    services = Services(
+        store, Platforms(engine), pins, Guesses(time.monotonic), signer, heads, time.time, Records(engine)
+    )
+    more = [*(ncmec.ROUTES if settings.ncmec else ()), *(stopncii.ROUTES if settings.stopncii else ())]
+    return Site(create_app(services, more), page, Metrics(store), tls=settings.tls), heads
 
 
 def serve(settings: Settings, announce: Callable[[str], None]) -> None:

@@ -41,6 +41,10 @@ class Settings:
     """Days after which a case expires, counted from its last new picture; 0 is never."""
     keep: int = 30
     """Days after which what was withdrawn or has expired is erased for good."""
+    ncmec: bool = False
+    """Whether clients of NCMEC's Hash Sharing v2 are served at `/ncmec`."""
+    stopncii: bool = False
+    """Whether clients of StopNCII's platform API are served at `/stopncii/v1`."""
 
     @property
     def store(self) -> Path | str:
@@ -83,7 +87,7 @@ def _parse(setting: str, name: str, value: str) -> object:
         if not (value.isascii() and value.isdigit() and len(value) < 10 and least <= int(value) <= most):
             raise SettingsError(f"{name} is {value!r}; it must be a number from {least} to {most}")
         return int(value)
-    if setting == "tls":
+    if setting in {"tls", "ncmec", "stopncii"}:
         if value not in {"0", "1"}:
             raise SettingsError(f"{name} is {value!r}; it must be 0 or 1")
         return value == "1"

@@ -1,0 +1,196 @@
+"""StopNCII's platform API over the feed, asked by the stock client of `threatexchange` and by hand."""
+
+from collections.abc import Iterator
+
+import httpx
+import pytest
+
+from tests.registry.support import (
+    Json,
+    Platform,
+    Server,
+    md5,
+    pdq,
+    problem,
+    quick_platform,
+    secret_headers,
+    serving,
+    sha256,
+)
+from tests.stock import CollaborationConfigBase, stopncii, stopncii_exchange
+
+
+class Stock:
+    """The stock client, and the record of each hash as it was told last."""
+
+    def __init__(self, server: Server, key: str) -> None:
+        address = f"{server.address}/stopncii/v1"
+        credentials = stopncii_exchange.StopNCIICredentials._from_str(f"function,{key},{address}")
+        config = CollaborationConfigBase("takeback", "stop_ncii", enabled=True)
+        self.exchange = stopncii_exchange.StopNCIISignalExchangeAPI.for_collab(config, credentials)
+        feedback = {stopncii.StopNCIIEndpoint.SubmitFeedback: "function"}
+        self.api = stopncii.StopNCIIAPI(key, "function", feedback, address)
+        self.since = stopncii.StopNCIIAPI.DEFAULT_START_TIME
+        self.told: dict[str, stopncii.StopNCIIHashRecord] = {}
+
+    def fetch(self) -> int:
+        """Fetches to the end; how many records came."""
+        came = 0
+        for page in self.api.fetch_hashes_iter(self.since):
+            came += page.count
+            self.told |= {record.hashValue: record for record in page.hashRecords}
+            self.since = page.nextSetTimestamp
+        return came
+
+    def active(self) -> dict[str, str]:
+        """The hashes that stand, and what they are hashes of."""
+        standing = stopncii.StopNCIICaseStatus.Active
+        return {one.hashValue: one.signalType.value for one in self.told.values() if one.hashStatus is standing}
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """A registry with the setting on; what it asks its store is tried on every store in `test_records.py`."""
+    with serving(tmp_path_factory.mktemp("registry") / "var", environ={"TAKEBACK_STOPNCII": "1"}) as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def platform(server: Server) -> Platform:
+    """A platform of that registry."""
+    return quick_platform(server, "Example Photos")
+
+
+@pytest.fixture
+def stock(server: Server, platform: Platform) -> Stock:
+    """A stock client that holds nothing yet."""
+    return Stock(server, platform.key)
+
+
+def test_the_stock_client_follows(server: Server, platform: Platform, stock: Stock) -> None:
+    """A full fetch, an incremental one and one after a withdrawal leave a client with what stands."""
+    picture, weak, film = pdq(), pdq(49), md5()
+    case = server.submit([picture, weak, md5(), sha256()]).json()
+    body: Json = {"pictures": [{"signals": [film], "kind": "video"}]}
+    server.http.post("/v1/cases", json=body, headers=secret_headers())
+    stock.fetch()
+    full = stock.active()
+    assert (full[picture["value"]], full[film["value"]]) == ("ImagePDQ", "VideoMD5")
+    assert weak["value"] not in full
+    (entry,) = stock.told[picture["value"]].caseNumbers
+    assert entry in {line["entry"] for line in platform.page()["entries"]}
+
+    new = pdq()
+    server.submit([new])
+    stock.fetch()
+    assert stock.active() == full | {new["value"]: "ImagePDQ"}
+    _next_second(server, case["received_at"])
+    stock.fetch()
+    stock.fetch()  # asks from a second after the case's, which tells that the case is taken over
+    assert server.case(case["number"]).json()["platforms"] == 1
+
+    server.withdraw(case["number"])
+    stock.fetch()
+    assert stock.told[picture["value"]].hashStatus is stopncii.StopNCIICaseStatus.Withdrawn
+    assert picture["value"] not in stock.active()
+    server.submit([picture])
+    stock.fetch()
+    assert stock.active() == full | {new["value"]: "ImagePDQ"}
+    fresh = Stock(server, platform.key)
+    fresh.fetch()
+    assert fresh.active() == stock.active()
+
+
+def test_the_stock_exchange_reads_it(server: Server, stock: Stock) -> None:
+    """The exchange of `tx` takes the records over, and goes on where it stopped."""
+    picture = pdq()
+    server.submit([picture])
+    first = list(stock.exchange.fetch_iter([], None))
+    assert ("pdq", picture["value"]) in first[-1].updates
+    again = list(stock.exchange.fetch_iter([], first[-1].checkpoint))
+    assert again[-1].checkpoint.update_time >= first[-1].checkpoint.update_time
+
+
+def test_pages_add_up(server: Server, stock: Stock) -> None:
+    """Pages of any size bring the same records; whoever stops half way goes on without a hole."""
+    server.submit([pdq() for _ in range(7)])
+    stock.fetch()
+    pages: list[stopncii.FetchHashesResponse] = []
+    token = ""
+    while not pages or token:
+        pages.append(stock.api.fetch_hashes(page_size=3, start_timestamp=10, next_page=token))
+        token = pages[-1].nextPageToken or ""
+    assert [page.hasMoreRecords for page in pages] == [True] * (len(pages) - 1) + [False]
+    assert {record.hashValue for page in pages for record in page.hashRecords} == stock.told.keys()
+
+    half = Stock(server, stock.api._subscription_key)
+    half.told = {record.hashValue: record for record in pages[0].hashRecords}
+    half.since = pages[0].nextSetTimestamp
+    half.fetch()
+    assert half.active() == stock.active()
+
+
+def test_feedback_counts_once(server: Server, stock: Stock) -> None:
+    """What the stock client says of a hash is counted once for its case; what says nothing of an upload is not."""
+    picture = pdq()
+    number = server.submit([picture]).json()["number"]
+    values = stopncii.StopNCIICSPFeedbackValue
+    for said in (values.Blocked, values.Blocked, values.PendingReview, values.NotBlocked, values.None_):
+        stock.api.submit_feedback(stopncii.StopNCIISignalType.ImagePDQ, picture["value"], said, {"tag"})
+    told = server.case(number).json()["pictures"][0]
+    assert (told["blocked"], told["pending_review"], told["not_blocked"]) == (1, 1, 1)
+    stock.api.submit_feedback(stopncii.StopNCIISignalType.ImagePDQ, pdq()["value"], values.Blocked)
+
+
+def ask(server: Server, key: str, query: str = "") -> httpx.Response:
+    """A fetch as any client may make it."""
+    return server.http.get(f"/stopncii/v1/FetchHashes?{query}", headers={"Ocp-Apim-Subscription-Key": key})
+
+
+@pytest.mark.parametrize(
+    ("query", "field"),
+    [
+        ("startTimestamp=-1", "startTimestamp"),
+        ("startTimestamp=9999999999", "startTimestamp"),
+        ("pageSize=0", "pageSize"),
+        ("pageSize=1001", "pageSize"),
+        ("nextPageToken=1-2-3", "nextPageToken"),
+    ],
+)
+def test_bad_parameters_are_named(server: Server, platform: Platform, query: str, field: str) -> None:
+    """A parameter that cannot be read is named."""
+    problem(ask(server, platform.key, query), 400, "invalid-message", field)
+
+
+@pytest.mark.parametrize("key", ["", "x", f"tbk_{'0' * 16}_{'0' * 64}"])
+def test_nothing_without_a_key(server: Server, key: str) -> None:
+    """Without a valid platform key as the subscription's nothing is told or taken."""
+    problem(ask(server, key), 401, "not-a-platform")
+    headers = {"Ocp-Apim-Subscription-Key": key}
+    problem(server.http.post("/stopncii/v1/SubmitFeedback", headers=headers, json={}), 401, "not-a-platform")
+
+
+def test_it_is_off_by_default(server: Server) -> None:
+    """An interface whose setting is off is not there."""
+    problem(server.http.get("/ncmec/v2/status"), 404, "not-found")
+
+
+def test_bad_feedback_is_refused(server: Server, platform: Platform) -> None:
+    """Feedback on what is no hash is refused with its place."""
+    body: Json = {"count": 1, "hashFeedbacks": [{"hashValue": "x", "feedbackValue": "Blocked", "tags": []}]}
+    headers = {"Ocp-Apim-Subscription-Key": platform.key}
+    answer = server.http.post("/stopncii/v1/SubmitFeedback", json=body, headers=headers)
+    problem(answer, 400, "invalid-message", "hashFeedbacks[0].hashValue")
+
+
+def test_hashes_are_not_taken(server: Server, platform: Platform) -> None:
+    """Hashes come from the people they are of: a platform's own are not taken."""
+    headers = {"Ocp-Apim-Subscription-Key": platform.key}
+    answer = server.http.post("/stopncii/v1/SubmitHashes", json={"count": 0, "hashRecords": []}, headers=headers)
+    problem(answer, 404, "not-found")
+
+
+def _next_second(server: Server, moment: str) -> None:
+    """Waits until the registry's clock shows a later second than `moment`."""
+    while server.submit([md5()]).json()["received_at"] <= moment:
+        pass
