@@ -1,6 +1,8 @@
 """StopNCII's platform API over the feed, asked by the stock client of `threatexchange` and by hand."""
 
+import sqlite3
 from collections.abc import Iterator
+from contextlib import closing
 
 import httpx
 import pytest
@@ -188,6 +190,19 @@ def test_hashes_are_not_taken(server: Server, platform: Platform) -> None:
     headers = {"Ocp-Apim-Subscription-Key": platform.key}
     answer = server.http.post("/stopncii/v1/SubmitHashes", json={"count": 0, "hashRecords": []}, headers=headers)
     problem(answer, 404, "not-found")
+
+
+def test_what_nobody_can_name_any_more_is_told(server: Server, platform: Platform, stock: Stock) -> None:
+    """A client that may hold a hash which was withdrawn and erased since is sent back to the beginning."""
+    case = server.submit([pdq()]).json()
+    _next_second(server, case["received_at"])
+    stock.fetch()
+    server.withdraw(case["number"])
+    with closing(sqlite3.connect(server.data / "registry.sqlite")) as database, database:
+        database.execute("DELETE FROM holdings WHERE entry IN (SELECT number FROM entries WHERE NOT active)")
+        database.execute("DELETE FROM entries WHERE NOT active")
+    problem(ask(server, platform.key, f"startTimestamp={stock.since}"), 410, "too-old", "startTimestamp")
+    assert ask(server, platform.key, "startTimestamp=0").status_code == 200
 
 
 def _next_second(server: Server, moment: str) -> None:
