@@ -62,7 +62,9 @@ async function hash(id, file) {
   const code = format ? await codeOf(format) : undefined;
   if (format && !code) return say({ kind: "missing", id });
   const decode = code && (await decoder(format, code));
-  const json = hashing.hash(data, (step) => say({ kind: "step", id, step }), decode);
+  const onStep = (/** @type {string} */ step) =>
+    step === "taken" ? release(data) : say({ kind: "step", id, step });
+  const json = hashing.hash(data, onStep, decode);
   say({ kind: "result", id, json });
   hashing.keep(id);
   unfinished.push(id);
@@ -106,4 +108,13 @@ async function bytesOf(file) {
   } catch {
     return undefined;
   }
+}
+
+/**
+ * Gives the memory of a file back at once, where the browser can: Python has its own copy by now.
+ *
+ * @param {Uint8Array<ArrayBuffer> & { buffer: { transfer?: (size: number) => void } }} data
+ */
+function release(data) {
+  data.buffer.transfer?.(0);
 }

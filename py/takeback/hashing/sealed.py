@@ -71,6 +71,8 @@ class Hashing:
             raise PictureTooLarge(
                 "there is not enough memory for this picture; close other programs or tabs"
             ) from error
+        if not decode:
+            tell("taken")  # JavaScript may drop its copy; a decoder of its own still needs it
         picture = open_picture(file, _decoder(data, decode) if decode else None)
         tell("decoded")
         hashed = with_variants(hash_opened(picture, file))
