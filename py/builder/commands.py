@@ -130,6 +130,7 @@ def run(*command: str) -> int:
     """Runs a tool at the top of the repository; its exit status."""
     tools = str(Path(sys.executable).parent)
     environment = {**os.environ, "PATH": os.pathsep.join([tools, os.environ.get("PATH", os.defpath)])}
+    environment.pop("PYTHONDONTWRITEBYTECODE", None)  # hundreds of processes would compile the same packages again
     return subprocess.run(command, cwd=ROOT, env=environment, check=False).returncode
 
 
@@ -140,9 +141,9 @@ def _fails(name: str, command: list[str]) -> bool:
 
 
 def _side_by_side() -> list[str]:
-    """How pytest runs everything: a file of tests on each core, in their order."""
+    """How pytest runs everything: a file of tests on each core, in their order; what fails is tried once more."""
     cores = min(os.cpu_count() or 1, MOST_AT_ONCE)
-    return [f"--numprocesses={cores}", "--dist=loadfile", "--no-loadscope-reorder"]
+    return [f"--numprocesses={cores}", "--dist=loadfile", "--no-loadscope-reorder", "--reruns=1"]
 
 
 def _is_compressed(file: Path) -> bool:
