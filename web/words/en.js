@@ -185,7 +185,6 @@ export const language = {
     "hashing.damaged": "This file is broken or cut short, so we cannot read it.",
     "hashing.unreadable": "Your browser cannot open this file. It may have been moved.",
     "hashing.large": "This picture is too big for us to read. Make it smaller, then choose it again.",
-    "hashing.long": "This video is too long for us to read. Exact copies can still be spotted.",
     "hashing.crashed": "Something went wrong on our side with this picture. You can try it again.",
     "hashing.retry": "Try again",
     "hashing.retry-label": "Try picture {number} again",

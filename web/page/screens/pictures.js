@@ -96,6 +96,7 @@ export function pictures(app) {
     wrong,
     told,
     list,
+    h("p", { class: "hint" }, say("pictures.videos")),
     h("p", { class: "hint" }, say("pictures.private")),
     tickField("ai", "pictures.ai", session.ai, (checked) => {
       session.ai = checked;
