@@ -141,9 +141,9 @@ def _fails(name: str, command: list[str]) -> bool:
 
 
 def _side_by_side() -> list[str]:
-    """How pytest runs everything: a file of tests on each core, in their order; what fails is tried once more."""
+    """How pytest runs everything: a file of tests on each core, in their order; what fails is tried twice more."""
     cores = min(os.cpu_count() or 1, MOST_AT_ONCE)
-    return [f"--numprocesses={cores}", "--dist=loadfile", "--no-loadscope-reorder", "--reruns=1"]
+    return [f"--numprocesses={cores}", "--dist=loadfile", "--no-loadscope-reorder", "--reruns=2"]
 
 
 def _is_compressed(file: Path) -> bool:

@@ -45,8 +45,8 @@ def test_every_connection_keeps_its_promises(engine: Engine) -> None:
 
 def test_the_database_itself_refuses_a_second_active_entry(engine: Engine) -> None:
     """Two active entries with the same signal cannot be written, whatever the code does."""
-    row = """INSERT INTO entries (number, type, value, variant, kind, ai_made, age_band, standing, active)
-             VALUES (:n, 'md5', :value, 'whole', 'image', :no, 'minor', 'block', :active)"""
+    row = """INSERT INTO entries (number, type, value, variant, kind, ai_made, age_band, standing, active, salt)
+             VALUES (:n, 'md5', :value, 'whole', 'image', :no, 'minor', 'block', :active, :value)"""
     same = {"value": b"0", "no": False}
     with engine.execution_options(**WRITES).begin() as connection:
         connection.execute(text(row), [same | {"n": n, "active": n == 3} for n in (1, 2, 3)])
