@@ -19,12 +19,13 @@ type HeadersOf = Callable[[str], tuple[tuple[str, str], ...]]
 
 
 class CountingServer(ThreadingHTTPServer):
-    """Serves `folder`; `sent` is the bytes of all bodies so far, as they went over the wire."""
+    """Serves `folder`; `sent` is the bytes of all bodies so far as they were sent, but for paths in `later`."""
 
     daemon_threads = True
 
-    def __init__(self, folder: Path, headers_of: HeadersOf) -> None:
+    def __init__(self, folder: Path, headers_of: HeadersOf, later: frozenset[str]) -> None:
         self.folder = folder
+        self.later = later
         self.headers_of = headers_of
         self.sent = 0
         super().__init__(("127.0.0.1", 0), _Handler)
@@ -60,7 +61,7 @@ class _Handler(BaseHTTPRequestHandler):
             self.send_header(*header)
         self.end_headers()
         self.wfile.write(body)
-        self.server.sent += len(body)
+        self.server.sent += 0 if path in self.server.later else len(body)
 
     @override
     def log_message(self, format: str, *args: object) -> None:
@@ -68,9 +69,9 @@ class _Handler(BaseHTTPRequestHandler):
 
 
 @contextmanager
-def serving(folder: Path, headers_of: HeadersOf) -> Iterator[CountingServer]:
+def serving(folder: Path, headers_of: HeadersOf, later: frozenset[str] = frozenset()) -> Iterator[CountingServer]:
     """A running server, stopped in the end."""
-    with CountingServer(folder.resolve(), headers_of) as server:
+    with CountingServer(folder.resolve(), headers_of, later) as server:
         thread = Thread(target=server.serve_forever, daemon=True)
         thread.start()
         try:
