@@ -1,6 +1,5 @@
-"""Bundles the sealed worker into one script, so that it needs to load nothing."""
+"""Bundles scripts: the page, so that a phone asks once for it; each sealed worker, so that it needs to load nothing."""
 
-import json
 import subprocess
 import tempfile
 from pathlib import Path
@@ -11,6 +10,8 @@ from builder.cache import Cache, sha256
 
 WORKER: Final = ROOT / "web" / "worker" / "worker.js"
 VIDEO_WORKER: Final = WORKER.with_name("video.js")
+PAGE: Final = ROOT / "web" / "page" / "app.js"
+KEEPER: Final = ROOT / "web" / "keeper" / "keeper.js"
 PACKAGES: Final = ROOT / "package-lock.json"
 PYODIDE: Final = ROOT / "node_modules" / "pyodide"
 ESBUILD: Final = ROOT / "node_modules" / "esbuild" / "bin" / "esbuild"
@@ -32,21 +33,20 @@ def cached_bundle(cache: Cache, entry: Path = WORKER) -> bytes:
     return cache.get_or_make(f"worker/{key}.js", make)
 
 
-def without_comments(folder: Path, paths: list[Path], cache: Cache) -> dict[str, bytes]:
-    """Modules under `folder` by their path in it, as written but for comments and white space, which no phone needs."""
-    sources = [*paths, ESBUILD, Path(__file__)]
+def page_script(entry: Path, cache: Cache) -> bytes:
+    """The page or its service worker as one module, without comments and white space, which no phone needs."""
+    sources = [path for path in (ROOT / "web").rglob("*.js") if WORKER.parent not in path.parents]
+    sources += [entry, PACKAGES, ESBUILD, Path(__file__)]
     key = sha256("".join(f"{path} {sha256(path.read_bytes())}" for path in sorted(sources) if path.is_file()).encode())
 
     def make() -> bytes:
-        with tempfile.TemporaryDirectory() as out:
-            options = ["--target=es2022", "--minify-whitespace", "--charset=utf8"]
-            options += ["--legal-comments=none", "--log-level=error"]
-            _esbuild(*map(str, paths), f"--outbase={folder}", f"--outdir={out}", *options)
-            made = {path.relative_to(folder).as_posix(): Path(out, path.relative_to(folder)) for path in paths}
-            return json.dumps({name: path.read_text("utf-8") for name, path in made.items()}).encode()
+        with tempfile.TemporaryDirectory() as folder:
+            out = Path(folder, entry.name)
+            options = ["--bundle", "--format=esm", "--minify-whitespace", "--target=es2022", "--charset=utf8"]
+            _esbuild(str(entry), *options, "--legal-comments=none", "--log-level=error", f"--outfile={out}")
+            return out.read_bytes()
 
-    modules: dict[str, str] = json.loads(cache.get_or_make(f"modules/{key}.json", make))
-    return {name: text.encode() for name, text in modules.items()}
+    return cache.get_or_make(f"page/{key}.js", make)
 
 
 def bundle_worker(entry: Path, out: Path) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Final
 
 from builder import DIST, ROOT, BuildError
-from builder.bundle import VIDEO_WORKER, cached_bundle, without_comments
+from builder.bundle import KEEPER, PAGE, VIDEO_WORKER, cached_bundle, page_script
 from builder.cache import Cache, sha256, write_atomically
 from builder.compression import compressed
 from builder.notices import notices
@@ -17,28 +17,20 @@ from builder.runtime import DECODERS, runtime_files
 from builder.runtime_modules import check_modules
 
 WEB: Final = ROOT / "web"
-VENDORED: Final = {"vendor/qr.js": ROOT / "node_modules" / "lean-qr" / "nano.mjs"}
-"""Modules of others that the page imports, as their packages ship them."""
-KEEPER: Final = WEB / "keeper" / "keeper.js"
 NEVER_KEPT: Final = frozenset({"keeper.js", "leave.txt", "manifest.json"})
 """What the service worker does not keep: itself, the way to be rid of it, and the list for checking the server."""
 RUNTIME_ORDER: Final = ("pyodide.asm.wasm", "python.zip", "packages.zip", "pyodide-lock.json")
 LATER: Final = ("phash.zip", *DECODERS)
 """Files of the runtime that the page loads when they are wanted."""
-_TAGS: Final = (
-    re.compile(r'<script type="module" src="(?P<address>/[^"]*)"'),
-    re.compile(r'<link rel="stylesheet" href="(?P<address>/[^"]*)"'),
-)
-_IMPORT: Final = re.compile(r"""(?:^|[\s;}])(?:import|export)\s(?:[^'";]*\sfrom\s)?\s*["'](\.[^"']+)["']""")
-_DYNAMIC: Final = re.compile(r"""\bimport\(\s*["'](\.[^"']+)["']\s*\)""")
-_COMMENT: Final = re.compile(r"/\*.*?\*/", re.DOTALL)
+_TAG: Final = re.compile(r'<(?:script type="module" src|link rel="stylesheet" href)="(?P<address>/[^"]*)"')
 
 
 def build_site(dist: Path = DIST, cache: Cache | None = None) -> None:
     """Makes `dist` anew, as far as something changed. Raises `BuildError`."""
     cache = cache or Cache()
     pins = read_pins()
-    files = static_files(cache)
+    files = static_files()
+    files["page.js"] = page_script(PAGE, cache)
     check_modules(pins, cache)
     files |= {f"runtime/{name}": data for name, data in runtime_files(pins, cache).items()}
     files["worker.js"] = cached_bundle(cache)
@@ -51,14 +43,11 @@ def build_site(dist: Path = DIST, cache: Cache | None = None) -> None:
     write_site(dist, files, cache)
 
 
-def static_files(cache: Cache) -> dict[str, bytes]:
-    """The files of `web/` that are served, by path: as they are, but for comments and spaces of scripts."""
-    scripts = sorted(path for folder in ("page", "words") for path in (WEB / folder).rglob("*.js"))
+def static_files() -> dict[str, bytes]:
+    """The files of `web/` that are served as they are, by path."""
     paths = [WEB / "index.html", WEB / "styles.css", WEB / "icon.svg", *(WEB / "words").glob("*.json")]
     try:
-        whole = {path.relative_to(WEB).as_posix(): path.read_bytes() for path in paths}
-        vendored = {name: path.read_bytes() for name, path in VENDORED.items()}
-        return whole | vendored | without_comments(WEB, scripts, cache)
+        return {path.relative_to(WEB).as_posix(): path.read_bytes() for path in paths}
     except OSError as error:
         raise BuildError(f"{error.filename} cannot be read ({error.strerror})") from error
 
@@ -69,27 +58,18 @@ def integrity(data: bytes) -> str:
 
 
 def seal_index(files: dict[str, bytes]) -> bytes:
-    """The page with a hash beside every script and style, and the list of the runtime's files with theirs.
+    """The page with a hash beside its script and style, and the list of the runtime's files with theirs.
 
-    Raises `BuildError` when a module is not listed before those that import it: WebKit would then refuse to load it.
+    Raises `BuildError` when a tag names a file that is not there.
     """
-    page = files["index.html"].decode()
-    listed: list[str] = []
 
     def hashed(tag: re.Match[str]) -> str:
-        path = tag["address"].removeprefix("/")
-        if path not in files:
+        data = files.get(tag["address"].removeprefix("/"))
+        if data is None:
             raise BuildError(f"web/index.html names {tag['address']}, which does not exist")
-        listed.append(path)
-        return f'{tag[0]} integrity="{integrity(files[path])}"'
+        return f'{tag[0]} integrity="{integrity(data)}"'
 
-    for pattern in _TAGS:
-        page = pattern.sub(hashed, page)
-    modules = [path for path in listed if path.endswith(".js")]
-    for place, path in enumerate(modules):
-        missing = _imports(path, files[path].decode()) - set(modules[:place])
-        if missing:
-            raise BuildError(f"web/index.html lacks a script for {', '.join(sorted(missing))} before web/{path}")
+    page = _TAG.sub(hashed, files["index.html"].decode())
     size = sum(len(data) for path, data in files.items() if path not in NEVER_KEPT)
     kept = f'  <meta name="kept-bytes" content="{size}" />\n  '
     return page.replace("</head>", f"{_runtime_list(files)}{_words_list(files)}{kept}</head>", 1).encode()
@@ -97,12 +77,12 @@ def seal_index(files: dict[str, bytes]) -> bytes:
 
 def keeper(files: dict[str, bytes], cache: Cache) -> bytes:
     """The service worker, with the path and the sha256 of each file that it may keep. Raises `BuildError`."""
-    script = without_comments(WEB, [KEEPER], cache)["keeper/keeper.js"].decode()
+    script = page_script(KEEPER, cache).decode()
     paths = sorted(path for path in files if path not in NEVER_KEPT)
     listed = [["/" if path == "index.html" else f"/{path}", sha256(files[path])] for path in paths]
     written = json.dumps(listed, separators=(",", ":"))
     for place, filled in (
-        ("const FILES=[]", f"const FILES={written}"),
+        ("FILES=[]", f"FILES={written}"),
         ('STORE=""', f'STORE="kept-{sha256(written.encode())[:16]}"'),
     ):
         if script.count(place) != 1:
@@ -129,14 +109,6 @@ def _words_list(files: dict[str, bytes]) -> str:
     paths = sorted(path for path in files if path.startswith("words/") and path.endswith(".json"))
     lines = [f"{Path(path).stem} /{path} {integrity(files[path])}" for path in paths]
     return "".join(f'  <meta name="words-file" content="{line}" />\n  ' for line in lines)
-
-
-def _imports(path: str, source: str) -> set[str]:
-    """The paths that the module at `path` imports."""
-    code = _COMMENT.sub("", source)
-    folder = (WEB / path).parent
-    names = _IMPORT.findall(code) + _DYNAMIC.findall(code)
-    return {(folder / name).resolve().relative_to(WEB.resolve()).as_posix() for name in names}
 
 
 def manifest(files: dict[str, bytes]) -> bytes:
@@ -167,7 +139,9 @@ def _write_changed(path: Path, data: bytes) -> None:
 
 
 def _remove_others(folder: Path, wanted: set[Path]) -> None:
-    """Removes the files of an earlier build that are not wanted any more."""
-    for path in folder.rglob("*"):
+    """Removes what an earlier build left and is not wanted any more."""
+    for path in sorted(folder.rglob("*"), reverse=True):
         if path.is_file() and path not in wanted:
             path.unlink()
+        elif path.is_dir() and not any(path.iterdir()):
+            path.rmdir()

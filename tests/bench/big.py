@@ -24,7 +24,7 @@ SIZES: Final = ((4000, 3000), (8192, 6144), (12_000, 9000))
 """12 megapixels; 50, which the tab must hash in under 700 MB; 108, the largest that people have."""
 MIB: Final = 1 << 20
 _HASH: Final = """async (path) => {
-  const { createDoor } = await import("/page/door.js");
+  const { createDoor } = await import("/page.js");
   const door = createDoor();
   await door.ready;
   const file = new File([await (await fetch(path)).blob()], "");

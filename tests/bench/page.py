@@ -41,7 +41,7 @@ _STOCK_RESULT: Final = """() => new Promise((resolve) => {
   look();
 })"""
 _WARM: Final = """async (times) => {
-  const { createDoor } = await import("/page/door.js");
+  const { createDoor } = await import("/page.js");
   const door = createDoor();
   await door.ready;
   const response = await fetch("/bench.jpg");

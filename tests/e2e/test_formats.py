@@ -24,7 +24,7 @@ NEAR: Final = 6
 BROKEN: Final = {"damaged-picture", "unknown-format", "picture-too-large"}
 _HASH: Final = """
 (async () => {
-  const { createDoor } = await import("/page/door.js");
+  const { createDoor } = await import("/page.js");
   const door = createDoor();
   const answers = [];
   for (const path of %s) {

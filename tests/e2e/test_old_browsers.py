@@ -45,7 +45,7 @@ def test_without_javascript_the_help_lines_stand_there(chromium: Browser, regist
 
 def test_a_browser_too_old_for_modules_shows_the_help_lines(page: PlaywrightHands, registry: Registry) -> None:
     """Where the page's program does not run at all, what stands in the page shows after a while."""
-    page.page.route("**/page/app.js", lambda route: route.abort())
+    page.page.route("**/page.js", lambda route: route.abort())
     page.open(registry.url)
     page.wait_for("heading", "You can get help right now")
     _shows_help(page)

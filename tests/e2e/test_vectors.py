@@ -23,7 +23,7 @@ JPEG_BITS: Final = 2
 """The native JPEG decoder and the one in the browser may round differently; this much and no more."""
 _HASH: Final = """
 (async () => {
-  const { createDoor } = await import("/page/door.js");
+  const { createDoor } = await import("/page.js");
   const door = createDoor();
   const answers = [];
   for (const path of %s) {

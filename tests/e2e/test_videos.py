@@ -24,7 +24,7 @@ EVERYWHERE: Final = {"vp8.webm"}
 """Videos whose frames every one of the browsers decodes; the rest depends on what the system has."""
 _HASH: Final = """
 (async () => {
-  const { createDoor } = await import("/page/door.js");
+  const { createDoor } = await import("/page.js");
   const door = createDoor();
   const answers = [];
   for (const path of %s) {
@@ -37,7 +37,7 @@ _HASH: Final = """
 """
 _STOP: Final = """
 (async () => {
-  const { createDoor } = await import("/page/door.js");
+  const { createDoor } = await import("/page.js");
   const door = createDoor();
   const file = new File([await (await fetch("/video/0")).blob()], "video");
   const long = new File([file, new Uint8Array(2 ** 28)], "long");

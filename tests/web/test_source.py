@@ -6,8 +6,6 @@ from typing import Final
 
 import pytest
 
-from builder import site
-
 WEB: Final = Path(__file__).resolve().parents[2] / "web"
 MODULES: Final = sorted([*(WEB / "page").rglob("*.js"), *(WEB / "words").rglob("*.js")])
 FORBIDDEN: Final = {
@@ -18,10 +16,6 @@ FORBIDDEN: Final = {
     "a styled element": r"\.style\.|setAttribute\(\"style",
 }
 """What no module may hold, and what it would be."""
-VENDORED: Final = {WEB / path for path in site.VENDORED}
-"""Modules of others: the build puts them there."""
-IMPORT: Final = re.compile(r'^\s*(?:import|export)\b[^;]*?"(\.[^"]+)";', re.MULTILINE)
-LISTED: Final = re.compile(r'<script type="module" src="/([^"]+)"></script>')
 
 
 def _code(path: Path) -> str:
@@ -29,11 +23,6 @@ def _code(path: Path) -> str:
     if path.name == "exits.js":
         return ""
     return re.sub(r"/\*.*?\*/|(?<!:)//[^\n]*", "", path.read_text(), flags=re.DOTALL)
-
-
-def _imports(path: Path) -> list[Path]:
-    """The modules that this one imports."""
-    return [(path.parent / name).resolve() for name in IMPORT.findall(_code(path))]
 
 
 @pytest.mark.parametrize("path", MODULES, ids=lambda path: path.name)
@@ -68,16 +57,6 @@ def test_only_the_receipt_is_drawn() -> None:
     drawing = {path.name for path in MODULES if '"canvas"' in _code(path)}
     assert drawing == {"ticket.js"}
     assert re.search(r"\bFile\b|files|picture\.file", _code(WEB / "page" / "ticket.js")) is None
-
-
-def test_every_module_is_listed_after_those_that_it_imports() -> None:
-    """The page names each module exactly once, and after every module that it imports, so that each gets a hash."""
-    order = [WEB / name for name in LISTED.findall((WEB / "index.html").read_text())]
-    assert len(order) == len(set(order))
-    assert set(order) == {*MODULES, *VENDORED}
-    for at, module in enumerate(order):
-        if module not in VENDORED:
-            assert set(_imports(module)) <= set(order[:at]), module.name
 
 
 def test_the_static_page_holds_no_script_and_no_style_of_its_own() -> None:

@@ -31,6 +31,9 @@ import { where } from "./screens/where.js";
 import { withdraw } from "./screens/withdraw.js";
 import { say, speak, spoken, wished } from "./words.js";
 
+/** For whoever wants to hash without the screens, as the tests do. */
+export { createDoor } from "./door.js";
+
 const SCREENS = {
   start,
   age,
@@ -164,6 +167,7 @@ export class App {
 
   /** @param {ScreenName} screen */
   go(screen) {
+    this.#frame.main.dataset["moving"] = "";
     this.#show(this.#allowed(screen));
     scrollTo(0, 0);
     this.#frame.main.querySelector("h1")?.focus({ preventScroll: true });

@@ -12,8 +12,11 @@ import { say, saySize } from "./words.js";
 export function keeping(app) {
   if (!canKeep) return [];
   const told = live();
-  const on = button("keep.on", () => act(keep, "keep.is-on"));
+  const on = button("keep.on", () => act(keepAfterwards, "keep.is-on"));
   const off = button("keep.off", () => act(drop, "keep.is-off"));
+
+  /** Not while the same files are on their way here: that takes twice as long, and WebKit's service worker hangs. */
+  const keepAfterwards = () => app.preparation.settled().then(keep);
 
   /**
    * @param {() => Promise<void>} change

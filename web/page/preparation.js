@@ -8,6 +8,9 @@ import { createDoor } from "./door.js";
 /** Faults after which a door stays shut; `start` opens another. */
 const LASTING = new Set(["runtime-unavailable", "unsupported-browser"]);
 
+/** How often the loading tells how far it is: a slow phone has enough to do. */
+const STEPS = 50;
+
 /** Sends `change` whenever `state` changes. */
 export class Preparation extends EventTarget {
   /** @type {Door | null} */
@@ -22,8 +25,9 @@ export class Preparation extends EventTarget {
     this.#become({ kind: "loading", fraction: 0 });
     const door = createDoor({
       onProgress: ({ loaded, total }) => {
-        if (this.state.kind === "loading")
-          this.#become({ kind: "loading", fraction: total ? loaded / total : 0 });
+        const fraction = Math.floor((STEPS * loaded) / total) / STEPS;
+        if (this.state.kind === "loading" && fraction > this.state.fraction)
+          this.#become({ kind: "loading", fraction });
       },
     });
     this.#door = door;
@@ -31,6 +35,12 @@ export class Preparation extends EventTarget {
       () => this.#door === door && this.#become({ kind: "ready" }),
       (/** @type {unknown} */ fault) => this.#fail(door, codeOf(fault)),
     );
+  }
+
+  /** Ends once the device is ready, or it has turned out that it cannot be. */
+  async settled() {
+    this.start();
+    await this.#door?.ready.catch(() => {});
   }
 
   /**

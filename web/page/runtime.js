@@ -19,10 +19,6 @@
  */
 const digests = globalThis.crypto?.subtle;
 
-/** CPython is two thirds of all that is loaded, so it is asked for before the rest of the page is there. */
-/** @type {ReturnType<typeof startEngine> | undefined} */
-let early = startEngine();
-
 /**
  * Loads every file at once. Rejects when one of them cannot be had, or is not the one that the page was built with.
  *
@@ -35,11 +31,8 @@ export async function loadRuntime(onProgress) {
   let loaded = 0;
   /** @param {number} bytes */
   const add = (bytes) => onProgress({ loaded: (loaded += bytes), total });
-  const engine = early ?? startEngine();
-  early = undefined; // asked for anew when this loading fails
-  engine.follow(add);
   const [wasm, python, packages, lock] = await Promise.all([
-    engine.compiled,
+    compile(named(files, "pyodide.asm.wasm"), add),
     load(named(files, "python.zip"), add),
     load(named(files, "packages.zip"), add),
     load(named(files, "pyodide-lock.json"), add),
@@ -56,30 +49,13 @@ export async function loadLater(name) {
   return load(named(listed("later-file"), name), () => {});
 }
 
-/** Asks for CPython and compiles it while it arrives. Whoever comes later can `follow` the bytes. */
-function startEngine() {
-  let arrived = 0;
-  /** @type {(bytes: number) => void} */
-  let tell = (bytes) => void (arrived += bytes);
-  const compiled = compile((bytes) => tell(bytes));
-  compiled.catch(() => {}); // loadRuntime is told
-  return {
-    compiled,
-    /** @param {(bytes: number) => void} onBytes */
-    follow(onBytes) {
-      tell = onBytes;
-      onBytes(arrived);
-    },
-  };
-}
-
 /**
  * Compiles CPython while it streams in, and answers once its digest has proved right.
  *
+ * @param {RuntimeFile} file
  * @param {(bytes: number) => void} onBytes
  */
-async function compile(onBytes) {
-  const file = named(listed("runtime-file"), "pyodide.asm.wasm");
+async function compile(file, onBytes) {
   /** @type {ReadableStreamDefaultController<Uint8Array<ArrayBuffer>>} */
   let feed;
   const stream = new ReadableStream({ start: (controller) => void (feed = controller) });

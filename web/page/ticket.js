@@ -1,5 +1,5 @@
 /** The receipt as a QR code and as a picture: drawn from its words, and from nothing else. */
-import { generate } from "../vendor/qr.js";
+import { generate } from "lean-qr/nano";
 import { h } from "./dom.js";
 
 const SVG = "http://www.w3.org/2000/svg";

@@ -10,8 +10,8 @@ import { say } from "../words.js";
  * @type {import("../app.js").Screen}
  */
 export function start(app) {
-  // The runtime must not hold up the first paint.
-  setTimeout(() => app.preparation.start());
+  // The runtime must not hold up the first paint: it is asked for in the frame after it.
+  requestAnimationFrame(() => requestAnimationFrame(() => app.preparation.start()));
   return [
     heading(say("start.title")),
     lead("start.lead"),
