@@ -11,7 +11,7 @@ import pytest
 from takeback.errors import PictureError
 from takeback.hashing import hash_picture, with_variants
 from takeback.protocol import NewCase, decode
-from takeback.signals import SignalType, hamming_distance
+from takeback.signals import Frame, SignalType, frames_of, hamming_distance
 from tests import stills
 from tests.e2e.hands import Hands, PlaywrightHands
 from tests.e2e.pictures import SECRET_NAME, draw
@@ -56,6 +56,22 @@ def test_every_kind_in_every_engine(engine: Hands, registry: Registry) -> None:
     """Each browser gives nearly the hashes that native decoding gives, turned once and not twice."""
     files = samples()
     print(f"bits to native: {_compare(files, _hash_in_browser(engine, registry, files))}")
+
+
+def test_an_animated_avif_in_every_engine(engine: Hands, registry: Registry) -> None:
+    """Its frames are hashed as a video's where the browser decodes them, nearly to the bit; its first frame everywhere."""
+    first, *others = [draw(seed, (240, 180)) for seed in range(50, 56)]
+    ways = {"save_all": True, "append_images": others, "duration": [400, 500, 500, 600, 500, 900]}
+    file = stills.avif(first, **ways)
+    moving, still = _hash_in_browser(engine, registry, [file, stills.avif(first)])
+    native = _frames([{"type": signal.type, "value": signal.value} for signal in hash_picture(file).signals])
+    frames = _frames(moving["signals"])
+    assert [frame.seconds for frame in native] == [0.0, 0.9, 2.0]
+    assert bool(frames) == engine.run("typeof ImageDecoder === 'function'")
+    for ours, theirs in zip(frames, native if frames else [], strict=True):
+        assert (ours.number, ours.seconds) == (theirs.number, theirs.seconds)
+        assert hamming_distance(ours.hash, theirs.hash) <= NEAR
+    assert [moving["signals"][0]["type"], _frames(still["signals"])] == ["pdq", []]
 
 
 def test_the_samples_beside_the_repository(page: PlaywrightHands, registry: Registry, shared: Path) -> None:
@@ -109,6 +125,11 @@ def _hash_in_browser(hands: Hands, registry: Registry, files: Sequence[bytes]) -
     answers = hands.run(_HASH % json.dumps(list(served)))
     assert isinstance(answers, list)
     return answers
+
+
+def _frames(signals: Sequence[Mapping[str, Any]]) -> list[Frame]:
+    """The frames of the vpdq among these signals."""
+    return next((list(frames_of(signal["value"])) for signal in signals if signal["type"] == SignalType.VPDQ), [])
 
 
 def _compare(files: Sequence[bytes], answers: Sequence[Mapping[str, Any]]) -> dict[str, dict[int, int]]:

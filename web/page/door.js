@@ -172,7 +172,8 @@ class Door {
       request.failed(new DoorError("decoder-missing", "a part of the page is missing"));
     if (message.kind === "unreadable")
       request.failed(new DoorError("unreadable-file", "the browser cannot read this file"));
-    if (message.kind === "result") this.#hashed(lane, request, JSON.parse(message.json));
+    if (message.kind === "result")
+      this.#hashed(lane, request, JSON.parse(message.json), message.moving === true);
     this.#share();
   }
 
@@ -180,10 +181,11 @@ class Door {
    * @param {Lane} lane
    * @param {Request} request
    * @param {any} answer
+   * @param {boolean} moving whether it may have frames as well
    */
-  #hashed(lane, request, answer) {
+  #hashed(lane, request, answer, moving) {
     if (answer.error) return request.failed(new DoorError(answer.error.code, answer.error.text));
-    lane.rest.set(request.id, { request, hashed: answer });
+    lane.rest.set(request.id, { request, hashed: answer, moving });
     request.ways.onHashed?.(answer);
     void this.#load(PHASH);
   }
@@ -196,7 +198,20 @@ class Door {
   #finish(lane, id, signals) {
     const found = lane.rest.get(id);
     lane.rest.delete(id);
-    found?.request.done({ ...found.hashed, signals: [...found.hashed.signals, ...signals] });
+    if (found) void this.#complete(found, signals);
+  }
+
+  /**
+   * @param {import("./lane.js").Waiting} waiting
+   * @param {Hashed["signals"]} signals
+   */
+  async #complete({ request, hashed, moving }, signals) {
+    try {
+      const frames = moving ? await this.#videos.frames(request.file, request.ways) : [];
+      request.done({ ...hashed, signals: [...hashed.signals, ...frames, ...signals] });
+    } catch (fault) {
+      request.failed(/** @type {DoorError} */ (fault));
+    }
   }
 
   /** @param {Lane} lane */

@@ -3,9 +3,10 @@ import { startWorker, WORKER } from "./workers.js";
 
 /** @typedef {import("./door.js").Request} Request */
 /** @typedef {import("./door.js").Hashed} Hashed */
+/** @typedef {{ request: Request, hashed: Hashed, moving: boolean }} Waiting */
 /**
  * @typedef {{ kind: "ready" } | { kind: "step", id: number, step: string } | { kind: "needs", name: string }
- *   | { kind: "missing", id: number } | { kind: "result", id: number, json: string }
+ *   | { kind: "missing", id: number } | { kind: "result", id: number, json: string, moving?: boolean }
  *   | { kind: "rest", id: number, json: string } | { kind: "unreadable", id: number } | { kind: "video", id: number }
  *   | { kind: "crashed" }} FromWorker
  */
@@ -17,7 +18,7 @@ export class Lane {
   phash = false;
   /** What it is at. @type {Request | undefined} */
   request;
-  /** The pictures that lack their phash alone. @type {Map<number, { request: Request, hashed: Hashed }>} */
+  /** The pictures that lack their phash alone. @type {Map<number, Waiting>} */
   rest = new Map();
   #worker;
 

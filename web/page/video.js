@@ -26,9 +26,34 @@ export class Videos {
    * @returns {Promise<Hashed>}
    */
   hash(file, ways) {
-    const hashed = this.#turn.then(() => this.#hash(file, ways));
+    return this.#queue("hash", file, ways);
+  }
+
+  /**
+   * @param {"hash" | "animation"} kind
+   * @param {Blob} file
+   * @param {Ways} ways
+   * @returns {Promise<Hashed>}
+   */
+  #queue(kind, file, ways) {
+    const hashed = this.#turn.then(() => this.#hash(kind, file, ways));
     this.#turn = hashed.catch(() => {});
     return hashed;
+  }
+
+  /**
+   * The signals of the frames of an animated picture: none where the browser cannot decode them.
+   *
+   * @param {Blob} file
+   * @param {Ways} ways
+   * @returns {Promise<Hashed["signals"]>} rejects when it is aborted
+   */
+  async frames(file, ways) {
+    const answer = await this.#queue("animation", file, ways).catch((fault) => {
+      if (fault.code === "aborted") throw fault;
+      return { signals: [] };
+    });
+    return answer.signals;
   }
 
   /** Ends the worker; what is still asked for is aborted. */
@@ -37,11 +62,12 @@ export class Videos {
   }
 
   /**
+   * @param {"hash" | "animation"} kind
    * @param {Blob} file
    * @param {Ways} ways
    * @returns {Promise<Hashed>}
    */
-  #hash(file, { signal, onShare }) {
+  #hash(kind, file, { signal, onShare }) {
     return new Promise((resolve, reject) => {
       this.#end = reject;
       const stop = () => this.#stop(new DoorError("aborted", "hashing was stopped"));
@@ -64,7 +90,7 @@ export class Videos {
         if (answer.error) reject(new DoorError(answer.error.code, answer.error.text));
         else resolve(answer);
       };
-      worker.postMessage({ kind: "hash", id, file });
+      worker.postMessage({ kind, id, file });
     });
   }
 

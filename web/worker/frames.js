@@ -176,7 +176,7 @@ async function* framesAt(track, wanted, keys) {
  * @param {Promise<T>} promise
  * @returns {Promise<T>}
  */
-async function inTime(promise) {
+export async function inTime(promise) {
   let timer = 0;
   const late = new Promise((_, reject) => {
     timer = setTimeout(() => reject(new Error("the decoder takes too long")), PATIENCE);

@@ -17,7 +17,8 @@
  * @typedef {{ kind: "step", id: number, step: string }} StepMessage
  * @typedef {{ kind: "needs", name: string }} NeedsMessage A file of `/runtime` that this picture cannot do without.
  * @typedef {{ kind: "missing", id: number }} MissingMessage The page could not bring what this picture needs.
- * @typedef {{ kind: "result", id: number, json: string }} ResultMessage JSON of hashes or of an error, never bytes.
+ * @typedef {{ kind: "result", id: number, json: string, moving?: boolean }} ResultMessage JSON of hashes or of an error,
+ *   never bytes; `moving`: the worker for videos may find frames in it as well.
  * @typedef {{ kind: "rest", id: number, json: string }} RestMessage JSON of the signals that came later: phash.
  * @typedef {{ kind: "unreadable", id: number }} UnreadableMessage The browser could not read the file.
  * @typedef {{ kind: "video", id: number }} VideoMessage It is a video, which the worker for videos hashes.

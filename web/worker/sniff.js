@@ -6,6 +6,9 @@ const SNIFFED = 12;
 const STILLS = new Set(["heic", "heix", "heim", "heis", "hevc", "hevx", "mif1", "msf1", "avif", "avis"]);
 /** What a QuickTime file without a brand begins with. */
 const OLD_ATOMS = new Set(["moov", "mdat", "wide", "free", "skip", "pnot"]);
+/** The brand of AVIF that moves, and how many bytes of brands are looked through for it. */
+const SEQUENCE = "avis";
+const BRANDS = 64;
 const MATROSKA = "\x1a\x45\xdf\xa3";
 
 /**
@@ -20,4 +23,14 @@ export async function videoFormat(file) {
   const brand = start.slice(8, 12);
   if (atom === "ftyp" && brand.length === 4 && !STILLS.has(brand)) return brand === "qt  " ? "MOV" : "MP4";
   return OLD_ATOMS.has(atom) ? "MOV" : undefined;
+}
+
+/**
+ * Whether an AVIF says that it moves.
+ *
+ * @param {Uint8Array} start
+ */
+export function isSequence(start) {
+  const text = String.fromCharCode(...start.subarray(0, Math.min(BRANDS, start[3] ?? 0)));
+  return text.slice(4, 8) === "ftyp" && text.includes(SEQUENCE, 8);
 }

@@ -1,13 +1,15 @@
 /**
  * The sealed worker for videos: the same policy as the one for pictures, and no Python. The page starts it when the
- * first video comes. A file goes in, hashes come out.
+ * first video comes. A file goes in, hashes come out. Of an animated AVIF it makes those of
+ * the frames alone: all others are made of it as a picture.
  *
- * @typedef {{ kind: "hash", id: number, file: Blob }} ToVideoWorker
+ * @typedef {{ kind: "hash" | "animation", id: number, file: Blob }} ToVideoWorker
  * @typedef {{ kind: "share", id: number, share: number }} ShareMessage From 0 to 1: how much of the file is done.
  * @typedef {ShareMessage | import("./messages.js").FromWorker} FromVideoWorker
  */
 
 import "./apart.js";
+import { animationFrames } from "./animation.js";
 import { exactSignals } from "./exact.js";
 import { hashFrames, VideoError } from "./frames.js";
 import { videoFormat } from "./sniff.js";
@@ -20,9 +22,10 @@ const EXACT_SHARE = 0.4;
 const say = (message) => postMessage(message);
 
 /** @param {MessageEvent<ToVideoWorker>} event */
-onmessage = async ({ data: { id, file } }) => {
+onmessage = async ({ data: { kind, id, file } }) => {
   try {
-    say({ kind: "result", id, json: JSON.stringify(await hash(id, file)) });
+    const answer = kind === "hash" ? await hash(id, file) : { signals: vpdq(await animationFrames(file)) };
+    say({ kind: "result", id, json: JSON.stringify(answer) });
   } catch (error) {
     if (error instanceof VideoError)
       say({ kind: "result", id, json: JSON.stringify({ error: { code: error.code, text: error.message } }) });
@@ -47,7 +50,11 @@ async function hash(id, file) {
   };
   const { frames, width, height } = await hashFrames(file, (done) => share(done * (1 - EXACT_SHARE)));
   const exact = await exactSignals(file, (done) => share(1 - EXACT_SHARE + done * EXACT_SHARE));
-  const vpdq = frames.length ? [{ type: "vpdq", value: vpdqValue(frames) }] : [];
   const quality = frames.length ? Math.max(...frames.map((frame) => frame.quality)) : null;
-  return { kind: "video", signals: [...vpdq, ...exact], quality, width, height, format };
+  return { kind: "video", signals: [...vpdq(frames), ...exact], quality, width, height, format };
+}
+
+/** @param {import("./vpdq.js").Frame[]} frames */
+function vpdq(frames) {
+  return frames.length ? [{ type: "vpdq", value: vpdqValue(frames) }] : [];
 }

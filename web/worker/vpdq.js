@@ -7,7 +7,7 @@
 
 const MAX_FRAMES = 256;
 /** Seconds that a frame may start after its second: clocks of a thousandth round, and 29.97 a second gives 1.001. */
-const SLACK = 0.0005;
+export const SLACK = 0.0005;
 
 /**
  * Which frames are hashed of those that start at the rising times `starts`, the first at 0 (rules 1 and 2).

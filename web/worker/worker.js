@@ -5,7 +5,7 @@
 
 import "./apart.js";
 import { startPython } from "./python.js";
-import { videoFormat } from "./sniff.js";
+import { isSequence, videoFormat } from "./sniff.js";
 import { decoder } from "./stills.js";
 
 /** @typedef {import("./messages.js").FromWorker} FromWorker */
@@ -61,11 +61,12 @@ async function hash(id, file) {
   const format = decoderFor(data.subarray(0, SNIFFED));
   const code = format ? await codeOf(format) : undefined;
   if (format && !code) return say({ kind: "missing", id });
+  const moving = format === "AVIF" && isSequence(data);
   const decode = code && (await decoder(format, code));
   const onStep = (/** @type {string} */ step) =>
     step === "taken" ? release(data) : say({ kind: "step", id, step });
   const json = hashing.hash(data, onStep, decode);
-  say({ kind: "result", id, json });
+  say({ kind: "result", id, json, moving });
   hashing.keep(id);
   unfinished.push(id);
   if (hasPhash) await finish();

@@ -1,0 +1,65 @@
+/**
+ * The frames of an animated AVIF, as those of a video: decoded by the browser where it can, which libavif's build for
+ * the web cannot. The rules are those of `py/takeback/hashing/animation.py`.
+ */
+import { inTime } from "./frames.js";
+import { Kernel } from "./kernel.js";
+import { hashFrame } from "./luma.js";
+import { samples, SLACK } from "./vpdq.js";
+
+const TYPE = "image/avif";
+/** Of all frames together. */
+const MAX_PIXELS = 1_000_000_000;
+/** Milliseconds. What says that it is shown for no longer is shown for `INSTEAD` by every browser. */
+const SHORTEST = 10;
+const INSTEAD = 100;
+
+/** @typedef {import("./vpdq.js").Frame} Frame */
+
+/**
+ * The frames to hash, as many as can be decoded; none of a file that does not move, or where the browser cannot.
+ *
+ * @param {Blob} file
+ * @returns {Promise<Frame[]>}
+ */
+export async function animationFrames(file) {
+  if (typeof ImageDecoder !== "function" || !(await ImageDecoder.isTypeSupported(TYPE))) return [];
+  const decoder = new ImageDecoder({ type: TYPE, data: await file.arrayBuffer() });
+  try {
+    await Promise.all([decoder.tracks.ready, decoder.completed]);
+    const track = decoder.tracks.selectedTrack;
+    return track?.animated ? await hashed(decoder, track.frameCount) : [];
+  } catch {
+    return []; // the browser finds it broken; its still was hashed all the same
+  } finally {
+    decoder.close();
+  }
+}
+
+/**
+ * @param {ImageDecoder} decoder
+ * @param {number} count of frames
+ */
+async function hashed(decoder, count) {
+  const kernel = await Kernel.create();
+  /** @type {Map<number, Frame>} */
+  const found = new Map();
+  /** @type {number[]} */
+  const starts = [];
+  for (let number = 0, now = 0, left = MAX_PIXELS; number < count; number += 1) {
+    const image = await inTime(decoder.decode({ frameIndex: number })).then(
+      (answer) => answer.image,
+      () => undefined, // what is broken further on takes nothing from what was ahead of it
+    );
+    left -= image ? image.codedWidth * image.codedHeight : 0;
+    if (!image || (number && left < 0)) break;
+    const seconds = now / 1000;
+    const duration = (image.duration ?? 0) / 1000;
+    now += duration > SHORTEST ? duration : INSTEAD;
+    const shown = Math.ceil(seconds - 2 * SLACK) < now / 1000; // a second begins meanwhile, or nearly
+    if (shown) found.set(number, { number, seconds, ...(await hashFrame(kernel, image, 0)) });
+    starts.push(seconds);
+    image.close();
+  }
+  return samples(starts).flatMap((number) => found.get(number) ?? []);
+}
