@@ -1,7 +1,7 @@
 """Takes a picture of every screen of the page: `.venv/bin/python -m tests.screens.take`.
 
 The real page in Chromium, the real registry and a real platform; the pictures that are hashed are drawn by a seed. Each
-screen is taken on a phone, light and dark, and on a laptop, and written beside this file as `SCREEN-DEVICE-LOOK.png`.
+screen is taken on a phone and on a laptop, light and dark, and written beside this file as `SCREEN-DEVICE-LOOK.png`.
 The page has to be built first (`python3 build.py build`).
 """
 
@@ -31,7 +31,9 @@ type Look = Literal["light", "dark"]
 type Desk = tuple[str, tuple[int, int], Look]
 PHONE: Final = (390, 844)
 LAPTOP: Final = (1280, 800)
-DESKS: Final[tuple[Desk, ...]] = (("phone", PHONE, "light"), ("phone", PHONE, "dark"), ("desktop", LAPTOP, "light"))
+DESKS: Final[tuple[Desk, ...]] = tuple(
+    (name, size, look) for name, size in (("phone", PHONE), ("desktop", LAPTOP)) for look in ("light", "dark")
+)
 
 
 class Camera:
