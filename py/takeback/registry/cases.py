@@ -24,6 +24,7 @@ from takeback.protocol import (
     PictureStatus,
     SignalMessage,
 )
+from takeback.registry.judging import DEFAULT, Limits
 from takeback.signals import SignalType
 
 DAY: Final = 24 * 60 * 60
@@ -40,11 +41,13 @@ class Policy:
     """How long things take, in seconds.
 
     To `mix` entries into the feed, for a case to `expire` (0: never), and to `keep` what has ended until it is erased.
+    `limits` say when feedback gives an entry another standing.
     """
 
     mix: int = 0
     expire: int = 0
     keep: int = 30 * DAY
+    limits: Limits = DEFAULT
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,12 +2,14 @@
 
 import os
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
+from takeback.registry import operator
+from takeback.registry.options import data, data_option, moment_or_dash, tabulated
 from takeback.registry.settings import read_settings
 
 if TYPE_CHECKING:
@@ -19,27 +21,22 @@ def registry() -> None:
     """Run a registry: people's cases and the feed."""
 
 
+for command in (operator.status, operator.entries, operator.pause, operator.resume, operator.expire):
+    registry.add_command(command)
+
+
 @click.group()
 def platform() -> None:
     """Give platforms keys to the feed, and take them back."""
 
 
-_data_option = click.option(
-    "--data", type=click.Path(path_type=Path), help="Folder of the database [TAKEBACK_DATA; default: var]"
-)
-_database_option = click.option("--database", help="Address of a PostgreSQL database [TAKEBACK_DATABASE]")
 _keys_option = click.option(
     "--keys", type=click.Path(path_type=Path), help="Folder of the secret keys [TAKEBACK_KEYS; default: DATA/keys]"
 )
 
 
-def _data[F: Callable[..., None]](command: F) -> F:
-    """The options that say where the data is."""
-    return _data_option(_database_option(command))
-
-
 @registry.command()
-@_data
+@data
 @click.option(
     "--keys", type=click.Path(path_type=Path), help="Folder of the PIN key [TAKEBACK_KEYS; default: DATA/keys]"
 )
@@ -53,6 +50,12 @@ def _data[F: Callable[..., None]](command: F) -> F:
 )
 @click.option(
     "--keep", type=click.IntRange(1, 36_500), help="Days until what ended is erased [TAKEBACK_KEEP; default: 30]"
+)
+@click.option(
+    "--demote", type=click.IntRange(0, 1000), help="Platforms that demote an entry [TAKEBACK_DEMOTE; default: 3]"
+)
+@click.option(
+    "--flood", type=click.IntRange(0, 1_000_000), help="Matches an hour that pause one [TAKEBACK_FLOOD; default: 5000]"
 )
 @click.option("--ncmec/--no-ncmec", default=None, help="Serve clients of NCMEC's hash sharing [TAKEBACK_NCMEC]")
 @click.option("--stopncii/--no-stopncii", default=None, help="Serve clients of StopNCII's API [TAKEBACK_STOPNCII]")
@@ -83,7 +86,7 @@ def nginx(name: str, certificate: str, certificate_key: str, **options: object) 
 
 
 @registry.command()
-@_data_option
+@data_option
 @_keys_option
 @click.option("--page", type=click.Path(path_type=Path), help="Folder of the built page to serve too [TAKEBACK_PAGE]")
 @click.option(
@@ -101,7 +104,7 @@ def systemd(program: str, environment: str, **options: object) -> None:
 
 @registry.command()
 @click.argument("file", type=click.Path(path_type=Path, dir_okay=False))
-@_data
+@data
 def backup(file: Path, **where: object) -> None:
     """Write all of the database to FILE, as it is at one moment, while the registry runs. The keys are not in it."""
     from takeback.registry import backup as backups
@@ -113,7 +116,7 @@ def backup(file: Path, **where: object) -> None:
 
 @registry.command()
 @click.argument("file", type=click.Path(path_type=Path, dir_okay=False, exists=True))
-@_data
+@data
 def restore(file: Path, **where: object) -> None:
     """Fill an empty database from FILE. It is kept only if its feed can be followed from the first line to the last."""
     from takeback.registry import backup as backups
@@ -124,7 +127,7 @@ def restore(file: Path, **where: object) -> None:
 
 
 @registry.command()
-@_data
+@data
 @_keys_option
 def check(**where: object) -> None:
     """Follow the feed from the first line to the last, and see that nothing is missing and the keys fit."""
@@ -140,7 +143,7 @@ def feed_key() -> None:
 
 
 @feed_key.command()
-@_data
+@data
 def show(**where: object) -> None:
     """Show the public key, for platforms that want to be sure of it before their first sync."""
     from takeback.registry.server import open_data
@@ -151,7 +154,7 @@ def show(**where: object) -> None:
 
 
 @feed_key.command("rotate")
-@_data
+@data
 @_keys_option
 @click.option("--lost", is_flag=True, help="The old key is gone: every platform has to be told the new one by hand.")
 def rotate_feed_key(lost: bool, **where: object) -> None:
@@ -168,28 +171,26 @@ def rotate_feed_key(lost: bool, **where: object) -> None:
 
 @platform.command()
 @click.argument("name")
-@_data
+@data
 def add(name: str, **where: object) -> None:
     """Let a platform follow the feed, and show its key."""
     _show_key(name, _platforms(where).add(name).text())
 
 
 @platform.command("list")
-@_data
+@data
 def list_(**where: object) -> None:
     """List the platforms and how far they have followed the feed."""
-    rows = [("NAME", "KEY", "CREATED", "LAST SEEN", "CURSOR", "REVOKED"), *map(_row, _platforms(where).all())]
-    if len(rows) == 1:
+    rows = [_row(one) for one in _platforms(where).all()]
+    if not rows:
         click.echo("No platforms yet. Add one: takeback platform add NAME")
         return
-    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
-    for row in rows:
-        click.echo("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
+    click.echo(tabulated(("NAME", "KEY", "CREATED", "LAST SEEN", "CURSOR", "REVOKED"), rows))
 
 
 @platform.command()
 @click.argument("name")
-@_data
+@data
 def rotate(name: str, **where: object) -> None:
     """Give a platform a new key. The old one stops at once."""
     _show_key(name, _platforms(where).rotate(name).text())
@@ -197,7 +198,7 @@ def rotate(name: str, **where: object) -> None:
 
 @platform.command()
 @click.argument("name")
-@_data
+@data
 def revoke(name: str, **where: object) -> None:
     """Take a platform's key back. `rotate` lets it in again."""
     _platforms(where).revoke(name)
@@ -217,10 +218,5 @@ def _show_key(name: str, key: str) -> None:
 
 
 def _row(one: "Platform") -> tuple[str, ...]:
-    return (one.name, one.key_id, _time(one.created_at), _time(one.seen_at), str(one.cursor), _time(one.revoked_at))
-
-
-def _time(seconds: int | None) -> str:
-    from takeback.registry.cases import moment
-
-    return "-" if seconds is None else moment(seconds)
+    times = [moment_or_dash(at) for at in (one.created_at, one.seen_at, one.revoked_at)]
+    return (one.name, one.key_id, times[0], times[1], str(one.cursor), times[2])

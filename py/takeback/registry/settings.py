@@ -10,10 +10,18 @@ from typing import Final
 
 from takeback.errors import SettingsError
 from takeback.registry.cases import DAY, Policy
+from takeback.registry.judging import Limits
 
 PREFIX: Final = "TAKEBACK_"
 MAX_PORT: Final = 65_535
-LIMITS: Final = {"port": (0, MAX_PORT), "mix": (0, 24 * 60 * 60), "expire": (0, 36_500), "keep": (1, 36_500)}
+LIMITS: Final = {
+    "port": (0, MAX_PORT),
+    "mix": (0, 24 * 60 * 60),
+    "expire": (0, 36_500),
+    "keep": (1, 36_500),
+    "demote": (0, 1000),
+    "flood": (0, 1_000_000),
+}
 """The least and the most of each setting that is a number."""
 
 
@@ -41,6 +49,10 @@ class Settings:
     """Days after which a case expires, counted from its last new picture; 0 is never."""
     keep: int = 30
     """Days after which what was withdrawn or has expired is erased for good."""
+    demote: int = 3
+    """Platforms that must say `not_blocked` of an entry before it only asks for a review; 0 is never."""
+    flood: int = 5000
+    """Matches of one entry that platforms report in an hour from which it waits, paused, for you; 0 is never."""
     ncmec: bool = False
     """Whether clients of NCMEC's Hash Sharing v2 are served at `/ncmec`."""
     stopncii: bool = False
@@ -54,7 +66,7 @@ class Settings:
     @property
     def policy(self) -> Policy:
         """The same, as the rules of cases know it."""
-        return Policy(self.mix, self.expire * DAY, self.keep * DAY)
+        return Policy(self.mix, self.expire * DAY, self.keep * DAY, Limits(self.demote, self.flood))
 
     @property
     def pin_key(self) -> Path:

@@ -22,13 +22,15 @@ from takeback.protocol import (
     FeedPage,
     NewCase,
     Standing,
+    Verdict,
 )
 from takeback.registry import cases as rules
-from takeback.registry import queries, retention
+from takeback.registry import judgements, queries, retention
 from takeback.registry.auth import PlatformKey
 from takeback.registry.cases import Case, Policy
 from takeback.registry.database import is_sqlite
 from takeback.registry.entry_ids import EntryIds
+from takeback.registry.judging import Judge, Judged
 from takeback.registry.lines import AnyRow
 from takeback.registry.platforms import Platform, holder
 from takeback.registry.ticker import Ticker
@@ -148,7 +150,7 @@ class Store:
         return self._writer.submit(self._withdraw, withdrawn)
 
     def change(self, entries: Sequence[int], standing: Standing) -> Future[int]:
-        """Gives entries, by inner number, another standing; how many changed."""
+        """Gives entries, by inner number, the standing that the operator wants; how many changed."""
         return self._writer.submit(self._change, (entries, standing))
 
     def tick(self) -> bool:
@@ -383,7 +385,7 @@ class Store:
         return MAX_RETAINED in gone + erased, any(erased)
 
     def _change(self, connection: Connection, group: Sequence[tuple[Sequence[int], Standing]]) -> list[int]:
-        return [queries.change(connection, entries, standing) for entries, standing in group]
+        return [judgements.give(connection, entries, Judged(standing, Judge.OPERATOR)) for entries, standing in group]
 
     def _record(self, connection: Connection, group: Sequence[Report]) -> list[FeedbackReceipt]:
         return [self._record_one(connection, report) for report in group]
@@ -394,7 +396,13 @@ class Store:
         known = queries.feedback_on_record(connection, report.platform, [event.id for event in report.events])
         recorded = rules.record(report.events, known, active)
         if recorded.events:
-            queries.keep_feedback(connection, report.platform, recorded.events, int(self._clock()))
+            now = int(self._clock())
+            queries.keep_feedback(connection, report.platform, recorded.events, now)
+            touched = {entry for _, entries in recorded.events for entry in entries}
+            disputed = {
+                entry for event, entries in recorded.events if event.verdict is Verdict.NOT_BLOCKED for entry in entries
+            }
+            judgements.look_at(connection, disputed, touched, self._policy.limits, now)
         return recorded.receipt
 
     def _move(self, connection: Connection, group: Sequence[Position]) -> list[None]:

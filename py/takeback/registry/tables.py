@@ -121,8 +121,9 @@ entries: Final = Table(
     Column("removed_at", BigInt),
     Column("due", BigInt),
     Column("salt", LargeBinary, nullable=False),
+    Column("judge", String(10)),
 )
-"""`value` is the hash, or the SHA-256 of a longer value that stands in `text`."""
+"""`value` is the hash, or the SHA-256 of a longer value that stands in `text`; `judge` gave it its standing."""
 _partial("entries_active", entries.c.value, entries.c.type, where="active", unique=True)
 _partial("entries_due", entries.c.due, where="due IS NOT NULL")
 _partial("entries_removed", entries.c.removed_at, where="removed_at IS NOT NULL")

@@ -1,0 +1,137 @@
+"""`takeback registry status|entries|pause|resume|expire`: for whoever runs a registry."""
+
+import os
+import time
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import click
+
+from takeback.registry.options import data, moment_or_dash, tabulated
+from takeback.registry.settings import read_settings
+
+if TYPE_CHECKING:
+    from takeback.registry.overview import Noticed, Overview
+
+_json = click.option("--json", "as_json", is_flag=True, help="For programs")
+
+
+@click.command()
+@data
+@_json
+def status(as_json: bool, **where: object) -> None:
+    """Show cases, entries and platforms, and the last 30 days as a plot. Counts alone: no hash, no case number."""
+    from takeback.registry.overview import overview
+    from takeback.registry.server import open_data
+
+    with open_data(read_settings(os.environ, **where)).begin() as connection:
+        found = overview(connection, int(time.time()))
+    _show(found, _told(found), as_json)
+
+
+@click.command()
+@data
+@click.option(
+    "--standing", type=click.Choice(["block", "review", "paused"]), multiple=True, default=("review", "paused"),
+    show_default=True, help="Entries of this standing; may be given more than once",
+)  # fmt: skip
+@click.option("--limit", type=click.IntRange(1, 100_000), default=100, show_default=True, help="At most so many")
+@_json
+def entries(standing: tuple[str, ...], limit: int, as_json: bool, **where: object) -> None:
+    """List the entries that need an eye: what was demoted or paused, by whom, and what platforms say of it."""
+    from takeback.protocol import Standing
+    from takeback.registry.overview import noticed
+    from takeback.registry.server import open_data
+
+    with open_data(read_settings(os.environ, **where)).begin() as connection:
+        found = noticed(connection, [Standing(one) for one in standing], limit)
+    _show(found, _listed(found), as_json)
+
+
+@click.command()
+@click.argument("numbers", metavar="ENTRY...", type=int, nargs=-1, required=True)
+@data
+def pause(numbers: tuple[int, ...], **where: object) -> None:
+    """Pause entries, by the numbers that `entries` shows: gates stop blocking by them until they are resumed."""
+    _change(numbers, "paused", where)
+
+
+@click.command()
+@click.argument("numbers", metavar="ENTRY...", type=int, nargs=-1, required=True)
+@data
+def resume(numbers: tuple[int, ...], **where: object) -> None:
+    """Have entries block again, for good: neither votes nor a flood change them any more."""
+    _change(numbers, "block", where)
+
+
+@click.command()
+@data
+def expire(**where: object) -> None:
+    """Do now what a running registry does every minute: end cases that expire, erase what ended long ago."""
+    from takeback.registry.server import open_data
+    from takeback.registry.store import Store
+
+    settings = read_settings(os.environ, **where)
+    store = Store(open_data(settings), time.time, settings.policy)
+    try:
+        while store.retain():
+            pass
+    finally:
+        store.close()
+    click.echo("What has expired is ended, and what ended long ago is erased.")
+
+
+def _change(numbers: Sequence[int], standing: str, where: dict[str, object]) -> None:
+    from takeback.protocol import Standing
+    from takeback.registry import judgements, queries
+    from takeback.registry.judging import Judge, Judged
+    from takeback.registry.server import open_data
+
+    with open_data(read_settings(os.environ, **where)).begin() as connection:
+        queries.lock(connection)
+        changed = judgements.give(connection, numbers, Judged(Standing(standing), Judge.OPERATOR))
+    click.echo(f"{changed} of {len(numbers)} changed to {standing}; platforms hear of it with their next poll")
+
+
+def _show(found: object, text: str, as_json: bool) -> None:
+    import msgspec
+
+    click.echo(msgspec.json.encode(found).decode() if as_json else text)
+
+
+def _told(found: "Overview") -> str:
+    from takeback.registry.overview import DAYS, bars
+
+    lines = [
+        f"feed       {found.head} lines",
+        f"cases      {_sum(found.cases)}",
+        f"entries    {_sum(found.entries)}",
+        "",
+        f"the last {DAYS} days, today last",
+        f"new cases  {bars(found.new_cases)}  {sum(found.new_cases)}, at most {max(found.new_cases)} a day",
+        f"blocks     {bars(found.blocks)}  {sum(found.blocks)}, at most {max(found.blocks)} a day",
+        "",
+    ]
+    rows = [
+        (one.name, str(one.behind), moment_or_dash(one.seen_at), _sum(one.said) if one.said else "-")
+        for one in found.platforms
+    ]
+    if not rows:
+        return "\n".join([*lines, "No platforms yet. Add one: takeback platform add NAME"])
+    return "\n".join([*lines, tabulated(("PLATFORM", "BEHIND", "LAST SEEN", "SAID OF UPLOADS"), rows)])
+
+
+def _listed(found: "Sequence[Noticed]") -> str:
+    if not found:
+        return "No entry of that standing."
+    rows = [
+        (str(one.entry), one.type, one.variant, one.standing, one.judge or "-", moment_or_dash(one.added_at),
+         str(one.blocked), str(one.not_blocked))
+        for one in found
+    ]  # fmt: skip
+    head = ("ENTRY", "TYPE", "VARIANT", "STANDING", "BY", "IN THE FEED SINCE", "BLOCKED BY", "NOT BLOCKED BY")
+    return tabulated(head, rows)
+
+
+def _sum(counts: dict[str, int]) -> str:
+    return ", ".join(f"{number} {name}" for name, number in counts.items()) or "none"

@@ -1,0 +1,119 @@
+"""What whoever runs a registry looks at: how many cases, which entries need an eye, how each platform is doing.
+
+Counts alone, and entries by their inner number: never a picture, a hash, a case number or a person.
+"""
+
+from collections.abc import Sequence
+from typing import Any, Final
+
+import msgspec
+from sqlalchemy import Column, Connection, case, func, select
+
+from takeback.protocol import Standing, Verdict
+from takeback.registry import tables as t
+from takeback.registry.cases import DAY
+
+DAYS: Final = 30
+BARS: Final = " ▁▂▃▄▅▆▇█"
+
+
+class PlatformState(msgspec.Struct, frozen=True):
+    """A platform: lines of the feed that it has not applied, when it was last here, and what it said of uploads."""
+
+    name: str
+    behind: int
+    seen_at: int | None
+    said: dict[str, int]
+
+
+class Overview(msgspec.Struct, frozen=True):
+    """The state of a registry. `new_cases` and `blocks` are counts a day, today last."""
+
+    head: int
+    cases: dict[str, int]
+    entries: dict[str, int]
+    platforms: list[PlatformState]
+    new_cases: list[int]
+    blocks: list[int]
+
+
+class Noticed(msgspec.Struct, frozen=True):
+    """An entry, by its inner number: its standing and who gave it that, and how many platforms said what of it."""
+
+    entry: int
+    type: str
+    variant: str
+    standing: str
+    judge: str | None
+    added_at: int | None
+    blocked: int
+    not_blocked: int
+
+
+def overview(connection: Connection, now: int) -> Overview:
+    """Everything at a glance."""
+    head: int = connection.execute(select(t.registry.c.head)).scalar_one()
+    active = _counts(connection, t.entries.c.standing, t.entries.c.active)
+    return Overview(
+        head,
+        _counts(connection, t.cases.c.state),
+        active,
+        _platforms(connection, head),
+        _daily(connection, t.cases.c.received_at, now),
+        _daily(connection, t.feedback.c.received_at, now, t.feedback.c.verdict == Verdict.BLOCKED),
+    )
+
+
+def noticed(connection: Connection, standings: Sequence[Standing], limit: int) -> list[Noticed]:
+    """The active entries of these standings, the newest first."""
+
+    def platforms(verdict: Verdict) -> Any:
+        return func.count(case((t.feedback.c.verdict == verdict, t.feedback.c.platform)).distinct())
+
+    shown = select(
+        t.entries.c.number, t.entries.c.type, t.entries.c.variant, t.entries.c.standing, t.entries.c.judge,
+        t.entries.c.added_at,
+    ).where(t.entries.c.active, t.entries.c.standing.in_(standings))  # fmt: skip
+    rows = connection.execute(shown.order_by(t.entries.c.number.desc()).limit(limit)).all()
+    said = (
+        select(t.feedback_entries.c.entry, platforms(Verdict.BLOCKED), platforms(Verdict.NOT_BLOCKED))
+        .join(t.feedback, t.feedback.c.id == t.feedback_entries.c.feedback)
+        .where(t.feedback_entries.c.entry.in_([row.number for row in rows]))
+        .group_by(t.feedback_entries.c.entry)
+    )
+    counts = {entry: (blocked, not_blocked) for entry, blocked, not_blocked in connection.execute(said)}
+    return [Noticed(*row, *counts.get(row.number, (0, 0))) for row in rows]
+
+
+def bars(values: Sequence[int]) -> str:
+    """A plot of counts in one line, a letter each."""
+    most = max(values, default=0)
+    return "".join(BARS[-(-value * (len(BARS) - 1) // most)] if most else BARS[0] for value in values)
+
+
+def _counts(connection: Connection, column: Column[Any], *where: Any) -> dict[str, int]:
+    counted = select(column, func.count()).where(*where).group_by(column).order_by(column)
+    return {row[0]: row[1] for row in connection.execute(counted)}
+
+
+def _platforms(connection: Connection, head: int) -> list[PlatformState]:
+    said: dict[int, dict[str, int]] = {}
+    verdicts = select(t.feedback.c.platform, t.feedback.c.verdict, func.count())
+    for platform, verdict, number in connection.execute(
+        verdicts.group_by(t.feedback.c.platform, t.feedback.c.verdict).order_by(t.feedback.c.verdict)
+    ):
+        said.setdefault(platform, {})[verdict] = number
+    known = select(t.platforms).where(t.platforms.c.revoked_at.is_(None)).order_by(t.platforms.c.name)
+    return [
+        PlatformState(row.name, max(0, head - row.cursor), row.seen_at, said.get(row.id, {}))
+        for row in connection.execute(known)
+    ]
+
+
+def _daily(connection: Connection, column: Column[Any], now: int, *where: Any) -> list[int]:
+    """How many rows there are a day (UTC), today last."""
+    first = now // DAY - DAYS + 1
+    day = (column // DAY).label("day")
+    rows = connection.execute(select(day, func.count()).where(column >= first * DAY, *where).group_by(day))
+    found: dict[int, int] = {int(one): number for one, number in rows}
+    return [found.get(first + n, 0) for n in range(DAYS)]

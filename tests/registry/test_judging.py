@@ -1,0 +1,172 @@
+"""What platforms' feedback makes of an entry, and what the operator sees and decides."""
+
+import itertools
+import json
+from collections.abc import Callable, Iterator
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from sqlalchemy import Engine
+
+from takeback.protocol import FeedbackEvent, NewCase, Picture, SignalMessage, Standing, Verdict
+from takeback.registry.cases import Policy
+from takeback.registry.database import open_database
+from takeback.registry.entry_ids import EntryIds
+from takeback.registry.judging import HOUR, Judge, Judged, Limits, Vote, count, judge
+from takeback.registry.overview import bars
+from takeback.registry.platforms import Platforms
+from takeback.registry.store import Report, Store, Submission
+from takeback.signals import SignalType
+from tests.registry.conftest import NewDatabase
+from tests.registry.support import Platform, Server, md5
+
+IDS = EntryIds(bytes(32))
+LIMITS = Limits(demote=3, flood=6)
+votes = st.lists(st.builds(Vote, st.integers(1, 6), st.sampled_from(list(Verdict)), st.integers(0, 99)), max_size=12)
+
+
+@given(votes, st.sampled_from([None, Judge.VOTES]))
+def test_votes_demote_and_restore(said: list[Vote], by: Judge | None) -> None:
+    """Each platform counts once; a review takes enough platforms and a majority, and no more than that ends it."""
+    now = Judged(Standing.REVIEW, Judge.VOTES) if by else Judged()
+    found = judge(now, said, flooded=False, limits=LIMITS)
+    blocked, not_blocked = count(said)
+    assert blocked + not_blocked <= len({vote.platform for vote in said})
+    if not_blocked >= LIMITS.demote and not_blocked > blocked:
+        assert found == Judged(Standing.REVIEW, Judge.VOTES)
+    elif blocked >= not_blocked:
+        assert found == Judged()
+    else:
+        assert found == now
+
+
+@given(votes, st.sampled_from([Judge.OPERATOR, Judge.FLOOD]), st.sampled_from(list(Standing)), st.booleans())
+def test_the_operator_has_the_last_word(said: list[Vote], by: Judge, standing: Standing, flooded: bool) -> None:
+    """What the operator decided, and what a flood paused, stays whatever is said."""
+    now = Judged(standing, by)
+    assert judge(now, said, flooded=flooded, limits=LIMITS) == now
+
+
+@given(votes)
+def test_votes_can_be_turned_off(said: list[Vote]) -> None:
+    """With 0 no number of platforms demotes."""
+    assert judge(Judged(), said, flooded=False, limits=Limits(0, 0)) == Judged()
+
+
+class Desk:
+    """A registry with one entry and some platforms, whose clock the test turns."""
+
+    def __init__(self, engine: Engine) -> None:
+        self.now = 1_800_000_000
+        self.store = Store(engine, lambda: self.now, Policy(limits=LIMITS))
+        known = Platforms(engine)
+        self.platforms = [known.check(known.add(f"Platform {n}")).id for n in range(5)]
+        self.events = itertools.count(1)
+        case = NewCase([Picture([SignalMessage(SignalType.MD5, "ab" * 16)])])
+        self.store.submit(Submission(b"pin", b"key", b"digest", case)).result()
+
+    def say(self, platform: int, verdict: Verdict) -> None:
+        """One platform's feedback on the entry."""
+        (entry,) = {line.entry for line in self.store.feed(0, 100, IDS).entries}
+        event = FeedbackEvent(f"{next(self.events):032x}", verdict, [entry])
+        self.store.record(Report(self.platforms[platform], IDS, [event])).result()
+
+    def told(self) -> list[Standing]:
+        """What the feed said of the entry after it was added."""
+        return [line.standing for line in self.store.feed(1, 100, IDS).entries if line.standing]
+
+
+@pytest.fixture
+def desk(new_database: NewDatabase) -> Iterator[Desk]:
+    """An empty desk, over each kind of database."""
+    engine = open_database(new_database())
+    desk = Desk(engine)
+    yield desk
+    desk.store.close()
+
+
+def test_three_platforms_demote_and_as_many_restore(desk: Desk) -> None:
+    """The third platform that does not block demotes; once as many block as do not, it blocks again."""
+    for platform in (0, 0, 0, 1):
+        desk.say(platform, Verdict.NOT_BLOCKED)
+    assert desk.told() == []
+    desk.say(2, Verdict.NOT_BLOCKED)
+    assert desk.told() == [Standing.REVIEW]
+    desk.say(3, Verdict.BLOCKED)
+    desk.say(4, Verdict.PENDING_REVIEW)
+    assert desk.told() == [Standing.REVIEW]
+    desk.say(2, Verdict.BLOCKED)
+    assert desk.told() == [Standing.REVIEW, Standing.BLOCK]
+
+
+def test_a_flood_pauses_until_the_operator_resumes_it(desk: Desk) -> None:
+    """So many matches within an hour pause the entry; resumed, it blocks for good. Slower ones do nothing."""
+    for _ in range(8):
+        desk.say(0, Verdict.BLOCKED)
+        desk.now += HOUR // 5
+    assert desk.told() == []
+    desk.now += HOUR
+    for _ in range(6):
+        desk.say(1, Verdict.BLOCKED)
+    assert desk.told() == [Standing.PAUSED]
+    for platform in range(5):
+        desk.say(platform, Verdict.NOT_BLOCKED)
+    assert desk.told() == [Standing.PAUSED]
+    desk.store.change([1], Standing.BLOCK).result()
+    for _ in range(8):
+        desk.say(2, Verdict.NOT_BLOCKED)
+    assert desk.told() == [Standing.PAUSED, Standing.BLOCK]
+
+
+def standing_of(platform: Platform) -> Callable[[], list[str]]:
+    """The standings that the feed told since it was asked first."""
+    start = platform.page()["head"]
+    return lambda: [line["standing"] for line in platform.page(start)["entries"]]
+
+
+def test_the_operator_pauses_and_resumes(server: Server, platform: Platform) -> None:
+    """`pause` and `resume` go by the numbers that `entries` shows, while the registry runs; platforms hear of both."""
+    server.submit([md5()])
+    told = standing_of(platform)
+    (shown,) = json.loads(server.command("registry", "entries", "--standing", "block", "--limit", "1", "--json").stdout)
+    assert server.command("registry", "pause", str(shown["entry"])).stdout.startswith("1 of 1 changed to paused")
+    listed = server.command("registry", "entries").stdout
+    assert f"{shown['entry']}  " in listed
+    assert "operator" in listed
+    assert server.command("registry", "resume", str(shown["entry"]), "999999").stdout.startswith("1 of 2 changed")
+    assert told() == ["paused", "block"]
+
+
+def test_the_status_counts_and_shows_no_hash(server: Server, platform: Platform) -> None:
+    """`status` tells cases, entries and platforms, and a month as a plot; in JSON the same; a hash in neither."""
+    before = json.loads(server.command("registry", "status", "--json").stdout)
+    signal = md5()
+    server.submit([signal])
+    entry = list(platform.active())[-1]
+    platform.report(entry)
+    after = json.loads(server.command("registry", "status", "--json").stdout)
+    assert after["new_cases"][-1] == before["new_cases"][-1] + 1
+    assert after["blocks"][-1] == before["blocks"][-1] + 1
+    assert len(after["blocks"]) == 30
+    text = server.command("registry", "status").stdout
+    assert "PLATFORM" in text
+    assert "█" in text
+    assert signal["value"] not in text + json.dumps(after)
+
+
+def test_expire_does_what_is_due(server: Server) -> None:
+    """`expire` says that it is done; nothing that is not due is touched."""
+    answer = server.submit([md5()]).json()
+    done = server.command("registry", "expire")
+    assert done.returncode == 0
+    assert "erased" in done.stdout
+    assert server.case(answer["number"]).json()["state"] == "active"
+
+
+@pytest.mark.parametrize(
+    ("counts", "drawn"), [([0, 0], "  "), ([0, 1], " █"), ([1, 8, 4], "▁█▄"), ([1, 1000], "▁█")], ids=str
+)
+def test_counts_are_drawn_by_the_largest(counts: list[int], drawn: str) -> None:
+    """The largest is a full bar, and whatever is not nothing is seen."""
+    assert bars(counts) == drawn
