@@ -20,8 +20,9 @@ ZONES: Final = {
     "chain": {"errors", "protocol"},
     "bulk": {"errors", "signals", "protocol"},
     "hashing": {"errors", "signals"},
-    "registry": {"errors", "signals", "protocol", "chain", "bulk"},
-    "gate": {"errors", "signals", "protocol", "chain", "bulk", "hashing"},
+    "well_known": {"errors", "signals"},
+    "registry": {"errors", "signals", "protocol", "chain", "bulk", "well_known"},
+    "gate": {"errors", "signals", "protocol", "chain", "bulk", "hashing", "well_known"},
     "cli": {"errors"},
     "takeback": set[str](),
 }

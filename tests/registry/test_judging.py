@@ -3,16 +3,19 @@
 import itertools
 import json
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from sqlalchemy import Engine
 
+from takeback.errors import SettingsError
 from takeback.protocol import FeedbackEvent, NewCase, Picture, SignalMessage, Standing, Verdict
 from takeback.registry.cases import Policy
 from takeback.registry.database import open_database
 from takeback.registry.entry_ids import EntryIds
+from takeback.registry.familiar import WellKnown
 from takeback.registry.judging import HOUR, Judge, Judged, Limits, Vote, count, judge
 from takeback.registry.overview import bars
 from takeback.registry.platforms import Platforms
@@ -41,7 +44,12 @@ def test_votes_demote_and_restore(said: list[Vote], by: Judge | None) -> None:
         assert found == now
 
 
-@given(votes, st.sampled_from([Judge.OPERATOR, Judge.FLOOD]), st.sampled_from(list(Standing)), st.booleans())
+@given(
+    votes,
+    st.sampled_from([Judge.OPERATOR, Judge.FLOOD, Judge.WELL_KNOWN]),
+    st.sampled_from(list(Standing)),
+    st.booleans(),
+)
 def test_the_operator_has_the_last_word(said: list[Vote], by: Judge, standing: Standing, flooded: bool) -> None:
     """What the operator decided, and what a flood paused, stays whatever is said."""
     now = Judged(standing, by)
@@ -117,6 +125,38 @@ def test_a_flood_pauses_until_the_operator_resumes_it(desk: Desk) -> None:
     for _ in range(8):
         desk.say(2, Verdict.NOT_BLOCKED)
     assert desk.told() == [Standing.PAUSED, Standing.BLOCK]
+
+
+@pytest.mark.parametrize("mix", [0, 600], ids=["at once", "mixed"])
+def test_what_is_well_known_only_asks_for_a_review(new_database: NewDatabase, tmp_path: Path, mix: int) -> None:
+    """An entry within 31 bits of the registry's list stands at `review`, whatever platforms say; one beyond blocks."""
+    near, far = f"{2**31 - 1:064x}", f"{2**32 - 1:064x}"
+    path = tmp_path / "known.txt"
+    path.write_text(f"pdq {0:064x}  # a face that everybody knows\n")
+    engine = open_database(new_database())
+    now = [1_800_000_000]
+    store = Store(engine, lambda: now[0], Policy(mix), WellKnown.load(path))
+    signals = [SignalMessage(SignalType.PDQ, value, 100) for value in (near, far)]
+    store.submit(Submission(b"pin", b"key", b"digest", NewCase([Picture(signals)]))).result()
+    now[0] += 2 * mix
+    store.tick()
+    standings: dict[str, Standing] = {}
+    values: dict[str, str] = {}
+    for line in store.feed(0, 100, IDS).entries:
+        standings[line.entry] = line.standing or Standing.BLOCK
+        if line.signal:
+            values[line.signal.value] = line.entry
+    assert [standings[values[value]] for value in (near, far)] == [Standing.REVIEW, Standing.BLOCK]
+    store.close()
+
+
+def test_a_list_that_cannot_be_read_is_named(tmp_path: Path) -> None:
+    """A missing list and a broken line are told with their place."""
+    with pytest.raises(SettingsError, match="TAKEBACK_WELL_KNOWN"):
+        WellKnown.load(tmp_path / "none.txt")
+    tmp_path.joinpath("list.txt").write_text("# none\npdq 12\n")
+    with pytest.raises(SettingsError, match="line 2"):
+        WellKnown.load(tmp_path / "list.txt")
 
 
 def standing_of(platform: Platform) -> Callable[[], list[str]]:

@@ -15,7 +15,7 @@ README = Path(settings.__file__).with_name("README.md")
 def documented() -> dict[str, tuple[str, str, str]]:
     """The README's table of settings: variable to option, default and meaning."""
     rows = re.findall(
-        r"^\| `(TAKEBACK_\w+)` \| `(--\w+)` \| (?:`([^`]*)`)? ?\| (.+) \|$", README.read_text(), re.MULTILINE
+        r"^\| `(TAKEBACK_\w+)` \| `(--[\w-]+)` \| (?:`([^`]*)`)? ?\| (.+) \|$", README.read_text(), re.MULTILINE
     )
     return {variable: (option, default, meaning) for variable, option, default, meaning in rows}
 
@@ -25,7 +25,7 @@ def test_every_setting_is_documented() -> None:
     shown = {None: "", False: "0"}
     expected = {
         f"TAKEBACK_{setting.name.upper()}": (
-            f"--{setting.name}",
+            f"--{setting.name.replace('_', '-')}",
             shown.get(getattr(Settings(), setting.name), str(getattr(Settings(), setting.name))),
         )
         for setting in fields(Settings)

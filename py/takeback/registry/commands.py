@@ -57,6 +57,7 @@ _keys_option = click.option(
 @click.option(
     "--flood", type=click.IntRange(0, 1_000_000), help="Matches an hour that pause one [TAKEBACK_FLOOD; default: 5000]"
 )
+@click.option("--well-known", type=click.Path(path_type=Path), help="List of well-known pictures [TAKEBACK_WELL_KNOWN]")
 @click.option("--ncmec/--no-ncmec", default=None, help="Serve clients of NCMEC's hash sharing [TAKEBACK_NCMEC]")
 @click.option("--stopncii/--no-stopncii", default=None, help="Serve clients of StopNCII's API [TAKEBACK_STOPNCII]")
 def serve(**options: object) -> None:

@@ -16,6 +16,7 @@ class Judge(StrEnum):
     VOTES = "votes"
     FLOOD = "flood"
     OPERATOR = "operator"
+    WELL_KNOWN = "well-known"
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,12 +63,12 @@ def count(votes: Iterable[Vote]) -> tuple[int, int]:
 def judge(now: Judged, votes: Iterable[Vote], *, flooded: bool, limits: Limits) -> Judged:
     """What holds of an entry from here on.
 
-    1. What the operator decided holds, and what a flood paused waits for the operator.
+    1. What the operator decided holds; what a flood paused, or is well-known, waits for the operator.
     2. A flood pauses.
     3. Enough platforms that do not block it, and more than those that do, demote it to a review.
     4. A demoted one blocks again once as many platforms block it as do not.
     """
-    if now.judge in {Judge.OPERATOR, Judge.FLOOD}:
+    if now.judge in {Judge.OPERATOR, Judge.FLOOD, Judge.WELL_KNOWN}:
         return now
     if flooded:
         return Judged(Standing.PAUSED, Judge.FLOOD)

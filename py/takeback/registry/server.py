@@ -20,6 +20,7 @@ from takeback.registry.app import create_app
 from takeback.registry.auth import Guesses, PinKey, load_pin_key
 from takeback.registry.checking import Proof, prove
 from takeback.registry.database import WRITES, is_sqlite, open_database, snapshot_of
+from takeback.registry.familiar import WellKnown
 from takeback.registry.heads import Heads
 from takeback.registry.logs import LOG, start_logging
 from takeback.registry.metrics import Metrics
@@ -84,7 +85,7 @@ def build_site(settings: Settings) -> tuple[Site, Heads]:
     page = Page(settings.page) if settings.page else None
     engine = open_data(settings)
     pins, signer = open_pin_key(engine, settings.pin_key), Signer(engine, settings.feed_key)
-    store = Store(engine, time.time, settings.policy)
+    store = Store(engine, time.time, settings.policy, WellKnown.load(settings.well_known))
     heads = Heads(lambda: store.head()[0])
     services = Services(
         store, Platforms(engine), pins, Guesses(time.monotonic), signer, heads, time.time, Records(engine)

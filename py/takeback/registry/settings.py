@@ -53,6 +53,8 @@ class Settings:
     """Platforms that must say `not_blocked` of an entry before it only asks for a review; 0 is never."""
     flood: int = 5000
     """Matches of one entry that platforms report in an hour from which it waits, paused, for you; 0 is never."""
+    well_known: Path | None = None
+    """List of well-known pictures, a type and a value on each line: entries that match only ask for a review."""
     ncmec: bool = False
     """Whether clients of NCMEC's Hash Sharing v2 are served at `/ncmec`."""
     stopncii: bool = False
@@ -92,7 +94,7 @@ def read_settings(environ: Mapping[str, str], **options: object) -> Settings:
 
 
 def _parse(setting: str, name: str, value: str) -> object:
-    if setting in {"data", "keys", "page"}:
+    if setting in {"data", "keys", "page", "well_known"}:
         return Path(value)
     if setting in LIMITS:
         least, most = LIMITS[setting]

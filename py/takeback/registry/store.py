@@ -30,6 +30,7 @@ from takeback.registry.auth import PlatformKey
 from takeback.registry.cases import Case, Policy
 from takeback.registry.database import is_sqlite
 from takeback.registry.entry_ids import EntryIds
+from takeback.registry.familiar import WellKnown
 from takeback.registry.judging import Judge, Judged
 from takeback.registry.lines import AnyRow
 from takeback.registry.platforms import Platform, holder
@@ -120,10 +121,17 @@ class Store:
     `clock` gives seconds since 1970. Everything is safe to call from any thread.
     """
 
-    def __init__(self, engine: Engine, clock: Callable[[], float], policy: Policy | None = None) -> None:
+    def __init__(
+        self,
+        engine: Engine,
+        clock: Callable[[], float],
+        policy: Policy | None = None,
+        well_known: WellKnown | None = None,
+    ) -> None:
         self._engine = engine
         self._clock = clock
         self._policy = policy or Policy()
+        self._well_known = well_known or WellKnown()
         self._writer = Writer(engine, queries.lock)
         self._ticker = Ticker(self.tick, max(1.0, self._policy.mix / TICKS) if self._policy.mix else IDLE)
         self._retention = Ticker(self.retain, RETENTION)
@@ -300,6 +308,9 @@ class Store:
             order = [entry.number for entry in registered.entries]
             _RANDOM.shuffle(order)
             queries.publish(connection, registered.entries, order, now)
+        familiar = [entry.number for entry in registered.entries if self._well_known.holds(entry.signal)]
+        if familiar:
+            judgements.give(connection, familiar, Judged(Standing.REVIEW, Judge.WELL_KNOWN))
         return registered.held
 
     def _moments(self, n: int, now: int) -> list[int]:
