@@ -11,6 +11,7 @@ TakebackError
 ├── RegistryError
 │   ├── CaseNotFound        no such case, or not this PIN: the two are told alike
 │   ├── TooManyGuesses      wrong PINs for one case; `retry_after` seconds
+│   ├── TooManyCases        new cases from one network; `retry_after` seconds
 │   ├── KeyReused           an idempotency key that came with another message before
 │   ├── CaseClosed          a case that takes no more pictures
 │   ├── NotAPlatform        no valid platform key
@@ -99,6 +100,16 @@ class TooManyGuesses(RegistryError):
     """Too many wrong PINs for one case number. `retry_after` is in seconds."""
 
     code = "too-many-guesses"
+
+    def __init__(self, text: str, retry_after: int) -> None:
+        super().__init__(text)
+        self.retry_after = retry_after
+
+
+class TooManyCases(RegistryError):
+    """Too many new cases from one part of the network. `retry_after` is in seconds."""
+
+    code = "too-many-cases"
 
     def __init__(self, text: str, retry_after: int) -> None:
         super().__init__(text)

@@ -15,6 +15,7 @@ from sqlalchemy.exc import DBAPIError
 from takeback import errors, protocol
 from takeback.errors import InvalidMessage, StoreUnavailable, TakebackError
 from takeback.registry import docs, feed, openapi
+from takeback.registry.arrivals import sender
 from takeback.registry.cases import Case
 from takeback.registry.logs import LOG
 from takeback.registry.requests import (
@@ -33,6 +34,7 @@ from takeback.registry.requests import (
 from takeback.registry.store import Addition, Report, Submission, Withdrawn
 
 PROBLEM: Final = "application/problem+json"
+FORWARDED: Final = "X-Forwarded-For"
 RETRY_AFTER: Final = 5
 """Seconds after which to send again what could not be kept."""
 
@@ -45,6 +47,7 @@ async def new_case(request: Ask, services: Services) -> Response[bytes]:
     pin = pin_of(request)
     key = idempotency_key(request)
     case = protocol.decode_request(await request.body(), protocol.NewCase)
+    services.arrivals.take(sender(request.client.host if request.client else "", request.headers.get(FORWARDED, "")))
     digest = services.pins.message(pin, protocol.encode(case))
     submission = Submission(services.pins.pin(pin), services.pins.idempotency_key(key), digest, case)
     submitted = await done(services.store.submit(submission))
@@ -183,6 +186,7 @@ _STATUS: Final[Mapping[type[TakebackError], tuple[HTTPStatus, str]]] = {
     errors.KeyReused: (HTTPStatus.CONFLICT, "The idempotency key is taken"),
     errors.CaseClosed: (HTTPStatus.CONFLICT, "The case takes no more pictures"),
     errors.TooManyGuesses: (HTTPStatus.TOO_MANY_REQUESTS, "Too many wrong PINs"),
+    errors.TooManyCases: (HTTPStatus.TOO_MANY_REQUESTS, "Too many cases from one network"),
     errors.StoreUnavailable: (HTTPStatus.SERVICE_UNAVAILABLE, "The registry cannot keep this now"),
 }
 _HTTP: Final[Mapping[int, tuple[str, str]]] = {
@@ -205,7 +209,7 @@ def _refused(_request: Ask, error: TakebackError) -> Response[bytes]:
         return _crashed(_request, error)
     status, title = _STATUS[type(error)]
     headers = {}
-    if isinstance(error, errors.TooManyGuesses):
+    if isinstance(error, errors.TooManyGuesses | errors.TooManyCases):
         headers["retry_after"] = str(error.retry_after)
     if isinstance(error, errors.StoreUnavailable):
         if error.__cause__:

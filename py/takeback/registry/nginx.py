@@ -97,6 +97,9 @@ server {{
         limit_req_status 429;
         error_page 413 = @too_large;
         error_page 429 = @too_many;
+        proxy_set_header Host $host;
+        proxy_set_header Connection "";
+        proxy_set_header X-Forwarded-For $remote_addr;
         proxy_pass {registry};
     }}
     location /v1/ {{

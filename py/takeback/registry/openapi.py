@@ -38,7 +38,7 @@ ERRORS: Final[Mapping[int, str]] = {
     "pictures",
     413: "`too-large`: the body is over 65,536 bytes",
     415: "`not-json`: the content type is not `application/json`",
-    429: "`too-many-guesses`: too many wrong PINs for one number",
+    429: "`too-many-guesses`: too many wrong PINs for one number; or `too-many-cases`: very many from one network",
     503: "`store-unavailable`: nothing was kept; send the same again",
 }
 _RETRY: Final = {"Retry-After": {"description": "Seconds to wait", "schema": {"type": "integer", "minimum": 1}}}

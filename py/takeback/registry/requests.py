@@ -16,6 +16,7 @@ from msgspec import Struct
 from takeback import protocol
 from takeback.errors import CaseNotFound, InvalidMessage
 from takeback.registry import openapi
+from takeback.registry.arrivals import Arrivals
 from takeback.registry.auth import Guesses, PinKey, PlatformKey
 from takeback.registry.cases import Case
 from takeback.registry.entry_ids import EntryIds
@@ -38,6 +39,7 @@ class Services:
     platforms: Platforms
     pins: PinKey
     guesses: Guesses
+    arrivals: Arrivals
     signer: Signer
     heads: Heads
     now: Callable[[], float]

@@ -17,6 +17,7 @@ from takeback.chain import public
 from takeback.errors import SettingsError
 from takeback.registry import ncmec, stopncii
 from takeback.registry.app import create_app
+from takeback.registry.arrivals import Arrivals
 from takeback.registry.auth import Guesses, PinKey, load_pin_key
 from takeback.registry.checking import Proof, prove
 from takeback.registry.database import WRITES, is_sqlite, open_database, snapshot_of
@@ -88,7 +89,15 @@ def build_site(settings: Settings) -> tuple[Site, Heads]:
     store = Store(engine, time.time, settings.policy, WellKnown.load(settings.well_known))
     heads = Heads(lambda: store.head()[0])
     services = Services(
-        store, Platforms(engine), pins, Guesses(time.monotonic), signer, heads, time.time, Records(engine)
+        store,
+        Platforms(engine),
+        pins,
+        Guesses(time.monotonic),
+        Arrivals(settings.arrivals, time.monotonic),
+        signer,
+        heads,
+        time.time,
+        Records(engine),
     )
     more = [*(ncmec.ROUTES if settings.ncmec else ()), *(stopncii.ROUTES if settings.stopncii else ())]
     return Site(create_app(services, more), page, Metrics(store), tls=settings.tls), heads

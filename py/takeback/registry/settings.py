@@ -19,6 +19,7 @@ LIMITS: Final = {
     "mix": (0, 24 * 60 * 60),
     "expire": (0, 36_500),
     "keep": (1, 36_500),
+    "arrivals": (0, 1_000_000),
     "demote": (0, 1000),
     "flood": (0, 1_000_000),
 }
@@ -49,6 +50,8 @@ class Settings:
     """Days after which a case expires, counted from its last new picture; 0 is never."""
     keep: int = 30
     """Days after which what was withdrawn or has expired is erased for good."""
+    arrivals: int = 60
+    """New cases in an hour from one part of the network, /24 or /48, in each process; 0 is any number."""
     demote: int = 3
     """Platforms that must say `not_blocked` of an entry before it only asks for a review; 0 is never."""
     flood: int = 5000

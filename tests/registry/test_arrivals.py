@@ -1,0 +1,95 @@
+"""New cases are counted by parts of the network, and nothing that could be an address is kept."""
+
+from pathlib import Path
+
+import httpx
+import pytest
+
+from takeback.errors import TooManyCases
+from takeback.registry.arrivals import KEY_LIFE, WINDOW, Arrivals, network_of, sender
+from tests.registry.support import Server, md5, problem, secret_headers
+
+
+@pytest.mark.parametrize(
+    ("address", "network"),
+    [
+        ("8.8.4.4", "8.8.4.0/24"),
+        (" 8.8.4.250", "8.8.4.0/24"),
+        ("::ffff:8.8.4.4", "8.8.4.0/24"),
+        ("2606:4700:1:2:3::4", "2606:4700:1::/48"),
+        ("127.0.0.1", None),
+        ("10.1.2.3", None),
+        ("fe80::1", None),
+        ("nobody", None),
+        ("", None),
+    ],
+)
+def test_an_address_is_shortened(address: str, network: str | None) -> None:
+    """Public addresses give their part of the network, all else nothing."""
+    assert network_of(address) == network
+
+
+@pytest.mark.parametrize(
+    ("peer", "forwarded", "network"),
+    [
+        ("8.8.4.4", "9.9.9.9", "8.8.4.0/24"),
+        ("127.0.0.1", "9.9.9.9", "9.9.9.0/24"),
+        ("10.0.0.2", "1.1.1.1, 9.9.9.9", "9.9.9.0/24"),
+        ("10.0.0.2", "9.9.9.9, 10.0.0.7", None),
+        ("", "9.9.9.9", None),
+        ("127.0.0.1", "", None),
+    ],
+)
+def test_only_a_private_peer_is_believed(peer: str, forwarded: str, network: str | None) -> None:
+    """A person cannot choose where they come from: the header counts from a proxy alone, and its last word."""
+    assert sender(peer, forwarded) == network
+
+
+def test_so_many_an_hour_and_no_more() -> None:
+    """One network's limit is nobody else's; it ends with the hour, and no address is in what is counted."""
+    now = [0.0]
+    arrivals = Arrivals(2, lambda: now[0])
+    for _ in range(2):
+        arrivals.take("8.8.4.0/24")
+    with pytest.raises(TooManyCases) as refused:
+        arrivals.take("8.8.4.0/24")
+    assert 0 < refused.value.retry_after <= WINDOW + 1
+    arrivals.take("9.9.9.0/24")
+    assert "8.8.4" not in repr(vars(arrivals))
+    now[0] = WINDOW
+    arrivals.take("8.8.4.0/24")
+
+
+def test_the_key_lives_for_a_day() -> None:
+    """After a day the same network is counted under another mark."""
+    now = [0.0]
+    arrivals = Arrivals(5, lambda: now[0])
+    arrivals.take("8.8.4.0/24")
+    before = set(vars(arrivals)["_counts"])
+    now[0] = KEY_LIFE
+    arrivals.take("8.8.4.0/24")
+    assert before.isdisjoint(vars(arrivals)["_counts"])
+
+
+def test_any_number_where_nothing_is_known_or_wanted() -> None:
+    """Without a public address, and with 0, nothing is counted."""
+    for most, network in ((1, None), (0, "8.8.4.0/24")):
+        arrivals = Arrivals(most, lambda: 0.0)
+        for _ in range(5):
+            arrivals.take(network)
+
+
+def test_too_many_cases_are_told_and_leave_no_trace(tmp_path: Path) -> None:
+    """The third case is refused with the time to wait; the others are there; the log knows no address."""
+    server = Server(tmp_path / "var", "--arrivals", "2")
+
+    def send() -> httpx.Response:
+        body = {"pictures": [{"signals": [md5()]}]}
+        return server.http.post("/v1/cases", json=body, headers=secret_headers() | {"X-Forwarded-For": "8.8.4.4"})
+
+    assert [send().status_code for _ in range(2)] == [201, 201]
+    refused = send()
+    problem(refused, 429, "too-many-cases")
+    assert int(refused.headers["Retry-After"]) > 0
+    server.stop()
+    assert "8.8.4" not in server.log.read_text()
