@@ -34,15 +34,13 @@ def network_of(address: str) -> str | None:
 
 
 def sender(peer: str, forwarded: str) -> str | None:
-    """Where a request comes from: its peer, or what a peer on the same private network says of it in its last word."""
-    return network_of(peer) or (None if _is_public(peer) else network_of(forwarded.rpartition(",")[2]))
+    """Where a request comes from: its peer, or what a peer on a private network says of it in its last word.
 
-
-def _is_public(address: str) -> bool:
-    try:
-        return ip_address(address).is_global
-    except ValueError:
-        return True  # a socket without an address is nobody's proxy
+    A peer at a public address that passes something on may be a proxy for everybody, so nothing is known there.
+    """
+    if network := network_of(peer):
+        return None if forwarded else network
+    return network_of(forwarded.rpartition(",")[2])
 
 
 class Arrivals:

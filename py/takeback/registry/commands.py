@@ -52,7 +52,7 @@ _keys_option = click.option(
     "--keep", type=click.IntRange(1, 36_500), help="Days until what ended is erased [TAKEBACK_KEEP; default: 30]"
 )
 @click.option(
-    "--arrivals", type=click.IntRange(0, 1_000_000), help="New cases an hour [TAKEBACK_ARRIVALS; default: 60]"
+    "--arrivals", type=click.IntRange(0, 1_000_000), help="New cases an hour [TAKEBACK_ARRIVALS; default: 300]"
 )
 @click.option(
     "--demote", type=click.IntRange(0, 1000), help="Platforms that demote an entry [TAKEBACK_DEMOTE; default: 3]"

@@ -50,7 +50,7 @@ class Settings:
     """Days after which a case expires, counted from its last new picture; 0 is never."""
     keep: int = 30
     """Days after which what was withdrawn or has expired is erased for good."""
-    arrivals: int = 60
+    arrivals: int = 300
     """New cases in an hour from one part of the network, /24 or /48, in each process; 0 is any number."""
     demote: int = 3
     """Platforms that must say `not_blocked` of an entry before it only asks for a review; 0 is never."""
