@@ -16,7 +16,7 @@ from takeback.registry.cases import Policy
 from takeback.registry.database import open_database
 from takeback.registry.entry_ids import EntryIds
 from takeback.registry.familiar import WellKnown
-from takeback.registry.judging import HOUR, Judge, Judged, Limits, Vote, count, judge
+from takeback.registry.judging import HOUR, Judge, Judged, Limits, Vote, count, is_flood, judge
 from takeback.registry.overview import bars
 from takeback.registry.platforms import Platforms
 from takeback.registry.store import Report, Store, Submission
@@ -60,6 +60,17 @@ def test_the_operator_has_the_last_word(said: list[Vote], by: Judge, standing: S
 def test_votes_can_be_turned_off(said: list[Vote]) -> None:
     """With 0 no number of platforms demotes."""
     assert judge(Judged(), said, flooded=False, limits=Limits(0, 0)) == Judged()
+
+
+@given(st.lists(st.integers(0, 50), max_size=4), st.integers(2, 60))
+def test_a_flood_takes_enough_matches_of_more_than_one_platform(matches: list[int], flood: int) -> None:
+    """Fewer matches are none, one platform's alone are none, and twice the half of two is one."""
+    if is_flood(matches, flood):
+        assert sum(matches) >= flood
+        assert sum(count > 0 for count in matches) > 1
+    assert not is_flood(matches, 0)
+    assert is_flood([*matches, flood, flood], flood)
+    assert not is_flood([10**6], flood)
 
 
 class Desk:
@@ -115,8 +126,12 @@ def test_a_flood_pauses_until_the_operator_resumes_it(desk: Desk) -> None:
         desk.now += HOUR // 5
     assert desk.told() == []
     desk.now += HOUR
-    for _ in range(6):
+    for _ in range(3):
         desk.say(1, Verdict.BLOCKED)
+    for verdict in (Verdict.BLOCKED, Verdict.PENDING_REVIEW):
+        desk.say(2, verdict)
+    assert desk.told() == []
+    desk.say(2, Verdict.BLOCKED)
     assert desk.told() == [Standing.PAUSED]
     for platform in range(5):
         desk.say(platform, Verdict.NOT_BLOCKED)
@@ -125,6 +140,26 @@ def test_a_flood_pauses_until_the_operator_resumes_it(desk: Desk) -> None:
     for _ in range(8):
         desk.say(2, Verdict.NOT_BLOCKED)
     assert desk.told() == [Standing.PAUSED, Standing.BLOCK]
+
+
+def test_one_platform_alone_is_no_flood(desk: Desk) -> None:
+    """A platform whose key was stolen cannot stop an entry for all others, nor can reports that are no matches."""
+    for _ in range(20):
+        desk.say(1, Verdict.BLOCKED)
+    for platform in (2, 3):
+        for _ in range(2):
+            desk.say(platform, Verdict.NOT_BLOCKED)
+    assert desk.told() == []
+
+
+def test_a_flood_pauses_what_votes_demoted_too(desk: Desk) -> None:
+    """An entry that asks for a review is looked at like any other."""
+    for platform in (0, 3, 4):
+        desk.say(platform, Verdict.NOT_BLOCKED)
+    for platform in (1, 2):
+        for _ in range(3):
+            desk.say(platform, Verdict.PENDING_REVIEW)
+    assert desk.told() == [Standing.REVIEW, Standing.PAUSED]
 
 
 @pytest.mark.parametrize("mix", [0, 600], ids=["at once", "mixed"])

@@ -8,7 +8,7 @@ from sqlalchemy import Connection, bindparam, func, select, update
 from takeback.protocol import Standing, Verdict
 from takeback.registry import queries
 from takeback.registry import tables as t
-from takeback.registry.judging import HOUR, Judge, Judged, Limits, Vote, judge
+from takeback.registry.judging import HOUR, Judge, Judged, Limits, Vote, is_flood, judge
 
 _KNOWN: Final = select(t.entries.c.number, t.entries.c.standing, t.entries.c.judge).where(
     t.entries.c.number.in_(bindparam("some", expanding=True)), t.entries.c.active
@@ -35,8 +35,21 @@ _LAST_BUT: Final = (
     .limit(1)
     .offset(bindparam("but"))
 )
+_MATCHES: Final = (
+    select(func.count())
+    .select_from(t.feedback_entries)
+    .join(t.feedback, t.feedback.c.id == t.feedback_entries.c.feedback)
+    .where(
+        t.feedback_entries.c.entry == bindparam("one"),
+        t.feedback.c.verdict != Verdict.NOT_BLOCKED,
+        t.feedback.c.received_at > bindparam("since"),
+    )
+    .group_by(t.feedback.c.platform)
+)
 _JUDGED: Final = (
-    update(t.entries).where(t.entries.c.number.in_(bindparam("some", expanding=True))).values(judge=bindparam("by"))
+    update(t.entries)
+    .where(t.entries.c.number.in_(bindparam("some", expanding=True)), t.entries.c.active)
+    .values(judge=bindparam("by"))
 )
 
 
@@ -49,7 +62,7 @@ def look_at(
     voted = [number for number, one in known.items() if number in disputed or one.judge is Judge.VOTES]
     votes = _votes(connection, voted)
     for number, one in known.items():
-        flooded = one.judge is None and _flooded(connection, number, limits, now)
+        flooded = one.judge in {None, Judge.VOTES} and _flooded(connection, number, limits, now)
         found = judge(one, votes.get(number, []), flooded=flooded, limits=limits)
         if found != one:
             give(connection, [number], found)
@@ -70,8 +83,11 @@ def _votes(connection: Connection, numbers: Sequence[int]) -> dict[int, list[Vot
 
 
 def _flooded(connection: Connection, number: int, limits: Limits, now: int) -> bool:
-    """Whether so many matches of the entry came within the last hour: by the time of the oldest of them."""
+    """Whether a flood of matches came within the last hour; counted only where so much of anything came."""
     if not limits.flood:
         return False
+    since = now - HOUR
     oldest = connection.execute(_LAST_BUT, {"one": number, "but": limits.flood - 1}).scalar()
-    return oldest is not None and oldest > now - HOUR
+    if oldest is None or oldest <= since:
+        return False
+    return is_flood(connection.execute(_MATCHES, {"one": number, "since": since}).scalars(), limits.flood)

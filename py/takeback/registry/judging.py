@@ -60,6 +60,12 @@ def count(votes: Iterable[Vote]) -> tuple[int, int]:
     return said.count(Verdict.BLOCKED), said.count(Verdict.NOT_BLOCKED)
 
 
+def is_flood(matches: Iterable[int], flood: int) -> bool:
+    """Whether `matches`, a count for each platform, are a flood: no platform makes more than half of one, rounded up."""
+    half = (flood + 1) // 2
+    return flood > 0 and sum(min(count, half) for count in matches) >= flood
+
+
 def judge(now: Judged, votes: Iterable[Vote], *, flooded: bool, limits: Limits) -> Judged:
     """What holds of an entry from here on.
 
