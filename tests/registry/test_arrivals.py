@@ -80,14 +80,20 @@ def test_any_number_where_nothing_is_known_or_wanted() -> None:
 
 
 def test_too_many_cases_are_told_and_leave_no_trace(tmp_path: Path) -> None:
-    """The third case is refused with the time to wait; the others are there; the log knows no address."""
+    """The third case is refused with the time to wait; one that is there is told again and never counted."""
     server = Server(tmp_path / "var", "--arrivals", "2")
 
-    def send() -> httpx.Response:
-        body = {"pictures": [{"signals": [md5()]}]}
-        return server.http.post("/v1/cases", json=body, headers=secret_headers() | {"X-Forwarded-For": "8.8.4.4"})
+    def send(headers: dict[str, str] | None = None, body: object = None) -> httpx.Response:
+        headers = headers or secret_headers()
+        body = body or {"pictures": [{"signals": [md5()]}]}
+        return server.http.post("/v1/cases", json=body, headers=headers | {"X-Forwarded-For": "8.8.4.4"})
 
-    assert [send().status_code for _ in range(2)] == [201, 201]
+    known, same = secret_headers(), {"pictures": [{"signals": [md5()]}]}
+    first = send(known, same)
+    assert [send(known, same).status_code for _ in range(3)] == [200, 200, 200]
+    assert [first.status_code, send().status_code] == [201, 201]
+    again = send(known, same)
+    assert (again.status_code, again.json()) == (200, first.json())
     refused = send()
     problem(refused, 429, "too-many-cases")
     assert int(refused.headers["Retry-After"]) > 0

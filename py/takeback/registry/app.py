@@ -13,7 +13,7 @@ from litestar.handlers import HTTPRouteHandler
 from sqlalchemy.exc import DBAPIError
 
 from takeback import errors, protocol
-from takeback.errors import InvalidMessage, StoreUnavailable, TakebackError
+from takeback.errors import InvalidMessage, StoreUnavailable, TakebackError, TooManyCases
 from takeback.registry import docs, feed, openapi
 from takeback.registry.arrivals import sender
 from takeback.registry.cases import Case
@@ -47,10 +47,18 @@ async def new_case(request: Ask, services: Services) -> Response[bytes]:
     pin = pin_of(request)
     key = idempotency_key(request)
     case = protocol.decode_request(await request.body(), protocol.NewCase)
-    services.arrivals.take(sender(request.client.host if request.client else "", request.headers.get(FORWARDED, "")))
     digest = services.pins.message(pin, protocol.encode(case))
     submission = Submission(services.pins.pin(pin), services.pins.idempotency_key(key), digest, case)
+    network = sender(request.client.host if request.client else "", request.headers.get(FORWARDED, ""))
+    try:
+        services.arrivals.take(network)
+    except TooManyCases:
+        if not await asyncio.to_thread(services.store.knows, submission.key):
+            raise
+        network = None  # a message that came before, whose answer was lost, is no new case
     submitted = await done(services.store.submit(submission))
+    if not submitted.created:
+        services.arrivals.give_back(network)
     return answer(submitted.status, HTTPStatus.CREATED if submitted.created else HTTPStatus.OK)
 
 

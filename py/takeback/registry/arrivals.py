@@ -62,9 +62,17 @@ class Arrivals:
             self._key, self._key_from, self._window_from = secrets.token_bytes(32), now, float("-inf")
         if now - self._window_from >= WINDOW:
             self._counts, self._window_from = {}, now
-        mark = hmac.digest(self._key, network.encode(), "sha256")
+        mark = self._mark(network)
         count = self._counts.get(mark, 0)
         if count >= self._most:
             wait = int(self._window_from + WINDOW - now) + 1
             raise TooManyCases("very many cases came from your network; this one can be sent a little later", wait)
         self._counts[mark] = count + 1
+
+    def give_back(self, network: str | None) -> None:
+        """It was no new case: it does not count."""
+        if network is not None and (mark := self._mark(network)) in self._counts:
+            self._counts[mark] = max(0, self._counts[mark] - 1)
+
+    def _mark(self, network: str) -> bytes:
+        return hmac.digest(self._key, network.encode(), "sha256")

@@ -192,6 +192,11 @@ class Store:
         with self._engine.begin() as connection:
             return queries.case(connection, number)
 
+    def knows(self, key: bytes) -> bool:
+        """Whether a message with this idempotency key came before."""
+        with self._engine.begin() as connection:
+            return bool(queries.submissions(connection, [key]))
+
     def status(self, case: Case) -> CaseStatus:
         """What the owner of `case` is told."""
         with self._engine.begin() as connection:
