@@ -61,7 +61,7 @@ def count(votes: Iterable[Vote]) -> tuple[int, int]:
 
 
 def is_flood(matches: Iterable[int], flood: int) -> bool:
-    """Whether `matches`, a count for each platform, are a flood: no platform makes more than half of one, rounded up."""
+    """Whether `matches`, a count for each platform, are a flood: none makes more than half of it, rounded up."""
     half = (flood + 1) // 2
     return flood > 0 and sum(min(count, half) for count in matches) >= flood
 
