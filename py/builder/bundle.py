@@ -2,6 +2,7 @@
 
 import subprocess
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
@@ -19,34 +20,35 @@ ESBUILD: Final = ROOT / "node_modules" / "esbuild" / "bin" / "esbuild"
 
 def cached_bundle(cache: Cache, entry: Path = WORKER) -> bytes:
     """A sealed worker, bundled once for the same sources."""
-    sources = [entry, *sorted(WORKER.parent.glob("*.js")), *sorted(PYODIDE.glob("*.mjs"))]
-    sources += [PACKAGES, ESBUILD, Path(__file__)]
-    digests = [sha256(path.read_bytes()) for path in sources if path.is_file()]
-    key = sha256("".join([*digests, kernel.digest()]).encode())
-
-    def make() -> bytes:
-        with tempfile.TemporaryDirectory() as folder:
-            out = Path(folder, entry.name)
-            bundle_worker(entry, out)
-            return out.read_bytes()
-
-    return cache.get_or_make(f"worker/{key}.js", make)
+    sources = [*sorted(WORKER.parent.glob("*.js")), *sorted(PYODIDE.glob("*.mjs"))]
+    return _once(cache, "worker", entry, sources, bundle_worker, kernel.digest())
 
 
 def page_script(entry: Path, cache: Cache) -> bytes:
     """The page or its service worker as one module, without comments and white space, which no phone needs."""
-    sources = [path for path in (ROOT / "web").rglob("*.js") if WORKER.parent not in path.parents]
-    sources += [entry, PACKAGES, ESBUILD, Path(__file__)]
-    key = sha256("".join(f"{path} {sha256(path.read_bytes())}" for path in sorted(sources) if path.is_file()).encode())
+    sources = sorted(path for path in (ROOT / "web").rglob("*.js") if WORKER.parent not in path.parents)
+    return _once(cache, "page", entry, sources, _bundle_page)
+
+
+def _once(
+    cache: Cache, kind: str, entry: Path, sources: list[Path], bundle: Callable[[Path, Path], None], more: str = ""
+) -> bytes:
+    """What `bundle` makes of `entry`, once for the same sources, wherever they lie."""
+    known = [entry, *sources, PACKAGES, ESBUILD, Path(__file__)]
+    digests = [sha256(path.read_bytes()) for path in known if path.is_file()]
 
     def make() -> bytes:
         with tempfile.TemporaryDirectory() as folder:
             out = Path(folder, entry.name)
-            options = ["--bundle", "--format=esm", "--minify-whitespace", "--target=es2022", "--charset=utf8"]
-            _esbuild(str(entry), *options, "--legal-comments=none", "--log-level=error", f"--outfile={out}")
+            bundle(entry, out)
             return out.read_bytes()
 
-    return cache.get_or_make(f"page/{key}.js", make)
+    return cache.get_or_make(f"{kind}/{sha256(''.join([*digests, more]).encode())}.js", make)
+
+
+def _bundle_page(entry: Path, out: Path) -> None:
+    options = ["--bundle", "--format=esm", "--minify-whitespace", "--target=es2022", "--charset=utf8"]
+    _esbuild(str(entry), *options, "--legal-comments=none", "--log-level=error", f"--outfile={out}")
 
 
 def bundle_worker(entry: Path, out: Path) -> None:

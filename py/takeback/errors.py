@@ -10,8 +10,9 @@ TakebackError
 ├── SettingsError           a setting, option or file that cannot be used
 ├── RegistryError
 │   ├── CaseNotFound        no such case, or not this PIN: the two are told alike
-│   ├── TooManyGuesses      wrong PINs for one case; `retry_after` seconds
-│   ├── TooManyCases        new cases from one network; `retry_after` seconds
+│   ├── TryLater            too much of something; `retry_after` seconds
+│   │   ├── TooManyGuesses  wrong PINs for one case
+│   │   └── TooManyCases    new cases from one network
 │   ├── KeyReused           an idempotency key that came with another message before
 │   ├── CaseClosed          a case that takes no more pictures
 │   ├── NotAPlatform        no valid platform key
@@ -96,24 +97,24 @@ class CaseNotFound(RegistryError):
     code = "case-not-found"
 
 
-class TooManyGuesses(RegistryError):
-    """Too many wrong PINs for one case number. `retry_after` is in seconds."""
+class TryLater(RegistryError):
+    """Too much of something. `retry_after` is in seconds."""
+
+    def __init__(self, text: str, retry_after: int) -> None:
+        super().__init__(text)
+        self.retry_after = retry_after
+
+
+class TooManyGuesses(TryLater):
+    """Too many wrong PINs for one case number."""
 
     code = "too-many-guesses"
 
-    def __init__(self, text: str, retry_after: int) -> None:
-        super().__init__(text)
-        self.retry_after = retry_after
 
-
-class TooManyCases(RegistryError):
-    """Too many new cases from one part of the network. `retry_after` is in seconds."""
+class TooManyCases(TryLater):
+    """Too many new cases from one part of the network."""
 
     code = "too-many-cases"
-
-    def __init__(self, text: str, retry_after: int) -> None:
-        super().__init__(text)
-        self.retry_after = retry_after
 
 
 class KeyReused(RegistryError):

@@ -217,7 +217,7 @@ def _refused(_request: Ask, error: TakebackError) -> Response[bytes]:
         return _crashed(_request, error)
     status, title = _STATUS[type(error)]
     headers = {}
-    if isinstance(error, errors.TooManyGuesses | errors.TooManyCases):
+    if isinstance(error, errors.TryLater):
         headers["retry_after"] = str(error.retry_after)
     if isinstance(error, errors.StoreUnavailable):
         if error.__cause__:

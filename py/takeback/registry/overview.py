@@ -53,11 +53,10 @@ class Noticed(msgspec.Struct, frozen=True):
 def overview(connection: Connection, now: int) -> Overview:
     """Everything at a glance."""
     head: int = connection.execute(select(t.registry.c.head)).scalar_one()
-    active = _counts(connection, t.entries.c.standing, t.entries.c.active)
     return Overview(
         head,
         _counts(connection, t.cases.c.state),
-        active,
+        _counts(connection, t.entries.c.standing, t.entries.c.active),
         _platforms(connection, head),
         _daily(connection, t.cases.c.received_at, now),
         _daily(connection, t.feedback.c.received_at, now, t.feedback.c.verdict == Verdict.BLOCKED),
