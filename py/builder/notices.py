@@ -32,6 +32,7 @@ def notices(pins: Pins, cache: Cache) -> bytes:
         (f"CPython {pins.python}, and what it is built with", "PSF-2.0", (LICENCES / "CPython.txt").read_text("utf-8")),
         (f"Pillow {pillow.version}", "MIT-CMU", _licence_in(fetch_wheel(pins, pillow, cache))),
         ("lean-qr", "MIT", _npm("lean-qr")),
+        ("altcha-lib", "MIT", _npm("altcha-lib", "LICENSE.txt")),
         ("mediabunny, in video.js (its source: https://github.com/Vanilagy/mediabunny)", "MPL-2.0", _npm("mediabunny")),
         ("hash-wasm, in video.js", "MIT", _npm("hash-wasm")),
         ("Libraries inside Pillow", "see each", (LICENCES / "Pillow-libraries.txt").read_text("utf-8")),
@@ -54,10 +55,10 @@ def notices(pins: Pins, cache: Cache) -> bytes:
     return "\n\n".join([opening, *sections]).encode()
 
 
-def _npm(package: str) -> str:
+def _npm(package: str, name: str = "LICENSE") -> str:
     """The licence that an npm package carries. Raises `BuildError` when it carries none."""
     try:
-        return (ROOT / "node_modules" / package / "LICENSE").read_text("utf-8")
+        return (ROOT / "node_modules" / package / name).read_text("utf-8")
     except OSError as error:
         raise BuildError(f"{package} carries no licence, so it cannot be shipped; run `npm ci`") from error
 

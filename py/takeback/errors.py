@@ -13,6 +13,7 @@ TakebackError
 │   ├── TryLater            too much of something; `retry_after` seconds
 │   │   ├── TooManyGuesses  wrong PINs for one case
 │   │   └── TooManyCases    new cases from one network
+│   ├── WorkNeeded          a new case without the work that is asked for
 │   ├── KeyReused           an idempotency key that came with another message before
 │   ├── CaseClosed          a case that takes no more pictures
 │   ├── NotAPlatform        no valid platform key
@@ -115,6 +116,16 @@ class TooManyCases(TryLater):
     """Too many new cases from one part of the network."""
 
     code = "too-many-cases"
+
+
+class WorkNeeded(RegistryError):
+    """A new case without the work that is asked for; `work` is the challenge."""
+
+    code = "work-needed"
+
+    def __init__(self, work: object) -> None:
+        super().__init__("solve `work`, and send the same again with the solution in the header Takeback-Work")
+        self.work = work
 
 
 class KeyReused(RegistryError):

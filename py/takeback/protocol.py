@@ -273,14 +273,41 @@ class FeedbackReceipt(_Message, frozen=True):
     unknown_entries: list[EntryId]
 
 
+class WorkParameters(_Message, frozen=True, rename="camel"):
+    """What a challenge asks for, by altcha's own names: the try whose derived key begins with `key_prefix` (hex).
+
+    `expires_at` is in seconds since 1970; `data` binds the challenge to one message.
+    """
+
+    algorithm: str
+    nonce: str
+    salt: str
+    cost: int
+    key_length: int
+    key_prefix: str
+    expires_at: int
+    data: dict[str, str]
+
+
+class Challenge(_Message, frozen=True):
+    """Work that altcha's libraries can do."""
+
+    parameters: WorkParameters
+    signature: str
+
+
 class Problem(_Message, frozen=True, omit_defaults=True):
-    """`application/problem+json` (RFC 9457). `type` is `urn:takeback:problem:` and an error's code."""
+    """`application/problem+json` (RFC 9457). `type` is `urn:takeback:problem:` and an error's code.
+
+    `work` goes with `work-needed`.
+    """
 
     type: str
     title: str
     status: int
     detail: str = ""
     field: str = ""
+    work: Challenge | None = None
 
 
 def encode(message: Struct) -> bytes:

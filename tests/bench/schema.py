@@ -41,7 +41,7 @@ def main() -> None:
     install()
     made, seed, wanted = 0, 1, int(os.environ.get("REQUESTS", REQUESTS))
     with tempfile.TemporaryDirectory() as folder:
-        server = Server(Path(folder, "var"))
+        server = Server(Path(folder, "var"), environ={"TAKEBACK_WORK": "250"})
         try:
             key = server.platform("Example Photos").key
             while made < wanted:

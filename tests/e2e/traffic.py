@@ -4,13 +4,16 @@ A browser may ask for the files of the manifest, and the page may send the messa
 """
 
 import base64
+import hashlib
+import json
 import re
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Final
 from urllib.parse import quote
 
-from takeback.protocol import IDEMPOTENCY_KEY_PATTERN, PIN_PATTERN
+from takeback.errors import InvalidMessage
+from takeback.protocol import IDEMPOTENCY_KEY_PATTERN, PIN_PATTERN, Challenge, decode
 from tests.e2e.recorder import Request
 
 BROWSERS_OWN: Final = frozenset(
@@ -47,8 +50,9 @@ def _faults(request: Request, files: set[str], message: bytes) -> list[str]:
     if request.method == "GET" and request.path in files:
         return _headers(request, {}) + _body(request, b"")
     if request.method == "POST" and request.path == "/v1/cases":
-        json = {"content-type": "^application/json$", "idempotency-key": IDEMPOTENCY_KEY_PATTERN}
-        return _headers(request, {**pin, **json}) + _body(request, message)
+        own = {"content-type": "^application/json$", "idempotency-key": IDEMPOTENCY_KEY_PATTERN}
+        work = {"takeback-work": "^[A-Za-z0-9+/]+=*$"} if "takeback-work" in request.headers else {}
+        return _headers(request, {**pin, **own, **work}) + _work(request) + _body(request, message)
     if request.method == "GET" and CASE_PATH.fullmatch(request.path):
         return _headers(request, pin) + _body(request, b"")
     if request.method == "POST" and WITHDRAW_PATH.fullmatch(request.path):
@@ -67,6 +71,23 @@ def _headers(request: Request, own: dict[str, str]) -> list[str]:
         wrong.append("origin")
     more = set(request.headers) - BROWSERS_OWN - set(expected) - {"origin"}
     return [f"the header {name} = {request.headers.get(name)!r}" for name in [*wrong, *sorted(more)]]
+
+
+def _work(request: Request) -> list[str]:
+    """The work shown with a new case must be the registry's own challenge, and a number and a hash that solve it."""
+    if "takeback-work" not in request.headers:
+        return []
+    shown = json.loads(base64.b64decode(request.headers["takeback-work"]))
+    solution = shown.pop("solution", {})
+    right = shown.keys() == {"challenge"} and solution.keys() == {"counter", "derivedKey"}
+    try:
+        challenge = decode(json.dumps(shown.get("challenge")).encode(), Challenge)
+    except InvalidMessage:
+        return ["the work holds more than its challenge"]
+    key = {"key": hashlib.sha256(request.headers["idempotency-key"].encode()).hexdigest()}
+    number = isinstance(solution.get("counter"), int)
+    ok = right and number and challenge.parameters.data == key and re.fullmatch("[0-9a-f]{64}", solution["derivedKey"])
+    return [] if ok else [f"the work {shown!r}, {solution!r}"]
 
 
 def _body(request: Request, expected: bytes) -> list[str]:

@@ -35,9 +35,9 @@ def command(*arguments: str | Path | int, environ: dict[str, str] | None = None)
 
 
 def clean_environment(more: dict[str, str] | None = None) -> dict[str, str]:
-    """The environment without settings of ours, but that what is sent goes into the feed at once."""
+    """The environment without settings of ours, but that what is sent takes no work and goes into the feed at once."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith("TAKEBACK_")}
-    return {**kept, "PYTHONPATH": os.pathsep.join(sys.path), "TAKEBACK_MIX": "0", **(more or {})}
+    return {**kept, "PYTHONPATH": os.pathsep.join(sys.path), "TAKEBACK_MIX": "0", "TAKEBACK_WORK": "0", **(more or {})}
 
 
 class Server:

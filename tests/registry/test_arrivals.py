@@ -71,6 +71,26 @@ def test_the_key_lives_for_a_day() -> None:
     assert before.isdisjoint(vars(arrivals)["_counts"])
 
 
+def test_work_grows_with_what_comes() -> None:
+    """Twice the work for every twenty cases of one network, and for twice as many from everywhere; 64 times at most."""
+    now = [0.0]
+    arrivals = Arrivals(0, lambda: now[0])
+
+    def come(count: int, network: str | None) -> int:
+        for _ in range(count):
+            arrivals.take(network)
+        return arrivals.demand(network)
+
+    assert [come(n, "8.8.4.0/24") for n in (0, 19, 1, 20, 200)] == [1, 1, 2, 4, 64]
+    assert [come(n, None) for n in (0, 2000, 2000)] == [1, 2, 4]
+    assert come(1, "9.9.9.0/24") == 4
+    for _ in range(4240):
+        arrivals.give_back(None)
+    assert arrivals.demand(None) == 1
+    now[0] = WINDOW
+    assert come(1, "8.8.4.0/24") == 1
+
+
 def test_any_number_where_nothing_is_known_or_wanted() -> None:
     """Without a public address, and with 0, nothing is counted."""
     for most, network in ((1, None), (0, "8.8.4.0/24")):

@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { pbkdf2Sync } from "node:crypto";
 import { test } from "node:test";
 import { Registry, RegistryError, messagesFor } from "../../web/page/registry.js";
 
@@ -33,6 +34,57 @@ const faultOf = (promise) =>
     () => assert.fail("it went through"),
     (fault) => fault,
   );
+
+/** Work of altcha's that the second try solves. */
+const WORK = {
+  parameters: {
+    algorithm: "PBKDF2/SHA-256",
+    nonce: "00".repeat(16),
+    salt: "11".repeat(16),
+    cost: 1000,
+    keyLength: 32,
+    keyPrefix: "",
+    expiresAt: 1795428250,
+    data: { key: "ab" },
+  },
+  signature: "22".repeat(32),
+};
+
+/** The derived key of a try, by Node's own derivation. */
+function derived(counter) {
+  const { nonce, salt, cost } = WORK.parameters;
+  const password = Buffer.concat([Buffer.from(nonce, "hex"), Buffer.from([0, 0, 0, counter])]);
+  return pbkdf2Sync(password, Buffer.from(salt, "hex"), cost, 32, "sha256").toString("hex");
+}
+
+test("work that is asked for is done and shown, and the message stays the same", async () => {
+  const work = { ...WORK, parameters: { ...WORK.parameters, keyPrefix: derived(7).slice(0, 32) } };
+  const { registry, asked } = answering(json(428, { work }), json(201, STATUS));
+
+  assert.deepEqual(await registry.open(MESSAGE, NEVER), STATUS);
+
+  const [first, second] = asked;
+  assert.equal(first.headers["Takeback-Work"], undefined);
+  const { "Takeback-Work": shown, ...rest } = second.headers;
+  assert.deepEqual([rest, second.body], [first.headers, first.body]);
+  assert.deepEqual(JSON.parse(atob(shown)), {
+    challenge: work,
+    solution: { counter: 7, derivedKey: derived(7) },
+  });
+});
+
+test("work that cannot be done is a fault that passes, and work that is aborted ends", async () => {
+  const endless = { ...WORK, parameters: { ...WORK.parameters, keyPrefix: "ff".repeat(16) } };
+  for (const told of [{}, { work: { parameters: { algorithm: "ROT13" } } }, { work: WORK }]) {
+    const { registry } = answering(json(428, told));
+    assert.equal((await faultOf(registry.open(MESSAGE, NEVER))).kind, "offline");
+  }
+  const { registry } = answering(json(428, { work: endless }));
+  assert.equal((await faultOf(registry.open(MESSAGE, AbortSignal.timeout(50)))).name, "TimeoutError");
+  const solved = { ...WORK, parameters: { ...WORK.parameters, keyPrefix: derived(0).slice(0, 32) } };
+  const again = answering(json(428, { work: solved }), json(428, { work: solved }));
+  assert.equal((await faultOf(again.registry.open(MESSAGE, NEVER))).kind, "busy");
+});
 
 test("the message is the protocol's, with its headers and nothing else", async () => {
   assert.equal(

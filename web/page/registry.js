@@ -1,4 +1,5 @@
 /** The page's side of the protocol. It sees hashes, never bytes. */
+import { doWork } from "./work.js";
 
 /** @typedef {{ type: string, value: string, quality?: number, variant?: string }} WireSignal */
 /**
@@ -30,6 +31,8 @@
 /** @typedef {"offline" | "slow" | "busy" | "not-found" | "too-many" | "closed" | "refused"} FaultKind */
 
 export const CASES = "/v1/cases";
+/** The header that shows the registry the work it asked for. */
+const WORK = "Takeback-Work";
 /** Pictures in one message; the same as in the protocol. */
 const MAX_PICTURES = 50;
 /** Bytes of one message: the protocol's 64 KiB, less some room. */
@@ -106,11 +109,19 @@ export class Registry {
   }
 
   /**
+   * Opens a case. The registry may ask the computer for a little work first, and for more when very many come.
+   *
    * @param {Message} message
    * @param {AbortSignal} signal
    */
   async open({ body, headers }, signal) {
-    const response = await this.#ask(CASES, { method: "POST", headers, body }, signal);
+    let response = await this.#ask(CASES, { method: "POST", headers, body }, signal);
+    if (response.status === 428) {
+      const work = await doWork(response.text, signal);
+      const shown = { ...headers, [WORK]: work };
+      response = await this.#ask(CASES, { method: "POST", headers: shown, body }, signal);
+      if (response.status === 428) throw new RegistryError("busy");
+    }
     // A new case has no wrong PIN to guess at: 429 only says that the registry is busy.
     if (response.status === 429) throw new RegistryError("busy", seconds(response));
     return this.#status(response);

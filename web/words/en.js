@@ -219,6 +219,8 @@ export const language = {
     "review.headers": "The lines that go with it:",
     "review.network":
       "As on every website, your network address and the kind of browser reach us too. We do not write them down.",
+    "review.work":
+      "Your device may first solve a number puzzle, to keep fake messages out. It does so by itself. The answer goes along, and says nothing about you.",
     "review.parts": {
       by: "count",
       one: "It goes out as {count} message.",

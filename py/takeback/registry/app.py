@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from http import HTTPStatus
-from typing import Final
+from typing import Any, Final
 
 from litestar import Litestar, Response, get, post
 from litestar.di import Provide
@@ -13,7 +13,7 @@ from litestar.handlers import HTTPRouteHandler
 from sqlalchemy.exc import DBAPIError
 
 from takeback import errors, protocol
-from takeback.errors import InvalidMessage, StoreUnavailable, TakebackError, TooManyCases
+from takeback.errors import InvalidMessage, RegistryError, StoreUnavailable, TakebackError, WorkNeeded
 from takeback.registry import docs, feed, openapi
 from takeback.registry.arrivals import sender
 from takeback.registry.cases import Case
@@ -50,16 +50,25 @@ async def new_case(request: Ask, services: Services) -> Response[bytes]:
     digest = services.pins.message(pin, protocol.encode(case))
     submission = Submission(services.pins.pin(pin), services.pins.idempotency_key(key), digest, case)
     network = sender(request.client.host if request.client else "", request.headers.get(FORWARDED, ""))
+    counted = True
     try:
-        services.arrivals.take(network)
-    except TooManyCases:
+        _admit(request, services, network, key)
+    except RegistryError:
         if not await asyncio.to_thread(services.store.knows, submission.key):
             raise
-        network = None  # a message that came before, whose answer was lost, is no new case
+        counted = False  # a message that came before, whose answer was lost, is no new case
     submitted = await done(services.store.submit(submission))
-    if not submitted.created:
+    if counted and not submitted.created:
         services.arrivals.give_back(network)
     return answer(submitted.status, HTTPStatus.CREATED if submitted.created else HTTPStatus.OK)
+
+
+def _admit(request: Ask, services: Services, network: str | None, key: str) -> None:
+    """Counts a new case from a part of the network. Raises `TooManyCases`, `WorkNeeded`."""
+    services.arrivals.take(network)
+    if not services.work.done(request.headers.get(openapi.WORK, ""), key):
+        services.arrivals.give_back(network)
+        raise WorkNeeded(services.work.ask(key, services.arrivals.demand(network)))
 
 
 @get(openapi.CASE)
@@ -191,6 +200,7 @@ _STATUS: Final[Mapping[type[TakebackError], tuple[HTTPStatus, str]]] = {
     errors.InvalidMessage: (HTTPStatus.BAD_REQUEST, "The message breaks the protocol"),
     errors.NotAPlatform: (HTTPStatus.UNAUTHORIZED, "No valid platform key"),
     errors.CaseNotFound: (HTTPStatus.NOT_FOUND, "No such case, or not this PIN"),
+    errors.WorkNeeded: (HTTPStatus.PRECONDITION_REQUIRED, "A new case takes some work first"),
     errors.KeyReused: (HTTPStatus.CONFLICT, "The idempotency key is taken"),
     errors.CaseClosed: (HTTPStatus.CONFLICT, "The case takes no more pictures"),
     errors.TooManyGuesses: (HTTPStatus.TOO_MANY_REQUESTS, "Too many wrong PINs"),
@@ -205,11 +215,18 @@ _HTTP: Final[Mapping[int, tuple[str, str]]] = {
 }
 
 
-def problem(status: int, code: str, title: str, detail: str = "", field: str = "", **headers: str) -> Response[bytes]:
-    """An error as the protocol says it."""
-    body = protocol.Problem(f"urn:takeback:problem:{code}", title, status, detail, field)
-    named = {name.replace("_", "-"): value for name, value in headers.items()}
-    return Response(protocol.encode(body), status_code=status, media_type=PROBLEM, headers=named)
+def problem(
+    status: int,
+    code: str,
+    title: str,
+    detail: str = "",
+    *,
+    more: Mapping[str, Any] | None = None,
+    headers: Mapping[str, str] | None = None,
+) -> Response[bytes]:
+    """An error as the protocol says it, with `more` of its members."""
+    body = protocol.Problem(f"urn:takeback:problem:{code}", title, status, detail, **(more or {}))
+    return Response(protocol.encode(body), status_code=status, media_type=PROBLEM, headers=headers)
 
 
 def _refused(_request: Ask, error: TakebackError) -> Response[bytes]:
@@ -218,14 +235,15 @@ def _refused(_request: Ask, error: TakebackError) -> Response[bytes]:
     status, title = _STATUS[type(error)]
     headers = {}
     if isinstance(error, errors.TryLater):
-        headers["retry_after"] = str(error.retry_after)
+        headers["Retry-After"] = str(error.retry_after)
     if isinstance(error, errors.StoreUnavailable):
         if error.__cause__:
             LOG.error("the store cannot take an event", exc_info=error.__cause__)
-        headers["retry_after"] = str(RETRY_AFTER)
+        headers["Retry-After"] = str(RETRY_AFTER)
     if isinstance(error, errors.NotAPlatform):
-        headers["www_authenticate"] = "Bearer"
-    return problem(status, error.code, title, str(error), getattr(error, "field", ""), **headers)
+        headers["WWW-Authenticate"] = "Bearer"
+    more = {name: getattr(error, name) for name in ("field", "work") if hasattr(error, name)}
+    return problem(status, error.code, title, str(error), more=more, headers=headers)
 
 
 def _cannot_read(request: Ask, error: DBAPIError) -> Response[bytes]:
@@ -238,8 +256,8 @@ def _http_error(request: Ask, error: HTTPException) -> Response[bytes]:
     status = error.status_code
     if status not in _HTTP:
         return _crashed(request, error)
-    headers = {"allow": (error.headers or {}).get("Allow", "")} if isinstance(error, MethodNotAllowedException) else {}
-    return problem(status, *_HTTP[status], **headers)
+    headers = {"Allow": (error.headers or {}).get("Allow", "")} if isinstance(error, MethodNotAllowedException) else {}
+    return problem(status, *_HTTP[status], headers=headers)
 
 
 def _crashed(_request: Ask, error: Exception) -> Response[bytes]:

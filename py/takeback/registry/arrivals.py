@@ -1,4 +1,4 @@
-"""How many cases come from one part of the network, so that nobody fills the registry alone.
+"""How many cases come, and how many from one part of the network, so that nobody fills the registry alone.
 
 What is counted by is no address: an HMAC of a shortened one, under a key that is in memory alone and for a day at most.
 Each process counts for itself.
@@ -13,6 +13,11 @@ from typing import Final
 from takeback.errors import TooManyCases
 
 WINDOW: Final = 60 * 60
+MANY: Final = 20
+"""New cases of an hour from one part of the network, after which each next one costs twice the work."""
+BUSY: Final = 2000
+"""The same from everywhere; here what is twice as much costs twice the work."""
+MOST_DOUBLINGS: Final = 6
 KEY_LIFE: Final = 24 * 60 * 60
 V4_BITS: Final = 24
 V6_BITS: Final = 48
@@ -44,7 +49,7 @@ def sender(peer: str, forwarded: str) -> str | None:
 
 
 class Arrivals:
-    """Counts new cases; `most` in an hour, 0 for any number. `clock` gives seconds that only grow."""
+    """Counts new cases; `most` in an hour from one network, 0 for any number. `clock` gives seconds that only grow."""
 
     def __init__(self, most: int, clock: Callable[[], float]) -> None:
         self._most = most
@@ -52,27 +57,36 @@ class Arrivals:
         self._key = b""
         self._key_from = self._window_from = float("-inf")
         self._counts: dict[bytes, int] = {}
+        self._all = 0
 
     def take(self, network: str | None) -> None:
         """Counts a case before it is made. Raises `TooManyCases`."""
-        if not self._most or network is None:
-            return
         now = self._clock()
         if now - self._key_from >= KEY_LIFE:
             self._key, self._key_from, self._window_from = secrets.token_bytes(32), now, float("-inf")
         if now - self._window_from >= WINDOW:
-            self._counts, self._window_from = {}, now
-        mark = self._mark(network)
-        count = self._counts.get(mark, 0)
-        if count >= self._most:
-            wait = int(self._window_from + WINDOW - now) + 1
-            raise TooManyCases("very many cases came from your network; this one can be sent a little later", wait)
-        self._counts[mark] = count + 1
+            self._counts, self._window_from, self._all = {}, now, 0
+        if network is not None:
+            count = self._count(network)
+            if self._most and count >= self._most:
+                wait = int(self._window_from + WINDOW - now) + 1
+                raise TooManyCases("very many cases came from your network; this one can be sent a little later", wait)
+            self._counts[self._mark(network)] = count + 1
+        self._all += 1
 
     def give_back(self, network: str | None) -> None:
         """It was no new case: it does not count."""
-        if network is not None and (mark := self._mark(network)) in self._counts:
-            self._counts[mark] = max(0, self._counts[mark] - 1)
+        self._all = max(0, self._all - 1)
+        if network is not None and (count := self._count(network)):
+            self._counts[self._mark(network)] = count - 1
+
+    def demand(self, network: str | None) -> int:
+        """How many times the work of a quiet hour the next case from there costs: 1, 2, 4 and so on to 64."""
+        here = 0 if network is None else self._count(network) // MANY
+        return 1 << min(MOST_DOUBLINGS, max(here, (self._all // BUSY).bit_length()))
+
+    def _count(self, network: str) -> int:
+        return self._counts.get(self._mark(network), 0)
 
     def _mark(self, network: str) -> bytes:
         return hmac.digest(self._key, network.encode(), "sha256")

@@ -48,6 +48,10 @@ class PinKey:
         """The ids under which a platform sees entries; `own_after` is the last that it knows by an older id."""
         return EntryIds(self._mac("entries", b"%d" % platform), own_after)
 
+    def work(self) -> bytes:
+        """What signs the work that is asked of whoever sends a case."""
+        return self._mac("work", b"")
+
     def mark(self) -> bytes:
         """What the database keeps to know its key again."""
         return self._mac("mark", b"")

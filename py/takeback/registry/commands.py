@@ -54,6 +54,7 @@ _keys_option = click.option(
 @click.option(
     "--arrivals", type=click.IntRange(0, 1_000_000), help="New cases an hour [TAKEBACK_ARRIVALS; default: 300]"
 )
+@click.option("--work", type=click.IntRange(0, 1_000_000), help="Tries a new case costs [TAKEBACK_WORK; default: 250]")
 @click.option(
     "--demote", type=click.IntRange(0, 1000), help="Platforms that demote an entry [TAKEBACK_DEMOTE; default: 3]"
 )

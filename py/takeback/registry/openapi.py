@@ -29,6 +29,7 @@ DOCS: Final = "/docs"
 DOCUMENT: Final = "/docs/openapi.json"
 PIN: Final = "Takeback-Pin"
 IDEMPOTENCY_KEY: Final = "Idempotency-Key"
+WORK: Final = "Takeback-Work"
 
 ERRORS: Final[Mapping[int, str]] = {
     400: "`invalid-message`: the message, a header or a parameter breaks the protocol; `field` says where",
@@ -38,6 +39,7 @@ ERRORS: Final[Mapping[int, str]] = {
     "pictures",
     413: "`too-large`: the body is over 65,536 bytes",
     415: "`not-json`: the content type is not `application/json`",
+    428: "`work-needed`: a new case takes some work first; `work` says which",
     429: "`too-many-guesses`: too many wrong PINs for one number; or `too-many-cases`: very many from one network",
     503: "`store-unavailable`: nothing was kept; send the same again",
 }
@@ -83,8 +85,8 @@ OPERATIONS: Final = (
             201: (protocol.CaseStatus, "The case is kept and its signals are in the feed"),
             200: (protocol.CaseStatus, "The same message had made this case before"),
         },
-        (400, 409, 413, 415, 503),
-        (PIN, IDEMPOTENCY_KEY),
+        (400, 409, 413, 415, 428, 429, 503),
+        (PIN, IDEMPOTENCY_KEY, WORK),
         protocol.NewCase,
     ),
     Operation(
@@ -209,6 +211,12 @@ _PARAMETERS: Final[Mapping[str, Mapping[str, Any]]] = {
         "schema": {"type": "string", "pattern": protocol.IDEMPOTENCY_KEY_PATTERN},
         "example": "3f2b8c1d4e5f60718293a4b5c6d7e8f9",
     },
+    WORK: {
+        "in": "header",
+        "description": "The work that `work-needed` asked for: a payload of altcha, JSON in base64",
+        "schema": {"type": "string", "maxLength": 4096},
+        "example": "",
+    },
     "after": {
         "in": "query",
         "description": "The last number durably applied; 0 at the start",
@@ -239,7 +247,7 @@ _PARAMETERS: Final[Mapping[str, Mapping[str, Any]]] = {
         "example": 'W/"0"',
     },
 }
-_OPTIONAL: Final = frozenset({"limit", "wait", "If-None-Match"})
+_OPTIONAL: Final = frozenset({"limit", "wait", "If-None-Match", WORK})
 _SIGNED: Final[Mapping[str, Any]] = {
     "ETag": {"description": "The body's SHA-256", "schema": {"type": "string", "pattern": '^W/"[0-9a-f]{64}"$'}},
     FEED_HEAD: {"description": "What the registry signs, a FeedHead", "schema": {"type": "string"}},

@@ -25,6 +25,7 @@ from takeback.registry.platforms import Platform, Platforms
 from takeback.registry.records import Records
 from takeback.registry.signing import Signer
 from takeback.registry.store import Store
+from takeback.registry.work import Work
 
 JSON: Final = "application/json"
 
@@ -40,6 +41,7 @@ class Services:
     pins: PinKey
     guesses: Guesses
     arrivals: Arrivals
+    work: Work
     signer: Signer
     heads: Heads
     now: Callable[[], float]

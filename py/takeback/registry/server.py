@@ -34,6 +34,7 @@ from takeback.registry.settings import Settings
 from takeback.registry.signing import Signer, public_keys, read_key
 from takeback.registry.site import Site
 from takeback.registry.store import Store
+from takeback.registry.work import Work
 
 BACKLOG = 2048
 GRACE = 10
@@ -94,6 +95,7 @@ def build_site(settings: Settings) -> tuple[Site, Heads]:
         pins,
         Guesses(time.monotonic),
         Arrivals(settings.arrivals, time.monotonic),
+        Work(pins.work(), settings.work, time.time),
         signer,
         heads,
         time.time,

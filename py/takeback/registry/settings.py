@@ -20,6 +20,7 @@ LIMITS: Final = {
     "expire": (0, 36_500),
     "keep": (1, 36_500),
     "arrivals": (0, 1_000_000),
+    "work": (0, 1_000_000),
     "demote": (0, 1000),
     "flood": (0, 1_000_000),
 }
@@ -52,6 +53,8 @@ class Settings:
     """Days after which what was withdrawn or has expired is erased for good."""
     arrivals: int = 300
     """New cases in an hour from one part of the network, /24 or /48, in each process; 0 is any number."""
+    work: int = 250
+    """Tries that a new case costs the sender's computer in a quiet hour, more in a busy one; 0 asks for no work."""
     demote: int = 3
     """Platforms that must say `not_blocked` of an entry before it only asks for a review; 0 is never."""
     flood: int = 5000

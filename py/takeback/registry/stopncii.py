@@ -178,7 +178,7 @@ def _signal(value: str) -> SignalMessage:
 def _too_old() -> Response[bytes]:
     """A hash went and is erased, so that nobody can be told which: only a fetch from the beginning is right again."""
     text = "hashes were withdrawn and erased since: drop what you hold and fetch with startTimestamp=0"
-    return problem(HTTPStatus.GONE, "too-old", "This start lies too far back", text, "startTimestamp")
+    return problem(HTTPStatus.GONE, "too-old", "This start lies too far back", text, more={"field": "startTimestamp"})
 
 
 def _answer(body: Mapping[str, object]) -> Response[bytes]:

@@ -29,6 +29,7 @@ export function review(app) {
       code(say("review.body"), messages.map(({ body }) => body).join("\n")),
       paragraph("review.headers"),
       code(say("review.headers"), lines.join("\n\n")),
+      ...(session.adding ? [] : [paragraph("review.work")]),
       paragraph("review.network"),
     ),
     more("review.why", paragraph("review.why-more"), paragraph("review.why-limit")),
