@@ -11,6 +11,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
+from tests.registry import debian
+
 PACKAGE: Final = "postgresql-15"
 USER: Final = "postgres"
 """Who runs it where the tests run as root, which PostgreSQL refuses; Debian's package makes this user."""
@@ -23,7 +25,7 @@ class NoPostgres(Exception):
 def binaries() -> Path:
     """The folder of PostgreSQL's programs; installs them if that is allowed. Raises `NoPostgres`."""
     found = _found()
-    if not found and os.geteuid() == 0 and shutil.which("apt-get"):
+    if not found:
         _install()
         found = _found()
     if not found:
@@ -39,11 +41,11 @@ def _found() -> Path | None:
 
 def _install() -> None:
     """Without the cluster that the package would start at once."""
-    quiet = Path("/etc/postgresql-common/createcluster.d/takeback-tests.conf")
-    quiet.parent.mkdir(parents=True, exist_ok=True)
-    quiet.write_text("create_main_cluster = false\n")
-    for command in (["update", "-qq"], ["install", "-y", "-qq", "--no-install-recommends", PACKAGE]):
-        subprocess.run(["apt-get", *command], check=False, capture_output=True)
+    if os.geteuid() == 0:
+        quiet = Path("/etc/postgresql-common/createcluster.d/takeback-tests.conf")
+        quiet.parent.mkdir(parents=True, exist_ok=True)
+        quiet.write_text("create_main_cluster = false\n")
+    debian.install(PACKAGE)
 
 
 def run(*command: str | Path, **more: str) -> None:

@@ -1,5 +1,6 @@
 """The printed configuration, with the real nginx in front of the real registry."""
 
+import functools
 import shutil
 import socket
 import ssl
@@ -13,13 +14,29 @@ from typing import override
 import httpx
 import pytest
 
+from tests.registry import debian
 from tests.registry.support import Server, command, md5, problem, secret_headers, serving
 from tests.registry.test_headers import ADDRESSES
 from tests.registry.test_pages import FILES, make_page
 
-NGINX = shutil.which("nginx") or shutil.which("nginx", path="/usr/sbin:/usr/local/sbin")
+PACKAGES = ("nginx", "libnginx-mod-http-brotli-static", "openssl")
 MODULES = Path("/usr/lib/nginx/modules")
 BROTLI = MODULES / "ngx_http_brotli_static_module.so"
+
+
+@functools.cache
+def nginx() -> str:
+    """Where nginx is, installed if that is allowed; a test that needs it is skipped where it cannot be had."""
+    if not (_found() and BROTLI.exists() and shutil.which("openssl")):
+        debian.install(*PACKAGES)
+    found = _found()
+    if found is None or shutil.which("openssl") is None:
+        pytest.skip(f"needs nginx and openssl (Debian: apt install {' '.join(PACKAGES)})")
+    return found
+
+
+def _found() -> str | None:
+    return shutil.which("nginx") or shutil.which("nginx", path="/usr/sbin:/usr/local/sbin")
 
 
 def printed(page: Path, *options: str | int) -> subprocess.CompletedProcess[str]:
@@ -54,15 +71,14 @@ def _fronting(
     site: Server, tmp_path_factory: pytest.TempPathFactory, change: Callable[[str], str] = str
 ) -> Iterator[httpx.Client]:
     """Nginx in front of the site, with its configuration changed."""
-    if NGINX is None or shutil.which("openssl") is None:
-        pytest.skip("needs nginx and openssl (Debian: apt install nginx libnginx-mod-http-brotli-static openssl)")
+    program = nginx()
     folder = tmp_path_factory.mktemp("nginx")
     port = free_port()
     configuration = _configuration(site, folder, port)
     configuration.write_text(change(configuration.read_text()))
-    subprocess.run([NGINX, "-t", "-p", folder, "-c", configuration], check=True, capture_output=True)
+    subprocess.run([program, "-t", "-p", folder, "-c", configuration], check=True, capture_output=True)
     process = subprocess.Popen(
-        [NGINX, "-p", folder, "-c", configuration, "-g", "daemon off;"], stderr=subprocess.DEVNULL
+        [program, "-p", folder, "-c", configuration, "-g", "daemon off;"], stderr=subprocess.DEVNULL
     )
     trust = ssl.create_default_context(cafile=str(folder / "cert.pem"))
     with httpx.Client(base_url=f"https://takeback.example:{port}", transport=_To(port, trust)) as client:
