@@ -5,7 +5,8 @@ from typing import Final
 
 from takeback.bulk import NO_QUALITY, STANDING_SHIFT, STANDINGS, TYPES, VARIANTS, Reader, Record, value_of
 from takeback.errors import FeedBroken, InvalidSignal
-from takeback.gate.state import EntryRow
+from takeback.gate.state import EntryRow, Lot
+from takeback.protocol import FeedAction
 from takeback.signals import Signal, SignalType
 
 FROM: Final = 20_000
@@ -14,18 +15,21 @@ LOT: Final = 10_000
 """Entries of a lot."""
 
 
-def lots(reader: Reader, on_lot: Callable[[int], None]) -> Iterator[list[EntryRow]]:
+def lots(reader: Reader, on_lot: Callable[[int], None]) -> Iterator[Lot]:
     """The snapshot's entries, checked one by one; `on_lot` hears of the last number of each. Raises `FeedBroken`."""
-    last, lot = 0, list[EntryRow]()
+    last, lot = 0, Lot([], [])
     for record in reader:
         if record.number <= last:
             raise FeedBroken(f"rule 1: the snapshot goes back from number {last} to {record.number}")
         last = record.number
-        lot.append(_row(record))
-        if len(lot) == LOT:
+        if record.action is FeedAction.ERASED:
+            lot.erased.append((record.number, record.entry.hex()))
+        else:
+            lot.entries.append(_row(record))
+        if len(lot.entries) == LOT:
             yield lot
             on_lot(last)
-            lot = []
+            lot = Lot([], [])
     yield lot
     if reader.head is None or last > reader.head.number:
         raise FeedBroken(f"rule 2: the snapshot holds number {last}, which lies beyond its end")

@@ -12,7 +12,7 @@ from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from threading import RLock
-from typing import Final
+from typing import Final, NamedTuple
 
 import msgspec
 
@@ -61,6 +61,13 @@ _INSERT: Final = "INSERT INTO entries VALUES (?, ?, ?, ?, ?, ?, ?)"
 
 type EntryRow = tuple[int, str, str, str, int | None, str, str]
 """An entry: number, id, type, value, quality, variant, standing."""
+
+
+class Lot(NamedTuple):
+    """Some entries of a snapshot, and the number and id of those that come without a signal."""
+
+    entries: list[EntryRow]
+    erased: list[tuple[int, str]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,7 +166,7 @@ class State:
             for step in changes.steps:
                 _take(db, step)
 
-    def fill(self, lots: Iterable[Sequence[EntryRow]], reached: Callable[[], Position]) -> None:
+    def fill(self, lots: Iterable[Lot], reached: Callable[[], Position]) -> None:
         """Takes over a snapshot, all or nothing, into a state that is empty; `reached` tells the position at its end.
 
         Raises `FeedBroken` if an entry or a signal is there twice.
@@ -171,7 +178,8 @@ class State:
             db.execute("DROP INDEX entries_signal")
             try:
                 for lot in lots:
-                    db.executemany(_INSERT, lot)
+                    db.executemany(_INSERT, lot.entries)
+                    db.executemany("INSERT INTO erased VALUES (?, ?)", lot.erased)
                 for index in _INDEXES:  # sorted once: several times as fast as entry by entry
                     db.execute(index)
             except sqlite3.IntegrityError as error:

@@ -46,7 +46,7 @@ class PinKey:
 
     def entry_ids(self, platform: int, own_after: int) -> EntryIds:
         """The ids under which a platform sees entries; `own_after` is the last that it knows by an older id."""
-        return EntryIds(self._mac("entries", b"%d" % platform), own_after)
+        return EntryIds(self._mac("entries", b"%d" % platform), own_after, platform)
 
     def work(self) -> bytes:
         """What signs the work that is asked of whoever sends a case."""

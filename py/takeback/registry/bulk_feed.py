@@ -3,11 +3,12 @@
 from collections.abc import Iterator
 from hashlib import sha256
 
-from takeback import bulk
+from takeback import bulk, chain
 from takeback.bulk import NO_QUALITY, SIZES, TYPE_CODES, Add
+from takeback.protocol import FeedAction
 from takeback.registry.cases import DAY
 from takeback.registry.entry_ids import EntryIds
-from takeback.registry.lines import AnyRow
+from takeback.registry.lines import AnyRow, is_told, saying
 from takeback.registry.signing import Signer
 from takeback.registry.store import Store
 from takeback.signals import SignalType, Variant
@@ -27,10 +28,17 @@ def snapshot(store: Store, signer: Signer, platform: str, ids: EntryIds) -> Iter
     piece, digest = bulk.MAGIC[True], sha256(bulk.MAGIC[True])
     yield piece
     for lot in store.active_at(number, ids):
-        piece = b"".join(bulk.write_add(row.number, bytes.fromhex(name), _add(row)) for row, name in lot)
+        piece = b"".join(_written(row, name, ids.platform) for row, name in lot)
         digest.update(piece)
         yield piece
     yield bulk.end(signer.sign_digest(number, link, number, platform, digest.digest()).encode())
+
+
+def _written(row: AnyRow, name: str, platform: int) -> bytes:
+    if is_told(row, platform):
+        return bulk.write_add(row.number, bytes.fromhex(name), _add(row))
+    leaf = chain.leaf(saying(row.number, FeedAction.ADD, row.added_as, row), row.number)
+    return bulk.write_line(chain.erased(row.number, name, leaf))
 
 
 def _add(row: AnyRow) -> Add:

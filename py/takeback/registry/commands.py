@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from takeback.registry import operator
+from takeback.registry import canary, operator
 from takeback.registry.options import data, data_option, moment_or_dash, tabulated
 from takeback.registry.settings import read_settings
 
@@ -21,7 +21,14 @@ def registry() -> None:
     """Run a registry: people's cases and the feed."""
 
 
-for command in (operator.status, operator.entries, operator.pause, operator.resume, operator.expire):
+for command in (
+    operator.status,
+    operator.entries,
+    operator.pause,
+    operator.resume,
+    operator.expire,
+    canary.canary,
+):
     registry.add_command(command)
 
 

@@ -18,9 +18,13 @@ _PADDING: Final = bytes(8)
 
 
 class EntryIds:
-    """The ids of one platform. `key` has 32 bytes; `own_after` is the last entry that it knows by an older id."""
+    """The ids of one platform, by its inner number.
 
-    def __init__(self, key: bytes, own_after: int = 0) -> None:
+    `key` has 32 bytes; `own_after` is the last entry that it knows by an older id.
+    """
+
+    def __init__(self, key: bytes, own_after: int = 0, platform: int = 0) -> None:
+        self.platform = platform
         self._cipher = Cipher(AES256(key), ECB())  # noqa: S305 - each block is another number: nothing repeats
         self.own_after = own_after
 

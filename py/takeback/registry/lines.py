@@ -15,12 +15,18 @@ NOBODY: Final = "0" * 32
 type AnyRow = Row[*tuple[Any, ...]]
 
 
-def line(row: AnyRow, name: str) -> FeedEntry:
-    """The line of a row of `feed` beside its entry, to the platform that knows the entry by `name`."""
+def line(row: AnyRow, name: str, platform: int) -> FeedEntry:
+    """The line of a row of `feed` beside its entry, to the `platform` that knows the entry by `name`."""
     action = FeedAction(row.action)
     if action is FeedAction.ADD and row.type is None:
         return chain.erased(row.number, name, row.leaf)
-    return saying(row.number, action, row.standing, row, name)
+    said = saying(row.number, action, row.standing, row, name)
+    return said if is_told(row, platform) else chain.erased(row.number, name, chain.leaf(said, row.number))
+
+
+def is_told(row: AnyRow, platform: int) -> bool:
+    """Whether a platform is told an entry's signal: all of them, but for a canary of another."""
+    return row.told_to is None or row.told_to == platform
 
 
 def saying(number: int, action: FeedAction, standing: str | None, entry: AnyRow, name: str = NOBODY) -> FeedEntry:

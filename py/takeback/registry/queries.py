@@ -93,19 +93,25 @@ _LEFT: Final = (
     .where(t.holdings.c.case_number == bindparam("case"), t.entries.c.active, t.entries.c.due.is_(None))
 )
 _BECOMES_DUE: Final = update(t.entries).where(t.entries.c.number == bindparam("one")).values(due=bindparam("at"))
+_HELD: Final = or_(
+    select(t.holdings.c.entry)
+    .join(
+        t.pictures,
+        and_(t.pictures.c.case_number == t.holdings.c.case_number, t.pictures.c.position == t.holdings.c.picture),
+    )
+    .where(t.holdings.c.entry == t.entries.c.number, t.pictures.c.ended_at.is_(None))
+    .exists(),
+    select(t.canaries.c.entry)
+    .where(t.canaries.c.entry == t.entries.c.number, t.canaries.c.ended_at.is_(None))
+    .exists(),
+)
+"""Whether a picture of a case holds an entry, or it is a canary."""
 _DUE: Final = (
     select(
         t.entries.c.number,
         and_(t.entries.c.added.is_not(None), t.entries.c.removed.is_(None)).label("in_feed"),
         t.entries.c.standing,
-        select(t.holdings.c.entry)
-        .join(
-            t.pictures,
-            and_(t.pictures.c.case_number == t.holdings.c.case_number, t.pictures.c.position == t.holdings.c.picture),
-        )
-        .where(t.holdings.c.entry == t.entries.c.number, t.pictures.c.ended_at.is_(None))
-        .exists()
-        .label("held"),
+        _HELD.label("held"),
     )
     .where(t.entries.c.due <= bindparam("now"))
     .order_by(t.entries.c.due)
@@ -180,8 +186,10 @@ _PAGE: Final = (
         t.entries.c.salt,
         t.feed.c.chain,
         t.feed.c.leaf,
+        t.canaries.c.platform.label("told_to"),
     )
     .outerjoin(t.entries, and_(t.entries.c.number == t.feed.c.entry, t.feed.c.action == FeedAction.ADD))
+    .outerjoin(t.canaries, t.canaries.c.entry == t.entries.c.number)
     .where(and_(t.feed.c.number > bindparam("after"), t.feed.c.number <= bindparam("upto")))
     .order_by(t.feed.c.number)
 )
@@ -201,8 +209,12 @@ _ACTIVE_AT: Final = (
         t.entries.c.age_band,
         t.entries.c.standing,
         t.entries.c.added_at,
+        t.entries.c.salt,
+        t.feed.c.standing.label("added_as"),
+        t.canaries.c.platform.label("told_to"),
     )
     .join(t.entries, t.entries.c.number == t.feed.c.entry)
+    .outerjoin(t.canaries, t.canaries.c.entry == t.entries.c.number)
     .where(
         t.feed.c.number > bindparam("after"),
         t.feed.c.number <= bindparam("at"),
@@ -259,17 +271,21 @@ def submissions(connection: Connection, keys: Iterable[bytes]) -> dict[bytes, tu
     return {row.key: (row.message, _shown(row.case_number)) for row in rows}
 
 
-def active_signals(connection: Connection, signals: Iterable[SignalMessage]) -> dict[rules.SignalKey, int]:
-    """Which of the `signals` have an active entry, as its number."""
+def active_signals(
+    connection: Connection, signals: Iterable[SignalMessage], platform: int | None = None
+) -> dict[rules.SignalKey, int]:
+    """Which of the `signals` have an active entry, as its number; of those that a `platform` is told, if one asks."""
     asked = {(signal.type, stored_value(signal)): (signal.type, signal.value) for signal in signals}
     active: dict[rules.SignalKey, int] = {}
     for values in batched({value for _, value in asked}, MAX_PARAMETERS):
         rows = connection.execute(
-            select(t.entries.c.type, t.entries.c.value, t.entries.c.number).where(
-                t.entries.c.active, t.entries.c.value.in_(values)
-            )
+            select(t.entries.c.type, t.entries.c.value, t.entries.c.number, t.canaries.c.platform.label("told_to"))
+            .outerjoin(t.canaries, t.canaries.c.entry == t.entries.c.number)
+            .where(t.entries.c.active, t.entries.c.value.in_(values))
         )
         for row in rows:
+            if platform is not None and not lines.is_told(row, platform):
+                continue
             if key := asked.get((SignalType(row.type), row.value)):
                 active[key] = row.number
     return active
@@ -514,7 +530,7 @@ def page(connection: Connection, after: int, upto: int, ids: EntryIds) -> tuple[
     """
     rows = connection.execute(_PAGE, {"after": after, "upto": upto}).all()
     names = names_of(connection, [row.entry for row in rows], ids)
-    found = [lines.line(row, name) for row, name in zip(rows, names, strict=True)]
+    found = [lines.line(row, name, ids.platform) for row, name in zip(rows, names, strict=True)]
     return found, rows[-1].chain if rows else None
 
 

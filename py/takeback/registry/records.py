@@ -16,6 +16,7 @@ from takeback.registry import queries
 from takeback.registry import tables as t
 from takeback.registry.cases import DAY
 from takeback.registry.entry_ids import EntryIds
+from takeback.registry.lines import AnyRow, is_told
 from takeback.signals import PDQ_QUALITY_FLOOR, SignalType
 
 UNDATED: Final = DAY
@@ -48,8 +49,9 @@ _LINES: Final = (
         t.entries.c.added_at,
         t.entries.c.removed_at,
         and_(t.entries.c.removed.is_(None), t.entries.c.standing == Standing.BLOCK).label("there"),
+        t.canaries.c.platform.label("told_to"),
     )
-    .select_from(_WITH_ENTRY)
+    .select_from(_WITH_ENTRY.outerjoin(t.canaries, t.canaries.c.entry == t.feed.c.entry))
     .where(t.feed.c.number > bindparam("after"), t.feed.c.number <= bindparam("upto"))
     .order_by(t.feed.c.number)
 )
@@ -109,7 +111,7 @@ class Records:
         with self._engine.begin() as connection:
             rows = connection.execute(_LINES, {"after": after, "upto": upto}).all()
             latest = {row.entry: row for row in rows}
-            said = [row for row in rows if latest[row.entry] is row and _is_told(row)]
+            said = [row for row in rows if latest[row.entry] is row and _is_told(row, ids.platform)]
             names = queries.names_of(connection, [row.entry for row in said], ids)
         records = tuple(_record(row, name) for row, name in zip(said, names, strict=True))
         at = max((row.at for row in rows if row.at is not None), default=None)
@@ -118,7 +120,7 @@ class Records:
     def named(self, signals: Sequence[SignalMessage], ids: EntryIds) -> dict[str, list[str]]:
         """The ids of the active entries that carry these signals, by value."""
         with self._engine.begin() as connection:
-            found = queries.active_signals(connection, signals)
+            found = queries.active_signals(connection, signals, ids.platform)
             names = queries.names_of(connection, list(found.values()), ids)
         told: dict[str, list[str]] = {}
         for (_, value), name in zip(found, names, strict=True):
@@ -144,9 +146,9 @@ def _dated(connection: Connection, after: int, upto: int, moment: int) -> Row[*t
     return connection.execute(_DATED, {"after": after, "upto": upto, "moment": moment}).first()
 
 
-def _is_told(row: Row[*tuple[Any, ...]]) -> bool:
+def _is_told(row: AnyRow, platform: int) -> bool:
     """Not a PDQ that says too little of its picture: these clients know no quality and would match by it."""
-    return bool(row.type != SignalType.PDQ or row.quality >= PDQ_QUALITY_FLOOR)
+    return is_told(row, platform) and bool(row.type != SignalType.PDQ or row.quality >= PDQ_QUALITY_FLOOR)
 
 
 def _record(row: Row[*tuple[Any, ...]], name: str) -> Record:

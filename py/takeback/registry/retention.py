@@ -83,7 +83,7 @@ def erase_entries(connection: Connection, before: int, limit: int) -> int:
             select(t.feedback_entries.c.feedback).where(t.feedback_entries.c.entry.in_(numbers))
         ).scalars()
     )
-    for table in (t.feedback_entries, t.holdings):
+    for table in (t.feedback_entries, t.holdings, t.canaries):
         connection.execute(delete(table).where(table.c.entry.in_(numbers)))
     connection.execute(delete(t.entries).where(t.entries.c.number.in_(numbers)))
     left = select(t.feedback_entries.c.entry).where(t.feedback_entries.c.feedback == t.feedback.c.id).exists()

@@ -6,6 +6,7 @@ pictures           the pictures of each case, by position
 entries            every entry there is, by a number that nobody outside sees; `added` and `removed` are its feed
                    numbers, `due` the moment at which the feed is to say what holds of it then
 first_ids          the ids of entries from the first release, where platforms did not have ids of their own
+canaries           entries that one platform alone is told, to find out whose list it was that turned up elsewhere
 holdings           which entries each picture of a case holds
 feed               the numbered log: which entry was added, removed or changed; it outlives its entries. `chain` is its
                    link; `leaf` stands where the entry was erased, so that the chain can still be followed
@@ -133,6 +134,15 @@ first_ids: Final = Table(
     metadata,
     Column("entry", BigInt, primary_key=True, autoincrement=False),
     Column("id", Hex, nullable=False, unique=True),
+)
+
+canaries: Final = Table(
+    "canaries",
+    metadata,
+    Column("entry", ForeignKey(entries.c.number), primary_key=True, autoincrement=False),
+    Column("platform", ForeignKey("platforms.id"), nullable=False),
+    Column("made_at", BigInt, nullable=False),
+    Column("ended_at", BigInt),
 )
 
 holdings: Final = Table(

@@ -6,7 +6,7 @@ import sqlalchemy as sa
 from alembic import op
 
 from takeback import chain
-from takeback.protocol import FeedAction
+from takeback.protocol import FeedAction, FeedEntry
 from takeback.registry import lines
 
 revision = "0005"
@@ -57,12 +57,16 @@ def _fill(connection: sa.Connection) -> bytes:
         for row in rows:
             # What the registry no longer keeps has a leaf of chance: nobody can check it, and nobody ever could.
             gone = row.action == FeedAction.ADD and row.type is None
-            leaf = secrets.token_bytes(32) if gone else chain.leaf(lines.line(row, lines.NOBODY), row.added or 0)
+            leaf = secrets.token_bytes(32) if gone else chain.leaf(_said(row), row.added or 0)
             now = chain.link(now, leaf)
             found.append({"one": row.number, "chain": now, "leaf": leaf if gone else None})
             after = row.number
         connection.execute(sa.text("UPDATE feed SET chain = :chain, leaf = :leaf WHERE number = :one"), found)
     return now
+
+
+def _said(row: lines.AnyRow) -> FeedEntry:
+    return lines.saying(row.number, FeedAction(row.action), row.standing, row)
 
 
 _LINES = """

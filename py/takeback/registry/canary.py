@@ -1,0 +1,95 @@
+"""`takeback registry canary ...`: entries that one platform alone is told, to trace a list that leaked."""
+
+import mmap
+import os
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from takeback.errors import SettingsError
+from takeback.registry.options import data, moment_or_dash, tabulated
+from takeback.registry.settings import read_settings
+
+if TYPE_CHECKING:
+    from sqlalchemy import Engine
+
+    from takeback.registry.canaries import Traced
+
+
+@click.group()
+def canary() -> None:
+    """Give each platform entries that nobody else is told, and find out whose list it is that turned up elsewhere."""
+
+
+@canary.command()
+@click.argument("platform")
+@click.option("--pictures", type=click.IntRange(1, 100), default=3, show_default=True, help="How many to make up")
+@data
+def add(platform: str, pictures: int, **where: object) -> None:
+    """Make up pictures for PLATFORM: three entries each, of chance, which match nothing and mix with the others."""
+    from takeback.registry import canaries
+
+    settings = read_settings(os.environ, **where)
+    with _engine(where).begin() as connection:
+        made = canaries.make(connection, platform, pictures, settings.mix, int(time.time()))
+    click.echo(f"{made} entries for {platform} are on their way into the feed")
+
+
+@canary.command()
+@click.argument("platform")
+@data
+def remove(platform: str, **where: object) -> None:
+    """Take the canaries of PLATFORM out of the feed. They can be traced until they are erased."""
+    from takeback.registry import canaries
+
+    settings = read_settings(os.environ, **where)
+    with _engine(where).begin() as connection:
+        ended = canaries.end(connection, platform, settings.mix, int(time.time()))
+    click.echo(f"{ended} entries of {platform} are on their way out of the feed")
+
+
+@canary.command("list")
+@data
+def list_(**where: object) -> None:
+    """List which platforms have canaries, and since when."""
+    from takeback.registry import canaries
+
+    with _engine(where).begin() as connection:
+        rows = [(one.platform, str(one.entries), moment_or_dash(one.made_at)) for one in canaries.held(connection)]
+    if not rows:
+        click.echo("No canaries yet. Make some: takeback registry canary add PLATFORM")
+        return
+    click.echo(tabulated(("PLATFORM", "ENTRIES", "NEWEST"), rows))
+
+
+@canary.command()
+@click.argument("file", type=click.Path(path_type=Path, dir_okay=False, exists=True))
+@data
+def trace(file: Path, **where: object) -> None:
+    """Tell whose canaries stand in FILE: a list that turned up, text of any form with hashes in hex."""
+    from takeback.registry import canaries
+
+    with _engine(where).begin() as connection, file.open("rb") as opened:
+        try:
+            listed = mmap.mmap(opened.fileno(), 0, access=mmap.ACCESS_READ)
+        except (OSError, ValueError) as error:
+            raise SettingsError(f"{file} cannot be read, or is empty") from error
+        with listed:
+            found = canaries.trace(connection, listed)
+    click.echo(_told(found))
+
+
+def _told(found: "Sequence[Traced]") -> str:
+    if not found:
+        return "No canary of any platform stands in it."
+    rows = [(one.platform, f"{one.found} of {one.told}") for one in found]
+    return tabulated(("PLATFORM", "CANARIES"), rows)
+
+
+def _engine(where: dict[str, object]) -> "Engine":
+    from takeback.registry.server import open_data
+
+    return open_data(read_settings(os.environ, **where))
