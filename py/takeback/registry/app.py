@@ -121,6 +121,7 @@ async def feedback(request: Ask, services: Services) -> Response[bytes]:
     query(request)
     refuse_other_types(request)
     events = protocol.decode_request(await request.body(), protocol.Feedback).feedback
+    services.store.meter.count(platform.id)
     receipt = await done(services.store.record(Report(platform.id, services.ids_of(platform), events)))
     return answer(receipt)
 

@@ -95,6 +95,17 @@ def make_secret(path: Path, secret: bytes = b"", *, keep: bool = False) -> bytes
     return secret
 
 
+def write_secret(path: Path, secret: bytes) -> None:
+    """Writes a secret to a file that only its owner may read, in the place of one before. Raises `SettingsError`."""
+    new = path.with_name(f"{path.name}.new")
+    try:
+        new.unlink(missing_ok=True)
+        make_secret(new, secret)
+        new.replace(path)
+    except OSError as error:
+        raise SettingsError(f"cannot write {path}: {error.strerror}") from error
+
+
 def read_secret(path: Path, what: str, without: str) -> bytes:
     """The secret in a file. Raises `SettingsError` if it is missing, or may be read by others."""
     try:

@@ -27,10 +27,13 @@ def snapshot(store: Store, signer: Signer, platform: str, ids: EntryIds) -> Iter
     number, link = store.head()
     piece, digest = bulk.MAGIC[True], sha256(bulk.MAGIC[True])
     yield piece
+    told = 0
     for lot in store.active_at(number, ids):
         piece = b"".join(_written(row, name, ids.platform) for row, name in lot)
         digest.update(piece)
+        told += len(lot)
         yield piece
+    store.meter.count(ids.platform, told)
     yield bulk.end(signer.sign_digest(number, link, number, platform, digest.digest()).encode())
 
 

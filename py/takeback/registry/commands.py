@@ -27,6 +27,7 @@ for command in (
     operator.pause,
     operator.resume,
     operator.expire,
+    operator.operator_key,
     canary.canary,
 ):
     registry.add_command(command)

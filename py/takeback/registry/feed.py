@@ -42,6 +42,7 @@ async def feed(request: Ask, services: Services) -> Response[bytes]:
     if wait and not reading.page.entries:
         await services.heads.beyond(after, wait)
         _, reading = await asyncio.to_thread(services.store.read_for, key, services.ids_of, after, limit)
+    services.store.meter.count(platform.id, len(reading.page.entries))
     body = protocol.encode(reading.page)
     head = services.signer.sign(reading.number, reading.link, reading.page.head, platform.key_id, body)
     return conditional(request, body, head)
@@ -64,6 +65,7 @@ async def feed_tile(request: Ask, services: Services) -> Response[bytes]:
     made = await asyncio.to_thread(bulk_feed.tile, services.store, place, services.ids_of(platform))
     if made is None:
         raise HTTPException(status_code=HTTPStatus.NOT_FOUND)
+    services.store.meter.count(platform.id, bulk.TILE)
     lines, link = made
     last = (place + 1) * bulk.TILE
     head = services.signer.sign(last, link, last, platform.key_id, lines)

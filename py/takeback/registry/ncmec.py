@@ -88,6 +88,7 @@ async def entries(request: Ask, services: Services) -> Response[bytes]:
         start, end = await _window(services, platform, since, until)
     last = min(end, start + size - 1)
     stretch = await asyncio.to_thread(services.records.stretch, start - 1, last, services.ids_of(platform))
+    services.store.meter.count(platform.id, len(stretch.records))
     root = _root("queryResult")
     for kind in PictureKind:
         _entries(root, kind, stretch.records)

@@ -108,7 +108,7 @@ server {{
     location ~ ^/(healthz|readyz)$ {{
         proxy_pass {registry};
     }}
-    location = /metrics {{
+    location ~ ^/(metrics|operator)$ {{
         return 404;
     }}
     location /docs {{

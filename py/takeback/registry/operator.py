@@ -1,8 +1,10 @@
-"""`takeback registry status|entries|pause|resume|expire`: for whoever runs a registry."""
+"""`takeback registry status|entries|pause|resume|expire|operator-key`: for whoever runs a registry."""
 
 import os
+import secrets
 import time
 from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
@@ -81,6 +83,21 @@ def expire(**where: object) -> None:
     click.echo("What has expired is ended, and what ended long ago is erased.")
 
 
+@click.command("operator-key")
+@data
+@click.option("--keys", type=click.Path(path_type=Path), help="Folder of the keys [TAKEBACK_KEYS; default: DATA/keys]")
+def operator_key(**where: object) -> None:
+    """Make the key to the page at /operator, and show it once. A key from before stops at once."""
+    from takeback.registry.auth import write_secret
+    from takeback.registry.operator_page import PATH, digest
+
+    settings = read_settings(os.environ, **where)
+    key = secrets.token_urlsafe(24)
+    write_secret(settings.operator_key, digest(key).encode())
+    click.echo(f"The key to {PATH}, shown only now: give it as the password, with any name.", err=True)
+    click.echo(key)
+
+
 def _change(numbers: Sequence[int], standing: str, where: dict[str, object]) -> None:
     from takeback.protocol import Standing
     from takeback.registry import judgements, queries
@@ -100,12 +117,12 @@ def _show(found: object, text: str, as_json: bool) -> None:
 
 
 def _told(found: "Overview") -> str:
-    from takeback.registry.overview import DAYS, bars
+    from takeback.registry.overview import DAYS, bars, summed
 
     lines = [
         f"feed       {found.head} lines",
-        f"cases      {_sum(found.cases)}",
-        f"entries    {_sum(found.entries)}",
+        f"cases      {summed(found.cases)}",
+        f"entries    {summed(found.entries)}",
         "",
         f"the last {DAYS} days, today last",
         f"new cases  {bars(found.new_cases)}  {sum(found.new_cases)}, at most {max(found.new_cases)} a day",
@@ -113,12 +130,15 @@ def _told(found: "Overview") -> str:
         "",
     ]
     rows = [
-        (one.name, str(one.behind), moment_or_dash(one.seen_at), _sum(one.said) if one.said else "-")
+        (one.name, f"{one.behind:,}", moment_or_dash(one.seen_at), f"{one.requests:,}", f"{one.lines:,}",
+         summed(one.said))
         for one in found.platforms
-    ]
+    ]  # fmt: skip
     if not rows:
         return "\n".join([*lines, "No platforms yet. Add one: takeback platform add NAME"])
-    return "\n".join([*lines, tabulated(("PLATFORM", "BEHIND", "LAST SEEN", "SAID OF UPLOADS"), rows)])
+    return "\n".join(
+        [*lines, tabulated(("PLATFORM", "BEHIND", "LAST SEEN", "REQUESTS", "LINES TOLD", "SAID OF UPLOADS"), rows)]
+    )
 
 
 def _listed(found: "Sequence[Noticed]") -> str:
@@ -131,7 +151,3 @@ def _listed(found: "Sequence[Noticed]") -> str:
     ]  # fmt: skip
     head = ("ENTRY", "TYPE", "VARIANT", "STANDING", "BY", "IN THE FEED SINCE", "BLOCKED BY", "NOT BLOCKED BY")
     return tabulated(head, rows)
-
-
-def _sum(counts: dict[str, int]) -> str:
-    return ", ".join(f"{number} {name}" for name, number in counts.items()) or "none"

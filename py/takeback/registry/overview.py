@@ -3,7 +3,7 @@
 Counts alone, and entries by their inner number: never a picture, a hash, a case number or a person.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 import msgspec
@@ -12,17 +12,23 @@ from sqlalchemy import Column, Connection, case, func, select
 from takeback.protocol import Standing, Verdict
 from takeback.registry import tables as t
 from takeback.registry.cases import DAY
+from takeback.registry.metering import Use, used
 
 DAYS: Final = 30
 BARS: Final = " ▁▂▃▄▅▆▇█"
 
 
 class PlatformState(msgspec.Struct, frozen=True):
-    """A platform: lines of the feed that it has not applied, when it was last here, and what it said of uploads."""
+    """A platform: lines of the feed that it has not applied, when it was last here, and what it said of uploads.
+
+    `requests` of the last 30 days, and the `lines` of the feed that they were answered with.
+    """
 
     name: str
     behind: int
     seen_at: int | None
+    requests: int
+    lines: int
     said: dict[str, int]
 
 
@@ -57,7 +63,7 @@ def overview(connection: Connection, now: int) -> Overview:
         head,
         _counts(connection, t.cases.c.state),
         _counts(connection, t.entries.c.standing, t.entries.c.active),
-        _platforms(connection, head),
+        _platforms(connection, head, now),
         _daily(connection, t.cases.c.received_at, now),
         _daily(connection, t.feedback.c.received_at, now, t.feedback.c.verdict == Verdict.BLOCKED),
     )
@@ -84,6 +90,11 @@ def noticed(connection: Connection, standings: Sequence[Standing], limit: int) -
     return [Noticed(*row, *counts.get(row.number, (0, 0))) for row in rows]
 
 
+def summed(counts: Mapping[str, int]) -> str:
+    """Counts by name, in words."""
+    return ", ".join(f"{number:,} {name}" for name, number in counts.items()) or "none"
+
+
 def bars(values: Sequence[int]) -> str:
     """A plot of counts in one line, a letter each."""
     most = max(values, default=0)
@@ -95,7 +106,8 @@ def _counts(connection: Connection, column: Column[Any], *where: Any) -> dict[st
     return {row[0]: row[1] for row in connection.execute(counted)}
 
 
-def _platforms(connection: Connection, head: int) -> list[PlatformState]:
+def _platforms(connection: Connection, head: int, now: int) -> list[PlatformState]:
+    uses = used(connection, now // DAY - DAYS + 1)
     said: dict[int, dict[str, int]] = {}
     verdicts = select(t.feedback.c.platform, t.feedback.c.verdict, func.count())
     for platform, verdict, number in connection.execute(
@@ -103,10 +115,12 @@ def _platforms(connection: Connection, head: int) -> list[PlatformState]:
     ):
         said.setdefault(platform, {})[verdict] = number
     known = select(t.platforms).where(t.platforms.c.revoked_at.is_(None)).order_by(t.platforms.c.name)
-    return [
-        PlatformState(row.name, max(0, head - row.cursor), row.seen_at, said.get(row.id, {}))
-        for row in connection.execute(known)
-    ]
+    states = []
+    for row in connection.execute(known):
+        use = uses.get(row.id, Use())
+        behind = max(0, head - row.cursor)
+        states.append(PlatformState(row.name, behind, row.seen_at, use.requests, use.lines, said.get(row.id, {})))
+    return states
 
 
 def _daily(connection: Connection, column: Column[Any], now: int, *where: Any) -> list[int]:

@@ -25,6 +25,7 @@ from takeback.registry.familiar import WellKnown
 from takeback.registry.heads import Heads
 from takeback.registry.logs import LOG, start_logging
 from takeback.registry.metrics import Metrics
+from takeback.registry.operator_page import operator_page
 from takeback.registry.pages import Page
 from takeback.registry.platforms import Platforms
 from takeback.registry.queries import keep_pin_key_mark, pin_key_mark
@@ -101,7 +102,11 @@ def build_site(settings: Settings) -> tuple[Site, Heads]:
         time.time,
         Records(engine),
     )
-    more = [*(ncmec.ROUTES if settings.ncmec else ()), *(stopncii.ROUTES if settings.stopncii else ())]
+    more = [
+        operator_page(engine, settings.operator_key, time.time),
+        *(ncmec.ROUTES if settings.ncmec else ()),
+        *(stopncii.ROUTES if settings.stopncii else ()),
+    ]
     return Site(create_app(services, more), page, Metrics(store), tls=settings.tls), heads
 
 

@@ -86,6 +86,11 @@ class Settings:
         """The feed key's file."""
         return self.pin_key.with_name("feed.key")
 
+    @property
+    def operator_key(self) -> Path:
+        """The file with the digest of the key to the operator's page."""
+        return self.pin_key.with_name("operator.key")
+
 
 def read_settings(environ: Mapping[str, str], **options: object) -> Settings:
     """The settings of `environ` and of the `options` that are not `None`. Raises `SettingsError`."""

@@ -1,6 +1,5 @@
 """The key that signs the feed: in a file of its own beside the PIN key, with its public halves in the database."""
 
-import os
 import time
 from collections.abc import Sequence
 from hashlib import sha256
@@ -14,7 +13,7 @@ from takeback import chain, protocol
 from takeback.errors import SettingsError
 from takeback.protocol import FeedHead, FeedKey, FeedKeys
 from takeback.registry import tables as t
-from takeback.registry.auth import make_secret, read_secret
+from takeback.registry.auth import make_secret, read_secret, write_secret
 from takeback.registry.cases import moment
 from takeback.registry.database import WRITES
 
@@ -94,8 +93,5 @@ def rotate(engine: Engine, path: Path, *, lost: bool = False) -> FeedKey:
         connection.execute(
             insert(t.feed_keys), {"number": number, "key": successor.key, "signature": successor.signature}
         )
-    draft = path.with_suffix(".new")
-    draft.unlink(missing_ok=True)
-    make_secret(draft, new.private_bytes_raw())
-    os.replace(draft, path)  # noqa: PTH105 - says that it is atomic
+    write_secret(path, new.private_bytes_raw())
     return successor

@@ -33,6 +33,7 @@ from takeback.registry.entry_ids import EntryIds
 from takeback.registry.familiar import WellKnown
 from takeback.registry.judging import Judge, Judged
 from takeback.registry.lines import AnyRow
+from takeback.registry.metering import Meter
 from takeback.registry.platforms import Platform, holder
 from takeback.registry.ticker import Ticker
 from takeback.registry.writer import Writer
@@ -135,11 +136,13 @@ class Store:
         self._writer = Writer(engine, queries.lock)
         self._ticker = Ticker(self.tick, max(1.0, self._policy.mix / TICKS) if self._policy.mix else IDLE)
         self._retention = Ticker(self.retain, RETENTION)
+        self.meter = Meter(self._writer, clock)
 
     def close(self) -> None:
         """Writes what is queued and lets go of the database."""
         self._ticker.close()
         self._retention.close()
+        self.meter.close()
         self._writer.close()
         self._engine.dispose()
 

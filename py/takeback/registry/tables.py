@@ -13,6 +13,7 @@ feed               the numbered log: which entry was added, removed or changed; 
 feed_keys          the public keys that ever signed the feed, each signed by the one before it
 submissions        idempotency: a digest of the key, a digest of the message, the case it made or changed
 platforms          who may read the feed, how far they have come, the digest of their key
+metering           how much a platform asked for on a day, counted in days since 1970
 feedback           what a platform said of one upload, with the entries in `feedback_entries`
 
 Times are whole seconds since 1970 in UTC. Hex is stored as bytes. Only types that SQLite and PostgreSQL share are used.
@@ -194,6 +195,16 @@ platforms: Final = Table(
     Column("seen_at", BigInt),
     Column("revoked_at", BigInt),
     Column("own_ids_after", BigInt, nullable=False),
+)
+
+metering: Final = Table(
+    "metering",
+    metadata,
+    Column("platform", ForeignKey(platforms.c.id), primary_key=True, autoincrement=False),
+    Column("day", Integer, primary_key=True, autoincrement=False),
+    Column("requests", BigInt, nullable=False),
+    Column("lines", BigInt, nullable=False),
+    sqlite_with_rowid=False,
 )
 
 feedback: Final = Table(

@@ -1,0 +1,85 @@
+"""How much each platform asks for, a day at a time: who fetches the whole list every hour is seen.
+
+It is counted in memory and written down every minute, so that an idle poll writes nothing; what a process counted since
+is lost if it is killed.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from threading import Lock
+from typing import Final
+
+from sqlalchemy import Connection, bindparam, func, insert, select, update
+
+from takeback.registry import tables as t
+from takeback.registry.cases import DAY
+from takeback.registry.ticker import Ticker
+from takeback.registry.writer import Writer
+
+EVERY: Final = 60.0
+"""Seconds between writings."""
+_MORE: Final = (
+    update(t.metering)
+    .where(t.metering.c.platform == bindparam("whose"), t.metering.c.day == bindparam("when"))
+    .values(requests=t.metering.c.requests + bindparam("asked"), lines=t.metering.c.lines + bindparam("told"))
+)
+
+
+@dataclass(slots=True)
+class Use:
+    """Requests of a platform, and the lines of the feed that they were answered with."""
+
+    requests: int = 0
+    lines: int = 0
+
+
+type Counts = Mapping[tuple[int, int], Use]
+"""By platform (its inner number) and day since 1970."""
+
+
+class Meter:
+    """Counts for one process, and writes down by `writer`. `clock` gives seconds since 1970."""
+
+    def __init__(self, writer: Writer, clock: Callable[[], float]) -> None:
+        self._writer = writer
+        self._clock = clock
+        self._lock = Lock()
+        self._counts: dict[tuple[int, int], Use] = {}
+        self._ticker = Ticker(self.write_down, EVERY)
+
+    def close(self) -> None:
+        """Writes down what is left."""
+        self._ticker.close()
+        self.write_down()
+
+    def count(self, platform: int, lines: int = 0) -> None:
+        """A request of a platform was answered, with so many lines."""
+        with self._lock:
+            use = self._counts.setdefault((platform, int(self._clock()) // DAY), Use())
+            use.requests += 1
+            use.lines += lines
+
+    def write_down(self) -> bool:
+        """Writes down what was counted since the last time; whether there is more, which there never is."""
+        with self._lock:
+            counts, self._counts = self._counts, {}
+        if counts:
+            self._writer.submit(_write, counts).result()
+        return False
+
+
+def used(connection: Connection, since: int) -> dict[int, Use]:
+    """What each platform asked for from that day on."""
+    summed = select(t.metering.c.platform, func.sum(t.metering.c.requests), func.sum(t.metering.c.lines))
+    rows = connection.execute(summed.where(t.metering.c.day >= since).group_by(t.metering.c.platform))
+    return {platform: Use(int(requests), int(lines)) for platform, requests, lines in rows}
+
+
+def _write(connection: Connection, group: Sequence[Counts]) -> list[None]:
+    for counts in group:
+        for (platform, day), use in counts.items():
+            row = {"whose": platform, "when": day, "asked": use.requests, "told": use.lines}
+            if not connection.execute(_MORE, row).rowcount:
+                new = {"platform": platform, "day": day, "requests": use.requests, "lines": use.lines}
+                connection.execute(insert(t.metering), new)
+    return [None] * len(group)

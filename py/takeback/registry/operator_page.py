@@ -1,0 +1,168 @@
+"""`/operator`: what `takeback registry status` and `entries` show, as one plain page behind a key.
+
+It only reads. The key is made by `takeback registry operator-key`; a file beside the other keys keeps its digest.
+"""
+
+import asyncio
+import hmac
+import re
+from base64 import b64decode
+from binascii import Error
+from collections.abc import Callable, Sequence
+from hashlib import sha256
+from html import escape
+from http import HTTPStatus
+from pathlib import Path
+from typing import Final
+
+from litestar import Response, get
+from litestar.exceptions import HTTPException
+from litestar.handlers import HTTPRouteHandler
+from sqlalchemy import Engine
+
+from takeback.protocol import Standing
+from takeback.registry.cases import moment
+from takeback.registry.headers import DOCS_STYLE
+from takeback.registry.overview import DAYS, Noticed, Overview, noticed, overview, summed
+from takeback.registry.requests import Ask
+
+PATH: Final = "/operator"
+MOST: Final = 100
+"""Entries that are listed."""
+_BASIC: Final = re.compile(r"basic +([A-Za-z0-9+/=]{1,400})", re.ASCII | re.IGNORECASE)
+_WIDTH, _HEIGHT = 20, 90
+"""Of a bar and of the plot, in pixels."""
+
+
+def digest(key: str) -> str:
+    """What is kept of the key."""
+    return sha256(key.encode()).hexdigest()
+
+
+def operator_page(engine: Engine, kept: Path, now: Callable[[], float]) -> HTTPRouteHandler:
+    """The route, over the database of `engine`; the file `kept` has the key's digest, read at each request."""
+
+    @get(PATH)
+    async def operator(request: Ask) -> Response[bytes]:
+        """The page, for whoever shows the key as the password of HTTP's own question."""
+        wanted = await asyncio.to_thread(_read, kept)
+        if wanted is None:
+            raise HTTPException(status_code=HTTPStatus.NOT_FOUND)
+        if not hmac.compare_digest(digest(_password(request)), wanted):
+            asks = {"WWW-Authenticate": 'Basic realm="Takeback operator", charset="UTF-8"'}
+            told = b"The key of the operator is the password. Make one: takeback registry operator-key\n"
+            return Response(told, status_code=HTTPStatus.UNAUTHORIZED, headers=asks, media_type="text/plain")
+        return Response(await asyncio.to_thread(_page, engine, int(now())), media_type="text/html")
+
+    return operator
+
+
+def _read(kept: Path) -> str | None:
+    try:
+        return kept.read_text("ascii").strip()
+    except (OSError, UnicodeDecodeError):
+        return None
+
+
+def _password(request: Ask) -> str:
+    basic = _BASIC.fullmatch(request.headers.get("authorization", ""))
+    try:
+        return b64decode(basic[1] if basic else "").decode().partition(":")[2]
+    except (Error, UnicodeDecodeError):
+        return ""
+
+
+def _page(engine: Engine, now: int) -> bytes:
+    with engine.begin() as connection:
+        found = overview(connection, now)
+        entries = noticed(connection, [Standing.REVIEW, Standing.PAUSED], MOST)
+    body = "".join(
+        [
+            "<h1>Takeback registry</h1>",
+            f"<p>Counts alone, at {moment(now)}. No picture, hash, case number or person is shown here.</p>",
+            _table(
+                "Totals", ("", "How many"),
+                [("Lines of the feed", f"{found.head:,}"), ("Cases", summed(found.cases)),
+                 ("Entries", summed(found.entries))],
+            ),
+            f"<h2>The last {DAYS} days</h2>",
+            _plot("New cases", found.new_cases),
+            _plot("Blocked uploads", found.blocks),
+            "<h2>Platforms</h2>",
+            _platforms(found),
+            "<h2>Entries that need an eye</h2>",
+            _entries(entries),
+        ]
+    )  # fmt: skip
+    head = (
+        '<meta charset="utf-8"><meta name="viewport" content="width=device-width"><title>Takeback registry</title>'
+        f"<style>{DOCS_STYLE}</style>"
+    )
+    return f'<!doctype html><html lang="en"><head>{head}</head><body><main>{body}</main></body></html>\n'.encode()
+
+
+def _platforms(found: Overview) -> str:
+    rows = [
+        (
+            one.name,
+            f"{one.behind:,}",
+            "-" if one.seen_at is None else moment(one.seen_at),
+            f"{one.requests:,}",
+            f"{one.lines:,}",
+            summed(one.said),
+        )
+        for one in found.platforms
+    ]
+    titles = ("Platform", "Behind by", "Last seen", "Requests", "Lines told", "Said of uploads")
+    return (
+        _table("Platforms", titles, rows)
+        if rows
+        else "<p>No platforms yet. Add one: <code>takeback platform add NAME</code></p>"
+    )
+
+
+def _entries(entries: Sequence[Noticed]) -> str:
+    rows = [
+        (
+            str(one.entry),
+            one.type,
+            one.variant,
+            one.standing,
+            one.judge or "-",
+            "-" if one.added_at is None else moment(one.added_at),
+            str(one.blocked),
+            str(one.not_blocked),
+        )
+        for one in entries
+    ]
+    titles = ("Entry", "Type", "Variant", "Standing", "By", "In the feed since", "Blocked by", "Not blocked by")
+    how = "<p>Change one with <code>takeback registry pause ENTRY</code> or <code>resume ENTRY</code>.</p>"
+    return _table("Entries", titles, rows) + how if rows else "<p>None: every entry blocks.</p>"
+
+
+def _table(name: str, titles: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    head = "".join(f'<th scope="col">{escape(title)}</th>' for title in titles)
+    body = "".join("<tr>" + "".join(f"<td>{escape(cell)}</td>" for cell in row) + "</tr>" for row in rows)
+    region = f'<div class="wide" tabindex="0" role="region" aria-label="{name}">'
+    return f"{region}<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>"
+
+
+def _plot(title: str, counts: Sequence[int]) -> str:
+    """Bars, one a day, each with its count for whoever points at it or has it read out."""
+    most = max(*counts, 1)
+    bars = "".join(
+        f'<rect x="{place * _WIDTH + 2}" y="{_HEIGHT - tall}" width="{_WIDTH - 4}" height="{tall}">'
+        f"<title>{_day(len(counts) - 1 - place)}: {count:,}</title></rect>"
+        for place, count in enumerate(counts)
+        for tall in [-(-count * _HEIGHT // most)]
+    )
+    told = f"{title}: {sum(counts):,}, at most {max(counts):,} a day"
+    size = f'viewBox="0 0 {len(counts) * _WIDTH} {_HEIGHT}" preserveAspectRatio="none"'
+    return (
+        f'<figure><figcaption>{told}</figcaption><svg role="img" aria-label="{told}" {size} fill="currentColor">'
+        f"{bars}</svg></figure>"
+    )
+
+
+def _day(ago: int) -> str:
+    return {0: "today", 1: "yesterday"}.get(ago, f"{ago} days ago")

@@ -1,0 +1,140 @@
+"""The operator's page behind its key, and how much each platform asks for."""
+
+import json
+import re
+import time
+from collections.abc import Iterator
+from html.parser import HTMLParser
+from typing import override
+
+import pytest
+
+from takeback.registry.cases import DAY
+from takeback.registry.database import open_database
+from takeback.registry.metering import used
+from takeback.registry.platforms import Platforms
+from takeback.registry.store import Store
+from tests.registry.conftest import NewDatabase
+from tests.registry.support import Server, md5, problem, serving
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """A registry with a page for its operator."""
+    with serving(tmp_path_factory.mktemp("registry") / "var") as running:
+        yield running
+
+
+def make_key(server: Server) -> str:
+    """A new key, by the command line."""
+    made = server.command("registry", "operator-key")
+    assert made.returncode == 0, made.stderr
+    return made.stdout.strip()
+
+
+class Cells(HTMLParser):
+    """The texts of a page's cells, row by row; it also sees that every element is closed."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.rows: list[list[str]] = []
+        self.open: list[str] = []
+
+    @override
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        if tag != "meta":
+            self.open.append(tag)
+        if tag == "tr":
+            self.rows.append([])
+
+    @override
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop() == tag
+
+    @override
+    def handle_data(self, data: str) -> None:
+        if self.open and self.open[-1] == "td":
+            self.rows[-1].append(data)
+
+
+def test_the_page_needs_its_key(site: Server) -> None:
+    """Without a key made there is no page; then it asks for it, and an old one stops with the next."""
+    problem(site.http.get("/operator"), 404, "not-found")
+    key = make_key(site)
+    for auth in (None, ("operator", "wrong"), ("operator", "")):
+        asked = site.http.get("/operator", auth=auth) if auth else site.http.get("/operator")
+        assert asked.status_code == 401
+        assert asked.headers["www-authenticate"].startswith("Basic")
+        assert "<" not in asked.text
+    assert site.http.get("/operator", headers={"Authorization": "Basic ????"}).status_code == 401
+    assert site.http.get("/operator", auth=("anybody", key)).status_code == 200
+    newer = make_key(site)
+    assert [site.http.get("/operator", auth=("", one)).status_code for one in (key, newer)] == [401, 200]
+    kept = site.data / "keys" / "operator.key"
+    assert kept.stat().st_mode & 0o077 == 0
+    assert newer not in kept.read_text()
+    assert site.http.post("/operator", auth=("", newer)).status_code == 405
+
+
+def test_the_page_counts_and_shows_nobody(site: Server) -> None:
+    """Cases, platforms and what was paused are there; no hash, no case number, no script."""
+    platform = site.platform("Photos & <Friends>")
+    signal = md5()
+    number = site.submit([signal]).json()["number"]
+    (entry,) = platform.active()
+    platform.report(entry)
+    assert site.command("registry", "pause", "1").returncode == 0
+    answer = site.http.get("/operator", auth=("", make_key(site)))
+    assert answer.headers["cache-control"] == "no-store"
+    text = answer.text
+    for secret in (number, signal["value"], entry, platform.key):
+        assert secret not in text
+    assert not re.search(r"<script|\sstyle=|\son\w+=|src=|href=", text)
+    cells = Cells()
+    cells.feed(text)
+    assert cells.open == []
+    rows = {row[0]: row[1:] for row in cells.rows if row}
+    assert rows["Cases"] == ["1 active"]
+    assert rows["Entries"] == ["1 paused"]
+    assert rows["1"][:4] == ["md5", "whole", "paused", "operator"]
+    assert "Photos & <Friends>" in rows
+    assert "New cases: 1, at most 1 a day" in text
+    assert "today: 1</title>" in text
+
+
+def test_what_platforms_ask_for_is_counted(new_database: NewDatabase) -> None:
+    """Requests and lines add up by platform and day, in whichever process, and are written down at the end."""
+    address = new_database()
+    engine = open_database(address)
+    for name in ("One", "Other"):
+        Platforms(engine).add(name)
+    now = [time.time()]
+    stores = [Store(open_database(address), lambda: now[0]) for _ in range(2)]
+    for store in stores:
+        store.meter.count(1, 1000)
+        store.meter.count(1)
+        store.meter.count(2)
+        store.meter.write_down()
+        store.meter.count(1, 5)
+    now[0] += DAY
+    stores[0].meter.count(1, 10)
+    for store in stores:
+        store.close()
+    with engine.begin() as connection:
+        everything, later = (used(connection, int(now[0]) // DAY - ago) for ago in (1, 0))
+    assert {one: (use.requests, use.lines) for one, use in everything.items()} == {1: (7, 2020), 2: (2, 0)}
+    assert {one: (use.requests, use.lines) for one, use in later.items()} == {1: (1, 10)}
+    engine.dispose()
+
+
+def test_the_status_tells_what_each_platform_asked_for(site: Server) -> None:
+    """Once a process has ended, the status has what it counted: pages, tiles and snapshots alike."""
+    with serving(site.data.with_name("metered")) as server:
+        server.submit([md5()], [md5()])
+        platform = server.platform("Forum")
+        platform.page()
+        assert server.http.get("/v1/feed/snapshot", headers=platform.headers).status_code == 200
+        command = server.command
+    told = command("registry", "status", "--json")
+    (state,) = json.loads(told.stdout)["platforms"]
+    assert (state["requests"], state["lines"]) == (2, 4)
