@@ -47,6 +47,7 @@ OTHERS: Final = {
         "sqlalchemy",
         "uvicorn",
     },
+    "registry/parquet.py": {"pyarrow"},
     "gate": {"click", "httpx", "msgspec", "numpy"},
     **{
         f"gate/serve/{name}.py": {"prometheus_client", "python_multipart", "starlette", "uvicorn"}

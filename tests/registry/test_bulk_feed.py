@@ -1,12 +1,15 @@
 """Tiles and snapshots of the real registry."""
 
+from hashlib import sha256 as sha256_of
+from io import BytesIO
 from pathlib import Path
 
 import pytest
+from pyarrow import parquet
 
 from takeback import bulk, chain
-from takeback.protocol import FeedPage, decode
-from tests.registry.support import Platform, Server, md5, pdq, problem, serving
+from takeback.protocol import FeedHead, FeedPage, decode
+from tests.registry.support import Platform, Server, md5, pdq, problem, serving, sha256
 
 TILE_OF_FIVE = "from takeback import bulk; bulk.TILE = 5\nfrom takeback.cli import main; main()"
 
@@ -70,3 +73,22 @@ def test_the_snapshot_is_what_the_feed_adds_up_to(server: Server, platform: Plat
     assert reader.head
     assert reader.head.number == platform.page()["head"]
     problem(server.http.get("/v1/feed/snapshot"), 401, "not-a-platform")
+
+
+def test_the_snapshot_is_parquet_too(server: Server, platform: Platform) -> None:
+    """The same entries with all that is known of them, in a file that is signed as a page is."""
+    server.submit([pdq(), md5(), sha256()])
+    answer = server.http.get("/v1/feed/snapshot.parquet", headers=platform.headers)
+    assert answer.headers["content-type"] == "application/vnd.apache.parquet"
+    head = decode(answer.headers["takeback-feed-head"].encode(), FeedHead)
+    chain.check(head, platform.key.split("_")[1], sha256_of(answer.content).digest())
+    assert head.number == platform.page()["head"]
+    rows = parquet.read_table(BytesIO(answer.content)).to_pylist()
+    assert {row["entry"]: (row["type"], row["value"]) for row in rows} == platform.active()
+    told = {line["number"]: line for line in platform.page()["entries"]}
+    for row in rows:
+        line = told[row["number"]]
+        assert (row["since"].isoformat(), row["standing"]) == (line["since"], line.get("standing", "block"))
+        assert row["quality"] == line["signal"].get("quality")
+        assert (row["variant"], row["kind"], row["ai_made"], row["age_band"]) == ("whole", "image", False, "minor")
+    problem(server.http.get("/v1/feed/snapshot.parquet"), 401, "not-a-platform")

@@ -2,16 +2,19 @@
 
 import asyncio
 import gzip
+import tempfile
+from collections.abc import Iterator
+from contextlib import ExitStack
 from hashlib import sha256
 from http import HTTPStatus
-from typing import Final
+from typing import IO, Final
 
 from litestar import Response, get
 from litestar.exceptions import HTTPException
 from litestar.response import Stream
 
 from takeback import bulk, protocol
-from takeback.errors import InvalidMessage
+from takeback.errors import InvalidMessage, StoreUnavailable
 from takeback.registry import bulk_feed, openapi
 from takeback.registry.platforms import Platform
 from takeback.registry.requests import JSON, Ask, Services, answer, done, number, platform_key, platform_of, query
@@ -19,6 +22,8 @@ from takeback.registry.store import Position
 
 SEEN_EVERY: Final = 60
 """Seconds. A platform that polls in vain is noted this often at most, so that an idle poll writes nothing."""
+PIECE: Final = 1 << 20
+"""Bytes of a long answer that are sent at a time."""
 MAX_TILE: Final = 2**48
 WORTH_PACKING: Final = 1024
 """Bytes from which a page is compressed for whoever takes it so."""
@@ -86,6 +91,41 @@ async def feed_snapshot(request: Ask, services: Services) -> Stream:
     return Stream(pieces, headers={"Cache-Control": "no-store"}, media_type=bulk.MEDIA)
 
 
+@get(openapi.PARQUET)
+async def feed_parquet(request: Ask, services: Services) -> Stream:
+    """The same as Parquet, signed in the header as a page is."""
+    platform = await platform_of(request, services)
+    query(request)
+    file, head = await asyncio.to_thread(_parquet, services, platform)
+    headers = {"Cache-Control": "no-store", openapi.FEED_HEAD: head}
+    return Stream(_pieces(file), headers=headers, media_type=openapi.PARQUET_MEDIA)
+
+
+def _parquet(services: Services, platform: Platform) -> tuple[IO[bytes], str]:
+    """The file, which nobody else can see, and what is signed for it."""
+    try:
+        from takeback.registry import parquet
+    except ImportError as error:  # this registry was installed without it
+        raise HTTPException(status_code=HTTPStatus.NOT_FOUND) from error
+    try:
+        with ExitStack() as undo:
+            file = undo.enter_context(tempfile.TemporaryFile())
+            number, link, told = parquet.write(services.store, services.ids_of(platform), file)
+            digest = parquet.digest(file)
+            undo.pop_all()
+    except OSError as error:
+        raise StoreUnavailable("the registry has no room for this now") from error
+    services.store.meter.count(platform.id, told)
+    return file, services.signer.sign_digest(number, link, number, platform.key_id, digest)
+
+
+def _pieces(file: IO[bytes]) -> Iterator[bytes]:
+    with file:
+        file.seek(0)
+        while piece := file.read(PIECE):
+            yield piece
+
+
 def conditional(request: Ask, body: bytes, head: str) -> Response[bytes]:
     """The body, compressed if that is wanted, or that the platform has it already."""
     tag = f'W/"{sha256(body).hexdigest()}"'
@@ -123,4 +163,4 @@ async def _move(services: Services, platform: Platform, after: int) -> None:
         await done(services.store.move(Position(platform.id, after)))
 
 
-ROUTES: Final = (feed, feed_keys, feed_tile, feed_snapshot)
+ROUTES: Final = (feed, feed_keys, feed_tile, feed_snapshot, feed_parquet)

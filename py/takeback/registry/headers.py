@@ -17,7 +17,8 @@ DOCS_STYLE: Final = """
 body{font:1rem/1.5 system-ui,sans-serif;max-width:50rem;margin:2rem auto;padding:0 1rem}
 code,pre{font-family:ui-monospace,monospace;font-size:.9em}pre{overflow:auto;border:1px solid #8886;padding:.75rem}
 section{border-top:1px solid #8886;margin-top:2rem}table{border-collapse:collapse}td,th{padding:.2rem .8rem .2rem 0;
-text-align:left;vertical-align:top}.wide{overflow:auto;white-space:nowrap}.wide td:first-child{white-space:normal;min-width:8rem}figure{margin:1rem 0}
+text-align:left;vertical-align:top}.wide{overflow:auto;white-space:nowrap}
+.wide td:first-child{white-space:normal;min-width:10rem}figure{margin:1rem 0}
 svg{width:100%;height:5rem;border-bottom:1px solid #8886;opacity:.7}
 """
 """The one inline style there is; the policy names its digest."""

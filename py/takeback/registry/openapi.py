@@ -20,6 +20,8 @@ WITHDRAW: Final = "/v1/cases/{number:str}/withdraw"
 FEED: Final = "/v1/feed"
 TILE: Final = "/v1/feed/tiles/{tile:str}"
 SNAPSHOT: Final = "/v1/feed/snapshot"
+PARQUET: Final = "/v1/feed/snapshot.parquet"
+PARQUET_MEDIA: Final = "application/vnd.apache.parquet"
 FEED_KEYS: Final = "/v1/feed/keys"
 FEEDBACK: Final = "/v1/feedback"
 HEALTH: Final = "/healthz"
@@ -73,6 +75,8 @@ class Operation:
     platform: bool = False
     signed: bool = False
     body_required: bool = True
+    media: str = bulk.MEDIA
+    """Of an answer in bytes."""
 
 
 OPERATIONS: Final = (
@@ -157,6 +161,16 @@ OPERATIONS: Final = (
         {200: (None, "Every active entry, in the binary form of PROTOCOL.md")},
         (400, 401, 503),
         platform=True,
+    ),
+    Operation(
+        "feedParquet",
+        "get",
+        "/v1/feed/snapshot.parquet",
+        "Read the same as Parquet, where the registry can write it",
+        {200: (None, "Every active entry that the platform is told, a row each")},
+        (400, 401, 404, 503),
+        platform=True,
+        media=PARQUET_MEDIA,
     ),
     Operation(
         "feedback",
@@ -283,11 +297,11 @@ def _messages() -> list[type[msgspec.Struct]]:
     return list(dict.fromkeys([*taken, *answered, protocol.FeedHead, protocol.Problem]))
 
 
-def _content(status: int, kind: type[msgspec.Struct] | None) -> dict[str, Any]:
+def _content(status: int, kind: type[msgspec.Struct] | None, media: str) -> dict[str, Any]:
     if status == 304:
         return {}
     if kind is None:
-        return {"content": {bulk.MEDIA: {"schema": {"type": "string", "format": "binary"}}}}
+        return {"content": {media: {"schema": {"type": "string", "format": "binary"}}}}
     return {"content": {"application/json": {"schema": _ref(kind)}}}
 
 
@@ -321,7 +335,7 @@ def _vpdq() -> dict[str, Any]:
 
 def _operation(operation: Operation) -> dict[str, Any]:
     answers: dict[str, dict[str, Any]] = {
-        str(status): {"description": text} | _content(status, kind)
+        str(status): {"description": text} | _content(status, kind, operation.media)
         for status, (kind, text) in operation.answers.items()
     }
     if operation.signed:

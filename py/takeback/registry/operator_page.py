@@ -114,11 +114,8 @@ def _platforms(found: Overview) -> str:
         for one in found.platforms
     ]
     titles = ("Platform", "Behind by", "Last seen", "Requests", "Lines told", "Said of uploads")
-    return (
-        _table("Platforms", titles, rows)
-        if rows
-        else "<p>No platforms yet. Add one: <code>takeback platform add NAME</code></p>"
-    )
+    none = "<p>No platforms yet. Add one: <code>takeback platform add NAME</code></p>"
+    return _table("Platforms", titles, rows) if rows else none
 
 
 def _entries(entries: Sequence[Noticed]) -> str:
