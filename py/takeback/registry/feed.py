@@ -16,9 +16,10 @@ from litestar.response import Stream
 from takeback import bulk, protocol
 from takeback.errors import InvalidMessage, StoreUnavailable
 from takeback.registry import bulk_feed, openapi
+from takeback.registry.auth import PlatformKey
 from takeback.registry.platforms import Platform
 from takeback.registry.requests import JSON, Ask, Services, answer, done, number, platform_key, platform_of, query
-from takeback.registry.store import Position
+from takeback.registry.store import Look, Position, Reading
 
 SEEN_EVERY: Final = 60
 """Seconds. A platform that polls in vain is noted this often at most, so that an idle poll writes nothing."""
@@ -41,16 +42,25 @@ async def feed(request: Ask, services: Services) -> Response[bytes]:
         await platform_of(request, services)  # a stranger hears of no other fault
         raise
 
-    platform, reading = await asyncio.to_thread(services.store.read_for, key, services.ids_of, after, limit)
+    look, reading = await _read(services, key, after, limit)
+    platform = look.platform
     if after <= reading.page.head:
         await _move(services, platform, after)
     if wait and not reading.page.entries:
         await services.heads.beyond(after, wait)
-        _, reading = await asyncio.to_thread(services.store.read_for, key, services.ids_of, after, limit)
+        _, reading = await _read(services, key, after, limit)
     services.store.meter.count(platform.id, len(reading.page.entries))
     body = protocol.encode(reading.page)
     head = services.signer.sign(reading.number, reading.link, reading.page.head, platform.key_id, body)
     return conditional(request, body, head)
+
+
+async def _read(services: Services, key: PlatformKey, after: int, limit: int) -> tuple[Look, Reading]:
+    """Who asks, and the page: where there is nothing new, one look for all who ask at the same moment is enough."""
+    look = await services.looks.answer(key)
+    if after >= look.head:
+        return look, Reading(protocol.FeedPage([], look.head), look.head, look.link)
+    return look, await asyncio.to_thread(services.store.read, after, limit, services.ids_of(look.platform))
 
 
 @get(openapi.FEED_KEYS)

@@ -2,7 +2,7 @@
 
 import hmac
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Final
@@ -44,7 +44,10 @@ class Platforms:
     def check(self, key: PlatformKey) -> Platform:
         """The platform that holds `key`. Raises `NotAPlatform`; whether the name or the secret is wrong is not told."""
         with self._engine.begin() as connection:
-            return holder(connection, key)
+            (found,) = holders(connection, [key])
+        if isinstance(found, NotAPlatform):
+            raise found
+        return found
 
     def all(self) -> list[Platform]:
         """Every platform, by name."""
@@ -89,16 +92,21 @@ class Platforms:
             raise SettingsError(f"there is no platform {name!r}; see: takeback platform list")
 
 
-def holder(connection: Connection, key: PlatformKey) -> Platform:
-    """As `Platforms.check`, in the caller's transaction."""
-    row = connection.execute(_BY_KEY, {"id_of_key": key.key_id}).one_or_none()
+def holders(connection: Connection, keys: Sequence[PlatformKey]) -> list[Platform | NotAPlatform]:
+    """The platforms that hold these keys, or why one does not, in the caller's transaction."""
+    rows = connection.execute(_BY_KEY, {"ids_of_keys": [key.key_id for key in keys]})
+    known = {row.key_id: row for row in rows}
+    return [_holder(key, known.get(key.key_id)) for key in keys]
+
+
+def _holder(key: PlatformKey, row: Row[*tuple[Any, ...]] | None) -> Platform | NotAPlatform:
     secret = row.secret if row else bytes(32)
     if not hmac.compare_digest(secret, key.digest()) or row is None or row.revoked_at is not None:
-        raise NotAPlatform("the registry does not know this key, or it was revoked")
+        return NotAPlatform("the registry does not know this key, or it was revoked")
     return _platform(row)
 
 
-_BY_KEY: Final = select(t.platforms).where(t.platforms.c.key_id == bindparam("id_of_key"))
+_BY_KEY: Final = select(t.platforms).where(t.platforms.c.key_id.in_(bindparam("ids_of_keys", expanding=True)))
 
 
 def _kept(key: PlatformKey) -> dict[str, object]:

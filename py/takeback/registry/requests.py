@@ -24,7 +24,8 @@ from takeback.registry.heads import Heads
 from takeback.registry.platforms import Platform, Platforms
 from takeback.registry.records import Records
 from takeback.registry.signing import Signer
-from takeback.registry.store import Store
+from takeback.registry.store import Look, Store
+from takeback.registry.together import Together
 from takeback.registry.work import Work
 
 JSON: Final = "application/json"
@@ -44,6 +45,7 @@ class Services:
     work: Work
     signer: Signer
     heads: Heads
+    looks: Together[PlatformKey, Look]
     now: Callable[[], float]
     records: Records
 

@@ -35,6 +35,7 @@ from takeback.registry.settings import Settings
 from takeback.registry.signing import Signer, public_keys, read_key
 from takeback.registry.site import Site
 from takeback.registry.store import Store
+from takeback.registry.together import Together
 from takeback.registry.work import Work
 
 BACKLOG = 2048
@@ -99,6 +100,7 @@ def build_site(settings: Settings) -> tuple[Site, Heads]:
         Work(pins.work(), settings.work, time.time),
         signer,
         heads,
+        Together(store.look),
         time.time,
         Records(engine),
     )

@@ -12,7 +12,7 @@ from typing import Final
 
 from sqlalchemy import Connection, Engine
 
-from takeback.errors import CaseClosed, KeyReused, RegistryError
+from takeback.errors import CaseClosed, KeyReused, NotAPlatform, RegistryError
 from takeback.protocol import (
     MAX_CASE_PICTURES,
     CaseState,
@@ -34,7 +34,7 @@ from takeback.registry.familiar import WellKnown
 from takeback.registry.judging import Judge, Judged
 from takeback.registry.lines import AnyRow
 from takeback.registry.metering import Meter
-from takeback.registry.platforms import Platform, holder
+from takeback.registry.platforms import Platform, holders
 from takeback.registry.ticker import Ticker
 from takeback.registry.writer import Writer
 
@@ -113,6 +113,15 @@ class Reading:
 
     page: FeedPage
     number: int
+    link: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """Who asks, the feed's newest number, and its link."""
+
+    platform: Platform
+    head: int
     link: bytes
 
 
@@ -224,13 +233,12 @@ class Store:
         with self._engine.begin() as connection:
             return _read(connection, after, limit, ids)
 
-    def read_for(
-        self, key: PlatformKey, ids_of: Callable[[Platform], EntryIds], after: int, limit: int
-    ) -> tuple[Platform, Reading]:
-        """The same for the platform that holds `key`, in one transaction. Raises `NotAPlatform`."""
+    def look(self, keys: Sequence[PlatformKey]) -> list[Look | Exception]:
+        """Who holds these keys and how far the feed has come, in one transaction; `NotAPlatform` for the others."""
         with self._engine.begin() as connection:
-            platform = holder(connection, key)
-            return platform, _read(connection, after, limit, ids_of(platform))
+            found = holders(connection, keys)
+            number, link = queries.link(connection)
+        return [one if isinstance(one, NotAPlatform) else Look(one, number, link) for one in found]
 
     def active_at(self, number: int, ids: EntryIds) -> Iterator[list[tuple[AnyRow, str]]]:
         """What was in the feed at `number`, some thousands at a time, each with a platform's id for it.
