@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping
 from random import Random
 
-from takeback.gate.index import MultiIndex
+from takeback.gate.index import MultiIndex, Row
 from takeback.signals import Signal, SignalType, hamming_distance
 
 
@@ -51,6 +51,11 @@ def shaped(shape: str, count: int, seed: int, width: int = 256) -> list[int]:
         return [numbers.choice([0, top, top ^ 1, 2**width - 1]) for _ in range(count)]
     kept = (1 << width) - (1 << width // 4)  # three quarters of all bits are the same
     return [top & kept | numbers.getrandbits(width // 4) for _ in range(count)]
+
+
+def as_rows(held: Mapping[str, Signal]) -> list[Row]:
+    """Entries as a state keeps them."""
+    return [(entry, one.type, one.value, one.quality) for entry, one in held.items()]
 
 
 def as_signals(codes: Iterable[int]) -> dict[str, Signal]:

@@ -8,7 +8,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
 from takeback.gate.index import GROWN, Hit, MultiIndex, Reach
 from takeback.signals import PDQ_MATCH_DISTANCE, Frame, Signal, SignalType
-from tests.gate.codes import as_signals, flip, found, near, pdq, shaped
+from tests.gate.codes import as_rows, as_signals, flip, found, near, pdq, shaped
 from tests.gate.feeds import entry_id, signal
 
 CODES = st.integers(0, 2**256 - 1)
@@ -17,7 +17,7 @@ SHAPES = ("random", "clustered", "duplicate", "adversarial")
 
 def filled(held: dict[str, Signal], reach: Reach | None = None) -> MultiIndex:
     """An index of these, in buckets."""
-    return MultiIndex.of(reach or Reach(), held.items())
+    return MultiIndex.of(reach or Reach(), as_rows(held))
 
 
 def video(*hashes: tuple[int, int]) -> Signal:

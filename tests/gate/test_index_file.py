@@ -13,7 +13,7 @@ from takeback.gate.index import MultiIndex, Reach
 from takeback.gate.index_file import HEAD, Marks, load, save
 from takeback.gate.plan import MAX_FLIPS, masks, plan
 from takeback.signals import Signal, SignalType
-from tests.gate.codes import as_signals, found, shaped
+from tests.gate.codes import as_rows, as_signals, found, shaped
 from tests.gate.feeds import entry_id, signal
 
 MARKS = Marks(7, 42, Reach().as_dict())
@@ -26,7 +26,7 @@ HELD = {
 def saved(folder: Path, held: dict[str, Signal] = HELD) -> Path:
     """A file of these."""
     path = folder / "index.bin"
-    save(path, MARKS, MultiIndex.of(Reach(), held.items()).contents())
+    save(path, MARKS, MultiIndex.of(Reach(), as_rows(held)).contents())
     return path
 
 

@@ -5,6 +5,7 @@ from array import array
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
+from itertools import batched
 from threading import Lock, Thread
 from typing import Final, NamedTuple, Protocol
 
@@ -27,7 +28,12 @@ _RATIO: Final = 8
 _TRIES: Final = 3
 """Of a look-up, before it keeps changes waiting."""
 
+_LOT: Final = 50_000
+"""Entries that are taken in at a time."""
+
 type Part = Table | Rows
+type Row = tuple[str, str, str, int | None]
+"""An entry as it is kept: its id, and its signal's type, value and quality."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +81,35 @@ class Index(Protocol):
         """Every entry that matches any of `signals`, once for each of them that it matches."""
 
 
+class _Gathered:
+    """The codes of one type as they lie in an index, each with its entry and its note."""
+
+    def __init__(self) -> None:
+        self.codes = bytearray()
+        self.names = bytearray()
+        self.notes = array("H")
+
+    def take(self, rows: Sequence[Row], reach: Reach) -> None:
+        """Takes in what is good enough of rows of one type; a lot at a time, because each step costs."""
+        if rows[0][1] == SignalType.VPDQ:
+            for entry, _, value, _ in rows:
+                hashes = _frames(value, reach)
+                self._add("".join(hashes), entry * len(hashes), [len(hashes)] * len(hashes))
+            return
+        good = [row for row in rows if row[3] is None or row[3] >= reach.quality]
+        self._add("".join(row[2] for row in good), "".join(row[0] for row in good), [row[3] or 0 for row in good])
+
+    def _add(self, codes: str, names: str, notes: Sequence[int]) -> None:
+        self.codes += bytes.fromhex(codes)
+        self.names += bytes.fromhex(names)
+        self.notes.extend(notes)
+
+
+def _frames(value: str, reach: Reach) -> list[str]:
+    """The hashes of a video that are good enough, each once."""
+    return sorted({frame.hash for frame in frames_of(value) if frame.quality >= reach.frames})
+
+
 class MultiIndex:
     """An index that looks only where matches can be (index.c), and goes on while it is changed.
 
@@ -91,21 +126,19 @@ class MultiIndex:
         }
 
     @classmethod
-    def of(cls, reach: Reach, entries: Iterable[tuple[str, Signal]]) -> "MultiIndex":
+    def of(cls, reach: Reach, rows: Iterable[Row]) -> "MultiIndex":
         """An index of entries, each of which comes once: much quicker than adding them one by one."""
-        codes: dict[SignalType, bytearray] = defaultdict(bytearray)
-        names: dict[SignalType, bytearray] = defaultdict(bytearray)
-        notes: dict[SignalType, array[int]] = defaultdict(lambda: array("H"))
         index = cls(reach)
-        for entry, signal in entries:
-            several, note = index._codes(signal)
-            for code in several:
-                codes[signal.type] += code
-                names[signal.type] += bytes.fromhex(entry)
-                notes[signal.type].append(note)
-        for kind, held in codes.items():
-            near = index._near[kind]
-            near.begin(Source.of(near.words, bytes(held), bytes(names[kind]), notes[kind]))
+        gathered: dict[str, _Gathered] = defaultdict(_Gathered)
+        for lot in batched(rows, _LOT):
+            by_kind: dict[str, list[Row]] = defaultdict(list)
+            for row in lot:
+                by_kind[row[1]].append(row)
+            for kind, same in by_kind.items():
+                gathered[kind].take(same, reach)
+        for kind, held in gathered.items():
+            near = index._near[SignalType(kind)]
+            near.begin(Source.of(near.words, bytes(held.codes), bytes(held.names), held.notes))
         return index
 
     def add(self, entry: str, signal: Signal) -> None:
@@ -160,8 +193,8 @@ class MultiIndex:
     def _codes(self, signal: Signal) -> tuple[Sequence[bytes], int]:
         """The codes of a signal that are good enough, and the note that goes with them."""
         if signal.type is SignalType.VPDQ:
-            hashes = {frame.hash for frame in frames_of(signal.value) if frame.quality >= self.reach.frames}
-            return [bytes.fromhex(value) for value in sorted(hashes)], len(hashes)
+            hashes = _frames(signal.value, self.reach)
+            return [bytes.fromhex(value) for value in hashes], len(hashes)
         if signal.quality is not None and signal.quality < self.reach.quality:
             return (), 0
         return (bytes.fromhex(signal.value),), signal.quality or 0

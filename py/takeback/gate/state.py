@@ -19,6 +19,7 @@ import msgspec
 from takeback.chain import START
 from takeback.errors import FeedBroken, GateError, SettingsError, StateDamaged
 from takeback.gate.follow import Added, Changed, Changes, Erased, Known, Position, Removed, Step, There
+from takeback.gate.index import Row
 from takeback.protocol import EntryId, FeedbackEvent, FeedPage, Standing, Verdict
 from takeback.signals import Signal, SignalType, Variant
 
@@ -203,13 +204,12 @@ class State:
             removed = [entry for (entry,) in db.execute("SELECT entry FROM removals WHERE number > ?", (after,))]
         return News(added, removed, checkpoint)
 
-    def read_all[R](self, make: Callable[[Iterable[tuple[str, Signal]]], R]) -> tuple[int, R]:
+    def read_all[R](self, make: Callable[[Iterable[Row]], R]) -> tuple[int, R]:
         """The checkpoint, and what `make` makes of all entries; others may use the state meanwhile."""
         with self._translated(), closing(_connect(self._path)) as db:
             db.execute("BEGIN")
             checkpoint: int = db.execute("SELECT checkpoint FROM follower").fetchone()[0]
-            rows = db.execute("SELECT entry, type, value, quality, variant FROM entries")
-            made = make((entry, _signal(*fields)) for entry, *fields in rows)
+            made = make(db.execute("SELECT entry, type, value, quality FROM entries"))
             db.execute("COMMIT")
         return checkpoint, made
 

@@ -20,8 +20,8 @@ class WellKnown:
 
     def __init__(self, policy: Policy, signals: Iterable[Signal]) -> None:
         self._distance = policy.distance
-        named = ((f"{place:032x}", signal) for place, signal in enumerate(signals))
-        self._index: Index = MultiIndex.of(policy.reach, named)
+        rows = ((f"{place:032x}", one.type, one.value, one.quality) for place, one in enumerate(signals))
+        self._index: Index = MultiIndex.of(policy.reach, rows)
 
     @classmethod
     def load(cls, home: Path, policy: Policy) -> Self:
