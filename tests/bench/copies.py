@@ -53,6 +53,12 @@ LOOK_UPS: Final = {
     "frames": ("without",),
 }
 """Kinds of entries in the feed and of the gate's look-ups, by how their names begin."""
+VARIANTS: Final = tuple(Variant)
+SHOWN: Final = (
+    "screenshot", "caption band", "emoji on 5-12 %", "crop to 1:1", "crop to 9:16", "small crop, 0-3 % a side",
+    "crop, 0-8 % a side", "turn, corners cut",
+)  # fmt: skip
+"""Changes whose curve is drawn: those that single entries decide."""
 ANY: Final = 256
 
 type Codes = NDArray[np.uint64]
@@ -71,10 +77,11 @@ class Copy:
 
 @dataclass(frozen=True, slots=True)
 class Studied:
-    """A picture: the codes and kinds of its entries, and its copies. The first entry is PDQ of the whole."""
+    """A picture: the codes, kinds and variants of its entries, and its copies. The first entry is PDQ of the whole."""
 
     codes: Codes
     kinds: NDArray[np.int8]
+    variants: NDArray[np.int8]
     whole: Codes
     copies: list[Copy]
 
@@ -110,7 +117,8 @@ def study(file: Path, seed: str) -> Studied | None:
     copies = [looked_up(change, changed(picture, change, Random(f"{seed} {file.name} {change}"))) for change in CHANGES]
     kinds = np.array([kind_of(s.variant, ENTRIES) for s in entries], np.int8)
     forms = [Signal(SignalType.PDQ, value, hashed.quality) for value in hashed.dihedral.values()]
-    return Studied(codes_of(entries), kinds, codes_of(forms), copies)
+    variants = np.array([VARIANTS.index(s.variant) for s in entries], np.int8)
+    return Studied(codes_of(entries), kinds, variants, codes_of(forms), copies)
 
 
 def looked_up(change: str, data: bytes) -> Copy:
@@ -174,6 +182,25 @@ def earned(least: dict[str, NDArray[np.int64]]) -> Iterator[tuple[str, str, str]
             )
 
 
+def bought(found: Sequence[Studied]) -> tuple[list[str], NDArray[np.float64]]:
+    """What each further entry buys: the variants, the one that finds most first, and the recall by step and change."""
+    least = np.full((len(found), len(CHANGES), len(VARIANTS)), ANY)
+    for at, one in enumerate(found):
+        for place, copy in enumerate(one.copies):
+            np.minimum.at(least[at, place], one.variants, distances(copy.codes, one.codes).min(axis=0, initial=ANY))
+    hit = least <= PDQ_MATCH_DISTANCE
+    reached = np.zeros(hit.shape[:2], bool)
+    order, curve = [], []
+    left = sorted({int(variant) for one in found for variant in one.variants})
+    while left:
+        best = max(left, key=lambda variant: int((reached | hit[:, :, variant]).sum()))
+        left.remove(best)
+        reached |= hit[:, :, best]
+        order.append(str(VARIANTS[best]))
+        curve.append(reached.mean(axis=0))
+    return order, np.array(curve)
+
+
 def others(found: Sequence[Studied]) -> tuple[dict[str, int], int, int]:
     """Over all copies and all other pictures: the least distance by change, the number of pairs, and of comparisons."""
     every = np.concatenate([one.codes for one in found])
@@ -233,8 +260,42 @@ def table(found: Sequence[Studied], seed: str) -> tuple[str, NDArray[np.float64]
         "| | kind | lost |",
         "| --- | --- | --- |",
         *(f"| {' | '.join(row)} |" for row in earned(least)),
+        "",
+        "What each further entry of a picture buys, the one that finds most first (blocked, with all look-ups):",
+        "",
+        f"| entries | the one that is added | all changes | {' | '.join(SHOWN)} |",
+        f"| ---: | --- |{' ---: |' * (len(SHOWN) + 1)}",
+        *(
+            f"| {step} | {name} | {shares.mean():.1%} | {' | '.join(f'{shares[at]:.1%}' for at in _shown())} |"
+            for step, (name, shares) in enumerate(zip(*bought(found), strict=True), 1)
+        ),
     ]
     return "\n".join(head) + "\n", recall
+
+
+def _shown() -> list[int]:
+    """The places of the changes whose curve is drawn."""
+    return [list(CHANGES).index(change) for change in SHOWN]
+
+
+def plot_bought(order: Sequence[str], curve: NDArray[np.float64], file: Path) -> None:
+    """The recall as entries are added, a line a change."""
+    mpl.use("Agg")
+    from matplotlib import pyplot as plt
+
+    figure, axes = plt.subplots(figsize=(9, 5.5), layout="constrained")
+    steps = np.arange(1, len(order) + 1)
+    for at in _shown():
+        axes.plot(steps, curve[:, at] * 100, marker=".", label=list(CHANGES)[at])
+    axes.plot(steps, curve.mean(axis=1) * 100, color="black", linewidth=2.5, label="all 27 changes")
+    axes.set_xticks(steps, order, rotation=40, ha="right")
+    axes.set_ylim(0, 101)
+    axes.set_ylabel("copies blocked, %")
+    axes.set_xlabel("entries of a picture in the feed: each further one is added to those on its left")
+    axes.grid(alpha=0.3)
+    figure.legend(loc="outside upper center", ncols=3, frameon=False)
+    figure.savefig(file, dpi=80, metadata={"Software": None})
+    plt.close(figure)
 
 
 def plot(recall: NDArray[np.float64], file: Path) -> None:
@@ -268,6 +329,7 @@ def main() -> None:
     print(text)
     HERE.joinpath("copies.md").write_text(text)
     plot(recall, HERE / "copies.png")
+    plot_bought(*bought(found), HERE / "copies-entries.png")
 
 
 if __name__ == "__main__":

@@ -1,7 +1,8 @@
 """Whether anything acknowledged is lost when things break under load: `python3 build.py bench faults`.
 
-A registry is killed by -9 every 2 seconds, on either store; PostgreSQL is restarted; the disk runs full (a small tmpfs,
-which takes root). `SECONDS=30 python3 build.py bench faults` takes less than the usual three minutes for each.
+A registry is killed by -9 every 2 seconds, on either store; PostgreSQL is restarted, and fails over to a synchronous
+standby, three times; the disk runs full (a small tmpfs, which takes root). `SECONDS=30 python3 build.py bench faults`
+takes less than the usual three minutes for each.
 """
 
 import os
@@ -18,7 +19,7 @@ from pathlib import Path
 
 import httpx
 
-from tests.registry.postgres import NoPostgres, cluster
+from tests.registry.postgres import USER, Cluster, NoPostgres, cluster
 from tests.registry.support import PIN, Platform, Server, md5, secret_headers
 from tests.registry.test_durability import Client
 
@@ -26,6 +27,8 @@ SECONDS = float(os.environ.get("SECONDS", "180"))
 EVERY = 2.0
 CLIENTS = 8
 TMPFS_BYTES = 6 << 20
+OVER = 20.0
+"""Seconds of load around a fail-over."""
 
 
 def live(client: Client, address: Callable[[], str], until: float, seed: int) -> None:
@@ -102,6 +105,38 @@ def restarted(folder: Path) -> None:
         server.stop()
 
 
+def failed_over(folder: Path) -> None:
+    """Kills the primary under load, once, and has its synchronous standby take over."""
+    with cluster() as primary:
+        name = primary.new_database().rpartition("/")[2]
+        standby = primary.standby(folder)
+        server = Server(folder.parent / "over", environ={"TAKEBACK_DATABASE": both(primary, standby, name)})
+        key, times = server.platform("Example Photos").key, list[float]()
+
+        def take_over() -> None:
+            time.sleep(min(SECONDS, OVER) / 2)
+            if times:
+                return
+            start = time.monotonic()
+            primary.stop("immediate")
+            standby.take_over()
+            while server.http.get("/healthz").status_code != 200:
+                time.sleep(0.02)
+            times.append(time.monotonic() - start)
+
+        clients = under_load(lambda: server.address, take_over, min(SECONDS, OVER))
+        settled(server, clients, key, "PostgreSQL failed over to its synchronous standby", times)
+        server.stop()
+        standby.stop("immediate")
+        primary.start()  # what made it stops it
+
+
+def both(primary: Cluster, standby: Cluster, name: str) -> str:
+    """The address of a database on whichever of the two can be written."""
+    hosts = ",".join(f"127.0.0.1:{one.port}" for one in (primary, standby))
+    return f"postgresql://{USER}@{hosts}/{name}?target_session_attrs=read-write"
+
+
 @contextmanager
 def small_disk(folder: Path) -> Iterator[None]:
     """A tmpfs at `folder`. Raises `CalledProcessError` where that is not allowed."""
@@ -143,13 +178,16 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         folder.chmod(0o755)
-        for part in ("one", "two", "three", "four"):
+        for part in ("one", "two", "three", "four", "five"):
             (folder / part).mkdir()
         killed(folder / "one" / "var", {}, "SQLite")
         try:
             with cluster() as running:
                 killed(folder / "two" / "var", {"TAKEBACK_DATABASE": running.new_database()}, "PostgreSQL")
             restarted(folder / "three")
+            for times in range(3):
+                (folder / "five" / str(times)).mkdir()
+                failed_over(folder / "five" / str(times))
         except NoPostgres as why:
             print(f"PostgreSQL was not tried: {why}")
         try:

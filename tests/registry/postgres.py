@@ -6,6 +6,7 @@ import shutil
 import socket
 import subprocess
 import tempfile
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -102,6 +103,26 @@ class Cluster:
     def promote(self) -> None:
         """Makes a standby the primary."""
         run(binaries() / "pg_ctl", "-D", self.data, "-w", "promote")
+
+    def standby(self, folder: Path) -> "Cluster":
+        """A running standby of this primary inside `folder`, for which every commit waits from now on."""
+        if os.geteuid() == 0:
+            shutil.chown(folder, USER, USER)
+        made = Cluster(folder / "data")
+        where = ("-h", "127.0.0.1", "-p", str(self.port), "-U", USER)
+        run(binaries() / "pg_basebackup", "-D", made.data, "-R", "-X", "stream", "-c", "fast", *where)
+        made.start()
+        self.query("ALTER SYSTEM SET synchronous_standby_names = '*'")
+        self.query("SELECT pg_reload_conf()")
+        while self.query("SELECT count(*) FROM pg_stat_replication WHERE sync_state = 'sync'") != "1":
+            time.sleep(0.05)
+        return made
+
+    def take_over(self) -> None:
+        """Makes this standby the primary; it waits for no other."""
+        self.promote()
+        self.query("ALTER SYSTEM RESET synchronous_standby_names")
+        self.query("SELECT pg_reload_conf()")
 
     def address(self, database: str) -> str:
         """Where a registry finds the database."""

@@ -5,8 +5,9 @@ from pathlib import Path
 import httpx
 import pytest
 
-from takeback.errors import TooManyCases
-from takeback.registry.arrivals import KEY_LIFE, WINDOW, Arrivals, network_of, sender
+from takeback.errors import SettingsError, TooManyCases
+from takeback.registry.arrivals import KEY_LIFE, WINDOW, Arrivals, Proxies, network_of, networks
+from takeback.registry.settings import read_settings
 from tests.registry.support import Server, md5, problem, secret_headers
 
 
@@ -42,7 +43,29 @@ def test_an_address_is_shortened(address: str, network: str | None) -> None:
 )
 def test_only_a_private_peer_is_believed(peer: str, forwarded: str, network: str | None) -> None:
     """The header counts from a proxy on a private network alone, and its last word; no proxy is taken for a person."""
-    assert sender(peer, forwarded) == network
+    assert Proxies().sender(peer, forwarded) == network
+
+
+@pytest.mark.parametrize(
+    ("peer", "forwarded", "network"),
+    [
+        ("1.2.3.4", "8.8.4.4, 9.9.9.9", "9.9.9.0/24"),
+        ("2001:db8::7", "9.9.9.9", "9.9.9.0/24"),
+        ("1.2.3.9", "9.9.9.9", "1.2.3.0/24"),
+        ("127.0.0.1", "9.9.9.9", None),
+        ("nobody", "9.9.9.9", None),
+    ],
+)
+def test_where_the_proxies_are_named_only_they_are_believed(peer: str, forwarded: str, network: str | None) -> None:
+    """Whoever is not among them counts for themselves, whatever they pass on."""
+    assert Proxies(networks("1.2.3.4/32, 2001:db8::/32")).sender(peer, forwarded) == network
+
+
+@pytest.mark.parametrize("text", ["1.2.3.4/24", "proxy.example", "10.0.0.0/33"])
+def test_what_is_no_network_is_refused(text: str) -> None:
+    """A setting that names none is told in one line, with its name."""
+    with pytest.raises(SettingsError, match="TAKEBACK_PROXIES is"):
+        read_settings({"TAKEBACK_PROXIES": text})
 
 
 def test_so_many_an_hour_and_no_more() -> None:

@@ -1,14 +1,17 @@
 """The printed unit, held against the real systemd."""
 
+import re
 import shutil
 import subprocess
 import sys
+from dataclasses import fields, replace
 from pathlib import Path
 
 import pytest
 
 from takeback.errors import SettingsError
-from takeback.registry.settings import Settings
+from takeback.registry.arrivals import networks
+from takeback.registry.settings import Settings, read_settings
 from takeback.registry.systemd import unit
 
 VERIFY = shutil.which("systemd-analyze")
@@ -27,11 +30,22 @@ def test_systemd_takes_the_unit(tmp_path: Path) -> None:
 
 
 def test_settings_stand_in_the_unit() -> None:
-    """Every setting but the database's address, which may hold a password, is in the unit; no value breaks a line."""
-    made = unit(Settings(data=Path("/srv/takeback"), tls=True, expire=365), "/usr/bin/takeback", "/etc/takeback.env")
-    assert "Environment=TAKEBACK_DATA=/srv/takeback\n" in made
-    assert "Environment=TAKEBACK_TLS=1\n" in made
-    assert "Environment=TAKEBACK_EXPIRE=365\n" in made
-    assert "TAKEBACK_DATABASE" not in made
+    """Every setting but the database's address, which may hold a password, is in the unit, as the registry reads it."""
+    settings = Settings(
+        data=Path("/srv/takeback"), database="postgresql://me:secret@db/takeback", keys=Path("/srv/keys"),
+        page=Path("/srv/page"), host="::1", port=8001, tls=True, mix=60, expire=365, keep=7,
+        proxies=networks("10.0.0.0/8 192.0.2.7"), arrivals=0, work=0, demote=0, flood=10,
+        well_known=Path("/srv/known.txt"), ncmec=True, stopncii=True,
+    )  # fmt: skip
+    usual = Settings()
+    assert all(getattr(settings, one.name) != getattr(usual, one.name) for one in fields(Settings))
+    made = unit(settings, "/usr/bin/takeback", "/etc/takeback.env")
+    assert "secret" not in made
+    lines = re.findall(r"^Environment=(TAKEBACK_\w+)=(.*)$", made, re.MULTILINE)
+    assert read_settings(dict(lines)) == replace(settings, database="")
+
+
+def test_no_value_breaks_a_line() -> None:
+    """A value that systemd would read in another way is refused."""
     with pytest.raises(SettingsError, match="cannot stand in a unit"):
         unit(Settings(data=Path("/srv/a b")), "/usr/bin/takeback", "/etc/takeback.env")

@@ -15,7 +15,6 @@ from sqlalchemy.exc import DBAPIError
 from takeback import errors, protocol
 from takeback.errors import InvalidMessage, RegistryError, StoreUnavailable, TakebackError, WorkNeeded
 from takeback.registry import docs, feed, openapi
-from takeback.registry.arrivals import sender
 from takeback.registry.cases import Case
 from takeback.registry.logs import LOG
 from takeback.registry.requests import (
@@ -49,7 +48,8 @@ async def new_case(request: Ask, services: Services) -> Response[bytes]:
     case = protocol.decode_request(await request.body(), protocol.NewCase)
     digest = services.pins.message(pin, protocol.encode(case))
     submission = Submission(services.pins.pin(pin), services.pins.idempotency_key(key), digest, case)
-    network = sender(request.client.host if request.client else "", request.headers.get(FORWARDED, ""))
+    peer = request.client.host if request.client else ""
+    network = services.proxies.sender(peer, request.headers.get(FORWARDED, ""))
     counted = True
     try:
         _admit(request, services, network, key)

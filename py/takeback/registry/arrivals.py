@@ -6,8 +6,8 @@ Each process counts for itself.
 
 import hmac
 import secrets
-from collections.abc import Callable
-from ipaddress import IPv4Network, IPv6Address, IPv6Network, ip_address
+from collections.abc import Callable, Sequence
+from ipaddress import IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 from typing import Final
 
 from takeback.errors import TooManyCases
@@ -22,6 +22,8 @@ KEY_LIFE: Final = 24 * 60 * 60
 V4_BITS: Final = 24
 V6_BITS: Final = 48
 """Of an address that are looked at: a household or a school's floor, not a person."""
+
+type Network = IPv4Network | IPv6Network
 
 
 def network_of(address: str) -> str | None:
@@ -38,14 +40,33 @@ def network_of(address: str) -> str | None:
     return str(kind(f"{found}/{bits}", strict=False))
 
 
-def sender(peer: str, forwarded: str) -> str | None:
-    """Where a request comes from: its peer, or what a peer on a private network says of it in its last word.
+def networks(text: str) -> tuple[Network, ...]:
+    """The networks of a text, apart by spaces or commas. Raises `ValueError` for what is none."""
+    return tuple(ip_network(word) for word in text.replace(",", " ").split())
 
-    A peer at a public address that passes something on may be a proxy for everybody, so nothing is known there.
-    """
-    if network := network_of(peer):
-        return None if forwarded else network
-    return network_of(forwarded.rpartition(",")[2])
+
+class Proxies:
+    """Who is believed about where a request comes from: these `networks`, or else whoever is on a private one."""
+
+    def __init__(self, networks: Sequence[Network] = ()) -> None:
+        self._networks = networks
+
+    def sender(self, peer: str, forwarded: str) -> str | None:
+        """The part of the network of a request's peer, or what a proxy says of it in its last word.
+
+        Where no proxies are named, a peer at a public address that passes something on may be one for everybody, so
+        nothing is known there.
+        """
+        network = network_of(peer)
+        if self._are(peer) or (network is None and not self._networks):
+            return network_of(forwarded.rpartition(",")[2])
+        return None if forwarded and not self._networks else network
+
+    def _are(self, peer: str) -> bool:
+        try:
+            return any(ip_address(peer) in network for network in self._networks)
+        except ValueError:  # a socket without an address
+            return False
 
 
 class Arrivals:

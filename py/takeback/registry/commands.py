@@ -10,7 +10,7 @@ import click
 
 from takeback.registry import canary, operator
 from takeback.registry.options import data, data_option, moment_or_dash, tabulated
-from takeback.registry.settings import read_settings
+from takeback.registry.settings import read_proxies, read_settings
 
 if TYPE_CHECKING:
     from takeback.registry.platforms import Platform, Platforms
@@ -59,6 +59,10 @@ _keys_option = click.option(
 @click.option(
     "--keep", type=click.IntRange(1, 36_500), help="Days until what ended is erased [TAKEBACK_KEEP; default: 30]"
 )
+@click.option(
+    "--proxies", metavar="NETWORKS", help="Your proxies, such as 10.0.0.0/8 [TAKEBACK_PROXIES]",
+    callback=lambda _context, _option, value: None if value is None else read_proxies(value, "--proxies"),
+)  # fmt: skip
 @click.option(
     "--arrivals", type=click.IntRange(0, 1_000_000), help="New cases an hour [TAKEBACK_ARRIVALS; default: 300]"
 )

@@ -16,7 +16,7 @@ from msgspec import Struct
 from takeback import protocol
 from takeback.errors import CaseNotFound, InvalidMessage
 from takeback.registry import openapi
-from takeback.registry.arrivals import Arrivals
+from takeback.registry.arrivals import Arrivals, Proxies
 from takeback.registry.auth import Guesses, PinKey, PlatformKey
 from takeback.registry.cases import Case
 from takeback.registry.entry_ids import EntryIds
@@ -41,6 +41,7 @@ class Services:
     platforms: Platforms
     pins: PinKey
     guesses: Guesses
+    proxies: Proxies
     arrivals: Arrivals
     work: Work
     signer: Signer

@@ -17,7 +17,7 @@ from takeback.chain import public
 from takeback.errors import SettingsError
 from takeback.registry import ncmec, stopncii
 from takeback.registry.app import create_app
-from takeback.registry.arrivals import Arrivals
+from takeback.registry.arrivals import Arrivals, Proxies
 from takeback.registry.auth import Guesses, PinKey, load_pin_key
 from takeback.registry.checking import Proof, prove
 from takeback.registry.database import WRITES, is_sqlite, open_database, snapshot_of
@@ -96,6 +96,7 @@ def build_site(settings: Settings) -> tuple[Site, Heads]:
         Platforms(engine),
         pins,
         Guesses(time.monotonic),
+        Proxies(settings.proxies),
         Arrivals(settings.arrivals, time.monotonic),
         Work(pins.work(), settings.work, time.time),
         signer,

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Final
 
 from takeback.errors import SettingsError
+from takeback.registry.arrivals import Network, networks
 from takeback.registry.cases import DAY, Policy
 from takeback.registry.judging import Limits
 
@@ -51,6 +52,8 @@ class Settings:
     """Days after which a case expires, counted from its last new picture; 0 is never."""
     keep: int = 30
     """Days after which what was withdrawn or has expired is erased for good."""
+    proxies: tuple[Network, ...] = ()
+    """Networks of your proxies, apart by commas: they say where a case comes from. Without, private addresses do."""
     arrivals: int = 300
     """New cases in an hour from one part of the network, /24 or /48, in each process; 0 is any number."""
     work: int = 250
@@ -104,6 +107,14 @@ def read_settings(environ: Mapping[str, str], **options: object) -> Settings:
     return Settings(**given)  # type: ignore[arg-type]
 
 
+def read_proxies(value: str, name: str) -> tuple[Network, ...]:
+    """The networks of the setting of this `name`. Raises `SettingsError`."""
+    try:
+        return networks(value)
+    except ValueError as error:
+        raise SettingsError(f"{name} is {value!r}; it must be networks such as 10.0.0.0/8,192.0.2.7") from error
+
+
 def _parse(setting: str, name: str, value: str) -> object:
     if setting in {"data", "keys", "page", "well_known"}:
         return Path(value)
@@ -112,6 +123,8 @@ def _parse(setting: str, name: str, value: str) -> object:
         if not (value.isascii() and value.isdigit() and len(value) < 10 and least <= int(value) <= most):
             raise SettingsError(f"{name} is {value!r}; it must be a number from {least} to {most}")
         return int(value)
+    if setting == "proxies":
+        return read_proxies(value, name)
     if setting in {"tls", "ncmec", "stopncii"}:
         if value not in {"0", "1"}:
             raise SettingsError(f"{name} is {value!r}; it must be 0 or 1")

@@ -1,5 +1,7 @@
 """A unit of systemd for the registry: one process that may touch its data folder and the network, and nothing else."""
 
+from dataclasses import fields
+from pathlib import Path
 from typing import Final
 
 from takeback.errors import SettingsError
@@ -59,21 +61,36 @@ WantedBy=multi-user.target
 """
 
 
+_ALWAYS: Final = frozenset({"data", "host", "port"})
+"""Settings that the unit tells even where they are the usual ones."""
+_SECRET: Final = frozenset({"database"})
+"""Settings that may hold a password: they belong into the file that nobody else may read."""
+
+
 def unit(settings: Settings, program: str, environment: str) -> str:
     """The unit for the registry with these settings, whose `program` is `takeback`. Raises `SettingsError`."""
+    usual = Settings()
     told = {
-        "DATA": str(settings.data.absolute()),
-        "KEYS": str(settings.keys.absolute()) if settings.keys else "",
-        "PAGE": str(settings.page.absolute()) if settings.page else "",
-        "HOST": settings.host,
-        "PORT": str(settings.port),
-        "TLS": str(int(settings.tls)),
-        "MIX": str(settings.mix),
-        "EXPIRE": str(settings.expire),
-        "KEEP": str(settings.keep),
+        setting.name.upper(): _written(getattr(settings, setting.name))
+        for setting in fields(Settings)
+        if setting.name in _ALWAYS
+        or (setting.name not in _SECRET and getattr(settings, setting.name) != getattr(usual, setting.name))
     }
     for value in (*told.values(), program, environment):
         if _WORDS_APART.intersection(value):
             raise SettingsError(f"{value!r} cannot stand in a unit of systemd; choose one without spaces or quotes")
-    lines = "\n".join(f"Environment={PREFIX}{name}={value}" for name, value in told.items() if value)
+    lines = "\n".join(f"Environment={PREFIX}{name}={value}" for name, value in told.items())
     return _TEMPLATE.format(program=program, environment=environment, settings=lines, data=told["DATA"])
+
+
+def _written(value: object) -> str:
+    """A setting as the environment has it."""
+    match value:
+        case bool():
+            return str(int(value))
+        case Path():
+            return str(value.absolute())
+        case tuple():
+            return ",".join(map(str, value))
+        case _:
+            return str(value)
