@@ -7,7 +7,7 @@ from hashlib import sha384
 from pathlib import Path
 from typing import Final
 
-from builder import DIST, ROOT, BuildError
+from builder import DIST, ROOT, BuildError, source
 from builder.bundle import KEEPER, PAGE, VIDEO_WORKER, cached_bundle, page_script
 from builder.cache import Cache, sha256, write_atomically
 from builder.compression import compressed
@@ -17,8 +17,8 @@ from builder.runtime import DECODERS, runtime_files
 from builder.runtime_modules import check_modules
 
 WEB: Final = ROOT / "web"
-NEVER_KEPT: Final = frozenset({"keeper.js", "leave.txt", "manifest.json"})
-"""What the service worker does not keep: itself, the way to be rid of it, and the list for checking the server."""
+NEVER_KEPT: Final = frozenset({"keeper.js", "leave.txt", "manifest.json", source.NAME})
+"""What the service worker does not keep: itself, the way to be rid of it, and what is for checking the server."""
 RUNTIME_ORDER: Final = ("pyodide.asm.wasm", "python.zip", "packages.zip", "pyodide-lock.json")
 LATER: Final = ("phash.zip", *DECODERS)
 """Files of the runtime that the page loads when they are wanted."""
@@ -36,6 +36,7 @@ def build_site(dist: Path = DIST, cache: Cache | None = None) -> None:
     files["worker.js"] = cached_bundle(cache)
     files["video.js"] = cached_bundle(cache, VIDEO_WORKER)
     files["notices.txt"] = notices(pins, cache)
+    files[source.NAME] = source.source_zip()
     files["leave.txt"] = (WEB / "leave.txt").read_bytes()
     files["index.html"] = seal_index(files)
     files["keeper.js"] = keeper(files, cache)
@@ -121,6 +122,8 @@ def write_site(dist: Path, files: dict[str, bytes], cache: Cache) -> None:
     """Brings the folder `dist` to hold exactly `files`, each with its compressed forms beside it."""
     wanted = dict(files)
     for path, data in files.items():
+        if path == source.NAME:  # few ask for it, and it is another with every change
+            continue
         wanted |= {path + suffix: packed for suffix, packed in compressed(path, data, cache).items()}
     try:
         for path, data in wanted.items():

@@ -3,6 +3,8 @@
 import gzip
 import json
 import re
+import subprocess
+import zipfile
 from base64 import b64encode
 from hashlib import sha256, sha384
 from pathlib import Path
@@ -10,7 +12,7 @@ from pathlib import Path
 import brotli
 import pytest
 
-from builder import BuildError, compression
+from builder import ROOT, BuildError, compression, source
 from builder.bundle import WORKER, bundle_worker
 from builder.cache import Cache
 from builder.site import LATER, RUNTIME_ORDER, build_site, seal_index
@@ -60,8 +62,8 @@ def test_the_manifest_is_complete_and_true(dist: Path) -> None:
 
 @pytest.mark.timeout(600)
 def test_compressed_forms_are_the_same_file(dist: Path) -> None:
-    """Beside every file stand a brotli and a gzip form that unpack to it."""
-    for path in plain(dist):
+    """Beside every file, but for the source, stand a brotli and a gzip form that unpack to it."""
+    for path in plain(dist) - {source.NAME}:
         data = (dist / path).read_bytes()
         assert brotli.decompress((dist / f"{path}.br").read_bytes()) == data
         assert gzip.decompress((dist / f"{path}.gz").read_bytes()) == data
@@ -76,6 +78,7 @@ def test_what_a_phone_must_load_stays_within_the_budget(dist: Path) -> None:
         "video.js",
         "keeper.js",
         "leave.txt",
+        source.NAME,
         *(f"runtime/{name}" for name in LATER),
     }
     sizes = {path: (dist / f"{path}.br").stat().st_size for path in plain(dist) - later}
@@ -101,12 +104,26 @@ def test_every_script_and_style_of_the_page_has_its_hash(dist: Path) -> None:
 
 
 @pytest.mark.timeout(600)
+def test_the_source_is_served_and_is_all_that_a_build_takes(dist: Path, tmp_path: Path) -> None:
+    """What is unpacked from it gives the same archive again, with every file of the parts and nothing that was made."""
+    with zipfile.ZipFile(dist / source.NAME) as archive:
+        archive.extractall(tmp_path)
+    root = tmp_path / "takeback"
+    assert source.source_zip(root) == (dist / source.NAME).read_bytes()
+    assert not [path for path in root.rglob("*") if path.suffix == ".pyc" or path.name == "node_modules"]
+    tracked = subprocess.run(["git", "ls-files", *source.PARTS], cwd=ROOT, capture_output=True, text=True, check=False)
+    if tracked.returncode == 0:
+        listed = {path.relative_to(root).as_posix() for path in root.rglob("*") if path.is_file()}
+        assert listed >= set(tracked.stdout.split())
+
+
+@pytest.mark.timeout(600)
 def test_the_service_worker_keeps_the_whole_page_and_nothing_else(dist: Path) -> None:
     """It lists every served file by its sha256, but for itself, the way to be rid of it and the manifest."""
     found = re.search(r"FILES=(\[\[.*?\]\])", (dist / "keeper.js").read_text())
     assert found
     listed = {path.removeprefix("/") or "index.html": digest for path, digest in json.loads(found[1])}
-    assert listed.keys() == plain(dist) - {"keeper.js", "leave.txt", "manifest.json"}
+    assert listed.keys() == plain(dist) - {"keeper.js", "leave.txt", "manifest.json", source.NAME}
     assert listed == {path: sha256((dist / path).read_bytes()).hexdigest() for path in listed}
 
 

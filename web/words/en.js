@@ -609,6 +609,7 @@ export const language = {
       "Anyone who can write programs can build this page from its source. The same source gives the same list, letter for letter. If it does not, do not trust the page.",
     "how.check-read": "Nothing in the files is scrambled. Your browser can show you each of them.",
     "how.files": "See the list of files",
+    "how.source": "Download the source of this page",
     "how.licences": "See whose work is in it",
     "how.leave": "What “Leave quickly” cannot do",
     "how.leave-more":

@@ -5,6 +5,8 @@ import { say } from "../words.js";
 
 /** Every file of the page with its size and SHA-256, made by the build. */
 const MANIFEST = "/manifest.json";
+/** All that the page is built from. */
+const SOURCE = "/source.zip";
 /** The licences of what the page is made with. */
 const NOTICES = "/notices.txt";
 /**
@@ -41,6 +43,7 @@ export function how(app) {
         h("li", {}, say("how.check-build")),
       ),
       outside(MANIFEST, say("how.files")),
+      outside(SOURCE, say("how.source")),
       outside(NOTICES, say("how.licences")),
     ),
     section("how.leave", paragraph("how.leave-more")),
