@@ -110,7 +110,9 @@ def failed_over(folder: Path) -> None:
     with cluster() as primary:
         name = primary.new_database().rpartition("/")[2]
         standby = primary.standby(folder)
-        server = Server(folder.parent / "over", environ={"TAKEBACK_DATABASE": both(primary, standby, name)})
+        server = Server(
+            folder.with_name(f"{folder.name}-var"), environ={"TAKEBACK_DATABASE": both(primary, standby, name)}
+        )
         key, times = server.platform("Example Photos").key, list[float]()
 
         def take_over() -> None:
@@ -133,8 +135,8 @@ def failed_over(folder: Path) -> None:
 
 def both(primary: Cluster, standby: Cluster, name: str) -> str:
     """The address of a database on whichever of the two can be written."""
-    hosts = ",".join(f"127.0.0.1:{one.port}" for one in (primary, standby))
-    return f"postgresql://{USER}@{hosts}/{name}?target_session_attrs=read-write"
+    hosts = "&".join(f"host=127.0.0.1:{one.port}" for one in (primary, standby))
+    return f"postgresql://{USER}@/{name}?{hosts}&target_session_attrs=read-write"
 
 
 @contextmanager

@@ -22,7 +22,7 @@ LEFT_OUT: Final = ("receipt.file",)
 """Not a sentence: what is written into the file that a person keeps."""
 LANGUAGES: Final = sorted(path.stem for path in (WEB / "words").glob("*.json"))
 """The languages beside English."""
-RIGHT_TO_LEFT: Final = frozenset(("ar", "fa", "he", "ur"))
+RIGHT_TO_LEFT: Final = frozenset(("ar", "fa", "he", "pa-Arab", "ur"))
 
 type Message = str | dict[str, "Message"]
 
