@@ -2,13 +2,17 @@
 
 import json
 import re
+import sqlite3
 import time
 from collections.abc import Iterator
+from contextlib import closing
 from html.parser import HTMLParser
+from pathlib import Path
 from typing import override
 
 import pytest
 
+from takeback.errors import StoreUnavailable
 from takeback.registry.cases import DAY
 from takeback.registry.database import open_database
 from takeback.registry.metering import used
@@ -124,6 +128,27 @@ def test_what_platforms_ask_for_is_counted(new_database: NewDatabase) -> None:
         everything, later = (used(connection, int(now[0]) // DAY - ago) for ago in (1, 0))
     assert {one: (use.requests, use.lines) for one, use in everything.items()} == {1: (7, 2020), 2: (2, 0)}
     assert {one: (use.requests, use.lines) for one, use in later.items()} == {1: (1, 10)}
+    engine.dispose()
+
+
+def test_what_cannot_be_written_down_is_counted_still(tmp_path: Path) -> None:
+    """While the store takes nothing the counts wait; a registry that ends then ends as any other."""
+    file = tmp_path / "registry.sqlite"
+    engine = open_database(file)
+    Platforms(engine).add("One")
+    stores = [Store(open_database(file), time.time) for _ in range(2)]
+    with closing(sqlite3.connect(file)) as other:
+        other.execute("ALTER TABLE metering RENAME TO away")
+    for store in stores:
+        store.meter.count(1, 7)
+        with pytest.raises(StoreUnavailable):
+            store.meter.write_down()
+    stores[0].close()
+    with closing(sqlite3.connect(file)) as other:
+        other.execute("ALTER TABLE away RENAME TO metering")
+    stores[1].close()
+    with engine.begin() as connection:
+        assert {one: (use.requests, use.lines) for one, use in used(connection, 0).items()} == {1: (1, 7)}
     engine.dispose()
 
 

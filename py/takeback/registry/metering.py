@@ -11,8 +11,10 @@ from typing import Final
 
 from sqlalchemy import Connection, bindparam, func, insert, select, update
 
+from takeback.errors import StoreUnavailable
 from takeback.registry import tables as t
 from takeback.registry.cases import DAY
+from takeback.registry.logs import LOG
 from takeback.registry.ticker import Ticker
 from takeback.registry.writer import Writer
 
@@ -48,24 +50,38 @@ class Meter:
         self._ticker = Ticker(self.write_down, EVERY)
 
     def close(self) -> None:
-        """Writes down what is left."""
+        """Writes down what is left, if it can."""
         self._ticker.close()
-        self.write_down()
+        try:
+            self.write_down()
+        except StoreUnavailable as error:
+            LOG.error("what platforms asked for since the last minute is not written down", exc_info=error)
 
     def count(self, platform: int, lines: int = 0) -> None:
         """A request of a platform was answered, with so many lines."""
-        with self._lock:
-            use = self._counts.setdefault((platform, int(self._clock()) // DAY), Use())
-            use.requests += 1
-            use.lines += lines
+        self._add((platform, int(self._clock()) // DAY), Use(1, lines))
 
     def write_down(self) -> bool:
-        """Writes down what was counted since the last time; whether there is more, which there never is."""
+        """Writes down what was counted since the last time; whether there is more, which there never is.
+
+        Raises `StoreUnavailable`; then it is counted still.
+        """
         with self._lock:
             counts, self._counts = self._counts, {}
-        if counts:
-            self._writer.submit(_write, counts).result()
+        try:
+            if counts:
+                self._writer.submit(_write, counts).result()
+        except StoreUnavailable:
+            for key, use in counts.items():
+                self._add(key, use)
+            raise
         return False
+
+    def _add(self, key: tuple[int, int], more: Use) -> None:
+        with self._lock:
+            use = self._counts.setdefault(key, Use())
+            use.requests += more.requests
+            use.lines += more.lines
 
 
 def used(connection: Connection, since: int) -> dict[int, Use]:
