@@ -3,6 +3,7 @@
 import itertools
 import json
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -121,6 +122,16 @@ def test_a_list_that_leaked_is_traced(server: Server, pair: Pair, tmp_path: Path
     canary(server, "remove", pair.names[0])
     assert pair.names[0] not in canary(server, "list")
     assert traced(server, ours) == [[*pair.names[0].split(), "4", "of", str(MADE)]]
+
+
+def test_commands_write_beside_a_busy_registry(server: Server, pair: Pair) -> None:
+    """While cases keep coming, canaries and pauses are taken all the same: they wait for their turn."""
+    with ThreadPoolExecutor(4) as people:
+        busy = [people.submit(lambda: [server.submit([md5()]).status_code for _ in range(60)]) for _ in range(3)]
+        for _ in range(3):
+            canary(server, "add", pair.names[0], "--pictures", "1")
+            assert server.command("registry", "pause", "1").returncode == 0
+    assert {status for one in busy for status in one.result()} == {201}
 
 
 def test_trouble_is_told(server: Server, tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from sqlalchemy import URL, Connection, Engine, create_engine, event, inspect, make_url, text
-from sqlalchemy.exc import ArgumentError, DBAPIError
+from sqlalchemy.exc import ArgumentError, DBAPIError, OperationalError
 from sqlalchemy.pool import ConnectionPoolEntry
 
 from takeback.errors import SettingsError
@@ -59,6 +59,16 @@ def open_database(where: Path | str) -> Engine:
         engine.dispose()
         raise
     return engine
+
+
+@contextmanager
+def writing(engine: Engine) -> Iterator[Connection]:
+    """A transaction of a command that writes beside a running registry. Raises `SettingsError` if it cannot."""
+    try:
+        with engine.execution_options(**WRITES).begin() as connection:
+            yield connection
+    except OperationalError as error:
+        raise SettingsError(f"cannot write to the database: {error.orig}") from error
 
 
 @contextmanager

@@ -101,10 +101,11 @@ def operator_key(**where: object) -> None:
 def _change(numbers: Sequence[int], standing: str, where: dict[str, object]) -> None:
     from takeback.protocol import Standing
     from takeback.registry import judgements, queries
+    from takeback.registry.database import writing
     from takeback.registry.judging import Judge, Judged
     from takeback.registry.server import open_data
 
-    with open_data(read_settings(os.environ, **where)).begin() as connection:
+    with writing(open_data(read_settings(os.environ, **where))) as connection:
         queries.lock(connection)
         changed = judgements.give(connection, numbers, Judged(Standing(standing), Judge.OPERATOR))
     click.echo(f"{changed} of {len(numbers)} changed to {standing}; platforms hear of it with their next poll")

@@ -2,18 +2,17 @@
 
 import hmac
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
 from sqlalchemy import Connection, Engine, Row, bindparam, insert, select, update
-from sqlalchemy.exc import IntegrityError, OperationalError
+from sqlalchemy.exc import IntegrityError
 
 from takeback.errors import NotAPlatform, SettingsError
 from takeback.registry import tables as t
 from takeback.registry.auth import PlatformKey
-from takeback.registry.database import WRITES
+from takeback.registry.database import writing
 
 MAX_NAME: Final = 80
 
@@ -61,7 +60,7 @@ class Platforms:
         key = PlatformKey.new()
         row = {"name": name, "created_at": _now(), "cursor": 0, "own_ids_after": 0, **_kept(key)}
         try:
-            with self._writing() as connection:
+            with writing(self._engine) as connection:
                 connection.execute(insert(t.platforms), row)
         except IntegrityError as error:
             raise SettingsError(f"there is a platform {name!r} already; see: takeback platform list") from error
@@ -77,16 +76,8 @@ class Platforms:
         """The platform's key stops at once. Raises `SettingsError`."""
         self._change(name, {"revoked_at": _now()})
 
-    @contextmanager
-    def _writing(self) -> Iterator[Connection]:
-        try:
-            with self._engine.execution_options(**WRITES).begin() as connection:
-                yield connection
-        except OperationalError as error:
-            raise SettingsError(f"cannot write to the database: {error.orig}") from error
-
     def _change(self, name: str, values: dict[str, object]) -> None:
-        with self._writing() as connection:
+        with writing(self._engine) as connection:
             changed = connection.execute(update(t.platforms).where(t.platforms.c.name == name).values(values))
         if changed.rowcount == 0:
             raise SettingsError(f"there is no platform {name!r}; see: takeback platform list")
