@@ -296,6 +296,12 @@ class Challenge(_Message, frozen=True):
     signature: str
 
 
+class WorkAnswer(_Message, frozen=True):
+    """`GET /v1/work`: the work that a new case takes now, or none."""
+
+    work: Challenge | None = None
+
+
 class Problem(_Message, frozen=True, omit_defaults=True):
     """`application/problem+json` (RFC 9457). `type` is `urn:takeback:problem:` and an error's code.
 

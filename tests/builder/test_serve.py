@@ -18,6 +18,8 @@ from typing import IO, Final
 import pytest
 
 from builder.commands import make_site
+from takeback.protocol import WorkAnswer, decode
+from tests.registry.support import solved
 
 ROOT: Final = Path(__file__).resolve().parents[2]
 WITHIN: Final = 90
@@ -66,7 +68,10 @@ def send(address: str, picture: Path) -> None:
     hashed = json.loads(said)
     pdq = {"type": "pdq", "value": hashed["signals"]["pdq"], "quality": hashed["quality"]}
     body = json.dumps({"pictures": [{"signals": [pdq]}]}).encode()
-    headers = {"Content-Type": "application/json", "Takeback-Pin": "K7QM-2XRW-9DHF", "Idempotency-Key": "0" * 32}
+    key = {"Idempotency-Key": "0" * 32}
+    with urllib.request.urlopen(urllib.request.Request(f"{address}v1/work", headers=key), timeout=WITHIN) as answer:
+        work = {"Takeback-Work": solved(decode(answer.read(), WorkAnswer).work)}
+    headers = {"Content-Type": "application/json", "Takeback-Pin": "K7QM-2XRW-9DHF", **key, **work}
     request = urllib.request.Request(f"{address}v1/cases", body, headers, method="POST")
     with urllib.request.urlopen(request, timeout=WITHIN) as answer:
         assert answer.status == 201

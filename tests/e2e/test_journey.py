@@ -77,9 +77,9 @@ def test_a_picture_is_blocked_until_its_owner_withdraws(
 def _only_the_messages(hands: Hands, registry: Registry, shown: bytes, files: list[Path]) -> None:
     """Nothing but the files of the page and the messages went over the wire, and nothing stayed in the browser."""
     requests = list(registry.recorder.requests)
-    first, sent = (request for request in requests if request.method == "POST" and request.path == "/v1/cases")
-    assert first.body == sent.body == shown
-    assert ["takeback-work" in request.headers for request in (first, sent)] == [False, True]
+    (sent,) = (request for request in requests if request.method == "POST" and request.path == "/v1/cases")
+    assert sent.body == shown
+    assert "takeback-work" in sent.headers
     kinds = [{signal.type for signal in picture.signals} for picture in decode(shown, NewCase).pictures]
     assert [kind & {SignalType.PDQ, SignalType.SHA256, SignalType.MD5} for kind in kinds] == [
         {SignalType.PDQ, SignalType.SHA256, SignalType.MD5}

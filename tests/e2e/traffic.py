@@ -45,10 +45,12 @@ def leaks(requests: Iterable[Request], pictures: Sequence[Path], secrets: Iterab
 
 
 def _faults(request: Request, files: set[str], message: bytes) -> list[str]:
-    """Each request is of one of four kinds, and each kind has its own headers and body."""
+    """Each request is of one of five kinds, and each kind has its own headers and body."""
     pin = {"takeback-pin": PIN_PATTERN}
     if request.method == "GET" and request.path in files:
         return _headers(request, {}) + _body(request, b"")
+    if request.method == "GET" and request.path == "/v1/work":
+        return _headers(request, {"idempotency-key": IDEMPOTENCY_KEY_PATTERN}) + _body(request, b"")
     if request.method == "POST" and request.path == "/v1/cases":
         own = {"content-type": "^application/json$", "idempotency-key": IDEMPOTENCY_KEY_PATTERN}
         work = {"takeback-work": "^[A-Za-z0-9+/]+=*$"} if "takeback-work" in request.headers else {}

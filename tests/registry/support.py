@@ -1,5 +1,6 @@
 """What the registry's tests share: a real server in a process of its own, and messages to send to it."""
 
+import json
 import os
 import secrets
 import signal
@@ -10,6 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
 
+import altcha
 import httpx
 
 from takeback import protocol
@@ -184,6 +186,15 @@ def quick_platform(server: Server, name: str) -> Platform:
 def secret_headers(pin: str = PIN, key: str | None = None) -> dict[str, str]:
     """The headers of a new case."""
     return {"Takeback-Pin": pin, "Idempotency-Key": key or secrets.token_hex(16)}
+
+
+def solved(challenge: protocol.Challenge | None) -> str:
+    """What shows that the work was done, by altcha's own solver."""
+    assert challenge is not None
+    told = altcha.v2.Challenge.from_dict(json.loads(protocol.encode(challenge)))
+    solution = altcha.solve_challenge(told)
+    assert solution
+    return altcha.v2.Payload(told, solution).to_base64()
 
 
 def md5() -> Json:

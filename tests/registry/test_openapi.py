@@ -18,6 +18,7 @@ DOCUMENT = openapi.document()
 def test_every_route_is_described() -> None:
     """The document describes each route of the API, by its method, and nothing else."""
     handlers = (
+        app.work_wanted,
         app.new_case,
         app.case_status,
         app.add_pictures,
@@ -102,6 +103,7 @@ def test_answers_are_as_described(server: Server, platform: Platform) -> None:
     """Real answers have the status, content type and fields that the document promises."""
     number = server.submit([md5()]).json()["number"]
     answers = [
+        ("/v1/work", "get", server.http.get("/v1/work", headers={"Idempotency-Key": "ab" * 16})),
         ("/v1/cases", "post", server.submit([md5()])),
         ("/v1/cases/{number}", "get", server.case(number)),
         ("/v1/cases/{number}", "get", server.case("0" * 10)),

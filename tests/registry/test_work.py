@@ -7,29 +7,19 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import altcha
 import httpx
 import pytest
-from altcha.v2 import Payload
 from hypothesis import given
 from hypothesis import strategies as st
 
 from takeback import protocol
 from takeback.protocol import Challenge
 from takeback.registry.work import LIFE, Work
-from tests.registry.support import PIN, Server, md5, problem, secret_headers, serving
+from tests.registry.support import PIN, Server, md5, problem, secret_headers, serving, solved
 
 KEY = "0" * 32
 SECRET = b"k" * 32
 TRIES = 20
-
-
-def solved(challenge: Challenge) -> str:
-    """What shows that the work was done, by altcha's own solver."""
-    told = altcha.v2.Challenge.from_dict(json.loads(protocol.encode(challenge)))
-    solution = altcha.solve_challenge(told)
-    assert solution
-    return Payload(told, solution).to_base64()
 
 
 def changed(shown: str, *path: str, to: object) -> str:
@@ -120,6 +110,27 @@ def test_a_case_is_made_once_the_work_is_done(working: Server) -> None:
         assert (told.status_code, told.json()) == (200, made.json()), "a repeat needs no work"
     other = secret_headers(PIN) | {"Takeback-Work": with_work["Takeback-Work"]}
     problem(send(working, other, body), 428, "work-needed")
+
+
+def test_the_work_can_be_asked_for_before(working: Server) -> None:
+    """What `GET /v1/work` asks for makes the case at the first try; afterwards there is none for the same message."""
+    headers, body = secret_headers(), {"pictures": [{"signals": [md5()]}]}
+    key = {"Idempotency-Key": headers["Idempotency-Key"]}
+    asked = protocol.decode(working.http.get("/v1/work", headers=key).content, protocol.WorkAnswer).work
+    assert asked is not None
+    assert send(working, headers | {"Takeback-Work": solved(asked)}, body).status_code == 201
+    assert working.http.get("/v1/work", headers=key).json() == {"work": None}
+    problem(working.http.get("/v1/work"), 400, "invalid-message", "Idempotency-Key")
+
+
+def test_nobody_works_in_vain(tmp_path: Path) -> None:
+    """Where a network has sent its share, that is said before any work; where no work is wanted, none is asked for."""
+    with serving(tmp_path / "var", "--work", "0", "--arrivals", "1") as server:
+        key = {"Idempotency-Key": KEY, "X-Forwarded-For": "8.8.4.4"}
+        assert server.http.get("/v1/work", headers=key).json() == {"work": None}
+        headers = secret_headers() | {"X-Forwarded-For": "8.8.4.4"}
+        assert send(server, headers, {"pictures": [{"signals": [md5()]}]}).status_code == 201
+        problem(server.http.get("/v1/work", headers=key), 429, "too-many-cases")
 
 
 def test_a_message_that_breaks_the_protocol_is_told_so_at_once(working: Server) -> None:

@@ -20,6 +20,7 @@ const NEVER = new AbortController().signal;
 function answering(...answers) {
   const asked = [];
   const fetch = async (path, request) => {
+    if (path === "/v1/work" && !answers[0]?.ofWork) return json(200, { work: null });
     asked.push({ path, ...request });
     const answer = answers.shift();
     if (answer instanceof Error) throw answer;
@@ -57,16 +58,19 @@ function derived(counter) {
   return pbkdf2Sync(password, Buffer.from(salt, "hex"), cost, 32, "sha256").toString("hex");
 }
 
+/** What the registry says when it is asked for work. */
+const wanted = (body, status = 200) => Object.assign(json(status, body), { ofWork: true });
+
 test("work that is asked for is done and shown, and the message stays the same", async () => {
   const work = { ...WORK, parameters: { ...WORK.parameters, keyPrefix: derived(7).slice(0, 32) } };
-  const { registry, asked } = answering(json(428, { work }), json(201, STATUS));
+  const { registry, asked } = answering(wanted({ work }), json(201, STATUS));
 
   assert.deepEqual(await registry.open(MESSAGE, NEVER), STATUS);
 
   const [first, second] = asked;
-  assert.equal(first.headers["Takeback-Work"], undefined);
+  assert.deepEqual([first.path, first.headers], ["/v1/work", { "Idempotency-Key": SECRETS.key }]);
   const { "Takeback-Work": shown, ...rest } = second.headers;
-  assert.deepEqual([rest, second.body], [first.headers, first.body]);
+  assert.deepEqual([rest, second.body], [MESSAGE.headers, MESSAGE.body]);
   assert.deepEqual(JSON.parse(atob(shown)), {
     challenge: work,
     solution: { counter: 7, derivedKey: derived(7) },
@@ -76,14 +80,13 @@ test("work that is asked for is done and shown, and the message stays the same",
 test("work that cannot be done is a fault that passes, and work that is aborted ends", async () => {
   const endless = { ...WORK, parameters: { ...WORK.parameters, keyPrefix: "ff".repeat(16) } };
   for (const told of [{}, { work: { parameters: { algorithm: "ROT13" } } }, { work: WORK }]) {
-    const { registry } = answering(json(428, told));
+    const { registry } = answering(wanted(told));
     assert.equal((await faultOf(registry.open(MESSAGE, NEVER))).kind, "offline");
   }
-  const { registry } = answering(json(428, { work: endless }));
+  const { registry } = answering(wanted({ work: endless }));
   assert.equal((await faultOf(registry.open(MESSAGE, AbortSignal.timeout(50)))).name, "TimeoutError");
-  const solved = { ...WORK, parameters: { ...WORK.parameters, keyPrefix: derived(0).slice(0, 32) } };
-  const again = answering(json(428, { work: solved }), json(428, { work: solved }));
-  assert.equal((await faultOf(again.registry.open(MESSAGE, NEVER))).kind, "busy");
+  for (const refused of [answering(json(428, {})), answering(wanted({}, 429)), answering(wanted({}, 503))])
+    assert.equal((await faultOf(refused.registry.open(MESSAGE, NEVER))).kind, "busy");
 });
 
 test("the message is the protocol's, with its headers and nothing else", async () => {

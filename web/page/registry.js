@@ -31,6 +31,7 @@ import { doWork } from "./work.js";
 /** @typedef {"offline" | "slow" | "busy" | "not-found" | "too-many" | "closed" | "refused"} FaultKind */
 
 export const CASES = "/v1/cases";
+const WORK_WANTED = "/v1/work";
 /** The header that shows the registry the work it asked for. */
 const WORK = "Takeback-Work";
 /** Pictures in one message; the same as in the protocol. */
@@ -115,16 +116,30 @@ export class Registry {
    * @param {AbortSignal} signal
    */
   async open({ body, headers }, signal) {
-    let response = await this.#ask(CASES, { method: "POST", headers, body }, signal);
-    if (response.status === 428) {
-      const work = await doWork(response.text, signal);
-      const shown = { ...headers, [WORK]: work };
-      response = await this.#ask(CASES, { method: "POST", headers: shown, body }, signal);
-      if (response.status === 428) throw new RegistryError("busy");
-    }
+    const work = await this.#work(headers, signal);
+    const response = await this.#ask(
+      CASES,
+      { method: "POST", headers: { ...headers, ...work }, body },
+      signal,
+    );
     // A new case has no wrong PIN to guess at: 429 only says that the registry is busy.
-    if (response.status === 429) throw new RegistryError("busy", seconds(response));
+    if (response.status === 429 || response.status === 428)
+      throw new RegistryError("busy", seconds(response));
     return this.#status(response);
+  }
+
+  /**
+   * Does the work that the registry asks for; gives the header that shows it.
+   *
+   * @param {Record<string, string>} headers of the message
+   * @param {AbortSignal} signal
+   * @returns {Promise<Record<string, string>>}
+   */
+  async #work({ "Idempotency-Key": key = "" }, signal) {
+    const response = await this.#ask(WORK_WANTED, { headers: { "Idempotency-Key": key } }, signal);
+    if (response.status !== 200) throw new RegistryError("busy", seconds(response));
+    const work = await doWork(response.text, signal);
+    return work ? { [WORK]: work } : {};
   }
 
   /**

@@ -7,7 +7,7 @@ import { RegistryError } from "./registry.js";
 const LONGEST = 300_000;
 
 /**
- * Does the work of an answer, and gives what shows it.
+ * Does the work of an answer, and gives what shows it; nothing if there is none to do.
  *
  * @param {string} answer
  * @param {AbortSignal} signal
@@ -16,6 +16,7 @@ const LONGEST = 300_000;
  */
 export async function doWork(answer, signal) {
   const challenge = read(answer);
+  if (!challenge) return "";
   const controller = new AbortController();
   const stop = () => controller.abort();
   signal.addEventListener("abort", stop);
@@ -31,12 +32,12 @@ export async function doWork(answer, signal) {
 
 /**
  * @param {string} answer
- * @returns {import("altcha-lib").Challenge}
+ * @returns {import("altcha-lib").Challenge | null}
  */
 function read(answer) {
   try {
     const { work } = JSON.parse(answer);
-    if (work.parameters.algorithm === "PBKDF2/SHA-256") return work;
+    if (work === null || work.parameters.algorithm === "PBKDF2/SHA-256") return work;
   } catch {
     // falls through: it is no answer of the registry
   }

@@ -38,6 +38,15 @@ RETRY_AFTER: Final = 5
 """Seconds after which to send again what could not be kept."""
 
 
+@get(openapi.WORK_WANTED)
+async def work_wanted(request: Ask, services: Services) -> Response[bytes]:
+    """The work that a message with this idempotency key takes now; none if it came before."""
+    query(request)
+    key = idempotency_key(request)
+    known = await asyncio.to_thread(services.store.knows, services.pins.idempotency_key(key))
+    return answer(protocol.WorkAnswer(None if known else _work_of(request, services, key)))
+
+
 @post(openapi.CASES)
 async def new_case(request: Ask, services: Services) -> Response[bytes]:
     """Makes a case, or finds the one that the same message made before."""
@@ -48,8 +57,7 @@ async def new_case(request: Ask, services: Services) -> Response[bytes]:
     case = protocol.decode_request(await request.body(), protocol.NewCase)
     digest = services.pins.message(pin, protocol.encode(case))
     submission = Submission(services.pins.pin(pin), services.pins.idempotency_key(key), digest, case)
-    peer = request.client.host if request.client else ""
-    network = services.proxies.sender(peer, request.headers.get(FORWARDED, ""))
+    network = _network(request, services)
     counted = True
     try:
         _admit(request, services, network, key)
@@ -63,12 +71,26 @@ async def new_case(request: Ask, services: Services) -> Response[bytes]:
     return answer(submitted.status, HTTPStatus.CREATED if submitted.created else HTTPStatus.OK)
 
 
+def _network(request: Ask, services: Services) -> str | None:
+    """The part of the network that a request comes from, if that is known."""
+    peer = request.client.host if request.client else ""
+    return services.proxies.sender(peer, request.headers.get(FORWARDED, ""))
+
+
+def _work_of(request: Ask, services: Services, key: str) -> protocol.Challenge | None:
+    """The work for a new case, which is not counted yet. Raises `TooManyCases`: nobody shall work in vain."""
+    network = _network(request, services)
+    services.arrivals.take(network)
+    services.arrivals.give_back(network)
+    return services.work.ask(key, services.arrivals.demand(network))
+
+
 def _admit(request: Ask, services: Services, network: str | None, key: str) -> None:
     """Counts a new case from a part of the network. Raises `TooManyCases`, `WorkNeeded`."""
     services.arrivals.take(network)
     if not services.work.done(request.headers.get(openapi.WORK, ""), key):
         services.arrivals.give_back(network)
-        raise WorkNeeded(services.work.ask(key, services.arrivals.demand(network)))
+        raise WorkNeeded(_work_of(request, services, key))
 
 
 @get(openapi.CASE)
@@ -167,6 +189,7 @@ def create_app(services: Services, more: Sequence[HTTPRouteHandler] = ()) -> Lit
 
     return Litestar(
         [
+            work_wanted,
             new_case,
             case_status,
             add_pictures,

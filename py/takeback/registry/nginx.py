@@ -92,7 +92,7 @@ server {{
     location ~ \\.(br|gz)$ {{
         proxy_pass {registry};
     }}
-    location /v1/cases {{
+    location ~ ^/v1/(cases|work) {{
         limit_req zone=takeback_cases burst=100 nodelay;
         limit_req_status 429;
         error_page 413 = @too_large;

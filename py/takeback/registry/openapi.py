@@ -13,6 +13,7 @@ import msgspec
 from takeback import __version__, bulk, protocol
 from takeback.signals import MAX_FRAMES
 
+WORK_WANTED: Final = "/v1/work"
 CASES: Final = "/v1/cases"
 CASE: Final = "/v1/cases/{number:str}"
 PICTURES: Final = "/v1/cases/{number:str}/pictures"
@@ -80,6 +81,15 @@ class Operation:
 
 
 OPERATIONS: Final = (
+    Operation(
+        "workWanted",
+        "get",
+        "/v1/work",
+        "Ask which work a new case takes now",
+        {200: (protocol.WorkAnswer, "The work, or none: none is wanted, or the message came before")},
+        (400, 429, 503),
+        (IDEMPOTENCY_KEY,),
+    ),
     Operation(
         "newCase",
         "post",
@@ -227,7 +237,7 @@ _PARAMETERS: Final[Mapping[str, Mapping[str, Any]]] = {
     },
     WORK: {
         "in": "header",
-        "description": "The work that `work-needed` asked for: a payload of altcha, JSON in base64",
+        "description": "The work that was asked for: a payload of altcha, JSON in base64",
         "schema": {"type": "string", "maxLength": 4096},
         "example": "",
     },

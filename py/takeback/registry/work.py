@@ -36,12 +36,14 @@ class Work:
         self._tries = tries
         self._now = now
 
-    def ask(self, key: str, demand: int) -> Challenge:
-        """Work for a message with this idempotency key, `demand` times that of a quiet hour.
+    def ask(self, key: str, demand: int) -> Challenge | None:
+        """Work for a message with this idempotency key, `demand` times that of a quiet hour; none if none is wanted.
 
         The one try that counts is drawn from the second half, so that nobody is lucky and nobody waits for long.
         """
         most = self._tries * demand
+        if not most:
+            return None
         made = create_challenge(
             ALGORITHM,
             ITERATIONS,
