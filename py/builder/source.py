@@ -1,11 +1,10 @@
 """`source.zip`: what this page is built from, served beside it, so that anyone can build it again and compare."""
 
-import io
-import zipfile
 from pathlib import Path
 from typing import Final
 
 from builder import ROOT, BuildError
+from builder.runtime import stored_zip
 
 NAME: Final = "source.zip"
 PARTS: Final = (
@@ -14,20 +13,15 @@ PARTS: Final = (
 )
 """Files and folders; without the tests, whose pictures are larger than all the rest."""
 _MADE: Final = frozenset({".so", ".dylib", ".dll", ".pyc", ".pyd"})
-_EPOCH: Final = (1980, 1, 1, 0, 0, 0)
 
 
 def source_zip(root: Path = ROOT) -> bytes:
     """The archive, the same bytes for the same files on any machine. Raises `BuildError`."""
-    out = io.BytesIO()
     try:
-        with zipfile.ZipFile(out, "w", zipfile.ZIP_STORED) as archive:
-            for path in sorted(path for part in PARTS for path in _files(root / part)):
-                name = f"takeback/{path.relative_to(root).as_posix()}"
-                archive.writestr(zipfile.ZipInfo(name, _EPOCH), path.read_bytes())
+        paths = [path for part in PARTS for path in _files(root / part)]
+        return stored_zip({f"takeback/{path.relative_to(root).as_posix()}": path.read_bytes() for path in paths})
     except OSError as error:
         raise BuildError(f"{error.filename} cannot be read ({error.strerror})") from error
-    return out.getvalue()
 
 
 def _files(part: Path) -> list[Path]:

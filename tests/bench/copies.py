@@ -217,7 +217,9 @@ def others(found: Sequence[Studied]) -> tuple[dict[str, int], int, int]:
     return least, pairs, comparisons
 
 
-def table(found: Sequence[Studied], seed: str) -> tuple[str, NDArray[np.float64]]:
+def table(
+    found: Sequence[Studied], seed: str, curve: tuple[list[str], NDArray[np.float64]]
+) -> tuple[str, NDArray[np.float64]]:
     """The report as Markdown, and the recall by change and column."""
     recall = np.array(
         [np.mean([columns(one.copies[place], one) for one in found], axis=0) for place in range(len(CHANGES))]
@@ -267,7 +269,7 @@ def table(found: Sequence[Studied], seed: str) -> tuple[str, NDArray[np.float64]
         f"| ---: | --- |{' ---: |' * (len(SHOWN) + 1)}",
         *(
             f"| {step} | {name} | {shares.mean():.1%} | {' | '.join(f'{shares[at]:.1%}' for at in _shown())} |"
-            for step, (name, shares) in enumerate(zip(*bought(found), strict=True), 1)
+            for step, (name, shares) in enumerate(zip(*curve, strict=True), 1)
         ),
     ]
     return "\n".join(head) + "\n", recall
@@ -287,7 +289,7 @@ def plot_bought(order: Sequence[str], curve: NDArray[np.float64], file: Path) ->
     steps = np.arange(1, len(order) + 1)
     for at in _shown():
         axes.plot(steps, curve[:, at] * 100, marker=".", label=list(CHANGES)[at])
-    axes.plot(steps, curve.mean(axis=1) * 100, color="black", linewidth=2.5, label="all 27 changes")
+    axes.plot(steps, curve.mean(axis=1) * 100, color="black", linewidth=2.5, label=f"all {len(CHANGES)} changes")
     axes.set_xticks(steps, order, rotation=40, ha="right")
     axes.set_ylim(0, 101)
     axes.set_ylabel("copies blocked, %")
@@ -325,11 +327,12 @@ def main() -> None:
     found = list(pictures(folder, seed))
     if len(found) < 2:
         raise SystemExit(f"{folder} holds {len(found)} pictures that can be used: name a folder of at least two")
-    text, recall = table(found, seed)
+    curve = bought(found)
+    text, recall = table(found, seed, curve)
     print(text)
     HERE.joinpath("copies.md").write_text(text)
     plot(recall, HERE / "copies.png")
-    plot_bought(*bought(found), HERE / "copies-entries.png")
+    plot_bought(*curve, HERE / "copies-entries.png")
 
 
 if __name__ == "__main__":

@@ -25,11 +25,11 @@ CLIENTS = 32
 SECONDS = 5.0
 
 
-def fill(path: Path) -> None:
-    """Makes a registry's database with so many pdq entries in its feed."""
+def fill(path: Path, start: int, end: int) -> None:
+    """Brings pdq entries into the feed of a registry's database, which has `start`, until there are `end`."""
     engine = open_database(path)
-    for start in range(0, ENTRIES, LOT):
-        numbers = range(start + 1, min(start + LOT, ENTRIES) + 1)
+    for first in range(start, end, LOT):
+        numbers = range(first + 1, min(first + LOT, end) + 1)
         entries = [
             Entry(n, SignalMessage(SignalType.PDQ, secrets.token_hex(32), 90), PictureKind.IMAGE, False, AgeBand.MINOR)
             for n in numbers
@@ -85,7 +85,7 @@ def main() -> None:
         data = Path(folder) / "var"
         data.mkdir()
         start = time.perf_counter()
-        fill(data / "registry.sqlite")
+        fill(data / "registry.sqlite", 0, ENTRIES)
         print(f"{ENTRIES / (time.perf_counter() - start):.0f} entries/s brought into the feed, 5,000 in a transaction")
         server = Server(data)
         key = server.platform("Example Photos").key

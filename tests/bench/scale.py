@@ -14,32 +14,16 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from takeback.protocol import AgeBand, NewCase, Picture, PictureKind, SignalMessage
-from takeback.registry import queries
-from takeback.registry.cases import Entry
-from takeback.registry.database import WRITES, open_database
+from takeback.protocol import NewCase, Picture, SignalMessage
+from takeback.registry.database import open_database
 from takeback.registry.entry_ids import EntryIds
 from takeback.registry.store import Store, Submission
 from takeback.signals import SignalType
+from tests.bench.feed import fill
 
 SIZES = [int(size) for size in os.environ.get("TAKEBACK_BENCH_SIZES", "100000,10000000").split(",")]
-LOT = 20_000
 TIMES = 400
 IDS = EntryIds(bytes(32))
-
-
-def fill(path: Path, start: int, end: int) -> None:
-    """Brings entries into the feed until there are `end`."""
-    engine = open_database(path)
-    for first in range(start, end, LOT):
-        numbers = range(first + 1, min(first + LOT, end) + 1)
-        entries = [
-            Entry(n, SignalMessage(SignalType.PDQ, secrets.token_hex(32), 90), PictureKind.IMAGE, False, AgeBand.MINOR)
-            for n in numbers
-        ]
-        with engine.execution_options(**WRITES).begin() as connection:
-            queries.publish(connection, entries, list(numbers), 1_800_000_000)
-    engine.dispose()
 
 
 def new_case() -> Submission:

@@ -138,8 +138,18 @@ export class Registry {
   async #work({ "Idempotency-Key": key = "" }, signal) {
     const response = await this.#ask(WORK_WANTED, { headers: { "Idempotency-Key": key } }, signal);
     if (response.status !== 200) throw new RegistryError("busy", seconds(response));
-    const work = await doWork(response.text, signal);
-    return work ? { [WORK]: work } : {};
+    /** @type {string | undefined} */
+    let shown;
+    try {
+      const { work } = JSON.parse(response.text);
+      if (work === null) return {};
+      shown = await doWork(work, signal);
+    } catch {
+      signal.throwIfAborted();
+      throw new RegistryError("offline"); // it is no answer of the registry
+    }
+    if (shown === undefined) throw new RegistryError("slow");
+    return { [WORK]: shown };
   }
 
   /**

@@ -1,45 +1,27 @@
 /** The work that the registry asks for before a new case: altcha's, done here, and nobody has to see or solve anything. */
 import { solveChallenge } from "altcha-lib";
 import { deriveKey } from "altcha-lib/algorithms/web/pbkdf2";
-import { RegistryError } from "./registry.js";
 
 /** Milliseconds after which the work is too old to be shown. */
 const LONGEST = 300_000;
 
 /**
- * Does the work of an answer, and gives what shows it; nothing if there is none to do.
+ * Does the work, and gives what shows it; nothing if it took too long.
  *
- * @param {string} answer
+ * @param {import("altcha-lib").Challenge} challenge
  * @param {AbortSignal} signal
- * @returns {Promise<string>}
- * @throws {RegistryError} `offline` for what is no answer of the registry, `slow` if the work took too long
+ * @returns {Promise<string | undefined>}
+ * @throws {Error} for what is no work that is known here, or the signal's reason
  */
-export async function doWork(answer, signal) {
-  const challenge = read(answer);
-  if (!challenge) return "";
+export async function doWork(challenge, signal) {
+  if (challenge.parameters.algorithm !== "PBKDF2/SHA-256") throw new Error("no work that is known here");
   const controller = new AbortController();
   const stop = () => controller.abort();
   signal.addEventListener("abort", stop);
-  const solution = await solveChallenge({ challenge, controller, deriveKey, timeout: LONGEST }).catch(() => {
-    throw new RegistryError("offline");
-  });
+  const solution = await solveChallenge({ challenge, controller, deriveKey, timeout: LONGEST });
   signal.removeEventListener("abort", stop);
   signal.throwIfAborted();
-  if (!solution) throw new RegistryError("slow");
+  if (!solution) return undefined;
   const { counter, derivedKey } = solution;
   return btoa(JSON.stringify({ challenge, solution: { counter, derivedKey } }));
-}
-
-/**
- * @param {string} answer
- * @returns {import("altcha-lib").Challenge | null}
- */
-function read(answer) {
-  try {
-    const { work } = JSON.parse(answer);
-    if (work === null || work.parameters.algorithm === "PBKDF2/SHA-256") return work;
-  } catch {
-    // falls through: it is no answer of the registry
-  }
-  throw new RegistryError("offline");
 }

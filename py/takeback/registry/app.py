@@ -44,7 +44,7 @@ async def work_wanted(request: Ask, services: Services) -> Response[bytes]:
     query(request)
     key = idempotency_key(request)
     known = await asyncio.to_thread(services.store.knows, services.pins.idempotency_key(key))
-    return answer(protocol.WorkAnswer(None if known else _work_of(request, services, key)))
+    return answer(protocol.WorkAnswer(None if known else _work_of(services, _network(request, services), key)))
 
 
 @post(openapi.CASES)
@@ -77,20 +77,17 @@ def _network(request: Ask, services: Services) -> str | None:
     return services.proxies.sender(peer, request.headers.get(FORWARDED, ""))
 
 
-def _work_of(request: Ask, services: Services, key: str) -> protocol.Challenge | None:
-    """The work for a new case, which is not counted yet. Raises `TooManyCases`: nobody shall work in vain."""
-    network = _network(request, services)
-    services.arrivals.take(network)
-    services.arrivals.give_back(network)
+def _work_of(services: Services, network: str | None, key: str) -> protocol.Challenge | None:
+    """The work for a new case from a part of the network. Raises `TooManyCases`: nobody shall work in vain."""
+    services.arrivals.check(network)
     return services.work.ask(key, services.arrivals.demand(network))
 
 
 def _admit(request: Ask, services: Services, network: str | None, key: str) -> None:
     """Counts a new case from a part of the network. Raises `TooManyCases`, `WorkNeeded`."""
-    services.arrivals.take(network)
     if not services.work.done(request.headers.get(openapi.WORK, ""), key):
-        services.arrivals.give_back(network)
-        raise WorkNeeded(_work_of(request, services, key))
+        raise WorkNeeded(_work_of(services, network, key))
+    services.arrivals.take(network)
 
 
 @get(openapi.CASE)

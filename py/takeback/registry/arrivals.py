@@ -80,19 +80,22 @@ class Arrivals:
         self._counts: dict[bytes, int] = {}
         self._all = 0
 
-    def take(self, network: str | None) -> None:
-        """Counts a case before it is made. Raises `TooManyCases`."""
+    def check(self, network: str | None) -> None:
+        """Raises `TooManyCases` if no further case may come from there now."""
         now = self._clock()
         if now - self._key_from >= KEY_LIFE:
             self._key, self._key_from, self._window_from = secrets.token_bytes(32), now, float("-inf")
         if now - self._window_from >= WINDOW:
             self._counts, self._window_from, self._all = {}, now, 0
+        if self._most and network is not None and self._count(network) >= self._most:
+            wait = int(self._window_from + WINDOW - now) + 1
+            raise TooManyCases("very many cases came from your network; this one can be sent a little later", wait)
+
+    def take(self, network: str | None) -> None:
+        """Counts a case before it is made. Raises `TooManyCases`."""
+        self.check(network)
         if network is not None:
-            count = self._count(network)
-            if self._most and count >= self._most:
-                wait = int(self._window_from + WINDOW - now) + 1
-                raise TooManyCases("very many cases came from your network; this one can be sent a little later", wait)
-            self._counts[self._mark(network)] = count + 1
+            self._counts[self._mark(network)] = self._count(network) + 1
         self._all += 1
 
     def give_back(self, network: str | None) -> None:

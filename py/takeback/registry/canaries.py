@@ -20,10 +20,9 @@ from takeback.protocol import AgeBand, PictureKind, SignalMessage
 from takeback.registry import queries
 from takeback.registry import tables as t
 from takeback.registry.cases import Entry
+from takeback.registry.mixing import moments
 from takeback.signals import SignalType
 
-MAX_PICTURES: Final = 100
-"""Pictures that are made up at a time."""
 _HEX: Final = re.compile(rb"(?<![0-9a-fA-F])(?:[0-9a-fA-F]{64}|[0-9a-fA-F]{32})(?![0-9a-fA-F])")
 _BITS: Final = 256
 _END: Final = (
@@ -63,7 +62,7 @@ def make(connection: Connection, platform: str, pictures: int, mix: int, now: in
         Entry(number, signal, PictureKind.IMAGE, False, AgeBand.MINOR)
         for number, signal in enumerate(signals, last + 1)
     ]
-    queries.add(connection, entries, _moments(len(entries), mix, now))
+    queries.add(connection, entries, moments(len(entries), mix, now))
     connection.execute(
         insert(t.canaries), [{"entry": one.number, "platform": whose, "made_at": now} for one in entries]
     )
@@ -75,7 +74,7 @@ def end(connection: Connection, platform: str, mix: int, now: int) -> int:
     whose = _platform(connection, platform)
     queries.lock(connection)
     ended = list(connection.execute(_END, {"whose": whose, "now": now}).scalars())
-    queries.become_due(connection, ended, _moments(len(ended), mix, now))
+    queries.become_due(connection, ended, moments(len(ended), mix, now))
     return len(ended)
 
 
@@ -103,10 +102,6 @@ def trace(connection: Connection, listed: bytes | mmap) -> list[Traced]:
     found = Counter(whose[value] for value in {word for word in words if word in whose})
     told = Counter(whose.values())
     return [Traced(name, number, told[name]) for name, number in found.most_common()]
-
-
-def _moments(n: int, mix: int, now: int) -> list[int]:
-    return [now + (1 + secrets.randbelow(mix) if mix else 0) for _ in range(n)]
 
 
 def _made_up() -> Sequence[SignalMessage]:

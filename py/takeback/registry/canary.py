@@ -32,9 +32,10 @@ def add(platform: str, pictures: int, **where: object) -> None:
     """Make up pictures for PLATFORM: three entries each, of chance, which match nothing and mix with the others."""
     from takeback.registry import canaries
     from takeback.registry.database import writing
+    from takeback.registry.server import open_data
 
     settings = read_settings(os.environ, **where)
-    with writing(_engine(where)) as connection:
+    with writing(open_data(settings)) as connection:
         made = canaries.make(connection, platform, pictures, settings.mix, int(time.time()))
     click.echo(f"{made} entries for {platform} are on their way into the feed")
 
@@ -46,9 +47,10 @@ def remove(platform: str, **where: object) -> None:
     """Take the canaries of PLATFORM out of the feed. They can be traced until they are erased."""
     from takeback.registry import canaries
     from takeback.registry.database import writing
+    from takeback.registry.server import open_data
 
     settings = read_settings(os.environ, **where)
-    with writing(_engine(where)) as connection:
+    with writing(open_data(settings)) as connection:
         ended = canaries.end(connection, platform, settings.mix, int(time.time()))
     click.echo(f"{ended} entries of {platform} are on their way out of the feed")
 

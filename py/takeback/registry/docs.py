@@ -24,7 +24,11 @@ def page() -> bytes:
         for method, operation in methods.items()
     ]
     schemas = [_schema(name, schema) for name, schema in document["components"]["schemas"].items()]
-    body = "".join([_INTRODUCTION, *sections, "<h2>Messages</h2>", *schemas])
+    return html("".join([_INTRODUCTION, *sections, "<h2>Messages</h2>", *schemas]))
+
+
+def html(body: str) -> bytes:
+    """A plain page of the registry's own, around its body."""
     head = (
         '<meta charset="utf-8"><meta name="viewport" content="width=device-width"><title>Takeback registry</title>'
         f"<style>{DOCS_STYLE}</style>"

@@ -6,8 +6,6 @@ An entry is one image or video with one fingerprint, by the platform's own id fo
 
 import asyncio
 import re
-from base64 import b64decode
-from binascii import Error
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from http import HTTPStatus
@@ -32,7 +30,7 @@ from takeback.registry.interfaces import (
 )
 from takeback.registry.platforms import Platform
 from takeback.registry.records import Record
-from takeback.registry.requests import Ask, Services
+from takeback.registry.requests import Ask, Services, basic_password
 from takeback.signals import SignalType
 
 NAMESPACE: Final = "https://hashsharing.ncmec.org/hashsharing/v2"
@@ -42,7 +40,6 @@ YOU: Final = "2"
 REASON: Final = "6b1f0c52-5d0e-4f0a-9d0c-6a6a2f7f1c01"
 """The one reason for a downvote, so that clients need not choose."""
 
-_BASIC: Final = re.compile(r"basic +([A-Za-z0-9+/=]+)", re.ASCII | re.IGNORECASE)
 _HOW: Final = "send HTTP Basic with the platform's key as the password; the user's name is free"
 _TAGS: Final[Mapping[tuple[PictureKind, SignalType], str]] = {
     (PictureKind.IMAGE, SignalType.PDQ): "pdq",
@@ -137,12 +134,7 @@ ROUTES: Final = (status, members, entries, reasons, feedback)
 
 
 async def _platform(request: Ask, services: Services) -> Platform:
-    basic = _BASIC.fullmatch(request.headers.get("authorization", ""))
-    try:
-        _, _, key = b64decode(basic[1] if basic else "").decode().partition(":")
-    except (Error, UnicodeDecodeError):
-        key = ""
-    return await asking(services, key, _HOW)
+    return await asking(services, basic_password(request), _HOW)
 
 
 def _time(request: Ask, name: str, default: str) -> int:

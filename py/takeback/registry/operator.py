@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from takeback.registry.options import data, moment_or_dash, tabulated
+from takeback.registry.options import data, tabulated
 from takeback.registry.settings import read_settings
 
 if TYPE_CHECKING:
@@ -118,7 +118,7 @@ def _show(found: object, text: str, as_json: bool) -> None:
 
 
 def _told(found: "Overview") -> str:
-    from takeback.registry.overview import DAYS, bars, summed
+    from takeback.registry.overview import DAYS, PLATFORM, bars, summed
 
     lines = [
         f"feed       {found.head} lines",
@@ -130,25 +130,16 @@ def _told(found: "Overview") -> str:
         f"blocks     {bars(found.blocks)}  {sum(found.blocks)}, at most {max(found.blocks)} a day",
         "",
     ]
-    rows = [
-        (one.name, f"{one.behind:,}", moment_or_dash(one.seen_at), f"{one.requests:,}", f"{one.lines:,}",
-         summed(one.said))
-        for one in found.platforms
-    ]  # fmt: skip
-    if not rows:
+    if not found.platforms:
         return "\n".join([*lines, "No platforms yet. Add one: takeback platform add NAME"])
     return "\n".join(
-        [*lines, tabulated(("PLATFORM", "BEHIND", "LAST SEEN", "REQUESTS", "LINES TOLD", "SAID OF UPLOADS"), rows)]
+        [*lines, tabulated([title.upper() for title in PLATFORM], [one.cells() for one in found.platforms])]
     )
 
 
 def _listed(found: "Sequence[Noticed]") -> str:
+    from takeback.registry.overview import ENTRY
+
     if not found:
         return "No entry of that standing."
-    rows = [
-        (str(one.entry), one.type, one.variant, one.standing, one.judge or "-", moment_or_dash(one.added_at),
-         str(one.blocked), str(one.not_blocked))
-        for one in found
-    ]  # fmt: skip
-    head = ("ENTRY", "TYPE", "VARIANT", "STANDING", "BY", "IN THE FEED SINCE", "BLOCKED BY", "NOT BLOCKED BY")
-    return tabulated(head, rows)
+    return tabulated([title.upper() for title in ENTRY], [one.cells() for one in found])

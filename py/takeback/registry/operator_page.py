@@ -5,9 +5,6 @@ It only reads. The key is made by `takeback registry operator-key`; a file besid
 
 import asyncio
 import hmac
-import re
-from base64 import b64decode
-from binascii import Error
 from collections.abc import Callable, Sequence
 from hashlib import sha256
 from html import escape
@@ -21,15 +18,14 @@ from litestar.handlers import HTTPRouteHandler
 from sqlalchemy import Engine
 
 from takeback.protocol import Standing
+from takeback.registry import docs
 from takeback.registry.cases import moment
-from takeback.registry.headers import DOCS_STYLE
-from takeback.registry.overview import DAYS, Noticed, Overview, noticed, overview, summed
-from takeback.registry.requests import Ask
+from takeback.registry.overview import DAYS, ENTRY, PLATFORM, Noticed, Overview, noticed, overview, summed
+from takeback.registry.requests import Ask, basic_password
 
 PATH: Final = "/operator"
 MOST: Final = 100
 """Entries that are listed."""
-_BASIC: Final = re.compile(r"basic +([A-Za-z0-9+/=]{1,400})", re.ASCII | re.IGNORECASE)
 _WIDTH, _HEIGHT = 20, 90
 """Of a bar and of the plot, in pixels."""
 
@@ -48,7 +44,7 @@ def operator_page(engine: Engine, kept: Path, now: Callable[[], float]) -> HTTPR
         wanted = await asyncio.to_thread(_read, kept)
         if wanted is None:
             raise HTTPException(status_code=HTTPStatus.NOT_FOUND)
-        if not hmac.compare_digest(digest(_password(request)), wanted):
+        if not hmac.compare_digest(digest(basic_password(request)), wanted):
             asks = {"WWW-Authenticate": 'Basic realm="Takeback operator", charset="UTF-8"'}
             told = b"The key of the operator is the password. Make one: takeback registry operator-key\n"
             return Response(told, status_code=HTTPStatus.UNAUTHORIZED, headers=asks, media_type="text/plain")
@@ -62,14 +58,6 @@ def _read(kept: Path) -> str | None:
         return kept.read_text("ascii").strip()
     except (OSError, UnicodeDecodeError):
         return None
-
-
-def _password(request: Ask) -> str:
-    basic = _BASIC.fullmatch(request.headers.get("authorization", ""))
-    try:
-        return b64decode(basic[1] if basic else "").decode().partition(":")[2]
-    except (Error, UnicodeDecodeError):
-        return ""
 
 
 def _page(engine: Engine, now: int) -> bytes:
@@ -94,47 +82,18 @@ def _page(engine: Engine, now: int) -> bytes:
             _entries(entries),
         ]
     )  # fmt: skip
-    head = (
-        '<meta charset="utf-8"><meta name="viewport" content="width=device-width"><title>Takeback registry</title>'
-        f"<style>{DOCS_STYLE}</style>"
-    )
-    return f'<!doctype html><html lang="en"><head>{head}</head><body><main>{body}</main></body></html>\n'.encode()
+    return docs.html(body)
 
 
 def _platforms(found: Overview) -> str:
-    rows = [
-        (
-            one.name,
-            f"{one.behind:,}",
-            "-" if one.seen_at is None else moment(one.seen_at),
-            f"{one.requests:,}",
-            f"{one.lines:,}",
-            summed(one.said),
-        )
-        for one in found.platforms
-    ]
-    titles = ("Platform", "Behind by", "Last seen", "Requests", "Lines told", "Said of uploads")
     none = "<p>No platforms yet. Add one: <code>takeback platform add NAME</code></p>"
-    return _table("Platforms", titles, rows) if rows else none
+    return _table("Platforms", PLATFORM, [one.cells() for one in found.platforms]) if found.platforms else none
 
 
 def _entries(entries: Sequence[Noticed]) -> str:
-    rows = [
-        (
-            str(one.entry),
-            one.type,
-            one.variant,
-            one.standing,
-            one.judge or "-",
-            "-" if one.added_at is None else moment(one.added_at),
-            str(one.blocked),
-            str(one.not_blocked),
-        )
-        for one in entries
-    ]
-    titles = ("Entry", "Type", "Variant", "Standing", "By", "In the feed since", "Blocked by", "Not blocked by")
     how = "<p>Change one with <code>takeback registry pause ENTRY</code> or <code>resume ENTRY</code>.</p>"
-    return _table("Entries", titles, rows) + how if rows else "<p>None: every entry blocks.</p>"
+    shown = _table("Entries", ENTRY, [one.cells() for one in entries]) + how
+    return shown if entries else "<p>None: every entry blocks.</p>"
 
 
 def _table(name: str, titles: Sequence[str], rows: Sequence[Sequence[str]]) -> str:

@@ -11,10 +11,15 @@ from sqlalchemy import Column, Connection, case, func, select
 
 from takeback.protocol import Standing, Verdict
 from takeback.registry import tables as t
-from takeback.registry.cases import DAY
+from takeback.registry.cases import DAY, moment
 from takeback.registry.metering import Use, used
 
 DAYS: Final = 30
+PLATFORM: Final = ("Platform", "Behind", "Last seen", "Requests", "Lines told", "Said of uploads")
+ENTRY: Final = (
+    "Entry", "Type", "Variant", "Standing", "By", "In the feed since", "Blocked by", "Not blocked by",
+)  # fmt: skip
+"""What stands above the cells of a table."""
 BARS: Final = " ▁▂▃▄▅▆▇█"
 
 
@@ -30,6 +35,11 @@ class PlatformState(msgspec.Struct, frozen=True):
     requests: int
     lines: int
     said: dict[str, int]
+
+    def cells(self) -> tuple[str, ...]:
+        """The same in words, under `PLATFORM`."""
+        asked = (f"{self.requests:,}", f"{self.lines:,}")
+        return (self.name, f"{self.behind:,}", _moment(self.seen_at), *asked, summed(self.said))
 
 
 class Overview(msgspec.Struct, frozen=True):
@@ -54,6 +64,11 @@ class Noticed(msgspec.Struct, frozen=True):
     added_at: int | None
     blocked: int
     not_blocked: int
+
+    def cells(self) -> tuple[str, ...]:
+        """The same in words, under `ENTRY`."""
+        kind = (self.type, self.variant, self.standing, self.judge or "-", _moment(self.added_at))
+        return (str(self.entry), *kind, str(self.blocked), str(self.not_blocked))
 
 
 def overview(connection: Connection, now: int) -> Overview:
@@ -99,6 +114,10 @@ def bars(values: Sequence[int]) -> str:
     """A plot of counts in one line, a letter each."""
     most = max(values, default=0)
     return "".join(BARS[-(-value * (len(BARS) - 1) // most)] if most else BARS[0] for value in values)
+
+
+def _moment(seconds: int | None) -> str:
+    return "-" if seconds is None else moment(seconds)
 
 
 def _counts(connection: Connection, column: Column[Any], *where: Any) -> dict[str, int]:

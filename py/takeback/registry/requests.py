@@ -2,6 +2,8 @@
 
 import asyncio
 import re
+from base64 import b64decode
+from binascii import Error
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future
 from dataclasses import dataclass
@@ -29,6 +31,7 @@ from takeback.registry.together import Together
 from takeback.registry.work import Work
 
 JSON: Final = "application/json"
+_BASIC: Final = re.compile(r"basic +([A-Za-z0-9+/=]+)", re.ASCII | re.IGNORECASE)
 
 type Ask = Request[Any, Any, Any]
 
@@ -130,6 +133,15 @@ async def owned(request: Ask, services: Services) -> Case:
         raise CaseNotFound("there is no case with this number and this PIN")
     services.guesses.give_back(number)
     return case
+
+
+def basic_password(request: Ask) -> str:
+    """The password that the request shows by HTTP Basic; empty if it shows none."""
+    basic = _BASIC.fullmatch(request.headers.get("authorization", ""))
+    try:
+        return b64decode(basic[1] if basic else "").decode().partition(":")[2]
+    except (Error, UnicodeDecodeError):
+        return ""
 
 
 def platform_key(request: Ask) -> PlatformKey:

@@ -34,6 +34,7 @@ from takeback.registry.familiar import WellKnown
 from takeback.registry.judging import Judge, Judged
 from takeback.registry.lines import AnyRow
 from takeback.registry.metering import Meter
+from takeback.registry.mixing import moments
 from takeback.registry.platforms import Platform, holders
 from takeback.registry.ticker import Ticker
 from takeback.registry.writer import Writer
@@ -319,7 +320,7 @@ class Store:
         active = queries.active_signals(connection, rules.signals_of(new))
         registered = rules.register(new, active, queries.newest(connection)[1])
         if self._policy.mix:
-            queries.add(connection, registered.entries, self._moments(len(registered.entries), now))
+            queries.add(connection, registered.entries, moments(len(registered.entries), self._policy.mix, now))
         else:
             order = [entry.number for entry in registered.entries]
             _RANDOM.shuffle(order)
@@ -328,10 +329,6 @@ class Store:
         if familiar:
             judgements.give(connection, familiar, Judged(Standing.REVIEW, Judge.WELL_KNOWN))
         return registered.held
-
-    def _moments(self, n: int, now: int) -> list[int]:
-        """When each of `n` entries is due in the feed: now, or each at a time of its own."""
-        return [now + (1 + secrets.randbelow(self._policy.mix) if self._policy.mix else 0) for _ in range(n)]
 
     def _add_pictures(self, connection: Connection, group: Sequence[Addition]) -> list[CaseStatus | RegistryError]:
         return [self._add_to_one(connection, addition) for addition in group]
@@ -368,7 +365,7 @@ class Store:
         left = queries.end_pictures(connection, case.number, ending.positions, now)
         if not queries.has_pictures(connection, case.number):
             queries.end_case(connection, case.number, state, now)
-        queries.become_due(connection, left, self._moments(len(left), now))
+        queries.become_due(connection, left, moments(len(left), self._policy.mix, now))
         self._changed(connection, case.number, now)
 
     def _changed(self, connection: Connection, number: str, now: int) -> None:

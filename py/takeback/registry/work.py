@@ -11,9 +11,10 @@ import secrets
 from collections.abc import Callable
 from typing import Final
 
+import msgspec
 from altcha import create_challenge, verify_solution
 
-from takeback.protocol import Challenge, WorkParameters
+from takeback.protocol import Challenge
 
 ALGORITHM: Final = "PBKDF2/SHA-256"
 ITERATIONS: Final = 1000
@@ -52,20 +53,7 @@ class Work:
             data={"key": _mark(key)},
             hmac_secret=self._secret,
         )
-        told = made.parameters
-        return Challenge(
-            WorkParameters(
-                told.algorithm,
-                told.nonce,
-                told.salt,
-                told.cost,
-                told.key_length,
-                told.key_prefix,
-                told.expires_at or 0,
-                {"key": _mark(key)},
-            ),
-            made.signature or "",
-        )
+        return msgspec.convert(made.to_dict(), Challenge)
 
     def done(self, shown: str, key: str) -> bool:
         """Whether what a message with this idempotency key shows is work that was asked for it, and done in time."""
