@@ -13,7 +13,7 @@ from pathlib import Path
 from takeback.gate import Gate
 from takeback.gate.settings import Settings, save
 from takeback.protocol import AgeBand, PictureKind, SignalMessage
-from takeback.registry import queries
+from takeback.registry import queries, tables
 from takeback.registry.cases import Entry
 from takeback.registry.database import WRITES, open_database
 from takeback.signals import SignalType
@@ -26,8 +26,14 @@ SECONDS = 5.0
 
 
 def fill(path: Path, start: int, end: int) -> None:
-    """Brings pdq entries into the feed of a registry's database, which has `start`, until there are `end`."""
+    """Brings pdq entries into the feed of a registry's database, which has `start`, until there are `end`.
+
+    The index of values is made in the end, at once: kept up while lots of thousands come in, most of it would be
+    written for every lot.
+    """
     engine = open_database(path)
+    (by_value,) = (index for index in tables.entries.indexes if index.name == "entries_active")
+    by_value.drop(engine)
     for first in range(start, end, LOT):
         numbers = range(first + 1, min(first + LOT, end) + 1)
         entries = [
@@ -36,6 +42,7 @@ def fill(path: Path, start: int, end: int) -> None:
         ]
         with engine.execution_options(**WRITES).begin() as connection:
             queries.publish(connection, entries, list(numbers), 1_800_000_000)
+    by_value.create(engine)
     engine.dispose()
 
 

@@ -2,7 +2,7 @@
 
 On SQLite, on the disk of the folder for temporary files (some 6 GB). Costs are medians of many: a page of a thousand
 lines from anywhere in the feed, and a new case of one picture with three signals, durable. `TAKEBACK_BENCH_SIZES` takes
-other sizes. Making three million took more than six minutes on two slow cores: the ten million take their time.
+other sizes. Making ten million takes some ten minutes.
 """
 
 import os
@@ -14,9 +14,10 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from takeback.protocol import NewCase, Picture, SignalMessage
+from takeback.protocol import NewCase, Picture, SignalMessage, Standing
 from takeback.registry.database import open_database
 from takeback.registry.entry_ids import EntryIds
+from takeback.registry.overview import noticed, overview
 from takeback.registry.store import Store, Submission
 from takeback.signals import SignalType
 from tests.bench.feed import fill
@@ -46,6 +47,19 @@ def median(work: Callable[[], object]) -> float:
     return statistics.median(took) * 1000
 
 
+def operator_look(store: Store, path: Path) -> str:
+    """How long the counts for Prometheus and for the operator take, once."""
+    engine = open_database(path)
+    start = time.perf_counter()
+    store.totals()
+    counted = time.perf_counter()
+    with engine.begin() as connection:
+        overview(connection, int(time.time()))
+        noticed(connection, [Standing.REVIEW, Standing.PAUSED], 100)
+    engine.dispose()
+    return f"the totals {counted - start:.2f} s, the operator's look {time.perf_counter() - counted:.2f} s"
+
+
 def main() -> None:
     """Prints both costs for each size, and how they compare."""
     choice, before, costs = random.Random(1), 0, list[tuple[float, float]]()
@@ -56,10 +70,13 @@ def main() -> None:
             store = Store(open_database(path), time.time)
             page = median(lambda: store.feed(choice.randrange(size - 1000), 1000, IDS))  # noqa: B023 - used at once
             case = median(lambda: store.submit(new_case()).result())  # noqa: B023 - used at once
+            look = operator_look(store, path)
             before = store.head()[0]
             store.close()
             costs.append((page, case))
-            print(f"{size} entries, {path.stat().st_size / 1e9:.2f} GB: a page {page:.1f} ms, a case {case:.2f} ms")
+            print(
+                f"{size} entries, {path.stat().st_size / 1e9:.2f} GB: a page {page:.1f} ms, a case {case:.2f} ms, {look}"
+            )
     (page, case), (last_page, last_case) = costs[0], costs[-1]
     print(f"the largest against the first: a page {last_page / page:.2f} times, a case {last_case / case:.2f} times")
 

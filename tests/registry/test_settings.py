@@ -1,5 +1,6 @@
 import re
 from dataclasses import fields
+from importlib.metadata import metadata
 from pathlib import Path
 
 import pytest
@@ -77,3 +78,11 @@ def test_a_bad_value_is_named(variable: str, value: str) -> None:
     """A value that cannot be used is refused with its variable and what it must be."""
     with pytest.raises(SettingsError, match=f"{variable} is '{value}'; it must be"):
         read_settings({variable: value})
+
+
+def test_the_container_is_made_of_what_there_is() -> None:
+    """It sets settings that there are, and asks for extras that the package has."""
+    file = README.with_name("Containerfile").read_text()
+    assert set(re.findall(r"(TAKEBACK_\w+)=", file)) <= set(documented())
+    (extras,) = re.findall(r"whl\)\[([\w,]+)\]", file)
+    assert set(extras.split(",")) <= set(metadata("takeback").get_all("Provides-Extra") or [])

@@ -9,7 +9,6 @@ from typing import Any, Final
 from sqlalchemy import (
     ColumnElement,
     Connection,
-    Executable,
     Row,
     Table,
     and_,
@@ -34,7 +33,7 @@ from takeback.protocol import (
     Verdict,
 )
 from takeback.registry import cases as rules
-from takeback.registry import lines
+from takeback.registry import lines, many
 from takeback.registry import tables as t
 from takeback.registry.cases import Case
 from takeback.registry.entry_ids import EntryIds
@@ -53,12 +52,6 @@ _NEWEST: Final = select(t.registry.c.head, t.registry.c.entry)
 _LINK: Final = select(t.registry.c.head, t.registry.c.chain)
 _MORE_ENTRIES: Final = update(t.registry).values(entry=t.registry.c.entry + bindparam("entries"))
 _ADVANCE: Final = update(t.registry).values(head=bindparam("to"), chain=bindparam("link"))
-_NEW_CASE: Final = insert(t.cases)
-_NEW_PICTURE: Final = insert(t.pictures)
-_NEW_ENTRY: Final = insert(t.entries)
-_NEW_FEED: Final = insert(t.feed)
-_NEW_HOLDING: Final = insert(t.holdings)
-_NEW_SUBMISSION: Final = insert(t.submissions)
 _CASE: Final = select(t.cases).where(t.cases.c.number == bindparam("case"))
 _CURSORS: Final = select(t.platforms.c.cursor).where(t.platforms.c.revoked_at.is_(None))
 _OPEN: Final = (CaseState.RECEIVED, CaseState.ACTIVE)
@@ -92,7 +85,6 @@ _LEFT: Final = (
     .join(t.entries, t.entries.c.number == t.holdings.c.entry)
     .where(t.holdings.c.case_number == bindparam("case"), t.entries.c.active, t.entries.c.due.is_(None))
 )
-_BECOMES_DUE: Final = update(t.entries).where(t.entries.c.number == bindparam("one")).values(due=bindparam("at"))
 _HELD: Final = or_(
     select(t.holdings.c.entry)
     .join(
@@ -117,11 +109,6 @@ _DUE: Final = (
     .order_by(t.entries.c.due)
     .limit(bindparam("limit"))
 )
-_SAID: Final = update(t.entries).where(t.entries.c.number == bindparam("one"))
-_SAID_ADD: Final = _SAID.values(added=bindparam("line"), added_at=bindparam("now"), due=None)
-_SAID_REMOVE: Final = _SAID.values(removed=bindparam("line"), removed_at=bindparam("now"), active=False, due=None)
-_SAID_NOTHING: Final = _SAID.values(due=None)
-_DROPPED: Final = _SAID.values(removed_at=bindparam("now"), active=False, due=None)
 _NEXT_MOMENT: Final = select(func.min(t.entries.c.due), select(func.min(t.cases.c.settles_at)).scalar_subquery())
 _CHANGE: Final = (
     update(t.entries)
@@ -309,8 +296,8 @@ def active_entries(connection: Connection, ids: EntryIds, asked: Collection[str]
 def add(connection: Connection, entries: Sequence[rules.Entry], due: Sequence[int]) -> None:
     """Writes new entries, each due in the feed at its moment."""
     if entries:
-        rows = [_entry_row(entry) | {"due": at} for entry, at in zip(entries, due, strict=True)]
-        connection.execute(_NEW_ENTRY, rows)
+        new = [_entry_row(entry) | {"due": at} for entry, at in zip(entries, due, strict=True)]
+        many.insert(connection, t.entries, new)
         connection.execute(_MORE_ENTRIES, {"entries": len(entries)})
 
 
@@ -320,8 +307,8 @@ def publish(connection: Connection, entries: Sequence[rules.Entry], order: Seque
         return
     first = head(connection) + 1
     added = {number: line for line, number in enumerate(order, first)}
-    rows = [_entry_row(entry) | {"added": added[entry.number], "added_at": now} for entry in entries]
-    connection.execute(_NEW_ENTRY, rows)
+    new = [_entry_row(entry) | {"added": added[entry.number], "added_at": now} for entry in entries]
+    many.insert(connection, t.entries, new)
     connection.execute(_MORE_ENTRIES, {"entries": len(entries)})
     _append(connection, [(FeedAction.ADD, number, None) for number in order])
 
@@ -343,10 +330,16 @@ def say(
     """Writes what the feed says of the entries that `waited`."""
     new = list(enumerate(settled.lines, head(connection) + 1))
     said = {number for _, (_, number) in new} | set(settled.dropped)
-    _each(connection, _SAID_ADD, [_said(n, e, now) for n, (action, e) in new if action is FeedAction.ADD])
-    _each(connection, _SAID_REMOVE, [_said(n, e, now) for n, (action, e) in new if action is FeedAction.REMOVE])
-    _each(connection, _DROPPED, [{"one": number, "now": now} for number in settled.dropped])
-    _each(connection, _SAID_NOTHING, [{"one": number} for number in waited if number not in said])
+    added = [(n, e) for n, (action, e) in new if action is FeedAction.ADD]
+    removed = [(n, e) for n, (action, e) in new if action is FeedAction.REMOVE]
+    gone = {"removed_at": now, "active": False, "due": None}
+    for changed in (
+        [{"number": e, "added": n, "added_at": now, "due": None} for n, e in added],
+        [{"number": e, "removed": n, **gone} for n, e in removed],
+        [{"number": e, **gone} for e in settled.dropped],
+        [{"number": e, "due": None} for e in waited if e not in said],
+    ):
+        many.update(connection, t.entries, "number", changed)
     _append(connection, [(action, e, _told_of(action, standings[e])) for _, (action, e) in new])
 
 
@@ -372,7 +365,7 @@ def _append(connection: Connection, said: Sequence[tuple[FeedAction, int, Standi
         number, row = number + 1, entries[entry]
         now = chain.link(now, chain.leaf(lines.saying(number, action, standing, row), row.added))
         new.append({"number": number, "action": action, "entry": entry, "standing": standing, "chain": now})
-    connection.execute(_NEW_FEED, new)
+    many.insert(connection, t.feed, new)
     connection.execute(_ADVANCE, {"to": number, "link": now})
 
 
@@ -431,33 +424,36 @@ def keep_feedback(
 ) -> None:
     """Writes what a platform told, with the entries (by number) that each event touches."""
     new = insert(t.feedback).returning(t.feedback.c.event, t.feedback.c.id)
-    rows = connection.execute(
+    kept = connection.execute(
         new,
         [{"platform": platform, "event": e.id, "verdict": e.verdict, "received_at": now} for e, _ in events],
     )
-    ids: Mapping[str, int] = {row.event: row.id for row in rows}
-    connection.execute(
-        insert(t.feedback_entries),
+    ids: Mapping[str, int] = {row.event: row.id for row in kept}
+    many.insert(
+        connection,
+        t.feedback_entries,
         [{"entry": entry, "feedback": ids[event.id]} for event, touched in events for entry in touched],
     )
 
 
 def keep_cases(connection: Connection, cases: Sequence[Case]) -> None:
     """Writes new cases."""
-    connection.execute(_NEW_CASE, [_case_row(case) for case in cases])
+    many.insert(connection, t.cases, [_case_row(case) for case in cases])
 
 
 def keep_pictures(connection: Connection, pictures: Sequence[tuple[str, int, Sequence[int]]], now: int) -> None:
     """Writes new pictures: the case's number, the position in it, and the entries that the picture holds."""
-    connection.execute(
-        _NEW_PICTURE,
+    many.insert(
+        connection,
+        t.pictures,
         [
             {"case_number": int(number), "position": position, "received_at": now, "ended_at": None}
             for number, position, _ in pictures
         ],
     )
-    connection.execute(
-        _NEW_HOLDING,
+    many.insert(
+        connection,
+        t.holdings,
         [
             {"case_number": int(number), "picture": position, "entry": entry}
             for number, position, entries in pictures
@@ -468,8 +464,8 @@ def keep_pictures(connection: Connection, pictures: Sequence[tuple[str, int, Seq
 
 def keep_submissions(connection: Connection, known: Sequence[tuple[bytes, bytes, str]]) -> None:
     """Writes, for each idempotency key, the message's digest and the number of the case it made or changed."""
-    rows = [{"key": key, "message": digest, "case_number": int(number)} for key, digest, number in known]
-    connection.execute(_NEW_SUBMISSION, rows)
+    new = [{"key": key, "message": digest, "case_number": int(number)} for key, digest, number in known]
+    many.insert(connection, t.submissions, new)
 
 
 def cursors(connection: Connection) -> Sequence[int]:
@@ -505,7 +501,8 @@ def has_pictures(connection: Connection, number: str) -> bool:
 
 def become_due(connection: Connection, entries: Sequence[int], at: Sequence[int]) -> None:
     """Has the feed look at entries, each at its moment."""
-    _each(connection, _BECOMES_DUE, [{"one": one, "at": when} for one, when in zip(entries, at, strict=True)])
+    changed = [{"number": one, "due": when} for one, when in zip(entries, at, strict=True)]
+    many.update(connection, t.entries, "number", changed)
 
 
 def case_changed(connection: Connection, number: str, settles_at: int) -> None:
@@ -584,11 +581,6 @@ def stored_value(signal: SignalMessage) -> bytes:
     return sha256(signal.value.encode()).digest() if signal.type in TEXTS else bytes.fromhex(signal.value)
 
 
-def _each(connection: Connection, statement: Executable, rows: Sequence[Mapping[str, object]]) -> None:
-    if rows:
-        connection.execute(statement, rows)
-
-
 def _picture(ended_at: int | None, seen: Row[*tuple[Any, ...]] | None) -> PictureStatus:
     withdrawn_at = None if ended_at is None else rules.moment(ended_at)
     if seen is None:
@@ -632,10 +624,6 @@ def _case_row(case: Case) -> dict[str, object]:
         "renewed_at": case.renewed_at,
         "settles_at": case.settles_at,
     }
-
-
-def _said(line: int, entry: int, now: int) -> dict[str, object]:
-    return {"one": entry, "line": line, "now": now}
 
 
 def _shown(number: int) -> str:
