@@ -75,7 +75,7 @@ def main() -> None:
             store.close()
             costs.append((page, case))
             print(
-                f"{size} entries, {path.stat().st_size / 1e9:.2f} GB: a page {page:.1f} ms, a case {case:.2f} ms, {look}"
+                f"{size} entries, {path.stat().st_size / 1e9:.2f} GB: a page {page:.1f} ms, a case {case:.2f} ms,", look
             )
     (page, case), (last_page, last_case) = costs[0], costs[-1]
     print(f"the largest against the first: a page {last_page / page:.2f} times, a case {last_case / case:.2f} times")

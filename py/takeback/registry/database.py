@@ -15,7 +15,7 @@ from sqlalchemy.pool import ConnectionPoolEntry
 
 from takeback.errors import SettingsError
 
-SCHEMA: Final = "0008"
+SCHEMA: Final = "0009"
 """The newest migration. A database that says the same is ready, and Alembic is not even imported."""
 BUSY_TIMEOUT: Final = 10_000
 """Milliseconds that a writer waits for another process, such as `takeback platform add` beside a server."""

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 import msgspec
-from sqlalchemy import Column, Connection, case, func, select
+from sqlalchemy import Column, Connection, case, func, literal_column, select
 
 from takeback.protocol import Standing, Verdict
 from takeback.registry import tables as t
@@ -21,6 +21,8 @@ ENTRY: Final = (
 )  # fmt: skip
 """What stands above the cells of a table."""
 BARS: Final = " ▁▂▃▄▅▆▇█"
+_NOT_COMMON: Final = t.entries.c.standing != literal_column(f"'{Standing.BLOCK}'")
+"""In the words of the index of entries that need an eye."""
 
 
 class PlatformState(msgspec.Struct, frozen=True):
@@ -77,7 +79,7 @@ def overview(connection: Connection, now: int) -> Overview:
     return Overview(
         head,
         _counts(connection, t.cases.c.state),
-        _counts(connection, t.entries.c.standing, t.entries.c.active),
+        _standings(connection),
         _platforms(connection, head, now),
         _daily(connection, t.cases.c.received_at, now),
         _daily(connection, t.feedback.c.received_at, now, t.feedback.c.verdict == Verdict.BLOCKED),
@@ -94,6 +96,8 @@ def noticed(connection: Connection, standings: Sequence[Standing], limit: int) -
         t.entries.c.number, t.entries.c.type, t.entries.c.variant, t.entries.c.standing, t.entries.c.judge,
         t.entries.c.added_at,
     ).where(t.entries.c.active, t.entries.c.standing.in_(standings))  # fmt: skip
+    if Standing.BLOCK not in standings:
+        shown = shown.where(_NOT_COMMON)
     rows = connection.execute(shown.order_by(t.entries.c.number.desc()).limit(limit)).all()
     said = (
         select(t.feedback_entries.c.entry, platforms(Verdict.BLOCKED), platforms(Verdict.NOT_BLOCKED))
@@ -123,6 +127,14 @@ def _moment(seconds: int | None) -> str:
 def _counts(connection: Connection, column: Column[Any], *where: Any) -> dict[str, int]:
     counted = select(column, func.count()).where(*where).group_by(column).order_by(column)
     return {row[0]: row[1] for row in connection.execute(counted)}
+
+
+def _standings(connection: Connection) -> dict[str, int]:
+    """How many active entries there are of each standing."""
+    every: int = connection.execute(select(func.count()).select_from(t.entries).where(t.entries.c.active)).scalar_one()
+    uncommon = _counts(connection, t.entries.c.standing, t.entries.c.active, _NOT_COMMON)
+    common = every - sum(uncommon.values())
+    return ({str(Standing.BLOCK): common} if common else {}) | uncommon
 
 
 def _platforms(connection: Connection, head: int, now: int) -> list[PlatformState]:

@@ -62,8 +62,9 @@ metadata: Final = MetaData()
 
 
 def _partial(name: str, *columns: Column[Any], where: str, unique: bool = False) -> None:
-    """An index of the rows `where` something holds, as both stores know it."""
-    Index(name, *columns, unique=unique, sqlite_where=text(where), postgresql_where=text(where))
+    """An index of the rows `where` something holds. SQLite uses it for a question in the very same words."""
+    on_sqlite = where.replace("active", "active = 1")  # its booleans are numbers
+    Index(name, *columns, unique=unique, sqlite_where=text(on_sqlite), postgresql_where=text(where))
 
 
 registry: Final = Table(
@@ -127,6 +128,7 @@ entries: Final = Table(
 )
 """`value` is the hash, or the SHA-256 of a longer value that stands in `text`; `judge` gave it its standing."""
 _partial("entries_active", entries.c.value, entries.c.type, where="active", unique=True)
+_partial("entries_noticed", entries.c.number, where="active AND standing <> 'block'")
 _partial("entries_due", entries.c.due, where="due IS NOT NULL")
 _partial("entries_removed", entries.c.removed_at, where="removed_at IS NOT NULL")
 
@@ -181,6 +183,7 @@ submissions: Final = Table(
     Column("key", LargeBinary, primary_key=True),
     Column("message", LargeBinary, nullable=False),
     Column("case_number", ForeignKey(cases.c.number), nullable=False),
+    Index("submissions_case", "case_number"),
 )
 
 platforms: Final = Table(
@@ -223,5 +226,6 @@ feedback_entries: Final = Table(
     metadata,
     Column("entry", ForeignKey(entries.c.number), primary_key=True),
     Column("feedback", ForeignKey(feedback.c.id), primary_key=True),
+    Index("feedback_entries_feedback", "feedback"),
     sqlite_with_rowid=False,
 )
