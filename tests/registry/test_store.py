@@ -1,9 +1,10 @@
 """The feed against a model: whatever people and platforms do, and in whatever groups, the rules of PROTOCOL.md hold."""
 
 import itertools
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future
 from pathlib import Path
+from threading import Event
 from typing import Any, override
 
 import pytest
@@ -266,3 +267,27 @@ def test_what_was_kept_although_it_failed_is_found_again(store: Store, monkeypat
 
     assert not again.created
     assert store.feed(0, 10, EntryIds(bytes(32))).head == 1
+
+
+def test_what_comes_while_another_process_writes_goes_along(tmp_path: Path) -> None:
+    """Whoever has waited for the lock writes all that waits by then, in one transaction."""
+    waits, goes_on, groups = Event(), Event(), list[list[int]]()
+
+    def begin(_connection: Connection) -> None:
+        waits.set()
+        assert goes_on.wait(30)
+
+    def note(_connection: Connection, items: Sequence[int]) -> Sequence[int]:
+        groups.append(list(items))
+        return items
+
+    engine = open_database(tmp_path / "registry.sqlite")
+    writer = Writer(engine, begin)
+    first = writer.submit(note, 1)
+    assert waits.wait(30)
+    others = [writer.submit(note, n) for n in (2, 3)]
+    goes_on.set()
+    assert [future.result(30) for future in (first, *others)] == [1, 2, 3]
+    writer.close()
+    engine.dispose()
+    assert groups == [[1, 2, 3]]

@@ -35,6 +35,10 @@ class _Job:
     future: Future[Any]
 
 
+type _Gather = Callable[[list[_Job]], None]
+"""Adds more events to a group."""
+
+
 class Writer:
     """Owns every write. `begin` runs first in each transaction."""
 
@@ -59,30 +63,29 @@ class Writer:
 
     def _run(self) -> None:
         while (job := self._queue.get()) is not None:
-            group, last = self._gather(job)
-            self._commit(group)
-            if last:
-                return
+            group = [job]
+            self._gather(group)
+            self._commit(group, self._gather)
 
-    def _gather(self, first: _Job) -> tuple[list[_Job], bool]:
-        group = [first]
+    def _gather(self, group: list[_Job]) -> None:
+        """Adds what waits by now."""
         while len(group) < MAX_GROUP:
             try:
                 job = self._queue.get_nowait()
             except Empty:
-                break
-            if job is None:
-                return group, True
+                return
+            if job is None:  # the end, for whoever asks the queue next
+                self._queue.put(None)
+                return
             group.append(job)
-        return group, False
 
-    def _commit(self, group: list[_Job]) -> None:
+    def _commit(self, group: list[_Job], gather: _Gather) -> None:
         try:
-            results = self._try(group)
+            results = self._try(group, gather)
         except Exception as error:  # noqa: BLE001 - whoever waits must hear of it, whatever it is
             if len(group) > 1 and not isinstance(error, OperationalError):  # one of them is bad, and must go alone
                 for job in group:
-                    self._commit([job])
+                    self._commit([job], _nobody_else)
                 return
             for job in group:
                 job.future.set_exception(_ours(error))
@@ -93,27 +96,31 @@ class Writer:
             else:
                 job.future.set_result(result)
 
-    def _try(self, group: list[_Job]) -> list[tuple[_Job, object]]:
+    def _try(self, group: list[_Job], gather: _Gather) -> list[tuple[_Job, object]]:
         """One transaction, begun anew while the database says that another came in between."""
         for _ in range(MAX_TRIES - 1):
             try:
-                return self._apply(group)
+                return self._apply(group, gather)
             except OperationalError as error:
                 if getattr(error.orig, "sqlstate", None) not in AGAIN:
                     raise
-        return self._apply(group)
+        return self._apply(group, gather)
 
-    def _apply(self, group: list[_Job]) -> list[tuple[_Job, object]]:
+    def _apply(self, group: list[_Job], gather: _Gather) -> list[tuple[_Job, object]]:
         """One transaction. Events of the same kind go together; between kinds the order is free."""
         results: list[tuple[_Job, object]] = []
-        kinds = groupby(sorted(group, key=_kind), key=_kind)
         with self._connect.begin() as connection:
             self._begin(connection)
-            for _, same in kinds:
+            gather(group)  # more came while another process wrote
+            for _, same in groupby(sorted(group, key=_kind), key=_kind):
                 jobs = list(same)
                 outcome = jobs[0].batch(connection, [job.item for job in jobs])
                 results.extend(zip(jobs, outcome, strict=True))
         return results
+
+
+def _nobody_else(_group: list[_Job]) -> None:
+    """An event that has to go alone."""
 
 
 def _kind(job: _Job) -> str:
