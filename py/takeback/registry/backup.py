@@ -13,9 +13,10 @@ from pathlib import Path
 from typing import Final
 
 import msgspec
-from sqlalchemy import Connection, Engine, LargeBinary, Table, insert, select, text
+from sqlalchemy import Connection, Engine, LargeBinary, Table, select, text
 
 from takeback.errors import SettingsError
+from takeback.registry import many
 from takeback.registry import tables as t
 from takeback.registry.checking import Proof, prove
 from takeback.registry.database import SCHEMA, WRITES, snapshot_of
@@ -142,8 +143,7 @@ def _insert(connection: Connection, table: Table, lines: list[bytes]) -> int:
             value = values[place]
             values[place] = b64decode(value, validate=True) if isinstance(value, str) else None
         rows.append(dict(zip(names, values, strict=True)))
-    if rows:
-        connection.execute(insert(table), rows)
+    many.insert(connection, table, rows)
     return len(rows)
 
 

@@ -13,11 +13,11 @@ from mmap import mmap
 from typing import Final
 
 import msgspec
-from sqlalchemy import Connection, bindparam, func, insert, select, update
+from sqlalchemy import Connection, bindparam, func, select, update
 
 from takeback.errors import SettingsError
 from takeback.protocol import AgeBand, PictureKind, SignalMessage
-from takeback.registry import queries
+from takeback.registry import many, queries
 from takeback.registry import tables as t
 from takeback.registry.cases import Entry
 from takeback.registry.mixing import moments
@@ -63,9 +63,8 @@ def make(connection: Connection, platform: str, pictures: int, mix: int, now: in
         for number, signal in enumerate(signals, last + 1)
     ]
     queries.add(connection, entries, moments(len(entries), mix, now))
-    connection.execute(
-        insert(t.canaries), [{"entry": one.number, "platform": whose, "made_at": now} for one in entries]
-    )
+    new = [{"entry": one.number, "platform": whose, "made_at": now} for one in entries]
+    many.insert(connection, t.canaries, new)
     return len(entries)
 
 

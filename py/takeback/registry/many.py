@@ -9,6 +9,8 @@ from sqlalchemy import insert as insert_into
 from sqlalchemy import update as update_of
 from sqlalchemy.dialects.postgresql import ARRAY
 
+from takeback.registry.database import is_sqlite
+
 type Rows = Sequence[Mapping[str, object]]
 """Each names the same columns."""
 
@@ -20,10 +22,10 @@ def insert(connection: Connection, table: Table, rows: Rows) -> None:
     """Writes new rows."""
     if not rows:
         return
-    if connection.dialect.name == "postgresql":
-        connection.execute(_insert_arrays(table, tuple(rows[0])), _arrays(rows))
-    else:
+    if is_sqlite(connection.engine):
         connection.execute(insert_into(table), rows)
+    else:
+        connection.execute(_insert_arrays(table, tuple(rows[0])), _arrays(rows))
 
 
 def update(connection: Connection, table: Table, key: str, rows: Rows) -> None:
@@ -31,11 +33,11 @@ def update(connection: Connection, table: Table, key: str, rows: Rows) -> None:
     if not rows:
         return
     names = tuple(rows[0])
-    if connection.dialect.name == "postgresql":
-        connection.execute(_update_arrays(table, key, names), _arrays(rows))
-    else:
+    if is_sqlite(connection.engine):
         values = [{f"{_GIVEN}{name}": value for name, value in row.items()} for row in rows]
         connection.execute(_update_one(table, key, names), values)
+    else:
+        connection.execute(_update_arrays(table, key, names), _arrays(rows))
 
 
 @cache

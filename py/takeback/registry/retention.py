@@ -7,11 +7,11 @@ from collections.abc import Sequence
 from contextlib import closing
 from typing import Any, Final
 
-from sqlalchemy import Connection, Engine, Select, and_, bindparam, delete, select, update
+from sqlalchemy import Connection, Engine, Select, and_, bindparam, delete, select
 
 from takeback import chain
 from takeback.protocol import FeedAction
-from takeback.registry import lines
+from takeback.registry import lines, many
 from takeback.registry import tables as t
 
 _EXPIRED: Final = (
@@ -48,7 +48,6 @@ _ADDED: Final = (
     .join(t.feed, t.feed.c.number == t.entries.c.added)
     .where(t.entries.c.number.in_(bindparam("some", expanding=True)))
 )
-_KEEP_LEAF: Final = update(t.feed).where(t.feed.c.number == bindparam("line")).values(leaf=bindparam("kept"))
 
 
 def expired(connection: Connection, before: int, limit: int) -> list[str]:
@@ -95,11 +94,10 @@ def _keep_leaves(connection: Connection, numbers: Sequence[int]) -> None:
     """Notes in the feed the leaves of what is about to be erased; without the salt nothing can be guessed from them."""
     rows = connection.execute(_ADDED, {"some": numbers}).all()
     leaves = [
-        {"line": row.added, "kept": chain.leaf(lines.saying(row.added, FeedAction.ADD, row.told, row), row.added)}
+        {"number": row.added, "leaf": chain.leaf(lines.saying(row.added, FeedAction.ADD, row.told, row), row.added)}
         for row in rows
     ]
-    if leaves:
-        connection.execute(_KEEP_LEAF, leaves)
+    many.update(connection, t.feed, "number", leaves)
 
 
 def empty_log(engine: Engine) -> None:

@@ -35,10 +35,6 @@ class _Job:
     future: Future[Any]
 
 
-type _Gather = Callable[[list[_Job]], None]
-"""Adds more events to a group."""
-
-
 class Writer:
     """Owns every write. `begin` runs first in each transaction."""
 
@@ -65,7 +61,7 @@ class Writer:
         while (job := self._queue.get()) is not None:
             group = [job]
             self._gather(group)
-            self._commit(group, self._gather)
+            self._commit(group)
 
     def _gather(self, group: list[_Job]) -> None:
         """Adds what waits by now."""
@@ -79,13 +75,13 @@ class Writer:
                 return
             group.append(job)
 
-    def _commit(self, group: list[_Job], gather: _Gather) -> None:
+    def _commit(self, group: list[_Job], *, alone: bool = False) -> None:
         try:
-            results = self._try(group, gather)
+            results = self._try(group, alone=alone)
         except Exception as error:  # noqa: BLE001 - whoever waits must hear of it, whatever it is
             if len(group) > 1 and not isinstance(error, OperationalError):  # one of them is bad, and must go alone
                 for job in group:
-                    self._commit([job], _nobody_else)
+                    self._commit([job], alone=True)
                 return
             for job in group:
                 job.future.set_exception(_ours(error))
@@ -96,31 +92,28 @@ class Writer:
             else:
                 job.future.set_result(result)
 
-    def _try(self, group: list[_Job], gather: _Gather) -> list[tuple[_Job, object]]:
+    def _try(self, group: list[_Job], *, alone: bool) -> list[tuple[_Job, object]]:
         """One transaction, begun anew while the database says that another came in between."""
         for _ in range(MAX_TRIES - 1):
             try:
-                return self._apply(group, gather)
+                return self._apply(group, alone=alone)
             except OperationalError as error:
                 if getattr(error.orig, "sqlstate", None) not in AGAIN:
                     raise
-        return self._apply(group, gather)
+        return self._apply(group, alone=alone)
 
-    def _apply(self, group: list[_Job], gather: _Gather) -> list[tuple[_Job, object]]:
+    def _apply(self, group: list[_Job], *, alone: bool) -> list[tuple[_Job, object]]:
         """One transaction. Events of the same kind go together; between kinds the order is free."""
         results: list[tuple[_Job, object]] = []
         with self._connect.begin() as connection:
             self._begin(connection)
-            gather(group)  # more came while another process wrote
+            if not alone:
+                self._gather(group)  # more came while another process wrote
             for _, same in groupby(sorted(group, key=_kind), key=_kind):
                 jobs = list(same)
                 outcome = jobs[0].batch(connection, [job.item for job in jobs])
                 results.extend(zip(jobs, outcome, strict=True))
         return results
-
-
-def _nobody_else(_group: list[_Job]) -> None:
-    """An event that has to go alone."""
 
 
 def _kind(job: _Job) -> str:
