@@ -16,9 +16,11 @@ from builder import ROOT, BuildError
 
 @dataclass(frozen=True, slots=True)
 class Module:
-    """A C file, and the module that it is compiled to beside it: one name everywhere, what is inside differs."""
+    """C files, and the module that they are compiled to beside them: one name everywhere, what is inside differs."""
 
     source: Path
+    """The file that gives the module its name."""
+    also: tuple[Path, ...] = ()
     processors: Mapping[str, str] = MappingProxyType({})
     """What a machine's processor must be, where its oldest kind is too slow."""
 
@@ -33,10 +35,12 @@ class Module:
         return self.native.relative_to(ROOT / "py").as_posix()
 
 
-KERNEL: Final = Module(ROOT / "py" / "takeback" / "hashing" / "kernel.c")
+_HASHING: Final = ROOT / "py" / "takeback" / "hashing"
+KERNEL: Final = Module(_HASHING / "kernel.c", (_HASHING / "lanczos.c",))
 INDEX: Final = Module(
     ROOT / "py" / "takeback" / "gate" / "index.c",
-    MappingProxyType({"x86_64": "x86_64_v2"}),  # counts bits in one instruction, as every processor since 2009
+    # counts bits in one instruction, as every processor since 2009
+    processors=MappingProxyType({"x86_64": "x86_64_v2"}),
 )
 FLAGS: Final = (
     "-O3",
@@ -92,7 +96,8 @@ def compile_module(module: Module, target: tuple[str, ...]) -> bytes:
     """What the compiler makes of a module; the same bytes each time. Raises `BuildError` with its first complaint."""
     with tempfile.TemporaryDirectory() as folder:
         made = Path(folder, module.native.name)
-        command = [sys.executable, "-m", "ziglang", "cc", *target, *FLAGS, module.source.name, "-o", str(made)]
+        sources = [path.name for path in (module.source, *module.also)]
+        command = [sys.executable, "-m", "ziglang", "cc", *target, *FLAGS, *sources, "-o", str(made)]
         try:
             done = subprocess.run(
                 command, cwd=module.source.parent, capture_output=True, text=True, check=False, timeout=COMPILE_TIMEOUT
@@ -109,4 +114,5 @@ def compile_module(module: Module, target: tuple[str, ...]) -> bytes:
 def digest(module: Module = KERNEL) -> str:
     """Changes when a module's source or the way it is compiled does."""
     way = repr((FLAGS, WEBASSEMBLY, dict(module.processors)))
-    return hashlib.sha256(module.source.read_bytes() + way.encode()).hexdigest()
+    sources = b"".join(path.read_bytes() for path in (module.source, *module.also))
+    return hashlib.sha256(sources + way.encode()).hexdigest()

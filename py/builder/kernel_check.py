@@ -10,6 +10,7 @@ from builder import BuildError
 
 EXPORTS: Final = frozenset(
     {"pdq_size", "pdq_begin", "pdq_keep_plane", "pdq_push", "pdq_finish", "pdq_plane", "pdq_view"}
+    | {"lanczos_size", "lanczos_begin", "lanczos_rows"}
 )
 """What kernel.py calls."""
 IMPORTS: Final = frozenset(

@@ -1,6 +1,7 @@
 """phash: what imagehash makes of the same file, and the browser's DCT the very same as scipy's."""
 
 import importlib.util
+import io
 from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
@@ -10,12 +11,15 @@ import imagehash
 import numpy as np
 import pytest
 import scipy.fftpack
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 from PIL import Image, ImageOps
+from PIL.ExifTags import Base
 
 from takeback.hashing import hash_picture
+from takeback.hashing.kernel import COLUMNS, MAX_SIDE, resize_rows
+from takeback.hashing.picture import open_picture
 from takeback.signals import SignalType, Variant
 
 ROOT = Path(__file__).parents[2]
@@ -61,6 +65,39 @@ def test_every_photograph_beside_the_repository() -> None:
             stored = str(imagehash.phash(image))
         found = phashes(file)
         assert found.get(Variant.STORED, found[Variant.WHOLE]) == stored, file.name
+
+
+@given(width=st.integers(1, 6000), height=st.integers(1, 60), seed=st.integers(0, 2**32 - 1))
+@example(width=32, height=9, seed=1)
+@example(width=4096, height=32, seed=1)
+@example(width=MAX_SIDE, height=2, seed=1)
+def test_rows_are_resized_as_by_pillow(width: int, height: int, seed: int) -> None:
+    """Every pixel is Pillow's, of noise as hard as noise can be."""
+    pixels = np.random.default_rng(seed).choice([0, 1, 127, 128, 254, 255], (height, width)).astype(np.uint8)
+    theirs = Image.fromarray(pixels).resize((COLUMNS, height), Image.Resampling.LANCZOS)
+    ours = resize_rows([row.tobytes() for row in np.array_split(pixels, min(3, height))], width)
+    assert ours == theirs.tobytes()
+
+
+@given(
+    shape=st.tuples(st.integers(1, 400), st.integers(1, 400)) | st.tuples(st.integers(200, 900), st.integers(1, 9)),
+    orientation=st.integers(1, 8),
+    mode=st.sampled_from(["L", "RGB", "RGBA", "P", "1"]),
+    seed=st.integers(0, 2**32 - 1),
+)
+def test_whatever_the_picture_it_is_shrunk_as_by_pillow(
+    shape: tuple[int, int], orientation: int, mode: str, seed: int
+) -> None:
+    """Of every shape, mode and orientation, very tall ones too, which Pillow shrinks in another order."""
+    pixels = np.random.default_rng(seed).integers(0, 256, (*shape, 4 if mode == "RGBA" else 3), dtype=np.uint8)
+    exif = Image.Exif()
+    exif[Base.Orientation] = orientation
+    file = io.BytesIO()
+    Image.fromarray(pixels).convert(mode).save(file, "PNG", exif=exif)
+    with Image.open(file) as saved:
+        grey = ImageOps.exif_transpose(saved).convert("L")
+    found = open_picture(file.getvalue()).shrink()[Variant.WHOLE]
+    assert found.tobytes() == grey.resize((COLUMNS, COLUMNS), Image.Resampling.LANCZOS).tobytes()
 
 
 @given(pixels=arrays.arrays(np.uint8, (32, 32), elements=st.integers(0, 255)))

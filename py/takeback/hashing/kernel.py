@@ -1,10 +1,11 @@
-"""The one door to the compiled kernel (kernel.c): PDQ of pixels that are handed over row by row.
+"""The one door to the compiled kernel: PDQ (kernel.c), and the slow half of phash (lanczos.c), of rows of pixels.
 
 `_kernel.so` lies beside this file; in CPython it is the machine's own code, in Pyodide a WebAssembly side module.
 """
 
 import ctypes
 import os.path
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final
 
@@ -14,6 +15,8 @@ PLANE_SIDE: Final = 512
 """Pixels of the longer side of a reduced picture at most."""
 CHANNELS: Final = {"L": 1, "RGB": 3, "RGBX": 4}
 """Bytes of a pixel in the layouts that the kernel reads: luma; red, green, blue; the same and a byte to skip."""
+COLUMNS: Final = 32
+"""To which phash's rows are resized."""
 DIHEDRALS: Final = ("orig", "rot90", "rot180", "rot270", "flipx", "flipy", "flipp", "flipm")
 """The order of the eight turned and mirrored hashes, in the words of pdqhash and threatexchange."""
 
@@ -84,6 +87,12 @@ def _load() -> ctypes.CDLL:
         ctypes.POINTER(_Result),
     )
     library.pdq_view.restype = None
+    library.lanczos_size.argtypes = (ctypes.c_int,)
+    library.lanczos_size.restype = ctypes.c_size_t
+    library.lanczos_begin.argtypes = (ctypes.c_void_p, ctypes.c_int)
+    library.lanczos_begin.restype = None
+    library.lanczos_rows.argtypes = (ctypes.c_void_p, ctypes.c_char_p, ctypes.c_int, ctypes.c_char_p)
+    library.lanczos_rows.restype = None
     return library
 
 
@@ -144,6 +153,19 @@ def hash_view(plane: Plane, frame: Frame) -> KernelResult:
     result = _Result()
     _library.pdq_view(plane.pixels, plane.width, plane.height, (ctypes.c_float * 6)(*frame), ctypes.byref(result))
     return _read(result)
+
+
+def resize_rows(strips: Iterable[bytes], width: int) -> bytes:
+    """Rows of luma, `width` bytes each, resized to `COLUMNS` bytes each: what Pillow makes by Lanczos, to the bit."""
+    memory = ctypes.create_string_buffer(_library.lanczos_size(width))
+    _library.lanczos_begin(memory, width)
+    resized = []
+    for strip in strips:
+        rows = len(strip) // width
+        out = ctypes.create_string_buffer(rows * COLUMNS)
+        _library.lanczos_rows(memory, strip, rows, out)
+        resized.append(out.raw)
+    return b"".join(resized)
 
 
 def _read(result: _Result) -> KernelResult:

@@ -20,7 +20,7 @@ from takeback.errors import DamagedPicture, PictureError, PictureTooLarge, Unkno
 from takeback.hashing import boxes, jxl, tiff
 from takeback.hashing.animation import Still
 from takeback.hashing.decoders import Decoder, Source, decoders
-from takeback.hashing.kernel import MAX_SIDE
+from takeback.hashing.kernel import COLUMNS, MAX_SIDE, resize_rows
 from takeback.hashing.pdq import Pixels
 from takeback.hashing.structure import check_structure
 from takeback.signals import Variant
@@ -44,8 +44,8 @@ _SIGNATURES: Final = {
 """What a file of each format begins with. HEIC and AVIF are told apart by what they say (`boxes.kind_of`)."""
 FORMATS: Final = (*_SIGNATURES, "HEIC", "AVIF", "MPO")
 """Every name that `Picture.format` may have. MPO is a JPEG with further pictures behind the main one."""
-SMALL_SIDE: Final = 32
-"""Pixels of a side that imagehash shrinks a picture to."""
+TALL: Final = 100
+"""Pillow shrinks the columns of a picture before its rows if it is more than so many times as high as wide."""
 
 _TURNS: Final = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
@@ -75,7 +75,7 @@ _KEYED: Final = frozenset({"1", "L", "P", "RGB"})
 
 
 type Small = Image.Image
-"""A picture of `SMALL_SIDE` x `SMALL_SIDE` grey values."""
+"""A picture of `COLUMNS` x `COLUMNS` grey values: what imagehash shrinks a picture to."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -204,9 +204,8 @@ def _describe(source: Source, name: str, data: bytes) -> Picture:
 
     def shrink() -> dict[Variant, Small]:
         with _our_errors():
-            grey = _grey(source)
-            views = {Variant.WHOLE: _shrink(grey, orientation)}
-            return {**views, Variant.STORED: _shrink(grey, stored)} if turned else views
+            views = {Variant.WHOLE: _shrink(source, orientation)}
+            return {**views, Variant.STORED: _shrink(source, stored)} if turned else views
 
     moving = name in _MOVING and _is_animated(source)
     return Picture(
@@ -253,45 +252,54 @@ def _orientations(source: Source, data: bytes) -> tuple[int, int]:
     return marked, 1
 
 
-def _grey(source: Source) -> Image.Image:
-    """The whole picture in grey, as imagehash has it made: without a look at transparency."""
-    if isinstance(source, Image.Image) and source.mode not in _DEEP:
-        return source if source.mode == "L" else source.convert("L")
-    grey = Image.new("L", source.size)
-    scale = _scale(source) if isinstance(source, Image.Image) else 1.0
-    width, height = source.size
-    rows = max(1, STRIP_BYTES // (4 * width))
-    for top in range(0, height, rows):
-        strip = source.crop((0, top, width, min(top + rows, height)))
-        grey.paste(_plain(strip, scale).convert("L"), (0, top))
-    return grey
+def _shrink(image: Source, orientation: int) -> Small:
+    """The picture turned by `orientation`, in grey and shrunk as imagehash would."""
+    width, height = _size(image, orientation)
+    scale = _scale(image)
 
+    def grey(top: int, bottom: int) -> Image.Image:
+        strip = _cut(image, orientation, top, bottom)
+        plain = _plain(strip, scale) if strip.mode in _DEEP else strip  # without a look at transparency, as imagehash
+        return plain if plain.mode == "L" else plain.convert("L")
 
-def _shrink(grey: Image.Image, orientation: int) -> Small:
-    """The turned picture, shrunk as imagehash would."""
-    turn = _TURNS.get(orientation)
-    turned = grey if turn is None else grey.transpose(turn)
-    return turned.resize((SMALL_SIDE, SMALL_SIDE), Image.Resampling.LANCZOS)
+    if height > TALL * width:
+        narrow = grey(0, height)
+    else:
+        resized = resize_rows((grey(*piece).tobytes() for piece in _pieces(width, height)), width)
+        narrow = Image.frombytes("L", (COLUMNS, height), resized)
+    return narrow.resize((COLUMNS, COLUMNS), Image.Resampling.LANCZOS)
 
 
 def _pixels(image: Source, orientation: int) -> Pixels:
     """The pixels of `image` turned by `orientation`, one strip after the other."""
-    width, height = image.size[::-1] if orientation in _SIDEWAYS else image.size
+    width, height = _size(image, orientation)
     alpha = image.has_transparency_data and (image.mode in _KEYED or "A" in image.mode.upper())
     layout = "L" if image.mode in _GREY and not alpha else "RGBX"
-    rows = max(1, STRIP_BYTES // (4 * width))
 
     def strips() -> Iterator[bytes]:
         with _our_errors():
-            scale = _scale(image) if isinstance(image, Image.Image) else 1.0
-        for top in range(0, height, rows):
+            scale = _scale(image)
+        for top, bottom in _pieces(width, height):
             with _our_errors():
-                strip = _cut(image, orientation, top, min(top + rows, height))
+                strip = _cut(image, orientation, top, bottom)
                 plain = _on_white(strip) if alpha else _plain(strip, scale)
                 pixels = plain.tobytes("raw", layout)
             yield pixels
 
     return Pixels(width, height, layout, strips())
+
+
+def _size(image: Source, orientation: int) -> tuple[int, int]:
+    """Width and height of the turned picture."""
+    width, height = image.size
+    return (height, width) if orientation in _SIDEWAYS else (width, height)
+
+
+def _pieces(width: int, height: int) -> Iterator[tuple[int, int]]:
+    """The first row of each strip of about `STRIP_BYTES`, and the row after its last."""
+    rows = max(1, STRIP_BYTES // (4 * width))
+    for top in range(0, height, rows):
+        yield top, min(top + rows, height)
 
 
 def _cut(image: Source, orientation: int, top: int, bottom: int) -> Image.Image:
@@ -306,8 +314,10 @@ def _cut(image: Source, orientation: int, top: int, bottom: int) -> Image.Image:
     return strip if turn is None else strip.transpose(turn)
 
 
-def _scale(image: Image.Image) -> float:
+def _scale(image: Source) -> float:
     """What brings grey values deeper than 8 bits to 0-255, as a viewer would show them."""
+    if not isinstance(image, Image.Image):
+        return 1.0
     if image.mode.startswith("I;16"):
         return 1 / 256
     if image.mode not in {"I", "F"}:
