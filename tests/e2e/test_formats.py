@@ -1,6 +1,5 @@
 """HEIC, AVIF and JPEG XL in the sealed worker of the real page, in every browser engine, against the same natively."""
 
-import json
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -13,7 +12,7 @@ from takeback.hashing import hash_picture, with_variants
 from takeback.protocol import NewCase, decode
 from takeback.signals import Frame, SignalType, frames_of, hamming_distance
 from tests import stills
-from tests.e2e.hands import Hands, PlaywrightHands
+from tests.e2e.hands import Hands, PlaywrightHands, hash_files
 from tests.e2e.pictures import SECRET_NAME, draw
 from tests.e2e.product import Registry
 from tests.e2e.recorder import Answer
@@ -22,19 +21,6 @@ from tests.e2e.screens import UNDER_18, Start
 NEAR: Final = 6
 """Bits of PDQ, and of phash, between the decoders of browser and machine: colours are rounded in different ways."""
 BROKEN: Final = {"damaged-picture", "unknown-format", "picture-too-large"}
-_HASH: Final = """
-(async () => {
-  const { createDoor } = await import("/page.js");
-  const door = createDoor();
-  const answers = [];
-  for (const path of %s) {
-    const file = new File([await (await fetch(path)).blob()], "picture");
-    answers.push(await door.hash(file).catch((fault) => ({ error: fault.code })));
-  }
-  door.close();
-  return answers;
-})()
-"""
 
 
 def samples() -> list[bytes]:
@@ -122,7 +108,7 @@ def _hash_in_browser(hands: Hands, registry: Registry, files: Sequence[bytes]) -
     octets = {"content-type": "application/octet-stream"}
     served = {f"/picture/{number}": Answer(200, octets, data) for number, data in enumerate(files)}
     registry.recorder.extra |= served
-    answers = hands.run(_HASH % json.dumps(list(served)))
+    answers = hash_files(hands, list(served))
     assert isinstance(answers, list)
     return answers
 

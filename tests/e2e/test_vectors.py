@@ -13,7 +13,7 @@ from takeback.errors import PictureError
 from takeback.hashing import HashedPicture, hash_picture, with_variants
 from takeback.protocol import SignalMessage
 from takeback.signals import Signal, SignalType, hamming_distance
-from tests.e2e.hands import Hands, PlaywrightHands
+from tests.e2e.hands import Hands, PlaywrightHands, hash_files
 from tests.e2e.product import ROOT, Registry
 from tests.e2e.recorder import Answer
 from tests.e2e.screens import Start
@@ -21,19 +21,6 @@ from tests.e2e.screens import Start
 VECTORS: Final = ROOT / "tests" / "vectors"
 JPEG_BITS: Final = 2
 """The native JPEG decoder and the one in the browser may round differently; this much and no more."""
-_HASH: Final = """
-(async () => {
-  const { createDoor } = await import("/page.js");
-  const door = createDoor();
-  const answers = [];
-  for (const path of %s) {
-    const file = new File([await (await fetch(path)).blob()], "vector");
-    answers.push(await door.hash(file).catch((fault) => ({ error: fault.code })));
-  }
-  door.close();
-  return answers;
-})()
-"""
 
 
 def test_our_vectors_in_every_engine(engine: Hands, registry: Registry) -> None:
@@ -64,7 +51,7 @@ def _hash_in_browser(hands: Hands, registry: Registry, files: Sequence[Path]) ->
     registry.recorder.extra |= {
         path: Answer(200, octets, file.read_bytes()) for path, file in zip(paths, files, strict=True)
     }
-    answers = hands.run(_HASH % json.dumps(paths))
+    answers = hash_files(hands, paths)
     assert isinstance(answers, list)
     return answers
 

@@ -1,6 +1,5 @@
 """Videos, hashed by the sealed worker of the real page in every browser engine, against the same natively."""
 
-import json
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -12,7 +11,7 @@ from takeback.errors import PictureError
 from takeback.hashing.video import HashedVideo, hash_video
 from takeback.protocol import NewCase, decode
 from takeback.signals import SignalType, frames_of, hamming_distance
-from tests.e2e.hands import Hands, PlaywrightHands
+from tests.e2e.hands import Hands, PlaywrightHands, hash_files
 from tests.e2e.product import ROOT, Registry
 from tests.e2e.recorder import Answer
 from tests.e2e.screens import UNDER_18, Start
@@ -22,19 +21,6 @@ NEAR: Final = 10
 """Bits between browser and native of at least 95 % of the frames: a browser may hand out colours instead of luma."""
 EVERYWHERE: Final = {"vp8.webm"}
 """Videos whose frames every one of the browsers decodes; the rest depends on what the system has."""
-_HASH: Final = """
-(async () => {
-  const { createDoor } = await import("/page.js");
-  const door = createDoor();
-  const answers = [];
-  for (const path of %s) {
-    const file = new File([await (await fetch(path)).blob()], "video");
-    answers.push(await door.hash(file).catch((fault) => ({ error: fault.code })));
-  }
-  door.close();
-  return answers;
-})()
-"""
 _STOP: Final = """
 (async () => {
   const { createDoor } = await import("/page.js");
@@ -104,7 +90,7 @@ def test_a_person_is_told_what_exact_hashes_alone_mean(page: PlaywrightHands, re
 def _hash_in_browser(hands: Hands, registry: Registry, files: Sequence[bytes]) -> list[dict[str, Any]]:
     """What the page's own workers make of each file."""
     Start.open(hands, registry.url).wait_until_ready()
-    answers = hands.run(_HASH % json.dumps(_serve(registry, files)))
+    answers = hash_files(hands, _serve(registry, files))
     assert isinstance(answers, list)
     return answers
 

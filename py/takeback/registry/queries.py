@@ -155,22 +155,26 @@ _SEEN: Final = (
     )
     .group_by(t.holdings.c.picture)
 )
+_ENTRY: Final = (
+    t.entries.c.type,
+    t.entries.c.value,
+    t.entries.c.text,
+    t.entries.c.quality,
+    t.entries.c.variant,
+    t.entries.c.kind,
+    t.entries.c.ai_made,
+    t.entries.c.age_band,
+    t.entries.c.added_at,
+    t.entries.c.salt,
+)
+"""What lines of the feed tell of an entry."""
 _PAGE: Final = (
     select(
         t.feed.c.number,
         t.feed.c.action,
         t.feed.c.entry,
         t.feed.c.standing,
-        t.entries.c.type,
-        t.entries.c.value,
-        t.entries.c.text,
-        t.entries.c.quality,
-        t.entries.c.variant,
-        t.entries.c.kind,
-        t.entries.c.ai_made,
-        t.entries.c.age_band,
-        t.entries.c.added_at,
-        t.entries.c.salt,
+        *_ENTRY,
         t.feed.c.chain,
         t.feed.c.leaf,
         t.canaries.c.platform.label("told_to"),
@@ -186,17 +190,8 @@ _ACTIVE_AT: Final = (
     select(
         t.feed.c.number,
         t.feed.c.entry,
-        t.entries.c.type,
-        t.entries.c.value,
-        t.entries.c.text,
-        t.entries.c.quality,
-        t.entries.c.variant,
-        t.entries.c.kind,
-        t.entries.c.ai_made,
-        t.entries.c.age_band,
+        *_ENTRY,
         t.entries.c.standing,
-        t.entries.c.added_at,
-        t.entries.c.salt,
         t.feed.c.standing.label("added_as"),
         t.canaries.c.platform.label("told_to"),
     )
