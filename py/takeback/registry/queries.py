@@ -1,47 +1,23 @@
-"""The SQL of the store: each function is one question or one change, inside the caller's transaction."""
+"""The SQL of the feed: each function is one question or one change, inside the caller's transaction."""
 
 import secrets
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from hashlib import sha256
 from itertools import batched
-from typing import Any, Final
+from typing import Final
 
-from sqlalchemy import (
-    ColumnElement,
-    Connection,
-    Row,
-    Table,
-    and_,
-    bindparam,
-    func,
-    insert,
-    or_,
-    select,
-    update,
-)
-from sqlalchemy import case as case_of
+from sqlalchemy import ColumnElement, Connection, Table, and_, bindparam, func, insert, or_, select, update
 
 from takeback import chain
-from takeback.protocol import (
-    CaseState,
-    FeedAction,
-    FeedbackEvent,
-    FeedEntry,
-    PictureStatus,
-    SignalMessage,
-    Standing,
-    Verdict,
-)
+from takeback.protocol import FeedAction, FeedbackEvent, FeedEntry, SignalMessage, Standing
 from takeback.registry import cases as rules
 from takeback.registry import lines, many
 from takeback.registry import tables as t
-from takeback.registry.cases import Case
 from takeback.registry.entry_ids import EntryIds
 from takeback.signals import SignalType
 
 MAX_PARAMETERS: Final = 10_000
 """Values in one `IN (...)`: well under the limits of SQLite (32,766) and PostgreSQL (65,535)."""
-
 SALT: Final = 16
 """Bytes of chance in an entry's leaf."""
 TEXTS: Final = frozenset({SignalType.VPDQ})
@@ -52,39 +28,7 @@ _NEWEST: Final = select(t.registry.c.head, t.registry.c.entry)
 _LINK: Final = select(t.registry.c.head, t.registry.c.chain)
 _MORE_ENTRIES: Final = update(t.registry).values(entry=t.registry.c.entry + bindparam("entries"))
 _ADVANCE: Final = update(t.registry).values(head=bindparam("to"), chain=bindparam("link"))
-_CASE: Final = select(t.cases).where(t.cases.c.number == bindparam("case"))
 _CURSORS: Final = select(t.platforms.c.cursor).where(t.platforms.c.revoked_at.is_(None))
-_OPEN: Final = (CaseState.RECEIVED, CaseState.ACTIVE)
-_END_CASE: Final = (
-    update(t.cases)
-    .where(t.cases.c.number == bindparam("case"), t.cases.c.state.in_(_OPEN))
-    .values(state=bindparam("ended"), withdrawn_at=bindparam("now"))
-)
-_CASE_CHANGED: Final = update(t.cases).where(t.cases.c.number == bindparam("case")).values(settles_at=bindparam("at"))
-_CASE_RENEWED: Final = update(t.cases).where(t.cases.c.number == bindparam("case")).values(renewed_at=bindparam("now"))
-_CASES_SETTLED: Final = (
-    update(t.cases)
-    .where(t.cases.c.settles_at <= bindparam("now"))
-    .values(
-        settles_at=None,
-        feed_number=bindparam("head"),
-        state=case_of((t.cases.c.state == CaseState.RECEIVED, CaseState.ACTIVE), else_=t.cases.c.state),
-    )
-)
-_PICTURES: Final = (
-    select(t.pictures).where(t.pictures.c.case_number == bindparam("case")).order_by(t.pictures.c.position)
-)
-_END_PICTURES: Final = (
-    update(t.pictures)
-    .where(t.pictures.c.case_number == bindparam("case"), t.pictures.c.ended_at.is_(None))
-    .values(ended_at=bindparam("now"))
-)
-_LEFT: Final = (
-    select(t.holdings.c.entry)
-    .distinct()
-    .join(t.entries, t.entries.c.number == t.holdings.c.entry)
-    .where(t.holdings.c.case_number == bindparam("case"), t.entries.c.active, t.entries.c.due.is_(None))
-)
 _HELD: Final = or_(
     select(t.holdings.c.entry)
     .join(
@@ -125,36 +69,6 @@ _MOVE: Final = (
     .where(t.platforms.c.id == bindparam("platform"))
     .values(cursor=bindparam("to"), seen_at=bindparam("now"))
 )
-
-
-def _told(verdict: Verdict, what: ColumnElement[Any]) -> ColumnElement[Any]:
-    return case_of((t.feedback.c.verdict == verdict, what))
-
-
-_SEEN: Final = (
-    select(
-        t.holdings.c.picture,
-        func.count(_told(Verdict.BLOCKED, t.feedback.c.id).distinct()).label("blocked"),
-        func.count(_told(Verdict.BLOCKED, t.feedback.c.platform).distinct()).label("platforms"),
-        func.min(_told(Verdict.BLOCKED, t.feedback.c.received_at)).label("first"),
-        func.max(_told(Verdict.BLOCKED, t.feedback.c.received_at)).label("last"),
-        func.count(_told(Verdict.PENDING_REVIEW, t.feedback.c.id).distinct()).label("pending_review"),
-        func.count(_told(Verdict.NOT_BLOCKED, t.feedback.c.id).distinct()).label("not_blocked"),
-    )
-    .join(t.feedback_entries, t.feedback_entries.c.entry == t.holdings.c.entry)
-    .join(t.feedback, t.feedback.c.id == t.feedback_entries.c.feedback)
-    .join(
-        t.pictures,
-        and_(t.pictures.c.case_number == t.holdings.c.case_number, t.pictures.c.position == t.holdings.c.picture),
-    )
-    .where(
-        t.holdings.c.case_number == bindparam("case"),
-        # An entry may be older than this picture and outlive it: what happened then is not this person's.
-        t.feedback.c.received_at >= t.pictures.c.received_at,
-        or_(t.pictures.c.ended_at.is_(None), t.feedback.c.received_at <= t.pictures.c.ended_at),
-    )
-    .group_by(t.holdings.c.picture)
-)
 _ENTRY: Final = (
     t.entries.c.type,
     t.entries.c.value,
@@ -184,8 +98,6 @@ _PAGE: Final = (
     .where(and_(t.feed.c.number > bindparam("after"), t.feed.c.number <= bindparam("upto")))
     .order_by(t.feed.c.number)
 )
-
-
 _ACTIVE_AT: Final = (
     select(
         t.feed.c.number,
@@ -245,12 +157,6 @@ def newest(connection: Connection) -> tuple[int, int]:
 def touch(connection: Connection) -> None:
     """Writes without changing anything."""
     connection.execute(_MORE_ENTRIES, {"entries": 0})
-
-
-def submissions(connection: Connection, keys: Iterable[bytes]) -> dict[bytes, tuple[bytes, str]]:
-    """What is known under these idempotency keys: the message's digest and the case's number."""
-    rows = connection.execute(select(t.submissions).where(t.submissions.c.key.in_(keys)))
-    return {row.key: (row.message, _shown(row.case_number)) for row in rows}
 
 
 def active_signals(
@@ -388,24 +294,9 @@ def totals(connection: Connection) -> dict[str, int]:
     }
 
 
-def settle_cases(connection: Connection, now: int) -> None:
-    """The changes of cases whose moment has come are in the feed."""
-    connection.execute(_CASES_SETTLED, {"now": now, "head": head(connection)})
-
-
 def next_moment(connection: Connection) -> int | None:
     """When the next entry or case is due, if any is."""
     return min((at for at in connection.execute(_NEXT_MOMENT).one() if at is not None), default=None)
-
-
-def free_numbers(connection: Connection, n: int) -> list[str]:
-    """`n` case numbers at random that no case has."""
-    free: set[int] = set()
-    while len(free) < n:
-        wanted = {secrets.randbelow(10**10) for _ in range(n - len(free))}
-        taken = connection.execute(select(t.cases.c.number).where(t.cases.c.number.in_(wanted)))
-        free |= wanted.difference(taken.scalars())
-    return [_shown(number) for number in free]
 
 
 def feedback_on_record(connection: Connection, platform: int, ids: Iterable[str]) -> set[str]:
@@ -431,83 +322,15 @@ def keep_feedback(
     )
 
 
-def keep_cases(connection: Connection, cases: Sequence[Case]) -> None:
-    """Writes new cases."""
-    many.insert(connection, t.cases, [_case_row(case) for case in cases])
-
-
-def keep_pictures(connection: Connection, pictures: Sequence[tuple[str, int, Sequence[int]]], now: int) -> None:
-    """Writes new pictures: the case's number, the position in it, and the entries that the picture holds."""
-    many.insert(
-        connection,
-        t.pictures,
-        [
-            {"case_number": int(number), "position": position, "received_at": now, "ended_at": None}
-            for number, position, _ in pictures
-        ],
-    )
-    many.insert(
-        connection,
-        t.holdings,
-        [
-            {"case_number": int(number), "picture": position, "entry": entry}
-            for number, position, entries in pictures
-            for entry in entries
-        ],
-    )
-
-
-def keep_submissions(connection: Connection, known: Sequence[tuple[bytes, bytes, str]]) -> None:
-    """Writes, for each idempotency key, the message's digest and the number of the case it made or changed."""
-    new = [{"key": key, "message": digest, "case_number": int(number)} for key, digest, number in known]
-    many.insert(connection, t.submissions, new)
-
-
 def cursors(connection: Connection) -> Sequence[int]:
     """How far each platform has come that may follow the feed."""
     return connection.execute(_CURSORS).scalars().all()
-
-
-def picture_count(connection: Connection, number: str) -> int:
-    """How many pictures a case has, those that were withdrawn included."""
-    return len(connection.execute(_PICTURES, {"case": int(number)}).all())
-
-
-def end_case(connection: Connection, number: str, state: CaseState, now: int) -> bool:
-    """Ends an open case; whether it was open."""
-    return connection.execute(_END_CASE, {"case": int(number), "ended": state, "now": now}).rowcount > 0
-
-
-def end_pictures(connection: Connection, number: str, positions: Collection[int] | None, now: int) -> list[int]:
-    """Ends pictures of a case, all or some; gives the entries they held that the feed is to look at again."""
-    of_case: dict[str, object] = {"case": int(number)}
-    ending, left = _END_PICTURES, _LEFT
-    if positions is not None:
-        ending = ending.where(t.pictures.c.position.in_(positions))
-        left = left.where(t.holdings.c.picture.in_(positions))
-    connection.execute(ending, of_case | {"now": now})
-    return list(connection.execute(left, of_case).scalars())
-
-
-def has_pictures(connection: Connection, number: str) -> bool:
-    """Whether a case has pictures that were not withdrawn."""
-    return any(row.ended_at is None for row in connection.execute(_PICTURES, {"case": int(number)}))
 
 
 def become_due(connection: Connection, entries: Sequence[int], at: Sequence[int]) -> None:
     """Has the feed look at entries, each at its moment."""
     changed = [{"number": one, "due": when} for one, when in zip(entries, at, strict=True)]
     many.update(connection, t.entries, "number", changed)
-
-
-def case_changed(connection: Connection, number: str, settles_at: int) -> None:
-    """Notes until when the case's last change is on its way into the feed."""
-    connection.execute(_CASE_CHANGED, {"case": int(number), "at": settles_at})
-
-
-def case_renewed(connection: Connection, number: str, now: int) -> None:
-    """Notes that the case got pictures."""
-    connection.execute(_CASE_RENEWED, {"case": int(number), "now": now})
 
 
 def move(connection: Connection, positions: Iterable[tuple[int, int]], now: int) -> None:
@@ -541,54 +364,15 @@ def active_at(connection: Connection, number: int, after: int, limit: int) -> Se
     return connection.execute(_ACTIVE_AT, {"at": number, "after": after, "limit": limit}).all()
 
 
-def case(connection: Connection, number: str) -> Case | None:
-    """The case of that number, if there is one."""
-    row = connection.execute(_CASE, {"case": int(number)}).one_or_none()
-    if row is None:
-        return None
-    return Case(
-        number,
-        row.pin,
-        CaseState(row.state),
-        row.received_at,
-        row.renewed_at,
-        row.withdrawn_at,
-        row.feed_number,
-        row.settles_at,
-    )
-
-
 def platforms_at(connection: Connection, feed_number: int) -> int:
     """How many platforms have come to that number of the feed."""
     count: int = connection.execute(_REACHED, {"feed_number": feed_number}).scalar_one()
     return count
 
 
-def pictures(connection: Connection, number: str) -> list[PictureStatus]:
-    """What the owner of a case is told of its pictures."""
-    of_case = {"case": int(number)}
-    seen = {row.picture: row for row in connection.execute(_SEEN, of_case)}
-    return [_picture(row.ended_at, seen.get(row.position)) for row in connection.execute(_PICTURES, of_case)]
-
-
 def stored_value(signal: SignalMessage) -> bytes:
     """How a signal's value stands in the index: its bytes, or the SHA-256 of a text that is no hash."""
     return sha256(signal.value.encode()).digest() if signal.type in TEXTS else bytes.fromhex(signal.value)
-
-
-def _picture(ended_at: int | None, seen: Row[*tuple[Any, ...]] | None) -> PictureStatus:
-    withdrawn_at = None if ended_at is None else rules.moment(ended_at)
-    if seen is None:
-        return PictureStatus(0, 0, None, None, withdrawn_at=withdrawn_at)
-    return PictureStatus(
-        seen.blocked,
-        seen.platforms,
-        None if seen.first is None else rules.moment(seen.first),
-        None if seen.last is None else rules.moment(seen.last),
-        seen.pending_review,
-        seen.not_blocked,
-        withdrawn_at,
-    )
 
 
 def _entry_row(entry: rules.Entry) -> dict[str, object]:
@@ -606,20 +390,3 @@ def _entry_row(entry: rules.Entry) -> dict[str, object]:
         "standing": Standing.BLOCK,
         "salt": secrets.token_bytes(SALT),
     }
-
-
-def _case_row(case: Case) -> dict[str, object]:
-    return {
-        "number": int(case.number),
-        "pin": case.pin,
-        "state": case.state,
-        "received_at": case.received_at,
-        "withdrawn_at": case.withdrawn_at,
-        "feed_number": case.feed_number,
-        "renewed_at": case.renewed_at,
-        "settles_at": case.settles_at,
-    }
-
-
-def _shown(number: int) -> str:
-    return f"{number:010d}"

@@ -24,8 +24,8 @@ from takeback.protocol import (
     Standing,
     Verdict,
 )
+from takeback.registry import case_queries, judgements, queries, retention
 from takeback.registry import cases as rules
-from takeback.registry import judgements, queries, retention
 from takeback.registry.auth import PlatformKey
 from takeback.registry.cases import Case, Policy
 from takeback.registry.database import is_sqlite
@@ -203,12 +203,12 @@ class Store:
     def case(self, number: str) -> Case | None:
         """The case of that number, if there is one."""
         with self._engine.begin() as connection:
-            return queries.case(connection, number)
+            return case_queries.case(connection, number)
 
     def knows(self, key: bytes) -> bool:
         """Whether a message with this idempotency key came before."""
         with self._engine.begin() as connection:
-            return bool(queries.submissions(connection, [key]))
+            return bool(case_queries.submissions(connection, [key]))
 
     def status(self, case: Case) -> CaseStatus:
         """What the owner of `case` is told."""
@@ -218,7 +218,7 @@ class Store:
     def picture_count(self, number: str) -> int:
         """How many pictures a case has had."""
         with self._engine.begin() as connection:
-            return queries.picture_count(connection, number)
+            return case_queries.picture_count(connection, number)
 
     def next_moment(self) -> int | None:
         """When something is due next, if anything is: seconds since 1970."""
@@ -269,7 +269,7 @@ class Store:
     # How each kind of write is done, a group at a time
 
     def _submit(self, connection: Connection, group: Sequence[Submission]) -> list[Submitted | RegistryError]:
-        known = queries.submissions(connection, {s.key for s in group})
+        known = case_queries.submissions(connection, {s.key for s in group})
         fresh: dict[bytes, Submission] = {}
         for submission in group:
             if submission.key not in known:
@@ -296,17 +296,17 @@ class Store:
         settles_at = None if settled else now + self._policy.mix
         made = [
             Case(number, s.pin, state, now, now, None, head, settles_at)
-            for number, s in zip(queries.free_numbers(connection, len(group)), group, strict=True)
+            for number, s in zip(case_queries.free_numbers(connection, len(group)), group, strict=True)
         ]
-        queries.keep_cases(connection, made)
+        case_queries.keep_cases(connection, made)
         rows = [
             (case.number, position, entries)
             for case, pictures in zip(made, held, strict=True)
             for position, entries in enumerate(pictures)
         ]
-        queries.keep_pictures(connection, rows, now)
+        case_queries.keep_pictures(connection, rows, now)
         pairs = list(zip(group, made, strict=True))
-        queries.keep_submissions(connection, [(s.key, s.digest, case.number) for s, case in pairs])
+        case_queries.keep_submissions(connection, [(s.key, s.digest, case.number) for s, case in pairs])
         reached = sum(cursor >= head for cursor in queries.cursors(connection))
         return {
             s.key: rules.status(case, reached, [rules.NOTHING_SEEN] * len(s.case.pictures), self._policy, now)
@@ -334,21 +334,21 @@ class Store:
         return [self._add_to_one(connection, addition) for addition in group]
 
     def _add_to_one(self, connection: Connection, addition: Addition) -> CaseStatus | RegistryError:
-        known = queries.submissions(connection, [addition.key])
+        known = case_queries.submissions(connection, [addition.key])
         if addition.key in known:
             same = secrets.compare_digest(known[addition.key][0], addition.digest)
             return self._status(connection, addition.number) if same else _key_reused()
-        case, now = queries.case(connection, addition.number), int(self._clock())
-        there = queries.picture_count(connection, addition.number)
+        case, now = case_queries.case(connection, addition.number), int(self._clock())
+        there = case_queries.picture_count(connection, addition.number)
         if case is None or not case.is_open:
             return CaseClosed("this case has ended and takes no more pictures; make a new case")
         if there + len(addition.case.pictures) > MAX_CASE_PICTURES:
             return CaseClosed(f"a case holds at most {MAX_CASE_PICTURES} pictures; make a new case for the rest")
         (held,) = self._register(connection, [addition.case], now)
         rows = [(case.number, position, entries) for position, entries in enumerate(held, there)]
-        queries.keep_pictures(connection, rows, now)
-        queries.keep_submissions(connection, [(addition.key, addition.digest, case.number)])
-        queries.case_renewed(connection, case.number, now)
+        case_queries.keep_pictures(connection, rows, now)
+        case_queries.keep_submissions(connection, [(addition.key, addition.digest, case.number)])
+        case_queries.case_renewed(connection, case.number, now)
         self._changed(connection, case.number, now)
         return self._status(connection, case.number)
 
@@ -359,18 +359,18 @@ class Store:
 
     def _end(self, connection: Connection, ending: Withdrawn, state: CaseState) -> None:
         """Ends pictures of a case, and the case with its last one."""
-        case, now = queries.case(connection, ending.number), int(self._clock())
+        case, now = case_queries.case(connection, ending.number), int(self._clock())
         if case is None or not case.is_open:
             return
-        left = queries.end_pictures(connection, case.number, ending.positions, now)
-        if not queries.has_pictures(connection, case.number):
-            queries.end_case(connection, case.number, state, now)
+        left = case_queries.end_pictures(connection, case.number, ending.positions, now)
+        if not case_queries.has_pictures(connection, case.number):
+            case_queries.end_case(connection, case.number, state, now)
         queries.become_due(connection, left, moments(len(left), self._policy.mix, now))
         self._changed(connection, case.number, now)
 
     def _changed(self, connection: Connection, number: str, now: int) -> None:
         """The case's last change is on its way into the feed; without mixing it arrives at once."""
-        queries.case_changed(connection, number, now + self._policy.mix)
+        case_queries.case_changed(connection, number, now + self._policy.mix)
         if not self._policy.mix:
             while self._publish_some(connection):
                 pass
@@ -387,7 +387,7 @@ class Store:
             queries.say(connection, settled, [one.number for one in due], standings, now)
         if len(due) == MAX_DUE:
             return True
-        queries.settle_cases(connection, now)
+        case_queries.settle_cases(connection, now)
         return False
 
     def _retain(self, connection: Connection, group: Sequence[None]) -> list[tuple[bool, bool]]:
@@ -439,13 +439,13 @@ class Store:
 
     def _status(self, connection: Connection, number: str) -> CaseStatus:
         """The status of a case that is known to be there."""
-        case = queries.case(connection, number)
+        case = case_queries.case(connection, number)
         assert case is not None
         return self._status_of(connection, case)
 
     def _status_of(self, connection: Connection, case: Case) -> CaseStatus:
         reached = queries.platforms_at(connection, case.feed_number)
-        pictures = queries.pictures(connection, case.number)
+        pictures = case_queries.pictures(connection, case.number)
         return rules.status(case, reached, pictures, self._policy, self._clock())
 
 

@@ -1,0 +1,222 @@
+"""The SQL of cases and their pictures, as `queries.py` is that of the feed."""
+
+import secrets
+from collections.abc import Collection, Iterable, Sequence
+from typing import Any, Final
+
+from sqlalchemy import ColumnElement, Connection, Row, and_, bindparam, func, or_, select, update
+from sqlalchemy import case as case_of
+
+from takeback.protocol import CaseState, PictureStatus, Verdict
+from takeback.registry import cases as rules
+from takeback.registry import many, queries
+from takeback.registry import tables as t
+from takeback.registry.cases import Case
+
+_CASE: Final = select(t.cases).where(t.cases.c.number == bindparam("case"))
+_OPEN: Final = (CaseState.RECEIVED, CaseState.ACTIVE)
+_END_CASE: Final = (
+    update(t.cases)
+    .where(t.cases.c.number == bindparam("case"), t.cases.c.state.in_(_OPEN))
+    .values(state=bindparam("ended"), withdrawn_at=bindparam("now"))
+)
+_CASE_CHANGED: Final = update(t.cases).where(t.cases.c.number == bindparam("case")).values(settles_at=bindparam("at"))
+_CASE_RENEWED: Final = update(t.cases).where(t.cases.c.number == bindparam("case")).values(renewed_at=bindparam("now"))
+_CASES_SETTLED: Final = (
+    update(t.cases)
+    .where(t.cases.c.settles_at <= bindparam("now"))
+    .values(
+        settles_at=None,
+        feed_number=bindparam("head"),
+        state=case_of((t.cases.c.state == CaseState.RECEIVED, CaseState.ACTIVE), else_=t.cases.c.state),
+    )
+)
+_PICTURES: Final = (
+    select(t.pictures).where(t.pictures.c.case_number == bindparam("case")).order_by(t.pictures.c.position)
+)
+_END_PICTURES: Final = (
+    update(t.pictures)
+    .where(t.pictures.c.case_number == bindparam("case"), t.pictures.c.ended_at.is_(None))
+    .values(ended_at=bindparam("now"))
+)
+_LEFT: Final = (
+    select(t.holdings.c.entry)
+    .distinct()
+    .join(t.entries, t.entries.c.number == t.holdings.c.entry)
+    .where(t.holdings.c.case_number == bindparam("case"), t.entries.c.active, t.entries.c.due.is_(None))
+)
+
+
+def _told(verdict: Verdict, what: ColumnElement[Any]) -> ColumnElement[Any]:
+    return case_of((t.feedback.c.verdict == verdict, what))
+
+
+_SEEN: Final = (
+    select(
+        t.holdings.c.picture,
+        func.count(_told(Verdict.BLOCKED, t.feedback.c.id).distinct()).label("blocked"),
+        func.count(_told(Verdict.BLOCKED, t.feedback.c.platform).distinct()).label("platforms"),
+        func.min(_told(Verdict.BLOCKED, t.feedback.c.received_at)).label("first"),
+        func.max(_told(Verdict.BLOCKED, t.feedback.c.received_at)).label("last"),
+        func.count(_told(Verdict.PENDING_REVIEW, t.feedback.c.id).distinct()).label("pending_review"),
+        func.count(_told(Verdict.NOT_BLOCKED, t.feedback.c.id).distinct()).label("not_blocked"),
+    )
+    .join(t.feedback_entries, t.feedback_entries.c.entry == t.holdings.c.entry)
+    .join(t.feedback, t.feedback.c.id == t.feedback_entries.c.feedback)
+    .join(
+        t.pictures,
+        and_(t.pictures.c.case_number == t.holdings.c.case_number, t.pictures.c.position == t.holdings.c.picture),
+    )
+    .where(
+        t.holdings.c.case_number == bindparam("case"),
+        # An entry may be older than this picture and outlive it: what happened then is not this person's.
+        t.feedback.c.received_at >= t.pictures.c.received_at,
+        or_(t.pictures.c.ended_at.is_(None), t.feedback.c.received_at <= t.pictures.c.ended_at),
+    )
+    .group_by(t.holdings.c.picture)
+)
+
+
+def submissions(connection: Connection, keys: Iterable[bytes]) -> dict[bytes, tuple[bytes, str]]:
+    """What is known under these idempotency keys: the message's digest and the case's number."""
+    rows = connection.execute(select(t.submissions).where(t.submissions.c.key.in_(keys)))
+    return {row.key: (row.message, _shown(row.case_number)) for row in rows}
+
+
+def settle_cases(connection: Connection, now: int) -> None:
+    """The changes of cases whose moment has come are in the feed."""
+    connection.execute(_CASES_SETTLED, {"now": now, "head": queries.head(connection)})
+
+
+def free_numbers(connection: Connection, n: int) -> list[str]:
+    """`n` case numbers at random that no case has."""
+    free: set[int] = set()
+    while len(free) < n:
+        wanted = {secrets.randbelow(10**10) for _ in range(n - len(free))}
+        taken = connection.execute(select(t.cases.c.number).where(t.cases.c.number.in_(wanted)))
+        free |= wanted.difference(taken.scalars())
+    return [_shown(number) for number in free]
+
+
+def keep_cases(connection: Connection, cases: Sequence[Case]) -> None:
+    """Writes new cases."""
+    many.insert(connection, t.cases, [_case_row(case) for case in cases])
+
+
+def keep_pictures(connection: Connection, pictures: Sequence[tuple[str, int, Sequence[int]]], now: int) -> None:
+    """Writes new pictures: the case's number, the position in it, and the entries that the picture holds."""
+    many.insert(
+        connection,
+        t.pictures,
+        [
+            {"case_number": int(number), "position": position, "received_at": now, "ended_at": None}
+            for number, position, _ in pictures
+        ],
+    )
+    many.insert(
+        connection,
+        t.holdings,
+        [
+            {"case_number": int(number), "picture": position, "entry": entry}
+            for number, position, entries in pictures
+            for entry in entries
+        ],
+    )
+
+
+def keep_submissions(connection: Connection, known: Sequence[tuple[bytes, bytes, str]]) -> None:
+    """Writes, for each idempotency key, the message's digest and the number of the case it made or changed."""
+    new = [{"key": key, "message": digest, "case_number": int(number)} for key, digest, number in known]
+    many.insert(connection, t.submissions, new)
+
+
+def picture_count(connection: Connection, number: str) -> int:
+    """How many pictures a case has, those that were withdrawn included."""
+    return len(connection.execute(_PICTURES, {"case": int(number)}).all())
+
+
+def end_case(connection: Connection, number: str, state: CaseState, now: int) -> bool:
+    """Ends an open case; whether it was open."""
+    return connection.execute(_END_CASE, {"case": int(number), "ended": state, "now": now}).rowcount > 0
+
+
+def end_pictures(connection: Connection, number: str, positions: Collection[int] | None, now: int) -> list[int]:
+    """Ends pictures of a case, all or some; gives the entries they held that the feed is to look at again."""
+    of_case: dict[str, object] = {"case": int(number)}
+    ending, left = _END_PICTURES, _LEFT
+    if positions is not None:
+        ending = ending.where(t.pictures.c.position.in_(positions))
+        left = left.where(t.holdings.c.picture.in_(positions))
+    connection.execute(ending, of_case | {"now": now})
+    return list(connection.execute(left, of_case).scalars())
+
+
+def has_pictures(connection: Connection, number: str) -> bool:
+    """Whether a case has pictures that were not withdrawn."""
+    return any(row.ended_at is None for row in connection.execute(_PICTURES, {"case": int(number)}))
+
+
+def case_changed(connection: Connection, number: str, settles_at: int) -> None:
+    """Notes until when the case's last change is on its way into the feed."""
+    connection.execute(_CASE_CHANGED, {"case": int(number), "at": settles_at})
+
+
+def case_renewed(connection: Connection, number: str, now: int) -> None:
+    """Notes that the case got pictures."""
+    connection.execute(_CASE_RENEWED, {"case": int(number), "now": now})
+
+
+def case(connection: Connection, number: str) -> Case | None:
+    """The case of that number, if there is one."""
+    row = connection.execute(_CASE, {"case": int(number)}).one_or_none()
+    if row is None:
+        return None
+    return Case(
+        number,
+        row.pin,
+        CaseState(row.state),
+        row.received_at,
+        row.renewed_at,
+        row.withdrawn_at,
+        row.feed_number,
+        row.settles_at,
+    )
+
+
+def pictures(connection: Connection, number: str) -> list[PictureStatus]:
+    """What the owner of a case is told of its pictures."""
+    of_case = {"case": int(number)}
+    seen = {row.picture: row for row in connection.execute(_SEEN, of_case)}
+    return [_picture(row.ended_at, seen.get(row.position)) for row in connection.execute(_PICTURES, of_case)]
+
+
+def _picture(ended_at: int | None, seen: Row[*tuple[Any, ...]] | None) -> PictureStatus:
+    withdrawn_at = None if ended_at is None else rules.moment(ended_at)
+    if seen is None:
+        return PictureStatus(0, 0, None, None, withdrawn_at=withdrawn_at)
+    return PictureStatus(
+        seen.blocked,
+        seen.platforms,
+        None if seen.first is None else rules.moment(seen.first),
+        None if seen.last is None else rules.moment(seen.last),
+        seen.pending_review,
+        seen.not_blocked,
+        withdrawn_at,
+    )
+
+
+def _case_row(case: Case) -> dict[str, object]:
+    return {
+        "number": int(case.number),
+        "pin": case.pin,
+        "state": case.state,
+        "received_at": case.received_at,
+        "withdrawn_at": case.withdrawn_at,
+        "feed_number": case.feed_number,
+        "renewed_at": case.renewed_at,
+        "settles_at": case.settles_at,
+    }
+
+
+def _shown(number: int) -> str:
+    return f"{number:010d}"
