@@ -4,10 +4,12 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from random import Random
 
+import numpy as np
 import pytest
 from PIL import Image
 
 from takeback.gate import Action, Gate
+from takeback.gate.frames import framed
 from takeback.gate.settings import Settings, save
 from takeback.gate.views import look_ups
 from takeback.hashing import hash_picture, with_variants
@@ -83,6 +85,18 @@ def test_look_ups_are_few_and_good() -> None:
     values = [probe.signal.value for probe in found]
     assert len(set(values)) == len(values) <= 120
     assert all((probe.signal.quality or 0) >= PDQ_QUALITY_FLOOR for probe in found)
+
+
+def test_the_edge_of_a_night_sky_on_a_dark_ground_is_seen() -> None:
+    """Where nothing but grain tells a picture from the ground of a phone's screen, it is taken out at its edge."""
+    sky = np.random.default_rng(1).integers(21, 28, (18, 90), dtype=np.uint8)
+    picture = drawing(3, (1080, 640))
+    picture.paste(Image.fromarray(sky).resize((1080, 216)).convert("RGB"))
+    screen = Image.new("RGB", (1080, 2340), (24, 24, 24))
+    screen.paste("white", (40, 1100, 400, 1183))
+    screen.paste(picture, (0, 1203))
+    boxes = framed(hash_picture(jpeg(screen)).plane)
+    assert any((box[1], box[3]) == pytest.approx((1203 / 2340, 1843 / 2340), abs=0.003) for box in boxes)
 
 
 @pytest.mark.parametrize("picture", [Image.new("RGB", (300, 200), "teal"), drawing(1, (30, 800)), drawing(1, (20, 20))])

@@ -27,7 +27,7 @@ LEAST_ROWS: Final = 0.15
 LEAST_COLUMNS: Final = 0.3
 LEAST_PAIR: Final = 0.25
 """Shares of a side that the picture takes up at least."""
-FINE_TOLERANCE: Final = 3
+FINE_TOLERANCES: Final = (3, 1)
 FINE_GAP: Final = 1 / 200
 """For a picture whose own edge is nearly as dark or bright as the ground, or that has buttons close by."""
 CUT: Final = 0.98
@@ -42,8 +42,8 @@ def framed(plane: Plane) -> list[Box]:
     size = np.array([plane.across, plane.down, plane.across, plane.down])
     drawn = [tuple(np.minimum(np.array(box) / size, 1).tolist()) for box in _by_lines(grey)]
     shape = plane.across / plane.down
-    fine = trimmed(plane, FINE_TOLERANCE, FINE_GAP)
-    boxes = [trimmed(plane), fine, *drawn, *(middle(one, shape) for one in SHAPES)]
+    fine = (trimmed(plane, tolerance, FINE_GAP) for tolerance in FINE_TOLERANCES)
+    boxes = [trimmed(plane), *fine, *drawn, *(middle(one, shape) for one in SHAPES)]
     return [box for box in dict.fromkeys(boxes) if box[2] - box[0] < CUT or box[3] - box[1] < CUT]
 
 
