@@ -60,6 +60,19 @@ def test_an_animated_avif_in_every_engine(engine: Hands, registry: Registry) -> 
     assert [moving["signals"][0]["type"], _frames(still["signals"])] == ["pdq", []]
 
 
+def test_an_animated_avif_that_is_turned_in_every_engine(engine: Hands, registry: Registry) -> None:
+    """Its frames are hashed as they are seen: turned and mirrored once, as natively."""
+    files = [stills.moving_avif([draw(60, (240, 180)), draw(61, (240, 180))], *turn) for turn in stills.SHOWN]
+    answers = _hash_in_browser(engine, registry, files)
+    for turn, file, answer in zip(stills.SHOWN, files, answers, strict=True):
+        native = _frames([{"type": signal.type, "value": signal.value} for signal in hash_picture(file).signals])
+        frames = _frames(answer["signals"])
+        assert len(native) == 2
+        assert bool(frames) == engine.run("typeof ImageDecoder === 'function'")
+        for ours, theirs in zip(frames, native if frames else [], strict=True):
+            assert hamming_distance(ours.hash, theirs.hash) <= NEAR, turn
+
+
 def test_the_samples_beside_the_repository(page: PlaywrightHands, registry: Registry, shared: Path) -> None:
     """Real files from phones and encoders have nearly the native hashes in Chromium; the distances are printed."""
     paths = sorted((shared / "photos" / "formats").iterdir())

@@ -14,6 +14,7 @@ import { Videos } from "./video.js";
  * @property {number} width of the upright picture, in pixels
  * @property {number} height
  * @property {string} format
+ * @property {number} [orientation] of a picture: what makes the decoded pixels upright, in EXIF's numbers
  */
 
 /** @typedef {import("./runtime.js").Runtime} Runtime */
@@ -207,7 +208,7 @@ class Door {
    */
   async #complete({ request, hashed, moving }, signals) {
     try {
-      const frames = moving ? await this.#videos.frames(request.file, request.ways) : [];
+      const frames = moving ? await this.#videos.frames(request.file, hashed.orientation, request.ways) : [];
       request.done({ ...hashed, signals: [...hashed.signals, ...frames, ...signals] });
     } catch (fault) {
       request.failed(/** @type {DoorError} */ (fault));

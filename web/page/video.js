@@ -7,6 +7,7 @@ import { startWorker, VIDEO_WORKER } from "./workers.js";
 /**
  * @typedef {{ kind: "share", id: number, share: number } | { kind: "result", id: number, json: string }
  *   | { kind: "unreadable", id: number } | { kind: "crashed" }} FromWorker
+ * @typedef {{ kind: "hash" | "animation", file: Blob, orientation?: number | undefined }} Wish
  */
 
 export class Videos {
@@ -26,17 +27,16 @@ export class Videos {
    * @returns {Promise<Hashed>}
    */
   hash(file, ways) {
-    return this.#queue("hash", file, ways);
+    return this.#queue({ kind: "hash", file }, ways);
   }
 
   /**
-   * @param {"hash" | "animation"} kind
-   * @param {Blob} file
+   * @param {Wish} wish
    * @param {Ways} ways
    * @returns {Promise<Hashed>}
    */
-  #queue(kind, file, ways) {
-    const hashed = this.#turn.then(() => this.#hash(kind, file, ways));
+  #queue(wish, ways) {
+    const hashed = this.#turn.then(() => this.#hash(wish, ways));
     this.#turn = hashed.catch(() => {});
     return hashed;
   }
@@ -45,11 +45,12 @@ export class Videos {
    * The signals of the frames of an animated picture: none where the browser cannot decode them.
    *
    * @param {Blob} file
+   * @param {number | undefined} orientation of the picture
    * @param {Ways} ways
    * @returns {Promise<Hashed["signals"]>} rejects when it is aborted
    */
-  async frames(file, ways) {
-    const answer = await this.#queue("animation", file, ways).catch((fault) => {
+  async frames(file, orientation, ways) {
+    const answer = await this.#queue({ kind: "animation", file, orientation }, ways).catch((fault) => {
       if (fault.code === "aborted") throw fault;
       return { signals: [] };
     });
@@ -62,12 +63,11 @@ export class Videos {
   }
 
   /**
-   * @param {"hash" | "animation"} kind
-   * @param {Blob} file
+   * @param {Wish} wish
    * @param {Ways} ways
    * @returns {Promise<Hashed>}
    */
-  #hash(kind, file, { signal, onShare }) {
+  #hash(wish, { signal, onShare }) {
     return new Promise((resolve, reject) => {
       this.#end = reject;
       const stop = () => this.#stop(new DoorError("aborted", "hashing was stopped"));
@@ -90,7 +90,7 @@ export class Videos {
         if (answer.error) reject(new DoorError(answer.error.code, answer.error.text));
         else resolve(answer);
       };
-      worker.postMessage({ kind, id, file });
+      worker.postMessage({ ...wish, id });
     });
   }
 

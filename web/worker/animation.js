@@ -13,6 +13,10 @@ const MAX_PIXELS = 1_000_000_000;
 /** Milliseconds. What says that it is shown for no longer is shown for `INSTEAD` by every browser. */
 const SHORTEST = 10;
 const INSTEAD = 100;
+/** How far clockwise EXIF's orientations turn, in degrees; those left out do not. @type {Record<number, number>} */
+const TURNS = { 3: 180, 4: 180, 5: 90, 6: 90, 7: 270, 8: 270 };
+/** Orientations that swap left and right after that. */
+const MIRRORED = new Set([2, 4, 5, 7]);
 
 /** @typedef {import("./vpdq.js").Frame} Frame */
 
@@ -20,15 +24,16 @@ const INSTEAD = 100;
  * The frames to hash, as many as can be decoded; none of a file that does not move, or where the browser cannot.
  *
  * @param {Blob} file
+ * @param {number} [orientation] what makes its frames upright, in EXIF's numbers: not every browser tells
  * @returns {Promise<Frame[]>}
  */
-export async function animationFrames(file) {
+export async function animationFrames(file, orientation = 1) {
   if (typeof ImageDecoder !== "function" || !(await ImageDecoder.isTypeSupported(TYPE))) return [];
   const decoder = new ImageDecoder({ type: TYPE, data: await file.arrayBuffer() });
   try {
     await Promise.all([decoder.tracks.ready, decoder.completed]);
     const track = decoder.tracks.selectedTrack;
-    return track?.animated ? await hashed(decoder, track.frameCount) : [];
+    return track?.animated ? await hashed(decoder, track.frameCount, orientation) : [];
   } catch {
     return []; // the browser finds it broken; its still was hashed all the same
   } finally {
@@ -39,8 +44,11 @@ export async function animationFrames(file) {
 /**
  * @param {ImageDecoder} decoder
  * @param {number} count of frames
+ * @param {number} orientation
  */
-async function hashed(decoder, count) {
+async function hashed(decoder, count, orientation) {
+  const turn = TURNS[orientation] ?? 0;
+  const mirrored = MIRRORED.has(orientation);
   const kernel = await Kernel.create();
   /** @type {Map<number, Frame>} */
   const found = new Map();
@@ -57,7 +65,7 @@ async function hashed(decoder, count) {
     const duration = (image.duration ?? 0) / 1000;
     now += duration > SHORTEST ? duration : INSTEAD;
     const shown = Math.ceil(seconds - 2 * SLACK) < now / 1000; // a second begins meanwhile, or nearly
-    if (shown) found.set(number, { number, seconds, ...(await hashFrame(kernel, image, 0)) });
+    if (shown) found.set(number, { number, seconds, ...(await hashFrame(kernel, image, turn, mirrored)) });
     starts.push(seconds);
     image.close();
   }

@@ -17,10 +17,11 @@ const ANY_OTHER = [0.299, 0.114];
  * @param {Kernel} kernel
  * @param {VideoFrame} frame
  * @param {number} turn how far clockwise the file asks to turn it, in degrees
+ * @param {boolean} [mirrored] whether it asks to swap left and right after that
  */
-export async function hashFrame(kernel, frame, turn) {
+export async function hashFrame(kernel, frame, turn, mirrored = false) {
   const { room, plane } = await lumaOf(kernel, frame);
-  const upright = turn % 360 === 0 ? plane : turned(kernel, room, plane, turn);
+  const upright = turn % 360 || mirrored ? turned(kernel, room, plane, turn, mirrored) : plane;
   const { width, height } = upright;
   return { ...kernel.hash({ ...upright, channels: 1 }), width, height };
 }
@@ -74,26 +75,30 @@ async function lumaOfColours(kernel, frame, width, height) {
 }
 
 /**
- * The plane turned clockwise by `turn` degrees, in the same room.
+ * The plane turned clockwise by `turn` degrees, then perhaps mirrored, in the same room.
  *
  * @param {Kernel} kernel
  * @param {Uint8Array} room
  * @param {Plane} plane
  * @param {number} turn
+ * @param {boolean} mirrored
  * @returns {Plane}
  */
-function turned(kernel, room, { width, height, offset, stride }, turn) {
+function turned(kernel, room, { width, height, offset, stride }, turn, mirrored) {
   const stored = room.slice(offset, offset + stride * height);
   const [wide, high] = turn % 180 ? [height, width] : [width, height];
   const upright = kernel.room(wide * high);
   for (let y = 0, to = 0; y < high; y += 1)
-    for (let x = 0; x < wide; x += 1, to += 1) {
+    for (let at = 0; at < wide; at += 1, to += 1) {
+      const x = mirrored ? wide - 1 - at : at;
       const [column, row] =
         turn === 90
           ? [y, height - 1 - x]
           : turn === 180
             ? [width - 1 - x, height - 1 - y]
-            : [width - 1 - y, x];
+            : turn === 270
+              ? [width - 1 - y, x]
+              : [x, y];
       upright[to] = stored[row * stride + column] ?? 0;
     }
   return { width: wide, height: high, offset: 0, stride: wide };

@@ -3,7 +3,7 @@
  * first video comes. A file goes in, hashes come out. Of an animated AVIF it makes those of
  * the frames alone: all others are made of it as a picture.
  *
- * @typedef {{ kind: "hash" | "animation", id: number, file: Blob }} ToVideoWorker
+ * @typedef {{ kind: "hash" | "animation", id: number, file: Blob, orientation?: number }} ToVideoWorker
  * @typedef {{ kind: "share", id: number, share: number }} ShareMessage From 0 to 1: how much of the file is done.
  * @typedef {ShareMessage | import("./messages.js").FromWorker} FromVideoWorker
  */
@@ -22,9 +22,10 @@ const EXACT_SHARE = 0.4;
 const say = (message) => postMessage(message);
 
 /** @param {MessageEvent<ToVideoWorker>} event */
-onmessage = async ({ data: { kind, id, file } }) => {
+onmessage = async ({ data: { kind, id, file, orientation } }) => {
   try {
-    const answer = kind === "hash" ? await hash(id, file) : { signals: vpdq(await animationFrames(file)) };
+    const answer =
+      kind === "hash" ? await hash(id, file) : { signals: vpdq(await animationFrames(file, orientation)) };
     say({ kind: "result", id, json: JSON.stringify(answer) });
   } catch (error) {
     if (error instanceof VideoError)

@@ -82,13 +82,14 @@ type Small = Image.Image
 class Picture:
     """A decoded picture: its format, the size as a person sees it, its pixels upright and, if turned, as stored.
 
-    `shrink` makes what imagehash would make of these views. `frames` decodes an animation from its start, each frame
-    upright; other pictures have none.
+    `orientation` is what makes the decoded pixels upright, in EXIF's numbers. `shrink` makes what imagehash would make
+    of these views. `frames` decodes an animation from its start, each frame upright; other pictures have none.
     """
 
     format: str
     width: int
     height: int
+    orientation: int
     upright: Pixels
     stored: Pixels | None
     shrink: Callable[[], dict[Variant, Small]]
@@ -212,6 +213,7 @@ def _describe(source: Source, name: str, data: bytes) -> Picture:
         name,
         pixels.width,
         pixels.height,
+        orientation,
         pixels,
         _pixels(source, stored) if turned else None,
         shrink,

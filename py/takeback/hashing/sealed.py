@@ -40,8 +40,8 @@ class Hashing:
     def hash(self, data: object, on_step: Callable[[str], object] | None = None, decode: Decode | None = None) -> str:
         """Hashes the file in `data`, a buffer or a JavaScript `Uint8Array`. Gives JSON, for bad pictures as well.
 
-        It is `{"signals": [...], "quality", "width", "height", "format"}`, with all signals but phash, or
-        `{"error": {"code", "text"}}`. `decode` is there if `decoder_for` asked for it.
+        It is `{"signals": [...], "quality", "width", "height", "format", "orientation"}`, with all signals but phash,
+        or `{"error": {"code", "text"}}`. `decode` is there if `decoder_for` asked for it.
         """
         self._shrink = None
         try:
@@ -78,7 +78,7 @@ class Hashing:
         hashed = with_variants(hash_opened(picture, file))
         tell("hashed")
         self._shrink = picture.shrink
-        return _wire(hashed)
+        return _wire(hashed) | {"orientation": picture.orientation}
 
 
 def _decoder(data: object, decode: Decode) -> Decoder:
