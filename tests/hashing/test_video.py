@@ -14,7 +14,7 @@ from takeback.hashing.exact import exact_signals
 from takeback.hashing.video import HashedVideo, hash_video, video_format
 from takeback.signals import Frame, SignalType, frames_of, hamming_distance
 from tests import oracle
-from tests.vectors.make_videos import RECIPES, TURNS, scene
+from tests.vectors.make_videos import MARKS, RECIPES, scene
 
 VIDEOS: Final = Path(__file__).parents[1] / "vectors" / "videos"
 ENCODED_BITS: Final = 40
@@ -36,9 +36,10 @@ def frames(found: HashedVideo) -> tuple[Frame, ...]:
     return frames_of(found.signals[0].value)
 
 
-def drawn(second: float, turns: int = 0) -> str:
-    """PDQ of the frame that was drawn for a time, turned by quarters clockwise."""
-    red, green, blue = np.moveaxis(np.rot90(scene(second), -turns).astype(float), -1, 0)
+def drawn(second: float, turns: int = 0, *, mirrored: bool = False) -> str:
+    """PDQ of the frame that was drawn for a time, turned by quarters clockwise, then mirrored."""
+    turned = np.rot90(scene(second), -turns)
+    red, green, blue = np.moveaxis((turned[:, ::-1] if mirrored else turned).astype(float), -1, 0)
     luma = np.clip(0.299 * red + 0.587 * green + 0.114 * blue, 0, 255).astype(np.uint8)
     return oracle.pdq(np.ascontiguousarray(luma))[0]["orig"]
 
@@ -57,13 +58,15 @@ def test_every_codec_and_container(name: str) -> None:
         assert hamming_distance(frame.hash, drawn(frame.number / rate)) <= ENCODED_BITS
 
 
-@pytest.mark.parametrize("degrees", TURNS)
-def test_a_turned_video_is_hashed_upright(degrees: int) -> None:
-    """A video with the mark of a phone held another way is hashed as a person sees it."""
-    found = hashed(read(f"turned-{degrees}.mov"))
-    assert (found.width, found.height) == ((144, 192) if degrees % 180 else (192, 144))
+@pytest.mark.parametrize("mark", MARKS)
+def test_a_turned_or_mirrored_video_is_hashed_as_it_is_seen(mark: str) -> None:
+    """The mark of a phone held another way counts, and that of a camera that looks at the person."""
+    turns = sum(int(part) // 90 for part in mark.split("-") if part.isdigit())
+    found = hashed(read(f"{mark}.mov"))
+    assert (found.width, found.height) == ((144, 192) if turns % 2 else (192, 144))
     for frame in frames(found):
-        assert hamming_distance(frame.hash, drawn(frame.seconds, degrees // 90)) <= ENCODED_BITS
+        seen = drawn(frame.seconds, turns, mirrored="mirrored" in mark)
+        assert hamming_distance(frame.hash, seen) <= ENCODED_BITS
 
 
 def test_what_an_edit_list_cuts_off_is_not_hashed() -> None:

@@ -22,8 +22,11 @@ sys.path[:0] = [str(HERE.parents[1]), str(HERE.parents[1] / "py")]
 from takeback.hashing.vpdq import samples  # noqa: E402
 
 WIDTH, HEIGHT = 192, 144
-TURNS: Final = {90: (0, 1, -1, 0), 180: (-1, 0, 0, -1), 270: (0, -1, 1, 0)}
-"""The upper left of a track's matrix for each turn clockwise."""
+MARKS: Final = {
+    "turned-90": (0, 1, -1, 0), "turned-180": (-1, 0, 0, -1), "turned-270": (0, -1, 1, 0),
+    "mirrored": (-1, 0, 0, 1), "turned-90-mirrored": (0, 1, 1, 0),
+}  # fmt: skip
+"""The upper left of a track's matrix: turned clockwise by so many degrees, then left and right swapped."""
 
 type Colours = npt.NDArray[np.uint8]
 
@@ -72,11 +75,11 @@ class Recipe:
             out.mux(stream.encode())
 
 
-def turned(source: Path, path: Path, degrees: int) -> None:
-    """The same video with the mark of a phone that was held another way."""
+def marked(source: Path, path: Path, mark: str) -> None:
+    """The same video with the mark of a phone that was held another way, or whose camera looks at the person."""
     data = bytearray(source.read_bytes())
     matrix = data.find(b"tkhd") + 4 + 40
-    a, b, c, d = TURNS[degrees]
+    a, b, c, d = MARKS[mark]
     data[matrix : matrix + 36] = struct.pack(">9i", a << 16, b << 16, 0, c << 16, d << 16, 0, 0, 0, 1 << 30)
     path.write_bytes(data)
 
@@ -112,8 +115,8 @@ def videos(folder: Path) -> None:
     """Every file."""
     for name, recipe in RECIPES.items():
         recipe.write(folder / name)
-    for degrees in TURNS:
-        turned(folder / "h264.mov", folder / f"turned-{degrees}.mov", degrees)
+    for mark in MARKS:
+        marked(folder / "h264.mov", folder / f"{mark}.mov", mark)
     cut(folder / "h264.mov", folder / "cut.mov", 1.25)
 
 

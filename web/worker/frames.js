@@ -106,7 +106,7 @@ async function readTimes(track) {
  * @param {(share: number) => void} onShare
  */
 async function decoded(track, { starts, keys }, onShare) {
-  const [kernel, turn] = await Promise.all([Kernel.create(), track.getRotation()]);
+  const [kernel, turn, mirrored] = await Promise.all([Kernel.create(), track.getRotation(), track.getFlip()]);
   const first = starts[0] ?? 0;
   const numbers = samples(starts.map((start) => start - first));
   /** @type {(Frame & { width: number, height: number })[]} */
@@ -119,7 +119,7 @@ async function decoded(track, { starts, keys }, onShare) {
     )) {
       const number = numbers[frames.length] ?? 0;
       const frame = sample.toVideoFrame();
-      const pdq = await hashFrame(kernel, frame, turn).finally(() => frame.close());
+      const pdq = await hashFrame(kernel, frame, turn, mirrored).finally(() => frame.close());
       frames.push({ number, seconds: (starts[number] ?? 0) - first, ...pdq });
       onShare(frames.length / numbers.length);
     }

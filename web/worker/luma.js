@@ -17,9 +17,9 @@ const ANY_OTHER = [0.299, 0.114];
  * @param {Kernel} kernel
  * @param {VideoFrame} frame
  * @param {number} turn how far clockwise the file asks to turn it, in degrees
- * @param {boolean} [mirrored] whether it asks to swap left and right after that
+ * @param {boolean} mirrored whether it asks to swap left and right after that
  */
-export async function hashFrame(kernel, frame, turn, mirrored = false) {
+export async function hashFrame(kernel, frame, turn, mirrored) {
   const { room, plane } = await lumaOf(kernel, frame);
   const upright = turn % 360 || mirrored ? turned(kernel, room, plane, turn, mirrored) : plane;
   const { width, height } = upright;

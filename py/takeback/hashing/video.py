@@ -3,6 +3,8 @@
 The browser does the same in `web/worker/video.js` with WebCodecs: the same frames, the same arithmetic on their luma.
 """
 
+import math
+import struct
 import time
 from bisect import bisect_right
 from collections.abc import Iterator
@@ -204,9 +206,26 @@ def _pixels(frame: "VideoFrame") -> Pixels:
         values = np.frombuffer(plane, np.uint16 if deeper else np.uint8)
         rows = values.reshape(-1, plane.line_size // values.itemsize)[: frame.height, : frame.width]
         stored, layout = np.right_shift(rows, deeper, dtype=rows.dtype).astype(np.uint8), "L"
-    upright = np.rot90(stored, round(frame.rotation / 90))
+    turns, mirrored = _marks(frame)
+    turned = np.rot90(stored, -turns)
+    upright = np.fliplr(turned) if mirrored else turned
     height, width = upright.shape[:2]
     return Pixels(width, height, layout, [upright.tobytes()])
+
+
+def _marks(frame: "VideoFrame") -> tuple[int, bool]:
+    """By how many quarters clockwise the file wants the frame turned, and whether mirrored after that.
+
+    `frame.rotation` takes a mirror for a turn.
+    """
+    from av.sidedata.sidedata import Type
+
+    marked = frame.side_data.get(Type.DISPLAYMATRIX)
+    if marked is None:
+        return 0, False
+    a, b, _, c, d = struct.unpack_from("=5i", bytes(marked))  # a pixel at x, y is shown at a x + c y, b x + d y
+    mirrored = a * d < b * c
+    return round(math.atan2(b, -a if mirrored else a) / (math.pi / 2)), mirrored
 
 
 @contextmanager
