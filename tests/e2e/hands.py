@@ -4,7 +4,6 @@ Playwright drives Chromium and Firefox; Selenium drives WebKitGTK, which Playwri
 knows only `Hands`, so that one journey runs in all of them. Every act waits until it is possible.
 """
 
-import json
 import re
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -55,24 +54,6 @@ _RUN: Final = """
 const done = arguments[0];
 Promise.resolve(%s).then((value) => done([value]), (fault) => done(String(fault)));
 """
-_HASH: Final = """
-(async () => {
-  const { createDoor } = await import("/page.js");
-  const door = createDoor();
-  const answers = [];
-  for (const path of %s) {
-    const file = new File([await (await fetch(path)).blob()], "file");
-    answers.push(await door.hash(file).catch((fault) => ({ error: fault.code })));
-  }
-  door.close();
-  return answers;
-})()
-"""
-
-
-def hash_files(hands: "Hands", paths: Sequence[str]) -> object:
-    """What the page's door makes of each file that is served at `paths`: its hashes, or the code of its error."""
-    return hands.run(_HASH % json.dumps(paths))
 
 
 class Hands(Protocol):

@@ -12,7 +12,8 @@ from takeback.hashing import hash_picture, with_variants
 from takeback.protocol import NewCase, decode
 from takeback.signals import Frame, SignalType, frames_of, hamming_distance
 from tests import stills
-from tests.e2e.hands import Hands, PlaywrightHands, hash_files
+from tests.e2e.door import hash_in_browser
+from tests.e2e.hands import Hands, PlaywrightHands
 from tests.e2e.pictures import SECRET_NAME, draw
 from tests.e2e.product import Registry
 from tests.e2e.recorder import Answer
@@ -41,7 +42,7 @@ def samples() -> list[bytes]:
 def test_every_kind_in_every_engine(engine: Hands, registry: Registry) -> None:
     """Each browser gives nearly the hashes that native decoding gives, turned once and not twice."""
     files = samples()
-    print(f"bits to native: {_compare(files, _hash_in_browser(engine, registry, files))}")
+    print(f"bits to native: {_compare(files, hash_in_browser(engine, registry, files))}")
 
 
 def test_an_animated_avif_in_every_engine(engine: Hands, registry: Registry) -> None:
@@ -49,7 +50,7 @@ def test_an_animated_avif_in_every_engine(engine: Hands, registry: Registry) -> 
     first, *others = [draw(seed, (240, 180)) for seed in range(50, 56)]
     shown = [400, 500, 500, 600, 500, 900]
     file = stills.avif(first, save_all=True, append_images=others, duration=shown)
-    moving, still = _hash_in_browser(engine, registry, [file, stills.avif(first)])
+    moving, still = hash_in_browser(engine, registry, [file, stills.avif(first)])
     native = _frames([{"type": signal.type, "value": signal.value} for signal in hash_picture(file).signals])
     frames = _frames(moving["signals"])
     assert [frame.seconds for frame in native] == [0.0, 0.9, 2.0]
@@ -63,7 +64,7 @@ def test_an_animated_avif_in_every_engine(engine: Hands, registry: Registry) -> 
 def test_an_animated_avif_that_is_turned_in_every_engine(engine: Hands, registry: Registry) -> None:
     """Its frames are hashed as they are seen: turned and mirrored once, as natively."""
     files = [stills.moving_avif([draw(60, (240, 180)), draw(61, (240, 180))], *turn) for turn in stills.SHOWN]
-    answers = _hash_in_browser(engine, registry, files)
+    answers = hash_in_browser(engine, registry, files)
     for turn, file, answer in zip(stills.SHOWN, files, answers, strict=True):
         native = _frames([{"type": signal.type, "value": signal.value} for signal in hash_picture(file).signals])
         frames = _frames(answer["signals"])
@@ -78,7 +79,7 @@ def test_the_samples_beside_the_repository(page: PlaywrightHands, registry: Regi
     paths = sorted((shared / "photos" / "formats").iterdir())
     files = [path.read_bytes() for path in paths if path.suffix.lower() in {".heic", ".avif", ".jxl"}]
     assert len(files) > 4
-    print(f"bits to native: {_compare(files, _hash_in_browser(page, registry, files))}")
+    print(f"bits to native: {_compare(files, hash_in_browser(page, registry, files))}")
 
 
 def test_broken_files_end_in_an_answer(engine: Hands, registry: Registry) -> None:
@@ -88,7 +89,7 @@ def test_broken_files_end_in_an_answer(engine: Hands, registry: Registry) -> Non
     cuts = [data[: len(data) * part // 4] for data in whole for part in (1, 3)]
     holes = [data[:place] + bytes(90) + data[place + 90 :] for data in whole for place in (40, 400)]
     huge = stills.heic(picture, size=(60_000, 60_000))
-    answers = _hash_in_browser(engine, registry, [*cuts, *holes, huge, *whole])
+    answers = hash_in_browser(engine, registry, [*cuts, *holes, huge, *whole])
     assert all(answer.get("error") in BROKEN or answer["signals"] for answer in answers)
     assert {answer.get("error") for answer in answers[: len(cuts)]} >= {"damaged-picture"}
     assert answers[-len(whole) - 1] == {"error": "picture-too-large"}
@@ -113,17 +114,6 @@ def test_a_decoder_comes_when_it_is_wanted(page: PlaywrightHands, registry: Regi
     assert not [request for request in registry.recorder.requests if "avif" in request.path or "jxl" in request.path]
     for picture in decode(message.encode(), NewCase).pictures:
         assert {signal.type for signal in picture.signals} == set(SignalType) - {SignalType.VPDQ}
-
-
-def _hash_in_browser(hands: Hands, registry: Registry, files: Sequence[bytes]) -> list[dict[str, Any]]:
-    """What the page's own worker makes of each file."""
-    Start.open(hands, registry.url).wait_until_ready()
-    octets = {"content-type": "application/octet-stream"}
-    served = {f"/picture/{number}": Answer(200, octets, data) for number, data in enumerate(files)}
-    registry.recorder.extra |= served
-    answers = hash_files(hands, list(served))
-    assert isinstance(answers, list)
-    return answers
 
 
 def _frames(signals: Sequence[Mapping[str, Any]]) -> list[Frame]:

@@ -13,10 +13,9 @@ from takeback.errors import PictureError
 from takeback.hashing import HashedPicture, hash_picture, with_variants
 from takeback.protocol import SignalMessage
 from takeback.signals import Signal, SignalType, hamming_distance
-from tests.e2e.hands import Hands, PlaywrightHands, hash_files
+from tests.e2e.door import hash_in_browser
+from tests.e2e.hands import Hands, PlaywrightHands
 from tests.e2e.product import ROOT, Registry
-from tests.e2e.recorder import Answer
-from tests.e2e.screens import Start
 
 VECTORS: Final = ROOT / "tests" / "vectors"
 JPEG_BITS: Final = 2
@@ -27,7 +26,7 @@ def test_our_vectors_in_every_engine(engine: Hands, registry: Registry) -> None:
     """Every vector has the same signals in each browser as natively, and every broken file the same error."""
     document = json.loads((VECTORS / "vectors.json").read_text("utf-8"))
     files = [VECTORS / "pictures" / case["file"] for case in (*document["vectors"], *document["errors"])]
-    answers = _hash_in_browser(engine, registry, files)
+    answers = hash_in_browser(engine, registry, [file.read_bytes() for file in files])
     _compare(files, answers)
     for case, answer in zip(document["vectors"], answers, strict=False):
         bits = hamming_distance(case["pdq"], answer["signals"][0]["value"])
@@ -39,21 +38,8 @@ def test_the_photographs_beside_the_repository(page: PlaywrightHands, registry: 
     suffixes = {".jpg", ".jpeg", ".png", ".webp", ".gif", ".bmp", ".tif", ".tiff", ".mpo"}
     folders = (shared / "photos", shared / "vectors")
     files = sorted(file for folder in folders for file in folder.rglob("*") if file.suffix.lower() in suffixes)
-    bits = _compare(files, _hash_in_browser(page, registry, files))
+    bits = _compare(files, hash_in_browser(page, registry, [file.read_bytes() for file in files]))
     print(f"bits of PDQ between browser and native, JPEG: {dict(sorted(bits.items()))}")
-
-
-def _hash_in_browser(hands: Hands, registry: Registry, files: Sequence[Path]) -> list[dict[str, Any]]:
-    """What the page's own worker makes of each file."""
-    Start.open(hands, registry.url).wait_until_ready()
-    paths = [f"/vector/{number}" for number in range(len(files))]
-    octets = {"content-type": "application/octet-stream"}
-    registry.recorder.extra |= {
-        path: Answer(200, octets, file.read_bytes()) for path, file in zip(paths, files, strict=True)
-    }
-    answers = hash_files(hands, paths)
-    assert isinstance(answers, list)
-    return answers
 
 
 def _compare(files: Sequence[Path], answers: Sequence[dict[str, Any]]) -> Counter[int]:

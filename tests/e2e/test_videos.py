@@ -11,9 +11,9 @@ from takeback.errors import PictureError
 from takeback.hashing.video import HashedVideo, hash_video
 from takeback.protocol import NewCase, decode
 from takeback.signals import SignalType, frames_of, hamming_distance
-from tests.e2e.hands import Hands, PlaywrightHands, hash_files
+from tests.e2e.door import hash_in_browser, serve
+from tests.e2e.hands import Hands, PlaywrightHands
 from tests.e2e.product import ROOT, Registry
-from tests.e2e.recorder import Answer
 from tests.e2e.screens import UNDER_18, Start
 
 VIDEOS: Final = ROOT / "tests" / "vectors" / "videos"
@@ -25,7 +25,7 @@ _STOP: Final = """
 (async () => {
   const { createDoor } = await import("/page.js");
   const door = createDoor();
-  const file = new File([await (await fetch("/video/0")).blob()], "video");
+  const file = new File([await (await fetch("/file/0")).blob()], "video");
   const long = new File([file, new Uint8Array(2 ** 28)], "long");
   const stop = new AbortController();
   const stopped = door.hash(long, { signal: stop.signal, onShare: () => stop.abort() }).catch(({ code }) => code);
@@ -38,7 +38,7 @@ _STOP: Final = """
 def test_our_videos_in_every_engine(engine: Hands, registry: Registry) -> None:
     """Each browser gives the frames that native decoding gives, nearly to the bit, or the exact hashes alone."""
     files = sorted(VIDEOS.iterdir())
-    decoded, bits = _compare(files, _hash_in_browser(engine, registry, [file.read_bytes() for file in files]))
+    decoded, bits = _compare(files, hash_in_browser(engine, registry, [file.read_bytes() for file in files]))
     print(f"frames decoded of {', '.join(sorted(decoded))}; bits to native: {dict(sorted(bits.items()))}")
     assert decoded >= EVERYWHERE
     assert sum(count for distance, count in bits.items() if distance <= NEAR) >= 0.95 * bits.total()
@@ -47,7 +47,7 @@ def test_our_videos_in_every_engine(engine: Hands, registry: Registry) -> None:
 def test_the_videos_beside_the_repository(page: PlaywrightHands, registry: Registry, shared: Path) -> None:
     """Real videos have the same frames in Chromium as natively; the distances are printed."""
     files = sorted((shared / "photos" / "video").glob("*.mp4"))
-    decoded, bits = _compare(files, _hash_in_browser(page, registry, [file.read_bytes() for file in files]))
+    decoded, bits = _compare(files, hash_in_browser(page, registry, [file.read_bytes() for file in files]))
     print(f"bits to native: {dict(sorted(bits.items()))}")
     assert decoded == {file.name for file in files}
     assert sum(count for distance, count in bits.items() if distance <= NEAR) >= 0.95 * bits.total()
@@ -58,7 +58,7 @@ def test_broken_videos_end_in_an_answer(engine: Hands, registry: Registry) -> No
     whole = {name: (VIDEOS / name).read_bytes() for name in ("h264.mp4", "fragments.mp4", "vp8.webm", "vp9.webm")}
     cuts = [data[: len(data) * part // 8] for data in whole.values() for part in (1, 4, 7)]
     holes = [data[:place] + bytes(90) + data[place + 90 :] for data in whole.values() for place in (30, 700, 5000)]
-    answers = _hash_in_browser(engine, registry, [*cuts, *holes])
+    answers = hash_in_browser(engine, registry, [*cuts, *holes])
     for answer in answers:
         assert answer.get("error") in {None, "damaged-picture", "unknown-format", "picture-too-large"}
         assert "error" in answer or [signal["type"] for signal in answer["signals"][-2:]] == ["sha256", "md5"]
@@ -67,7 +67,7 @@ def test_broken_videos_end_in_an_answer(engine: Hands, registry: Registry) -> No
 
 def test_a_stopped_video_leaves_a_worker_that_works(engine: Hands, registry: Registry) -> None:
     """Stopping a long video ends it, the one behind it is hashed all the same, and so is the next."""
-    _serve(registry, [(VIDEOS / "vp8.webm").read_bytes()])
+    serve(registry, [(VIDEOS / "vp8.webm").read_bytes()])
     Start.open(engine, registry.url).wait_until_ready()
     assert engine.run(_STOP) == ["aborted", 3, "video"]
 
@@ -85,22 +85,6 @@ def test_a_person_is_told_what_exact_hashes_alone_mean(page: PlaywrightHands, re
     if page.run("VideoDecoder.isConfigSupported({ codec: 'hvc1.1.6.L60.90' }).then(({ supported }) => supported)"):
         pytest.skip("this Chromium decodes HEVC, so there is nothing to be told")
     page.wait_for_text("Your browser cannot look inside this video.")
-
-
-def _hash_in_browser(hands: Hands, registry: Registry, files: Sequence[bytes]) -> list[dict[str, Any]]:
-    """What the page's own workers make of each file."""
-    Start.open(hands, registry.url).wait_until_ready()
-    answers = hash_files(hands, _serve(registry, files))
-    assert isinstance(answers, list)
-    return answers
-
-
-def _serve(registry: Registry, files: Sequence[bytes]) -> list[str]:
-    """Where the page can fetch each file."""
-    octets = {"content-type": "application/octet-stream"}
-    served = {f"/video/{number}": Answer(200, octets, data) for number, data in enumerate(files)}
-    registry.recorder.extra |= served
-    return list(served)
 
 
 def _compare(files: Sequence[Path], answers: Sequence[Mapping[str, Any]]) -> tuple[set[str], Counter[int]]:

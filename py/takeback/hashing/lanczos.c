@@ -1,5 +1,5 @@
 /* The columns of a picture that is resized to 32 x 32, as imagehash has Pillow do it: Lanczos with three lobes, to the
- * bit what Pillow makes, several times as fast. What is left is resizing the 32 columns down to 32 rows, which Pillow does.
+ * bit what Pillow makes, several times as fast. Resizing the 32 columns down to 32 rows is left to Pillow.
  *
  * Pillow weighs pixels by whole numbers of 22 bits behind the point. Here each is two numbers of 16 bits, its high part
  * and its low byte, whose products with pixels are summed in vectors: the same whole numbers, so the same sum.
@@ -33,6 +33,9 @@ struct lanczos {
   int16_t behind[];       /* for each column `taps` high parts and as many low ones; then the row, and zeros */
 };
 
+/* The weights of a column; behind those of the last one, the row. */
+static int16_t *weights_of(struct lanczos *p, int column) { return p->behind + 2 * column * p->taps; }
+
 static double scale_of(int width) { return (double)width / COLUMNS; }
 
 /* How far the filter is stretched: not at all for a picture that becomes wider. */
@@ -62,7 +65,7 @@ static void weigh(struct lanczos *p, int column) {
   if (from < 0) from = 0;
   if (to > p->width) to = p->width;
   for (int x = from; x < to; x++) sum += filter((x - middle + 0.5) / stretch);
-  int16_t *high = p->behind + 2 * column * p->taps, *low = high + p->taps;
+  int16_t *high = weights_of(p, column), *low = high + p->taps;
   for (int k = 0; k < p->taps; k++) {
     double share = from + k < to ? filter((from + k - middle + 0.5) / stretch) / sum : 0;
     int32_t weight = (int32_t)(share * (1 << PRECISION) + (share < 0 ? -0.5 : 0.5));
@@ -86,18 +89,18 @@ EXPORT void lanczos_begin(void *memory, int width) {
   p->width = width;
   p->taps = (int32_t)taps_of(width);
   for (int column = 0; column < COLUMNS; column++) weigh(p, column);
-  int16_t *row = p->behind + 2 * COLUMNS * p->taps;
+  int16_t *row = weights_of(p, COLUMNS);
   for (int k = 0; k < p->taps; k++) row[width + k] = 0;
 }
 
 /* Of each of `rows` rows of luma the 32 pixels that it becomes, into `out`. */
 EXPORT void lanczos_rows(void *memory, const uint8_t *pixels, int rows, uint8_t *out) {
   struct lanczos *p = memory;
-  int16_t *row = p->behind + 2 * COLUMNS * p->taps;
+  int16_t *row = weights_of(p, COLUMNS);
   for (int y = 0; y < rows; y++, pixels += p->width) {
     for (int x = 0; x < p->width; x++) row[x] = pixels[x];
     for (int column = 0; column < COLUMNS; column++) {
-      const int16_t *from = row + p->first[column], *high = p->behind + 2 * column * p->taps, *low = high + p->taps;
+      const int16_t *from = row + p->first[column], *high = weights_of(p, column), *low = high + p->taps;
       int32_t above = 0, below = 0;
       for (int k = 0; k < p->taps; k++) {
         above += from[k] * high[k];
