@@ -4,6 +4,7 @@ A test that takes `hands` runs in every browser; one that takes `page` runs in C
 its screen and (where Playwright drives) its trace lie in `test-results/`.
 """
 
+import itertools
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -23,6 +24,7 @@ from tests.e2e.watch import Watch
 RESULTS: Final = ROOT / "test-results"
 EVERY_DESK: Final = ("desktop", "iphone", "pixel", "firefox", "webkit")
 FAILED: Final = pytest.StashKey[bool]()
+SEEDS: Final = itertools.count(10_000, 100)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -131,6 +133,12 @@ def page(request: pytest.FixtureRequest, registry: Registry) -> Iterator[Playwri
 def folder(tmp_path: Path) -> Path:
     """A folder for a test's own pictures."""
     return tmp_path
+
+
+@pytest.fixture
+def seed() -> int:
+    """The first of a hundred seeds of pictures that no case in the registry holds: no other test and no try before."""
+    return next(SEEDS)
 
 
 @pytest.fixture

@@ -2,8 +2,6 @@
 
 from pathlib import Path
 
-import pytest
-
 from takeback.protocol import NewCase, Verdict, decode
 from takeback.signals import SignalType
 from tests.e2e import pictures
@@ -27,10 +25,9 @@ NOTHING = {"cookie": "", "local": 0, "session": 0, "databases": 0, "caches": 0, 
 
 
 def test_a_picture_is_blocked_until_its_owner_withdraws(
-    hands: Hands, registry: Registry, platform: Platform, folder: Path, request: pytest.FixtureRequest
+    hands: Hands, registry: Registry, platform: Platform, folder: Path, seed: int
 ) -> None:
     """What a person sends stops copies of the picture at a platform until the person withdraws it."""
-    seed = 100 * (1 + sum(map(ord, request.node.name)))  # each browser has pictures of its own
     files = [pictures.save(folder, seed + at, kind) for at, kind in enumerate(KINDS)]
     copies = [copy for file in files for copy in (pictures.resave(file, folder), pictures.halve(file, folder))]
 
