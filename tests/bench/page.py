@@ -34,16 +34,16 @@ AFTER: Final = frozenset(f"/runtime/{name}" for name in LATER)
 MANY: Final = 10
 MANY_RUNS: Final = 5
 POLLING: Final = 200
-"""Milliseconds between looks whether all are there: looking at every frame would take time from the workers."""
+STOCK_POLLING: Final = 50
+"""Milliseconds between looks whether it is done: looking at every frame would take time from the workers."""
+PATIENCE: Final = 120_000
+"""Milliseconds after which a page that has not hashed is an error."""
 TARGETS: Final = {"first hash": 1_400, "ratio": 0.35, "megabytes": 4.6, "warm": 220, "ten": 2_600}
 ARGUMENTS: Final = [
     "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
     "--disable-component-update", "--disable-sync", "--no-sandbox",
 ]  # fmt: skip
-_STOCK_RESULT: Final = """() => new Promise((resolve) => {
-  const look = () => globalThis.stockResult ? resolve(globalThis.stockResult) : setTimeout(look, 50);
-  look();
-})"""
+_STOCK_RESULT: Final = "() => globalThis.stockResult"
 _TENTH: Final = """(count) => {
   const results = globalThis.heard.filter(([what]) => what === "result");
   return results.length >= count && results[count - 1][1];
@@ -159,7 +159,7 @@ def run_many(browser: Browser, server: CountingServer, photo: Path) -> float:
         page.add_init_script(path=HERE / "watch_worker.js")
         page.goto(server.address, wait_until="commit")
         choose(page, files)
-        found: float = page.wait_for_function(_TENTH, arg=MANY, polling=POLLING).json_value()
+        found: float = page.wait_for_function(_TENTH, arg=MANY, polling=POLLING, timeout=PATIENCE).json_value()
         return found
     finally:
         context.close()
@@ -186,7 +186,7 @@ def run_stock(page: Page, address: str, photo: Path) -> dict[str, Any]:
     """The stock page: the file is there before it can be hashed."""
     page.goto(address, wait_until="commit")
     page.locator("input[type=file]").set_input_files(photo)
-    result = page.evaluate(_STOCK_RESULT)
+    result = page.wait_for_function(_STOCK_RESULT, polling=STOCK_POLLING, timeout=PATIENCE).json_value()
     return {"hash": result["at"], "value": result["value"]}
 
 

@@ -66,6 +66,7 @@ def test_leaving_covers_the_page_in_every_browser(
     way_to_review(engine, registry.url, [picture])
     leave(engine)
     assert "This is all we send" not in engine.text()
+    engine.wait_until_away(registry.url)
     engine.back()
     assert "This is all we send" not in engine.text()
     engine.open(registry.url)

@@ -2,7 +2,11 @@
 import { loadPyodide } from "/pyodide/pyodide.mjs";
 
 const input = /** @type {HTMLInputElement} */ (document.querySelector("input"));
-const chosen = new Promise((resolve) => input.addEventListener("change", () => resolve(input.files?.[0])));
+const chosen = new Promise((resolve) => {
+  const look = () => input.files?.[0] && resolve(input.files[0]);
+  input.addEventListener("change", look);
+  look(); // it may have been chosen before this script was there
+});
 
 const pyodide = await loadPyodide({ indexURL: "/pyodide/" });
 await pyodide.loadPackage(["numpy", "pillow"], { messageCallback: () => {} });
