@@ -134,7 +134,7 @@ def looked_up(change: str, data: bytes) -> Copy:
         change,
         codes_of([probe.signal for probe in asked]),
         np.array([kind_of(name, LOOK_UPS) for name in names], np.int8),
-        np.array([not probe.view for probe in asked]),
+        np.array([not probe.view for probe in asked], bool),
     )
 
 

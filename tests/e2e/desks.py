@@ -30,13 +30,11 @@ DEVICES: Final = {"desktop": "Desktop Chrome", "iphone": "iPhone 15", "pixel": "
 SLOW_NETWORK: Final = {"offline": False, "latency": 150, "downloadThroughput": 200_000, "uploadThroughput": 94_000}
 """A phone on 3G: 1.6 Mbit/s down, 750 kbit/s up; throughput is in bytes a second."""
 SCREEN: Final = "1280x1024x24"
-AT_HOME: Final = {
-    "proxyType": "manual",
-    "httpProxy": "127.0.0.1:9",
-    "sslProxy": "127.0.0.1:9",
-    "noProxy": ["127.0.0.1", "localhost"],
-}
-"""A proxy that nobody runs: WebKitGTK, whose traffic no test can route, fails at once outside this machine."""
+AT_HOME: Final = ("--proxy=http://127.0.0.1:9", "--ignore-host=127.0.0.1", "--ignore-host=localhost")
+"""A proxy that nobody runs: WebKitGTK, whose traffic no test can route, fails at once outside this machine.
+
+As WebDriver's capability it would make the browser crash now and then at its start, over the hosts that are excepted.
+"""
 LONGEST_LOAD: Final = 60
 """Seconds until a page that WebKitGTK does not finish loading is an error; its own limit is that of a whole test."""
 
@@ -93,8 +91,8 @@ def webkitgtk(browsers: Browsers) -> Iterator[WebDriver]:
     with _display(browsers) as display:
         options = Options()
         options.binary_location = str(browsers.mini_browser)
-        options.add_argument("--automation")
-        options.set_capability("proxy", AT_HOME)
+        for argument in ("--automation", *AT_HOME):
+            options.add_argument(argument)
         environment = {**os.environ, "DISPLAY": display, "GDK_BACKEND": "x11"}
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", DeprecationWarning)  # Selenium's own, of its own WebKitGTK class
