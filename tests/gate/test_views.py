@@ -6,7 +6,7 @@ from random import Random
 
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, ImageDraw
 
 from takeback.gate import Action, Gate
 from takeback.gate.frames import framed
@@ -77,6 +77,39 @@ def on(picture: Image.Image, size: tuple[int, int]) -> Image.Image:
     canvas = Image.new("RGB", size)
     canvas.paste(picture, ((size[0] - picture.width) // 2, (size[1] - picture.height) // 2))
     return canvas
+
+
+def bordered(seed: int) -> Image.Image:
+    """A drawing on a white page with a black border."""
+    page = Image.new("RGB", (900, 640), "white")
+    page.paste(drawing(seed, (520, 560)), (40, 40))
+    ImageDraw.Draw(page).rectangle((0, 0, 899, 639), outline="black", width=6)
+    return page
+
+
+def window(seed: int) -> Image.Image:
+    """A program's window: the bar on top that it always has, and what somebody wrote in it."""
+    screen = Image.new("RGB", (720, 1280), "white")
+    screen.paste(drawing(7, (420, 150)))
+    pen, numbers = ImageDraw.Draw(screen), Random(seed)
+    for line in range(9):
+        wide = numbers.randrange(60, 400)
+        left = numbers.choice((30, 690 - wide))
+        pen.rounded_rectangle((left, 250 + line * 110, left + wide, 330 + line * 110), 20, fill=(120, 160, 200))
+    return screen
+
+
+@pytest.mark.parametrize("make", [bordered, window])
+def test_what_many_pictures_have_around_them_matches_nothing(
+    make: Callable[[int], Image.Image], tmp_path: Path
+) -> None:
+    """A border around a plain ground and the bar of a program, alike in different pictures, find none of them."""
+    with running() as registry:
+        publish(registry.log, jpeg(make(1)))
+        save(tmp_path / "gate", Settings(registry.url, KEY))
+        with Gate.open(tmp_path / "gate") as gate:
+            gate.sync()
+            assert [gate.check(jpeg(make(seed))).action for seed in range(1, 6)] == [Action.BLOCK] + [Action.ALLOW] * 4
 
 
 def test_look_ups_are_few_and_good() -> None:

@@ -123,6 +123,25 @@ def test_a_view_may_lie_anywhere(width: int, height: int, place: list[float]) ->
     assert 0 <= result.quality <= 100
 
 
+@settings(deadline=None)
+@given(
+    seed=st.integers(0, 2**32 - 1), contrast=st.integers(1, 256), width=st.integers(1, 80), height=st.integers(1, 80)
+)
+def test_detail_is_what_no_lines_along_the_sides_explain(seed: int, contrast: int, width: int, height: int) -> None:
+    """Of noise it is the share that numpy counts: off the medians of row and column by more than 8 levels."""
+    drawn = np.random.default_rng(seed)
+    samples = np.full((64, 64), 128, np.uint8)
+    spot = samples[: min(height, 64), : min(width, 64)]
+    spot[:] = drawn.integers(0, contrast, spot.shape)
+    samples[:, 40] = 7
+    stream = PdqStream(64, 64, "L")
+    stream.push(samples.tobytes())
+    wide = samples.astype(np.int64)
+    rows, columns, middle = np.sort(wide, 1)[:, 32:33], np.sort(wide, 0)[32], np.sort(wide, None)[2048]
+    off = np.abs(wide - rows - columns + middle)
+    assert stream.finish().detail == int((off > 8).sum()) * 100 // 4096
+
+
 def test_an_upright_view_is_a_turned_one_by_nothing() -> None:
     """The two ways to sample give the same hash where they meet, but for the last bits of a sum."""
     plane = hash_picture(jpeg(drawing(3, (800, 600)))).plane

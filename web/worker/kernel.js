@@ -5,8 +5,8 @@ const PAGE = 65_536;
 /** Where the kernel's constants lie; its stack is above them, the pixels and its working memory above that. */
 const DATA = 1024;
 const HEAP = 4 * PAGE;
-/** Of `struct pdq_result`: the quality, the 256 coefficients, the hash. */
-const RESULT = { quality: 0, hash: 4 + 4 * 256, hashBytes: 32, size: 4 + 4 * 256 + 32 + 8 * 32 };
+/** Of `struct pdq_result`: the quality, the 256 coefficients, the hash, its turned forms, the detail. */
+const RESULT = { quality: 0, hash: 4 + 4 * 256, hashBytes: 32, size: 4 + 4 * 256 + 32 + 8 * 32 + 4 };
 
 /** @typedef {{ pdq_size(w: number, h: number): number, pdq_begin(p: number, w: number, h: number, c: number): void, pdq_push(p: number, pixels: number, rows: number, stride: number): void, pdq_finish(p: number, result: number): void }} Exports */
 

@@ -12,8 +12,8 @@ from typing import Final
 from takeback.gate.decision import UPRIGHT, Probe
 from takeback.gate.frames import framed
 from takeback.hashing.kernel import DIHEDRALS, Frame, Plane, hash_view
-from takeback.hashing.views import LEAST_SIDE, THIRDS, Box, frame
-from takeback.signals import PDQ_QUALITY_FLOOR, Signal, SignalType
+from takeback.hashing.views import LEAST_SIDE, THIRDS, Box, frame, tells
+from takeback.signals import Signal, SignalType
 
 MIRRORED: Final = "flipy"
 CUTS: Final[tuple[Box, ...]] = (
@@ -36,7 +36,7 @@ def look_ups(plane: Plane) -> list[Probe]:
     found: dict[str, Probe] = {}
     for name, place, forms in _views(plane):
         result = hash_view(plane, place)
-        if result.quality < PDQ_QUALITY_FLOOR:
+        if not tells(result, name):
             continue
         for form, value in zip(DIHEDRALS, result.dihedral, strict=True):
             if form in forms:

@@ -37,6 +37,7 @@ enum {
   SMALLEST = 5,        /* a side shorter than this has no hash */
   PLANE_SIDE = 512,    /* the reduced picture has no longer side, nor one under half of it if there is enough */
   TAPS = 4,            /* points on each axis for a sample of a view: every second pixel of a reduced picture */
+  STANDS_OUT = 8,      /* grey levels by which a sample stands out of its row and column */
   ALIGNMENT = 64,
 };
 
@@ -87,6 +88,7 @@ struct pdq_result {
   float coefficients[COEFFICIENTS];      /* row = vertical frequency */
   uint8_t hash[HASH_BYTES];              /* as its hex is written: the last coefficient first */
   uint8_t dihedral[DIHEDRALS][HASH_BYTES]; /* orig rot90 rot180 rot270 flipx flipy flipp flipm */
+  int32_t detail;                        /* 0 to 100 */
 };
 
 /* ---- memory ---- */
@@ -304,12 +306,9 @@ static int quality_of(const float s[SIDE * SIDE]) {
   return quality > 100 ? 100 : quality;
 }
 
-/* Hoare's selection: what is at `MEDIAN_RANK` once sorted. The same value in whatever order equals come. */
-static float median_of(const float values[COEFFICIENTS]) {
-  float v[COEFFICIENTS];
-  for (int k = 0; k < COEFFICIENTS; k++) v[k] = values[k];
-  int low = 0, high = COEFFICIENTS - 1;
-  const int wanted = MEDIAN_RANK - 1;
+/* Hoare's selection, in place: what is at `wanted` once sorted. The same value in whatever order equals come. */
+static float ranked(float *v, int count, int wanted) {
+  int low = 0, high = count - 1;
   while (low < high) {
     float pivot = v[wanted];
     int i = low, j = high;
@@ -325,6 +324,33 @@ static float median_of(const float values[COEFFICIENTS]) {
     if (wanted < i) high = j;
   }
   return v[wanted];
+}
+
+static float median_of(const float values[COEFFICIENTS]) {
+  float v[COEFFICIENTS];
+  for (int k = 0; k < COEFFICIENTS; k++) v[k] = values[k];
+  return ranked(v, COEFFICIENTS, MEDIAN_RANK - 1);
+}
+
+/* How many samples in a hundred stand out of their row and their column, by the medians of these. Lines along the
+   sides, bars and edges of a plain ground, which are alike in many pictures, give quality but none of these. */
+static int detail_of(const float s[SIDE * SIDE]) {
+  float rows[SIDE], columns[SIDE], v[SIDE * SIDE];
+  for (int i = 0; i < SIDE; i++) {
+    for (int j = 0; j < SIDE; j++) v[j] = s[i * SIDE + j];
+    rows[i] = ranked(v, SIDE, SIDE / 2);
+    for (int j = 0; j < SIDE; j++) v[j] = s[j * SIDE + i];
+    columns[i] = ranked(v, SIDE, SIDE / 2);
+  }
+  for (int k = 0; k < SIDE * SIDE; k++) v[k] = s[k];
+  float all = ranked(v, SIDE * SIDE, SIDE * SIDE / 2);
+  int out = 0;
+  for (int i = 0; i < SIDE; i++)
+    for (int j = 0; j < SIDE; j++) {
+      float off = s[i * SIDE + j] - rows[i] - columns[j] + all;
+      out += off > (float)STANDS_OUT || off < -(float)STANDS_OUT;
+    }
+  return 100 * out / (SIDE * SIDE);
 }
 
 static void bits_of(const float values[COEFFICIENTS], uint8_t hash[HASH_BYTES]) {
@@ -354,6 +380,7 @@ static void conclude(const float *single, const float *filtered, struct pdq_resu
   dct(single, result->coefficients);
   bits_of(result->coefficients, result->hash);
   result->quality = quality_of(single);
+  result->detail = detail_of(single);
   if (single == filtered)
     for (int i = 0; i < COEFFICIENTS; i++) waves[i] = result->coefficients[i];
   else

@@ -29,17 +29,23 @@ class _Result(ctypes.Structure):
         ("coefficients", ctypes.c_float * 256),
         ("hash", ctypes.c_uint8 * 32),
         ("dihedral", (ctypes.c_uint8 * 32) * 8),
+        ("detail", ctypes.c_int32),
     )
 
 
 @dataclass(frozen=True, slots=True)
 class KernelResult:
-    """What the kernel found: hashes in hex, `quality` from 0 to 100, the 16 x 16 `coefficients` row by row."""
+    """What the kernel found: hashes in hex, `quality` from 0 to 100, the 16 x 16 `coefficients` row by row.
+
+    `detail` is how many of the 64 x 64 samples in a hundred no lines along the sides explain: they are more than 8 grey
+    levels off what the medians of their row and their column say.
+    """
 
     hash: str
     quality: int
     dihedral: tuple[str, ...]
     coefficients: tuple[float, ...]
+    detail: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,4 +180,5 @@ def _read(result: _Result) -> KernelResult:
         result.quality,
         tuple(bytes(turned).hex() for turned in result.dihedral),
         tuple(result.coefficients),
+        result.detail,
     )

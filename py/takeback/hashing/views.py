@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from types import MappingProxyType
 from typing import Final
 
-from takeback.hashing.kernel import Frame, Plane, hash_view
+from takeback.hashing.kernel import Frame, KernelResult, Plane, hash_view
 from takeback.signals import PDQ_QUALITY_FLOOR, Signal, SignalType, Variant
 
 type Box = tuple[float, float, float, float]
@@ -51,6 +51,14 @@ LEAST_SIDE: Final = 64
 """Pixels of a side of the reduced picture under which its views would say nothing."""
 SMALLEST: Final = 1 / 10
 """Share of a side that is left of a picture at least when its ground is cut off."""
+SMALLEST_SENT: Final = 1 / 5
+"""The same of what a person sends: less is the bar of some program, which others have in their pictures too."""
+LEAST_DETAIL: Final = 5
+LEAST_DETAIL_OF_THIRD: Final = 10
+"""Percent of a view that lines along its sides do not explain; and in a third, which has little of the picture.
+
+Without it a border around a plain ground would be an entry, and match every such border.
+"""
 
 
 def variant_signals(plane: Plane, known: Iterable[str]) -> list[Signal]:
@@ -61,10 +69,16 @@ def variant_signals(plane: Plane, known: Iterable[str]) -> list[Signal]:
     signals = []
     for variant, box in _boxes(plane):
         result = hash_view(plane, frame(plane, box))
-        if result.quality >= PDQ_QUALITY_FLOOR and result.hash not in seen:
+        if tells(result, variant) and result.hash not in seen:
             seen.add(result.hash)
             signals.append(Signal(SignalType.PDQ, result.hash, result.quality, variant))
     return signals
+
+
+def tells(result: KernelResult, name: str) -> bool:
+    """Whether the view of this name says enough of its picture to match by."""
+    least = LEAST_DETAIL_OF_THIRD if name in THIRDS else LEAST_DETAIL
+    return result.quality >= PDQ_QUALITY_FLOOR and result.detail >= least
 
 
 def frame(plane: Plane, box: Box) -> Frame:
@@ -87,7 +101,7 @@ def _boxes(plane: Plane) -> Iterator[tuple[Variant, Box]]:
         if not _is_whole(box):
             yield variant, box
     content = trimmed(plane)
-    if not _is_whole(content):
+    if not _is_whole(content) and min(content[2] - content[0], content[3] - content[1]) >= SMALLEST_SENT:
         yield Variant.TRIMMED, content
 
 
