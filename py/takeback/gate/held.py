@@ -16,7 +16,7 @@ from takeback.gate.state import State
 
 INDEX_FILE: Final = "index.bin"
 _SHARE: Final = 16
-"""The file is written anew when so large a part of the entries is not in it: a look-up would be slower by a tenth."""
+"""The file is written anew when so large a part of the entries is not in it: whoever opens it reads them one by one."""
 _AT_ONCE: Final = 1 << 25
 """Bytes of a file that is written anew with every withdrawal."""
 _BYTES_A_SECOND: Final = 3e6
@@ -35,6 +35,8 @@ class Held:
         self.index = MultiIndex(reach)
         self.checkpoint = 0
         """The number of the feed up to which the index knows it."""
+        self.unfiled = 0
+        """Entries that came or went since the file that the index was opened from."""
 
     def follow(self, checkpoint: int) -> MultiIndex:
         """The index, brought to the state's checkpoint."""
@@ -51,6 +53,7 @@ class Held:
                     self.index.add(entry, signal)
                 for entry in news.removed:
                     self.index.remove(entry)
+                self.unfiled += len(news.added) + len(news.removed)
                 self.checkpoint = news.checkpoint
         return self.index
 
@@ -76,6 +79,7 @@ class Held:
         if fits and self.checkpoint <= marks.checkpoint <= checkpoint:
             self.index = MultiIndex(self._reach, tables)
             self.checkpoint = self._filed = marks.checkpoint
+            self.unfiled = 0
 
     def _is_new_file(self) -> bool:
         """Whether the file is another than when this was asked last."""
@@ -91,7 +95,7 @@ class Held:
             file = self._path.stat()
         except OSError:
             return True
-        if not self._filed or self.index.loose() > max(GROWN, self.index.size() // _SHARE):
+        if not self._filed or self.unfiled > max(GROWN, self.index.size() // _SHARE):
             return True
         old_enough = file.st_size < _AT_ONCE or time.time() - file.st_mtime > file.st_size / _BYTES_A_SECOND
         return old_enough and self._state.has_removed_since(self._filed)

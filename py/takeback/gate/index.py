@@ -186,10 +186,6 @@ class MultiIndex:
         """Codes that are held."""
         return sum(near.size() for near in self._near.values())
 
-    def loose(self) -> int:
-        """Codes that came or went since the first table was made: what a file made anew would put into buckets."""
-        return sum(near.loose() for near in self._near.values())
-
     def _codes(self, signal: Signal) -> tuple[Sequence[bytes], int]:
         """The codes of a signal that are good enough, and the note that goes with them."""
         if signal.type is SignalType.VPDQ:
@@ -276,11 +272,6 @@ class _Near:
     def size(self) -> int:
         """Rows that are there."""
         return sum(part.count - part.gone for part in self._parts)
-
-    def loose(self) -> int:
-        """Rows beyond the first table, and what is gone from that."""
-        first, *others = self._parts
-        return first.gone + sum(part.count for part in others) if isinstance(first, Table) else first.count
 
     def wait(self) -> None:
         """Until no thread is at work."""
