@@ -335,15 +335,15 @@ static float median_of(const float values[COEFFICIENTS]) {
 /* How many samples in a hundred stand out of their row and their column, by the medians of these. Lines along the
    sides, bars and edges of a plain ground, which are alike in many pictures, give quality but none of these. */
 static int detail_of(const float s[SIDE * SIDE]) {
-  float rows[SIDE], columns[SIDE], v[SIDE * SIDE];
+  float rows[SIDE], columns[SIDE], v[SIDE];
   for (int i = 0; i < SIDE; i++) {
     for (int j = 0; j < SIDE; j++) v[j] = s[i * SIDE + j];
     rows[i] = ranked(v, SIDE, SIDE / 2);
     for (int j = 0; j < SIDE; j++) v[j] = s[j * SIDE + i];
     columns[i] = ranked(v, SIDE, SIDE / 2);
   }
-  for (int k = 0; k < SIDE * SIDE; k++) v[k] = s[k];
-  float all = ranked(v, SIDE * SIDE, SIDE * SIDE / 2);
+  for (int i = 0; i < SIDE; i++) v[i] = rows[i];
+  float all = ranked(v, SIDE, SIDE / 2);
   int out = 0;
   for (int i = 0; i < SIDE; i++)
     for (int j = 0; j < SIDE; j++) {
