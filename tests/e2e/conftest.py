@@ -1,12 +1,12 @@
 """What the end-to-end tests share: one registry, one gate, one session of each browser; for each test a fresh page.
 
 A test that takes `hands` runs in every browser; one that takes `page` runs in Chromium on a desktop. When a test fails,
-its screen and (where Playwright drives) its trace lie in `test-results/`.
+what was said of it, its screen and (where Playwright drives) its trace lie in `test-results/`, also if it passes later.
 """
 
 import itertools
 import re
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
@@ -36,10 +36,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 @pytest.hookimpl(wrapper=True)
-def pytest_runtest_makereport(item: pytest.Item) -> Iterator[None]:
-    """Lets a fixture know that its test failed."""
+def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Lets a fixture know that its test failed in this try, and keeps what was said of it."""
     report = yield
-    item.stash[FAILED] = item.stash.get(FAILED, False) or report.failed  # type: ignore[attr-defined]
+    item.stash[FAILED] = report.failed or (report.when != "setup" and item.stash.get(FAILED, False))
+    if report.failed:
+        (_results(item) / f"{report.when}.txt").write_text(report.longreprtext)
     return report
 
 
@@ -155,7 +157,7 @@ def sit_down(request: pytest.FixtureRequest, desk: str, registry: Registry) -> I
         with webkitgtk(browsers) as driver:
             yield SeleniumHands(driver)
             if request.node.stash.get(FAILED, False):
-                driver.save_screenshot(str(_results(request) / "screen.png"))
+                driver.save_screenshot(str(_results(request.node) / "screen.png"))
         return
     with _context(request, desk) as context:
         page = context.new_page()
@@ -180,9 +182,9 @@ def _context(request: pytest.FixtureRequest, desk: str) -> Iterator[BrowserConte
     try:
         yield context
         failed = request.node.stash.get(FAILED, False)
-        context.tracing.stop(path=_results(request) / "trace.zip" if failed else None)
+        context.tracing.stop(path=_results(request.node) / "trace.zip" if failed else None)
         if failed:
-            _screenshots(context.pages, _results(request))
+            _screenshots(context.pages, _results(request.node))
     finally:
         context.close()
 
@@ -192,8 +194,8 @@ def _screenshots(pages: list[Page], folder: Path) -> None:
         page.screenshot(path=folder / f"screen-{number}.png", full_page=True)
 
 
-def _results(request: pytest.FixtureRequest) -> Path:
+def _results(item: pytest.Item) -> Path:
     """Where the remains of a failed test go."""
-    folder = RESULTS / re.sub(r"[^\w.-]+", "-", request.node.nodeid.removeprefix("tests/e2e/"))
+    folder = RESULTS / re.sub(r"[^\w.-]+", "-", item.nodeid.removeprefix("tests/e2e/"))
     folder.mkdir(parents=True, exist_ok=True)
     return folder
