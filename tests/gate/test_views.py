@@ -1,6 +1,7 @@
 """Changed copies at the gate: what a person's views and the gate's look-ups find together, and what they let pass."""
 
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from random import Random
 
@@ -15,7 +16,7 @@ from takeback.gate.views import look_ups
 from takeback.hashing import hash_picture, with_variants
 from takeback.signals import PDQ_QUALITY_FLOOR, SignalType
 from tests.bench._changes import CHANGES, changed
-from tests.gate.feeds import KEY, Log
+from tests.gate.feeds import KEY
 from tests.gate.pictures import drawing, jpeg
 from tests.gate.servers import running
 
@@ -29,19 +30,21 @@ NOT_FOUND = {"crop, 0-8 % a side", "large crop, 0-20 % a side"}
 @pytest.fixture(scope="module")
 def gate(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gate]:
     """A gate that knows the picture by what a person sends of it, without the exact hashes."""
-    home: Path = tmp_path_factory.mktemp("views") / "gate"
+    with gate_that_knows(PICTURE, tmp_path_factory.mktemp("views") / "gate") as opened:
+        yield opened
+
+
+@contextmanager
+def gate_that_knows(picture: Image.Image, home: Path) -> Iterator[Gate]:
+    """A gate in `home` that follows a registry with the views of the picture."""
     with running() as registry:
-        publish(registry.log, jpeg(PICTURE))
+        for signal in with_variants(hash_picture(jpeg(picture))).signals:
+            if signal.type is SignalType.PDQ:
+                registry.log.add(signal)
         save(home, Settings(registry.url, KEY))
         with Gate.open(home) as opened:
             opened.sync()
             yield opened
-
-
-def publish(log: Log, data: bytes) -> None:
-    for signal in with_variants(hash_picture(data)).signals:
-        if signal.type is SignalType.PDQ:
-            log.add(signal)
 
 
 @pytest.mark.parametrize("change", [change for change in CHANGES if change not in NOT_FOUND])
@@ -104,12 +107,8 @@ def test_what_many_pictures_have_around_them_matches_nothing(
     make: Callable[[int], Image.Image], tmp_path: Path
 ) -> None:
     """A border around a plain ground and the bar of a program, alike in different pictures, find none of them."""
-    with running() as registry:
-        publish(registry.log, jpeg(make(1)))
-        save(tmp_path / "gate", Settings(registry.url, KEY))
-        with Gate.open(tmp_path / "gate") as gate:
-            gate.sync()
-            assert [gate.check(jpeg(make(seed))).action for seed in range(1, 6)] == [Action.BLOCK] + [Action.ALLOW] * 4
+    with gate_that_knows(make(1), tmp_path / "gate") as gate:
+        assert [gate.check(jpeg(make(seed))).action for seed in range(1, 6)] == [Action.BLOCK] + [Action.ALLOW] * 4
 
 
 def test_look_ups_are_few_and_good() -> None:

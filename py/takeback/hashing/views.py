@@ -100,8 +100,8 @@ def _boxes(plane: Plane) -> Iterator[tuple[Variant, Box]]:
         box = middle(shape, plane.across / plane.down)
         if not _is_whole(box):
             yield variant, box
-    content = trimmed(plane)
-    if not _is_whole(content) and min(content[2] - content[0], content[3] - content[1]) >= SMALLEST_SENT:
+    content = trimmed(plane, smallest=SMALLEST_SENT)
+    if not _is_whole(content):
         yield Variant.TRIMMED, content
 
 
@@ -109,8 +109,8 @@ def _is_whole(box: Box) -> bool:
     return box[2] - box[0] > SAME and box[3] - box[1] > SAME
 
 
-def trimmed(plane: Plane, tolerance: int = GROUND_TOLERANCE, gap: float = GAP) -> Box:
-    """The largest thing that stands on the ground which goes around the picture; all of it where there is no ground.
+def trimmed(plane: Plane, tolerance: int = GROUND_TOLERANCE, gap: float = GAP, *, smallest: float = SMALLEST) -> Box:
+    """The largest thing on the ground around the picture; all of it without ground, or with too small a thing.
 
     It is the picture in a screenshot or between bars, and the thing itself in a picture of a thing on a plain ground.
     """
@@ -124,7 +124,7 @@ def trimmed(plane: Plane, tolerance: int = GROUND_TOLERANCE, gap: float = GAP) -
         columns = [off[top * wide + x : bottom * wide : wide].count(1) for x in range(left, right)]
         first, last = _longest(columns, bottom - top, int(wide * gap))
         left, right = left + first, left + last
-    if right - left < wide * SMALLEST or bottom - top < high * SMALLEST:
+    if right - left < wide * smallest or bottom - top < high * smallest:
         return 0, 0, 1, 1
     return left / plane.across, top / plane.down, min(1, right / plane.across), min(1, bottom / plane.down)
 
