@@ -131,7 +131,9 @@ MESSAGES = st.one_of(
         ),
     ),
     st.builds(FeedbackReceipt, COUNTS, st.lists(IDS, max_size=5)),
-    st.builds(Problem, st.text(), st.text(), st.integers(400, 599), st.text(), st.text()),
+    st.builds(
+        Problem, st.just("urn:takeback:problem:not-found"), st.text(), st.integers(400, 599), st.text(), st.text()
+    ),
 )
 
 

@@ -7,7 +7,6 @@ PROTOCOL.md has the texts that are digested and signed, byte by byte.
 """
 
 from collections.abc import Sequence
-from datetime import UTC, datetime
 from hashlib import sha256
 from typing import Final
 
@@ -15,7 +14,7 @@ from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
 from takeback.errors import FeedBroken, RegistryUnreachable
-from takeback.protocol import FeedAction, FeedEntry, FeedHead, FeedKey, Standing
+from takeback.protocol import FeedAction, FeedEntry, FeedHead, FeedKey, Standing, seconds_of
 
 START: Final = bytes(32)
 """The link before the first line."""
@@ -70,8 +69,7 @@ def check(head: FeedHead, platform: str, digest: bytes) -> None:
 
 def check_time(head: FeedHead, now: float) -> None:
     """Raises `RegistryUnreachable` for an answer that was signed long ago, or in the future."""
-    at = datetime.strptime(head.at, "%Y-%m-%dT%H:%M:%SZ").replace(tzinfo=UTC).timestamp()
-    if abs(now - at) > MAX_SKEW:
+    if abs(now - seconds_of(head.at)) > MAX_SKEW:
         raise RegistryUnreachable(f"the registry's answer was signed at {head.at}: it is old, or a clock is wrong")
 
 

@@ -6,8 +6,11 @@ Every message is strict: an unknown field, a missing field, a wrong type or a va
 
 import json
 import re
+from collections.abc import Iterable
+from datetime import UTC, date, datetime
 from enum import StrEnum
-from typing import Annotated, Final
+from functools import lru_cache
+from typing import Annotated, Any, Final
 
 import msgspec
 from msgspec import Meta, Struct
@@ -29,23 +32,29 @@ MAX_WAIT: Final = 30
 MAX_FEEDBACK: Final = 500
 MAX_FEEDBACK_ENTRIES: Final = 64
 
+# Patterns end with `\Z`: Python's `$` lets a line feed follow. `schemas` publishes them with `$`, as ECMA 262 has it.
 PIN_ALPHABET: Final = "23456789ABCDEFGHJKMNPQRSTVWXYZ"
 """30 characters that are hard to mistake for each other: 12 of them carry 58.9 bits."""
-PIN_PATTERN: Final = f"^[{PIN_ALPHABET}]{{4}}-[{PIN_ALPHABET}]{{4}}-[{PIN_ALPHABET}]{{4}}$"
-CASE_NUMBER_PATTERN: Final = "^[0-9]{10}$"
-ENTRY_ID_PATTERN: Final = "^[0-9a-f]{32}$"
-IDEMPOTENCY_KEY_PATTERN: Final = "^[0-9a-f]{32}$"
-DAY_PATTERN: Final = "^[0-9]{4}-[0-9]{2}-[0-9]{2}$"
-MOMENT_PATTERN: Final = "^[0-9]{4}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9])T([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9]Z$"
+PIN_PATTERN: Final = rf"^[{PIN_ALPHABET}]{{4}}-[{PIN_ALPHABET}]{{4}}-[{PIN_ALPHABET}]{{4}}\Z"
+CASE_NUMBER_PATTERN: Final = r"^[0-9]{10}\Z"
+ENTRY_ID_PATTERN: Final = r"^[0-9a-f]{32}\Z"
+IDEMPOTENCY_KEY_PATTERN: Final = r"^[0-9a-f]{32}\Z"
+DIGEST_PATTERN: Final = r"^[0-9a-f]{64}\Z"
+_DAY: Final = "[0-9]{4}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])"
+DAY_PATTERN: Final = rf"^{_DAY}\Z"
+MOMENT_PATTERN: Final = rf"^{_DAY}T([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9]Z\Z"
 
 CaseNumber = Annotated[str, Meta(pattern=CASE_NUMBER_PATTERN)]
 EntryId = Annotated[str, Meta(pattern=ENTRY_ID_PATTERN)]
 FeedbackId = Annotated[str, Meta(pattern=ENTRY_ID_PATTERN)]
 FeedNumber = Annotated[int, Meta(ge=0)]
 Day = Annotated[str, Meta(pattern=DAY_PATTERN)]
-Digest = Annotated[str, Meta(pattern="^[0-9a-f]{64}$")]
-Salt = Annotated[str, Meta(pattern="^[0-9a-f]{32}$")]
-Signature = Annotated[str, Meta(pattern="^[0-9a-f]{128}$")]
+Moment = Annotated[str, Meta(pattern=MOMENT_PATTERN)]
+Hex = Annotated[str, Meta(pattern=r"^[0-9a-f]*\Z")]
+Word = Annotated[str, Meta(pattern=r"^[a-z]{1,32}\Z")]
+Digest = Annotated[str, Meta(pattern=DIGEST_PATTERN)]
+Salt = Annotated[str, Meta(pattern=r"^[0-9a-f]{32}\Z")]
+Signature = Annotated[str, Meta(pattern=r"^[0-9a-f]{128}\Z")]
 
 
 class CaseState(StrEnum):
@@ -159,11 +168,11 @@ class PictureStatus(_Message, frozen=True):
 
     blocked: int
     platforms: int
-    first_blocked_at: str | None
-    last_blocked_at: str | None
+    first_blocked_at: Moment | None
+    last_blocked_at: Moment | None
     pending_review: int = 0
     not_blocked: int = 0
-    withdrawn_at: str | None = None
+    withdrawn_at: Moment | None = None
 
 
 class CaseStatus(_Message, frozen=True):
@@ -171,12 +180,12 @@ class CaseStatus(_Message, frozen=True):
 
     number: CaseNumber
     state: CaseState
-    received_at: str
-    withdrawn_at: str | None
+    received_at: Moment
+    withdrawn_at: Moment | None
     platforms: int
     """How many platforms have taken over the case's last change."""
     pictures: list[PictureStatus]
-    expires_at: str | None = None
+    expires_at: Moment | None = None
     """When the registry lets go of the case by itself, if it ever does."""
     expires_soon: bool = False
     """The warning: that moment is near."""
@@ -216,6 +225,8 @@ class FeedEntry(_Message, frozen=True, omit_defaults=True):
             raise ValueError("a salt goes with add, and only with add")
         if (self.leaf is not None) != (self.action is FeedAction.ERASED):
             raise ValueError("a leaf goes with erased, and only with erased")
+        if self.since is not None:
+            refuse_no_day(self.since)
 
 
 class FeedPage(_Message, frozen=True):
@@ -234,9 +245,12 @@ class FeedHead(_Message, frozen=True):
     number: FeedNumber
     chain: Digest
     newest: FeedNumber
-    at: Annotated[str, Meta(pattern=MOMENT_PATTERN)]
+    at: Moment
     key: Digest
-    signature: Annotated[str, Meta(pattern="^([0-9a-f]{128})?$")] = ""
+    signature: Annotated[str, Meta(pattern=r"^([0-9a-f]{128})?\Z")] = ""
+
+    def __post_init__(self) -> None:
+        seconds_of(self.at)
 
 
 class FeedKey(_Message, frozen=True):
@@ -279,21 +293,21 @@ class WorkParameters(_Message, frozen=True, rename="camel"):
     `expires_at` is in seconds since 1970; `data` binds the challenge to one message.
     """
 
-    algorithm: str
-    nonce: str
-    salt: str
+    algorithm: Annotated[str, Meta(pattern=r"^[A-Za-z0-9/-]{1,32}\Z")]
+    nonce: Hex
+    salt: Hex
     cost: int
     key_length: int
-    key_prefix: str
+    key_prefix: Hex
     expires_at: int
-    data: dict[str, str]
+    data: dict[Word, Hex]
 
 
 class Challenge(_Message, frozen=True):
     """Work that altcha's libraries can do."""
 
     parameters: WorkParameters
-    signature: str
+    signature: Hex
 
 
 class WorkAnswer(_Message, frozen=True):
@@ -308,12 +322,47 @@ class Problem(_Message, frozen=True, omit_defaults=True):
     `work` goes with `work-needed`.
     """
 
-    type: str
+    type: Annotated[str, Meta(pattern=r"^urn:takeback:problem:[a-z-]{1,64}\Z")]
     title: str
     status: int
     detail: str = ""
     field: str = ""
     work: Challenge | None = None
+
+
+@lru_cache(maxsize=4096)
+def refuse_no_day(day: str) -> None:
+    """Raises `ValueError` for a day that no calendar has, such as 30 February."""
+    date.fromisoformat(day)
+
+
+def seconds_of(moment: str) -> int:
+    """A moment such as `2026-11-23T10:00:00Z` in seconds since 1970. Raises `ValueError` if no calendar has it."""
+    return int(datetime.strptime(moment, "%Y-%m-%dT%H:%M:%SZ").replace(tzinfo=UTC).timestamp())
+
+
+def schemas(messages: Iterable[type[Struct]]) -> dict[str, Any]:
+    """The messages' JSON schemas by name, for `components` of an OpenAPI document."""
+    _, made = msgspec.json.schema_components(messages, ref_template="#/components/schemas/{name}")
+    return {name: _published(schema) for name, schema in made.items()}
+
+
+def published(pattern: str) -> str:
+    r"""A pattern as ECMA 262 writes it: its `$` is the very end, as `\Z` is here; Python's lets a line feed follow."""
+    return pattern.removesuffix(r"\Z") + "$" if pattern.endswith(r"\Z") else pattern
+
+
+def _published(schema: Any) -> Any:
+    """The same with every pattern as ECMA 262 writes it."""
+    match schema:
+        case {"pattern": str(pattern), **rest}:
+            return {"pattern": published(pattern), **_published(rest)}
+        case dict():
+            return {name: _published(value) for name, value in schema.items()}
+        case list():
+            return [_published(value) for value in schema]
+        case _:
+            return schema
 
 
 def encode(message: Struct) -> bytes:

@@ -122,6 +122,26 @@ def test_only_json_is_taken(server: Server, content_type: str) -> None:
     problem(post(server, json.dumps(GOOD).encode(), **{"Content-Type": content_type}), 415, "not-json")
 
 
+@pytest.mark.parametrize("field", ["feedback[0].id", "feedback[0].entries[0]"])
+def test_a_line_feed_ends_no_id(server: Server, platform: Platform, field: str) -> None:
+    """An id of an event or of an entry with a line feed after it is refused with its name."""
+    ids = {"feedback[0].id": "a" * 32, "feedback[0].entries[0]": "b" * 32}
+    ids[field] += "\n"
+    event = {"id": ids["feedback[0].id"], "verdict": "blocked", "entries": [ids["feedback[0].entries[0]"]]}
+    answer = server.http.post("/v1/feedback", json={"feedback": [event]}, headers=platform.headers)
+    problem(answer, 400, "invalid-message", field)
+
+
+@pytest.mark.parametrize("after", ["%0A", "%0D%0A", "%20", "%00"])
+def test_nothing_stands_after_a_number(server: Server, platform: Platform, after: str) -> None:
+    """A case number in a path and a number of the query with something after it are refused with their name."""
+    asked = server.http.get(f"/v1/cases/4829157306{after}", headers={"Takeback-Pin": PIN})
+    problem(asked, 400, "invalid-message", "number")
+    problem(server.http.get(f"/v1/feed?after=0{after}", headers=platform.headers), 400, "invalid-message", "after")
+    tile = server.http.get(f"/v1/feed/tiles/0{after}", headers=platform.headers)
+    problem(tile, 400, "invalid-message", "tile")
+
+
 def test_json_may_name_its_charset(server: Server) -> None:
     """`application/json; charset=utf-8` is JSON too."""
     assert post(server, signals(md5()), **{"Content-Type": 'Application/JSON; charset="UTF-8"'}).status_code == 201

@@ -176,7 +176,14 @@ def ask(server: Server, method: str, path: str, key: str, body: bytes = b"") -> 
 
 @pytest.mark.parametrize(
     ("query", "field"),
-    [("from=yesterday", "from"), ("size=0", "size"), ("size=1001", "size"), ("max=3&start=x", "start")],
+    [
+        ("from=yesterday", "from"),
+        ("size=0", "size"),
+        ("size=1001", "size"),
+        ("max=3&start=x", "start"),
+        ("size=1%0A", "size"),
+        ("from=2026-11-23T10:00:00Z%0A", "from"),
+    ],
 )
 def test_bad_parameters_are_named(server: Server, platform: Platform, query: str, field: str) -> None:
     """A parameter that cannot be read is named."""

@@ -185,6 +185,18 @@ def test_bad_feedback_is_refused(server: Server, platform: Platform) -> None:
     problem(answer, 400, "invalid-message", "hashFeedbacks[0].hashValue")
 
 
+def test_a_line_feed_ends_no_hash(server: Server, platform: Platform) -> None:
+    """A hash, a number or a token with a line feed after it is refused with its name, and nothing is made of it."""
+    headers = {"Ocp-Apim-Subscription-Key": platform.key}
+    for digits in (32, 64):
+        said = {"hashValue": "a" * digits + "\n", "feedbackValue": "Blocked", "tags": []}
+        body: Json = {"count": 1, "hashFeedbacks": [said]}
+        answer = server.http.post("/stopncii/v1/SubmitFeedback", json=body, headers=headers)
+        problem(answer, 400, "invalid-message", "hashFeedbacks[0].hashValue")
+    for query, field in (("startTimestamp=0%0A", "startTimestamp"), ("nextPageToken=0-0-0-0%0A", "nextPageToken")):
+        problem(ask(server, platform.key, query), 400, "invalid-message", field)
+
+
 def test_hashes_are_not_taken(server: Server, platform: Platform) -> None:
     """Hashes come from the people they are of: a platform's own are not taken."""
     headers = {"Ocp-Apim-Subscription-Key": platform.key}

@@ -247,3 +247,11 @@ test("the person's own stop is not a fault of the registry", async () => {
   stop.abort();
   assert.equal((await asked).name, "AbortError");
 });
+
+test("what is no case number is no answer of the registry, whatever stands after it", async () => {
+  for (const number of ["4829157306\n", "4829157306 ", "48291573060", 4829157306, ["4829157306"], null]) {
+    const { registry } = answering(json(200, { ...STATUS, number }));
+    const fault = await faultOf(registry.read({ number: STATUS.number, pin: SECRETS.pin }, NEVER));
+    assert.equal(fault.kind, "offline", JSON.stringify(number));
+  }
+});

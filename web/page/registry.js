@@ -248,7 +248,13 @@ const PRIVATELY = {
 function readStatus(text) {
   try {
     const status = JSON.parse(text);
-    if (/^[0-9]{10}$/.test(status.number) && STATES.has(status.state) && Array.isArray(status.pictures))
+    const { number, state, pictures } = status;
+    if (
+      typeof number === "string" &&
+      /^[0-9]{10}$/.test(number) &&
+      STATES.has(state) &&
+      Array.isArray(pictures)
+    )
       return status;
   } catch {
     // falls through: it is no answer of the registry

@@ -214,7 +214,7 @@ _PARAMETERS: Final[Mapping[str, Mapping[str, Any]]] = {
     "number": {
         "in": "path",
         "description": "The case number",
-        "schema": {"type": "string", "pattern": protocol.CASE_NUMBER_PATTERN},
+        "schema": {"type": "string", "pattern": protocol.published(protocol.CASE_NUMBER_PATTERN)},
         "example": "4829157306",
     },
     "tile": {
@@ -226,13 +226,13 @@ _PARAMETERS: Final[Mapping[str, Mapping[str, Any]]] = {
     PIN: {
         "in": "header",
         "description": "The case's PIN, made by the page",
-        "schema": {"type": "string", "pattern": protocol.PIN_PATTERN},
+        "schema": {"type": "string", "pattern": protocol.published(protocol.PIN_PATTERN)},
         "example": "K7QM-2XRW-9DHF",
     },
     IDEMPOTENCY_KEY: {
         "in": "header",
         "description": "Made for each message at random; the same again never makes a second case",
-        "schema": {"type": "string", "pattern": protocol.IDEMPOTENCY_KEY_PATTERN},
+        "schema": {"type": "string", "pattern": protocol.published(protocol.IDEMPOTENCY_KEY_PATTERN)},
         "example": "3f2b8c1d4e5f60718293a4b5c6d7e8f9",
     },
     WORK: {
@@ -321,7 +321,7 @@ def _ref(kind: type[msgspec.Struct]) -> dict[str, str]:
 
 def _schemas() -> dict[str, Any]:
     """Every message's schema, with the length of hex by type, which the types of Python cannot say."""
-    _, schemas = msgspec.json.schema_components(_messages(), ref_template="#/components/schemas/{name}")
+    schemas = protocol.schemas(_messages())
     schemas["SignalMessage"]["oneOf"] = [
         _signal("pdq", 64, {"quality": {"type": "integer", "minimum": 0, "maximum": 100}}, ["quality"]),
         _signal("sha256", 64, {"quality": {"type": "null"}}, []),

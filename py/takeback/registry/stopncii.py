@@ -69,7 +69,7 @@ _VERDICTS: Final[Mapping[FeedbackValue, Verdict]] = {
 class HashFeedback(Struct, frozen=True, forbid_unknown_fields=True):
     """What a platform says of one hash. `tags` are free words, which are not kept."""
 
-    hashValue: Annotated[str, Meta(pattern="^([0-9a-f]{32}|[0-9a-f]{64})$")]  # noqa: N815 - the wire's name
+    hashValue: Annotated[str, Meta(pattern=r"^([0-9a-f]{32}|[0-9a-f]{64})\Z")]  # noqa: N815 - the wire's name
     feedbackValue: FeedbackValue  # noqa: N815
     tags: list[str] = []
 

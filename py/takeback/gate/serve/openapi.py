@@ -8,7 +8,7 @@ import msgspec
 
 from takeback import __version__
 from takeback.gate.serve import messages
-from takeback.protocol import Problem
+from takeback.protocol import Problem, schemas
 
 CHECK: Final = "/v1/check"
 CHECK_SIGNALS: Final = "/v1/check/signals"
@@ -137,8 +137,7 @@ def document_json() -> bytes:
 def _schemas() -> dict[str, Any]:
     kinds = [kind for operation in OPERATIONS for kind in (operation.answer, operation.body)]
     structs = [kind for kind in kinds if kind is not None and not isinstance(kind, str)]
-    _, schemas = msgspec.json.schema_components([*structs, Problem], ref_template="#/components/schemas/{name}")
-    return schemas
+    return schemas([*structs, Problem])
 
 
 def _operation(operation: Operation) -> dict[str, Any]:

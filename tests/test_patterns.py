@@ -1,0 +1,285 @@
+"""Every text of every message has a shape that nothing can follow, and every time of a leap year passes."""
+
+import importlib
+import json
+import re
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Annotated, Any, Final
+
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from msgspec import Meta, Struct
+from msgspec import inspect as shapes
+
+import takeback
+from takeback import bulk, chain, protocol
+from takeback.errors import InvalidMessage, RegistryUnreachable
+from takeback.gate.serve import openapi as sidecar
+from takeback.protocol import FeedAction, FeedEntry, FeedHead, FeedPage, SignalMessage, decode, encode
+from takeback.registry import cases, openapi
+from takeback.signals import SignalType
+from tests.test_protocol import EXAMPLES, KINDS
+
+FREE: Final = {
+    "Problem.title": "words for a person",
+    "Problem.detail": "words for a person",
+    "Problem.field": "the path of a field that somebody sent, whatever it is called",
+    "SignalMessage.value": "its type says the shape; test_no_example_takes_a_line_feed and test_no_signal_takes_one",
+    "HashFeedback.tags": "StopNCII's free words, which are not kept",
+    "registry.openapi.Health.status": "answered, never taken",
+    "messages.Health.status": "answered, never taken",
+    "messages.Health.detail": "words for a person",
+    "MatchAnswer": "answered, never taken",
+    "DecisionAnswer": "answered, never taken",
+}
+"""Texts without a pattern, each with the reason. Nothing else may be without."""
+OWN_FILES: Final = ("gate.index_file", "registry.pages", "registry.backup", "registry.overview", "registry.canaries")
+"""Modules whose structures stand in files of our own, or in none: they are no messages."""
+YEAR: Final = 2028
+"""A leap year."""
+
+
+def _modules() -> Iterator[str]:
+    """Every module but migrations, and those that only a browser can load."""
+    folder = Path(takeback.__file__).parent
+    for path in sorted(folder.rglob("*.py")):
+        name = ".".join(path.relative_to(folder.parent).with_suffix("").parts)
+        if ".migrations." not in name and name != "takeback.hashing.sealed":
+            yield name.removesuffix(".__init__")
+
+
+def _messages() -> list[type[Struct]]:
+    """Every structure that the package has for what is sent."""
+    for name in _modules():
+        importlib.import_module(name)
+    found, left = [], list(Struct.__subclasses__())
+    while left:
+        one = left.pop()
+        left += one.__subclasses__()
+        here = one.__module__.removeprefix("takeback.")
+        if one.__module__.startswith("takeback.") and here not in OWN_FILES and one.__struct_fields__:
+            found.append(one)
+    return found
+
+
+def _texts(kind: shapes.Type) -> Iterator[shapes.StrType]:
+    """Every text in a type, but those of the structures in it, which stand for themselves."""
+    match kind:
+        case shapes.StrType():
+            yield kind
+        case shapes.UnionType(types=inner) | shapes.TupleType(item_types=inner):
+            for one in inner:
+                yield from _texts(one)
+        case shapes.ListType(item_type=inner) | shapes.VarTupleType(item_type=inner):
+            yield from _texts(inner)
+        case shapes.DictType(key_type=key, value_type=value):
+            yield from _texts(key)
+            yield from _texts(value)
+        case shapes.Metadata(type=inner):
+            yield from _texts(inner)
+
+
+def _all_texts() -> list[tuple[str, shapes.StrType]]:
+    told = []
+    for message in _messages():
+        info = shapes.type_info(message)
+        assert isinstance(info, shapes.StructType)
+        name = f"{message.__module__}.{message.__qualname__}"
+        told += [(f"{name}.{field.name}", text) for field in info.fields for text in _texts(field.type)]
+    return told
+
+
+TEXTS: Final = _all_texts()
+
+
+def _free(name: str, text: shapes.StrType) -> bool:
+    return text.pattern is None and any(f".{one}." in f"{name}." for one in FREE)
+
+
+def test_every_message_is_walked() -> None:
+    """The walk finds the texts that are known to be there, and every reason for a text without a shape is in use."""
+    names = [name for name, _ in TEXTS]
+    wanted = ("FeedHead.at", "FeedbackEvent.id", "FeedbackEvent.entries", "HashFeedback.hashValue", "Outcome.id")
+    for one in (*wanted, "PictureStatus.last_blocked_at", "WorkParameters.data"):
+        assert any(name.endswith(f".{one}") for name in names), one
+    free = [name for name, text in TEXTS if text.pattern is None]
+    for one in FREE:
+        assert any(f".{one}." in f"{name}." for name in free), one
+
+
+@pytest.mark.parametrize(("name", "text"), TEXTS, ids=[name for name, _ in TEXTS])
+def test_no_text_takes_a_line_feed(name: str, text: shapes.StrType) -> None:
+    """What fits a field's pattern is taken, the same with a line feed after it is refused."""
+    if _free(name, text):
+        return
+    assert text.pattern is not None, f"{name} takes any text: give it a pattern, or a reason here"
+    kind = Annotated[str, Meta(pattern=text.pattern)]
+    value = _fitting(text.pattern)
+    assert msgspec.convert(value, kind) == value
+    for after in ("\n", "\r\n", "\u2028", "\x00"):
+        with pytest.raises(msgspec.ValidationError):
+            msgspec.convert(value + after, kind)
+
+
+def _fitting(pattern: str) -> str:
+    """A text that fits a pattern, the same each time."""
+    for value in ("0" * 32, "0" * 64, "0" * 128, "0123456789", "K7QM-2XRW-9DHF", "2028-02-29", "2028-02-29T23:59:59Z"):
+        if re.search(pattern, value):
+            return value
+    for value in ("PBKDF2/SHA-256", "key", "urn:takeback:problem:not-found"):
+        if re.search(pattern, value):
+            return value
+    raise AssertionError(f"write down here what fits {pattern}")
+
+
+def _places(value: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
+    """Where texts stand in JSON."""
+    if isinstance(value, str):
+        yield path
+    for place, inner in (
+        value.items() if isinstance(value, dict) else enumerate(value if isinstance(value, list) else ())
+    ):
+        yield from _places(inner, (*path, place))
+
+
+@pytest.mark.parametrize("name", KINDS)
+def test_no_example_takes_a_line_feed(name: str) -> None:
+    """Each text of each example of the specification, with a line feed after it, breaks the whole message."""
+    for path in _places(json.loads(EXAMPLES[name])):
+        if name == "problem" and path[0] in {"title", "detail", "field"}:
+            continue
+        message = json.loads(EXAMPLES[name])
+        inner = message
+        for place in path[:-1]:
+            inner = inner[place]
+        inner[path[-1]] += "\n"
+        with pytest.raises(InvalidMessage):
+            decode(json.dumps(message).encode(), KINDS[name])
+
+
+@pytest.mark.parametrize("kind", SignalType)
+def test_no_signal_takes_one(kind: SignalType) -> None:
+    """A value of each type is taken, with a line feed after it or in it it is not."""
+    hex_ = "0123456789abcdef" * 4
+    values = {SignalType.VPDQ: f"0,100,{hex_},0.000;30,7,{hex_},1.001", SignalType.MD5: hex_[:32]}
+    value = {**values, SignalType.PHASH: hex_[:16]}.get(kind, hex_)
+    signal = {"type": kind, "value": value} | ({"quality": 100} if kind is SignalType.PDQ else {})
+    assert msgspec.convert(signal, SignalMessage).value == value
+    for wrong in (value + "\n", "\n" + value, value.replace(";", "\n;"), value[:-1] + "\n"):
+        if wrong != value:
+            with pytest.raises(msgspec.ValidationError):
+                msgspec.convert({**signal, "value": wrong}, SignalMessage)
+
+
+def _patterns(document: Any) -> Iterator[str]:
+    if isinstance(document, dict):
+        if isinstance(document.get("pattern"), str):
+            yield document["pattern"]
+        for inner in document.values():
+            yield from _patterns(inner)
+    elif isinstance(document, list):
+        for inner in document:
+            yield from _patterns(inner)
+
+
+@pytest.mark.parametrize("document", [openapi.document_json(), sidecar.document_json()], ids=["registry", "gate"])
+def test_published_patterns_are_ecma(document: bytes) -> None:
+    r"""What is published ends every pattern with `$`, and has nothing that ECMA 262 lacks, such as `\Z`."""
+    found = list(_patterns(json.loads(document)))
+    assert found
+    for pattern in found:
+        assert pattern.startswith("^")
+        assert pattern.endswith("$")
+        assert not re.search(r"\\[ZAz]|\(\?[P#aiLmsux]", pattern), pattern
+
+
+# Time
+
+
+DAYS: Final = [datetime(YEAR, 1, 1, tzinfo=UTC) + timedelta(days=n) for n in range(366)]
+HOURS: Final = [day + timedelta(hours=hour) for day in DAYS for hour in range(24)]
+EDGES: Final = [day + timedelta(hours=23, minutes=59, seconds=59) for day in DAYS]
+
+
+def test_every_hour_of_a_leap_year() -> None:
+    """Every hour and every last second of a day is written, taken as a signed moment, and read back."""
+    for at in [*HOURS, *EDGES]:
+        seconds = int(at.timestamp())
+        moment = cases.moment(seconds)
+        head = decode(encode(FeedHead(1, "0" * 64, 1, moment, "0" * 64)), FeedHead)
+        assert protocol.seconds_of(head.at) == seconds
+        chain.check_time(head, at.timestamp())
+        with pytest.raises(RegistryUnreachable):
+            chain.check_time(head, at.timestamp() + chain.MAX_SKEW + 1)
+
+
+def test_every_day_of_a_leap_year() -> None:
+    """Every day is written, taken as the day of an entry, and goes through the binary form and back."""
+    signal = SignalMessage(SignalType.MD5, "0" * 32)
+    for at in DAYS:
+        day = cases.day(int(at.timestamp()))
+        entry = FeedEntry(1, FeedAction.ADD, "0" * 32, signal, since=day, salt="0" * 32)
+        page = decode(encode(FeedPage([entry], 1)), FeedPage)
+        assert page.entries == [entry]
+        reader = bulk.Reader([bulk.MAGIC[False], bulk.write_line(entry), bulk.end(_head())], snapshot=False)
+        assert [bulk.line_of(record) for record in reader] == [entry]
+
+
+def _head() -> bytes:
+    return encode(FeedHead(1, "0" * 64, 1, "2028-02-29T00:00:00Z", "0" * 64))
+
+
+@given(st.dates(), st.times().map(lambda time: time.replace(microsecond=0)))
+def test_any_time_there_is(day: Any, time: Any) -> None:
+    """Whatever the calendar has from the year 1000 on fits the patterns, and its seconds are the calendar's."""
+    at = datetime.combine(day, time, UTC)
+    if at.year >= 1000:
+        text = f"{at:%Y-%m-%dT%H:%M:%SZ}"
+        assert re.search(protocol.MOMENT_PATTERN, text)
+        assert re.search(protocol.DAY_PATTERN, text[:10])
+        assert protocol.seconds_of(text) == int(at.timestamp())
+
+
+NO_DAYS: Final = [
+    "02-30",
+    "02-31",
+    "04-31",
+    "06-31",
+    "09-31",
+    "11-31",
+    "00-10",
+    "13-01",
+    "01-00",
+    "01-32",
+    "1-1",
+    "12-1",
+]
+
+
+@pytest.mark.parametrize("day", [f"{YEAR}-{day}" for day in NO_DAYS] + ["2027-02-29", "2100-02-29"])
+def test_days_that_no_calendar_has(day: str) -> None:
+    """A day that there is none of is refused in an entry and in a head, as a message that breaks the protocol."""
+    entry = {
+        "number": 1,
+        "action": "add",
+        "entry": "0" * 32,
+        "since": day,
+        "signal": {"type": "md5", "value": "0" * 32},
+    }
+    head = {"number": 1, "chain": "0" * 64, "newest": 1, "at": f"{day}T10:00:00Z", "key": "0" * 64, "signature": ""}
+    with pytest.raises(InvalidMessage):
+        decode(json.dumps({"entries": [entry], "head": 1}).encode(), FeedPage)
+    with pytest.raises(InvalidMessage):
+        decode(json.dumps(head).encode(), FeedHead)
+
+
+@pytest.mark.parametrize("time", ["24:00:00", "23:60:00", "23:59:60", "-1:00:00", "1:00:00"])
+def test_times_that_no_clock_shows(time: str) -> None:
+    """Neither hour 24 nor second 60 is taken; leap seconds are not written."""
+    head = {"number": 1, "chain": "0" * 64, "newest": 1, "at": f"2028-02-29T{time}Z", "key": "0" * 64, "signature": ""}
+    with pytest.raises(InvalidMessage):
+        decode(json.dumps(head).encode(), FeedHead)
