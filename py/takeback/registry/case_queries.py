@@ -79,7 +79,7 @@ _SEEN: Final = (
 
 def submissions(connection: Connection, keys: Iterable[bytes]) -> dict[bytes, tuple[bytes, str]]:
     """What is known under these idempotency keys: the message's digest and the case's number."""
-    rows = connection.execute(select(t.submissions).where(t.submissions.c.key.in_(keys)))
+    rows = many.among(connection, select(t.submissions), t.submissions.c.key, keys)
     return {row.key: (row.message, _shown(row.case_number)) for row in rows}
 
 
@@ -93,8 +93,8 @@ def free_numbers(connection: Connection, n: int) -> list[str]:
     free: set[int] = set()
     while len(free) < n:
         wanted = {secrets.randbelow(10**10) for _ in range(n - len(free))}
-        taken = connection.execute(select(t.cases.c.number).where(t.cases.c.number.in_(wanted)))
-        free |= wanted.difference(taken.scalars())
+        taken = many.among(connection, select(t.cases.c.number), t.cases.c.number, wanted)
+        free |= wanted.difference(row.number for row in taken)
     return [_shown(number) for number in free]
 
 
@@ -142,13 +142,13 @@ def end_case(connection: Connection, number: str, state: CaseState, now: int) ->
 
 def end_pictures(connection: Connection, number: str, positions: Collection[int] | None, now: int) -> list[int]:
     """Ends pictures of a case, all or some; gives the entries they held that the feed is to look at again."""
-    of_case: dict[str, object] = {"case": int(number)}
-    ending, left = _END_PICTURES, _LEFT
-    if positions is not None:
-        ending = ending.where(t.pictures.c.position.in_(positions))
-        left = left.where(t.holdings.c.picture.in_(positions))
-    connection.execute(ending, of_case | {"now": now})
-    return list(connection.execute(left, of_case).scalars())
+    of_case = int(number)
+    if positions is None:
+        connection.execute(_END_PICTURES, {"case": of_case, "now": now})
+        return list(connection.execute(_LEFT, {"case": of_case}).scalars())
+    many.among(connection, _END_PICTURES, t.pictures.c.position, positions, case=of_case, now=now)
+    left = many.among(connection, _LEFT, t.holdings.c.picture, positions, case=of_case)
+    return list({row.entry for row in left})
 
 
 def has_pictures(connection: Connection, number: str) -> bool:

@@ -6,13 +6,11 @@ from typing import Final
 from sqlalchemy import Connection, bindparam, func, select, update
 
 from takeback.protocol import Standing, Verdict
-from takeback.registry import queries
+from takeback.registry import many, queries
 from takeback.registry import tables as t
 from takeback.registry.judging import HOUR, Judge, Judged, Limits, Vote, is_flood, judge
 
-_KNOWN: Final = select(t.entries.c.number, t.entries.c.standing, t.entries.c.judge).where(
-    t.entries.c.number.in_(bindparam("some", expanding=True)), t.entries.c.active
-)
+_KNOWN: Final = select(t.entries.c.number, t.entries.c.standing, t.entries.c.judge).where(t.entries.c.active)
 _VOTES: Final = (
     select(
         t.feedback_entries.c.entry,
@@ -21,10 +19,7 @@ _VOTES: Final = (
         func.max(t.feedback.c.id).label("newest"),
     )
     .join(t.feedback, t.feedback.c.id == t.feedback_entries.c.feedback)
-    .where(
-        t.feedback_entries.c.entry.in_(bindparam("some", expanding=True)),
-        t.feedback.c.verdict.in_([Verdict.BLOCKED, Verdict.NOT_BLOCKED]),
-    )
+    .where(t.feedback.c.verdict.in_([Verdict.BLOCKED, Verdict.NOT_BLOCKED]))
     .group_by(t.feedback_entries.c.entry, t.feedback.c.platform, t.feedback.c.verdict)
 )
 _LAST_BUT: Final = (
@@ -46,18 +41,14 @@ _MATCHES: Final = (
     )
     .group_by(t.feedback.c.platform)
 )
-_JUDGED: Final = (
-    update(t.entries)
-    .where(t.entries.c.number.in_(bindparam("some", expanding=True)), t.entries.c.active)
-    .values(judge=bindparam("by"))
-)
+_JUDGED: Final = update(t.entries).where(t.entries.c.active).values(judge=bindparam("by"))
 
 
 def look_at(
     connection: Connection, disputed: Collection[int], touched: Collection[int], limits: Limits, now: int
 ) -> None:
     """Judges entries anew of which platforms said something: `disputed` are those that one of them did not block."""
-    rows = connection.execute(_KNOWN, {"some": list(touched)}).all()
+    rows = many.among(connection, _KNOWN, t.entries.c.number, touched)
     known = {row.number: Judged(Standing(row.standing), Judge(row.judge) if row.judge else None) for row in rows}
     voted = [number for number, one in known.items() if number in disputed or one.judge is Judge.VOTES]
     votes = _votes(connection, voted)
@@ -71,13 +62,13 @@ def look_at(
 def give(connection: Connection, numbers: Sequence[int], found: Judged) -> int:
     """Gives active entries a standing by somebody, and says so in the feed; how many have another standing now."""
     changed = queries.change(connection, numbers, found.standing)
-    connection.execute(_JUDGED, {"some": numbers, "by": found.judge})
+    many.among(connection, _JUDGED, t.entries.c.number, numbers, by=found.judge)
     return changed
 
 
 def _votes(connection: Connection, numbers: Sequence[int]) -> dict[int, list[Vote]]:
     votes: dict[int, list[Vote]] = {}
-    for row in connection.execute(_VOTES, {"some": numbers}) if numbers else ():
+    for row in many.among(connection, _VOTES, t.feedback_entries.c.entry, numbers):
         votes.setdefault(row.entry, []).append(Vote(row.platform, Verdict(row.verdict), row.newest))
     return votes
 

@@ -1,10 +1,29 @@
-"""Writes many rows of a table in one go: row by row to SQLite, as arrays to PostgreSQL, where that takes a third."""
+"""Statements over many rows, whose own size never grows with the data.
 
-from collections.abc import Mapping, Sequence
+New values go row by row to SQLite, as arrays to PostgreSQL, where that takes a third. What is looked for goes in lots:
+this is the one place with an `IN (...)` of as many values as there are, which a test holds.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
+from itertools import batched
 from typing import Any, Final
 
-from sqlalchemy import Column, Connection, Executable, String, Table, TableValuedAlias, bindparam, func, select
+from sqlalchemy import (
+    Column,
+    Connection,
+    Delete,
+    Executable,
+    Row,
+    Select,
+    String,
+    Table,
+    TableValuedAlias,
+    Update,
+    bindparam,
+    func,
+    select,
+)
 from sqlalchemy import insert as insert_into
 from sqlalchemy import update as update_of
 from sqlalchemy.dialects.postgresql import ARRAY
@@ -14,8 +33,31 @@ from takeback.registry.database import is_sqlite
 type Rows = Sequence[Mapping[str, object]]
 """Each names the same columns."""
 
+MAX_PARAMETERS: Final = 10_000
+"""Values in one `IN (...)`: well under the limits of SQLite (32,766) and PostgreSQL (65,535)."""
+_SOME: Final = "some"
 _GIVEN: Final = "given_"
 """In front of a column's name for a value of it: SQLAlchemy wants the bare names for itself."""
+
+
+def among(
+    connection: Connection,
+    statement: Select[Any] | Update | Delete,
+    column: Column[Any],
+    values: Iterable[object],
+    **parameters: object,
+) -> list[Row[*tuple[Any, ...]]]:
+    """What a statement with these `parameters` gives, or changes, where `column` has one of `values`.
+
+    It is executed for a lot of values at a time, so it may neither order nor limit its rows, nor sum them up over lots.
+    """
+    of_lot = statement.where(column.in_(bindparam(_SOME, expanding=True)))
+    rows: list[Row[*tuple[Any, ...]]] = []
+    for lot in batched(dict.fromkeys(values), MAX_PARAMETERS):
+        found = connection.execute(of_lot, {**parameters, _SOME: lot})
+        if found.returns_rows:
+            rows += found.all()
+    return rows
 
 
 def insert(connection: Connection, table: Table, rows: Rows) -> None:

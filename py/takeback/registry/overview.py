@@ -7,9 +7,10 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 import msgspec
-from sqlalchemy import Column, Connection, case, func, literal_column, select
+from sqlalchemy import Column, Connection, case, func, literal_column, or_, select
 
 from takeback.protocol import Standing, Verdict
+from takeback.registry import many
 from takeback.registry import tables as t
 from takeback.registry.cases import DAY, moment
 from takeback.registry.metering import Use, used
@@ -95,17 +96,17 @@ def noticed(connection: Connection, standings: Sequence[Standing], limit: int) -
     shown = select(
         t.entries.c.number, t.entries.c.type, t.entries.c.variant, t.entries.c.standing, t.entries.c.judge,
         t.entries.c.added_at,
-    ).where(t.entries.c.active, t.entries.c.standing.in_(standings))  # fmt: skip
+    ).where(t.entries.c.active, or_(*(t.entries.c.standing == one for one in set(standings))))  # fmt: skip
     if Standing.BLOCK not in standings:
         shown = shown.where(_NOT_COMMON)
     rows = connection.execute(shown.order_by(t.entries.c.number.desc()).limit(limit)).all()
     said = (
         select(t.feedback_entries.c.entry, platforms(Verdict.BLOCKED), platforms(Verdict.NOT_BLOCKED))
         .join(t.feedback, t.feedback.c.id == t.feedback_entries.c.feedback)
-        .where(t.feedback_entries.c.entry.in_([row.number for row in rows]))
         .group_by(t.feedback_entries.c.entry)
     )
-    counts = {entry: (blocked, not_blocked) for entry, blocked, not_blocked in connection.execute(said)}
+    found = many.among(connection, said, t.feedback_entries.c.entry, (row.number for row in rows))
+    counts = {entry: (blocked, not_blocked) for entry, blocked, not_blocked in found}
     return [Noticed(*row, *counts.get(row.number, (0, 0))) for row in rows]
 
 

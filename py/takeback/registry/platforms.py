@@ -6,10 +6,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from sqlalchemy import Connection, Engine, Row, bindparam, insert, select, update
+from sqlalchemy import Connection, Engine, Row, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
 from takeback.errors import NotAPlatform, SettingsError
+from takeback.registry import many
 from takeback.registry import tables as t
 from takeback.registry.auth import PlatformKey
 from takeback.registry.database import writing
@@ -85,7 +86,7 @@ class Platforms:
 
 def holders(connection: Connection, keys: Sequence[PlatformKey]) -> list[Platform | NotAPlatform]:
     """The platforms that hold these keys, or why one does not, in the caller's transaction."""
-    rows = connection.execute(_BY_KEY, {"ids_of_keys": [key.key_id for key in keys]})
+    rows = many.among(connection, select(t.platforms), t.platforms.c.key_id, (key.key_id for key in keys))
     known = {row.key_id: row for row in rows}
     return [_holder(key, known.get(key.key_id)) for key in keys]
 
@@ -95,9 +96,6 @@ def _holder(key: PlatformKey, row: Row[*tuple[Any, ...]] | None) -> Platform | N
     if not hmac.compare_digest(secret, key.digest()) or row is None or row.revoked_at is not None:
         return NotAPlatform("the registry does not know this key, or it was revoked")
     return _platform(row)
-
-
-_BY_KEY: Final = select(t.platforms).where(t.platforms.c.key_id.in_(bindparam("ids_of_keys", expanding=True)))
 
 
 def _kept(key: PlatformKey) -> dict[str, object]:

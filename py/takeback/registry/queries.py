@@ -3,7 +3,6 @@
 import secrets
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from hashlib import sha256
-from itertools import batched
 from typing import Final
 
 from sqlalchemy import ColumnElement, Connection, Table, and_, bindparam, func, insert, or_, select, update
@@ -16,8 +15,6 @@ from takeback.registry import tables as t
 from takeback.registry.entry_ids import EntryIds
 from takeback.signals import SignalType
 
-MAX_PARAMETERS: Final = 10_000
-"""Values in one `IN (...)`: well under the limits of SQLite (32,766) and PostgreSQL (65,535)."""
 SALT: Final = 16
 """Bytes of chance in an entry's leaf."""
 TEXTS: Final = frozenset({SignalType.VPDQ})
@@ -56,8 +53,7 @@ _DUE: Final = (
 _NEXT_MOMENT: Final = select(func.min(t.entries.c.due), select(func.min(t.cases.c.settles_at)).scalar_subquery())
 _CHANGE: Final = (
     update(t.entries)
-    .where(t.entries.c.number.in_(bindparam("some", expanding=True)), t.entries.c.active)
-    .where(t.entries.c.standing != bindparam("to"))
+    .where(t.entries.c.active, t.entries.c.standing != bindparam("to"))
     .values(standing=bindparam("to"))
     .returning(t.entries.c.number, t.entries.c.added)
 )
@@ -68,6 +64,11 @@ _MOVE: Final = (
     update(t.platforms)
     .where(t.platforms.c.id == bindparam("platform"))
     .values(cursor=bindparam("to"), seen_at=bindparam("now"))
+)
+_WITH_VALUE: Final = (
+    select(t.entries.c.type, t.entries.c.value, t.entries.c.number, t.canaries.c.platform.label("told_to"))
+    .outerjoin(t.canaries, t.canaries.c.entry == t.entries.c.number)
+    .where(t.entries.c.active)
 )
 _ENTRY: Final = (
     t.entries.c.type,
@@ -165,17 +166,11 @@ def active_signals(
     """Which of the `signals` have an active entry, as its number; of those that a `platform` is told, if one asks."""
     asked = {(signal.type, stored_value(signal)): (signal.type, signal.value) for signal in signals}
     active: dict[rules.SignalKey, int] = {}
-    for values in batched({value for _, value in asked}, MAX_PARAMETERS):
-        rows = connection.execute(
-            select(t.entries.c.type, t.entries.c.value, t.entries.c.number, t.canaries.c.platform.label("told_to"))
-            .outerjoin(t.canaries, t.canaries.c.entry == t.entries.c.number)
-            .where(t.entries.c.active, t.entries.c.value.in_(values))
-        )
-        for row in rows:
-            if platform is not None and not lines.is_told(row, platform):
-                continue
-            if key := asked.get((SignalType(row.type), row.value)):
-                active[key] = row.number
+    for row in many.among(connection, _WITH_VALUE, t.entries.c.value, {value for _, value in asked}):
+        if platform is not None and not lines.is_told(row, platform):
+            continue
+        if key := asked.get((SignalType(row.type), row.value)):
+            active[key] = row.number
     return active
 
 
@@ -184,13 +179,9 @@ def active_entries(connection: Connection, ids: EntryIds, asked: Collection[str]
     numbers = ids.numbers(asked)
     if ids.own_after:
         older = select(t.first_ids).where(t.first_ids.c.entry <= ids.own_after)
-        for some in batched(asked, MAX_PARAMETERS):
-            rows = connection.execute(older.where(t.first_ids.c.id.in_(some)))
-            numbers |= {row.id: row.entry for row in rows}
-    in_feed: set[int] = set()
-    for these in batched(set(numbers.values()), MAX_PARAMETERS):
-        active = select(t.entries.c.number).where(t.entries.c.active, t.entries.c.added.is_not(None))
-        in_feed |= set(connection.execute(active.where(t.entries.c.number.in_(these))).scalars())
+        numbers |= {row.id: row.entry for row in many.among(connection, older, t.first_ids.c.id, asked)}
+    active = select(t.entries.c.number).where(t.entries.c.active, t.entries.c.added.is_not(None))
+    in_feed = {row.number for row in many.among(connection, active, t.entries.c.number, numbers.values())}
     return {one: number for one, number in numbers.items() if number in in_feed}
 
 
@@ -246,7 +237,7 @@ def say(
 
 def change(connection: Connection, numbers: Sequence[int], standing: Standing) -> int:
     """Gives active entries another standing, and says so in the feed of those that are in it; how many changed."""
-    rows = connection.execute(_CHANGE, {"some": numbers, "to": standing}).all()
+    rows = many.among(connection, _CHANGE, t.entries.c.number, numbers, to=standing)
     told = [row.number for row in rows if row.added is not None]
     _append(connection, [(FeedAction.CHANGE, number, standing) for number in told])
     return len(rows)
@@ -257,10 +248,8 @@ def _append(connection: Connection, said: Sequence[tuple[FeedAction, int, Standi
     if not said:
         return
     number, now = link(connection)
-    entries: dict[int, lines.AnyRow] = {}
-    for some in batched((entry for _, entry, _ in said), MAX_PARAMETERS):
-        rows = connection.execute(select(t.entries).where(t.entries.c.number.in_(some)))
-        entries |= {row.number: row for row in rows}
+    rows = many.among(connection, select(t.entries), t.entries.c.number, (entry for _, entry, _ in said))
+    entries: dict[int, lines.AnyRow] = {row.number: row for row in rows}
     new = []
     for action, entry, standing in said:
         number, row = number + 1, entries[entry]
@@ -302,7 +291,7 @@ def next_moment(connection: Connection) -> int | None:
 def feedback_on_record(connection: Connection, platform: int, ids: Iterable[str]) -> set[str]:
     """Which of these events the platform has told before."""
     of_platform = select(t.feedback.c.event).where(t.feedback.c.platform == platform)
-    return set(connection.execute(of_platform.where(t.feedback.c.event.in_(ids))).scalars())
+    return {row.event for row in many.among(connection, of_platform, t.feedback.c.event, ids)}
 
 
 def keep_feedback(
@@ -354,8 +343,8 @@ def names_of(connection: Connection, numbers: Sequence[int], ids: EntryIds) -> l
     names = ids.of(numbers)
     if not ids.own_after or not any(number <= ids.own_after for number in numbers):
         return names
-    older = select(t.first_ids).where(t.first_ids.c.entry.in_({n for n in numbers if n <= ids.own_after}))
-    first = {row.entry: row.id for row in connection.execute(older)}
+    older = (number for number in numbers if number <= ids.own_after)
+    first = {row.entry: row.id for row in many.among(connection, select(t.first_ids), t.first_ids.c.entry, older)}
     return [first.get(number, name) for number, name in zip(numbers, names, strict=True)]
 
 

@@ -43,11 +43,7 @@ _HOLDINGS_OF_PICTURE: Final = delete(t.holdings).where(
 )
 
 
-_ADDED: Final = (
-    select(t.entries, t.feed.c.standing.label("told"))
-    .join(t.feed, t.feed.c.number == t.entries.c.added)
-    .where(t.entries.c.number.in_(bindparam("some", expanding=True)))
-)
+_ADDED: Final = select(t.entries, t.feed.c.standing.label("told")).join(t.feed, t.feed.c.number == t.entries.c.added)
 
 
 def expired(connection: Connection, before: int, limit: int) -> list[str]:
@@ -60,8 +56,8 @@ def erase_cases(connection: Connection, before: int, limit: int) -> int:
     """Erases cases that ended by then, once the feed has said so: all that is kept of them."""
     numbers = _numbers(connection, _ENDED_CASES, before, limit)
     for table in (t.holdings, t.pictures, t.submissions):
-        connection.execute(delete(table).where(table.c.case_number.in_(numbers)))
-    connection.execute(delete(t.cases).where(t.cases.c.number.in_(numbers)))
+        many.among(connection, delete(table), table.c.case_number, numbers)
+    many.among(connection, delete(t.cases), t.cases.c.number, numbers)
     return len(numbers)
 
 
@@ -77,22 +73,18 @@ def erase_entries(connection: Connection, before: int, limit: int) -> int:
     """Erases entries that left the feed by then, with their signals and what platforms said of them."""
     numbers = _numbers(connection, _REMOVED, before, limit)
     _keep_leaves(connection, numbers)
-    told = set(
-        connection.execute(
-            select(t.feedback_entries.c.feedback).where(t.feedback_entries.c.entry.in_(numbers))
-        ).scalars()
-    )
+    told = many.among(connection, select(t.feedback_entries.c.feedback), t.feedback_entries.c.entry, numbers)
     for table in (t.feedback_entries, t.holdings, t.canaries):
-        connection.execute(delete(table).where(table.c.entry.in_(numbers)))
-    connection.execute(delete(t.entries).where(t.entries.c.number.in_(numbers)))
+        many.among(connection, delete(table), table.c.entry, numbers)
+    many.among(connection, delete(t.entries), t.entries.c.number, numbers)
     left = select(t.feedback_entries.c.entry).where(t.feedback_entries.c.feedback == t.feedback.c.id).exists()
-    connection.execute(delete(t.feedback).where(t.feedback.c.id.in_(told), ~left))
+    many.among(connection, delete(t.feedback).where(~left), t.feedback.c.id, (row.feedback for row in told))
     return len(numbers)
 
 
 def _keep_leaves(connection: Connection, numbers: Sequence[int]) -> None:
     """Notes in the feed the leaves of what is about to be erased; without the salt nothing can be guessed from them."""
-    rows = connection.execute(_ADDED, {"some": numbers}).all()
+    rows = many.among(connection, _ADDED, t.entries.c.number, numbers)
     leaves = [
         {"number": row.added, "leaf": chain.leaf(lines.saying(row.added, FeedAction.ADD, row.told, row), row.added)}
         for row in rows
