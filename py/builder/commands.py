@@ -1,13 +1,14 @@
 """The commands of `build.py`, as they run inside `.venv`; each gives its exit status."""
 
 import importlib
+import inspect
 import os
 import subprocess
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
-from types import MappingProxyType
+from types import MappingProxyType, ModuleType
 from typing import Final
 
 from builder import DIST, ROOT, WORK, BuildError
@@ -91,22 +92,34 @@ def check(options: Options) -> int:
 
 
 def bench(options: Options) -> int:
-    """Runs benchmarks, or lists them."""
+    """Runs benchmarks, or lists them; 1 if one of them found a fault."""
     os.chdir(ROOT)
     sys.path.insert(0, str(ROOT))
     there = {file.stem: file for file in sorted(BENCHMARKS.glob("[!_]*.py")) if "\ndef main(" in file.read_text()}
     unknown = [name for name in options.names if name not in there]
     if unknown:
         raise BuildError(f"there is no benchmark {', '.join(unknown)}; there are: {', '.join(there)}")
+    modules = {name: importlib.import_module(f"tests.bench.{name}") for name in options.names or there}
     if options.list:
-        for name in there:
-            print(f"{name:12} {(importlib.import_module(f'tests.bench.{name}').__doc__ or '').splitlines()[0]}")
+        for name, module in modules.items():
+            takes = " ".join(f"--{option} N" for option in _options_of(module))
+            print(f"{name:12} {(module.__doc__ or '').splitlines()[0]} {takes}".rstrip())
         return 0
+    taken = {option for module in modules.values() for option in _options_of(module)}
+    if foreign := [f"--{name}" for name in options.measure if name not in taken]:
+        raise BuildError(f"{', '.join(foreign)} is for another benchmark; --list says which options each takes")
     make_site()
-    for name in options.names or there:
+    found = False
+    for name, module in modules.items():
         print(f"== {name}", flush=True)
-        importlib.import_module(f"tests.bench.{name}").main()
-    return 0
+        given = {option: options.measure[option] for option in _options_of(module) if option in options.measure}
+        found = bool(module.main(**given)) or found
+    return 1 if found else 0
+
+
+def _options_of(benchmark: ModuleType) -> list[str]:
+    """The options that a benchmark takes: the parameters of its `main`."""
+    return list(inspect.signature(benchmark.main).parameters)
 
 
 def make_kernel() -> None:

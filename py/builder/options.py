@@ -31,8 +31,9 @@ HELP: Final = {
         missing. What you add is passed on to pytest.""",
     "check": """Checks the code without running it: ruff and mypy for Python, tsc and prettier for JavaScript, and who
         may import whom. --fix formats and repairs what can be repaired by itself.""",
-    "bench": """Measures how fast it is. Names one benchmark, or runs all of them; --list says what there is. Close
-        other programs first.""",
+    "bench": """Measures how fast it is, and how it bears what is hostile. Names one benchmark, or runs all of them;
+        --list says what there is, and which options each takes. Close other programs first. The exit status is 1 if a
+        benchmark found a fault.""",
     "clean": """Removes what was made here: .venv, node_modules, dist, build and the tools' caches. Cases and keys in
         var/ stay, unless you say --all.""",
 }
@@ -43,9 +44,16 @@ EXAMPLES: Final = {
     "serve": ["serve", "serve --port 8001", "serve --host 0.0.0.0 --data /srv/takeback"],
     "test": ["test", "test tests/registry", "test -k withdraw"],
     "check": ["check", "check --fix"],
-    "bench": ["bench", "bench --list", "bench hashing"],
+    "bench": ["bench", "bench --list", "bench hashing", "bench hostile --files 100000"],
     "clean": ["clean", "clean --all"],
 }
+
+BENCH_OPTIONS: Final = {
+    "files": "how many files are made and hashed",
+    "first": "the number of the first of them: to go on after another run, or to see one file again",
+    "kills": "how many times a process is killed",
+}
+"""What a benchmark may take: its `main` has parameters of these names."""
 
 
 class Options(argparse.Namespace):
@@ -60,6 +68,8 @@ class Options(argparse.Namespace):
     fix = False
     names: Sequence[str] = ()
     list = False
+    measure: dict[str, int]
+    """The numbers that were given for benchmarks, by the names of `BENCH_OPTIONS`."""
     all = False
 
 
@@ -80,9 +90,12 @@ def parse(arguments: list[str]) -> Options:
     made["check"].add_argument("--fix", action="store_true", help="repair and format first")
     made["bench"].add_argument("names", nargs="*", metavar="NAME", help="a benchmark (all of them)")
     made["bench"].add_argument("--list", action="store_true", help="say which benchmarks there are")
+    for name, text in BENCH_OPTIONS.items():
+        made["bench"].add_argument(f"--{name}", type=_count, default=argparse.SUPPRESS, metavar="N", help=text)
     made["clean"].add_argument("--all", action="store_true", help="also remove var/, with its cases and keys")
     made["test"].add_argument("pytest", nargs="*", metavar="ARGUMENT", help="passed on to pytest")
     options, rest = parser.parse_known_args(arguments, Options())
+    options.measure = {name: getattr(options, name) for name in BENCH_OPTIONS if hasattr(options, name)}
     if options.command == "test":
         options.pytest = arguments[arguments.index("test") + 1 :]
     elif rest:
@@ -118,6 +131,13 @@ def _port(text: str) -> int:
     """A port that can be listened on."""
     if not text.isascii() or not text.isdigit() or not 1 <= int(text) <= 65535:
         raise argparse.ArgumentTypeError(f"{text!r} is not a port: give a number from 1 to 65535")
+    return int(text)
+
+
+def _count(text: str) -> int:
+    """A number of things to do, at least 1."""
+    if not text.isascii() or not text.isdigit() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number of at least 1")
     return int(text)
 
 
