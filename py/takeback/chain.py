@@ -85,7 +85,7 @@ def follow_key(pinned: str, key: str, keys: Sequence[FeedKey]) -> str:
     if end < start:
         raise RegistryUnreachable("the registry signed with a key that was replaced: its processes are being changed")
     for before, after in zip(keys[start:end], keys[start + 1 : end + 1], strict=True):
-        if after.signature is None or not _signed(before.key, after.signature, _succession(before.key, after.key)):
+        if not succeeds(before.key, after):
             raise FeedBroken(f"rule 6: the registry's key {after.key} was not signed by the one before it")
     return key
 
@@ -93,6 +93,11 @@ def follow_key(pinned: str, key: str, keys: Sequence[FeedKey]) -> str:
 def succeed(old: Ed25519PrivateKey, new: Ed25519PrivateKey) -> FeedKey:
     """The new key, signed by the old one."""
     return FeedKey(public(new), old.sign(_succession(public(old), public(new))).hex())
+
+
+def succeeds(old: str, new: FeedKey) -> bool:
+    """Whether the key `old` signed the new one."""
+    return new.signature is not None and _signed(old, new.signature, _succession(old, new.key))
 
 
 def _statement(head: FeedHead, platform: str, digest: bytes) -> bytes:

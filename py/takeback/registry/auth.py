@@ -6,6 +6,7 @@ import os
 import re
 import secrets
 import stat
+import tempfile
 from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -65,8 +66,8 @@ def load_pin_key(path: Path, mark: bytes | None) -> PinKey:
 
     Raises `SettingsError` if the file is missing, is not the database's, or may be read by others.
     """
-    if mark is None and not path.exists():
-        make_secret(path)
+    if mark is None:
+        make_secret(path, keep=True)
     secret = read_secret(path, "PIN key", "without it no case can be opened")
     key = PinKey(secret)
     if len(secret) != PIN_KEY_BYTES or (mark is not None and not hmac.compare_digest(mark, key.mark())):
@@ -82,10 +83,12 @@ def make_secret(path: Path, secret: bytes = b"", *, keep: bool = False) -> bytes
     secret = secret or secrets.token_bytes(PIN_KEY_BYTES)
     try:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
-            file.write(secret)
-            file.flush()
-            os.fsync(file.fileno())
+        draft = _draft(path, secret)
+        try:
+            os.link(draft, path)  # whole from its first moment, and never in the place of another
+        finally:
+            draft.unlink()
+        keep_names(path.parent)
     except FileExistsError as error:
         if keep:
             return path.read_bytes()
@@ -97,13 +100,32 @@ def make_secret(path: Path, secret: bytes = b"", *, keep: bool = False) -> bytes
 
 def write_secret(path: Path, secret: bytes) -> None:
     """Writes a secret to a file that only its owner may read, in the place of one before. Raises `SettingsError`."""
-    new = path.with_name(f"{path.name}.new")
     try:
-        new.unlink(missing_ok=True)
-        make_secret(new, secret)
-        new.replace(path)
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        _draft(path, secret).replace(path)
+        keep_names(path.parent)
     except OSError as error:
         raise SettingsError(f"cannot write {path}: {error.strerror}") from error
+
+
+def _draft(path: Path, secret: bytes) -> Path:
+    """A new file beside `path` that holds the secret durably, and that only its owner may read."""
+    descriptor, name = tempfile.mkstemp(prefix=f"{path.name}.", dir=path.parent)
+    with os.fdopen(descriptor, "wb") as file:
+        file.write(secret)
+        file.flush()
+        os.fsync(descriptor)
+    return Path(name)
+
+
+def keep_names(folder: Path) -> None:
+    """Makes the names of the files in a folder outlive a power cut."""
+    if os.name == "posix":
+        held = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(held)
+        finally:
+            os.close(held)
 
 
 def read_secret(path: Path, what: str, without: str) -> bytes:

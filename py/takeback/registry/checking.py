@@ -1,13 +1,15 @@
 """Proves that a database is whole, by following its own feed from the first line to the last."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Final
 
 from sqlalchemy import Connection, select
 
 from takeback import chain
 from takeback.errors import SettingsError
-from takeback.protocol import FeedAction, Standing
+from takeback.protocol import FeedAction, FeedKey, Standing
 from takeback.registry import lines, queries
 from takeback.registry import tables as t
 
@@ -57,6 +59,18 @@ def prove(connection: Connection) -> Proof:
         one, _ = min(there.items() ^ active.items())
         raise SettingsError(f"entry {one} is kept in another way than the feed says")
     return Proof(number, len(active), link.hex())
+
+
+def prove_keys(keys: Sequence[FeedKey]) -> None:
+    """Follows the feed's keys from the first to the last, as a gate does. Raises `SettingsError`.
+
+    One that nobody signed is right as well: the key before it was lost, and platforms were told this one by hand.
+    """
+    for number, (before, after) in enumerate(pairwise(keys), 2):
+        if after.signature is not None and not chain.succeeds(before.key, after):
+            raise SettingsError(f"feed key {number} was not signed by the one before it: restore your last backup")
+    if keys and keys[0].signature is not None:
+        raise SettingsError("the first feed key is missing: restore your last backup")
 
 
 def _check_action(row: lines.AnyRow, active: dict[int, str]) -> None:

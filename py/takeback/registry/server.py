@@ -13,13 +13,12 @@ from typing import override
 import uvicorn
 from sqlalchemy import Engine
 
-from takeback.chain import public
 from takeback.errors import SettingsError
 from takeback.registry import ncmec, stopncii
 from takeback.registry.app import create_app
 from takeback.registry.arrivals import Arrivals, Proxies
 from takeback.registry.auth import Guesses, PinKey, load_pin_key
-from takeback.registry.checking import Proof, prove
+from takeback.registry.checking import Proof, prove, prove_keys
 from takeback.registry.database import WRITES, is_sqlite, open_database, snapshot_of
 from takeback.registry.familiar import WellKnown
 from takeback.registry.heads import Heads
@@ -28,11 +27,11 @@ from takeback.registry.metrics import Metrics
 from takeback.registry.operator_page import operator_page
 from takeback.registry.pages import Page
 from takeback.registry.platforms import Platforms
-from takeback.registry.queries import keep_pin_key_mark, pin_key_mark
+from takeback.registry.queries import keep_pin_key_mark, lock, pin_key_mark
 from takeback.registry.records import Records
 from takeback.registry.requests import Services
 from takeback.registry.settings import Settings
-from takeback.registry.signing import Signer, public_keys, read_key
+from takeback.registry.signing import Signer, check_newest, public_keys
 from takeback.registry.site import Site
 from takeback.registry.store import Store
 from takeback.registry.together import Together
@@ -57,6 +56,7 @@ def open_data(settings: Settings) -> Engine:
 def open_pin_key(engine: Engine, path: Path) -> PinKey:
     """The PIN key that belongs to the database; at the very first start they are tied together."""
     with engine.execution_options(**WRITES).begin() as connection:
+        lock(connection)  # of several first starts one makes the key, and the others find it
         mark = pin_key_mark(connection)
         key = load_pin_key(path, mark)
         if mark is None:
@@ -77,9 +77,9 @@ def check_data(settings: Settings) -> Proof:
         proof = prove(connection)
     if mark is not None:
         load_pin_key(settings.pin_key, mark)
-    keys = public_keys(engine)
-    if keys and keys[-1].key != public(read_key(settings.feed_key)):
-        raise SettingsError(f"{settings.feed_key} is not the newest feed key of this database")
+    if keys := public_keys(engine):
+        prove_keys(keys)
+        check_newest(settings.feed_key, keys)
     engine.dispose()
     return proof
 
