@@ -16,13 +16,14 @@ WEB: Final = ROOT / "web"
 ZONES: Final = {
     "errors": set[str](),
     "signals": {"errors"},
+    "private": {"errors"},
     "protocol": {"errors", "signals"},
     "chain": {"errors", "protocol"},
     "bulk": {"errors", "signals", "protocol"},
     "hashing": {"errors", "signals"},
     "well_known": {"errors", "signals"},
-    "registry": {"errors", "signals", "protocol", "chain", "bulk", "well_known"},
-    "gate": {"errors", "signals", "protocol", "chain", "bulk", "hashing", "well_known"},
+    "registry": {"errors", "signals", "protocol", "chain", "bulk", "well_known", "private"},
+    "gate": {"errors", "signals", "protocol", "chain", "bulk", "hashing", "well_known", "private"},
     "cli": {"errors"},
     "takeback": set[str](),
 }

@@ -20,6 +20,7 @@ from takeback.chain import START
 from takeback.errors import FeedBroken, GateError, SettingsError, StateDamaged
 from takeback.gate.follow import Added, Changed, Changes, Erased, Known, Position, Removed, Step, There
 from takeback.gate.index import Row
+from takeback.private import check_private, make_private
 from takeback.protocol import EntryId, FeedbackEvent, FeedPage, Standing, Verdict
 from takeback.signals import Signal, SignalType, Variant
 
@@ -87,13 +88,17 @@ class State:
     """
 
     def __init__(self, home: Path, registry: str) -> None:
-        """Opens the file in `home`, or makes it; raises `SettingsError` if it follows another registry."""
+        """Opens the file in `home`, or makes it.
+
+        Raises `SettingsError` if it follows another registry, or if others may read the folder.
+        """
         self._path = home / STATE_FILE
         self._home = home
         self._lock = RLock()
         with self._translated():
             home.mkdir(mode=0o700, parents=True, exist_ok=True)
-            self._path.touch(mode=0o600)
+            check_private(home, self._path)
+            make_private(self._path)
             self._db = _connect(self._path)
         self.identity = 0
         """A number that no other state has: what was made of this one says so by it."""
@@ -230,7 +235,7 @@ class State:
     def copy(self, path: Path, newer_than: int = 0) -> int:
         """Makes a state file at `path` with the entries after a number, and no feedback; returns its checkpoint."""
         with self._lock, self._translated():
-            path.touch(mode=0o600)
+            make_private(path)
             with closing(_connect(path)) as db:
                 self._db.backup(db)
                 _give_identity(db)
@@ -292,6 +297,7 @@ class State:
     def _take_turn(self, name: str, patience: float) -> sqlite3.Connection | None:
         """A connection whose open transaction is the lock, None if it is another's: it goes with the process."""
         with self._translated():
+            make_private(self._home / name)
             turn = sqlite3.connect(self._home / name, timeout=patience, isolation_level=None, check_same_thread=False)
             try:
                 turn.execute("BEGIN EXCLUSIVE")

@@ -14,6 +14,7 @@ from sqlalchemy.exc import ArgumentError, DBAPIError, OperationalError
 from sqlalchemy.pool import ConnectionPoolEntry
 
 from takeback.errors import SettingsError
+from takeback.private import check_private, make_private
 
 SCHEMA: Final = "0009"
 """The newest migration. A database that says the same is ready, and Alembic is not even imported."""
@@ -35,12 +36,20 @@ _POSTGRESQL: Final = {
     "application_name": "takeback",
     "connect_timeout": 3,
     "tcp_user_timeout": 5000,  # milliseconds; a server that vanished without a word is given up, and another is tried
-    # Every question has an index; before its first statistics PostgreSQL would read whole tables all the same.
-    "options": (
-        f"-c lock_timeout={BUSY_TIMEOUT} -c statement_timeout=30000 -c idle_in_transaction_session_timeout=30000 "
-        "-c default_transaction_isolation=read\\ committed -c jit=off -c enable_seqscan=off"
-    ),
+    "prepare_threshold": None,  # the next transaction may be in another session, which knows no such statement
 }
+_LOCAL: Final = "; ".join(
+    f"SET LOCAL {setting}"
+    for setting in (
+        f"lock_timeout = {BUSY_TIMEOUT}",
+        "statement_timeout = 30000",
+        "idle_in_transaction_session_timeout = 30000",
+        "jit = off",
+        # Every question has an index; before its first statistics PostgreSQL would read whole tables all the same.
+        "enable_seqscan = off",
+    )
+)
+"""Said at the start of each transaction: a pooler such as pgbouncer gives every transaction another session."""
 WRITES: Final = {"takeback_writes": True}
 """Execution options of a connection that means to write: its transaction takes the lock at its start."""
 
@@ -97,8 +106,13 @@ def snapshot_of(engine: Engine) -> dict[str, Any]:
 
 
 def _sqlite(path: Path) -> Engine:
+    try:
+        check_private(path, *(path.with_name(f"{path.name}-{beside}") for beside in ("wal", "shm", "journal")))
+        make_private(path)
+    except OSError as error:
+        raise SettingsError(f"cannot use the database {path}: {error.strerror}") from error
     engine = create_engine(
-        f"sqlite:///{path}",
+        URL.create("sqlite", database=str(path)),  # a path is no address: it may hold `?` and `%`
         pool_size=READERS,
         max_overflow=-1,
         hide_parameters=True,  # an error's text may reach a log; the values never do
@@ -111,16 +125,19 @@ def _sqlite(path: Path) -> Engine:
 
 def _postgresql(address: str) -> Engine:
     try:
-        return create_engine(
+        engine = create_engine(
             _url(address),
             pool_size=READERS,
             max_overflow=-1,
             pool_pre_ping=True,  # after a restart or a fail-over of the database nobody gets a dead connection
             hide_parameters=True,
+            isolation_level="READ COMMITTED",
             connect_args=dict(_POSTGRESQL),
         )
     except ModuleNotFoundError as error:
         raise SettingsError("PostgreSQL needs one more package; run: pip install 'takeback[postgresql]'") from error
+    event.listen(engine, "begin", _set_local)
+    return engine
 
 
 def _url(address: str) -> URL:
@@ -150,6 +167,10 @@ def _prepare(connection: Any, _entry: ConnectionPoolEntry) -> None:
 def _begin(connection: Connection) -> None:
     writes = connection.get_execution_options().get("takeback_writes", False)
     connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+
+
+def _set_local(connection: Connection) -> None:
+    connection.exec_driver_sql(_LOCAL)
 
 
 def _version(connection: Connection) -> str | None:
@@ -197,7 +218,7 @@ def _upgrade(connection: Connection) -> None:
     from alembic.util import CommandError
 
     config = Config()
-    config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
+    config.set_main_option("script_location", str(Path(__file__).parent / "migrations").replace("%", "%%"))
     config.attributes["connection"] = connection
     try:
         command.upgrade(config, "head")

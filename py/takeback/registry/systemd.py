@@ -80,7 +80,8 @@ def unit(settings: Settings, program: str, environment: str) -> str:
         if _WORDS_APART.intersection(value):
             raise SettingsError(f"{value!r} cannot stand in a unit of systemd; choose one without spaces or quotes")
     lines = "\n".join(f"Environment={PREFIX}{name}={value}" for name, value in told.items())
-    return _TEMPLATE.format(program=program, environment=environment, settings=lines, data=told["DATA"])
+    named = {"program": program, "environment": environment, "settings": lines, "data": told["DATA"]}
+    return _TEMPLATE.format(**{name: text.replace("%", "%%") for name, text in named.items()})
 
 
 def _written(value: object) -> str:
