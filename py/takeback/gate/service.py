@@ -74,8 +74,14 @@ class Gate:
     Several processes may open the same folder: what one of them syncs, the others decide by.
     """
 
-    def __init__(self, registry: str, home: Path, state: State, client: Client) -> None:
-        """Puts a gate together from its parts; `Gate.open` does it for a folder. Raises `SettingsError`."""
+    def __init__(
+        self, registry: str, home: Path, state: State, client: Client, clock: Callable[[], float] = time.time
+    ) -> None:
+        """Puts a gate together from its parts; `Gate.open` does it for a folder. Raises `SettingsError`.
+
+        `clock` gives seconds since 1970.
+        """
+        self._clock = clock
         self.policy = load_policy(home)
         self._registry = registry
         self._state = state
@@ -92,8 +98,11 @@ class Gate:
         """Seconds for which a look at the state is good enough; a process that checks thousands a second sets it."""
 
     @classmethod
-    def open(cls, home: str | Path | None = None) -> Self:
-        """The gate in the folder `home`, made by `takeback gate init`; without it, in TAKEBACK_GATE_HOME."""
+    def open(cls, home: str | Path | None = None, *, clock: Callable[[], float] = time.time) -> Self:
+        """The gate in the folder `home`, made by `takeback gate init`; without it, in TAKEBACK_GATE_HOME.
+
+        `clock` gives seconds since 1970; a platform's tests may pass one of their own.
+        """
         folder = home or os.environ.get(settings_file.HOME_VARIABLE)
         if not folder:
             raise SettingsError(f"say which folder is the gate's, or set {settings_file.HOME_VARIABLE}")
@@ -101,7 +110,7 @@ class Gate:
         settings = settings_file.load(home)
         state = State(home, settings.registry)
         try:
-            return cls(settings.registry, home, state, Client(settings))
+            return cls(settings.registry, home, state, Client(settings), clock)
         except BaseException:
             state.close()
             raise
@@ -138,7 +147,7 @@ class Gate:
                 added += sum(isinstance(step, Added) for step in changes.steps)
                 removed += sum(isinstance(step, Removed) for step in changes.steps)
                 on_page(changes.after)
-            self._state.reached_end(time.time())
+            self._state.reached_end(self._clock())
         delivered = self.send_feedback()
         with self._indexing:
             self._held.follow(position.checkpoint)
@@ -158,7 +167,7 @@ class Gate:
                 signed = self._client.signed(reader)
                 if signed.key != key:  # the page before was checked by it: the next sync follows the keys
                     raise RegistryUnreachable("the registry's snapshot is signed with another key than its feed")
-                check_time(signed, time.time())
+                check_time(signed, self._clock())
                 return Position(signed.number, max(signed.newest, head), bytes.fromhex(signed.chain))
 
             self._state.fill(cold.lots(reader, lambda number: on_page(Position(number, head))), reached)
@@ -168,7 +177,7 @@ class Gate:
         """The next page's changes, once the page, its signature, its key and its time are checked."""
         answer = self._client.feed(position.checkpoint, wait=wait)
         self._check_key(answer.head.key)
-        check_time(answer.head, time.time())
+        check_time(answer.head, self._clock())
         changes = follow(position, self._state.known(answer.page), answer.page)
         agree(changes, answer.head)
         return changes
@@ -278,7 +287,7 @@ class Gate:
             position.head,
             dict(self._state.counts()),
             self._state.waiting_count(),
-            _age(read_at),
+            self._age(read_at),
             self._state.feed_key(),
             self._state.alarm(),
         )
@@ -289,7 +298,7 @@ class Gate:
         return self._fresh(position.checkpoint, read_at).warning()
 
     def _fresh(self, checkpoint: int, read_at: float | None) -> Feed:
-        return Feed(checkpoint, _age(read_at), self.policy.stale_hours * 3600)
+        return Feed(checkpoint, self._age(read_at), self.policy.stale_hours * 3600)
 
     def _refresh(self) -> tuple[Feed, Index]:
         """Brings the index to the state's checkpoint, whichever process moved that; says how fresh it is."""
@@ -303,10 +312,9 @@ class Gate:
                 self._feed, self._looked = self._fresh(self._held.checkpoint, read_at), now
             return self._feed, self._held.index
 
-
-def _age(read_at: float | None) -> float | None:
-    """Seconds since `read_at`; a clock that was set back counts as no time."""
-    return None if read_at is None else max(0.0, time.time() - read_at)
+    def _age(self, read_at: float | None) -> float | None:
+        """Seconds since `read_at`; a clock that was set back counts as no time."""
+        return None if read_at is None else max(0.0, self._clock() - read_at)
 
 
 @contextmanager

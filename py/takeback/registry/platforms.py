@@ -2,7 +2,7 @@
 
 import hmac
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -36,10 +36,11 @@ class Platform:
 
 
 class Platforms:
-    """The platforms in the database of `engine`."""
+    """The platforms in the database of `engine`. `clock` gives seconds since 1970."""
 
-    def __init__(self, engine: Engine) -> None:
+    def __init__(self, engine: Engine, clock: Callable[[], float] = time.time) -> None:
         self._engine = engine
+        self._clock = clock
 
     def check(self, key: PlatformKey) -> Platform:
         """The platform that holds `key`. Raises `NotAPlatform`; whether the name or the secret is wrong is not told."""
@@ -59,7 +60,7 @@ class Platforms:
         if not (name.isprintable() and name == name.strip() and 1 <= len(name) <= MAX_NAME):
             raise SettingsError(f"a platform's name is 1 to {MAX_NAME} printable characters without spaces around it")
         key = PlatformKey.new()
-        row = {"name": name, "created_at": _now(), "cursor": 0, "own_ids_after": 0, **_kept(key)}
+        row = {"name": name, "created_at": int(self._clock()), "cursor": 0, "own_ids_after": 0, **_kept(key)}
         try:
             with writing(self._engine) as connection:
                 connection.execute(insert(t.platforms), row)
@@ -75,7 +76,7 @@ class Platforms:
 
     def revoke(self, name: str) -> None:
         """The platform's key stops at once. Raises `SettingsError`."""
-        self._change(name, {"revoked_at": _now()})
+        self._change(name, {"revoked_at": int(self._clock())})
 
     def _change(self, name: str, values: dict[str, object]) -> None:
         with writing(self._engine) as connection:
@@ -113,7 +114,3 @@ def _platform(row: Row[*tuple[Any, ...]]) -> Platform:
         row.revoked_at,
         row.own_ids_after,
     )
-
-
-def _now() -> int:
-    return int(time.time())

@@ -84,33 +84,36 @@ def check_data(settings: Settings) -> Proof:
     return proof
 
 
-def build_site(settings: Settings) -> tuple[Site, Heads]:
-    """The site over the data folder, and who waits there. Raises `SettingsError`."""
+def build_site(settings: Settings, clock: Callable[[], float] = time.time) -> tuple[Site, Services]:
+    """The site over the data folder, and what its routes need; `clock` gives seconds since 1970.
+
+    Raises `SettingsError`.
+    """
     page = Page(settings.page) if settings.page else None
     engine = open_data(settings)
-    pins, signer = open_pin_key(engine, settings.pin_key), Signer(engine, settings.feed_key)
-    store = Store(engine, time.time, settings.policy, WellKnown.load(settings.well_known))
+    pins, signer = open_pin_key(engine, settings.pin_key), Signer(engine, settings.feed_key, clock)
+    store = Store(engine, clock, settings.policy, WellKnown.load(settings.well_known))
     heads = Heads(lambda: store.head()[0])
     services = Services(
         store,
-        Platforms(engine),
+        Platforms(engine, clock),
         pins,
         Guesses(time.monotonic),
         Proxies(settings.proxies),
         Arrivals(settings.arrivals, time.monotonic),
-        Work(pins.work(), settings.work, time.time),
+        Work(pins.work(), settings.work, clock),
         signer,
         heads,
         Together(store.look),
-        time.time,
+        clock,
         Records(engine),
     )
     more = [
-        operator_page(engine, settings.operator_key, time.time),
+        operator_page(engine, settings.operator_key, clock),
         *(ncmec.ROUTES if settings.ncmec else ()),
         *(stopncii.ROUTES if settings.stopncii else ()),
     ]
-    return Site(create_app(services, more), page, Metrics(store), tls=settings.tls), heads
+    return Site(create_app(services, more), page, Metrics(store), tls=settings.tls), services
 
 
 def serve(settings: Settings, announce: Callable[[str], None]) -> None:
@@ -118,7 +121,7 @@ def serve(settings: Settings, announce: Callable[[str], None]) -> None:
     start_logging()
     listener = listen(settings.host, settings.port)
     with listener:
-        site, heads = build_site(settings)
+        site, services = build_site(settings)
         config = uvicorn.Config(
             site,
             access_log=False,
@@ -136,7 +139,7 @@ def serve(settings: Settings, announce: Callable[[str], None]) -> None:
         announce(f"http://{f'[{host}]' if ':' in host else host}:{port}/")
         LOG.info("the registry starts")
         with suppress(KeyboardInterrupt):
-            _Server(config, heads.stop).run(sockets=[listener])
+            _Server(config, services.heads.stop).run(sockets=[listener])
 
 
 class _Server(uvicorn.Server):

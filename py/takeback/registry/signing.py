@@ -2,7 +2,7 @@
 
 import os
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from hashlib import sha256
 from pathlib import Path
@@ -29,8 +29,12 @@ WHAT: Final = "feed key"
 class Signer:
     """Signs what the feed answers. Safe to call from any thread."""
 
-    def __init__(self, engine: Engine, path: Path) -> None:
-        """The key in the file at `path`, made if there never was one. Raises `SettingsError`."""
+    def __init__(self, engine: Engine, path: Path, clock: Callable[[], float] = time.time) -> None:
+        """The key in the file at `path`, made if there never was one; `clock` gives seconds since 1970.
+
+        Raises `SettingsError`.
+        """
+        self._clock = clock
         self._engine = engine
         self._path = path
         with engine.execution_options(**WRITES).begin() as connection:
@@ -50,7 +54,7 @@ class Signer:
     def sign_digest(self, number: int, link: bytes, newest: int, platform: str, digest: bytes) -> str:
         """The same for a body of which only the digest is known."""
         self._look()
-        head = FeedHead(number, link.hex(), newest, moment(int(time.time())), "0" * 64)
+        head = FeedHead(number, link.hex(), newest, moment(int(self._clock())), "0" * 64)
         return protocol.encode(chain.sign(self._key, head, platform, digest)).decode()
 
     def keys(self) -> FeedKeys:
