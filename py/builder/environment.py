@@ -68,9 +68,15 @@ def check_space() -> None:
 
 
 def _make_venv() -> None:
-    """Makes `.venv` anew with the Python that is running."""
+    """Makes `.venv` anew with the Python that is running; clears only one that was made here."""
+    _refuse_link(VENV)
+    if VENV.exists() and any(VENV.iterdir()) and not STAMPS.exists():
+        raise BuildError(f"{VENV} was not made by build.py: move it away and run the same command again")
+    if VENV.exists():
+        shutil.rmtree(VENV)
+    STAMPS.mkdir(parents=True)  # the mark by which it is known as ours, also when this is cut short
     python = Path(sys.base_prefix) / "bin" / f"python{sys.version_info[0]}.{sys.version_info[1]}"
-    command = [str(python if python.exists() else sys.executable), "-m", "venv", "--clear", str(VENV)]
+    command = [str(python if python.exists() else sys.executable), "-m", "venv", str(VENV)]
     advice = f"Python's venv module is incomplete (Debian: `apt-get install python{sys.version_info[0]}-venv`)"
     _run(command, advice)
 
@@ -91,7 +97,14 @@ def _install_itself() -> None:
 
 def _install_javascript() -> None:
     """Installs exactly what package-lock.json names. No package runs a script of its own."""
+    _refuse_link(NODE_MODULES)
     _run(["npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error"], "npm failed")
+
+
+def _refuse_link(path: Path) -> None:
+    """Raises `BuildError` for a link, behind which everything would be cleared."""
+    if path.is_symlink():
+        raise BuildError(f"{path} is a link to {path.readlink()}: remove the link and run the same command again")
 
 
 def _run(command: Sequence[str], fault: str) -> None:

@@ -11,6 +11,7 @@ import subprocess
 import time
 from collections.abc import Sequence
 from pathlib import Path
+from tempfile import TemporaryFile
 from typing import Final
 
 from builder import DIST, ROOT, BuildError
@@ -19,6 +20,11 @@ from builder.steps import step
 
 TAKEBACK: Final = ROOT / ".venv" / "bin" / "takeback"
 PLATFORM: Final = "demo"
+GATE_FILES: Final = (
+    *("registry", "gate.toml", "index.bin", "sync.lock", "index.lock"),
+    *("state.sqlite", "state.sqlite-wal", "state.sqlite-shm"),
+)
+"""What a gate's folder holds, and the marker beside it."""
 START_WITHIN: Final = 30
 """Seconds for the registry to answer; one second is usual."""
 STOP_WITHIN: Final = 15
@@ -73,9 +79,7 @@ def make_data_folder(data: Path) -> None:
     """Makes the folder for cases and keys. Raises `BuildError` if it cannot be written to."""
     try:
         data.mkdir(mode=0o700, parents=True, exist_ok=True)
-        probe = data / ".probe"
-        probe.touch()
-        probe.unlink()
+        TemporaryFile(dir=data).close()
     except OSError as error:
         text = f"cannot write in {shown(data)} ({error.strerror}): choose another folder with --data"
         raise BuildError(text) from error
@@ -110,8 +114,8 @@ def make_platform(data: Path, home: Path, address: str) -> None:
     if not gate_can_reach(address):
         return
     with step("making a demo platform"):
-        for file in home.glob("*"):
-            file.unlink()
+        for name in GATE_FILES:
+            (home / name).unlink(missing_ok=True)
         added = _takeback(["platform", "add", PLATFORM, "--data", str(data)])
         if added.returncode:
             added = _takeback(["platform", "rotate", PLATFORM, "--data", str(data)])

@@ -3,6 +3,7 @@
 import json
 import re
 from base64 import b64encode
+from collections.abc import Iterable
 from hashlib import sha384
 from pathlib import Path
 from typing import Final
@@ -119,8 +120,9 @@ def manifest(files: dict[str, bytes]) -> bytes:
 
 
 def write_site(dist: Path, files: dict[str, bytes], cache: Cache) -> None:
-    """Brings the folder `dist` to hold exactly `files`, each with its compressed forms beside it."""
+    """Brings `files` into the folder `dist`, each with its compressed forms beside it, and no others of a build."""
     wanted = dict(files)
+    before = _listed(dist)
     for path, data in files.items():
         if path == source.NAME:  # few ask for it, and it is another with every change
             continue
@@ -128,7 +130,7 @@ def write_site(dist: Path, files: dict[str, bytes], cache: Cache) -> None:
     try:
         for path, data in wanted.items():
             _write_changed(dist / path, data)
-        _remove_others(dist, {dist / path for path in wanted})
+        _remove(dist, before - wanted.keys())
     except OSError as error:
         raise BuildError(
             f"{error.filename} cannot be written ({error.strerror}); make room or set its rights"
@@ -141,10 +143,20 @@ def _write_changed(path: Path, data: bytes) -> None:
         write_atomically(path, data)
 
 
-def _remove_others(folder: Path, wanted: set[Path]) -> None:
-    """Removes what an earlier build left and is not wanted any more."""
-    for path in sorted(folder.rglob("*"), reverse=True):
-        if path.is_file() and path not in wanted:
+def _listed(dist: Path) -> set[str]:
+    """What the build before put there, by its manifest: files and their compressed forms."""
+    try:
+        paths = {str(entry["path"]) for entry in json.loads((dist / "manifest.json").read_bytes())["files"]}
+    except (OSError, ValueError, KeyError, TypeError):
+        return set()
+    return {path + suffix for path in paths for suffix in ("", ".br", ".gz")}
+
+
+def _remove(dist: Path, paths: Iterable[str]) -> None:
+    """Removes files, and folders that are empty then; what is not below `dist` is left."""
+    for path in sorted(dist / path for path in paths):
+        if path.resolve().is_relative_to(dist.resolve()) and path.is_file():
             path.unlink()
-        elif path.is_dir() and not any(path.iterdir()):
-            path.rmdir()
+            for folder in path.relative_to(dist).parents:
+                if folder != Path() and not any((dist / folder).iterdir()):
+                    (dist / folder).rmdir()

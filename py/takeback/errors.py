@@ -23,6 +23,7 @@ TakebackError
     ├── KeyRefused          the registry does not know the platform key
     ├── FeedBroken          a gap, a repeat or a malformed entry; the checkpoint stays
     ├── StateDamaged        the gate's own files cannot be read
+    ├── SyncElsewhere       another process follows the feed in the same folder just now
     └── RequestRefused      what a caller of the sidecar sent is too large, too slow, or not allowed; `status` is HTTP's
 """
 
@@ -180,6 +181,12 @@ class StateDamaged(GateError):
     """The gate's own files cannot be read."""
 
     code = "state-damaged"
+
+
+class SyncElsewhere(GateError):
+    """Another process follows the feed in the same folder just now; what it applies holds for all."""
+
+    code = "sync-elsewhere"
 
 
 class RequestRefused(GateError):

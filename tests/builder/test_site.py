@@ -129,10 +129,11 @@ def test_the_service_worker_keeps_the_whole_page_and_nothing_else(dist: Path) ->
 
 @pytest.mark.timeout(600)
 def test_files_of_an_earlier_build_do_not_stay(tmp_path: Path) -> None:
-    """What is not part of the site is gone after a build."""
+    """What a build before made and this one does not is gone."""
     stale = tmp_path / "page" / "gone.js"
     stale.parent.mkdir()
     stale.write_text("old")
+    (tmp_path / "manifest.json").write_text('{"files": [{"path": "page/gone.js"}]}')
     build_site(tmp_path)
     assert not stale.exists()
 

@@ -4,7 +4,10 @@ import os
 import shutil
 import signal as stops
 import sqlite3
-from collections.abc import Iterator
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, override
 
@@ -18,7 +21,7 @@ from takeback.cli import main
 from takeback.errors import SettingsError
 from takeback.gate import Gate
 from takeback.gate.backfill import last
-from takeback.gate.scan import pool, snapshot
+from takeback.gate.scan import pool, shared, snapshot
 from takeback.gate.scan.pool import KILLED
 from takeback.gate.scan.run import Means, Plan, Progress, run_scan
 from takeback.gate.scan.sources import PICTURES, Pictures
@@ -201,6 +204,100 @@ def test_a_folder_of_results_is_of_one_scan(home: Path, tmp_path: Path) -> None:
     assert (foreign / "thesis.txt").exists()
 
 
+@pytest.mark.parametrize("name", [".git", ".ssh", ".draft-1", "list", "parts", "plan.new"])
+def test_what_a_scan_did_not_make_stays(home: Path, tmp_path: Path, name: str) -> None:
+    """A folder with anything in it, hidden or named as a scan's own, is refused, and all that was there is there."""
+    source, out = tmp_path / "stored.csv", tmp_path / "out"
+    pa.csv.write_csv(table(), source)
+    (out / name).mkdir(parents=True)
+    (out / name / "id_ed25519").write_text("secret")
+    refused = run("scan", source, "--column", "key=id", "--column", "pdq=hash", "--home", home, "--out", out)
+    assert (refused.exit_code, name in refused.output) == (2, True)
+    assert [str(file.relative_to(out)) for file in out.rglob("*")] == [name, f"{name}/id_ed25519"]
+
+
+@pytest.mark.parametrize("content", ["[]", "{}", '{"plan": 1}', "x"])
+def test_a_plan_of_another_program_stays(home: Path, tmp_path: Path, content: str) -> None:
+    """A `plan.json` that no scan wrote is refused in one line, and stays."""
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "plan.json").write_text(content)
+    refused = run("scan", tmp_path, "--home", home, "--out", tmp_path / "out")
+    assert refused.exit_code == 2
+    assert "take another folder" in refused.stderr.splitlines()[-1] or "cannot be used" in refused.stderr
+    assert "Traceback" not in refused.stderr
+    assert (tmp_path / "out" / "plan.json").read_text() == content
+
+
+def test_a_refused_scan_leaves_the_folder_empty(tmp_path: Path) -> None:
+    """A scan that cannot begin leaves nothing behind, so that the next may begin there."""
+    save(tmp_path / "new", Settings("http://127.0.0.1:9", KEY))
+    assert run("scan", tmp_path, "--home", tmp_path / "new", "--out", tmp_path / "out").exit_code == 2
+    assert list((tmp_path / "out").iterdir()) == []
+
+
+def test_a_scan_that_was_killed_before_it_began_begins(home: Path, pictures: Path, tmp_path: Path) -> None:
+    """What a scan left that was killed while it made its list is made anew."""
+    out = tmp_path / "out"
+    (out / "list.new").mkdir(parents=True)
+    (out / "list.new" / "state.sqlite").write_text("half")
+    plan = {"inputs": [str(pictures)], "columns": {}, "table": None, "newer_than": 0, "checkpoint": None}
+    (out / "plan.json").write_text(json.dumps(plan))
+    assert run_scan(home, out, Plan([str(pictures)]), Means(1), lambda _: None).scanned == 74
+    assert {file.name for file in out.iterdir()} == {"plan.json", "matches.parquet", "summary.csv", "distances.png"}
+
+
+def stop_after(parts: int) -> Callable[[Progress], None]:
+    """Ends a scan when so many parts are done."""
+
+    def stop(progress: Progress) -> None:
+        if progress.done == parts:
+            raise KeyboardInterrupt
+
+    return stop
+
+
+def test_a_scan_that_goes_on_scans_what_came_meanwhile(home: Path, pictures: Path, tmp_path: Path) -> None:
+    """A picture that came between others while a scan was stopped is scanned, and no picture is scanned twice."""
+    plan = Plan([str(pictures)])
+    with pytest.raises(KeyboardInterrupt):
+        run_scan(home, tmp_path / "out", plan, Means(1), stop_after(1))
+    (pictures / "a-new-one.jpg").write_bytes(LISTED)
+    assert run_scan(home, tmp_path / "out", plan, Means(1), lambda _: None).scanned == 75
+    whole = run_scan(home, tmp_path / "whole", plan, Means(1), lambda _: None)
+    assert (whole.scanned, whole.block) == (75, 3)
+
+    def named(out: Path) -> list[str]:
+        return sorted(row["key"] for row in found(out))
+
+    assert named(tmp_path / "out") == named(tmp_path / "whole")
+
+
+@pytest.mark.parametrize("kind", ["parquet", "csv"])
+def test_a_table_that_changed_meanwhile_is_scanned_anew(
+    home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str
+) -> None:
+    """Rows that changed while a scan was stopped are scanned as they are now, and those before count no more."""
+    monkeypatch.setattr("takeback.gate.scan.sources.ROWS", 100)
+    source = tmp_path / f"stored.{kind}"
+
+    def write(stored: pa.Table) -> None:
+        if kind == "parquet":
+            pa.parquet.write_table(stored, source, row_group_size=100)
+        else:
+            pa.csv.write_csv(stored, source)
+
+    plan, stored = Plan([str(source)], COLUMNS), table(300)
+    write(stored)
+    with pytest.raises(KeyboardInterrupt):
+        run_scan(home, tmp_path / "out", plan, Means(1), stop_after(2))
+    rows = stored.to_pylist()
+    rows[10]["hash"], rows[20]["hash"] = signal(1010).value, signal(7).value
+    write(pa.Table.from_pylist(rows))
+    resumed = run_scan(home, tmp_path / "out", plan, Means(1), lambda _: None)
+    assert resumed == run_scan(home, tmp_path / "whole", plan, Means(1), lambda _: None)
+    assert found(tmp_path / "out") == found(tmp_path / "whole")
+
+
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
@@ -282,9 +379,9 @@ def test_a_snapshot_travels(home: Path, tmp_path: Path) -> None:
     (home / "well-known.txt").write_text(f"pdq {'5' * 64}")
     snapshot.freeze(home, tmp_path / "list")
     packed = snapshot.pack(tmp_path / "list")
-    folder = snapshot.unpack(packed)
+    folder = shared.unpack(packed)
     try:
-        assert snapshot.unpack(packed) == folder
+        assert shared.unpack(packed) == folder
         assert folder.stat().st_mode & 0o077 == 0
         assert all(KEY.encode() not in file.read_bytes() for file in folder.iterdir())
         with Gate.open(folder) as gate:
@@ -294,6 +391,51 @@ def test_a_snapshot_travels(home: Path, tmp_path: Path) -> None:
             assert (folder / "well-known.txt").read_bytes() == (home / "well-known.txt").read_bytes()
     finally:
         shutil.rmtree(folder)
+
+
+WORKER = """
+import sys, time
+from takeback.gate.scan.shared import unpack
+print(unpack(sys.stdin.buffer.read(int(sys.argv[1]))), flush=True)
+time.sleep(600)
+"""
+
+
+def test_a_snapshot_goes_with_its_last_worker(home: Path, tmp_path: Path) -> None:
+    """A list that was unpacked on a node is there while any worker lives, and gone when the last was killed."""
+    snapshot.freeze(home, tmp_path / "list")
+    packed, node = snapshot.pack(tmp_path / "list"), tmp_path / "node"
+    node.mkdir()
+
+    def start() -> "subprocess.Popen[bytes]":
+        command = [sys.executable, "-c", WORKER, str(len(packed))]
+        environment = {**os.environ, "TMPDIR": str(node)}
+        worker = subprocess.Popen(command, env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+        assert worker.stdin is not None
+        worker.stdin.write(packed)
+        worker.stdin.flush()
+        return worker
+
+    def end(worker: "subprocess.Popen[bytes]") -> None:
+        worker.kill()
+        worker.communicate()
+
+    first, second = start(), start()
+    assert first.stdout is not None
+    assert second.stdout is not None
+    folders = {Path(worker.stdout.readline().decode().strip()) for worker in (first, second) if worker.stdout}
+    assert folders == set(node.iterdir())
+    assert len(folders) == 1
+    end(first)
+    time.sleep(0.5)
+    assert set(node.iterdir()) == folders
+    end(second)
+    while list(node.iterdir()):
+        time.sleep(0.02)  # until the test's own time is over
+    third = start()
+    assert third.stdout is not None
+    assert Path(third.stdout.readline().decode().strip()).is_dir()
+    end(third)
 
 
 def test_parts_are_small_enough_to_lose(home: Path, pictures: Path, tmp_path: Path) -> None:

@@ -12,6 +12,7 @@ import pytest
 from click.testing import CliRunner
 
 from takeback.cli import main
+from takeback.gate import Gate
 from takeback.gate.settings import Settings, save
 from tests.gate.feeds import KEY
 from tests.gate.pictures import drawing, jpeg, sent
@@ -126,3 +127,56 @@ def test_a_port_beyond_this_machine_needs_a_token(home: Path) -> None:
     assert result.exit_code == 2
     assert "TAKEBACK_GATE_TOKEN" in result.output
     assert result.output.count("\n") == 1
+
+
+def ended(pids: list[str]) -> bool:
+    """Whether none of these processes is there any more."""
+    return not any(Path(f"/proc/{pid}").exists() for pid in pids)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="it looks for processes in /proc")
+def test_its_processes_end_with_it(home: Path) -> None:
+    """When the sidecar is killed its processes end too, so that its port is free for the next one."""
+    with sidecar(home, "--processes", "2") as (client, process):
+        until(client, "review")
+        children = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
+        assert len(children) >= 2
+        process.kill()
+        process.wait()
+        while not ended(children):
+            time.sleep(0.02)  # until the test's own time is over
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="it looks for processes in /proc")
+def test_the_processes_of_a_scan_end_with_it(home: Path, tmp_path: Path) -> None:
+    """When a scan is killed its workers end too."""
+    with Gate.open(home) as gate:
+        gate.sync()
+    (tmp_path / "stored").mkdir()
+    for number in range(200):
+        (tmp_path / "stored" / f"{number}.jpg").write_bytes(COPY)
+    program = [sys.executable, "-c", "from takeback.cli import main; main()", "gate", "scan", tmp_path / "stored"]
+    options = ["--home", home, "--out", tmp_path / "out", "--workers", "2"]
+    environ = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+    with subprocess.Popen([*program, *options], env=environ, stderr=subprocess.DEVNULL) as process:
+        while not list((tmp_path / "out" / "parts").glob("*.parquet")):
+            assert process.poll() is None
+            time.sleep(0.02)
+        children = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
+        assert len(children) >= 2
+        process.kill()
+    while not ended(children):
+        time.sleep(0.02)  # until the test's own time is over
+
+
+def test_following_goes_on_when_the_state_cannot_be_used(home: Path, registry: Registry) -> None:
+    """A state that is damaged and then moved away is told, and followed anew, while the sidecar runs."""
+    with sidecar(home, "--follow", "--interval", "1") as (client, process):
+        until(client, "block")
+        with (home / "state.sqlite").open("r+b") as file:
+            file.write(b"no database" * 400)
+        registry.log.add(sent(jpeg(drawing(9)))[0])
+        assert process.stderr is not None
+        while "ALARM" not in process.stderr.readline():
+            pass
+        assert client.get("/healthz").status_code == 200

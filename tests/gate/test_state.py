@@ -10,9 +10,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from takeback.chain import START
 from takeback.errors import FeedBroken, GateError, SettingsError, StateDamaged
-from takeback.gate.follow import follow
-from takeback.gate.state import STATE_FILE, State
+from takeback.gate.follow import Position, follow
+from takeback.gate.state import STATE_FILE, Lot, State
 from takeback.protocol import FeedAction, FeedbackEvent, FeedEntry, Verdict
 from takeback.signals import Signal, SignalType
 from tests.gate.feeds import Log, entry_id, logs, signal
@@ -232,6 +233,21 @@ def test_no_place(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(GateError, match=r"file/home.* cannot be used now"):
         State(tmp_path / "file" / "home", URL)
+
+
+@pytest.mark.parametrize("error", [ValueError("a bug"), TypeError("a bug"), OSError(28, "no space left")])
+def test_other_peoples_errors(tmp_path: Path, error: Exception) -> None:
+    """An error of what fills the state is not taken for one of its file, and leaves the state as it was."""
+
+    def lots() -> Iterator[Lot]:
+        yield Lot([], [])
+        raise error
+
+    with closing(State(tmp_path, URL)) as state:
+        with pytest.raises(type(error)) as caught:
+            state.fill(lots(), lambda: Position(1, 1, START))
+        assert caught.value is error
+        assert state.standing()[0].checkpoint == 0
 
 
 def test_closed(tmp_path: Path) -> None:

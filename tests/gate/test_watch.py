@@ -1,15 +1,16 @@
-from collections.abc import Callable
+import sqlite3
+from typing import cast
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from takeback.errors import FeedBroken, RegistryUnreachable, TakebackError
-from takeback.gate.service import Synced
-from takeback.gate.watch import MAX_WAIT, wait_before_next, watch
+from takeback.errors import FeedBroken, KeyRefused, RegistryUnreachable, StateDamaged, SyncElsewhere
+from takeback.gate.service import Gate, Synced
+from takeback.gate.watch import MAX_WAIT, rounds, wait_before_next, watch
 
 QUIET = Synced(0, 0, 0, 7, 7)
-type Outcome = Synced | TakebackError
+type Outcome = Synced | Exception
 
 
 def run(*outcomes: Outcome) -> tuple[list[float], list[str]]:
@@ -20,7 +21,7 @@ def run(*outcomes: Outcome) -> tuple[list[float], list[str]]:
 
     def sync() -> Synced:
         outcome = left.pop(0)
-        if isinstance(outcome, TakebackError):
+        if isinstance(outcome, Exception):
             raise outcome
         return outcome
 
@@ -59,15 +60,62 @@ def test_unreachable() -> None:
     assert told[0] == "the registry did not answer in time; trying again in 20 s, deciding by what is known"
 
 
-def test_other_errors() -> None:
-    """An error that waiting does not mend ends the watch."""
-    stop: Callable[[], Synced] = _broken
-    with pytest.raises(FeedBroken):
-        watch(stop, lambda _: None, lambda _: None, _middle)
+@pytest.mark.parametrize(
+    ("error", "told"),
+    [
+        (FeedBroken("rule 1: a gap"), "ALARM: the feed is not followed: rule 1: a gap; trying again in 20 s"),
+        (KeyRefused("get a new one"), "ALARM: the feed is not followed: get a new one; trying again in 20 s"),
+        (StateDamaged("move it away"), "ALARM: the feed is not followed: move it away; trying again in 20 s"),
+        (OSError(28, "no space left on /srv/gate"), "ALARM: the feed is not followed: OSError at "),
+        (ValueError("tbk_secret"), "ALARM: the feed is not followed: ValueError at "),
+        (sqlite3.OperationalError("database is locked"), "ALARM: the feed is not followed: OperationalError at "),
+    ],
+)
+def test_no_error_of_a_round_ends_the_watch(error: Exception, told: str) -> None:
+    """Whatever goes wrong in a round is told without the text of a foreign error, and the next round is tried."""
+    waits, said = run(error, error, QUIET)
+    assert waits == [20, 40, 10]
+    assert said[0].startswith(told)
+    assert "secret" not in "".join(said)
+    assert "/srv" not in "".join(said)
 
 
-def _broken() -> Synced:
-    raise FeedBroken("rule 1")
+def test_another_sync_is_waited_for() -> None:
+    """While another process follows the feed in the same folder, nothing is wrong and nothing is told."""
+    assert run(SyncElsewhere("another"), QUIET) == ([10, 10], [])
+
+
+class Opened:
+    """What stands for a gate that is opened, and closed."""
+
+    def __init__(self, log: list[str]) -> None:
+        self.log = log
+        log.append("open")
+
+    def close(self) -> None:
+        self.log.append("close")
+
+
+def test_the_gate_is_opened_anew_after_an_error_of_its_own() -> None:
+    """A gate is kept while only the registry is away, opened anew after any other error, and closed in the end."""
+    log: list[str] = []
+    outcomes: list[Outcome] = [QUIET, RegistryUnreachable("away"), StateDamaged("x"), QUIET]
+
+    def sync(_: object) -> Synced:
+        outcome = outcomes.pop(0)
+        if isinstance(outcome, Exception):
+            raise outcome
+        return outcome
+
+    with rounds(lambda: cast("Gate", Opened(log)), sync) as one:
+        one()
+        with pytest.raises(RegistryUnreachable):
+            one()
+        with pytest.raises(StateDamaged):
+            one()
+        one()
+        assert log == ["open", "close", "open"]
+    assert log == ["open", "close", "open", "close"]
 
 
 @given(st.floats(1, 86400), st.integers(0, 10_000), st.floats(0, 1))

@@ -30,7 +30,7 @@ from takeback.gate.scan.commands import backfill, scan
 from takeback.gate.service import Gate
 from takeback.gate.settings import HOME_VARIABLE, KEY_VARIABLE, Settings
 from takeback.gate.state import State
-from takeback.gate.watch import DEFAULT_INTERVAL, describe
+from takeback.gate.watch import DEFAULT_INTERVAL, describe, rounds
 from takeback.gate.watch import watch as watch_feed
 from takeback.protocol import MAX_WAIT, Verdict
 
@@ -109,17 +109,19 @@ def sync(home: Path) -> None:
     "--interval", type=click.FloatRange(1, 86400), default=DEFAULT_INTERVAL, show_default=True, help="Seconds."
 )
 def watch(home: Path, interval: float) -> None:
-    """Follow the feed until stopped by Ctrl-C or SIGTERM."""
+    """Follow the feed until stopped by Ctrl-C or SIGTERM. No error ends it: it says so and tries again."""
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     with Gate.open(home) as opened:
         status = opened.status()
-        _say(f"following {status.registry} from number {status.checkpoint}, every {interval:g} s; Ctrl-C stops")
-        try:
-            # The registry does the waiting, as long as it may: what is withdrawn passes within a second or two.
-            held = int(min(interval, MAX_WAIT))
-            pause = max(1.0, interval - held)
-            watch_feed(lambda: opened.sync(_progress(), held), time.sleep, _say, random.random, pause)
-        except KeyboardInterrupt:
+    _say(f"following {status.registry} from number {status.checkpoint}, every {interval:g} s; Ctrl-C stops")
+    # The registry does the waiting, as long as it may: what is withdrawn passes within a second or two.
+    held = int(min(interval, MAX_WAIT))
+    pause = max(1.0, interval - held)
+    try:
+        with rounds(lambda: Gate.open(home), lambda opened: opened.sync(_progress(), held)) as sync:
+            watch_feed(sync, time.sleep, _say, random.random, pause)
+    except KeyboardInterrupt:
+        with Gate.open(home) as opened:
             _say(f"stopped at number {opened.status().checkpoint}")
 
 

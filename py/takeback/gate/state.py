@@ -12,12 +12,12 @@ from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from threading import RLock
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import msgspec
 
 from takeback.chain import START
-from takeback.errors import FeedBroken, GateError, SettingsError, StateDamaged
+from takeback.errors import FeedBroken, GateError, SettingsError, StateDamaged, SyncElsewhere
 from takeback.gate.follow import Added, Changed, Changes, Erased, Known, Position, Removed, Step, There
 from takeback.gate.index import Row
 from takeback.private import check_private, make_private
@@ -82,7 +82,10 @@ class News:
 
 
 class State:
-    """The state file of one gate. Any method raises `StateDamaged`, or `GateError` when the file cannot be used now.
+    """The state file of one gate.
+
+    Any method raises `StateDamaged` when SQLite cannot read the file or it holds what no gate wrote, and `GateError`
+    when it cannot be used now; an error of whoever calls stays what it is.
 
     May be shared by threads, not carried through a fork.
     """
@@ -96,9 +99,8 @@ class State:
         self._home = home
         self._lock = RLock()
         with self._translated():
-            home.mkdir(mode=0o700, parents=True, exist_ok=True)
+            self._make_file(self._path)
             check_private(home, self._path)
-            make_private(self._path)
             self._db = _connect(self._path)
         self.identity = 0
         """A number that no other state has: what was made of this one says so by it."""
@@ -115,14 +117,14 @@ class State:
 
     def standing(self) -> tuple[Position, float | None]:
         """How far the feed is applied, and when it was last read to its end: seconds since 1970, None if never."""
-        with self._reading() as db:
-            *place, read_at = db.execute("SELECT checkpoint, head, link, read_at FROM follower").fetchone()
+        with self._reading() as db, self._stored():
+            *place, read_at = self._follower(db, "checkpoint, head, link, read_at")
             return Position(*place), read_at
 
     def feed_key(self) -> str | None:
         """The key whose signature is believed, `None` before there was one."""
         with self._reading() as db:
-            key: str | None = db.execute("SELECT feed_key FROM follower").fetchone()[0]
+            key: str | None = self._follower(db, "feed_key")[0]
             return key
 
     def trust(self, key: str) -> None:
@@ -133,7 +135,7 @@ class State:
     def alarm(self) -> str | None:
         """What is wrong with the feed since the last sync that went well, if anything is."""
         with self._reading() as db:
-            alarm: str | None = db.execute("SELECT alarm FROM follower").fetchone()[0]
+            alarm: str | None = self._follower(db, "alarm")[0]
             return alarm
 
     def raise_alarm(self, text: str) -> None:
@@ -145,7 +147,7 @@ class State:
         """All that the state knows of the entries and signals on `page`."""
         active: dict[str, There] = {}
         retired: set[str] = set()
-        with self._reading() as db:
+        with self._reading() as db, self._stored():
             for line in page.entries:
                 named = db.execute("SELECT entry, number, type, value FROM entries WHERE entry = ?", (line.entry,))
                 active |= {entry: There(number, (SignalType(kind), value)) for entry, number, kind, value in named}
@@ -178,7 +180,7 @@ class State:
         Raises `FeedBroken` if an entry or a signal is there twice.
         """
         with self._writing() as db:
-            if db.execute("SELECT checkpoint FROM follower").fetchone()[0]:
+            if self._follower(db, "checkpoint")[0]:
                 raise GateError("another sync moved the checkpoint in the meantime: run `takeback gate sync` again")
             db.execute("DROP INDEX entries_entry")
             db.execute("DROP INDEX entries_signal")
@@ -202,8 +204,8 @@ class State:
 
     def news(self, after: int) -> News:
         """What changed after number `after`; 0 gives every active entry."""
-        with self._reading() as db:
-            checkpoint = db.execute("SELECT checkpoint FROM follower").fetchone()[0]
+        with self._reading() as db, self._stored():
+            checkpoint = self._follower(db, "checkpoint")[0]
             rows = db.execute("SELECT entry, type, value, quality, variant FROM entries WHERE number > ?", (after,))
             added = [(entry, _signal(*fields)) for entry, *fields in rows]
             removed = [entry for (entry,) in db.execute("SELECT entry FROM removals WHERE number > ?", (after,))]
@@ -211,9 +213,9 @@ class State:
 
     def read_all[R](self, make: Callable[[Iterable[Row]], R]) -> tuple[int, R]:
         """The checkpoint, and what `make` makes of all entries; others may use the state meanwhile."""
-        with self._translated(), closing(_connect(self._path)) as db:
+        with self._translated(), self._stored(), closing(_connect(self._path)) as db:
             db.execute("BEGIN")
-            checkpoint: int = db.execute("SELECT checkpoint FROM follower").fetchone()[0]
+            checkpoint: int = self._follower(db, "checkpoint")[0]
             made = make(db.execute("SELECT entry, type, value, quality FROM entries"))
             db.execute("COMMIT")
         return checkpoint, made
@@ -225,7 +227,7 @@ class State:
 
     def standings(self, entries: Iterable[str]) -> dict[str, Standing]:
         """The standings of those entries that are there still."""
-        with self._reading() as db:
+        with self._reading() as db, self._stored():
             found = [
                 db.execute("SELECT entry, standing FROM entries WHERE entry = ?", (entry,)).fetchone()
                 for entry in entries
@@ -235,7 +237,7 @@ class State:
     def copy(self, path: Path, newer_than: int = 0) -> int:
         """Makes a state file at `path` with the entries after a number, and no feedback; returns its checkpoint."""
         with self._lock, self._translated():
-            make_private(path)
+            self._make_file(path)
             with closing(_connect(path)) as db:
                 self._db.backup(db)
                 _give_identity(db)
@@ -243,12 +245,12 @@ class State:
                 db.execute("DELETE FROM entries WHERE number <= ?", (newer_than,))
                 db.execute("VACUUM")
                 db.execute("PRAGMA journal_mode = DELETE")
-                checkpoint: int = db.execute("SELECT checkpoint FROM follower").fetchone()[0]
+                checkpoint: int = self._follower(db, "checkpoint")[0]
         return checkpoint
 
     def counts(self) -> Counter[SignalType]:
         """How many active entries there are of each type."""
-        with self._reading() as db:
+        with self._reading() as db, self._stored():
             rows = db.execute("SELECT type, count(*) FROM entries GROUP BY type")
             return Counter({SignalType(kind): count for kind, count in rows})
 
@@ -260,7 +262,7 @@ class State:
 
     def waiting(self, limit: int) -> list[FeedbackEvent]:
         """The oldest events that wait, at most `limit`."""
-        with self._reading() as db:
+        with self._reading() as db, self._stored():
             rows = db.execute("SELECT id, verdict, entries FROM feedback ORDER BY place LIMIT ?", (limit,)).fetchall()
             return [FeedbackEvent(id_, Verdict(verdict), _entry_ids(entries)) for id_, verdict, entries in rows]
 
@@ -280,7 +282,7 @@ class State:
         """Holds the right to follow the feed; waits `patience` seconds for another's. A killed process lets go."""
         turn = self._take_turn(LOCK_FILE, patience)
         if turn is None:
-            raise GateError("another sync is at work in this folder: wait for it, or stop it")
+            raise SyncElsewhere("another sync is at work in this folder: wait for it, or stop it")
         with closing(turn):
             yield
 
@@ -322,7 +324,7 @@ class State:
             if not db.execute("PRAGMA user_version").fetchone()[0]:
                 _give_identity(db)
             self.identity = db.execute("PRAGMA user_version").fetchone()[0]
-            followed = db.execute("SELECT registry FROM follower").fetchone()[0]
+            followed = self._follower(db, "registry")[0]
         if followed != registry:
             raise SettingsError(f"this folder follows {followed}: take another folder for {registry}")
 
@@ -355,14 +357,35 @@ class State:
         try:
             yield
         except sqlite3.ProgrammingError as error:
+            if "closed" not in str(error):
+                raise
             raise GateError("the gate is closed") from error
         except sqlite3.DatabaseError as error:
             code = getattr(error, "sqlite_errorcode", None)
             if code is None or code & _PRIMARY in _DAMAGE:
                 raise self._damaged(getattr(error, "sqlite_errorname", "a text in it is none")) from error
             raise GateError(f"the gate's state {self._path} cannot be used now: {error}") from error
+
+    def _make_file(self, path: Path) -> None:
+        """Makes an empty file that only its owner can read, if there is none."""
+        try:
+            path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            make_private(path)
         except OSError as error:
             raise GateError(f"the gate's state {self._path} cannot be used now: {error.strerror}") from error
+
+    def _follower(self, db: sqlite3.Connection, columns: str) -> Any:
+        """Some columns of the one row that says how far the feed is followed."""
+        row = db.execute(f"SELECT {columns} FROM follower").fetchone()  # noqa: S608 - our own names
+        if row is None:
+            raise self._damaged("it does not say how far the feed is followed")
+        return row
+
+    @contextmanager
+    def _stored(self) -> Iterator[None]:
+        """What is made inside of stored values; one that no gate wrote is damage too."""
+        try:
+            yield
         except (ValueError, TypeError, msgspec.MsgspecError) as error:
             raise self._damaged("it holds a value that cannot be") from error
 

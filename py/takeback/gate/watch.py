@@ -1,10 +1,13 @@
 """Following the feed for as long as the process lives, gently to a registry that is in trouble."""
 
-from collections.abc import Callable
+import traceback
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
 from typing import Final
 
-from takeback.errors import RegistryUnreachable
-from takeback.gate.service import Synced
+from takeback.errors import RegistryUnreachable, SyncElsewhere, TakebackError
+from takeback.gate.service import Gate, Synced
 
 DEFAULT_INTERVAL: Final = 30.0
 """Seconds between polls: how long a withdrawn picture may go on being blocked."""
@@ -28,21 +31,66 @@ def watch(
     chance: Callable[[], float],
     interval: float = DEFAULT_INTERVAL,
 ) -> None:
-    """Syncs again and again and tells what it does, until an error that waiting does not mend, or `wait` raises."""
+    """Syncs again and again and tells what it does, until `wait` raises: no error of one round ends it."""
     failures = 0
     while True:
         try:
             done = sync()
-        except RegistryUnreachable as error:
+        except SyncElsewhere:
+            failures = 0
+        except Exception as error:  # noqa: BLE001 - whatever it is, withdrawals must go on arriving
             failures += 1
             pause = wait_before_next(interval, failures, chance())
-            tell(f"{error}; trying again in {pause:.0f} s, deciding by what is known")
+            tell(f"{explain(error)}; trying again in {pause:.0f} s, deciding by what is known")
+            wait(pause)
+            continue
         else:
             failures = 0
-            pause = wait_before_next(interval, 0, chance())
             if done.added or done.removed or done.delivered:
                 tell(describe(done))
-        wait(pause)
+        wait(wait_before_next(interval, 0, chance()))
+
+
+def explain(error: Exception) -> str:
+    """What went wrong in a round, loudly if the registry is not just away; of a foreign error no text is told."""
+    if isinstance(error, RegistryUnreachable):
+        return str(error)
+    return f"ALARM: the feed is not followed: {error if isinstance(error, TakebackError) else where(error)}"
+
+
+def where(error: BaseException) -> str:
+    """The kind of an error and its places in the code, without its text, which may hold what a caller sent."""
+    frames = traceback.extract_tb(error.__traceback__)
+    return f"{type(error).__name__} at " + ", ".join(f"{Path(f.filename).name}:{f.lineno}" for f in frames)
+
+
+@contextmanager
+def rounds(open_gate: Callable[[], Gate], sync: Callable[[Gate], Synced]) -> Iterator[Callable[[], Synced]]:
+    """One round of following at each call; the gate is opened at the first, and anew after an error of its own.
+
+    So a state file that was moved away, a disk that was full and a key that was replaced are found as they are then.
+    """
+    held: list[Gate] = []
+
+    def close() -> None:
+        while held:
+            held.pop().close()
+
+    def one() -> Synced:
+        if not held:
+            held.append(open_gate())
+        try:
+            return sync(held[0])
+        except (RegistryUnreachable, SyncElsewhere):
+            raise
+        except Exception:
+            close()
+            raise
+
+    try:
+        yield one
+    finally:
+        close()
 
 
 def describe(done: Synced) -> str:

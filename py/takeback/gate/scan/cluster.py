@@ -1,4 +1,6 @@
-"""Runs the parts on a Ray cluster that is there already. The list goes to each node once, and its workers share it.
+"""Runs the parts on a Ray cluster that is there already. The list goes to each node once.
+
+Its workers share it, and it is gone from the node when they have ended.
 
 What a lost node had under way, Ray does again elsewhere; the result is the same, because the work is pure.
 """
@@ -15,7 +17,7 @@ import pyarrow as pa
 
 from takeback.errors import SettingsError
 from takeback.gate.scan.pool import Done, Numbered
-from takeback.gate.scan.snapshot import unpack
+from takeback.gate.scan.shared import unpack
 from takeback.gate.scan.sources import Rows
 from takeback.gate.scan.work import scan
 from takeback.gate.service import Gate

@@ -10,6 +10,7 @@ from typing import Final
 
 import pyarrow as pa
 
+from takeback.gate.parent import end_with_parent
 from takeback.gate.scan.sources import Part, Rows
 from takeback.gate.scan.work import ADDRESS, KEY, MATCHES, failed, scan
 from takeback.gate.service import Gate
@@ -30,6 +31,7 @@ _gate: Gate
 def _open(snapshot: Path) -> None:
     """What each process does first."""
     global _gate  # noqa: PLW0603 - a process of the pool opens it once, for all its parts
+    end_with_parent()
     _gate = Gate.open(snapshot)
     _gate.look_every = float("inf")
     _gate.brakes = False

@@ -1,13 +1,15 @@
 """A scan from start to end: plans, runs what is not done yet, keeps each part as it is done, and reports.
 
 Everything is in the folder of results, so that a scan that was stopped, by whatever, goes on when it is called again:
-`plan.json` says of what it is, `list/` is the frozen list, `parts/` holds a file for each part that is done.
+`plan.json` says of what it is, `list/` is the frozen list, `parts/` holds a file for each part that is done, with the
+names of what it was of. The plan is written first, into an empty folder: what stands beside it is a scan's own.
 """
 
 import json
 import os
 import shutil
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Final
@@ -19,12 +21,13 @@ from takeback.errors import SettingsError
 from takeback.gate.scan import cluster, pool, snapshot
 from takeback.gate.scan.pool import Done
 from takeback.gate.scan.report import Summary, write_report
-from takeback.gate.scan.sources import count, parts
+from takeback.gate.scan.sources import Part, count, parts
 
 PLAN: Final = "plan.json"
 LIST: Final = "list"
 PARTS: Final = "parts"
 _ROWS: Final = b"takeback_rows"
+_SOURCES: Final = b"takeback_sources"
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,79 +57,130 @@ class Progress:
     rows: int
 
 
+class _Done:
+    """The parts that are done, by number: what they were of, and where in the input that stands now."""
+
+    def __init__(self, out: Path) -> None:
+        self._folder = out / PARTS
+        self.rows: dict[int, int] = {}
+        self._places: dict[int, int] = {}
+        self._owners: dict[str, list[int]] = {}
+        for file in sorted(self._folder.glob("*.parquet")):
+            about = pa.parquet.read_schema(file).metadata
+            self.rows[int(file.stem)] = int(about[_ROWS])
+            for source in json.loads(about.get(_SOURCES, b"[]")):
+                self._owners.setdefault(source, []).append(int(file.stem))
+
+    def remaining(self, parts: Iterable[Part]) -> Iterator[pool.Numbered]:
+        """What is not done of `parts`, with numbers that are free; notes where what is done stands among them."""
+        owners = {source: list(numbers) for source, numbers in self._owners.items()}
+        number = max(self.rows, default=-1)
+        for place, part in enumerate(parts):
+            left = []
+            for source in part.sources:
+                if held := owners.get(source):
+                    self._places.setdefault(held.pop(), place)
+                else:
+                    left.append(source)
+            if left:
+                number += 1
+                self._places[number] = place
+                yield number, part.only(left)
+
+    def keep(self, number: int, part: Part, rows: int, found: pa.RecordBatch) -> None:
+        """Writes what a part found, whole or not at all."""
+        about = {_ROWS: str(rows).encode(), _SOURCES: json.dumps(part.sources).encode()}
+        sink = pa.BufferOutputStream()
+        pa.parquet.write_table(pa.Table.from_batches([found]).replace_schema_metadata(about), sink)
+        _write(self._folder / f"{number:09}.parquet", bytes(sink.getvalue()))
+        self.rows[number] = rows
+
+    def of_the_input(self) -> list[Path]:
+        """The files of the parts that the input still has, in its order."""
+        there = sorted((place, number) for number, place in self._places.items())
+        self.rows = {number: self.rows[number] for _, number in there}
+        return [self._folder / f"{number:09}.parquet" for _, number in there]
+
+
 def run_scan(home: Path, out: Path, plan: Plan, means: Means, tell: Callable[[Progress], None]) -> Summary:
-    """Scans, or goes on with a scan, and returns what it found. Raises `SettingsError`, `GateError`."""
+    """Scans, or goes on with a scan, and returns what it found. Raises `SettingsError`, `GateError`.
+
+    What came into the input since it was stopped is scanned too; rows that are not in it any more are left out, but
+    for pictures of a part that has others still.
+    """
     checkpoint = _begin(home, out, plan)
-    rows = {number: _rows_of(file) for number, file in _kept(out).items()}
-    total = count(plan.inputs, plan.columns, plan.table)
-    seen = 0
+    done = _Done(out)
+    left = count(part for _, part in done.remaining(parts(plan.inputs, plan.columns, plan.table)))
+    total = None if left is None else len(done.rows) + left
+    flying: dict[int, Part] = {}
 
     def todo() -> Iterator[pool.Numbered]:
-        nonlocal seen
-        for number, part in enumerate(parts(plan.inputs, plan.columns, plan.table)):
-            seen = number + 1
-            if number not in rows:
-                yield number, part
+        for number, part in done.remaining(parts(plan.inputs, plan.columns, plan.table)):
+            flying[number] = part
+            yield number, part
 
-    scanned = sum(rows.values())
-    tell(Progress(len(rows), total, scanned))
-    for number, several, found in _run(todo(), out, means):
-        _keep(out, number, several, found)
-        rows[number] = several
-        scanned += several
-        tell(Progress(len(rows), total, scanned))
-    kept = _kept(out)
-    if len(kept) != seen:
-        raise SettingsError(f"{out} holds parts of another input: scan into another folder")
-    summary = write_report(out, [kept[number] for number in sorted(kept)], scanned, checkpoint)
+    tell(Progress(len(done.rows), total, sum(done.rows.values())))
+    for number, rows, found in _run(todo(), out, means):
+        done.keep(number, flying.pop(number), rows, found)
+        tell(Progress(len(done.rows), total, sum(done.rows.values())))
+    files = done.of_the_input()
+    summary = write_report(out, files, sum(done.rows.values()), checkpoint)
     shutil.rmtree(out / LIST)
-    shutil.rmtree(out / PARTS)
+    for file in (out / PARTS).glob("*.parquet"):
+        file.unlink()
+    with suppress(OSError):  # what somebody else put there stays
+        (out / PARTS).rmdir()
     return summary
 
 
 def _begin(home: Path, out: Path, plan: Plan) -> int:
     """Makes the folder, or checks that the one that is there is of the same scan; the number the list reaches."""
-    path = out / PLAN
+    wanted = {**asdict(plan), "inputs": list(plan.inputs), "checkpoint": None}
     try:
         out.mkdir(mode=0o700, parents=True, exist_ok=True)
-        if not path.exists():
-            if any(out.iterdir()):
-                _clear_drafts(out)
-            checkpoint = snapshot.freeze(home, out / LIST, plan.newer_than)
-            (out / PARTS).mkdir(exist_ok=True)
-            _write(path, json.dumps({**asdict(plan), "inputs": list(plan.inputs), "checkpoint": checkpoint}).encode())
-            return checkpoint
-        known: dict[str, Any] = json.loads(path.read_bytes())
+        if not (out / PLAN).exists():
+            return _begin_anew(home, out, wanted)
+        known = json.loads((out / PLAN).read_bytes())
+        if not isinstance(known, dict) or {**known, "checkpoint": None} != wanted:
+            raise SettingsError(f"{out} holds another scan: take another folder, or remove it")
+        if known["checkpoint"] is None:
+            return _freeze(home, out, wanted)
     except (OSError, ValueError) as error:
         raise SettingsError(f"{out} cannot be used: {error}") from error
-    checkpoint = known.pop("checkpoint")
-    if known != {**asdict(plan), "inputs": list(plan.inputs)}:
-        raise SettingsError(f"{out} holds another scan: take another folder, or remove it")
     if not (out / LIST).is_dir():
         raise SettingsError(f"the scan in {out} is done: take another folder, or remove it")
-    return int(checkpoint)
+    return int(known["checkpoint"])
 
 
-def _clear_drafts(out: Path) -> None:
-    """Removes what a scan left that was stopped before it began; refuses a folder with anything else in it."""
-    if foreign := [file.name for file in out.iterdir() if file.name not in {LIST, PARTS} and file.name[0] != "."]:
-        raise SettingsError(f"{out} holds {foreign[0]}, which is not of a scan: take an empty folder")
-    for file in out.iterdir():
-        shutil.rmtree(file)
+def _begin_anew(home: Path, out: Path, wanted: dict[str, Any]) -> int:
+    """Makes an empty folder that of a scan; it is empty again if that fails."""
+    path, plan = out / PLAN, json.dumps(wanted).encode()
+    for file in sorted(out.iterdir()):
+        if file != path.with_suffix(".new") or not plan.startswith(file.read_bytes()):
+            raise SettingsError(f"{out} holds {file.name}, which is not of a scan: take an empty folder")
+    _write(path, plan)
+    try:
+        return _freeze(home, out, wanted)
+    except BaseException:
+        path.unlink()
+        raise
+
+
+def _freeze(home: Path, out: Path, wanted: dict[str, Any]) -> int:
+    """Makes the list in a folder that is a scan's by its plan; what is there was left by one that was stopped."""
+    for left in (out / LIST, snapshot.draft_of(out / LIST)):
+        if left.exists():
+            shutil.rmtree(left)
+    checkpoint = snapshot.freeze(home, out / LIST, wanted["newer_than"])
+    (out / PARTS).mkdir(exist_ok=True)
+    _write(out / PLAN, json.dumps({**wanted, "checkpoint": checkpoint}).encode())
+    return checkpoint
 
 
 def _run(todo: Iterable[pool.Numbered], out: Path, means: Means) -> Iterator[Done]:
     if means.ray is None:
         return pool.run(todo, out / LIST, means.workers)
     return cluster.run(todo, snapshot.pack(out / LIST), means.ray, means.workers)
-
-
-def _keep(out: Path, number: int, count: int, found: pa.RecordBatch) -> None:
-    """Writes what a part found, whole or not at all."""
-    table = pa.Table.from_batches([found]).replace_schema_metadata({_ROWS: str(count).encode()})
-    sink = pa.BufferOutputStream()
-    pa.parquet.write_table(table, sink)
-    _write(out / PARTS / f"{number:09}.parquet", bytes(sink.getvalue()))
 
 
 def _write(path: Path, data: bytes) -> None:
@@ -136,13 +190,3 @@ def _write(path: Path, data: bytes) -> None:
         file.flush()
         os.fsync(file.fileno())
     draft.replace(path)
-
-
-def _kept(out: Path) -> dict[int, Path]:
-    """The parts that are done, by number."""
-    return {int(file.stem): file for file in (out / PARTS).glob("*.parquet")}
-
-
-def _rows_of(file: Path) -> int:
-    """How many rows a part had."""
-    return int(pa.parquet.read_schema(file).metadata[_ROWS])

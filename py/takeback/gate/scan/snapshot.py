@@ -4,12 +4,9 @@ A snapshot is a gate's folder without the platform key. It holds hashes, and can
 """
 
 import io
-import os
 import shutil
 import tarfile
-from hashlib import sha256
 from pathlib import Path
-from tempfile import gettempdir, mkdtemp
 from typing import Final
 
 from takeback.errors import SettingsError
@@ -23,8 +20,25 @@ from takeback.gate.well_known import WELL_KNOWN_FILE
 _NO_KEY: Final = f"tbk_{'0' * 16}_{'0' * 64}"
 
 
+def draft_of(folder: Path) -> Path:
+    """Where a snapshot is made before it is whole."""
+    return folder.with_name(f"{folder.name}.new")
+
+
 def freeze(home: Path, folder: Path, newer_than: int = 0) -> int:
     """Makes the snapshot of the gate in `home`, of entries after a number; returns the number it reaches."""
+    draft = draft_of(folder)
+    draft.mkdir(mode=0o700)
+    try:
+        checkpoint = _fill(home, draft, newer_than)
+        draft.replace(folder)
+    except BaseException:
+        shutil.rmtree(draft)
+        raise
+    return checkpoint
+
+
+def _fill(home: Path, draft: Path, newer_than: int) -> int:
     settings = settings_file.load(home)
     state = State(home, settings.registry)
     try:
@@ -33,7 +47,6 @@ def freeze(home: Path, folder: Path, newer_than: int = 0) -> int:
             raise SettingsError("this gate has never read the feed to its end: run `takeback gate sync` first")
         if newer_than > position.checkpoint:
             raise SettingsError(f"the gate has read up to number {position.checkpoint} only: run `takeback gate sync`")
-        draft = Path(mkdtemp(dir=folder.parent, prefix=".draft-"))
         checkpoint = state.copy(draft / STATE_FILE, newer_than)
     finally:
         state.close()
@@ -43,7 +56,6 @@ def freeze(home: Path, folder: Path, newer_than: int = 0) -> int:
     settings_file.save(draft, Settings(settings.registry, _NO_KEY))
     with Gate.open(draft) as gate:
         gate.warm_up()  # makes now what workers would each make
-    draft.replace(folder)
     return checkpoint
 
 
@@ -54,20 +66,3 @@ def pack(folder: Path) -> bytes:
         for file in sorted(folder.iterdir()):
             archive.add(file, file.name)
     return out.getvalue()
-
-
-def unpack(packed: bytes | memoryview) -> Path:
-    """The folder of a packed snapshot on this machine, made by whichever worker comes first."""
-    user = os.getuid() if hasattr(os, "getuid") else 0
-    folder = Path(gettempdir(), f"takeback-scan-{user}-{sha256(packed).hexdigest()[:24]}")
-    if folder.exists() and folder.stat().st_uid != user:
-        raise SettingsError(f"{folder} is somebody else's: remove it")
-    if not folder.exists():
-        draft = Path(mkdtemp(prefix="takeback-scan-"))
-        with tarfile.open(fileobj=io.BytesIO(packed)) as archive:
-            archive.extractall(draft, filter="data")
-        try:
-            draft.replace(folder)
-        except OSError:  # another worker was first
-            shutil.rmtree(draft)
-    return folder

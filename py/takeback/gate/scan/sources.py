@@ -1,12 +1,15 @@
 """Cuts what is to be scanned into parts. The same input always gives the same parts, in the same order.
 
+Each part knows its `sources`, so that a scan that was stopped knows what of its input it has done.
+
 A part is read by the worker that does it, where that is possible: a row group of a Parquet file, or some pictures.
 Rows of CSV files and of databases are read here, and travel inside their part.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Final
+from dataclasses import dataclass, replace
+from hashlib import sha256
+from typing import Final, Self
 
 import fsspec
 import pyarrow as pa
@@ -35,6 +38,15 @@ class Pictures:
 
     addresses: tuple[str, ...]
 
+    @property
+    def sources(self) -> Sequence[str]:
+        """What it is of, by which it is known again."""
+        return self.addresses
+
+    def only(self, sources: Iterable[str]) -> Self:
+        """The same of some of its sources."""
+        return replace(self, addresses=tuple(sources))
+
     def load(self) -> pa.RecordBatch:
         """One row for each file."""
         return pa.RecordBatch.from_pydict({ADDRESS: list(self.addresses)})
@@ -47,6 +59,17 @@ class RowGroup:
     address: str
     group: int
     columns: Names
+    content: str
+    """A digest of what the file says of these rows: their number, sizes, places and bounds."""
+
+    @property
+    def sources(self) -> Sequence[str]:
+        """What it is of, by which it is known again."""
+        return (f"{self.address} {self.group} {self.content}",)
+
+    def only(self, _: Iterable[str]) -> Self:
+        """Itself: it is done whole."""
+        return self
 
     def load(self) -> pa.RecordBatch:
         """The rows, under our names."""
@@ -60,6 +83,15 @@ class Rows:
     """Rows that are here already."""
 
     batch: pa.RecordBatch
+
+    @property
+    def sources(self) -> Sequence[str]:
+        """What it is of, by which it is known again."""
+        return (sha256(self.batch.serialize()).hexdigest(),)
+
+    def only(self, _: Iterable[str]) -> Self:
+        """Itself: it is done whole."""
+        return self
 
     def load(self) -> pa.RecordBatch:
         """The rows."""
@@ -84,10 +116,10 @@ def parts(inputs: Sequence[str], renamed: Names, table: str | None = None) -> It
                 yield from _from_csv(file, renamed)
 
 
-def count(inputs: Sequence[str], renamed: Names, table: str | None = None) -> int | None:
+def count(parts: Iterable[Part]) -> int | None:
     """How many parts there are; None where that takes reading them all."""
     total = 0
-    for part in parts(inputs, renamed, table):
+    for part in parts:
         if isinstance(part, Rows):
             return None
         total += 1
@@ -115,10 +147,12 @@ def _from_parquet(address: str, renamed: Names) -> Iterator[RowGroup]:
     try:
         with fsspec.open(address, "rb") as file:
             found = pa.parquet.ParquetFile(file)
-            columns, groups = _columns(found.schema_arrow.names, renamed, address), found.num_row_groups
+            columns = _columns(found.schema_arrow.names, renamed, address)
+            groups = [repr(found.metadata.row_group(group).to_dict()) for group in range(found.num_row_groups)]
     except (OSError, pa.ArrowException) as error:
         raise SettingsError(f"{address} cannot be read as Parquet: {type(error).__name__}") from error
-    yield from (RowGroup(address, group, columns) for group in range(groups))
+    for group, about in enumerate(groups):
+        yield RowGroup(address, group, columns, sha256(about.encode()).hexdigest())
 
 
 def _from_csv(address: str, renamed: Names) -> Iterator[Rows]:

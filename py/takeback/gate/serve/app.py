@@ -21,11 +21,12 @@ from takeback.errors import GateError, InvalidMessage, PictureError, RequestRefu
 from takeback.gate.decision import Decision
 from takeback.gate.policy import Action
 from takeback.gate.serve import hma, openapi
-from takeback.gate.serve.log import say, where
+from takeback.gate.serve.log import say
 from takeback.gate.serve.messages import MAX_BODY, Batch, Hashes, Health, Kept, Outcome
 from takeback.gate.serve.metrics import Metrics
 from takeback.gate.serve.uploads import read_body, read_upload
 from takeback.gate.service import Gate
+from takeback.gate.watch import where
 from takeback.protocol import Problem, Verdict, decode
 
 JSON: Final = "application/json"

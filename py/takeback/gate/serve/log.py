@@ -2,21 +2,15 @@
 
 import logging
 import sys
-import traceback
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import override
+
+from takeback.gate.watch import where
 
 
 def say(text: str) -> None:
     """Writes a line."""
     print(f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ} {text}", file=sys.stderr, flush=True)  # noqa: T201 - it is the log
-
-
-def where(error: BaseException) -> str:
-    """The kind of an error and its places in the code, without its text, which may hold what a caller sent."""
-    frames = traceback.extract_tb(error.__traceback__)
-    return f"{type(error).__name__} at " + ", ".join(f"{Path(f.filename).name}:{f.lineno}" for f in frames)
 
 
 class _Foreign(logging.Handler):

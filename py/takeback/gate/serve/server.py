@@ -18,12 +18,13 @@ import uvicorn
 from starlette.applications import Starlette
 from uvicorn.supervisors import Multiprocess
 
-from takeback.errors import GateError, SettingsError
+from takeback.errors import SettingsError
+from takeback.gate.parent import end_with_parent
 from takeback.gate.serve.app import Options, create_app
 from takeback.gate.serve.log import say, start_logging
 from takeback.gate.serve.metrics import FOLDER_VARIABLE
 from takeback.gate.service import Gate
-from takeback.gate.watch import MAX_WAIT, watch
+from takeback.gate.watch import rounds, watch
 
 BACKLOG: Final = 2048
 GRACE: Final = 10
@@ -49,6 +50,7 @@ class _Factory:
     options: Options
 
     def __call__(self) -> Starlette:
+        end_with_parent()
         start_logging()
         return create_app(self.options)
 
@@ -124,7 +126,7 @@ def _metrics_folder(processes: int) -> Iterator[None]:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-class _Stopped(Exception):
+class _Stopped(BaseException):
     """The sidecar ends."""
 
 
@@ -138,13 +140,8 @@ def _following(listen: Listen, options: Options) -> Iterator[None]:
             raise _Stopped
 
     def follow() -> None:
-        with suppress(_Stopped), Gate.open(options.home) as gate:
-            while True:
-                try:
-                    watch(gate.sync, wait, say, random.random, listen.interval)
-                except (GateError, SettingsError) as error:
-                    say(f"ALARM: the feed is not followed: {error}; trying again in {MAX_WAIT:.0f} s")
-                    wait(MAX_WAIT)
+        with suppress(_Stopped), rounds(lambda: Gate.open(options.home), Gate.sync) as sync:
+            watch(sync, wait, say, random.random, listen.interval)
 
     thread = threading.Thread(target=follow, name="follow", daemon=True)
     if listen.follow:

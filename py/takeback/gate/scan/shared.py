@@ -1,0 +1,72 @@
+"""The list on a node of a cluster: unpacked once, shared by its workers, removed when the last of them has ended.
+
+Every worker holds a shared lock on the folder for as long as it lives, and a keeper (`keeper.py`) waits for all of
+them to be gone, however they ended.
+"""
+
+import fcntl
+import io
+import os
+import shutil
+import subprocess
+import sys
+import tarfile
+from hashlib import sha256
+from pathlib import Path
+from tempfile import gettempdir, mkdtemp
+from typing import Final
+
+from takeback.errors import SettingsError
+
+_KEEPER: Final = Path(__file__).with_name("keeper.py")
+_locks: Final[list[int]] = []
+"""Held until the process ends."""
+
+
+def unpack(packed: bytes | memoryview) -> Path:
+    """The folder of a packed snapshot on this machine, made by whichever worker comes first."""
+    folder = Path(gettempdir(), f"takeback-scan-{os.getuid()}-{sha256(packed).hexdigest()[:24]}")
+    while not _hold(folder):
+        _make(folder, packed)
+    return folder
+
+
+def _hold(folder: Path) -> bool:
+    """Keeps the folder from being removed, and gives whether it is there."""
+    try:
+        lock = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
+    except FileNotFoundError:
+        return False
+    except OSError as error:
+        raise SettingsError(f"{folder} cannot be used: remove it") from error
+    if os.fstat(lock).st_uid != os.getuid():
+        os.close(lock)
+        raise SettingsError(f"{folder} is somebody else's: remove it")
+    fcntl.flock(lock, fcntl.LOCK_SH)
+    if folder.exists() and os.path.samestat(os.fstat(lock), folder.stat()):
+        _locks.append(lock)
+        return True
+    os.close(lock)  # its keeper was first
+    return False
+
+
+def _make(folder: Path, packed: bytes | memoryview) -> None:
+    """Unpacks the folder, unless another worker was first."""
+    draft = Path(mkdtemp(prefix="takeback-scan-"))
+    lock = os.open(draft, os.O_RDONLY)
+    try:
+        fcntl.flock(lock, fcntl.LOCK_SH)
+        command = [sys.executable, "-I", str(_KEEPER), str(draft), str(folder)]
+        quiet = subprocess.DEVNULL
+        subprocess.run(command, stdin=quiet, stdout=quiet, stderr=quiet, check=True)  # noqa: S603 - our own file
+        with tarfile.open(fileobj=io.BytesIO(packed)) as archive:
+            archive.extractall(draft, filter="data")
+        draft.replace(folder)
+    except OSError:
+        shutil.rmtree(draft)
+        if not folder.exists():
+            raise
+    else:
+        _hold(folder)
+    finally:
+        os.close(lock)
