@@ -57,6 +57,10 @@ DIGESTS = st.binary(min_size=32, max_size=32).map(bytes.hex)
 IDS = st.binary(min_size=16, max_size=16).map(bytes.hex)
 TIMES = st.just("2026-11-23T10:00:00Z")
 
+HALF = (1 << 128) - 1
+TELLING = st.integers(0, HALF).map(lambda bits: f"{bits << 128 | (bits ^ HALF):064x}")
+"""Hashes of PDQ with half of their bits set."""
+
 
 @st.composite
 def signals(draw: st.DrawFn) -> SignalMessage:
@@ -64,8 +68,13 @@ def signals(draw: st.DrawFn) -> SignalMessage:
     kind = draw(st.sampled_from(SignalType))
     size = HEX_DIGITS.get(kind, 64) // 2
     value = draw(st.binary(min_size=size, max_size=size)).hex()
+    if kind in {SignalType.PDQ, SignalType.VPDQ}:
+        value = draw(TELLING)
+    elif kind is SignalType.PHASH:
+        value = f"{draw(st.integers(1, 2**64 - 1)):016x}"
     if kind is SignalType.VPDQ:
-        value = f"0,{draw(st.integers(0, 100))},{value},0.000;30,7,{value},{draw(st.integers(1, 10**6))}.000"
+        other = f"{int(value, 16) ^ (2**256 - 1):064x}"
+        value = f"0,{draw(st.integers(0, 100))},{value},0.000;30,7,{other},{draw(st.integers(1, 10**6))}.000"
     quality = draw(st.integers(0, 100)) if kind is SignalType.PDQ else None
     return SignalMessage(kind, value, quality, draw(st.sampled_from(Variant)))
 
@@ -76,7 +85,9 @@ STANDINGS = st.sampled_from(Standing)
 DAYS = st.just("2026-11-23")
 PICTURES = st.builds(
     Picture,
-    st.lists(signals(), min_size=1, max_size=24, unique_by=lambda s: (s.type, s.value)),
+    st.lists(
+        signals(), min_size=1, max_size=24, unique_by=(lambda s: (s.type, s.value), lambda s: (s.type, s.variant))
+    ),
     KINDS_OF_PICTURE,
     st.booleans(),
 )

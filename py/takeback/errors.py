@@ -114,13 +114,13 @@ class TooManyGuesses(TryLater):
 
 
 class TooManyCases(TryLater):
-    """Too many new cases from one part of the network."""
+    """Too many signals from one part of the network."""
 
     code = "too-many-cases"
 
 
 class WorkNeeded(RegistryError):
-    """A new case without the work that is asked for; `work` is the challenge."""
+    """Signals without the work that they take now; `work` is the challenge."""
 
     code = "work-needed"
 

@@ -16,14 +16,18 @@ import msgspec
 from msgspec import Meta, Struct
 
 from takeback.errors import InvalidMessage, InvalidSignal
-from takeback.signals import MAX_FRAMES, Signal, SignalType, Variant
+from takeback.signals import MAX_FRAMES, Signal, SignalType, Variant, emptiness
 
 MAX_BODY: Final = 64 * 1024
 """Bytes of a request. About 30 pictures with all their views fit in; no photograph worth the name does."""
 MAX_PICTURES: Final = 50
+MAX_ALL_SIGNALS: Final = 2000
+"""Signals of a request, each frame of a `vpdq` counting as one: more than its bytes hold."""
 MAX_CASE_PICTURES: Final = 1000
 """Pictures of one case, over all the messages that added to it."""
 MAX_SIGNALS: Final = 24
+VIEWS: Final = frozenset({SignalType.PDQ, SignalType.PHASH, SignalType.VPDQ})
+"""Types of which a picture has one for each variant, and so at most 15 PDQ."""
 MAX_VALUE: Final = 91 * MAX_FRAMES
 """Characters of a signal's value: a `vpdq` of the most frames with the longest numbers."""
 MAX_FEED_LIMIT: Final = 1000
@@ -134,7 +138,11 @@ class SignalMessage(_Message, frozen=True, omit_defaults=True):
 
 
 class Picture(_Message, frozen=True, omit_defaults=True):
-    """The signals of one picture. The same type and value twice is refused. `ai_made` as the person said."""
+    """The signals of one picture. `ai_made` as the person said.
+
+    Refused are the same type and value twice, two of a type that tells of a view (`VIEWS`) for the same variant, and
+    what tells no picture from others (`emptiness`). These rules are for what is sent: the feed may hold older entries.
+    """
 
     signals: Annotated[list[SignalMessage], Meta(min_length=1, max_length=MAX_SIGNALS)]
     kind: PictureKind = PictureKind.IMAGE
@@ -143,6 +151,13 @@ class Picture(_Message, frozen=True, omit_defaults=True):
     def __post_init__(self) -> None:
         if len({(s.type, s.value) for s in self.signals}) < len(self.signals):
             raise ValueError("the same signal stands twice in one picture")
+        seen = set()
+        for place, signal in enumerate(self.signals):
+            if why := emptiness(signal.signal()):
+                raise InvalidSignal(why, f"signals[{place}].value")
+            if signal.type in VIEWS and (signal.type, signal.variant) in seen:
+                raise InvalidSignal(f"a picture has one {signal.type} of each variant", f"signals[{place}].variant")
+            seen.add((signal.type, signal.variant))
 
 
 class NewCase(_Message, frozen=True, omit_defaults=True):
@@ -290,7 +305,8 @@ class FeedbackReceipt(_Message, frozen=True):
 class WorkParameters(_Message, frozen=True, rename="camel"):
     """What a challenge asks for, by altcha's own names: the try whose derived key begins with `key_prefix` (hex).
 
-    `expires_at` is in seconds since 1970; `data` binds the challenge to one message.
+    `expires_at` is in seconds since 1970; `data` binds the challenge to one message, and says how many tries it takes
+    at most.
     """
 
     algorithm: Annotated[str, Meta(pattern=r"^[A-Za-z0-9/-]{1,32}\Z")]
@@ -311,7 +327,7 @@ class Challenge(_Message, frozen=True):
 
 
 class WorkAnswer(_Message, frozen=True):
-    """`GET /v1/work`: the work that a new case takes now, or none."""
+    """`GET /v1/work`: the work that a message takes now, or none."""
 
     work: Challenge | None = None
 

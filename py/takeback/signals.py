@@ -8,9 +8,16 @@ from typing import Final, override
 
 from takeback.errors import InvalidSignal
 
+LEAST_FRAMES: Final = 2
+"""Different frames of a `vpdq` value that is sent: what has one is a still, and its PDQ says the same."""
 MAX_FRAMES: Final = 256
 """Frames of a `vpdq` value: one a second of four minutes, and 21 KB."""
 PDQ_BITS: Final = 256
+PDQ_ONES: Final = range(100, 157)
+"""How many bits are set in the PDQ of a picture with any detail: the median sees to 128, ties leave 110 at least.
+
+So it was on 1,700 pictures, views and frames. What has others is flat, or made up to be near to many.
+"""
 PDQ_MATCH_DISTANCE: Final = 31
 """The distance at which PDQ's authors call two pictures the same (PDQ whitepaper, Meta 2019)."""
 PDQ_QUALITY_FLOOR: Final = 50
@@ -106,6 +113,37 @@ class Signal:
             raise InvalidSignal("quality goes with pdq, and only with pdq", "quality")
         if self.quality is not None and not 0 <= self.quality <= 100:
             raise InvalidSignal("quality is from 0 to 100", "quality")
+
+
+_EMPTY: Final = frozenset(
+    {"e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855", "d41d8cd98f00b204e9800998ecf8427e"}
+)
+"""SHA-256 and MD5 of a file without a byte."""
+
+
+def emptiness(signal: Signal) -> str:
+    """Why a signal tells no picture from others, so that it is neither sent nor taken; empty if it tells one."""
+    if signal.type is SignalType.PDQ and not is_telling(signal.value):
+        return f"a pdq value has {PDQ_ONES[0]} to {PDQ_ONES[-1]} bits set"
+    if signal.type is SignalType.PHASH and not int(signal.value, 16):
+        return "a phash of 0 is that of any flat picture"
+    if signal.value in _EMPTY:
+        return f"this is the {signal.type} of an empty file"
+    return _emptiness_of_frames(signal.value) if signal.type is SignalType.VPDQ else ""
+
+
+def _emptiness_of_frames(value: str) -> str:
+    hashes = [frame.hash for frame in frames_of(value)]
+    if len(hashes) < LEAST_FRAMES:
+        return f"a vpdq value has at least {LEAST_FRAMES} frames"
+    if len(set(hashes)) < len(hashes):
+        return "a frame stands twice in a vpdq value"
+    return "" if all(map(is_telling, hashes)) else f"a frame's hash has {PDQ_ONES[0]} to {PDQ_ONES[-1]} bits set"
+
+
+def is_telling(pdq: str) -> bool:
+    """Whether a PDQ hash has as many bits set as that of a picture with any detail."""
+    return int(pdq, 16).bit_count() in PDQ_ONES
 
 
 def hamming_distance(a: str, b: str) -> int:

@@ -49,7 +49,7 @@ def _faults(request: Request, files: set[str], message: bytes) -> list[str]:
     pin = {"takeback-pin": PIN_PATTERN}
     if request.method == "GET" and request.path in files:
         return _headers(request, {}) + _body(request, b"")
-    if request.method == "GET" and request.path == "/v1/work":
+    if request.method == "GET" and request.path == f"/v1/work?{_amount(message)}":
         return _headers(request, {"idempotency-key": IDEMPOTENCY_KEY_PATTERN}) + _body(request, b"")
     if request.method == "POST" and request.path == "/v1/cases":
         own = {"content-type": "^application/json$", "idempotency-key": IDEMPOTENCY_KEY_PATTERN}
@@ -75,6 +75,14 @@ def _headers(request: Request, own: dict[str, str]) -> list[str]:
     return [f"the header {name} = {request.headers.get(name)!r}" for name in [*wrong, *sorted(more)]]
 
 
+def _amount(message: bytes) -> str:
+    """How many pictures and signals the message brings, frames counted, as the registry is told before it."""
+    pictures = json.loads(message)["pictures"]
+    signals = [signal for picture in pictures for signal in picture["signals"]]
+    frames = sum(signal["value"].count(";") for signal in signals if signal["type"] == "vpdq")
+    return f"pictures={len(pictures)}&signals={len(signals) + frames}"
+
+
 def _work(request: Request) -> list[str]:
     """The work shown with a new case must be the registry's own challenge, and a number and a hash that solve it."""
     if "takeback-work" not in request.headers:
@@ -86,9 +94,11 @@ def _work(request: Request) -> list[str]:
         challenge = decode(json.dumps(shown.get("challenge")).encode(), Challenge)
     except InvalidMessage:
         return ["the work holds more than its challenge"]
-    key = {"key": hashlib.sha256(request.headers["idempotency-key"].encode()).hexdigest()}
+    data = challenge.parameters.data
+    key = data.get("key") == hashlib.sha256(request.headers["idempotency-key"].encode()).hexdigest()
+    ours = key and data.keys() == {"key", "tries"} and data["tries"].isdigit()
     number = isinstance(solution.get("counter"), int)
-    ok = right and number and challenge.parameters.data == key and re.fullmatch("[0-9a-f]{64}", solution["derivedKey"])
+    ok = right and number and ours and re.fullmatch("[0-9a-f]{64}", solution["derivedKey"])
     return [] if ok else [f"the work {shown!r}, {solution!r}"]
 
 

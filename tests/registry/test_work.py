@@ -44,10 +44,10 @@ def test_work_that_is_done_is_known_once_for_its_message() -> None:
     work = Work(SECRET, TRIES, time.time)
     shown = solved(work.ask(KEY, 1))
 
-    assert work.done(shown, KEY)
-    assert Work(SECRET, 10 * TRIES, time.time).done(shown, KEY), "another process knows it too"
-    assert not work.done(shown, "1" * 32)
-    assert not Work(b"o" * 32, TRIES, time.time).done(shown, KEY)
+    assert work.done(shown, KEY, 1)
+    assert Work(SECRET, TRIES, time.time).done(shown, KEY, 1), "another process knows it too"
+    assert not work.done(shown, "1" * 32, 1)
+    assert not Work(b"o" * 32, TRIES, time.time).done(shown, KEY, 1)
 
 
 @pytest.mark.parametrize(
@@ -60,19 +60,20 @@ def test_work_that_is_done_is_known_once_for_its_message() -> None:
         (("challenge", "parameters", "cost"), 1),
         (("challenge", "parameters", "expiresAt"), 2**40),
         (("challenge", "parameters", "data"), None),
+        (("challenge", "parameters", "data", "tries"), "99999"),
         (("challenge", "signature"), None),
     ],
 )
 def test_nothing_of_it_can_be_changed(path: tuple[str, ...], to: object) -> None:
     """A solution that was made up, or one of easier work, is none."""
     work = Work(SECRET, TRIES, time.time)
-    assert not work.done(changed(solved(work.ask(KEY, 1)), *path, to=to), KEY)
+    assert not work.done(changed(solved(work.ask(KEY, 1)), *path, to=to), KEY, 1)
 
 
 def test_work_grows_old() -> None:
     """What was asked for longer ago than its life is not taken any more."""
     asked = Work(SECRET, TRIES, lambda: time.time() - LIFE - 1).ask(KEY, 1)
-    assert not Work(SECRET, TRIES, time.time).done(solved(asked), KEY)
+    assert not Work(SECRET, TRIES, time.time).done(solved(asked), KEY, 1)
 
 
 def test_more_is_asked_in_a_busy_hour() -> None:
@@ -86,7 +87,7 @@ def test_more_is_asked_in_a_busy_hour() -> None:
 @given(shown=st.text() | st.binary().map(lambda some: base64.b64encode(some).decode()))
 def test_whatever_is_shown_instead_is_no_work(shown: str) -> None:
     """Neither text nor bytes at random are taken, and none of them is an error."""
-    assert not Work(SECRET, TRIES, time.time).done(shown, KEY)
+    assert not Work(SECRET, TRIES, time.time).done(shown, KEY, 1)
 
 
 def send(server: Server, headers: dict[str, str], body: object) -> httpx.Response:

@@ -20,7 +20,7 @@ const NEVER = new AbortController().signal;
 function answering(...answers) {
   const asked = [];
   const fetch = async (path, request) => {
-    if (path === "/v1/work" && !answers[0]?.ofWork) return json(200, { work: null });
+    if (path.startsWith("/v1/work?") && !answers[0]?.ofWork) return json(200, { work: null });
     asked.push({ path, ...request });
     const answer = answers.shift();
     if (answer instanceof Error) throw answer;
@@ -68,7 +68,10 @@ test("work that is asked for is done and shown, and the message stays the same",
   assert.deepEqual(await registry.open(MESSAGE, NEVER), STATUS);
 
   const [first, second] = asked;
-  assert.deepEqual([first.path, first.headers], ["/v1/work", { "Idempotency-Key": SECRETS.key }]);
+  assert.deepEqual(
+    [first.path, first.headers],
+    ["/v1/work?pictures=1&signals=1", { "Idempotency-Key": SECRETS.key }],
+  );
   const { "Takeback-Work": shown, ...rest } = second.headers;
   assert.deepEqual([rest, second.body], [MESSAGE.headers, MESSAGE.body]);
   assert.deepEqual(JSON.parse(atob(shown)), {
@@ -85,8 +88,57 @@ test("work that cannot be done is a fault that passes, and work that is aborted 
   }
   const { registry } = answering(wanted({ work: endless }));
   assert.equal((await faultOf(registry.open(MESSAGE, AbortSignal.timeout(50)))).name, "TimeoutError");
-  for (const refused of [answering(json(428, {})), answering(wanted({}, 429)), answering(wanted({}, 503))])
+  for (const refused of [answering(wanted({}, 429)), answering(wanted({}, 503))])
     assert.equal((await faultOf(refused.registry.open(MESSAGE, NEVER))).kind, "busy");
+  const silent = answering(json(428, {}));
+  assert.equal((await faultOf(silent.registry.open(MESSAGE, NEVER))).kind, "offline");
+});
+
+test("work that is no longer enough is done anew at the price that the registry tells, for both messages", async () => {
+  const dearer = { ...WORK, parameters: { ...WORK.parameters, keyPrefix: derived(9).slice(0, 32) } };
+  const cheap = { ...WORK, parameters: { ...WORK.parameters, keyPrefix: derived(1).slice(0, 32) } };
+  for (const bring of ["open", "add"]) {
+    const { registry, asked } = answering(
+      wanted({ work: cheap }),
+      json(428, { work: dearer }),
+      json(200, STATUS),
+    );
+    const told =
+      bring === "open" ? registry.open(MESSAGE, NEVER) : registry.add(STATUS.number, MESSAGE, NEVER);
+    assert.deepEqual(await told, STATUS);
+    const shown = asked.slice(1).map(({ headers }) => JSON.parse(atob(headers["Takeback-Work"])));
+    assert.deepEqual(
+      shown.map(({ challenge, solution }) => [challenge, solution.counter]),
+      [
+        [cheap, 1],
+        [dearer, 9],
+      ],
+    );
+    assert.deepEqual([asked[1].body, asked[2].body], [MESSAGE.body, MESSAGE.body]);
+  }
+});
+
+test("a price that grows for ever is a registry that is busy", async () => {
+  const cheap = { ...WORK, parameters: { ...WORK.parameters, keyPrefix: derived(1).slice(0, 32) } };
+  const { registry, asked } = answering(...Array.from({ length: 20 }, () => json(428, { work: cheap })));
+  assert.equal((await faultOf(registry.open(MESSAGE, NEVER))).kind, "busy");
+  assert.equal(asked.length, 7);
+});
+
+test("the registry is told how much there is, frame by frame", async () => {
+  const signals = [{ type: "vpdq", value: "a;b;c" }, PICTURE.signals[0]];
+  const [message] = messagesFor([PICTURE, { signals }], { pin: SECRETS.pin, makeKey: () => SECRETS.key });
+  const { registry, asked } = answering(wanted({ work: null }), json(201, STATUS));
+  await registry.open(message, NEVER);
+  assert.equal(asked[0].path, "/v1/work?pictures=2&signals=5");
+});
+
+test("a flood at the door of a case that is there passes too, and wrong PINs do not", async () => {
+  const flood = answering(json(429, { type: "urn:takeback:problem:too-many-cases" }, { "Retry-After": "3" }));
+  const fault = await faultOf(flood.registry.add(STATUS.number, MESSAGE, NEVER));
+  assert.deepEqual([fault.kind, fault.retryAfter], ["busy", 3]);
+  const guesses = answering(json(429, { type: "urn:takeback:problem:too-many-guesses" }));
+  assert.equal((await faultOf(guesses.registry.add(STATUS.number, MESSAGE, NEVER))).kind, "too-many");
 });
 
 test("the message is the protocol's, with its headers and nothing else", async () => {

@@ -28,6 +28,7 @@ import { doWork } from "./work.js";
 /** @typedef {"was_minor"} AgeBand `minor` is the default, and left out */
 /** @typedef {{ number: string, pin: string }} Ownership */
 /** @typedef {{ body: string, headers: Record<string, string> }} Message */
+/** @typedef {{ status: number, headers: Headers, text: string }} Answer */
 /** @typedef {"offline" | "slow" | "busy" | "not-found" | "too-many" | "closed" | "refused"} FaultKind */
 
 export const CASES = "/v1/cases";
@@ -36,6 +37,8 @@ const WORK_WANTED = "/v1/work";
 const WORK = "Takeback-Work";
 /** Pictures in one message; the same as in the protocol. */
 const MAX_PICTURES = 50;
+/** Tries of one message at the price that the registry tells: it doubles at most six times. */
+const MOST_TRIES = 7;
 /** Bytes of one message: the protocol's 64 KiB, less some room. */
 const MAX_BODY = 64_000;
 /** A message is at most 64 KiB; a minute carries that over the slowest phone network there is. */
@@ -98,6 +101,17 @@ function portions(pictures) {
   return found;
 }
 
+/**
+ * How many pictures and signals there are, as the registry is told of them: each frame of a `vpdq` counts as one signal.
+ *
+ * @param {WirePicture[]} pictures
+ */
+function amountOf(pictures) {
+  const all = pictures.flatMap(({ signals }) => signals);
+  const frames = all.flatMap(({ type, value }) => (type === "vpdq" ? value.split(";").slice(1) : []));
+  return `pictures=${pictures.length}&signals=${all.length + frames.length}`;
+}
+
 /** Speaks with the registry; each method is one request, and `persist` is what repeats one. */
 export class Registry {
   #fetch;
@@ -110,38 +124,64 @@ export class Registry {
   }
 
   /**
-   * Opens a case. The registry may ask the computer for a little work first, and for more when very many come.
+   * Opens a case.
    *
    * @param {Message} message
    * @param {AbortSignal} signal
    */
-  async open({ body, headers }, signal) {
-    const work = await this.#work(headers, signal);
-    const response = await this.#ask(
-      CASES,
-      { method: "POST", headers: { ...headers, ...work }, body },
-      signal,
-    );
-    // A new case has no wrong PIN to guess at: 429 only says that the registry is busy.
-    if (response.status === 429 || response.status === 428)
-      throw new RegistryError("busy", seconds(response));
-    return this.#status(response);
+  async open(message, signal) {
+    return this.#status(await this.#bring(CASES, message, signal));
   }
 
   /**
-   * Does the work that the registry asks for; gives the header that shows it.
+   * Brings pictures. The registry may ask the computer for some work first, by how many they are, and for more when very
+   * much comes: the price is told when the message is there.
    *
-   * @param {Record<string, string>} headers of the message
+   * @param {string} path
+   * @param {Message} message
+   * @param {AbortSignal} signal
+   */
+  async #bring(path, { body, headers }, signal) {
+    let asking = await this.#askForWork(body, headers, signal);
+    for (let tries = 0; tries < MOST_TRIES; tries += 1) {
+      const work = await this.#work(asking, signal);
+      const response = await this.#ask(
+        path,
+        { method: "POST", headers: { ...headers, ...work }, body },
+        signal,
+      );
+      if (response.status === 429 && !response.text.includes(":too-many-guesses"))
+        throw new RegistryError("busy", seconds(response));
+      if (response.status !== 428) return response;
+      asking = response;
+    }
+    throw new RegistryError("busy");
+  }
+
+  /**
+   * @param {string} body of the message
+   * @param {Record<string, string>} headers of it
+   * @param {AbortSignal} signal
+   */
+  async #askForWork(body, { "Idempotency-Key": key = "" }, signal) {
+    const path = `${WORK_WANTED}?${amountOf(JSON.parse(body).pictures)}`;
+    const response = await this.#ask(path, { headers: { "Idempotency-Key": key } }, signal);
+    if (response.status !== 200) throw new RegistryError("busy", seconds(response));
+    return response;
+  }
+
+  /**
+   * Does the work that an answer asks for; gives the header that shows it.
+   *
+   * @param {Answer} answer
    * @param {AbortSignal} signal
    * @returns {Promise<Record<string, string>>}
    */
-  async #work({ "Idempotency-Key": key = "" }, signal) {
-    const response = await this.#ask(WORK_WANTED, { headers: { "Idempotency-Key": key } }, signal);
-    if (response.status !== 200) throw new RegistryError("busy", seconds(response));
+  async #work({ text }, signal) {
     /** @type {string | undefined} */
     let shown;
     try {
-      const { work } = JSON.parse(response.text);
+      const { work } = JSON.parse(text);
       if (work === null) return {};
       shown = await doWork(work, signal);
     } catch {
@@ -159,10 +199,8 @@ export class Registry {
    * @param {Message} message
    * @param {AbortSignal} signal
    */
-  async add(number, { body, headers }, signal) {
-    return this.#status(
-      await this.#ask(`${CASES}/${number}/pictures`, { method: "POST", headers, body }, signal),
-    );
+  async add(number, message, signal) {
+    return this.#status(await this.#bring(`${CASES}/${number}/pictures`, message, signal));
   }
 
   /**
@@ -192,7 +230,7 @@ export class Registry {
    * @param {string} path
    * @param {RequestInit} request
    * @param {AbortSignal} signal
-   * @returns {Promise<{ status: number, headers: Headers, text: string }>}
+   * @returns {Promise<Answer>}
    */
   async #ask(path, request, signal) {
     const stop = new AbortController();
@@ -217,7 +255,7 @@ export class Registry {
   }
 
   /**
-   * @param {{ status: number, headers: Headers, text: string }} response
+   * @param {Answer} response
    * @returns {CaseStatus}
    */
   #status(response) {

@@ -112,7 +112,7 @@ export class Session {
       const open = this.adding ? this.owned : null;
       const pin = open?.pin ?? makePin();
       const pictures = this.ready;
-      const wire = pictures.map(({ hashed }) => this.#wire(hashed?.signals ?? []));
+      const wire = pictures.flatMap(({ hashed }) => (hashed ? [this.#wire(hashed)] : []));
       const ageBand = this.about === "then" ? /** @type {const} */ ("was_minor") : undefined;
       const messages = messagesFor(wire, { pin, makeKey, ageBand });
       this.outgoing = { pin, messages, sent: 0, number: open?.status.number ?? null, pictures };
@@ -154,11 +154,11 @@ export class Session {
   }
 
   /**
-   * @param {import("./registry.js").WireSignal[]} signals
+   * @param {import("./door.js").Hashed} hashed
    * @returns {import("./registry.js").WirePicture}
    */
-  #wire(signals) {
-    const video = signals.some(({ type }) => type === "vpdq");
+  #wire({ signals, kind }) {
+    const video = kind === "video" || signals.some(({ type }) => type === "vpdq");
     return { signals, ...(video ? { kind: "video" } : {}), ...(this.ai ? { ai_made: true } : {}) };
   }
 

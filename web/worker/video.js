@@ -13,7 +13,7 @@ import { animationFrames } from "./animation.js";
 import { exactSignals } from "./exact.js";
 import { hashFrames, VideoError } from "./frames.js";
 import { videoFormat } from "./sniff.js";
-import { vpdqValue } from "./vpdq.js";
+import { vpdqSignals } from "./vpdq.js";
 
 /** Of the whole work, reading the file for its exact hashes; the frames are the rest. */
 const EXACT_SHARE = 0.4;
@@ -25,7 +25,9 @@ const say = (message) => postMessage(message);
 onmessage = async ({ data: { kind, id, file, orientation } }) => {
   try {
     const answer =
-      kind === "hash" ? await hash(id, file) : { signals: vpdq(await animationFrames(file, orientation)) };
+      kind === "hash"
+        ? await hash(id, file)
+        : { signals: vpdqSignals(await animationFrames(file, orientation)) };
     say({ kind: "result", id, json: JSON.stringify(answer) });
   } catch (error) {
     if (error instanceof VideoError)
@@ -52,10 +54,5 @@ async function hash(id, file) {
   const { frames, width, height } = await hashFrames(file, (done) => share(done * (1 - EXACT_SHARE)));
   const exact = await exactSignals(file, (done) => share(1 - EXACT_SHARE + done * EXACT_SHARE));
   const quality = frames.length ? Math.max(...frames.map((frame) => frame.quality)) : null;
-  return { kind: "video", signals: [...vpdq(frames), ...exact], quality, width, height, format };
-}
-
-/** @param {import("./vpdq.js").Frame[]} frames */
-function vpdq(frames) {
-  return frames.length ? [{ type: "vpdq", value: vpdqValue(frames) }] : [];
+  return { kind: "video", signals: [...vpdqSignals(frames), ...exact], quality, width, height, format };
 }

@@ -6,6 +6,11 @@
  */
 
 const MAX_FRAMES = 256;
+/** Bits that are set in the PDQ of a frame with any detail, at least and at most; others are not sent. */
+const LEAST_ONES = 100;
+const MOST_ONES = 156;
+/** Bits that are set in each hex digit. */
+const ONES = [0, 1, 1, 2, 1, 2, 2, 3, 1, 2, 2, 3, 2, 3, 3, 4];
 /** Seconds that a frame may start after its second: clocks of a thousandth round, and 29.97 a second gives 1.001. */
 export const SLACK = 0.0005;
 
@@ -37,6 +42,22 @@ export function vpdqValue(frames) {
   for (const { number, quality, hash, seconds } of frames)
     if (!first.has(hash)) first.set(hash, `${number},${quality},${hash},${thousandths(seconds)}`);
   return [...first.values()].join(";");
+}
+
+/**
+ * The signal of a video's hashed frames as it is sent: none of a video without two frames that differ and tell anything.
+ *
+ * @param {Frame[]} frames
+ */
+export function vpdqSignals(frames) {
+  const value = vpdqValue(frames.filter(({ hash }) => isTelling(hash)));
+  return value.includes(";") ? [{ type: "vpdq", value }] : [];
+}
+
+/** @param {string} hash */
+function isTelling(hash) {
+  const ones = [...hash].reduce((sum, digit) => sum + (ONES[Number.parseInt(digit, 16)] ?? 0), 0);
+  return ones >= LEAST_ONES && ones <= MOST_ONES;
 }
 
 /**

@@ -1,6 +1,6 @@
 """The shared core: the bytes of a picture in, its signals out. Runs alike in CPython and in the browser."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 
 from takeback.errors import PictureError
@@ -11,9 +11,10 @@ from takeback.hashing.pdq import Pdq, hash_pixels
 from takeback.hashing.phash import phash_signals
 from takeback.hashing.picture import Picture, open_picture
 from takeback.hashing.views import variant_signals
-from takeback.signals import Signal, SignalType, Variant
+from takeback.hashing.vpdq import vpdq_signal
+from takeback.signals import Signal, SignalType, Variant, emptiness, frames_of, is_telling
 
-__all__ = ["HashedPicture", "PictureError", "hash_opened", "hash_picture", "with_variants"]
+__all__ = ["HashedPicture", "PictureError", "hash_opened", "hash_picture", "sent", "with_variants"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,9 +68,24 @@ def hash_opened(picture: Picture, data: bytes) -> HashedPicture:
 
 
 def with_variants(hashed: HashedPicture) -> HashedPicture:
-    """The same with PDQ of the views that a copy may consist of: what a person sends, over what is looked up."""
+    """What a person sends: with PDQ of the views that a copy may consist of, without what tells nothing."""
     known = [signal.value for signal in hashed.signals if signal.type is SignalType.PDQ]
-    return replace(hashed, signals=(*hashed.signals, *variant_signals(hashed.plane, known)))
+    return replace(hashed, signals=sent((*hashed.signals, *variant_signals(hashed.plane, known))))
+
+
+def sent(signals: Iterable[Signal]) -> tuple[Signal, ...]:
+    """Those signals that a registry takes: of a flat picture the exact ones alone, no vpdq of a film of one frame."""
+    return tuple(signal for signal in _with_telling_frames(signals) if not emptiness(signal))
+
+
+def _with_telling_frames(signals: Iterable[Signal]) -> Iterator[Signal]:
+    for signal in signals:
+        frames = frames_of(signal.value) if signal.type is SignalType.VPDQ else ()
+        telling = [frame for frame in frames if is_telling(frame.hash)]
+        if signal.type is not SignalType.VPDQ:
+            yield signal
+        elif telling:
+            yield vpdq_signal(telling)
 
 
 def _signal(pdq: Pdq, variant: Variant) -> Signal:

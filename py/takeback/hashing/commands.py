@@ -2,12 +2,13 @@
 
 import json
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import click
 
 from takeback.errors import PictureError
-from takeback.hashing import HashedPicture, hash_picture, with_variants
+from takeback.hashing import HashedPicture, hash_picture, sent, with_variants
 from takeback.hashing.picture import MAX_BYTES
 from takeback.hashing.video import SNIFFED, HashedVideo, hash_video, video_format
 from takeback.signals import SignalType, Variant, frames_of
@@ -41,7 +42,8 @@ def _hash(file: str) -> HashedPicture | HashedVideo:
     if file != "-":
         with Path(file).open("rb") as opened:
             if video_format(opened.read(SNIFFED)):
-                return hash_video(opened)
+                video = hash_video(opened)
+                return replace(video, signals=sent(video.signals))
     return with_variants(hash_picture(_read(file)))
 
 
@@ -83,5 +85,7 @@ def _line(file: str, picture: HashedPicture | HashedVideo) -> str:
         frames = len(frames_of(values[SignalType.VPDQ])) if SignalType.VPDQ in values else 0
         said = f"{values[SignalType.MD5]}  md5, {frames} frames hashed"
         return f"{said:88}  quality {picture.quality or 0:3}  {picture.format:4}  {size:>11}  {file}"
-    hashes = f"{values[SignalType.PDQ]}  phash {values[SignalType.PHASH]}"
+    known = SignalType.PDQ in values
+    said = values[SignalType.PDQ] if known else f"{values[SignalType.MD5]}  md5, no detail to hash"
+    hashes = f"{said:64}  phash {values.get(SignalType.PHASH, '-'):16}"
     return f"{hashes}  quality {picture.quality:3}  {picture.format:4}  {size:>11}  {file}"

@@ -5,7 +5,7 @@ import json
 from collections.abc import Callable
 
 from takeback.errors import PictureError, PictureTooLarge
-from takeback.hashing import HashedPicture, hash_opened, with_variants
+from takeback.hashing import HashedPicture, hash_opened, sent, with_variants
 from takeback.hashing.boxes import main_picture
 from takeback.hashing.decoders import Decoder, Handed, HandedPixels, bytes_of, decoders
 from takeback.hashing.phash import phash_signals
@@ -61,7 +61,7 @@ class Hashing:
     def phash_to_json(self, number: int) -> str:
         """The signals that were left out of picture `number`, in JSON. numpy and imagehash must be there by now."""
         importlib.invalidate_caches()
-        return _text([_wire_signal(signal) for signal in phash_signals(self._small.pop(number))])
+        return _text([_wire_signal(signal) for signal in sent(phash_signals(self._small.pop(number)))])
 
     def _hash(self, data: object, tell: Callable[[str], object], decode: Decode | None) -> dict[str, object]:
         """All but phash. Raises `PictureError`."""

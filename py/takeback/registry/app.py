@@ -2,7 +2,9 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Mapping, Sequence
+from concurrent.futures import Future
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any, Final
 
@@ -15,6 +17,7 @@ from sqlalchemy.exc import DBAPIError
 from takeback import errors, protocol
 from takeback.errors import InvalidMessage, RegistryError, StoreUnavailable, TakebackError, WorkNeeded
 from takeback.registry import docs, feed, openapi
+from takeback.registry import cases as rules
 from takeback.registry.cases import Case
 from takeback.registry.logs import LOG
 from takeback.registry.requests import (
@@ -24,13 +27,14 @@ from takeback.registry.requests import (
     answer,
     done,
     idempotency_key,
+    number,
     owned,
     pin_of,
     platform_of,
     query,
     refuse_other_types,
 )
-from takeback.registry.store import Addition, Report, Submission, Withdrawn
+from takeback.registry.store import Addition, Report, Submission, Submitted, Withdrawn
 
 PROBLEM: Final = "application/problem+json"
 FORWARDED: Final = "X-Forwarded-For"
@@ -41,10 +45,13 @@ RETRY_AFTER: Final = 5
 @get(openapi.WORK_WANTED)
 async def work_wanted(request: Ask, services: Services) -> Response[bytes]:
     """The work that a message with this idempotency key takes now; none if it came before."""
-    query(request)
+    given = query(request, "pictures", "signals")
+    pictures = number(given, "pictures", 1, protocol.MAX_PICTURES, usual=1)
+    lots = rules.lots(pictures, number(given, "signals", 1, protocol.MAX_ALL_SIGNALS, usual=1))
     key = idempotency_key(request)
     known = await asyncio.to_thread(services.store.knows, services.pins.idempotency_key(key))
-    return answer(protocol.WorkAnswer(None if known else _work_of(services, _network(request, services), key)))
+    work = None if known else _work_of(services, _Sent(_network(request, services), lots), key)
+    return answer(protocol.WorkAnswer(work))
 
 
 @post(openapi.CASES)
@@ -57,18 +64,17 @@ async def new_case(request: Ask, services: Services) -> Response[bytes]:
     case = protocol.decode_request(await request.body(), protocol.NewCase)
     digest = services.pins.message(pin, protocol.encode(case))
     submission = Submission(services.pins.pin(pin), services.pins.idempotency_key(key), digest, case)
-    network = _network(request, services)
-    counted = True
-    try:
-        _admit(request, services, network, key)
-    except RegistryError:
-        if not await asyncio.to_thread(services.store.knows, submission.key):
-            raise
-        counted = False  # a message that came before, whose answer was lost, is no new case
-    submitted = await done(services.store.submit(submission))
-    if counted and not submitted.created:
-        services.arrivals.give_back(network)
+    sent = await _admitted(request, services, key, case)
+    submitted = await _kept(services, sent, services.store.submit(submission))
     return answer(submitted.status, HTTPStatus.CREATED if submitted.created else HTTPStatus.OK)
+
+
+@dataclass(frozen=True, slots=True)
+class _Sent:
+    """What a message is counted by: the part of the network it came from, if that is known, and its lots."""
+
+    network: str | None
+    lots: int
 
 
 def _network(request: Ask, services: Services) -> str | None:
@@ -77,17 +83,41 @@ def _network(request: Ask, services: Services) -> str | None:
     return services.proxies.sender(peer, request.headers.get(FORWARDED, ""))
 
 
-def _work_of(services: Services, network: str | None, key: str) -> protocol.Challenge | None:
-    """The work for a new case from a part of the network. Raises `TooManyCases`: nobody shall work in vain."""
-    services.arrivals.check(network)
-    return services.work.ask(key, services.arrivals.demand(network))
+def _price(services: Services, sent: _Sent) -> int:
+    """What a message costs at this moment, in the work of one lot in a quiet hour."""
+    return services.arrivals.demand(sent.network) * sent.lots
 
 
-def _admit(request: Ask, services: Services, network: str | None, key: str) -> None:
-    """Counts a new case from a part of the network. Raises `TooManyCases`, `WorkNeeded`."""
-    if not services.work.done(request.headers.get(openapi.WORK, ""), key):
-        raise WorkNeeded(_work_of(services, network, key))
-    services.arrivals.take(network)
+def _work_of(services: Services, sent: _Sent, key: str) -> protocol.Challenge | None:
+    """The work for a message. Raises `TooManyCases`: nobody shall work in vain."""
+    services.arrivals.check(sent.network)
+    return services.work.ask(key, _price(services, sent))
+
+
+async def _admitted(request: Ask, services: Services, key: str, new: protocol.NewCase) -> _Sent:
+    """Counts a message with signals. Raises `TooManyCases`, `WorkNeeded`, but for one that came before."""
+    sent = _Sent(_network(request, services), rules.lots_of(new))
+    try:
+        if not services.work.done(request.headers.get(openapi.WORK, ""), key, _price(services, sent)):
+            raise WorkNeeded(_work_of(services, sent, key))
+        services.arrivals.take(sent.network, sent.lots)
+    except RegistryError:
+        if not await asyncio.to_thread(services.store.knows, services.pins.idempotency_key(key)):
+            raise
+        return _Sent(None, 0)  # its answer was lost: it was paid for and counted then
+    return sent
+
+
+async def _kept(services: Services, sent: _Sent, kept: Future[Submitted]) -> Submitted:
+    """What became of a message in the store; if nothing new was kept of it, its count is given back."""
+    try:
+        submitted = await done(kept)
+    except Exception:
+        services.arrivals.give_back(sent.network, sent.lots)
+        raise
+    if not submitted.created:
+        services.arrivals.give_back(sent.network, sent.lots)
+    return submitted
 
 
 @get(openapi.CASE)
@@ -108,8 +138,8 @@ async def add_pictures(request: Ask, services: Services) -> Response[bytes]:
     more = protocol.decode_request(await request.body(), protocol.NewCase)
     digest = services.pins.message(pin_of(request), case.number.encode() + protocol.encode(more))
     addition = Addition(case.number, services.pins.idempotency_key(key), digest, more)
-    status = await done(services.store.add_pictures(addition))
-    return answer(status)
+    sent = await _admitted(request, services, key, more)
+    return answer((await _kept(services, sent, services.store.add_pictures(addition))).status)
 
 
 @post(openapi.WITHDRAW)
@@ -221,11 +251,11 @@ _STATUS: Final[Mapping[type[TakebackError], tuple[HTTPStatus, str]]] = {
     errors.InvalidMessage: (HTTPStatus.BAD_REQUEST, "The message breaks the protocol"),
     errors.NotAPlatform: (HTTPStatus.UNAUTHORIZED, "No valid platform key"),
     errors.CaseNotFound: (HTTPStatus.NOT_FOUND, "No such case, or not this PIN"),
-    errors.WorkNeeded: (HTTPStatus.PRECONDITION_REQUIRED, "A new case takes some work first"),
+    errors.WorkNeeded: (HTTPStatus.PRECONDITION_REQUIRED, "This takes some work first"),
     errors.KeyReused: (HTTPStatus.CONFLICT, "The idempotency key is taken"),
     errors.CaseClosed: (HTTPStatus.CONFLICT, "The case takes no more pictures"),
     errors.TooManyGuesses: (HTTPStatus.TOO_MANY_REQUESTS, "Too many wrong PINs"),
-    errors.TooManyCases: (HTTPStatus.TOO_MANY_REQUESTS, "Too many cases from one network"),
+    errors.TooManyCases: (HTTPStatus.TOO_MANY_REQUESTS, "Too much from one network"),
     errors.StoreUnavailable: (HTTPStatus.SERVICE_UNAVAILABLE, "The registry cannot keep this now"),
 }
 _HTTP: Final[Mapping[int, tuple[str, str]]] = {

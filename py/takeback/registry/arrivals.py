@@ -1,4 +1,6 @@
-"""How many cases come, and how many from one part of the network, so that nobody fills the registry alone.
+"""How much is sent, and how much from one part of the network, so that nobody fills the registry alone.
+
+It is counted in lots (`cases.lots`): what a person sends is one or a few, whether it makes a case or adds to one.
 
 What is counted by is no address: an HMAC of a shortened one, under a key that is in memory alone and for a day at most.
 Each process counts for itself.
@@ -14,7 +16,7 @@ from takeback.errors import TooManyCases
 
 WINDOW: Final = 60 * 60
 MANY: Final = 20
-"""New cases of an hour from one part of the network, after which each next one costs twice the work."""
+"""Lots of an hour from one part of the network, after which each next one costs twice the work."""
 BUSY: Final = 2000
 """The same from everywhere; here what is twice as much costs twice the work."""
 MOST_DOUBLINGS: Final = 6
@@ -70,7 +72,7 @@ class Proxies:
 
 
 class Arrivals:
-    """Counts new cases; `most` in an hour from one network, 0 for any number. `clock` gives seconds that only grow."""
+    """Counts lots; `most` in an hour from one network, 0 for any number. `clock` gives seconds that only grow."""
 
     def __init__(self, most: int, clock: Callable[[], float]) -> None:
         self._most = most
@@ -81,7 +83,7 @@ class Arrivals:
         self._all = 0
 
     def check(self, network: str | None) -> None:
-        """Raises `TooManyCases` if no further case may come from there now."""
+        """Raises `TooManyCases` if nothing further may come from there now."""
         now = self._clock()
         if now - self._key_from >= KEY_LIFE:
             self._key, self._key_from, self._window_from = secrets.token_bytes(32), now, float("-inf")
@@ -89,23 +91,23 @@ class Arrivals:
             self._counts, self._window_from, self._all = {}, now, 0
         if self._most and network is not None and self._count(network) >= self._most:
             wait = int(self._window_from + WINDOW - now) + 1
-            raise TooManyCases("very many cases came from your network; this one can be sent a little later", wait)
+            raise TooManyCases("very much came from your network; this can be sent a little later", wait)
 
-    def take(self, network: str | None) -> None:
-        """Counts a case before it is made. Raises `TooManyCases`."""
+    def take(self, network: str | None, lots: int = 1) -> None:
+        """Counts a message before it is kept. Raises `TooManyCases`."""
         self.check(network)
         if network is not None:
-            self._counts[self._mark(network)] = self._count(network) + 1
-        self._all += 1
+            self._counts[self._mark(network)] = self._count(network) + lots
+        self._all += lots
 
-    def give_back(self, network: str | None) -> None:
-        """It was no new case: it does not count."""
-        self._all = max(0, self._all - 1)
+    def give_back(self, network: str | None, lots: int = 1) -> None:
+        """Nothing new was kept of it: it does not count."""
+        self._all = max(0, self._all - lots)
         if network is not None and (count := self._count(network)):
-            self._counts[self._mark(network)] = count - 1
+            self._counts[self._mark(network)] = max(0, count - lots)
 
     def demand(self, network: str | None) -> int:
-        """How many times the work of a quiet hour the next case from there costs: 1, 2, 4 and so on to 64."""
+        """How many times the work of a quiet hour the next lot from there costs: 1, 2, 4 and so on to 64."""
         here = 0 if network is None else self._count(network) // MANY
         return 1 << min(MOST_DOUBLINGS, max(here, (self._all // BUSY).bit_length()))
 

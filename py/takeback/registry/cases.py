@@ -31,6 +31,10 @@ DAY: Final = 24 * 60 * 60
 WARNING: Final = 30 * DAY
 """Seconds before a case expires from which its status warns."""
 
+LOT_PICTURES: Final = 15
+LOT_SIGNALS: Final = 240
+"""What one lot holds at most: pictures, and signals of them, each frame of a `vpdq` counting as one."""
+
 type SignalKey = tuple[SignalType, str]
 """What makes two signals the same: type and value. All else comes from whoever sent it first."""
 type Shuffle = Callable[[list[int]], None]
@@ -183,6 +187,17 @@ def moment(seconds: int) -> str:
 def day(seconds: int) -> str:
     """The day of a time in seconds since 1970, as the protocol writes it: `2026-11-23`."""
     return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%d")
+
+
+def lots(pictures: int, signals: int) -> int:
+    """The lots that a message of so many pictures and signals takes: by them its work is priced, and it is counted."""
+    return max(1, -(-pictures // LOT_PICTURES), -(-signals // LOT_SIGNALS))
+
+
+def lots_of(new: NewCase) -> int:
+    """The lots of a message."""
+    frames = sum(signal.value.count(";") for signal in signals_of([new]) if signal.type is SignalType.VPDQ)
+    return lots(len(new.pictures), frames + sum(len(picture.signals) for picture in new.pictures))
 
 
 def signals_of(new: Iterable[NewCase]) -> Iterator[SignalMessage]:

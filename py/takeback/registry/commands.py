@@ -64,9 +64,11 @@ _keys_option = click.option(
     callback=lambda _context, _option, value: None if value is None else read_proxies(value, "--proxies"),
 )  # fmt: skip
 @click.option(
-    "--arrivals", type=click.IntRange(0, 1_000_000), help="New cases an hour [TAKEBACK_ARRIVALS; default: 300]"
+    "--arrivals",
+    type=click.IntRange(0, 1_000_000),
+    help="Lots an hour of one network [TAKEBACK_ARRIVALS; default: 300]",
 )
-@click.option("--work", type=click.IntRange(0, 1_000_000), help="Tries a new case costs [TAKEBACK_WORK; default: 250]")
+@click.option("--work", type=click.IntRange(0, 1_000_000), help="Tries a lot costs [TAKEBACK_WORK; default: 250]")
 @click.option(
     "--demote", type=click.IntRange(0, 1000), help="Platforms that demote an entry [TAKEBACK_DEMOTE; default: 3]"
 )

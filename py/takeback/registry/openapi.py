@@ -42,8 +42,8 @@ ERRORS: Final[Mapping[int, str]] = {
     "pictures",
     413: "`too-large`: the body is over 65,536 bytes",
     415: "`not-json`: the content type is not `application/json`",
-    428: "`work-needed`: a new case takes some work first; `work` says which",
-    429: "`too-many-guesses`: too many wrong PINs for one number; or `too-many-cases`: very many from one network",
+    428: "`work-needed`: signals take some work first; `work` says which",
+    429: "`too-many-guesses`: too many wrong PINs for one number; or `too-many-cases`: very much from one network",
     503: "`store-unavailable`: nothing was kept; send the same again",
 }
 _RETRY: Final = {"Retry-After": {"description": "Seconds to wait", "schema": {"type": "integer", "minimum": 1}}}
@@ -85,10 +85,10 @@ OPERATIONS: Final = (
         "workWanted",
         "get",
         "/v1/work",
-        "Ask which work a new case takes now",
+        "Ask which work a message with signals takes now",
         {200: (protocol.WorkAnswer, "The work, or none: none is wanted, or the message came before")},
         (400, 429, 503),
-        (IDEMPOTENCY_KEY,),
+        (IDEMPOTENCY_KEY, "pictures", "signals"),
     ),
     Operation(
         "newCase",
@@ -118,8 +118,8 @@ OPERATIONS: Final = (
         "/v1/cases/{number}/pictures",
         "Add pictures to a case",
         {200: (protocol.CaseStatus, "The pictures are kept, now or when the same message came before")},
-        (400, 404, 409, 413, 415, 429, 503),
-        ("number", PIN, IDEMPOTENCY_KEY),
+        (400, 404, 409, 413, 415, 428, 429, 503),
+        ("number", PIN, IDEMPOTENCY_KEY, WORK),
         protocol.NewCase,
     ),
     Operation(
@@ -241,6 +241,18 @@ _PARAMETERS: Final[Mapping[str, Mapping[str, Any]]] = {
         "schema": {"type": "string", "maxLength": 4096},
         "example": "",
     },
+    "pictures": {
+        "in": "query",
+        "description": "How many pictures the message brings",
+        "schema": {"type": "integer", "minimum": 1, "maximum": protocol.MAX_PICTURES, "default": 1},
+        "example": 1,
+    },
+    "signals": {
+        "in": "query",
+        "description": "How many signals it brings, each frame of a vpdq counting as one",
+        "schema": {"type": "integer", "minimum": 1, "maximum": protocol.MAX_ALL_SIGNALS, "default": 1},
+        "example": 19,
+    },
     "after": {
         "in": "query",
         "description": "The last number durably applied; 0 at the start",
@@ -271,7 +283,7 @@ _PARAMETERS: Final[Mapping[str, Mapping[str, Any]]] = {
         "example": 'W/"0"',
     },
 }
-_OPTIONAL: Final = frozenset({"limit", "wait", "If-None-Match", WORK})
+_OPTIONAL: Final = frozenset({"limit", "wait", "If-None-Match", "pictures", "signals", WORK})
 _SIGNED: Final[Mapping[str, Any]] = {
     "ETag": {"description": "The body's SHA-256", "schema": {"type": "string", "pattern": '^W/"[0-9a-f]{64}"$'}},
     FEED_HEAD: {"description": "What the registry signs, a FeedHead", "schema": {"type": "string"}},

@@ -55,9 +55,9 @@ class Settings:
     proxies: tuple[Network, ...] = ()
     """Networks of your proxies, apart by commas: they say where a case comes from. Without, private addresses do."""
     arrivals: int = 300
-    """New cases in an hour from one part of the network, /24 or /48, in each process; 0 is any number."""
+    """Lots in an hour from one part of the network, /24 or /48, in each process; 0 is any number."""
     work: int = 250
-    """Tries that a new case costs the sender's computer in a quiet hour, more in a busy one; 0 asks for no work."""
+    """Tries that each lot costs the sender's computer in a quiet hour, more in a busy one; 0 asks for no work."""
     demote: int = 3
     """Platforms that must say `not_blocked` of an entry before it only asks for a review; 0 is never."""
     flood: int = 5000

@@ -85,7 +85,7 @@ class Withdrawn:
 
 @dataclass(frozen=True, slots=True)
 class Submitted:
-    """The case that a submission made, now or when it came before."""
+    """The case that a message made or added to, now or when it came before."""
 
     status: CaseStatus
     created: bool
@@ -162,8 +162,8 @@ class Store:
         """Makes a case. Raises `KeyReused`, `StoreUnavailable` through the future, as all writes do."""
         return self._writer.submit(self._submit, submission)
 
-    def add_pictures(self, addition: Addition) -> Future[CaseStatus]:
-        """Adds pictures to the case, which exists. Raises `CaseClosed` and `KeyReused` too."""
+    def add_pictures(self, addition: Addition) -> Future[Submitted]:
+        """Adds pictures to the case, which exists, unless the same came before. Raises `CaseClosed` and `KeyReused` too."""
         return self._writer.submit(self._add_pictures, addition)
 
     def withdraw(self, withdrawn: Withdrawn) -> Future[CaseStatus]:
@@ -330,14 +330,14 @@ class Store:
             judgements.give(connection, familiar, Judged(Standing.REVIEW, Judge.WELL_KNOWN))
         return registered.held
 
-    def _add_pictures(self, connection: Connection, group: Sequence[Addition]) -> list[CaseStatus | RegistryError]:
+    def _add_pictures(self, connection: Connection, group: Sequence[Addition]) -> list[Submitted | RegistryError]:
         return [self._add_to_one(connection, addition) for addition in group]
 
-    def _add_to_one(self, connection: Connection, addition: Addition) -> CaseStatus | RegistryError:
+    def _add_to_one(self, connection: Connection, addition: Addition) -> Submitted | RegistryError:
         known = case_queries.submissions(connection, [addition.key])
         if addition.key in known:
             same = secrets.compare_digest(known[addition.key][0], addition.digest)
-            return self._status(connection, addition.number) if same else _key_reused()
+            return Submitted(self._status(connection, addition.number), created=False) if same else _key_reused()
         case, now = case_queries.case(connection, addition.number), int(self._clock())
         there = case_queries.picture_count(connection, addition.number)
         if case is None or not case.is_open:
@@ -350,7 +350,7 @@ class Store:
         case_queries.keep_submissions(connection, [(addition.key, addition.digest, case.number)])
         case_queries.case_renewed(connection, case.number, now)
         self._changed(connection, case.number, now)
-        return self._status(connection, case.number)
+        return Submitted(self._status(connection, case.number), created=True)
 
     def _withdraw(self, connection: Connection, group: Sequence[Withdrawn]) -> list[CaseStatus]:
         for one in group:
