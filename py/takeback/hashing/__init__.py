@@ -25,7 +25,8 @@ class HashedPicture:
     hash, vpdq of an animation, SHA-256 and MD5 of the file, and imagehash's phash of the same views as PDQ.
     `quality` is PDQ's, 0-100; `width` and `height` are upright, in pixels.
     `dihedral` has the eight turned and mirrored PDQ hashes of the upright picture by name, `orig` first; `plane` is it
-    reduced, from which its views are hashed.
+    reduced, from which its views are hashed. `incomplete` says that the file is cut short or broken inside, and that what
+    it still shows was hashed.
     """
 
     signals: tuple[Signal, ...]
@@ -35,6 +36,7 @@ class HashedPicture:
     format: str
     dihedral: dict[str, str]
     plane: Plane
+    incomplete: bool = False
 
 
 def hash_picture(data: bytes, on_step: Callable[[str], object] | None = None) -> HashedPicture:
@@ -63,7 +65,14 @@ def hash_opened(picture: Picture, data: bytes) -> HashedPicture:
         signals.append(animation_signal(picture.frames()))
     signals += exact_signals(data)
     return HashedPicture(
-        tuple(signals), upright.quality, picture.width, picture.height, picture.format, upright.dihedral, upright.plane
+        tuple(signals),
+        upright.quality,
+        picture.width,
+        picture.height,
+        picture.format,
+        upright.dihedral,
+        upright.plane,
+        picture.incomplete,
     )
 
 

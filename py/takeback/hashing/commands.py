@@ -74,6 +74,7 @@ def _describe(file: str, picture: HashedPicture | HashedVideo) -> dict[str, obje
         "width": picture.width,
         "height": picture.height,
         "format": picture.format,
+        **({"incomplete": True} if _is_incomplete(picture) else {}),
         **({"variants": others} if others else {}),
     }
 
@@ -88,4 +89,10 @@ def _line(file: str, picture: HashedPicture | HashedVideo) -> str:
     known = SignalType.PDQ in values
     said = values[SignalType.PDQ] if known else f"{values[SignalType.MD5]}  md5, no detail to hash"
     hashes = f"{said:64}  phash {values.get(SignalType.PHASH, '-'):16}"
-    return f"{hashes}  quality {picture.quality:3}  {picture.format:4}  {size:>11}  {file}"
+    note = "  (incomplete: hashed as far as it goes)" if _is_incomplete(picture) else ""
+    return f"{hashes}  quality {picture.quality:3}  {picture.format:4}  {size:>11}  {file}{note}"
+
+
+def _is_incomplete(picture: HashedPicture | HashedVideo) -> bool:
+    """Whether a picture's file is cut short or broken inside."""
+    return isinstance(picture, HashedPicture) and picture.incomplete

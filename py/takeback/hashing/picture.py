@@ -17,7 +17,7 @@ from typing import Final, override
 from PIL import Image, ImageFile
 
 from takeback.errors import DamagedPicture, PictureError, PictureTooLarge, UnknownFormat
-from takeback.hashing import boxes, jxl, tiff
+from takeback.hashing import boxes, jxl, partial, tiff
 from takeback.hashing.animation import Still
 from takeback.hashing.decoders import Decoder, Source, decoders
 from takeback.hashing.kernel import COLUMNS, MAX_SIDE, resize_rows
@@ -84,6 +84,7 @@ class Picture:
 
     `orientation` is what makes the decoded pixels upright, in EXIF's numbers. `shrink` makes what imagehash would make
     of these views. `frames` decodes an animation from its start, each frame upright; other pictures have none.
+    `incomplete` says that the file is cut short or broken inside: what is missing is white.
     """
 
     format: str
@@ -94,6 +95,7 @@ class Picture:
     stored: Pixels | None
     shrink: Callable[[], dict[Variant, Small]]
     frames: Callable[[], Iterator[Still]] | None
+    incomplete: bool
 
 
 def open_picture(data: bytes, decode: Decoder | None = None) -> Picture:
@@ -114,10 +116,8 @@ def open_picture(data: bytes, decode: Decoder | None = None) -> Picture:
             return _describe(source, name, data)
         image = _open(name, data)
         _check_size(image.size)
-        if name == "JPEG" and _is_ycbcr(image):
-            image.draft("L", image.size)
-        image.load()
-        return _describe(image, "MPO" if "mp" in image.info else name, data)
+        shown = _load(image, name, data)
+        return _describe(image, "MPO" if "mp" in image.info else name, data, shown)
 
 
 def sniff(data: bytes) -> str:
@@ -139,6 +139,21 @@ def _announced(name: str, data: bytes) -> tuple[int, int]:
     return (main.width, main.height) if main else (1, 1)
 
 
+def _load(image: ImageFile.ImageFile, name: str, data: bytes) -> Image.Image | None:
+    """Loads the picture. Nothing when the file is whole, else what can be seen of it."""
+
+    def prepared(image: ImageFile.ImageFile) -> ImageFile.ImageFile:
+        if name == "JPEG" and _is_ycbcr(image):
+            image.draft("L", image.size)
+        return image
+
+    if name in partial.FORMATS:
+        shown = partial.load(prepared(image), lambda: prepared(_open(name, data)))
+        return image if shown is None and name == "JPEG" and partial.lacks_end(data) else shown
+    image.load()
+    return image if name == "WEBP" and partial.mended_webp(data) else None
+
+
 def _open(name: str, data: bytes) -> ImageFile.ImageFile:
     """The picture, its header read. Not by `Image.open`, which loads decoders that are not wanted."""
     file = io.BytesIO(data)
@@ -152,7 +167,7 @@ def _open(name: str, data: bytes) -> ImageFile.ImageFile:
         case "WEBP":
             from PIL.WebPImagePlugin import WebPImageFile
 
-            return WebPImageFile(file)
+            return WebPImageFile(io.BytesIO(partial.mended_webp(data) or data))
         case "GIF":
             from PIL.GifImagePlugin import GifImageFile
 
@@ -172,9 +187,22 @@ def _open_jpeg(file: io.BytesIO) -> ImageFile.ImageFile:
     from PIL.JpegImagePlugin import JpegImageFile
 
     class Jpeg(JpegImageFile):
+        ended = False
+        """Whether the file lacks its end."""
+
         @override
         def _read_dpi_from_exif(self) -> None:
             """Nobody needs the resolution."""
+
+        @override
+        def load_read(self, read_bytes: int) -> bytes:
+            """The next bytes; at the end of a file that lacks its own, an end."""
+            assert self.fp is not None
+            data = self.fp.read(read_bytes)
+            if data or self.ended:
+                return data
+            self.ended = True
+            return partial.END_OF_JPEG
 
     return Jpeg(file)
 
@@ -197,9 +225,11 @@ def _is_ycbcr(image: ImageFile.ImageFile) -> bool:
     return "jfif" in image.info or (image.info.get("adobe_transform") != 0 and planes != list(b"RGB"))
 
 
-def _describe(source: Source, name: str, data: bytes) -> Picture:
-    """The two views of a decoded picture."""
+def _describe(source: Source, name: str, data: bytes, shown: Image.Image | None = None) -> Picture:
+    """The two views of a decoded picture; `shown` is what can be seen of one that is incomplete."""
+    moving = name in _MOVING and _is_animated(source)
     orientation, stored = _orientations(source, data)
+    source = shown or source
     pixels = _pixels(source, orientation)
     turned = stored != orientation
 
@@ -208,7 +238,6 @@ def _describe(source: Source, name: str, data: bytes) -> Picture:
             views = {Variant.WHOLE: _shrink(source, orientation)}
             return {**views, Variant.STORED: _shrink(source, stored)} if turned else views
 
-    moving = name in _MOVING and _is_animated(source)
     return Picture(
         name,
         pixels.width,
@@ -218,6 +247,7 @@ def _describe(source: Source, name: str, data: bytes) -> Picture:
         _pixels(source, stored) if turned else None,
         shrink,
         (lambda: _frames(name, data, orientation)) if moving else None,
+        incomplete=shown is not None,
     )
 
 
@@ -240,8 +270,9 @@ def _frames(name: str, data: bytes, orientation: int) -> Iterator[Still]:
                 moving.seek(number)
             except EOFError:
                 return
+            shown = _load(moving, name, data) if number == 0 else None
             moving.load()
-        yield Still(_pixels(moving, orientation), moving.info.get("duration") or 0)
+        yield Still(_pixels(shown or moving, orientation), moving.info.get("duration") or 0)
 
 
 def _orientations(source: Source, data: bytes) -> tuple[int, int]:

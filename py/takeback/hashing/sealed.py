@@ -40,7 +40,8 @@ class Hashing:
     def hash(self, data: object, on_step: Callable[[str], object] | None = None, decode: Decode | None = None) -> str:
         """Hashes the file in `data`, a buffer or a JavaScript `Uint8Array`. Gives JSON, for bad pictures as well.
 
-        It is `{"signals": [...], "quality", "width", "height", "format", "orientation"}`, with all signals but phash,
+        It is `{"signals": [...], "quality", "width", "height", "format", "orientation"}`, with all signals but phash
+        and with `"incomplete": true` for a file that is cut short or broken inside,
         or `{"error": {"code", "text"}}`. `decode` is there if `decoder_for` asked for it.
         """
         self._shrink = None
@@ -104,6 +105,7 @@ def _wire(picture: HashedPicture) -> dict[str, object]:
         "width": picture.width,
         "height": picture.height,
         "format": picture.format,
+        **({"incomplete": True} if picture.incomplete else {}),
     }
 
 
