@@ -281,16 +281,26 @@ def test_a_wrong_pin_and_no_such_case_answer_the_same(server: Server) -> None:
 
 
 def test_guesses_are_limited_whether_or_not_there_is_a_case(server: Server) -> None:
-    """After 10 wrong PINs a number answers 429 to everyone, and a number without a case does just the same."""
+    """After 10 wrong PINs a further one answers 429, and a number without a case does just the same."""
     number = server.submit([md5()]).json()["number"]
     missing = f"{(int(number) + 1) % 10**10:010d}"
     for guessed in (number, missing):
         codes = [server.case(guessed, OTHER_PIN).status_code for _ in range(11)]
         assert codes == [404] * 10 + [429]
-    answer = server.withdraw(number)
+    answer = server.withdraw(number, pin=OTHER_PIN)
 
     problem(answer, 429, "too-many-guesses")
     assert 0 < int(answer.headers["retry-after"]) <= 15 * 60
+
+
+def test_nobody_locks_out_the_owner(server: Server) -> None:
+    """However often others guess, the right PIN sees the case, adds to it and withdraws it."""
+    number = server.submit([md5()], [md5()]).json()["number"]
+    assert {server.case(number, OTHER_PIN).status_code for _ in range(30)} == {404, 429}
+    assert server.case(number).status_code == 200
+    assert server.add_pictures(number, [md5()]).status_code == 200
+    assert server.withdraw(number, 0).status_code == 200
+    assert server.withdraw(number).json()["state"] == "withdrawn"
 
 
 def test_right_pins_are_not_counted(server: Server) -> None:

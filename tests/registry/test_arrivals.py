@@ -8,7 +8,7 @@ import pytest
 from takeback.errors import SettingsError, TooManyCases
 from takeback.registry.arrivals import KEY_LIFE, WINDOW, Arrivals, Proxies, network_of, networks
 from takeback.registry.settings import read_settings
-from tests.registry.support import Server, md5, problem, secret_headers
+from tests.registry.support import OTHER_PIN, Server, md5, problem, secret_headers, serving
 
 
 @pytest.mark.parametrize(
@@ -34,30 +34,37 @@ def test_an_address_is_shortened(address: str, network: str | None) -> None:
     ("peer", "forwarded", "network"),
     [
         ("8.8.4.4", "", "8.8.4.0/24"),
-        ("8.8.4.4", "9.9.9.9", None),
-        ("127.0.0.1", "9.9.9.9", "9.9.9.0/24"),
-        ("10.0.0.2", "1.1.1.1, 9.9.9.9", "9.9.9.0/24"),
-        ("10.0.0.2", "9.9.9.9, 10.0.0.7", None),
+        ("8.8.4.4", "9.9.9.9", "8.8.4.0/24"),
+        ("127.0.0.1", "9.9.9.9", None),
+        ("::1", "9.9.9.9", None),
+        ("10.0.0.2", "1.1.1.1, 9.9.9.9", None),
+        ("172.17.0.1", "9.9.9.9", None),
         ("127.0.0.1", "", None),
     ],
 )
-def test_only_a_private_peer_is_believed(peer: str, forwarded: str, network: str | None) -> None:
-    """The header counts from a proxy on a private network alone, and its last word; no proxy is taken for a person."""
-    assert Proxies().sender(peer, forwarded) == network
+def test_nobody_is_believed_unless_named(peer: str, forwarded: str, network: str | None) -> None:
+    """Without named proxies the header counts for nothing: neither a private peer nor a public one hides behind it."""
+    assert Proxies().sender(peer, [forwarded]) == network
 
 
 @pytest.mark.parametrize(
     ("peer", "forwarded", "network"),
     [
-        ("1.2.3.4", "8.8.4.4, 9.9.9.9", "9.9.9.0/24"),
-        ("2001:db8::7", "9.9.9.9", "9.9.9.0/24"),
-        ("1.2.3.9", "9.9.9.9", "1.2.3.0/24"),
-        ("127.0.0.1", "9.9.9.9", None),
-        ("nobody", "9.9.9.9", None),
+        ("1.2.3.4", ["8.8.4.4, 9.9.9.9"], "9.9.9.0/24"),
+        ("::ffff:1.2.3.4", ["9.9.9.9"], "9.9.9.0/24"),
+        ("2001:db8::7", ["9.9.9.9"], "9.9.9.0/24"),
+        ("2001:db8::7", ["8.8.4.4, 9.9.9.9, 1.2.3.4"], "9.9.9.0/24"),
+        ("2001:db8::7", ["8.8.4.4", "9.9.9.9", "1.2.3.4"], "9.9.9.0/24"),
+        ("1.2.3.4", ["1.2.3.4"], None),
+        ("1.2.3.4", ["nobody"], None),
+        ("1.2.3.4", [], None),
+        ("1.2.3.9", ["9.9.9.9"], "1.2.3.0/24"),
+        ("127.0.0.1", ["9.9.9.9"], None),
+        ("nobody", ["9.9.9.9"], None),
     ],
 )
-def test_where_the_proxies_are_named_only_they_are_believed(peer: str, forwarded: str, network: str | None) -> None:
-    """Whoever is not among them counts for themselves, whatever they pass on."""
+def test_named_proxies_are_believed(peer: str, forwarded: list[str], network: str | None) -> None:
+    """Each named proxy is believed about who stands before it; whoever is not among them counts for themselves."""
     assert Proxies(networks("1.2.3.4/32, 2001:db8::/32")).sender(peer, forwarded) == network
 
 
@@ -124,7 +131,7 @@ def test_any_number_where_nothing_is_known_or_wanted() -> None:
 
 def test_too_many_cases_are_told_and_leave_no_trace(tmp_path: Path) -> None:
     """The third case is refused with the time to wait; one that is there is told again and never counted."""
-    server = Server(tmp_path / "var", "--arrivals", "2")
+    server = Server(tmp_path / "var", "--arrivals", "2", "--proxies", "127.0.0.1")
 
     def send(headers: dict[str, str] | None = None, body: object = None) -> httpx.Response:
         headers = headers or secret_headers()
@@ -142,3 +149,26 @@ def test_too_many_cases_are_told_and_leave_no_trace(tmp_path: Path) -> None:
     assert int(refused.headers["Retry-After"]) > 0
     server.stop()
     assert "8.8.4" not in server.log.read_text()
+
+
+def test_where_no_proxy_is_named_nobody_says_where_they_come_from(tmp_path: Path) -> None:
+    """A sender that claims other networks neither gets round its own count nor fills another's."""
+    with serving(tmp_path / "var", "--arrivals", "1") as server:
+        for place in range(4):
+            headers = secret_headers() | {"X-Forwarded-For": f"8.8.{place % 2}.4"}
+            sent = server.http.post("/v1/cases", json={"pictures": [{"signals": [md5()]}]}, headers=headers)
+            assert sent.status_code == 201
+
+
+def test_wrong_pins_are_counted_by_network(tmp_path: Path) -> None:
+    """Behind a named proxy ten wrong PINs from one network leave another network its own ten."""
+    with serving(tmp_path / "var", "--proxies", "127.0.0.1") as server:
+        number = server.submit([md5()]).json()["number"]
+
+        def guess(address: str) -> int:
+            headers = {"Takeback-Pin": OTHER_PIN, "X-Forwarded-For": address}
+            return server.http.get(f"/v1/cases/{number}", headers=headers).status_code
+
+        assert [guess("8.8.4.4") for _ in range(12)] == [404] * 10 + [429] * 2
+        assert guess("8.8.4.250") == 429
+        assert guess("9.9.9.9") == 404

@@ -25,39 +25,55 @@ def test_guesses_start_again_after_the_window() -> None:
     clock = Clock()
     guesses = Guesses(clock)
     for _ in range(10):
-        guesses.take("1")
+        guesses.count("1", "8.8.4.0/24")
     clock.now += 60
     with pytest.raises(TooManyGuesses) as refused:
-        guesses.take("1")
-    guesses.take("2")
+        guesses.count("1", "8.8.4.0/24")
+    guesses.count("2", "8.8.4.0/24")
     clock.now += 14 * 60
-    guesses.take("1")
+    guesses.count("1", "8.8.4.0/24")
 
     assert 14 * 60 <= refused.value.retry_after <= 14 * 60 + 1
 
 
-def test_a_right_pin_gives_its_guess_back() -> None:
-    """Right PINs neither count as guesses nor wipe out the wrong ones."""
+def test_guesses_are_counted_where_they_come_from() -> None:
+    """One network's wrong PINs are nobody else's, and nothing that is counted by is a network."""
     guesses = Guesses(Clock())
-    for _ in range(9):
-        guesses.take("1")
-    for _ in range(20):
-        guesses.take("1")
-        guesses.give_back("1")
-    guesses.take("1")
-
+    for _ in range(10):
+        guesses.count("1", "8.8.4.0/24")
+    for network in ("9.9.9.0/24", "2606:4700:1::/48", None):
+        guesses.count("1", network)
     with pytest.raises(TooManyGuesses):
-        guesses.take("1")
+        guesses.count("1", "8.8.4.0/24")
+    assert "8.8.4" not in repr(vars(guesses._here))
+
+
+def test_a_thousand_a_day_from_everywhere() -> None:
+    """Whoever has many networks has a thousand guesses a day at a case; another case and another day have their own."""
+    clock = Clock()
+    guesses = Guesses(clock)
+    for place in range(1000):
+        guesses.count("1", f"2606:4700:{place:x}::/48")
+    with pytest.raises(TooManyGuesses) as refused:
+        guesses.count("1", "9.9.9.0/24")
+    guesses.count("2", "9.9.9.0/24")
+    clock.now += 24 * 60 * 60
+    guesses.count("1", "9.9.9.0/24")
+
+    assert 24 * 60 * 60 <= refused.value.retry_after <= 24 * 60 * 60 + 1
 
 
 def test_memory_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
-    """However many numbers are guessed at, only so many are counted at a time."""
+    """However many numbers are guessed at from however many networks, only so many are counted, and none is refused."""
     monkeypatch.setattr(auth, "MAX_WATCHED", 10)
-    guesses = Guesses(Clock())
+    clock = Clock()
+    guesses = Guesses(clock)
     for number in range(100):
-        guesses.take(str(number))
-
-    assert len(guesses._counts) == 10
+        guesses.count(str(number), f"2606:4700:{number:x}::/48")
+    assert (len(guesses._here._counts), len(guesses._all._counts)) == (10, 10)
+    clock.now += 15 * 60
+    guesses.count("1", None)
+    assert len(guesses._here._counts) == 1, "what is over is forgotten"
 
 
 def test_what_is_kept_of_a_pin_needs_the_key() -> None:

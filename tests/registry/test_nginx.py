@@ -1,6 +1,7 @@
 """The printed configuration, with the real nginx in front of the real registry."""
 
 import functools
+import re
 import shutil
 import socket
 import ssl
@@ -234,3 +235,11 @@ def test_the_page_must_be_named() -> None:
 
     assert refused.returncode == 1
     assert "--page FOLDER" in refused.stderr
+
+
+def test_the_printed_proxy_is_the_only_one_believed(site: Server) -> None:
+    """The configuration names this nginx, and overwrites or drops what a sender claims of where they are."""
+    told = printed(site.data.with_name("dist"), "--certificate", "/c.pem", "--certificate-key", "/c.key").stdout
+    assert "TAKEBACK_PROXIES=127.0.0.1\n" in told
+    passed = re.findall(r"proxy_set_header X-Forwarded-For (.*);", told)
+    assert passed == ["$remote_addr", '""']

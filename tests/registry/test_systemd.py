@@ -45,6 +45,13 @@ def test_settings_stand_in_the_unit() -> None:
     assert read_settings(dict(lines)) == replace(settings, database="")
 
 
+def test_the_proxy_on_the_same_machine_is_named() -> None:
+    """A unit that listens on the machine alone names the proxy there, so that the printed nginx is believed."""
+    made = unit(Settings(), "/usr/bin/takeback", "/etc/takeback.env")
+    assert "Environment=TAKEBACK_PROXIES=127.0.0.1,::1\n" in made
+    assert "TAKEBACK_PROXIES" not in unit(Settings(host="192.0.2.1"), "/usr/bin/takeback", "/etc/takeback.env")
+
+
 def test_no_value_breaks_a_line() -> None:
     """A value that systemd would read in another way is refused."""
     with pytest.raises(SettingsError, match="cannot stand in a unit"):

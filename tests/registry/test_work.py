@@ -126,7 +126,7 @@ def test_the_work_can_be_asked_for_before(working: Server) -> None:
 
 def test_nobody_works_in_vain(tmp_path: Path) -> None:
     """Where a network has sent its share, that is said before any work; where no work is wanted, none is asked for."""
-    with serving(tmp_path / "var", "--work", "0", "--arrivals", "1") as server:
+    with serving(tmp_path / "var", "--work", "0", "--arrivals", "1", "--proxies", "127.0.0.1") as server:
         key = {"Idempotency-Key": KEY, "X-Forwarded-For": "8.8.4.4"}
         assert server.http.get("/v1/work", headers=key).json() == {"work": None}
         headers = secret_headers() | {"X-Forwarded-For": "8.8.4.4"}
@@ -141,7 +141,7 @@ def test_a_message_that_breaks_the_protocol_is_told_so_at_once(working: Server) 
 
 def test_a_busy_network_works_more(tmp_path: Path) -> None:
     """After many cases of one network its next costs more tries; elsewhere nothing changes."""
-    with serving(tmp_path / "var", "--work", "1") as server:
+    with serving(tmp_path / "var", "--work", "1", "--proxies", "127.0.0.1") as server:
 
         def ask(address: str) -> tuple[dict[str, str], Challenge]:
             headers = secret_headers() | {"X-Forwarded-For": address}

@@ -33,11 +33,11 @@ from takeback.registry.requests import (
     platform_of,
     query,
     refuse_other_types,
+    sender,
 )
 from takeback.registry.store import Addition, Report, Submission, Submitted, Withdrawn
 
 PROBLEM: Final = "application/problem+json"
-FORWARDED: Final = "X-Forwarded-For"
 RETRY_AFTER: Final = 5
 """Seconds after which to send again what could not be kept."""
 
@@ -50,7 +50,7 @@ async def work_wanted(request: Ask, services: Services) -> Response[bytes]:
     lots = rules.lots(pictures, number(given, "signals", 1, protocol.MAX_ALL_SIGNALS, usual=1))
     key = idempotency_key(request)
     known = await asyncio.to_thread(services.store.knows, services.pins.idempotency_key(key))
-    work = None if known else _work_of(services, _Sent(_network(request, services), lots), key)
+    work = None if known else _work_of(services, _Sent(sender(request, services), lots), key)
     return answer(protocol.WorkAnswer(work))
 
 
@@ -77,12 +77,6 @@ class _Sent:
     lots: int
 
 
-def _network(request: Ask, services: Services) -> str | None:
-    """The part of the network that a request comes from, if that is known."""
-    peer = request.client.host if request.client else ""
-    return services.proxies.sender(peer, request.headers.get(FORWARDED, ""))
-
-
 def _price(services: Services, sent: _Sent) -> int:
     """What a message costs at this moment, in the work of one lot in a quiet hour."""
     return services.arrivals.demand(sent.network) * sent.lots
@@ -96,7 +90,7 @@ def _work_of(services: Services, sent: _Sent, key: str) -> protocol.Challenge | 
 
 async def _admitted(request: Ask, services: Services, key: str, new: protocol.NewCase) -> _Sent:
     """Counts a message with signals. Raises `TooManyCases`, `WorkNeeded`, but for one that came before."""
-    sent = _Sent(_network(request, services), rules.lots_of(new))
+    sent = _Sent(sender(request, services), rules.lots_of(new))
     try:
         if not services.work.done(request.headers.get(openapi.WORK, ""), key, _price(services, sent)):
             raise WorkNeeded(_work_of(services, sent, key))

@@ -48,27 +48,32 @@ def networks(text: str) -> tuple[Network, ...]:
 
 
 class Proxies:
-    """Who is believed about where a request comes from: these `networks`, or else whoever is on a private one."""
+    """Who is believed about where a request comes from: proxies in these `networks`, and nobody else."""
 
     def __init__(self, networks: Sequence[Network] = ()) -> None:
         self._networks = networks
 
-    def sender(self, peer: str, forwarded: str) -> str | None:
-        """The part of the network of a request's peer, or what a proxy says of it in its last word.
+    def sender(self, peer: str, forwarded: Sequence[str]) -> str | None:
+        """The part of the network that a request comes from; nothing where that is not known.
 
-        Where no proxies are named, a peer at a public address that passes something on may be one for everybody, so
-        nothing is known there.
+        `forwarded` are its headers `X-Forwarded-For`. From the last word on, each proxy of ours is believed about who
+        stands before it; what anybody else says counts for nothing.
         """
-        network = network_of(peer)
-        if self._are(peer) or (network is None and not self._networks):
-            return network_of(forwarded.rpartition(",")[2])
-        return None if forwarded and not self._networks else network
+        words = [word.strip() for line in forwarded for word in line.split(",")]
+        while self._are(peer):
+            if not words:
+                return None
+            peer = words.pop()
+        return network_of(peer)
 
     def _are(self, peer: str) -> bool:
         try:
-            return any(ip_address(peer) in network for network in self._networks)
+            found = ip_address(peer)
         except ValueError:  # a socket without an address
             return False
+        if isinstance(found, IPv6Address) and found.ipv4_mapped:
+            found = found.ipv4_mapped
+        return any(found in network for network in self._networks)
 
 
 class Arrivals:

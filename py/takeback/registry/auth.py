@@ -14,14 +14,18 @@ from pathlib import Path
 from typing import Final, Self
 
 from takeback.errors import NotAPlatform, SettingsError, TooManyGuesses
+from takeback.registry.cases import DAY
 from takeback.registry.entry_ids import EntryIds
 
 PIN_KEY_BYTES: Final = 32
 MAX_GUESSES: Final = 10
+"""Wrong PINs for a case from one part of the network, /24 or /48, in a `GUESS_WINDOW`."""
 GUESS_WINDOW: Final = 15 * 60
-"""Seconds. With 10 guesses in each, a PIN of 58.9 bits outlasts anyone."""
+"""Seconds."""
+MAX_DAILY_GUESSES: Final = 1000
+"""Wrong PINs for a case in a day, from everywhere."""
 MAX_WATCHED: Final = 100_000
-"""Case numbers whose guesses are counted at the same time: some 20 MB. Beyond it the oldest count is dropped."""
+"""Keys that are counted at the same time: some 20 MB. Beyond it the oldest count is dropped."""
 
 _PLATFORM_KEY: Final = re.compile(r"tbk_([0-9a-f]{16})_([0-9a-f]{64})", re.ASCII)
 _BEARER: Final = re.compile(r"bearer +(\S+)", re.ASCII | re.IGNORECASE)
@@ -173,31 +177,61 @@ class PlatformKey:
         return f"tbk_{self.key_id}_{self.secret}"
 
 
-class Guesses:
-    """Counts wrong PINs per case number, whether or not there is such a case. `clock` gives seconds that only grow."""
+class Counts:
+    """Counts what comes under a key, for so many seconds from its first; then it begins anew.
 
-    def __init__(self, clock: Callable[[], float]) -> None:
-        self._clock = clock
-        self._counts: OrderedDict[str, tuple[float, int]] = OrderedDict()
+    Where there are too many keys the oldest is forgotten, so that a flood of keys frees somebody and locks out nobody.
+    """
 
-    def take(self, number: str) -> None:
-        """Counts a guess before it is checked, so that many at once gain nothing. Raises `TooManyGuesses`."""
-        now = self._clock()
-        since, count = self._counts.get(number, (now, 0))
-        if now - since >= GUESS_WINDOW:
-            self._counts.pop(number)
-            since, count = now, 0
-        if count >= MAX_GUESSES:
-            wait = int(since + GUESS_WINDOW - now) + 1
-            raise TooManyGuesses("too many wrong PINs for this case; wait a while, then try again", wait)
-        self._counts[number] = since, count + 1
+    def __init__(self, most: int, seconds: float) -> None:
+        self._most = most
+        self._seconds = seconds
+        self._counts: OrderedDict[bytes, tuple[float, int]] = OrderedDict()
+
+    def wait(self, key: bytes, now: float) -> int:
+        """Seconds until one more may come; 0 if it may now."""
+        since, count = self._counts.get(key, (now, 0))
+        over = now - since >= self._seconds
+        return 0 if over or count < self._most else int(since + self._seconds - now) + 1
+
+    def add(self, key: bytes, now: float) -> None:
+        """Counts one more."""
+        while self._counts and now - next(iter(self._counts.values()))[0] >= self._seconds:
+            self._counts.popitem(last=False)
+        since, count = self._counts.get(key, (now, 0))
+        self._counts[key] = since, count + 1
         if len(self._counts) > MAX_WATCHED:
             self._counts.popitem(last=False)
 
-    def give_back(self, number: str) -> None:
-        """The guess was right, or was never checked: it does not count."""
-        since, count = self._counts.get(number, (0.0, 0))
-        if count > 1:
-            self._counts[number] = since, count - 1
-        else:
-            self._counts.pop(number, None)
+    def clear(self) -> None:
+        """Forgets all."""
+        self._counts.clear()
+
+
+class Guesses:
+    """Counts wrong PINs by case number and network, and by case number, whether or not there is such a case.
+
+    A right PIN is never counted and never refused: whoever guesses locks out nobody but themselves. A PIN bears that:
+    at 10,000 guesses a second one of 58.9 bits lasts for a million years. What a network is counted by is an HMAC under
+    a key that is in memory for a day at most. `clock` gives seconds that only grow.
+    """
+
+    def __init__(self, clock: Callable[[], float]) -> None:
+        self._clock = clock
+        self._key = b""
+        self._key_from = float("-inf")
+        self._here = Counts(MAX_GUESSES, GUESS_WINDOW)
+        self._all = Counts(MAX_DAILY_GUESSES, DAY)
+
+    def count(self, number: str, network: str | None) -> None:
+        """Counts a wrong PIN for a case from a part of the network. Raises `TooManyGuesses`."""
+        now = self._clock()
+        if now - self._key_from >= DAY:
+            self._key, self._key_from = secrets.token_bytes(32), now
+            self._here.clear()
+        here = hmac.digest(self._key, f"{number} {network or ''}".encode(), "sha256")
+        case = number.encode()
+        if wait := max(self._here.wait(here, now), self._all.wait(case, now)):
+            raise TooManyGuesses("too many wrong PINs for this case; check both, wait a while, then try again", wait)
+        self._here.add(here, now)
+        self._all.add(case, now)

@@ -8,6 +8,7 @@ from takeback.errors import SettingsError
 from takeback.registry.headers import Kind, headers_for
 from takeback.registry.pages import TYPES
 from takeback.registry.settings import Settings
+from takeback.registry.systemd import LOOPBACK
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +28,7 @@ _TEMPLATE: Final = """\
 # The module for brotli is Debian's libnginx-mod-http-brotli-static; without it, remove the line brotli_static.
 # Nothing here is logged: an access log, and nginx's log of errors too, would hold people's addresses.
 # Addresses are counted in memory alone; a school behind one address has room in the burst.
+# Tell the registry to believe this nginx about where requests come from: TAKEBACK_PROXIES={proxy}
 
 limit_req_zone $binary_remote_addr zone=takeback_cases:4m rate=10r/s;
 
@@ -133,6 +135,7 @@ server {{
     proxy_http_version 1.1;
     proxy_set_header Host $host;
     proxy_set_header Connection "";
+    proxy_set_header X-Forwarded-For "";
     proxy_request_buffering on;
 }}
 """
@@ -157,12 +160,20 @@ def configuration(settings: Settings, name: str, tls: Tls) -> str:
         key=tls.key,
         page=page,
         body=_BODY,
+        proxy=_proxy(settings),
         registry=f"http://{host}:{settings.port}",
         types=_types(),
         too_large=protocol.encode(too_large).decode(),
         too_many=protocol.encode(too_many).decode(),
         **{f"{kind}_headers": _headers(kind) for kind in Kind if kind is not Kind.DOCS},
     )
+
+
+def _proxy(settings: Settings) -> str:
+    """What names this nginx to the registry: its address as the registry sees it."""
+    if settings.proxies:
+        return ",".join(map(str, settings.proxies))
+    return settings.host if settings.host in LOOPBACK else "ADDRESS-OF-THIS-MACHINE"
 
 
 def _headers(kind: Kind) -> str:

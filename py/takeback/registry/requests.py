@@ -31,6 +31,7 @@ from takeback.registry.together import Together
 from takeback.registry.work import Work
 
 JSON: Final = "application/json"
+FORWARDED: Final = "X-Forwarded-For"
 _BASIC: Final = re.compile(r"basic +([A-Za-z0-9+/=]+)", re.ASCII | re.IGNORECASE)
 
 type Ask = Request[Any, Any, Any]
@@ -123,16 +124,17 @@ async def owned(request: Ask, services: Services) -> Case:
     if not re.fullmatch(protocol.CASE_NUMBER_PATTERN, number):
         raise InvalidMessage("a case number is 10 digits", "number")
     pin = services.pins.pin(pin_of(request))
-    services.guesses.take(number)
-    try:
-        case = await asyncio.to_thread(services.store.case, number)
-    except BaseException:
-        services.guesses.give_back(number)
-        raise
+    case = await asyncio.to_thread(services.store.case, number)
     if not compare_digest(case.pin if case else bytes(32), pin) or case is None:
+        services.guesses.count(number, sender(request, services))
         raise CaseNotFound("there is no case with this number and this PIN")
-    services.guesses.give_back(number)
     return case
+
+
+def sender(request: Ask, services: Services) -> str | None:
+    """The part of the network that a request comes from, if that is known."""
+    peer = request.client.host if request.client else ""
+    return services.proxies.sender(peer, request.headers.getall(FORWARDED, []))
 
 
 def basic_password(request: Ask) -> str:

@@ -138,6 +138,8 @@ def serve(settings: Settings, announce: Callable[[str], None]) -> None:
         host, port = listener.getsockname()[:2]
         announce(f"http://{f'[{host}]' if ':' in host else host}:{port}/")
         LOG.info("the registry starts")
+        if settings.tls and not settings.proxies:
+            LOG.warning("TAKEBACK_PROXIES names no proxy: where cases come from is not known")
         with suppress(KeyboardInterrupt):
             _Server(config, services.heads.stop).run(sockets=[listener])
 

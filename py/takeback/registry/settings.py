@@ -53,7 +53,7 @@ class Settings:
     keep: int = 30
     """Days after which what was withdrawn or has expired is erased for good."""
     proxies: tuple[Network, ...] = ()
-    """Networks of your proxies, apart by commas: they say where a case comes from. Without, private addresses do."""
+    """Networks of your proxies, apart by commas: they alone are believed about where a request comes from."""
     arrivals: int = 300
     """Lots in an hour from one part of the network, /24 or /48, in each process; 0 is any number."""
     work: int = 250

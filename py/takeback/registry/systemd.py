@@ -63,6 +63,8 @@ WantedBy=multi-user.target
 
 _ALWAYS: Final = frozenset({"data", "host", "port"})
 """Settings that the unit tells even where they are the usual ones."""
+LOOPBACK: Final = ("127.0.0.1", "::1")
+"""A registry that listens here alone is reached through a proxy on the same machine, which the unit names."""
 _SECRET: Final = frozenset({"database"})
 """Settings that may hold a password: they belong into the file that nobody else may read."""
 
@@ -79,6 +81,8 @@ def unit(settings: Settings, program: str, environment: str) -> str:
     for value in (*told.values(), program, environment):
         if _WORDS_APART.intersection(value):
             raise SettingsError(f"{value!r} cannot stand in a unit of systemd; choose one without spaces or quotes")
+    if settings.host in LOOPBACK and not settings.proxies:
+        told["PROXIES"] = ",".join(LOOPBACK)
     lines = "\n".join(f"Environment={PREFIX}{name}={value}" for name, value in told.items())
     named = {"program": program, "environment": environment, "settings": lines, "data": told["DATA"]}
     return _TEMPLATE.format(**{name: text.replace("%", "%%") for name, text in named.items()})
