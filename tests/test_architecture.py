@@ -33,6 +33,7 @@ OTHERS: Final = {
     "protocol": {"msgspec"},
     "chain": {"cryptography"},
     "hashing/picture.py": {"PIL"},
+    "hashing/drawing.py": {"PIL"},
     "hashing/decoders.py": {"PIL", "imagecodecs", "pi_heif"},
     "hashing/phash.py": {"imagehash"},
     "hashing/video.py": {"av", "numpy"},

@@ -123,7 +123,8 @@ def own_sources() -> dict[str, bytes]:
     """The sources of this package's shared core, as in its wheel, without its command line."""
     package = ROOT / "py" / "takeback"
     paths = [package / f"{name}.py" for name in ("__init__", "errors", "signals")]
-    paths += [path for path in (package / "hashing").glob("*.py") if path.name not in {"commands.py", "video.py"}]
+    native = {"commands.py", "drawing.py", "video.py"}
+    paths += [path for path in (package / "hashing").glob("*.py") if path.name not in native]
     return {path.relative_to(package.parent).as_posix(): path.read_bytes() for path in paths}
 
 

@@ -71,8 +71,15 @@ def _not_installed(name: str, error: ModuleNotFoundError) -> click.Command:
 
 @click.group(cls=_Lazy)
 @click.version_option(__version__, prog_name="takeback")
-def main() -> None:
+@click.pass_context
+def main(ctx: click.Context) -> None:
     """Hash pictures, run a registry, run a gate."""
+    ctx.obj = _drawn_signals
+
+
+def _drawn_signals() -> object:
+    """What a picture of chance is hashed to: the registry, which cannot read a picture, is only handed this."""
+    return import_module("takeback.hashing.drawing").drawn_signals()
 
 
 @click.command()

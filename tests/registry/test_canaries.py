@@ -4,14 +4,18 @@ import itertools
 import json
 import time
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
 from takeback.gate import Gate, cold, settings
-from tests.registry.support import Json, Platform, Server, md5, pdq, problem
+from takeback.hashing import hash_picture, with_variants
+from takeback.protocol import SignalMessage, encode
+from takeback.signals import hamming_distance
+from tests.gate.pictures import drawing, jpeg
+from tests.registry.support import Json, Platform, Server, md5, problem
 
-MADE = 6
 _names = (f"Forum {n}" for n in itertools.count())
 
 
@@ -47,12 +51,21 @@ def lines(platform: Platform, after: int) -> list[Json]:
     return found
 
 
-def make(server: Server, pair: Pair) -> int:
-    """Makes canaries for the first of the pair and waits until the feed has them; the number before them."""
+@dataclass
+class Made:
+    """How many entries there are, and the feed's number before them."""
+
+    entries: int
+    before: int
+
+
+def make(server: Server, pair: Pair) -> Made:
+    """Makes canaries of two pictures for the first of the pair and waits until the feed has them."""
     before: int = pair.told.page()["head"]
-    assert f"{MADE} entries" in canary(server, "add", pair.names[0], "--pictures", "2")
-    _wait(pair, before + MADE)
-    return before
+    said = canary(server, "add", pair.names[0], "--pictures", "2")
+    made = Made(int(said.split()[0]), before)
+    _wait(pair, before + made.entries)
+    return made
 
 
 def _wait(pair: Pair, head: int) -> None:
@@ -64,18 +77,56 @@ def _wait(pair: Pair, head: int) -> None:
 
 def test_one_platform_is_told_and_the_other_is_not(server: Server, pair: Pair) -> None:
     """What is an `add` like any other to one is `erased` to the other, and its feed stays one without gaps."""
-    before = make(server, pair)
-    told, other = lines(pair.told, before), lines(pair.other, before)
-    assert [line["action"] for line in told] == ["add"] * MADE
-    assert sorted(line["signal"]["type"] for line in told) == sorted(["pdq", "sha256", "md5"] * 2)
-    assert [line["action"] for line in other] == ["erased"] * MADE
+    made = make(server, pair)
+    told, other = lines(pair.told, made.before), lines(pair.other, made.before)
+    assert [line["action"] for line in told] == ["add"] * made.entries
+    assert [line["action"] for line in other] == ["erased"] * made.entries
     assert [line["number"] for line in told] == [line["number"] for line in other]
-    ordinary = server.submit([pdq()])
-    assert ordinary.status_code == 201
-    real = lines(pair.told, before + MADE)[0]
-    assert real.keys() == {**next(line for line in told if line["signal"]["type"] == "pdq")}.keys()
     for line in told:
-        assert line["signal"]["value"] not in json.dumps(pair.other.page(before))
+        assert line["signal"]["value"] not in json.dumps(pair.other.page(made.before))
+
+
+def page_sends(seed: int) -> list[Json]:
+    """The signals that the page sends of a picture."""
+    hashed = with_variants(hash_picture(jpeg(drawing(seed, (1000, 800)))))
+    return [json.loads(encode(SignalMessage.of(signal))) for signal in hashed.signals]
+
+
+def of_type(list_: list[Json], kind: str) -> list[Json]:
+    """The lines of one type."""
+    return [line for line in list_ if line["signal"]["type"] == kind]
+
+
+def lonely(list_: list[Json]) -> list[Json]:
+    """The attack on a list: whole PDQ that no view of a picture is within 60 bits of."""
+    views = [line["signal"]["value"] for line in of_type(list_, "pdq") if "variant" in line["signal"]]
+    wholes = [line for line in of_type(list_, "pdq") if "variant" not in line["signal"]]
+    return [one for one in wholes if all(hamming_distance(one["signal"]["value"], view) > 60 for view in views)]
+
+
+def test_nothing_in_a_list_betrays_canaries(server: Server, pair: Pair) -> None:
+    """They have views, phash, exact hashes, quality and fields as real pictures have, each as often a picture."""
+    start = pair.told.page()["head"]
+    assert {server.submit(page_sends(seed)).status_code for seed in range(6)} == {201}
+    middle = pair.told.page()["head"]
+    said = canary(server, "add", pair.names[0], "--pictures", "6")
+    _wait(pair, middle + int(said.split()[0]))
+    everything = lines(pair.told, start)
+    real, canaries = ([line for line in everything if (line["number"] > middle) is new] for new in (False, True))
+
+    assert [line["number"] for line in lonely(everything) if line["number"] > middle] == []
+    assert len(real) * 0.7 < len(canaries) < len(real) * 1.3
+    for kind in ("pdq", "phash", "sha256", "md5"):
+        ours, theirs = of_type(canaries, kind), of_type(real, kind)
+        wholes = [sum("variant" not in line["signal"] for line in part) for part in (ours, theirs)]
+        assert wholes == [6, 6], kind
+        assert {frozenset(line) for line in ours} == {frozenset(line) for line in theirs}
+        assert {frozenset(line["signal"]) for line in ours} == {frozenset(line["signal"]) for line in theirs}
+    variants = [{line["signal"].get("variant") for line in part} for part in (canaries, real)]
+    assert variants[0] <= variants[1] | {"trimmed", "shape-4-5", "shape-3-4"}
+    pdqs = [line["signal"] for line in of_type(canaries, "pdq")]
+    assert all(100 <= int(signal["value"], 16).bit_count() <= 156 for signal in pdqs)
+    assert {signal["quality"] for signal in pdqs if "variant" not in signal} == {100}
 
 
 @pytest.mark.parametrize("start", ["pages", "snapshot"])
@@ -86,7 +137,7 @@ def test_every_gate_follows(
     if start == "snapshot":
         monkeypatch.setattr(cold, "FROM", 0)
     server.submit([md5()])
-    before = make(server, pair)
+    made = make(server, pair)
     homes = []
     for name, platform in zip(pair.names, (pair.told, pair.other), strict=True):
         homes.append(tmp_path / name)
@@ -94,13 +145,13 @@ def test_every_gate_follows(
         with Gate.open(homes[-1]) as gate:
             gate.sync()
     sizes = [_size(home) for home in homes]
-    assert sizes[0] - sizes[1] == MADE
-    assert f"{MADE} entries" in canary(server, "remove", pair.names[0])
-    _wait(pair, before + 2 * MADE)
+    assert sizes[0] - sizes[1] == made.entries
+    assert f"{made.entries} entries" in canary(server, "remove", pair.names[0])
+    _wait(pair, made.before + 2 * made.entries)
     for home in homes:
         with Gate.open(home) as gate:
             gate.sync()
-    assert [size - _size(home) for size, home in zip(sizes, homes, strict=True)] == [MADE, 0]
+    assert [size - _size(home) for size, home in zip(sizes, homes, strict=True)] == [made.entries, 0]
 
 
 def _size(home: Path) -> int:
@@ -110,18 +161,18 @@ def _size(home: Path) -> int:
 
 def test_a_list_that_leaked_is_traced(server: Server, pair: Pair, tmp_path: Path) -> None:
     """A list in any form names the platform that was told its canaries, and no other; so does an old one."""
-    before = make(server, pair)
-    values = [line["signal"]["value"] for line in lines(pair.told, before)]
+    made = make(server, pair)
+    values = [line["signal"]["value"] for line in lines(pair.told, made.before)]
     ours = tmp_path / "ours.json"
     ours.write_text(json.dumps({"hashes": [value.upper() for value in values[:4]] + ["ab" * 32]}))
     others = tmp_path / "others.csv"
     others.write_text("\n".join(str(line) for line in lines(pair.other, 0)))
-    assert traced(server, ours) == [[*pair.names[0].split(), "4", "of", str(MADE)]]
+    assert traced(server, ours) == [[*pair.names[0].split(), "4", "of", str(made.entries)]]
     assert canary(server, "trace", str(others)) == "No canary of any platform stands in it.\n"
     assert pair.names[0] in canary(server, "list")
     canary(server, "remove", pair.names[0])
     assert pair.names[0] not in canary(server, "list")
-    assert traced(server, ours) == [[*pair.names[0].split(), "4", "of", str(MADE)]]
+    assert traced(server, ours) == [[*pair.names[0].split(), "4", "of", str(made.entries)]]
 
 
 def test_commands_write_beside_a_busy_registry(server: Server, pair: Pair) -> None:

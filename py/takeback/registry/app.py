@@ -16,8 +16,9 @@ from sqlalchemy.exc import DBAPIError
 
 from takeback import errors, protocol
 from takeback.errors import InvalidMessage, RegistryError, StoreUnavailable, TakebackError, WorkNeeded
-from takeback.registry import docs, feed, openapi
 from takeback.registry import cases as rules
+from takeback.registry import docs, feed, openapi
+from takeback.registry.auth import PinKey
 from takeback.registry.cases import Case
 from takeback.registry.logs import LOG
 from takeback.registry.requests import (
@@ -27,6 +28,7 @@ from takeback.registry.requests import (
     answer,
     done,
     idempotency_key,
+    known_under,
     number,
     owned,
     pin_of,
@@ -49,7 +51,7 @@ async def work_wanted(request: Ask, services: Services) -> Response[bytes]:
     pictures = number(given, "pictures", 1, protocol.MAX_PICTURES, usual=1)
     lots = rules.lots(pictures, number(given, "signals", 1, protocol.MAX_ALL_SIGNALS, usual=1))
     key = idempotency_key(request)
-    known = await asyncio.to_thread(services.store.knows, services.pins.idempotency_key(key))
+    known = await known_under(services, key)
     work = None if known else _work_of(services, _Sent(sender(request, services), lots), key)
     return answer(protocol.WorkAnswer(work))
 
@@ -62,11 +64,17 @@ async def new_case(request: Ask, services: Services) -> Response[bytes]:
     pin = pin_of(request)
     key = idempotency_key(request)
     case = protocol.decode_request(await request.body(), protocol.NewCase)
-    digest = services.pins.message(pin, protocol.encode(case))
-    submission = Submission(services.pins.pin(pin), services.pins.idempotency_key(key), digest, case)
+    pins = await _pins_for(services, key)
+    digest = pins.message(pin, protocol.encode(case))
+    submission = Submission(pins.pin(pin), pins.idempotency_key(key), digest, case)
     sent = await _admitted(request, services, key, case)
     submitted = await _kept(services, sent, services.store.submit(submission))
     return answer(submitted.status, HTTPStatus.CREATED if submitted.created else HTTPStatus.OK)
+
+
+async def _pins_for(services: Services, key: str) -> PinKey:
+    """The PIN key for a message: the newest, or the one before where the message came under that."""
+    return (await known_under(services, key) if services.pins.before else None) or services.pins
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +104,7 @@ async def _admitted(request: Ask, services: Services, key: str, new: protocol.Ne
             raise WorkNeeded(_work_of(services, sent, key))
         services.arrivals.take(sent.network, sent.lots)
     except RegistryError:
-        if not await asyncio.to_thread(services.store.knows, services.pins.idempotency_key(key)):
+        if not await known_under(services, key):
             raise
         return _Sent(None, 0)  # its answer was lost: it was paid for and counted then
     return sent
@@ -130,8 +138,9 @@ async def add_pictures(request: Ask, services: Services) -> Response[bytes]:
     key = idempotency_key(request)
     case = await owned(request, services)
     more = protocol.decode_request(await request.body(), protocol.NewCase)
-    digest = services.pins.message(pin_of(request), case.number.encode() + protocol.encode(more))
-    addition = Addition(case.number, services.pins.idempotency_key(key), digest, more)
+    pins = await _pins_for(services, key)
+    digest = pins.message(pin_of(request), case.number.encode() + protocol.encode(more))
+    addition = Addition(case.number, pins.idempotency_key(key), digest, more)
     sent = await _admitted(request, services, key, more)
     return answer((await _kept(services, sent, services.store.add_pictures(addition))).status)
 

@@ -18,6 +18,11 @@ from takeback.registry.cases import DAY
 from takeback.registry.entry_ids import EntryIds
 
 PIN_KEY_BYTES: Final = 32
+MAX_SECRETS: Final = 3
+"""In the file of the PIN key: the newest, the one before while it has cases, and the first."""
+PIN_BYTES: Final = 32
+"""Of what is kept of a PIN, before what tells the secret."""
+TAG_BYTES: Final = 4
 MAX_GUESSES: Final = 10
 """Wrong PINs for a case from one part of the network, /24 or /48, in a `GUESS_WINDOW`."""
 GUESS_WINDOW: Final = 15 * 60
@@ -33,13 +38,40 @@ _BEARER: Final = re.compile(r"bearer +(\S+)", re.ASCII | re.IGNORECASE)
 
 @dataclass(frozen=True, slots=True, repr=False)
 class PinKey:
-    """The secret under which PINs are kept. It lives in a file of its own, never in the database."""
+    """The secret under which PINs are kept. It lives in a file of its own, never in the database.
+
+    `before` are secrets that it took the place of, the first one last; see `pin_keys.py`.
+    """
 
     secret: bytes
+    before: tuple[bytes, ...] = ()
+
+    @classmethod
+    def of_file(cls, content: bytes) -> Self | None:
+        """The key whose file holds this, if it is one."""
+        found = [content[at : at + PIN_KEY_BYTES] for at in range(0, len(content), PIN_KEY_BYTES)]
+        whole = len(content) % PIN_KEY_BYTES == 0 and 1 <= len(found) <= MAX_SECRETS
+        return cls(found[0], tuple(found[1:])) if whole else None
+
+    def file(self) -> bytes:
+        """What its file holds."""
+        return self.secret + b"".join(self.before)
+
+    def all(self) -> list["PinKey"]:
+        """This key and those before it, each as it was then."""
+        return [self, *(PinKey(one, self.before[place:]) for place, one in enumerate(self.before, 1))]
 
     def pin(self, pin: str) -> bytes:
-        """What is kept of a PIN."""
-        return self._mac("pin", pin.encode())
+        """What is kept of a PIN: its HMAC, and which secret that is under."""
+        return self._mac("pin", pin.encode()) + self.tag()
+
+    def tag(self) -> bytes:
+        """What tells its cases from those of other secrets: nothing for the first."""
+        return self.mark()[:TAG_BYTES] if self.before else b""
+
+    def opens(self, kept: bytes, pin: str) -> bool:
+        """Whether `kept` is of this PIN, under whichever secret; as slow for a wrong one as for a right one."""
+        return sum(hmac.compare_digest(kept, key.pin(pin)) for key in self.all()) > 0
 
     def message(self, pin: str, message: bytes) -> bytes:
         """What is kept of a message and its PIN, to know a repeat from another message."""
@@ -51,7 +83,8 @@ class PinKey:
 
     def entry_ids(self, platform: int, own_after: int) -> EntryIds:
         """The ids under which a platform sees entries; `own_after` is the last that it knows by an older id."""
-        return EntryIds(self._mac("entries", b"%d" % platform), own_after, platform)
+        first = (self.secret, *self.before)[-1]  # ids stay what they are however often the key is rotated
+        return EntryIds(hmac.digest(first, b"entries\n%d" % platform, "sha256"), own_after, platform)
 
     def work(self) -> bytes:
         """What signs the work that is asked of whoever sends a case."""
@@ -72,9 +105,8 @@ def load_pin_key(path: Path, mark: bytes | None) -> PinKey:
     """
     if mark is None:
         make_secret(path, keep=True)
-    secret = read_secret(path, "PIN key", "without it no case can be opened")
-    key = PinKey(secret)
-    if len(secret) != PIN_KEY_BYTES or (mark is not None and not hmac.compare_digest(mark, key.mark())):
+    key = PinKey.of_file(read_secret(path, "PIN key", "without it no case can be opened"))
+    if key is None or (mark is not None and mark not in {one.mark() for one in key.all()}):
         raise SettingsError(f"{path} is not the PIN key of this database; restore the right one from your backup")
     return key
 

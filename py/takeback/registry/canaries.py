@@ -1,10 +1,11 @@
 """Canaries: entries that one platform alone is told, so that a list which turns up elsewhere tells whose it was.
 
-A canary looks like any entry and matches nothing: its values are chance. To every other platform its line is `erased`,
-with the leaf that keeps the chain one chain for all. Two platforms that lay their lists side by side find each other's.
+A canary is made of a drawn picture as an entry is of a person's, with all the signals that the page would send, and it
+matches nothing; so nothing in the list tells it apart. The registry cannot read pictures: it is handed the signals. To
+every other platform its line is `erased`, with the leaf that keeps the chain one chain for all. Two platforms that lay
+their lists side by side find each other's.
 """
 
-import random
 import re
 import secrets
 from collections import Counter
@@ -16,15 +17,19 @@ import msgspec
 from sqlalchemy import Connection, bindparam, func, select, update
 
 from takeback.errors import SettingsError
-from takeback.protocol import AgeBand, PictureKind, SignalMessage
+from takeback.protocol import AgeBand, NewCase, Picture, PictureKind, SignalMessage
 from takeback.registry import many, queries
 from takeback.registry import tables as t
-from takeback.registry.cases import Entry
+from takeback.registry.cases import register, signals_of
 from takeback.registry.mixing import moments
-from takeback.signals import SignalType
 
-_HEX: Final = re.compile(rb"(?<![0-9a-fA-F])(?:[0-9a-fA-F]{64}|[0-9a-fA-F]{32})(?![0-9a-fA-F])")
-_BITS: Final = 256
+_HEX: Final = re.compile(rb"(?<![0-9a-fA-F])(?:[0-9a-fA-F]{64}|[0-9a-fA-F]{32}|[0-9a-fA-F]{16})(?![0-9a-fA-F])")
+_SOME_AGE_BAND: Final = (
+    select(t.entries.c.age_band)
+    .where(t.entries.c.number >= bindparam("from"), t.entries.c.kind == PictureKind.IMAGE)
+    .order_by(t.entries.c.number)
+    .limit(1)
+)
 _END: Final = (
     update(t.canaries)
     .where(t.canaries.c.platform == bindparam("whose"), t.canaries.c.ended_at.is_(None))
@@ -49,19 +54,17 @@ class Traced(msgspec.Struct, frozen=True):
     told: int
 
 
-def make(connection: Connection, platform: str, pictures: int, mix: int, now: int) -> int:
-    """Makes up pictures for a platform, each an entry of PDQ, SHA-256 and MD5; how many entries.
+def make(connection: Connection, platform: str, pictures: Sequence[Sequence[SignalMessage]], mix: int, now: int) -> int:
+    """Makes entries of the signals of drawn pictures for a platform; how many.
 
-    They mix into the feed like anybody's, over `mix` seconds. Raises `SettingsError` for an unknown platform.
+    They mix into the feed like anybody's, over `mix` seconds, and tell the same age band as some entry that is there.
+    Raises `SettingsError` for an unknown platform.
     """
     whose = _platform(connection, platform)
     queries.lock(connection)
     last = queries.newest(connection)[1]
-    signals = [signal for _ in range(pictures) for signal in _made_up()]
-    entries = [
-        Entry(number, signal, PictureKind.IMAGE, False, AgeBand.MINOR)
-        for number, signal in enumerate(signals, last + 1)
-    ]
+    cases = [NewCase([Picture(list(signals))], _age_band(connection, last)) for signals in pictures]
+    entries = register(cases, queries.active_signals(connection, signals_of(cases)), last).entries
     queries.add(connection, entries, moments(len(entries), mix, now))
     new = [{"entry": one.number, "platform": whose, "made_at": now} for one in entries]
     many.insert(connection, t.canaries, new)
@@ -103,15 +106,10 @@ def trace(connection: Connection, listed: bytes | mmap) -> list[Traced]:
     return [Traced(name, number, told[name]) for name, number in found.most_common()]
 
 
-def _made_up() -> Sequence[SignalMessage]:
-    """The signals of a picture that never was. Half of a PDQ's bits are set, as its median sees to."""
-    ones = random.SystemRandom().sample(range(_BITS), _BITS // 2)
-    pdq = sum(1 << one for one in ones).to_bytes(_BITS // 8).hex()
-    return (
-        SignalMessage(SignalType.PDQ, pdq, 100),
-        SignalMessage(SignalType.SHA256, secrets.token_hex(32)),
-        SignalMessage(SignalType.MD5, secrets.token_hex(16)),
-    )
+def _age_band(connection: Connection, last: int) -> AgeBand:
+    """The age band of a picture that somebody sent, so that it is as frequent among canaries as among the others."""
+    told = connection.execute(_SOME_AGE_BAND, {"from": secrets.randbelow(last + 1)}).scalar_one_or_none()
+    return AgeBand.MINOR if told is None else AgeBand(told)
 
 
 def _platform(connection: Connection, name: str) -> int:

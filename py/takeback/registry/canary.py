@@ -3,13 +3,14 @@
 import mmap
 import os
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
 from takeback.errors import SettingsError
+from takeback.protocol import SignalMessage
 from takeback.registry.options import data, moment_or_dash, tabulated
 from takeback.registry.settings import read_settings
 
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from sqlalchemy import Engine
 
     from takeback.registry.canaries import Traced
+    from takeback.signals import Signal
 
 
 @click.group()
@@ -26,17 +28,19 @@ def canary() -> None:
 
 @canary.command()
 @click.argument("platform")
-@click.option("--pictures", type=click.IntRange(1, 100), default=3, show_default=True, help="How many to make up")
+@click.option("--pictures", type=click.IntRange(1, 100), default=3, show_default=True, help="How many to draw")
 @data
-def add(platform: str, pictures: int, **where: object) -> None:
-    """Make up pictures for PLATFORM: three entries each, of chance, which match nothing and mix with the others."""
+@click.pass_obj
+def add(drawn: "Callable[[], Sequence[Signal]]", platform: str, pictures: int, **where: object) -> None:
+    """Draw pictures for PLATFORM: each has the entries of a person's picture, which match nothing."""
     from takeback.registry import canaries
     from takeback.registry.database import writing
     from takeback.registry.server import open_data
 
     settings = read_settings(os.environ, **where)
+    made_up = [[SignalMessage.of(signal) for signal in drawn()] for _ in range(pictures)]
     with writing(open_data(settings)) as connection:
-        made = canaries.make(connection, platform, pictures, settings.mix, int(time.time()))
+        made = canaries.make(connection, platform, made_up, settings.mix, int(time.time()))
     click.echo(f"{made} entries for {platform} are on their way into the feed")
 
 

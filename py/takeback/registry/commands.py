@@ -2,7 +2,7 @@
 
 import os
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,6 +13,7 @@ from takeback.registry.options import data, data_option, moment_or_dash, tabulat
 from takeback.registry.settings import read_proxies, read_settings
 
 if TYPE_CHECKING:
+    from takeback.registry.pin_keys import Held
     from takeback.registry.platforms import Platform, Platforms
 
 
@@ -186,6 +187,43 @@ def rotate_feed_key(lost: bool, **where: object) -> None:
     click.echo(
         f"Copy {settings.feed_key} to every machine that serves; running processes take it by themselves.", err=True
     )
+
+
+@registry.group("pin-key")
+def pin_key() -> None:
+    """The key under which PINs are kept."""
+
+
+@pin_key.command("show")
+@data
+@_keys_option
+def show_pin_keys(**where: object) -> None:
+    """Show how many cases are under each secret of the key, and never the secrets."""
+    from takeback.registry import pin_keys
+    from takeback.registry.server import open_data, open_pin_key
+
+    settings = read_settings(os.environ, **where)
+    engine = open_data(settings)
+    key = open_pin_key(engine, settings.pin_key)
+    with engine.begin() as connection:
+        _show_pin_keys(pin_keys.held(connection, key))
+
+
+@pin_key.command("rotate")
+@data
+@_keys_option
+def rotate_pin_key(**where: object) -> None:
+    """Keep new cases under a new secret. Cases that are there stay open under the old one until they are erased."""
+    from takeback.registry import pin_keys
+    from takeback.registry.server import open_data
+
+    settings = read_settings(os.environ, **where)
+    _show_pin_keys(pin_keys.rotate(open_data(settings), settings.pin_key))
+    click.echo(f"Copy {settings.pin_key} to every machine that serves and to your backup, then restart all.", err=True)
+
+
+def _show_pin_keys(held: "Sequence[Held]") -> None:
+    click.echo(tabulated(("SECRET", "CASES"), [(one.name, str(one.cases)) for one in held]))
 
 
 @platform.command()

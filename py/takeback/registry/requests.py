@@ -7,7 +7,6 @@ from binascii import Error
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future
 from dataclasses import dataclass
-from hmac import compare_digest
 from http import HTTPStatus
 from typing import Any, Final
 
@@ -19,7 +18,7 @@ from takeback import protocol
 from takeback.errors import CaseNotFound, InvalidMessage
 from takeback.registry import openapi
 from takeback.registry.arrivals import Arrivals, Proxies
-from takeback.registry.auth import Guesses, PinKey, PlatformKey
+from takeback.registry.auth import PIN_BYTES, Guesses, PinKey, PlatformKey
 from takeback.registry.cases import Case
 from takeback.registry.entry_ids import EntryIds
 from takeback.registry.heads import Heads
@@ -123,12 +122,20 @@ async def owned(request: Ask, services: Services) -> Case:
     number = request.path_params["number"]
     if not re.fullmatch(protocol.CASE_NUMBER_PATTERN, number):
         raise InvalidMessage("a case number is 10 digits", "number")
-    pin = services.pins.pin(pin_of(request))
+    pin = pin_of(request)
     case = await asyncio.to_thread(services.store.case, number)
-    if not compare_digest(case.pin if case else bytes(32), pin) or case is None:
+    if not services.pins.opens(case.pin if case else bytes(PIN_BYTES), pin) or case is None:
         services.guesses.count(number, sender(request, services))
         raise CaseNotFound("there is no case with this number and this PIN")
     return case
+
+
+async def known_under(services: Services, key: str) -> PinKey | None:
+    """The PIN key under which a message with this idempotency key came before, if one did."""
+    for pins in services.pins.all():
+        if await asyncio.to_thread(services.store.knows, pins.idempotency_key(key)):
+            return pins
+    return None
 
 
 def sender(request: Ask, services: Services) -> str | None:

@@ -59,7 +59,7 @@ def open_pin_key(engine: Engine, path: Path) -> PinKey:
         lock(connection)  # of several first starts one makes the key, and the others find it
         mark = pin_key_mark(connection)
         key = load_pin_key(path, mark)
-        if mark is None:
+        if mark != key.mark():
             keep_pin_key_mark(connection, key.mark())
     return key
 
