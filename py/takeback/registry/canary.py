@@ -31,7 +31,7 @@ def canary() -> None:
 @click.option("--pictures", type=click.IntRange(1, 100), default=3, show_default=True, help="How many to draw")
 @data
 @click.pass_obj
-def add(drawn: "Callable[[], Sequence[Signal]]", platform: str, pictures: int, **where: object) -> None:
+def add(drawn: "Callable[[], Sequence[Signal]]", /, platform: str, pictures: int, **where: object) -> None:
     """Draw pictures for PLATFORM: each has the entries of a person's picture, which match nothing."""
     from takeback.registry import canaries
     from takeback.registry.database import writing
