@@ -39,7 +39,7 @@ ELSEWHERE = "9.9.9.9"
 @pytest.fixture(scope="module")
 def dear(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """A registry that asks for work, little enough for a test."""
-    with serving(tmp_path_factory.mktemp("price") / "var", "--work", str(TRIES)) as server:
+    with serving(tmp_path_factory.mktemp("price") / "var", "--work", str(TRIES), "--proxies", "127.0.0.1") as server:
         yield server
 
 
@@ -129,7 +129,7 @@ def test_the_price_can_be_asked_for_before(dear: Server) -> None:
 
 def test_hoarded_challenges_are_worth_nothing(tmp_path: Path) -> None:
     """Of 40 challenges that were done in a quiet hour only those pay that still pay when they are handed in."""
-    with serving(tmp_path / "var", "--work", "1") as server:
+    with serving(tmp_path / "var", "--work", "1", "--proxies", "127.0.0.1") as server:
         hoard = []
         for _ in range(2 * MANY):
             headers = secret_headers() | {"X-Forwarded-For": SCHOOL}
@@ -144,7 +144,7 @@ def test_hoarded_challenges_are_worth_nothing(tmp_path: Path) -> None:
 
 def test_lots_are_counted_for_the_network_on_both_routes(tmp_path: Path) -> None:
     """Twenty lots double the price of a network, however they were spread over messages and routes."""
-    with serving(tmp_path / "var", "--work", "1") as server:
+    with serving(tmp_path / "var", "--work", "1", "--proxies", "127.0.0.1") as server:
         case = paid(server, "/v1/cases", [[md5()] for _ in range(45)], SCHOOL)
         adding = f"/v1/cases/{case.json()['number']}/pictures"
         for _ in range(5):
@@ -172,7 +172,7 @@ def test_a_repeat_never_pays(dear: Server) -> None:
 
 def test_a_school_is_not_locked_out_by_a_registry_in_trouble(tmp_path: Path) -> None:
     """What answers 503, is refused, or was there already is not counted: only what was kept is."""
-    server = Server(tmp_path / "var", "--arrivals", "3", program=HURRIES)
+    server = Server(tmp_path / "var", "--arrivals", "3", "--proxies", "127.0.0.1", program=HURRIES)
 
     def come(path: str, headers: dict[str, str]) -> httpx.Response:
         return bring(server, path, [[md5()]], headers | {"X-Forwarded-For": SCHOOL})
