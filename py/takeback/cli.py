@@ -18,6 +18,12 @@ _COMMANDS: Final = {
 }
 
 
+class _Refused(click.ClickException):
+    """An error for people, with click's own status for what cannot be: 1 may say that a file is blocked."""
+
+    exit_code = 2
+
+
 class _Lazy(click.Group):
     """A group whose commands are imported by name, so that one zone runs without another's packages."""
 
@@ -42,9 +48,9 @@ class _Lazy(click.Group):
         try:
             return super().invoke(ctx)
         except TakebackError as error:
-            raise click.ClickException(str(error)) from error
+            raise _Refused(str(error)) from error
         except ModuleNotFoundError as error:
-            raise click.ClickException(_missing(ctx.invoked_subcommand or "", error)) from error
+            raise _Refused(_missing(ctx.invoked_subcommand or "", error)) from error
 
 
 def _missing(name: str, error: ModuleNotFoundError) -> str:
@@ -64,7 +70,7 @@ def _not_installed(name: str, error: ModuleNotFoundError) -> click.Command:
     @click.command(name, short_help=short, add_help_option=False, context_settings={"ignore_unknown_options": True})
     @click.argument("_arguments", nargs=-1)
     def explain(_arguments: tuple[str, ...]) -> None:
-        raise click.ClickException(missing)
+        raise _Refused(missing)
 
     return explain
 

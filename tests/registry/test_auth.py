@@ -132,7 +132,7 @@ def test_the_database_alone_opens_no_case(tmp_path: Path) -> None:
     refused = command("registry", "serve", "--data", data, "--port", 0)
     moved.rename(key)
 
-    assert refused.returncode == 1
+    assert refused.returncode == 2
     assert "restore it from your backup" in refused.stderr
     with serving(data) as server:
         assert server.case(number).status_code == 200

@@ -61,7 +61,7 @@ def test_a_wrong_name_is_one_clear_line(tmp_path: Path, arguments: tuple[str, ..
     command("platform", "add", "Example Photos", "--data", tmp_path)
     refused = command("platform", *arguments, "--data", tmp_path)
 
-    assert refused.returncode == 1
+    assert refused.returncode == 2
     assert text in refused.stderr
     assert refused.stderr.count("\n") == 1
 
@@ -72,7 +72,7 @@ def test_a_port_in_use_is_one_clear_line(tmp_path: Path) -> None:
         port = taken.getsockname()[1]
         refused = command("registry", "serve", "--data", tmp_path, "--port", port)
 
-    assert refused.returncode == 1
+    assert refused.returncode == 2
     assert refused.stderr == f"Error: port {port} is in use; choose another with --port\n"
 
 
@@ -80,7 +80,7 @@ def test_an_unknown_host_is_one_clear_line(tmp_path: Path) -> None:
     """An address that is not this machine's is refused in one line."""
     refused = command("registry", "serve", "--data", tmp_path, "--host", "203.0.113.9", "--port", 0)
 
-    assert refused.returncode == 1
+    assert refused.returncode == 2
     assert refused.stderr.startswith("Error: cannot listen on 203.0.113.9")
 
 
@@ -88,7 +88,7 @@ def test_a_missing_page_says_how_to_build_it(tmp_path: Path) -> None:
     """`--page` with a folder that is no built page says how to build one."""
     refused = command("registry", "serve", "--data", tmp_path / "var", "--page", tmp_path, "--port", 0)
 
-    assert refused.returncode == 1
+    assert refused.returncode == 2
     assert "python3 build.py build" in refused.stderr
 
 
@@ -100,7 +100,7 @@ def test_a_newer_database_is_not_touched(tmp_path: Path) -> None:
     database.close()
     refused = command("registry", "serve", "--data", tmp_path, "--port", 0)
 
-    assert refused.returncode == 1
+    assert refused.returncode == 2
     assert "newer version" in refused.stderr
     assert refused.stderr.count("Error") == 1
 
@@ -110,7 +110,7 @@ def test_a_file_that_is_no_database_is_one_clear_line(tmp_path: Path) -> None:
     (tmp_path / "registry.sqlite").write_bytes(b"not a database, but long enough to look at" * 100)
     refused = command("platform", "list", "--data", tmp_path)
 
-    assert refused.returncode == 1
+    assert refused.returncode == 2
     assert refused.stderr.startswith("Error: cannot use the database")
     assert refused.stderr.count("\n") == 1
 

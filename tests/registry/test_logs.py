@@ -78,6 +78,6 @@ def test_refusals_at_the_start_are_one_line(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     refused = command("registry", "serve", "--data", tmp_path / "file" / "var", "--port", 0)
 
-    assert refused.returncode == 1
+    assert refused.returncode == 2
     assert refused.stderr.count("\n") == 1
     assert refused.stderr.startswith("Error: cannot write in the data folder")

@@ -124,7 +124,7 @@ def test_a_database_that_refers_to_nothing_is_refused(tmp_path: Path) -> None:
         db.execute("INSERT INTO submissions VALUES (x'00', x'00', 9)")
     refused = takeback("registry", "serve", "--data", tmp_path, "--port", 0)
 
-    assert refused.returncode == 1
+    assert refused.returncode == 2
     assert refused.stderr.startswith("Error: the database holds what refers to nothing")
     assert refused.stderr.count("\n") == 1
     with closing(sqlite3.connect(path)) as db:

@@ -224,7 +224,7 @@ def test_a_value_that_nginx_would_misread_is_refused(tmp_path: Path, name: str) 
     refused = command(
         "registry", "nginx", "--name", name, "--page", tmp_path, "--certificate", "/c", "--certificate-key", "/k"
     )
-    assert refused.returncode == 1
+    assert refused.returncode == 2
     assert "cannot stand in an nginx configuration" in refused.stderr
 
 
@@ -233,7 +233,7 @@ def test_the_page_must_be_named() -> None:
     options = ["--name", "takeback.example", "--certificate", "/c", "--certificate-key", "/k"]
     refused = command("registry", "nginx", *options)
 
-    assert refused.returncode == 1
+    assert refused.returncode == 2
     assert "--page FOLDER" in refused.stderr
 
 

@@ -185,5 +185,5 @@ def test_a_missing_wrong_or_open_feed_key_stops_the_start(tmp_path: Path, spoil:
         pass
     spoil(data / "keys" / "feed.key")  # type: ignore[operator]
     refused = command("registry", "serve", "--data", data, "--port", 0)
-    assert (refused.returncode, refused.stderr.count("\n")) == (1, 1)
+    assert (refused.returncode, refused.stderr.count("\n")) == (2, 1)
     assert complaint in refused.stderr

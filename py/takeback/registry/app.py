@@ -310,8 +310,16 @@ def _http_error(request: Ask, error: HTTPException) -> Response[bytes]:
     status = error.status_code
     if status not in _HTTP:
         return _crashed(request, error)
-    headers = {"Allow": (error.headers or {}).get("Allow", "")} if isinstance(error, MethodNotAllowedException) else {}
-    return problem(status, *_HTTP[status], headers=headers)
+    if not isinstance(error, MethodNotAllowedException):
+        return problem(status, *_HTTP[status])
+    listed = {one.strip() for one in (error.headers or {}).get("Allow", "").split(",")}
+    allowed = ", ".join(sorted(listed | ({"HEAD"} if "GET" in listed else set())))
+    return problem(status, *_HTTP[status], takes(allowed), headers={"Allow": allowed})
+
+
+def takes(allowed: str) -> str:
+    """The detail of a problem for a method that an address does not take."""
+    return f"it takes {allowed}"
 
 
 def _crashed(_request: Ask, error: Exception) -> Response[bytes]:

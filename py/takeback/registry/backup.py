@@ -7,6 +7,7 @@ secret keys are not in it.
 
 import gzip
 import os
+import zlib
 from base64 import b64decode
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,6 +15,7 @@ from typing import Final
 
 import msgspec
 from sqlalchemy import Connection, Engine, LargeBinary, Table, select, text
+from sqlalchemy.exc import SQLAlchemyError
 
 from takeback.errors import SettingsError
 from takeback.registry import many
@@ -74,10 +76,13 @@ def read(engine: Engine, path: Path) -> Proof:
         with gzip.open(path) as packed, engine.execution_options(**WRITES).begin() as connection:
             _read(connection, iter(packed))
             return prove(connection)
-    except (OSError, EOFError) as error:
+    except (OSError, EOFError, zlib.error) as error:
         raise SettingsError(f"cannot read the backup {path}: {error}") from error
-    except (msgspec.MsgspecError, ValueError) as error:
+    except (msgspec.MsgspecError, ValueError, TypeError, OverflowError, RecursionError) as error:
         raise SettingsError(f"{path} is not a whole backup: {error}") from error
+    except SQLAlchemyError as error:
+        told = str(getattr(error, "orig", None) or error).partition("\n")[0]
+        raise SettingsError(f"{path} holds what the database does not take: {told}") from error
 
 
 def _write(connection: Connection, file: gzip.GzipFile, proof: Proof) -> None:

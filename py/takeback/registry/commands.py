@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from takeback.registry import canary, operator
-from takeback.registry.options import data, data_option, moment_or_dash, tabulated
+from takeback.registry.options import Commands, data, data_option, moment_or_dash, tabulated
 from takeback.registry.settings import read_proxies, read_settings
 
 if TYPE_CHECKING:
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from takeback.registry.platforms import Platform, Platforms
 
 
-@click.group()
+@click.group(cls=Commands)
 def registry() -> None:
     """Run a registry: people's cases and the feed."""
 
@@ -34,7 +34,7 @@ for command in (
     registry.add_command(command)
 
 
-@click.group()
+@click.group(cls=Commands)
 def platform() -> None:
     """Give platforms keys to the feed, and take them back."""
 

@@ -17,6 +17,7 @@ from takeback import bulk, protocol
 from takeback.errors import InvalidMessage, StoreUnavailable
 from takeback.registry import bulk_feed, openapi
 from takeback.registry.auth import PlatformKey
+from takeback.registry.encodings import choose
 from takeback.registry.platforms import Platform
 from takeback.registry.requests import JSON, Ask, Services, answer, done, number, platform_key, platform_of, query
 from takeback.registry.store import Look, Position, Reading
@@ -86,7 +87,7 @@ async def feed_tile(request: Ask, services: Services) -> Response[bytes]:
     head = services.signer.sign(last, link, last, platform.key_id, lines)
     tag = f'W/"{sha256(lines).hexdigest()}"'
     headers = {"ETag": tag, "Cache-Control": "private, max-age=86400, immutable", "Vary": "Authorization"}
-    if _names(request, "if-none-match", tag.removeprefix("W/"), "*"):
+    if _has(request, tag):
         return Response(b"", status_code=HTTPStatus.NOT_MODIFIED, headers=headers, media_type=bulk.MEDIA)
     return Response(lines + bulk.end(head.encode()), headers=headers, media_type=bulk.MEDIA)
 
@@ -140,19 +141,23 @@ def conditional(request: Ask, body: bytes, head: str) -> Response[bytes]:
     """The body, compressed if that is wanted, or that the platform has it already."""
     tag = f'W/"{sha256(body).hexdigest()}"'
     headers = {"ETag": tag, openapi.FEED_HEAD: head, **CACHE}
-    if _names(request, "if-none-match", tag.removeprefix("W/"), "*"):
+    if _has(request, tag):
         return Response(b"", status_code=HTTPStatus.NOT_MODIFIED, headers=headers, media_type=JSON)
-    if len(body) >= WORTH_PACKING and _names(request, "accept-encoding", "gzip"):
+    if len(body) >= WORTH_PACKING and _packed(request):
         body = gzip.compress(body, 1, mtime=0)
         headers["Content-Encoding"] = "gzip"
     return Response(body, headers=headers, media_type=JSON)
 
 
-def _names(request: Ask, header: str, *wanted: str) -> bool:
-    """Whether a header that is a list names one of these."""
-    listed = (one.partition(";") for line in request.headers.getall(header, []) for one in line.split(","))
-    names = {name.strip().removeprefix("W/") for name, _, more in listed if more.replace(" ", "") != "q=0"}
-    return not names.isdisjoint(wanted)
+def _packed(request: Ask) -> bool:
+    """Whether whoever asks takes gzip, and likes it."""
+    return choose(",".join(request.headers.getall("accept-encoding", [])), ["gzip"]) == "gzip"
+
+
+def _has(request: Ask, tag: str) -> bool:
+    """Whether whoever asks has what is tagged so."""
+    listed = ",".join(request.headers.getall("if-none-match", [])).split(",")
+    return not {one.strip().removeprefix("W/") for one in listed}.isdisjoint({tag.removeprefix("W/"), "*"})
 
 
 def _asked(request: Ask) -> tuple[int, int, int]:

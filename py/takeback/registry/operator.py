@@ -15,6 +15,7 @@ from takeback.registry.settings import read_settings
 if TYPE_CHECKING:
     from takeback.registry.overview import Noticed, Overview
 
+_numbers = click.argument("numbers", metavar="ENTRY...", type=click.IntRange(1, 2**63 - 1), nargs=-1, required=True)
 _json = click.option("--json", "as_json", is_flag=True, help="For programs")
 
 
@@ -51,7 +52,7 @@ def entries(standing: tuple[str, ...], limit: int, as_json: bool, **where: objec
 
 
 @click.command()
-@click.argument("numbers", metavar="ENTRY...", type=int, nargs=-1, required=True)
+@_numbers
 @data
 def pause(numbers: tuple[int, ...], **where: object) -> None:
     """Pause entries, by the numbers that `entries` shows: gates stop blocking by them until they are resumed."""
@@ -59,7 +60,7 @@ def pause(numbers: tuple[int, ...], **where: object) -> None:
 
 
 @click.command()
-@click.argument("numbers", metavar="ENTRY...", type=int, nargs=-1, required=True)
+@_numbers
 @data
 def resume(numbers: tuple[int, ...], **where: object) -> None:
     """Have entries block again, for good: neither votes nor a flood change them any more."""

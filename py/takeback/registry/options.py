@@ -2,13 +2,32 @@
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any, override
 
 import click
+
+from takeback.errors import SettingsError
 
 data_option = click.option(
     "--data", type=click.Path(path_type=Path), help="Folder of the database [TAKEBACK_DATA; default: var]"
 )
 database_option = click.option("--database", help="Address of a PostgreSQL database [TAKEBACK_DATABASE]")
+
+
+class Commands(click.Group):
+    """A group whose errors of the database are one line too, such as a file that is damaged in its middle."""
+
+    @override
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except Exception as error:
+            from sqlalchemy.exc import SQLAlchemyError
+
+            if not isinstance(error, SQLAlchemyError):
+                raise
+            told = str(getattr(error, "orig", None) or error).partition("\n")[0]
+            raise SettingsError(f"cannot use the database: {told}") from error
 
 
 def data[F: Callable[..., None]](command: F) -> F:

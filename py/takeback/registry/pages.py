@@ -10,6 +10,7 @@ from typing import Final
 import msgspec
 
 from takeback.errors import SettingsError
+from takeback.registry.encodings import choose
 
 TYPES: Final = MappingProxyType(
     {
@@ -39,9 +40,10 @@ class File:
     encodings: tuple[tuple[str, Path], ...]
 
     def best(self, accept_encoding: str) -> tuple[str, Path]:
-        """The encoding (`""` for none) and the file to send to a browser that accepts these."""
-        accepted = _accepted(accept_encoding)
-        return next(((name, path) for name, path in self.encodings if name in accepted), ("", self.path))
+        """The encoding and the file to send to a browser that accepts these."""
+        there = dict(self.encodings)
+        name = choose(accept_encoding, list(there))
+        return name, there.get(name, self.path)
 
 
 class _Listed(msgspec.Struct):
@@ -97,13 +99,3 @@ def _file_at(path: Path) -> File:
     beside = [(name, path.with_name(path.name + ending)) for name, ending in _ENCODINGS]
     content_type = TYPES.get(path.suffix, "application/octet-stream")
     return File(path, content_type, tuple((name, other) for name, other in beside if other.is_file()))
-
-
-def _accepted(header: str) -> set[str]:
-    """The encodings in an `Accept-Encoding` header that are not refused with `q=0`."""
-    accepted = set()
-    for part in header.lower().split(","):
-        name, _, quality = part.partition(";")
-        if quality.replace(" ", "").removeprefix("q=").rstrip("0") not in {"", "0."} or not quality.strip():
-            accepted.add(name.strip())
-    return accepted

@@ -1,0 +1,33 @@
+"""Which content coding an answer is sent in: RFC 9110, section 12.5.3, in one place."""
+
+import re
+from collections.abc import Iterator, Sequence
+from typing import Final
+
+IDENTITY: Final = "identity"
+_LEAST: Final = 0.001
+"""The smallest quality that is not a refusal."""
+_QUALITY: Final = re.compile(r"q=(0(?:\.[0-9]{0,3})?|1(?:\.0{0,3})?)", re.ASCII)
+
+
+def choose(accept_encoding: str, there: Sequence[str]) -> str:
+    """The coding that a client with this header likes best of those that are `there`, the first of several.
+
+    `identity` without a header, or where nothing that is there is accepted; even one that is refused is better than
+    no answer.
+    """
+    liked = dict(_read(accept_encoding))
+    others = liked.get("*", 0.0)
+    wanted = {name: liked.get(name, others) for name in there}
+    best = max(wanted, key=lambda name: wanted[name], default=IDENTITY)
+    is_wanted = wanted.get(best, 0.0) >= max(liked.get(IDENTITY, 0.0), _LEAST)
+    return best if is_wanted else IDENTITY
+
+
+def _read(header: str) -> Iterator[tuple[str, float]]:
+    """The codings of the header and how much each is liked; one with a quality that cannot be is not liked at all."""
+    for part in header.lower().split(","):
+        name, *parameters = (word.strip() for word in part.split(";"))
+        quality = _QUALITY.fullmatch(parameters[0].replace(" ", "")) if len(parameters) == 1 else None
+        if name:
+            yield {"x-gzip": "gzip"}.get(name, name), 1.0 if not parameters else float(quality[1]) if quality else 0.0
