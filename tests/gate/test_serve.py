@@ -325,3 +325,17 @@ def test_the_document_names_every_route(client: httpx.Client) -> None:
     text = json.dumps(document)
     for name in (part.split('"')[0] for part in text.split("#/components/schemas/")[1:]):
         assert name in document["components"]["schemas"]
+
+
+def test_methods_and_parameters(client: httpx.Client) -> None:
+    """A method that is not taken is told all those that are; HEAD is taken with GET; nothing may stand twice."""
+    for path, methods in {"/m/lookup": "GET, HEAD, POST", "/healthz": "GET, HEAD", "/v1/check": "POST"}.items():
+        wrong = client.request("PATCH", path)
+        assert (wrong.status_code, wrong.headers["allow"]) == (405, methods)
+        assert wrong.json()["detail"] == f"it takes {methods}"
+    for path in ("/healthz", "/readyz", "/metrics", "/openapi.json", "/m/lookup"):
+        got, head = client.get(path), client.head(path)
+        assert (head.status_code, head.content, head.headers.keys()) == (got.status_code, b"", got.headers.keys())
+    twice = client.post("/v1/check?report=true&report=false", content=COPY)
+    assert (twice.status_code, twice.json()["field"]) == (400, "report")
+    assert client.get(f"/m/lookup?signal_type=pdq&signal_type=md5&signal={PDQ.value}").status_code == 400

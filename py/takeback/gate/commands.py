@@ -20,8 +20,9 @@ from typing import Any, BinaryIO, Final, override
 
 import click
 
-from takeback.errors import GateError, PictureError, SettingsError, TakebackError
+from takeback.errors import FeedBroken, GateError, PictureError, RegistryUnreachable, SettingsError, TakebackError
 from takeback.gate import settings as settings_file
+from takeback.gate.client import Client
 from takeback.gate.decision import Decision
 from takeback.gate.follow import Position
 from takeback.gate.policy import Action, as_toml
@@ -89,6 +90,7 @@ def init(home: Path, registry: str, key_file: BinaryIO | None, feed_key: str | N
     settings = Settings(registry.rstrip("/"), key.strip())
     if feed_key is not None and not re.fullmatch("[0-9a-f]{64}", feed_key):
         raise SettingsError("the feed key is not one: expected 64 hex digits, as the registry's operator tells")
+    _ask_whether_it_is_one(settings)
     with closing(State(home, settings.registry)) as state:
         if feed_key:
             state.trust(feed_key)
@@ -206,6 +208,20 @@ def policy(home: Path) -> None:
 
 gate.add_command(scan)
 gate.add_command(backfill)
+
+
+def _ask_whether_it_is_one(settings: Settings) -> None:
+    """Refuses an address that answers otherwise than a registry; one that does not answer now may do so later.
+
+    Raises `SettingsError`, `KeyRefused`.
+    """
+    try:
+        with Client(settings) as client:
+            client.feed_keys()
+    except RegistryUnreachable as error:
+        click.echo(f"could not ask whether this is a registry, so the first sync will: {error}", err=True)
+    except FeedBroken as error:
+        raise SettingsError(f"what answers at {settings.registry} is no registry: correct the address") from error
 
 
 def _check(opened: Gate, path: Path, as_json: bool, report: bool) -> int:

@@ -78,7 +78,7 @@ def _check_address(address: str) -> None:
         raise SettingsError("the registry's address is not one: expected https://HOST[:PORT]") from error
     if not _ADDRESS.fullmatch(address) or parts.scheme not in {"http", "https"} or not host:
         raise SettingsError("the registry's address is not one: expected https://HOST[:PORT]")
-    if parts.username is not None or parts.password is not None or parts.query or parts.fragment:
+    if not {"@", "?", "#"}.isdisjoint(address):
         raise SettingsError("the registry's address may hold no user, password, query or fragment")
     if parts.scheme == "http" and not _is_loopback(host):
         raise SettingsError("the registry's address must start with https://, or the key could be read on the way")

@@ -51,6 +51,8 @@ class End(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 def write(engine: Engine, path: Path) -> Proof:
     """Writes the backup, once it is proved, whole or not at all. Raises `SettingsError`."""
+    if not path.name:
+        raise SettingsError(f"cannot write {path}: name a file")
     draft = path.with_name(f"{path.name}.new")
     try:
         draft.unlink(missing_ok=True)

@@ -166,3 +166,5 @@ def listen(host: str, port: int) -> socket.socket:
         if error.errno == errno.EADDRINUSE:
             raise SettingsError(f"port {port} is in use; choose another with --port") from error
         raise SettingsError(f"cannot listen on {host} port {port}: {error.strerror or error}") from error
+    except UnicodeError as error:
+        raise SettingsError(f"cannot listen on {host}: it is not a name of the network") from error

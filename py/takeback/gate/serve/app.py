@@ -14,7 +14,7 @@ from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import Route
+from starlette.routing import Match, Route
 from starlette.types import Receive, Scope, Send
 
 from takeback.errors import GateError, InvalidMessage, PictureError, RequestRefused, SettingsError
@@ -108,6 +108,7 @@ class Sidecar:
             try:
                 if not is_open:
                     self._refuse_strangers(request)
+                _refuse_repeats(request)
                 answer = await handler(request)
             except Exception as error:  # noqa: BLE001 - whatever it is, the caller gets an answer, and no text of it
                 answer = problem(*_refusal(error))
@@ -238,6 +239,15 @@ def create_app(options: Options) -> Starlette:
     return Starlette(routes=sidecar.routes(), exception_handlers={HTTPException: _no_route}, lifespan=closing)
 
 
+def _refuse_repeats(request: Request) -> None:
+    """Raises `InvalidMessage` for a parameter that stands twice."""
+    seen = set[str]()
+    for name, _ in request.query_params.multi_items():
+        if name in seen:
+            raise InvalidMessage("this parameter stands twice", name)
+        seen.add(name)
+
+
 def _json(message: object, status: int = 200) -> Response:
     return Response(msgspec.json.encode(message), status_code=status, media_type=JSON)
 
@@ -267,10 +277,15 @@ def _problem(status: int, code: str, text: str, field: str) -> Response:
     return Response(msgspec.json.encode(body), status_code=status, media_type=PROBLEM)
 
 
-async def _no_route(_request: Request, error: Exception) -> Response:
+async def _no_route(request: Request, error: Exception) -> Response:
     """An address or a method that there is none of."""
     assert isinstance(error, HTTPException)
     code = "method-not-allowed" if error.status_code == 405 else "not-found"
     answer = _problem(error.status_code, code, "see /openapi.json for the addresses that there are", "")
-    answer.headers.update(error.headers or {})
+    if error.status_code != 405:
+        return answer
+    routes = (route for route in request.app.routes if route.matches(request.scope)[0] is not Match.NONE)
+    allowed = ", ".join(sorted({method for route in routes for method in route.methods}))
+    answer = _problem(405, code, f"it takes {allowed}", "")
+    answer.headers["Allow"] = allowed
     return answer
