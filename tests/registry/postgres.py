@@ -52,7 +52,7 @@ def _install() -> None:
 def run(*command: str | Path, **more: str) -> None:
     """Runs a program of PostgreSQL as the user it asks for."""
     done = subprocess.run(
-        [*_as_user(), *map(str, command)],
+        [*as_user(), *map(str, command)],
         env={**os.environ, **more},
         cwd="/",
         capture_output=True,
@@ -63,7 +63,8 @@ def run(*command: str | Path, **more: str) -> None:
     assert done.returncode == 0, f"{command[0]}: {done.stderr or done.stdout}"
 
 
-def _as_user() -> Sequence[str]:
+def as_user() -> Sequence[str]:
+    """What runs a program as the user whom PostgreSQL asks for."""
     return ("setpriv", f"--reuid={USER}", f"--regid={USER}", "--init-groups") if os.geteuid() == 0 else ()
 
 

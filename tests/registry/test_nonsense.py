@@ -3,16 +3,18 @@
 import gzip
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import click
 import pytest
 from click.testing import CliRunner, Result
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from sqlalchemy import Engine
 
 from takeback.cli import main
 from takeback.errors import SettingsError
-from takeback.registry import backup
+from takeback.registry import backup, database
 from takeback.registry.commands import platform, registry
 from takeback.registry.database import open_database
 from tests.registry.support import md5, serving
@@ -36,8 +38,6 @@ TEXTS = {
 GOOD = {"name": "Example Photos", "platform": "Example Photos", "certificate": "/c", "certificate_key": "/k"}
 READS_NOTHING = {("systemd", "data"), ("systemd", "keys"), ("systemd", "page"), ("operator-key", "database")}
 """What a command only names, or has no use for."""
-pytestmark = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
-"""A command leaves its database open, for the process ends with it; here the process goes on."""
 
 
 def _commands(group: click.Group, *path: str) -> Iterator[tuple[tuple[str, ...], click.Command]]:
@@ -95,6 +95,21 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (made / "garbage").write_bytes(b"\x1f\x8b" + bytes(range(256)))
     (made / "garbage").chmod(0o600)
     return made
+
+
+@pytest.fixture(autouse=True)
+def _closed(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """A command leaves its database open, for the process ends with it; here the process goes on."""
+    opened, make = list[Engine](), database.create_engine
+
+    def create_engine(*where: Any, **how: Any) -> Engine:
+        opened.append(make(*where, **how))
+        return opened[-1]
+
+    monkeypatch.setattr(database, "create_engine", create_engine)
+    yield
+    for engine in opened:
+        engine.dispose()
 
 
 def run(folder: Path, *arguments: str) -> Result:
