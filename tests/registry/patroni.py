@@ -65,14 +65,15 @@ class Node:
         where, rest = f"127.0.0.1:{self.port}", f"127.0.0.1:{self.rest}"
         trusted = [f"host {database} all 127.0.0.1/32 trust" for database in ("all", "replication")]
         shared: dict[str, object] = {"use_pg_rewind": True, "parameters": {"max_connections": 200}}
-        rules: dict[str, object] = {"ttl": TTL, "loop_wait": LOOP, "retry_timeout": 5, "postgresql": shared}
+        rules: dict[str, object] = {"ttl": TTL, "loop_wait": LOOP, "retry_timeout": 5}
+        rules |= {"synchronous_mode": True, "postgresql": shared}
         return {
             "scope": "takeback",
             "name": self.name,
             "restapi": {"listen": rest, "connect_address": rest},
             "etcd3": {"hosts": [f"127.0.0.1:{etcd}"]},
             "bootstrap": {
-                "dcs": {**rules, "synchronous_mode": True},
+                "dcs": rules,
                 "initdb": [{"encoding": "UTF8"}, {"locale": "C"}, {"auth": "trust"}],
                 "pg_hba": trusted,
             },

@@ -7,6 +7,7 @@ from typing import Any
 
 import click
 import pytest
+import sqlalchemy
 from click.testing import CliRunner, Result
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -100,7 +101,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(autouse=True)
 def _closed(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """A command leaves its database open, for the process ends with it; here the process goes on."""
-    opened, make = list[Engine](), database.create_engine
+    opened, make = list[Engine](), sqlalchemy.create_engine
 
     def create_engine(*where: Any, **how: Any) -> Engine:
         opened.append(make(*where, **how))
