@@ -29,7 +29,6 @@ from tests.registry.support import PIN, Platform, Server, md5, secret_headers
 from tests.registry.test_durability import Client
 
 SECONDS = float(os.environ.get("SECONDS", "180"))
-KILLS = int(os.environ.get("KILLS", "0"))
 PAUSE = (0.05, 1.0)
 """Seconds of load between two kills, at least and at most."""
 PROMISED = 3.0
@@ -278,15 +277,15 @@ def full(folder: Path) -> None:
         server.stop()
 
 
-def main() -> None:
-    """Runs each fault, and says what came of it."""
+def main(kills: int = 0) -> None:
+    """Runs each fault, and says what came of it; or only so many `kills`."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         folder.chmod(0o755)
-        if KILLS:
-            killed_at_random(folder / "one", {}, None, -(-KILLS // 2))
+        if kills:
+            killed_at_random(folder / "one", {}, None, -(-kills // 2))
             with cluster() as running:
-                killed_at_random(folder / "two", {"TAKEBACK_DATABASE": running.new_database()}, running, KILLS // 2)
+                killed_at_random(folder / "two", {"TAKEBACK_DATABASE": running.new_database()}, running, kills // 2)
             return
         for part in ("one", "two", "three", "four", "five"):
             (folder / part).mkdir()
