@@ -44,7 +44,7 @@ EXAMPLES: Final = {
     "serve": ["serve", "serve --port 8001", "serve --host 0.0.0.0 --data /srv/takeback"],
     "test": ["test", "test tests/registry", "test -k withdraw"],
     "check": ["check", "check --fix"],
-    "bench": ["bench", "bench --list", "bench hashing", "bench hostile --files 100000"],
+    "bench": ["bench", "bench --list", "bench hashing", "bench hostile --files 100000", "bench faults --kills 1000"],
     "clean": ["clean", "clean --all"],
 }
 
