@@ -173,6 +173,7 @@ def zeroed_pages(path: Path) -> None:
 def foreign(path: Path) -> None:
     """Another program's database."""
     path.unlink()
+    path.touch(0o600)
     with closing(sqlite3.connect(path)) as db:
         db.execute("CREATE TABLE songs (title TEXT)")
 
@@ -299,7 +300,7 @@ sqlite3.connect = lambda *a, **k: connect(*a, **k, factory=Counted)
 status, statement = 1, 0
 while status:
     home = Path(sys.argv[1], str(statement))
-    home.mkdir()
+    home.mkdir(0o700)
     child = os.fork()
     if not child:
         Counted.left = statement

@@ -107,6 +107,7 @@ def test_a_newer_database_is_not_touched(tmp_path: Path) -> None:
 
 def test_a_file_that_is_no_database_is_one_clear_line(tmp_path: Path) -> None:
     """A file in the database's place that is something else is refused in one line."""
+    (tmp_path / "registry.sqlite").touch(0o600)
     (tmp_path / "registry.sqlite").write_bytes(b"not a database, but long enough to look at" * 100)
     refused = command("platform", "list", "--data", tmp_path)
 

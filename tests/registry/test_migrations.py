@@ -36,6 +36,7 @@ def first_release(path: Path) -> None:
 def fill(path: Path, key: PinKey) -> None:
     """Writes what the first release would have written."""
     pin = key.pin(PIN)
+    path.touch(0o600)
     with closing(sqlite3.connect(path)) as db, db:
         db.execute("UPDATE registry SET head = 7, pin_key = ?", (key.mark(),))
         db.executemany(
@@ -120,6 +121,7 @@ def test_a_database_that_refers_to_nothing_is_refused(tmp_path: Path) -> None:
     """A database whose rows refer to rows that are not there is not migrated, and one line says what to do."""
     path = tmp_path / "registry.sqlite"
     first_release(path)
+    path.touch(0o600)
     with closing(sqlite3.connect(path)) as db, db:
         db.execute("INSERT INTO submissions VALUES (x'00', x'00', 9)")
     refused = takeback("registry", "serve", "--data", tmp_path, "--port", 0)

@@ -90,10 +90,12 @@ def init(home: Path, registry: str, key_file: BinaryIO | None, feed_key: str | N
     settings = Settings(registry.rstrip("/"), key.strip())
     if feed_key is not None and not re.fullmatch("[0-9a-f]{64}", feed_key):
         raise SettingsError("the feed key is not one: expected 64 hex digits, as the registry's operator tells")
-    _ask_whether_it_is_one(settings)
+    unasked = _ask_whether_it_is_one(settings)
     with closing(State(home, settings.registry)) as state:
         if feed_key:
             state.trust(feed_key)
+    if unasked:
+        click.echo(f"could not ask whether this is a registry, so the first sync will: {unasked}", err=True)
     click.echo(f"wrote {settings_file.save(home, settings)}; next: takeback gate sync --home {home}")
 
 
@@ -210,8 +212,8 @@ gate.add_command(scan)
 gate.add_command(backfill)
 
 
-def _ask_whether_it_is_one(settings: Settings) -> None:
-    """Refuses an address that answers otherwise than a registry; one that does not answer now may do so later.
+def _ask_whether_it_is_one(settings: Settings) -> str:
+    """Refuses an address that answers otherwise than a registry. One may be away for now: why, else nothing, is given.
 
     Raises `SettingsError`, `KeyRefused`.
     """
@@ -219,9 +221,10 @@ def _ask_whether_it_is_one(settings: Settings) -> None:
         with Client(settings) as client:
             client.feed_keys()
     except RegistryUnreachable as error:
-        click.echo(f"could not ask whether this is a registry, so the first sync will: {error}", err=True)
+        return str(error)
     except FeedBroken as error:
         raise SettingsError(f"what answers at {settings.registry} is no registry: correct the address") from error
+    return ""
 
 
 def _check(opened: Gate, path: Path, as_json: bool, report: bool) -> int:
