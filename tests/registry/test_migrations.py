@@ -24,6 +24,7 @@ VALUES = {1: "a", 2: "b", 3: "c", 5: "c", 6: "d"}
 
 def first_release(path: Path) -> None:
     """Makes the database of the first release in the file."""
+    path.touch(0o600)
     config = Config()
     config.set_main_option("script_location", str(Path(database.__file__).parent / "migrations"))
     engine = create_engine(f"sqlite:///{path}")
