@@ -87,7 +87,7 @@ class Standing(StrEnum):
     BLOCK = "block"
     REVIEW = "review"
     PAUSED = "paused"
-    """Nothing: the entry counts for no decision until it changes again."""
+    """The registry holds the entry back until it changes again; a gate asks for a review, or as its policy says."""
 
 
 class PictureKind(StrEnum):

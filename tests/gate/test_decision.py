@@ -168,8 +168,8 @@ def test_distances(distance: int, changes: dict[str, object], action: Action) ->
         (Standing.BLOCK, {}, Action.BLOCK, "sha256 equal, entry e"),
         (Standing.REVIEW, {}, Action.REVIEW, "sha256 equal, entry e, the registry asks for a review of it"),
         (Standing.REVIEW, {"demoted": Action.ALLOW}, Action.ALLOW, "the registry asks for a review of it"),
-        (Standing.PAUSED, {}, Action.ALLOW, "entry e does not count: the registry paused it"),
-        (Standing.PAUSED, {"paused": Action.REVIEW}, Action.REVIEW, "the registry paused it"),
+        (Standing.PAUSED, {"paused": Action.ALLOW}, Action.ALLOW, "entry e does not count: the registry paused it"),
+        (Standing.PAUSED, {}, Action.REVIEW, "the registry paused it"),
         (None, {}, Action.ALLOW, "entry e does not count: it was withdrawn just now"),
     ],
 )

@@ -8,12 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from takeback.errors import SettingsError
+from takeback.gate import flood as brakes
 from takeback.gate.flood import MAX_ENTRIES, Flood
 from takeback.gate.policy import KEYS, Policy, Range, as_toml, load, parse
-from takeback.gate.well_known import WellKnown
-from takeback.signals import SignalType
-from tests.gate.codes import flip, pdq
-from tests.gate.feeds import signal
 
 README = (Path(__file__).parents[2] / "py/takeback/gate/README.md").read_text("utf-8")
 
@@ -120,47 +117,77 @@ class Clock:
 
 
 def test_flood() -> None:
-    """An entry that matches more often than the rate floods until it matches less often; others do not."""
+    """A picture that matches more often than the rate floods until it matches less often; others do not."""
     clock = Clock()
     flood = Flood(3, 60, clock)
-    assert [flood.count(["a", "b"][: 1 + (n == 0)]) for n in range(5)] == [frozenset()] * 3 + [{"a"}] * 2
+    assert [flood.count(["a"]) for _ in range(5)] == [False] * 3 + [True] * 2
+    assert not flood.count(["b"])
     clock.now = 20
-    assert flood.count(["a", "b"]) == frozenset()
-    assert flood.count(["a"]) == {"a"}
+    assert not flood.count(["a"])
+    assert flood.count(["a"])
     clock.now = 200
-    assert flood.count(["a"]) == frozenset()
+    assert not flood.count(["a"])
+
+
+def test_what_matches_one_upload_shares_a_level() -> None:
+    """An entry that matches beside one that floods floods at once, alone too; one that never did does not."""
+    flood = Flood(3, 60, Clock())
+    for _ in range(3):
+        flood.count(["a"])
+    assert flood.count(["a", "added later"])
+    assert flood.count(["added later"])
+    assert not flood.count(["other"])
+
+
+def test_an_uploader_counts_once() -> None:
+    """However often one person uploads a picture, it counts once within the time; others count beside them."""
+    clock = Clock()
+    flood = Flood(3, 60, clock)
+    assert not any(flood.count(["a", "b"], "bot") for _ in range(99))
+    assert not any(flood.count([entry], "bot") for entry in ("a", "b", "a"))
+    assert [flood.count(["a"], person) for person in ("1", "2", "3")] == [False, False, True]
+    assert flood.count(["a"], "bot")
+    clock.now = 60
+    assert [flood.count(["a"], person) for person in ("bot", "bot", "1", "2", "3")] == [False] * 4 + [True]
+
+
+@given(
+    st.lists(
+        st.tuples(st.sets(st.sampled_from("abcd"), min_size=1), st.integers(0, 5), st.integers(0, 30)), max_size=60
+    )
+)
+def test_a_flood_takes_more_people_than_the_rate(uploads: list[tuple[set[str], int, int]]) -> None:
+    """Whoever uploads what and when, fewer people than the rate make no flood within the time."""
+    clock = Clock()
+    flood = Flood(5, 10_000, clock)
+    for entries, person, pause in uploads:
+        clock.now += pause
+        is_flood = flood.count(sorted(entries), str(person % 4))
+        assert not is_flood
+
+
+def test_no_uploader_can_be_read() -> None:
+    """Two gates remember one uploader by different numbers, and none by a name."""
+    first, second = Flood(3, 60, Clock()), Flood(3, 60, Clock())
+    for flood in (first, second):
+        flood.count(["a"], "account 7")
+    assert first._uploaders.keys().isdisjoint(second._uploaders)
+    assert all(len(number) == 8 for number in first._uploaders)
 
 
 def test_no_brake() -> None:
     """With a rate of 0 nothing floods."""
     flood = Flood(0, 60, Clock())
-    assert {flood.count(["a"]) for _ in range(500)} == {frozenset()}
+    assert not any(flood.count(["a"]) for _ in range(500))
 
 
-def test_the_brake_forgets() -> None:
-    """The brake keeps no more entries than it has room for, and those that matched last."""
+def test_the_brake_forgets(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The brake keeps no more entries and uploaders than it has room for, and those that matched last."""
+    monkeypatch.setattr(brakes, "MAX_UPLOADERS", 50)
     flood = Flood(1, 60, Clock())
     flood.count(["first"])
-    flood.count([str(number) for number in range(MAX_ENTRIES)])
-    assert flood.count(["first"]) == frozenset()
-    assert flood.count([str(MAX_ENTRIES - 1)]) == {str(MAX_ENTRIES - 1)}
-
-
-def test_well_known(tmp_path: Path) -> None:
-    """A file of signals is read with remarks and empty lines; a near pdq and an equal md5 are on it."""
-    (tmp_path / "well-known.txt").write_text(
-        f"# ours\n\npdq {pdq(7).value.upper()} # a flag\nmd5 {signal(1, SignalType.MD5).value}\n"
-    )
-    known = WellKnown.load(tmp_path, Policy(distance=10, review_distance=31))
-    assert known.holds([signal(2), pdq(flip(7, 10, 1))])
-    assert not known.holds([pdq(flip(7, 11, 1)), signal(2, SignalType.MD5)])
-    assert known.holds([signal(1, SignalType.MD5)])
-    assert not WellKnown.load(tmp_path / "none", Policy()).holds([pdq(7)])
-
-
-@pytest.mark.parametrize("line", ["pdq", "pdq 12", "colour " + "0" * 64, "phash " + "0" * 16, "md5 a b"])
-def test_well_known_refused(tmp_path: Path, line: str) -> None:
-    """A line that is not a type and a value, or of a type that is not sure enough, is named."""
-    (tmp_path / "well-known.txt").write_text(f"\n{line}\n")
-    with pytest.raises(SettingsError, match=r"well-known\.txt, line 2"):
-        WellKnown.load(tmp_path, Policy())
+    for number in range(MAX_ENTRIES):
+        flood.count([str(number)], str(number) if number < 100 else None)
+    assert not flood.count(["first"])
+    assert flood.count([str(MAX_ENTRIES - 1)])
+    assert (len(flood._levels), len(flood._uploaders)) == (MAX_ENTRIES, 50)

@@ -219,16 +219,76 @@ def test_trouble_in_the_middle(registry: Registry, gate: Gate) -> None:
 
 
 def test_standing(registry: Registry, gate: Gate) -> None:
-    """An entry that the registry demotes asks for a review, a paused one for nothing, and either may block again."""
+    """What the registry demotes or pauses asks for a review, and may block again; the status tells what is paused."""
     entry = registry.log.add(signal(1))
     for standing, action in (
         (Standing.REVIEW, Action.REVIEW),
-        (Standing.PAUSED, Action.ALLOW),
+        (Standing.PAUSED, Action.REVIEW),
         (Standing.BLOCK, Action.BLOCK),
     ):
         registry.log.change(entry, standing)
-        gate.sync()
+        paused = standing is Standing.PAUSED
+        assert (gate.sync().paused, gate.status().paused) == (paused, paused)
         assert gate.check_signals([signal(1)]).action is action
+
+
+def bits_off(bits: int, first: int = 0) -> Signal:
+    """A PDQ so many bits from `signal(1)`, counted from a bit on."""
+    return Signal(SignalType.PDQ, f"{int(signal(1).value, 16) ^ ((1 << bits) - 1) << first:064x}", 90)
+
+
+def test_a_new_near_code_buys_nothing(registry: Registry, gate: Gate) -> None:
+    """A code 30 bits from a harmless picture brakes after 100 uploads of it, and a second one 29 bits off at once."""
+    registry.log.add(bits_off(30))
+    gate.sync()
+    picture = [signal(1)]
+    actions = [gate.check_signals(picture).action for _ in range(101)]
+    assert actions == [Action.BLOCK] * 100 + [Action.REVIEW]
+    registry.log.add(bits_off(29, 100))
+    gate.sync()
+    decision = gate.check_signals(picture)
+    assert (decision.action, len(decision.matches)) == (Action.REVIEW, 2)
+    assert all("suddenly matches many uploads" in match.because for match in decision.matches)
+
+
+def test_a_code_beside_a_paused_one_is_braked(registry: Registry, gate: Gate) -> None:
+    """What an entry counted that the registry paused meanwhile is counted for the code that is added beside it."""
+    first = registry.log.add(bits_off(30))
+    gate.sync()
+    for _ in range(100):
+        gate.check_signals([signal(1)])
+    registry.log.change(first, Standing.PAUSED)
+    registry.log.add(bits_off(29, 100))
+    gate.sync()
+    assert gate.check_signals([signal(1)]).action is Action.REVIEW
+
+
+def test_one_bot_is_one_person(registry: Registry, gate: Gate) -> None:
+    """Where the platform says who uploads, a thousand uploads by one bot leave the block as it is."""
+    registry.log.add(signal(1))
+    gate.sync()
+    actions = {gate.check_signals([signal(1)], uploader="bot").action for _ in range(1000)}
+    assert actions == {Action.BLOCK}
+    assert gate.check_signals([signal(1)], uploader="somebody").action is Action.BLOCK
+    people = [gate.check_signals([signal(1)], uploader=str(number)).action for number in range(100)]
+    assert people == [Action.BLOCK] * 98 + [Action.REVIEW] * 2
+
+
+def test_what_moderators_confirmed_is_not_braked(registry: Registry, gate: Gate) -> None:
+    """An entry that a person confirmed goes on blocking in a flood, until one is told that it was wrong."""
+    entry = registry.log.add(signal(1))
+    gate.sync()
+    decisions = [gate.check_signals([signal(1)]) for _ in range(101)]
+    gate.feedback(decisions[0], Verdict.BLOCKED)
+    assert gate.check_signals([signal(1)]).action is Action.REVIEW
+    gate.feedback(decisions[-1], Verdict.BLOCKED, confirmed=True)
+    assert gate.check_signals([signal(1)]).action is Action.BLOCK
+    gate.feedback(decisions[-1], Verdict.NOT_BLOCKED)
+    assert gate.check_signals([signal(1)]).action is Action.REVIEW
+    gate.feedback([entry, entry_id(99)], Verdict.BLOCKED, confirmed=True)
+    registry.log.remove(entry)
+    gate.sync()
+    assert gate._state.confirmed([entry, entry_id(99)]) == frozenset()
 
 
 def test_policy(registry: Registry, home: Path) -> None:

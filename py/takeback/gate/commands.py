@@ -176,9 +176,12 @@ def serve(host: str, port: int, max_megabytes: int, places: int, report: bool, *
 @click.argument("entries", nargs=-1, required=True, metavar="ENTRY...")
 @click.argument("verdict", type=click.Choice([verdict.value for verdict in Verdict]))
 def feedback(home: Path, entries: tuple[str, ...], verdict: str) -> None:
-    """Tell the registry what became of an upload that matched these entries."""
+    """Tell the registry what became of an upload that matched these entries, once a person has looked at it.
+
+    What is confirmed as blocked is not braked any more (policy: flood).
+    """
     with Gate.open(home) as opened:
-        opened.feedback(entries, verdict)
+        opened.feedback(entries, verdict, confirmed=True)
         _send(opened)
 
 
@@ -197,6 +200,8 @@ def status(home: Path, as_json: bool) -> None:
     click.echo(f"checkpoint  {now.checkpoint} of {now.head}")
     click.echo(f"last sync   {'never' if now.age is None else _ago(now.age)}")
     click.echo(f"entries     {', '.join(f'{count} {kind}' for kind, count in sorted(now.entries.items())) or 'none'}")
+    if now.paused:
+        click.echo(f"paused      {now.paused} entries, which the registry holds for a review")
     click.echo(f"feed key    {now.feed_key or 'not known yet: the first sync takes the one it sees'}")
     click.echo(f"feedback    {now.feedback_waiting} waiting")
 

@@ -202,6 +202,11 @@ def _match(probe: Probe, hit: Hit, policy: Policy) -> Match | None:
     return Match(hit.entry, signal.type, hit.distance, *view, action, because, hit.shares)
 
 
+def blocking_by_kind(asked: Sequence[Probe], hits: Iterable[Hit], policy: Policy) -> frozenset[str]:
+    """The entries that would block by how they matched alone, whatever limits that: the brake counts by them."""
+    return frozenset(hit.entry for hit in hits if _by_kind(asked[hit.asked].signal, hit, policy)[0] is Action.BLOCK)
+
+
 def _by_kind(signal: Signal, hit: Hit, policy: Policy) -> tuple[Action | None, str]:
     match signal.type:
         case SignalType.PDQ:

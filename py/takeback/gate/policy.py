@@ -64,7 +64,7 @@ class Policy:
     upload_share: float = 0.8
     entry_share: float = 0.8
     demoted: Action = Action.REVIEW
-    paused: Action = Action.ALLOW
+    paused: Action = Action.REVIEW
     well_known: Action = Action.ALLOW
     stale_hours: float = 24.0
     stale_matched: Action = Action.BLOCK

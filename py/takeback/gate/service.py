@@ -20,12 +20,11 @@ from takeback.errors import FeedBroken, PictureError, PictureTooLarge, RegistryU
 from takeback.gate import cold
 from takeback.gate import settings as settings_file
 from takeback.gate.client import Client, batch
-from takeback.gate.decision import Decision, Feed, Knowledge, Probe, decide, probes
+from takeback.gate.decision import Decision, Feed, Knowledge, Probe, blocking_by_kind, decide, probes
 from takeback.gate.flood import Flood
-from takeback.gate.follow import Added, Changes, Position, Removed, agree, follow
+from takeback.gate.follow import Added, Changed, Changes, Position, Removed, Step, agree, follow
 from takeback.gate.held import Held
 from takeback.gate.index import Index
-from takeback.gate.policy import Action
 from takeback.gate.policy import load as load_policy
 from takeback.gate.state import State
 from takeback.gate.views import look_ups
@@ -34,7 +33,7 @@ from takeback.hashing import hash_picture
 from takeback.hashing.exact import exact_signals, exact_signals_of
 from takeback.hashing.picture import MAX_BYTES
 from takeback.hashing.video import SNIFFED, hash_video, video_format
-from takeback.protocol import ENTRY_ID_PATTERN, MAX_FEEDBACK, MAX_FEEDBACK_ENTRIES, FeedbackEvent, Verdict
+from takeback.protocol import ENTRY_ID_PATTERN, MAX_FEEDBACK, MAX_FEEDBACK_ENTRIES, FeedbackEvent, Standing, Verdict
 from takeback.signals import Signal, SignalType
 
 _ENTRY: Final = re.compile(ENTRY_ID_PATTERN)
@@ -42,13 +41,14 @@ _ENTRY: Final = re.compile(ENTRY_ID_PATTERN)
 
 @dataclass(frozen=True, slots=True)
 class Synced:
-    """What a sync did: entries that came and went, feedback that was delivered, and where the gate stands."""
+    """What a sync did: entries that came, went and were paused, feedback that was delivered, where the gate stands."""
 
     added: int
     removed: int
     delivered: int
     checkpoint: int
     head: int
+    paused: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +66,8 @@ class Status:
     age: float | None
     feed_key: str | None
     alarm: str | None
+    paused: int = 0
+    """Entries that the registry paused."""
 
 
 class Gate:
@@ -132,7 +134,7 @@ class Gate:
         The last request brings nothing: it tells the registry that all before it is taken over. Where nothing is
         new, the registry may `wait` for it so many seconds. `FeedBroken` is an alarm until a sync goes well.
         """
-        added = removed = 0
+        added = removed = paused = 0
         with self._state.syncing(), self._alarmed():
             while True:
                 position, _ = self._state.standing()
@@ -146,13 +148,14 @@ class Gate:
                 self._state.apply(changes)
                 added += sum(isinstance(step, Added) for step in changes.steps)
                 removed += sum(isinstance(step, Removed) for step in changes.steps)
+                paused += sum(_pauses(step) for step in changes.steps)
                 on_page(changes.after)
             self._state.reached_end(self._clock())
         delivered = self.send_feedback()
         with self._indexing:
             self._held.follow(position.checkpoint)
             self._held.keep()
-        return Synced(added, removed, delivered, position.checkpoint, changes.after.head)
+        return Synced(added, removed, delivered, position.checkpoint, changes.after.head, paused)
 
     def trust(self, key: str) -> None:
         """Believes the feed that is signed with this key, in hex, from now on."""
@@ -199,43 +202,50 @@ class Gate:
             self._state.raise_alarm(str(error))
             raise
 
-    def check(self, upload: bytes | str | Path) -> Decision:
+    def check(self, upload: bytes | str | Path, *, uploader: str | None = None) -> Decision:
         """Decides on an upload: its bytes, or the path of its file.
+
+        `uploader` is the platform's own name for who uploads it, of any form, so that the flood brake counts people; it
+        is kept as a keyed hash, in memory alone.
 
         Raises `PictureError` for a file that cannot be hashed as a picture, unless its bytes match exactly.
         """
         with _opened(upload) as file:
             if video_format(file.read(SNIFFED)):
-                return self._check_video(file)
+                return self._check_video(file, uploader)
             file.seek(0)
             data = _read(file)
         try:
             hashed = hash_picture(data)
         except PictureError:
-            decision = self.check_signals(exact_signals(data))
+            decision = self.check_signals(exact_signals(data), uploader=uploader)
             if not decision.matches:
                 raise
             return decision
         return self._decide(
-            hashed.signals, probes(hashed.signals, hashed.dihedral, look_ups(hashed.plane), policy=self.policy)
+            hashed.signals,
+            probes(hashed.signals, hashed.dihedral, look_ups(hashed.plane), policy=self.policy),
+            uploader,
         )
 
-    def _check_video(self, file: BinaryIO) -> Decision:
+    def _check_video(self, file: BinaryIO, uploader: str | None) -> Decision:
         """Decides on a video, which is read piece by piece."""
         try:
-            return self.check_signals(hash_video(file).signals)
+            return self.check_signals(hash_video(file).signals, uploader=uploader)
         except PictureError:
             file.seek(0)
-            decision = self.check_signals(exact_signals_of(file))
+            decision = self.check_signals(exact_signals_of(file), uploader=uploader)
             if not decision.matches:
                 raise
             return decision
 
-    def check_signals(self, signals: Sequence[Signal], dihedral: Mapping[str, str] | None = None) -> Decision:
+    def check_signals(
+        self, signals: Sequence[Signal], dihedral: Mapping[str, str] | None = None, *, uploader: str | None = None
+    ) -> Decision:
         """Decides on an upload that is hashed already; `dihedral` holds the PDQ of its turned and mirrored forms."""
-        return self._decide(signals, probes(signals, dihedral, policy=self.policy))
+        return self._decide(signals, probes(signals, dihedral, policy=self.policy), uploader)
 
-    def _decide(self, signals: Sequence[Signal], asked: Sequence[Probe]) -> Decision:
+    def _decide(self, signals: Sequence[Signal], asked: Sequence[Probe], uploader: str | None) -> Decision:
         """Looks up what is worth it, and decides; if a match floods, once more."""
         feed, index = self._refresh()
         sought = [probe.signal for probe in asked]
@@ -245,20 +255,31 @@ class Gate:
             standings = self._state.standings({hit.entry for hit in hits})
             knows = replace(knows, standings=standings, well_known=self._well_known.holds(sought))
         decision = decide(secrets.token_hex(16), signals, asked, hits, feed, knows)
-        blocking = [match.entry for match in decision.matches if match.action is Action.BLOCK]
-        if self.brakes and (floods := self._flood.count(blocking)):
-            decision = decide(decision.id, signals, asked, hits, feed, replace(knows, floods=floods))
+        if self.brakes and not knows.well_known:
+            blocking = blocking_by_kind(asked, hits, self.policy)
+            alike = frozenset(entry for entry in knows.standings or {} if entry in blocking)
+            if self._flood.count(alike, uploader):
+                floods = alike - self._state.confirmed(alike)
+                decision = decide(decision.id, signals, asked, hits, feed, replace(knows, floods=floods))
         return decision
 
     def warm_up(self) -> None:
         """Reads all that is known into the index, so that the first check need not."""
         self._refresh()
 
-    def feedback(self, of: Decision | Iterable[str], verdict: Verdict | str, *, upload: str | None = None) -> int:
+    def feedback(
+        self,
+        of: Decision | Iterable[str],
+        verdict: Verdict | str,
+        *,
+        upload: str | None = None,
+        confirmed: bool = False,
+    ) -> int:
         """Keeps what became of an upload until `sync` or `send_feedback` has it acknowledged; returns the events kept.
 
         `of` is the decision, or the entries that the upload matched and as `upload` its decision's id. The same
-        decision and verdict count once.
+        decision and verdict count once. `confirmed` says that a person of the platform looked at the upload: entries
+        that one confirmed as `blocked` are not braked any more, until one is told `not_blocked`.
         """
         if isinstance(of, Decision):
             upload, entries = of.id, [match.entry for match in of.matches]
@@ -267,6 +288,8 @@ class Gate:
         groups = [entries[at : at + MAX_FEEDBACK_ENTRIES] for at in range(0, len(entries), MAX_FEEDBACK_ENTRIES)]
         events = [_event(f"{upload} {verdict} {place}", verdict, group) for place, group in enumerate(groups)]
         self._state.queue(events)
+        if confirmed or verdict == Verdict.NOT_BLOCKED:
+            self._state.confirm(entries, confirmed=verdict == Verdict.BLOCKED)
         return len(events)
 
     def send_feedback(self) -> int:
@@ -290,6 +313,7 @@ class Gate:
             self._age(read_at),
             self._state.feed_key(),
             self._state.alarm(),
+            self._state.paused_count(),
         )
 
     def warning(self) -> str | None:
@@ -315,6 +339,11 @@ class Gate:
     def _age(self, read_at: float | None) -> float | None:
         """Seconds since `read_at`; a clock that was set back counts as no time."""
         return None if read_at is None else max(0.0, self._clock() - read_at)
+
+
+def _pauses(step: Step) -> bool:
+    """Whether the registry pauses an entry by it."""
+    return isinstance(step, Changed) and step.standing is Standing.PAUSED
 
 
 @contextmanager

@@ -55,6 +55,9 @@ CREATE TABLE removals (number INTEGER PRIMARY KEY, entry TEXT NOT NULL UNIQUE) S
 CREATE TABLE feedback (
   place INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, verdict TEXT NOT NULL, entries TEXT NOT NULL) STRICT;
 """
+_CONFIRMED: Final = "CREATE TABLE IF NOT EXISTS confirmed (entry TEXT PRIMARY KEY) STRICT"
+"""Entries that this platform's own moderators confirmed; states of before have no such table."""
+_PAUSED_INDEX: Final = "CREATE INDEX IF NOT EXISTS entries_paused ON entries (number) WHERE standing = 'paused'"
 _INDEXES: Final = (
     "CREATE UNIQUE INDEX entries_entry ON entries (entry)",
     "CREATE UNIQUE INDEX entries_signal ON entries (type, value)",
@@ -234,6 +237,28 @@ class State:
             ]
             return {row[0]: Standing(row[1]) for row in found if row}
 
+    def confirm(self, entries: Iterable[str], *, confirmed: bool) -> None:
+        """Notes of entries that are there that the platform's moderators confirmed them, or did not after all."""
+        rows = [(entry,) for entry in entries]
+        with self._writing() as db:
+            if confirmed:
+                there = "INSERT OR IGNORE INTO confirmed SELECT entry FROM entries WHERE entry = ?"
+                db.executemany(there, rows)
+            else:
+                db.executemany("DELETE FROM confirmed WHERE entry = ?", rows)
+
+    def confirmed(self, entries: Iterable[str]) -> frozenset[str]:
+        """Those of the entries that the platform's moderators confirmed."""
+        with self._reading() as db:
+            asked = "SELECT entry FROM confirmed WHERE entry = ?"
+            return frozenset(entry for entry in entries if db.execute(asked, (entry,)).fetchone())
+
+    def paused_count(self) -> int:
+        """How many entries the registry paused."""
+        with self._reading() as db:
+            count: int = db.execute("SELECT count(*) FROM entries WHERE standing = 'paused'").fetchone()[0]
+            return count
+
     def copy(self, path: Path, newer_than: int = 0) -> int:
         """Makes a state file at `path` with the entries after a number, and no feedback; returns its checkpoint."""
         with self._lock, self._translated():
@@ -321,6 +346,8 @@ class State:
                 db.execute(f"PRAGMA application_id = {_APPLICATION}")
             elif mark != _APPLICATION:
                 raise self._damaged("it is not a gate's state")
+            db.execute(_CONFIRMED)
+            db.execute(_PAUSED_INDEX)
             if not db.execute("PRAGMA user_version").fetchone()[0]:
                 _give_identity(db)
             self.identity = db.execute("PRAGMA user_version").fetchone()[0]
@@ -409,6 +436,7 @@ def _take(db: sqlite3.Connection, step: Step) -> None:
         case Removed(number, entry):
             db.execute("DELETE FROM entries WHERE entry = ?", (entry,))
             db.execute("DELETE FROM erased WHERE entry = ?", (entry,))
+            db.execute("DELETE FROM confirmed WHERE entry = ?", (entry,))
             db.execute("INSERT INTO removals VALUES (?, ?)", (number, entry))
 
 

@@ -46,7 +46,7 @@ def watch(
             continue
         else:
             failures = 0
-            if done.added or done.removed or done.delivered:
+            if done.added or done.removed or done.delivered or done.paused:
                 tell(describe(done))
         wait(wait_before_next(interval, 0, chance()))
 
@@ -96,4 +96,5 @@ def rounds(open_gate: Callable[[], Gate], sync: Callable[[Gate], Synced]) -> Ite
 def describe(done: Synced) -> str:
     """What a sync did, in one line."""
     sent = f", {done.delivered} feedback sent" if done.delivered else ""
-    return f"{done.added} added, {done.removed} removed, at number {done.checkpoint} of {done.head}{sent}"
+    paused = f", {done.paused} paused by the registry: they ask for a review" if done.paused else ""
+    return f"{done.added} added, {done.removed} removed, at number {done.checkpoint} of {done.head}{sent}{paused}"

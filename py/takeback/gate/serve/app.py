@@ -22,7 +22,7 @@ from takeback.gate.decision import Decision
 from takeback.gate.policy import Action
 from takeback.gate.serve import hma, openapi
 from takeback.gate.serve.log import say
-from takeback.gate.serve.messages import MAX_BODY, Batch, Hashes, Health, Kept, Outcome
+from takeback.gate.serve.messages import MAX_BODY, MAX_UPLOADER, Batch, Hashes, Health, Kept, Outcome
 from takeback.gate.serve.metrics import Metrics
 from takeback.gate.serve.uploads import read_body, read_upload
 from takeback.gate.service import Gate
@@ -31,6 +31,8 @@ from takeback.protocol import Problem, Verdict, decode
 
 JSON: Final = "application/json"
 PROBLEM: Final = "application/problem+json"
+UPLOADER: Final = "takeback-uploader"
+"""The header that says who uploads, so that the flood brake counts people."""
 LOOK_EVERY: Final = 0.05
 """Seconds between looks at the gate's state: what another process applied is decided by that much later."""
 SMALL: Final = 16
@@ -127,17 +129,18 @@ class Sidecar:
     async def check(self, request: Request) -> Response:
         """Decides on a file."""
         report = self._wants_report(request)
+        uploader = _uploader(request)
         async with self._places:
             upload = await read_upload(request, self._options.max_bytes)
             self._metrics.upload(len(upload.data))
-            decision = await self._in_thread(lambda: self._gate.check(upload.data))
+            decision = await self._in_thread(lambda: self._gate.check(upload.data, uploader=uploader))
         return _json(await self._decided(decision, report))
 
     async def check_signals(self, request: Request) -> Response:
         """Decides on an upload that the caller has hashed."""
         report = self._wants_report(request)
-        signals = [s.signal() for s in decode(await read_body(request, MAX_BODY), Hashes).signals]
-        return _json(await self._decided(self._gate.check_signals(signals), report))
+        decision = self._checked(decode(await read_body(request, MAX_BODY), Hashes))
+        return _json(await self._decided(decision, report))
 
     async def check_batch(self, request: Request) -> Response:
         """Decides on many uploads that the caller has hashed."""
@@ -145,10 +148,13 @@ class Sidecar:
         uploads = decode(await read_body(request, MAX_BODY), Batch).uploads
 
         def decide_all() -> list[Decision]:
-            return [self._gate.check_signals([s.signal() for s in upload.signals]) for upload in uploads]
+            return [self._checked(upload) for upload in uploads]
 
         decisions = decide_all() if len(uploads) <= SMALL else await self._in_thread(decide_all)
         return _json({"decisions": [await self._decided(decision, report) for decision in decisions]})
+
+    def _checked(self, upload: Hashes) -> Decision:
+        return self._gate.check_signals([s.signal() for s in upload.signals], uploader=upload.uploader)
 
     async def _decided(self, decision: Decision, report: bool) -> dict[str, object]:
         """Counts the decision, and keeps `blocked` for the registry where that is wanted."""
@@ -169,7 +175,12 @@ class Sidecar:
     async def feedback(self, request: Request) -> Response:
         """Keeps what became of an upload, until the registry has it on record."""
         outcome = decode(await read_body(request, MAX_BODY), Outcome)
-        kept = await self._in_thread(lambda: self._gate.feedback(outcome.entries, outcome.verdict, upload=outcome.id))
+
+        def keep() -> int:
+            told, entries = self._gate, outcome.entries
+            return told.feedback(entries, outcome.verdict, upload=outcome.id, confirmed=outcome.confirmed)
+
+        kept = await self._in_thread(keep)
         return _json(Kept(kept), 202)
 
     # As hasher-matcher-actioner
@@ -222,6 +233,14 @@ class Sidecar:
 
     async def _in_thread[R](self, work: Callable[[], R]) -> R:
         return await asyncio.get_running_loop().run_in_executor(self._threads, work)
+
+
+def _uploader(request: Request) -> str | None:
+    """Who uploads, by the caller's own name. Raises `InvalidMessage`."""
+    given = request.headers.getlist(UPLOADER)
+    if len(given) > 1 or len("".join(given)) > MAX_UPLOADER:
+        raise InvalidMessage(f"{UPLOADER} stands once, with at most {MAX_UPLOADER} characters", UPLOADER)
+    return given[0] if given else None
 
 
 def create_app(options: Options) -> Starlette:

@@ -13,6 +13,8 @@ from takeback.signals import SignalType
 
 MAX_SIGNALS: Final = 64
 """Of one upload: more than any picture's copies, and room for a platform's own."""
+MAX_UPLOADER: Final = 256
+"""Characters of a name for who uploads, such as an account's number."""
 MAX_BATCH: Final = 1000
 """Uploads of one batch; it keeps a process busy for about a tenth of a second."""
 MAX_ENTRIES: Final = 4096
@@ -26,9 +28,10 @@ class _Message(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Hashes(_Message, frozen=True):
-    """One upload that the caller has hashed already."""
+    """One upload that the caller has hashed already; `uploader` is any name that the caller has for who uploads it."""
 
     signals: Annotated[list[SignalMessage], Meta(min_length=1, max_length=MAX_SIGNALS)]
+    uploader: Annotated[str, Meta(max_length=MAX_UPLOADER)] | None = None
 
 
 class Batch(_Message, frozen=True):
@@ -38,11 +41,15 @@ class Batch(_Message, frozen=True):
 
 
 class Outcome(_Message, frozen=True):
-    """What became of an upload that matched: `id` and `entries` are from its decision."""
+    """What became of an upload that matched: `id` and `entries` are from its decision.
+
+    `confirmed` says that a person looked at it.
+    """
 
     id: EntryId
     entries: Annotated[list[EntryId], Meta(min_length=1, max_length=MAX_ENTRIES)]
     verdict: Verdict
+    confirmed: bool = False
 
 
 class Kept(_Message, frozen=True):

@@ -87,6 +87,7 @@ class _Standing(Collector):
             ("feed_age_seconds", "Since the feed was read to its end.", age),
             ("feed_checkpoint", "The last number of the feed that is applied.", now.checkpoint),
             ("feed_head", "The newest number of the feed that is known of.", now.head),
+            ("entries_paused", "Active entries that the registry paused.", now.paused),
             ("feedback_waiting", "Events of feedback that are not acknowledged.", now.feedback_waiting),
             ("feed_alarm", "1 while the feed is not followed because it cannot be believed.", now.alarm is not None),
         ):

@@ -112,6 +112,13 @@ _QUERY: Final[dict[str, dict[str, Any]]] = {
         "schema": {"type": "string"},
     },
 }
+_UPLOADER: Final[dict[str, Any]] = {
+    "name": "Takeback-Uploader",
+    "in": "header",
+    "description": "Any name that you have for who uploads, so that the flood brake counts people",
+    "required": False,
+    "schema": {"type": "string", "maxLength": messages.MAX_UPLOADER},
+}
 
 
 @cache
@@ -147,7 +154,8 @@ def _operation(operation: Operation) -> dict[str, Any]:
     described: dict[str, Any] = {
         "operationId": operation.id,
         "summary": operation.summary,
-        "parameters": [{"name": name, "in": "query", **_QUERY[name]} for name in operation.query],
+        "parameters": [{"name": name, "in": "query", **_QUERY[name]} for name in operation.query]
+        + ([_UPLOADER] if operation.path == CHECK else []),
         "responses": {str(operation.status): answer} | {str(status): _error(status) for status in _statuses(operation)},
     }
     if operation.body == FILE:
