@@ -13,10 +13,12 @@ from typing import Any, override
 from urllib.parse import parse_qs, urlsplit
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from msgspec import structs
 
-from takeback import chain
+from takeback import bulk, chain
 from takeback.gate.client import HEAD_HEADER
 from takeback.protocol import (
+    FeedAction,
     Feedback,
     FeedbackReceipt,
     FeedHead,
@@ -79,12 +81,28 @@ class Registry:
             return problem(401)
         if request.path == "/v1/feed/keys":
             return Answer(encode(self.feed_keys()))
+        if request.path == "/v1/feed/snapshot":
+            return self.snapshot()
         if request.path == "/v1/feed":
             return self.signed(self.log.page(request.query["after"], request.query["limit"]), request)
         events = decode(request.body, Feedback).feedback
         for event in events:
             self.feedback.setdefault(event.id, (event.verdict, event.entries))
         return Answer(encode(FeedbackReceipt(len(events), [])))
+
+    def snapshot(self) -> Answer:
+        """What the feed adds up to."""
+        lines = {line.entry: line for line in self.log.lines if line.signal}
+        for line in self.log.lines:
+            if line.action is FeedAction.REMOVE:
+                lines.pop(line.entry, None)
+            elif line.action is FeedAction.CHANGE and line.entry in lines:
+                lines[line.entry] = structs.replace(lines[line.entry], standing=line.standing)
+        body = bulk.MAGIC[True] + b"".join(map(bulk.write_line, lines.values()))
+        number = len(self.log.lines)
+        head = FeedHead(number, self.log.link(number).hex(), number, moment(time.time()), "0" * 64)
+        signed = chain.sign(self.keys[-1], head, KEY.split("_")[1], sha256(body).digest())
+        return Answer(body + bulk.end(encode(signed)))
 
     def feed_keys(self) -> FeedKeys:
         """The succession of keys."""

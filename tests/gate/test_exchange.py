@@ -6,6 +6,8 @@ import sys
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from takeback.errors import FeedBroken, KeyRefused, SettingsError
 from takeback.gate.exchange import Checkpoint, Config, Credentials, Exchange, Record
@@ -147,6 +149,90 @@ def test_a_standing_is_an_opinion(pages: list[list[FeedEntry]], opinion: str | N
             registry.log.lines += page
             checkpoint = fetched(registry.url, held, checkpoint)
     assert list(matched(held).get("pdq", {}).values()) == ([opinion] if opinion else [])
+
+
+class Replacing:
+    """A store that merges as hasher-matcher-actioner does: by replacement, and without what it cannot match."""
+
+    def __init__(self) -> None:
+        self.held: dict[str, Record] = {}
+        self.checkpoint: Checkpoint | None = None
+
+    def fetch(self, url: str) -> None:
+        """Merges the pages of one fetch by `dict.update`, and drops each entry that converts to nothing."""
+        pending: dict[str, Record | None] = {}
+        for delta in exchange(url).fetch_iter(SIGNALS, self.checkpoint):
+            pending.update(delta.updates)
+            self.checkpoint = delta.checkpoint
+        for entry, record in pending.items():
+            if record is None or not matched({entry: record}, url):
+                self.held.pop(entry, None)
+            else:
+                self.held[entry] = record
+
+
+def filler(log: Log, lines: int, seed: int) -> None:
+    """Fills a feed with so many entries."""
+    for number in range(lines):
+        log.add(signal(seed + number))
+
+
+@pytest.mark.parametrize("at_once", [True, False], ids=["one fetch", "a fetch for each page"])
+def test_a_store_that_replaces_keeps_entries(at_once: bool) -> None:
+    """Whatever page or fetch an entry's standings come in, it is matched by its last one, and comes back."""
+    log, store = Log(), Replacing()
+    with running(log) as registry:
+
+        def page() -> None:
+            if not at_once:
+                store.fetch(registry.url)
+
+        entry, value = log.add(signal(1)), signal(1).value
+        filler(log, 999, 1000)
+        page()
+        log.change(entry, Standing.REVIEW)
+        filler(log, 999, 3000)
+        page()
+        store.fetch(registry.url)
+        assert (matched(store.held)["pdq"][value], len(store.held)) == ("INVESTIGATION_SEED", 1999)
+        log.change(entry, Standing.PAUSED)
+        page()
+        store.fetch(registry.url)
+        assert (entry in store.held, len(store.held)) == (False, 1998)
+        filler(log, 999, 5000)
+        log.change(entry, Standing.BLOCK)
+        page()
+        store.fetch(registry.url)
+        assert (matched(store.held)["pdq"][value], len(store.held)) == ("POSITIVE_CLASS", 2998)
+        log.remove(entry)
+        store.fetch(registry.url)
+        assert entry not in store.held
+
+
+@given(st.data())
+def test_no_record_is_half_of_one(data: st.DataObject) -> None:
+    """Of a random feed, read in random fetches, what is told of an entry last is whole and says what the feed says."""
+    log, store = Log(), Replacing()
+    standings: dict[str, Standing] = {}
+    with running(log) as registry:
+        for seed in range(data.draw(st.integers(1, 20))):
+            deed = data.draw(st.sampled_from(["add", "change", "remove", "fetch"]))
+            if deed == "add":
+                standings[log.add(signal(seed))] = Standing.BLOCK
+            elif deed == "fetch":
+                store.fetch(registry.url)
+            elif standings:
+                entry = data.draw(st.sampled_from(sorted(standings)))
+                if deed == "remove":
+                    log.remove(entry)
+                    del standings[entry]
+                else:
+                    standings[entry] = data.draw(st.sampled_from(sorted(set(Standing) - {standings[entry]})))
+                    log.change(entry, standings[entry])
+        store.fetch(registry.url)
+    expected = {entry: standing for entry, standing in standings.items() if standing != Standing.PAUSED}
+    assert {entry: record.standing for entry, record in store.held.items()} == expected
+    assert all(record.value == log.active[entry].value for entry, record in store.held.items())
 
 
 def test_what_both_sides_know_is_matched() -> None:

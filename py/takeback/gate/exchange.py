@@ -7,9 +7,13 @@
 What it takes over are the feed's entries by their ids, so that a removal finds its entry. Each page is held against
 the feed's rules of numbers and entries; one that breaks a rule is not applied and the checkpoint stays. The signed
 chain is not followed: it takes what is held of each entry, which an exchange is not shown. The gate follows it.
+
+Every record is whole, because not every store merges records by `fetch_value_merge`: hasher-matcher-actioner puts the
+new one in the place of the old, and drops what can be matched by nothing.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field, replace
 from typing import ClassVar, Final, Self, override
 
@@ -26,6 +30,8 @@ from threatexchange.exchanges.signal_exchange_api import SignalExchangeAPI
 from threatexchange.extensions.manifest import ThreatExchangeExtensionManifest
 from threatexchange.signal_type.signal_base import SignalType as TheirSignal
 
+from takeback.bulk import line_of
+from takeback.errors import RegistryUnreachable
 from takeback.gate.client import Client
 from takeback.gate.follow import Known, Position, There, follow
 from takeback.gate.settings import KEY_VARIABLE, Settings
@@ -39,6 +45,9 @@ _THEIRS: Final[Mapping[tuple[PictureKind, SignalType], str]] = {
     (PictureKind.VIDEO, SignalType.SHA256): "video_sha256",
 }
 """Their names for the signals that both sides know; the others are kept and not matched."""
+
+type Followed = tuple[FeedPage, Position]
+"""A page, and where it leads to."""
 
 
 @dataclass
@@ -78,11 +87,11 @@ class Checkpoint(FetchCheckpointBase):
 
 @dataclass
 class Record:
-    """An entry: its signal, and the strongest decision it may lead to. Without a `value` it is only a new standing."""
+    """An entry, whole: its signal by their name, which is empty where they have none, and what it may lead to."""
 
     standing: str
-    name: str = ""
-    value: str = ""
+    name: str
+    value: str
 
 
 @dataclass
@@ -144,24 +153,20 @@ class Exchange(
     def fetch_iter(
         self, supported_signal_types: Sequence[type[TheirSignal]], checkpoint: Checkpoint | None
     ) -> Iterator[FetchDelta[str, Record, Checkpoint]]:
-        """The feed after `checkpoint`, a page at a time, up to its head. Raises `FeedBroken`."""
+        """The feed after `checkpoint`, a page at a time, up to its head, in whole records. Raises `FeedBroken`.
+
+        Of an entry that came before `checkpoint` a changed standing alone is in the feed: what else is known of it is
+        read from the registry's snapshot, for all pages at once.
+        """
         number, head = (checkpoint.number, checkpoint.head) if checkpoint else (0, 0)
         with Client(self._settings) as client:
-            while True:
-                page = client.feed(number).page
-                after = follow(Position(number, head), _presumed(page), page).after
-                number, head = after.checkpoint, after.head
-                yield FetchDelta(_updates(page), Checkpoint(number, head))
-                if number == head:
-                    return
-
-    @classmethod
-    @override
-    def fetch_value_merge(cls, old: Record | None, new: Record | None) -> Record | None:
-        """A new standing changes the entry that is there; one of an entry whose signal is erased changes nothing."""
-        if new is None or new.value:
-            return new
-        return replace(old, standing=new.standing) if old else None
+            pages: Iterable[Followed] = _pages(client, Position(number, head))
+            known: dict[str, Record] = {}
+            if checkpoint:
+                pages = list(pages)
+                known = _records(client, _changed(page for page, _ in pages), pages[-1][1].checkpoint)
+            for page, after in pages:
+                yield FetchDelta(_updates(page, known), Checkpoint(after.checkpoint, after.head))
 
     @classmethod
     @override
@@ -190,17 +195,54 @@ def _presumed(page: FeedPage) -> Known:
     return Known(dict.fromkeys(there, There(1, None)))
 
 
-def _updates(page: FeedPage) -> dict[str, Record | None]:
-    """What a page leaves of each entry: a record, a new standing, or `None` for one that went."""
+def _pages(client: Client, position: Position) -> Iterator[Followed]:
+    """The pages up to the feed's head, and where each leads to."""
+    while True:
+        page = client.feed(position.checkpoint).page
+        position = follow(position, _presumed(page), page).after
+        yield page, position
+        if position.checkpoint == position.head:
+            return
+
+
+def _changed(pages: Iterable[FeedPage]) -> set[str]:
+    """The entries that change on pages which do not bring them."""
+    brought: set[str] = set()
+    changed: set[str] = set()
+    for line in (line for page in pages for line in page.entries):
+        if line.action in {FeedAction.ADD, FeedAction.ERASED}:
+            brought.add(line.entry)
+        elif line.action is FeedAction.CHANGE and line.entry not in brought:
+            changed.add(line.entry)
+    return changed
+
+
+def _records(client: Client, entries: AbstractSet[str], number: int) -> dict[str, Record]:
+    """The records of entries as they are at a number of the feed, or later; what has gone by then is not among them."""
+    if not entries:
+        return {}
+    with client.snapshot() as reader:
+        lines = (line_of(record) for record in reader if record.add and record.entry.hex() in entries)
+        records = {line.entry: _record(line) for line in lines}
+        if client.signed(reader).number < number:
+            raise RegistryUnreachable("the registry's snapshot is older than its feed: try again")
+    return records
+
+
+def _updates(page: FeedPage, known: dict[str, Record]) -> dict[str, Record | None]:
+    """What a page leaves of each entry: a whole record, or `None` for one that went; `known` is kept up to date.
+
+    An entry that changes and is not known has gone since, or comes without its signal: nothing is left of it.
+    """
     updates: dict[str, Record | None] = {}
     for line in page.entries:
         if line.signal is not None:
-            updates[line.entry] = _record(line)
-        elif line.action is FeedAction.CHANGE:
-            standing = Record(line.standing or Standing.BLOCK)
-            updates[line.entry] = Exchange.fetch_value_merge(updates.get(line.entry), standing) or standing
-        elif line.action is FeedAction.REMOVE:
-            updates[line.entry] = None
+            known[line.entry] = _record(line)
+        elif line.action is FeedAction.CHANGE and line.entry in known:
+            known[line.entry] = replace(known[line.entry], standing=line.standing or Standing.BLOCK)
+        else:
+            known.pop(line.entry, None)
+        updates[line.entry] = known.get(line.entry)
     return updates
 
 
