@@ -2,6 +2,7 @@
 
 import os
 import re
+import shutil
 import subprocess
 import sys
 import tarfile
@@ -11,6 +12,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
+import hatchling
 import pytest
 
 from takeback import __version__
@@ -66,7 +68,7 @@ def test_python_m_build_is_not_build_py() -> None:
 
 @pytest.fixture(scope="session")
 def installed(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The commands of an empty environment into which `takeback[gate]` was installed, with no compiler in reach."""
+    """The commands of an empty environment with the wheel and its extra `gate`, and no compiler in reach."""
     folder = tmp_path_factory.mktemp("empty")
     venv.create(folder, with_pip=True)
     pinned = re.findall(r"^[a-z0-9._-]+==\S+", (ROOT / "py" / "requirements.lock").read_text(), re.MULTILINE)
@@ -83,6 +85,40 @@ def installed(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def takeback(installed: Path, arguments: Sequence[str | Path]) -> subprocess.CompletedProcess[str]:
     return run(installed / "takeback", *arguments, cwd=installed, PATH=str(installed), PYTHONPATH="")
+
+
+def test_no_text_sends_people_to_an_index() -> None:
+    """Nothing in the repository says `pip install takeback`: the name stands on no index, and could be anybody's."""
+    named = re.compile(r"""(?:pip3?|uv|pipx)\s[^\n]*?(?<![/\w.-])takeback(?:\[|['"\s]|$)|takeback\[[a-z,]+\]""")
+    listed = run("git", "ls-files", "--cached", "--others", "--exclude-standard", cwd=ROOT).stdout.splitlines()
+    texts = [ROOT / name for name in listed if name.endswith((".py", ".md", ".toml", ".txt", ".js", ".html", "NOTICE"))]
+    assert len(texts) > 200
+    allowed = {ROOT / "CHANGELOG.md", ROOT / "pyproject.toml", Path(__file__)}
+    told = [text.name for text in texts if text not in allowed and text.is_file() and named.search(text.read_text())]
+    assert told == []
+
+
+def older_python() -> Path | None:
+    """A Python 3.11 on this machine."""
+    on_path = [Path(found)] if (found := shutil.which("python3.11")) else []
+    pyenv = Path(os.environ.get("PYENV_ROOT") or Path.home() / ".pyenv")
+    found_all = [*sorted(pyenv.glob("versions/3.11*/bin/python3.11")), *on_path]
+    return next(
+        (python for python in found_all if run(python, "-m", "pip", "--version", cwd=ROOT).returncode == 0), None
+    )
+
+
+def test_an_older_python_is_told_which_one_is_needed(tmp_path: Path) -> None:
+    """`pip install .` on Python 3.11 says that 3.12 is needed, and shows no traceback."""
+    python = older_python()
+    if python is None:
+        pytest.skip("there is no Python 3.11 with pip on this machine")
+    options = ["--no-build-isolation", "--no-deps", "--no-index", "--target", str(tmp_path)]
+    backend = str(Path(hatchling.__file__).parents[1])  # the same that pip would fetch
+    done = run(python, "-m", "pip", "install", *options, ".", cwd=ROOT, PYTHONPATH=backend)
+    assert done.returncode != 0
+    assert re.search(r"requires a different Python: 3\.11\.\d+ not in '>=3\.12'", done.stderr), done.stderr
+    assert "Traceback" not in done.stdout + done.stderr
 
 
 @pytest.mark.timeout(300)
@@ -119,10 +155,10 @@ def test_what_is_not_installed_is_told(installed: Path) -> None:
     assert "registry" in takeback(installed, ["--help"]).stdout
     called = takeback(installed, ["registry", "serve", "--port", "0"])
     assert called.returncode == 2
-    assert called.stderr.endswith(": pip install 'takeback[registry]'\n")
+    assert called.stderr.endswith(": pip install '.[registry]' in a clone of the repository, or 'FILE.whl[registry]'\n")
     assert called.stderr.count("\n") == 1
     without = "import sys; sys.modules['httpx'] = None; from takeback.cli import main; main()"
     for arguments in (["--help"], ["gate", "status"]):
         said = run(installed / "python", "-c", without, *arguments, cwd=installed)
-        assert "pip install 'takeback[gate]'" in " ".join((said.stdout + said.stderr).split())
+        assert "pip install '.[gate]' in a clone" in " ".join((said.stdout + said.stderr).split())
         assert "Traceback" not in said.stderr

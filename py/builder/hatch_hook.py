@@ -2,6 +2,8 @@
 
 `pip wheel .` makes a wheel for this machine. With `TAKEBACK_WHEEL=pyodide` it makes the one for Pyodide: the same
 layout, with the kernel as WebAssembly inside.
+
+An older Python reads this file too, when its pip asks which Python is needed: it is told so only if nothing fails here.
 """
 
 import os
@@ -9,24 +11,28 @@ import platform
 import sys
 import tempfile
 from pathlib import Path
-from typing import Any, Final, override
+from typing import Any, Final
 
 from hatchling.builders.hooks.plugin.interface import BuildHookInterface
-
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
-
-from builder.kernel import INDEX, KERNEL, build_for_webassembly, build_native, native_machine
 
 PYODIDE_PLATFORM: Final = "pyemscripten_2026_0_wasm32"
 """The platform of Pyodide 314, as its own lock names it."""
 
 
+NEEDED: Final = (3, 12)
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+
 class KernelHook(BuildHookInterface[Any]):
     """Compiles the modules for the wheel that is being built."""
 
-    @override
-    def initialize(self, version: str, build_data: dict[str, Any]) -> None:
+    def initialize(self, version: str, build_data: dict[str, Any]) -> None:  # type: ignore[explicit-override] # 3.12's
         """An editable install gets the modules beside their sources, a wheel gets them inside."""
+        if sys.version_info < NEEDED:
+            build_data["tag"] = "py2-none-any"  # nothing is compiled in it: pip reads what it needs and refuses it
+            return
+        from builder.kernel import INDEX, KERNEL, build_for_webassembly, build_native
+
         if version == "editable":
             build_native(KERNEL)
             build_native(INDEX)
@@ -46,6 +52,8 @@ class KernelHook(BuildHookInterface[Any]):
 
 def native_platform() -> str:
     """The platform tag of this machine's wheel: the oldest system the modules are compiled for."""
+    from builder.kernel import native_machine
+
     machine = native_machine()
     if sys.platform == "darwin":
         return f"macosx_11_0_{'arm64' if machine == 'aarch64' else machine}"

@@ -11,3 +11,8 @@ and, through Pyodide, inside the sealed worker of the page.
 """
 
 __version__ = "0.1.0"
+
+
+def how_to_install(extra: str) -> str:
+    """What to run for an optional part: by the repository or a file, because the name stands on no package index."""
+    return f"pip install '.[{extra}]' in a clone of the repository, or 'FILE.whl[{extra}]'"

@@ -6,7 +6,7 @@ from typing import Final, override
 import click
 from click.shell_completion import get_completion_class
 
-from takeback import __version__
+from takeback import __version__, how_to_install
 from takeback.errors import TakebackError
 
 _COMMANDS: Final = {
@@ -58,7 +58,7 @@ def _missing(name: str, error: ModuleNotFoundError) -> str:
     if (error.name or "").startswith("takeback"):
         raise error
     extra = _COMMANDS[name].split(":")[0].split(".")[1]
-    return f"takeback {name} needs more packages ({error.name}): pip install 'takeback[{extra}]'"
+    return f"takeback {name} needs more packages ({error.name}): {how_to_install(extra)}"
 
 
 def _not_installed(name: str, error: ModuleNotFoundError) -> click.Command:

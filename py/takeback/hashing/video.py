@@ -1,4 +1,4 @@
-"""Videos: which files they are, and natively their signals. The only file that imports PyAV (`takeback[video]`).
+"""Videos: which files they are, and natively their signals. The only file that imports PyAV (the extra `video`).
 
 The browser does the same in `web/worker/video.js` with WebCodecs: the same frames, the same arithmetic on their luma.
 """
@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, BinaryIO, Final, cast
 
+from takeback import how_to_install
 from takeback.errors import DamagedPicture, PictureError, PictureTooLarge, UnknownFormat
 from takeback.hashing.exact import PIECE, exact_signals_of
 from takeback.hashing.pdq import Pixels, hash_pixels
@@ -110,7 +111,7 @@ def _opened(file: BinaryIO, kind: str) -> Iterator[tuple["InputContainer", "Vide
     try:
         import av
     except ImportError as error:
-        raise UnknownFormat("this is a video; to hash its frames, install takeback[video]") from error
+        raise UnknownFormat(f"this is a video; to hash its frames: {how_to_install('video')}") from error
     file.seek(0)
     with av.open(file, "r", format=_DEMUXERS[kind], buffer_size=PIECE) as container:
         if not container.streams.video:

@@ -13,6 +13,7 @@ from sqlalchemy import URL, Connection, Engine, create_engine, event, inspect, m
 from sqlalchemy.exc import ArgumentError, DBAPIError, OperationalError
 from sqlalchemy.pool import ConnectionPoolEntry
 
+from takeback import how_to_install
 from takeback.errors import SettingsError
 from takeback.private import check_private, make_private
 
@@ -135,7 +136,7 @@ def _postgresql(address: str) -> Engine:
             connect_args=dict(_POSTGRESQL),
         )
     except ModuleNotFoundError as error:
-        raise SettingsError("PostgreSQL needs one more package; run: pip install 'takeback[postgresql]'") from error
+        raise SettingsError(f"PostgreSQL needs one more package: {how_to_install('postgresql')}") from error
     event.listen(engine, "begin", _set_local)
     return engine
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from takeback import how_to_install
 from takeback.errors import SettingsError
 from takeback.gate.settings import HOME_VARIABLE
 
@@ -76,7 +77,7 @@ def _run(home: Path, out: Path, newer_than: int, options: dict[str, Any]) -> "Su
     try:
         from takeback.gate.scan.run import Means, Plan, run_scan
     except ModuleNotFoundError as error:
-        raise SettingsError(f"this needs more packages ({error.name}): pip install 'takeback[gate,scan]'") from error
+        raise SettingsError(f"this needs more packages ({error.name}): {how_to_install('gate,scan')}") from error
     columns = dict(_column(text) for text in options["columns"])
     plan = Plan(options["inputs"], columns, options["table"], newer_than)
     means = Means(options["workers"] or os.cpu_count() or 1, options["ray"])
