@@ -141,6 +141,7 @@ def test_it_installs_without_a_compiler(installed: Path, tmp_path: Path) -> None
         "http://127.0.0.1:9",
         "--key-file",
         key,
+        "--trust-first-feed-key",
     ]
     assert takeback(installed, arguments).returncode == 0
     decided = takeback(installed, ["gate", "check", "--home", home, pictures / "rgb.png"])

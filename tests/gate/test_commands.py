@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
+from takeback import chain
 from takeback.cli import main
 from takeback.errors import StateDamaged
 from takeback.gate import Match
@@ -62,21 +63,35 @@ def run(*arguments: str | Path, given: str | bytes | None = None) -> Result:
 def test_init(registry: Registry, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A gate is set up with a key from a file, standard input or the environment, and follows at once."""
     monkeypatch.delenv("TAKEBACK_PLATFORM_KEY", raising=False)
-    (tmp_path / "key").write_text(f"{KEY}\n")
+    line = f"{KEY} {chain.public(registry.keys[0])}"
+    (tmp_path / "key").write_text(f"{line}\n")
     ways: list[tuple[list[str], str | None]] = [
         (["--key-file", str(tmp_path / "key")], None),
-        (["--key-file", "-"], f"  {KEY}\n"),
+        (["--key-file", "-"], f"  {line}\n"),
         ([], None),
     ]
     for number, (option, given) in enumerate(ways):
         if not option:
-            monkeypatch.setenv("TAKEBACK_PLATFORM_KEY", KEY)
+            monkeypatch.setenv("TAKEBACK_PLATFORM_KEY", line)
         home = tmp_path / str(number)
         result = run("init", "--home", home, "--registry", f"{registry.url}/", *option, given=given)
         assert result.exit_code == 0, result.output
         assert KEY not in result.output
         assert (home / "gate.toml").stat().st_mode & 0o777 == 0o600
         assert run("sync", "--home", home).output == "3 added, 0 removed, at number 3 of 3\n"
+
+
+def test_init_asks_for_the_feeds_key(registry: Registry, tmp_path: Path) -> None:
+    """Without the feed's key nothing is set up, unless the first one shall be believed; it is asked for once."""
+    where = ["--home", str(tmp_path / "gate"), "--registry", registry.url, "--key-file", "-"]
+    asked = run("init", *where, given=KEY)
+    assert (asked.exit_code, "--trust-first-feed-key" in asked.output) == (2, True)
+    assert not (tmp_path / "gate" / "gate.toml").exists()
+    assert run("init", *where, "--trust-first-feed-key", given=KEY).exit_code == 0
+    assert run("sync", "--home", tmp_path / "gate").exit_code == 0
+    assert run("init", *where, given=KEY).exit_code == 0
+    assert run("init", *where, given=f"{KEY} {'0' * 64}").exit_code == 0
+    assert "rule 5" in run("sync", "--home", tmp_path / "gate").output
 
 
 def test_init_refuses(home: Path, tmp_path: Path, registry: Registry) -> None:

@@ -1,3 +1,4 @@
+import hashlib
 import json
 import socket
 import time
@@ -17,7 +18,7 @@ from takeback.gate.serve.messages import DecisionAnswer
 from takeback.gate.settings import Settings, save
 from takeback.gate.state import STATE_FILE
 from takeback.hashing import hash_picture
-from takeback.signals import SignalType
+from takeback.signals import Signal, SignalType
 from tests.gate.feeds import KEY, entry_id, signal
 from tests.gate.pictures import drawing, jpeg, sent
 from tests.gate.servers import Registry, running
@@ -231,6 +232,94 @@ def test_lookup_as_hma(client: httpx.Client) -> None:
     assert by_type["md5"] == {}
 
 
+def test_banks_as_hma(client: httpx.Client) -> None:
+    """`banks` chooses among the banks of a look-up; other parameters of that system are passed over."""
+    query = {"signal_type": "pdq", "signal": PDQ.value, "seed": "7", "bypass_coinflip": "true"}
+    assert set(client.get("/m/lookup", params={**query, "banks": f"X,{hma.BANK}"}).json()) == {hma.BANK}
+    assert client.get("/m/lookup", params={**query, "banks": hma.REVIEW_BANK}).json() == {}
+    found = client.post("/m/lookup", params={"banks": "X", "types": "pdq"}, files={"photo": COPY}).json()
+    assert found == {"pdq": {}}
+
+
+def test_raw_lookup_as_hma(client: httpx.Client) -> None:
+    """`GET /m/raw_lookup` answers matches without their banks, as numbers or with distances."""
+    query = {"signal_type": "pdq", "signal": PDQ.value}
+    number = int(entry_id(1)[:13], 16)
+    assert client.get("/m/raw_lookup", params=query).json() == {"matches": [number]}
+    far = client.get("/m/raw_lookup", params={**query, "include_distance": "true"}).json()
+    assert far == {"matches": [{"bank_content_id": number, "distance": "0"}]}
+    assert client.get("/m/raw_lookup", params={**query, "banks": "X"}).json() == {"matches": []}
+    assert client.get("/m/raw_lookup", params={**query, "include_distance": "maybe"}).status_code == 400
+
+
+def test_videos_as_hma(client: httpx.Client, home: Path, registry: Registry) -> None:
+    """A form's `video` is hashed and looked up, by its bytes alone where its frames cannot be had."""
+    data = b"no video at all"
+    md5 = hashlib.md5(data).hexdigest()
+    hashed = client.post("/h/hash", files={"video": data}).json()
+    assert hashed == {"video_md5": md5, "md5": md5, "sha256": hashlib.sha256(data).hexdigest()}
+    assert client.post("/h/hash?types=video_md5", files={"video": data}).json() == {"video_md5": md5}
+    assert client.post("/m/lookup?types=video_md5", files={"video": data}).json() == {"video_md5": {}}
+    entry = registry.log.add(Signal(SignalType.MD5, md5))
+    with Gate.open(home) as gate:
+        gate.sync()
+    time.sleep(LOOK_EVERY)
+    found = client.post("/m/lookup", files={"video": data}).json()
+    assert found["video_md5"][hma.BANK][0]["entry"] == entry
+    assert client.post("/h/hash", files={"audio": data}).status_code == 400
+
+
+def test_index_status_as_hma(client: httpx.Client) -> None:
+    """`GET /m/index/status` answers how large each type's index is and when it was read."""
+    told = client.get("/m/index/status").json()
+    assert told["pdq"]["present"] is True
+    assert told["pdq"]["size"] >= 1
+    assert abs(told["pdq"]["built_to"] - time.time()) < 600
+    assert client.get("/m/index/status?signal_type=pdq").json().keys() == {"pdq"}
+    assert client.get("/m/index/status?signal_type=tlsh").status_code == 400
+
+
+def test_compare_as_hma(client: httpx.Client) -> None:
+    """`POST /m/compare` answers for each pair of hashes whether they match and how far they are apart."""
+    pairs = {"pdq": ["f0" * 32, "f1" * 32], "video_md5": ["0" * 32, "0" * 32]}
+    assert client.post("/m/compare", json=pairs).json() == {
+        "pdq": [False, {"distance": 32}],
+        "video_md5": [True, {"distance": 0}],
+    }
+    wrong: list[object] = [[1], {"pdq": ["f0" * 32]}, {"tlsh": ["a", "b"]}, {"pdq": ["a", "b"]}]
+    assert {client.post("/m/compare", json=body).status_code for body in wrong} == {400}
+
+
+def test_status_as_hma(client: httpx.Client, tmp_path: Path, registry: Registry) -> None:
+    """`GET /status` says as that system does whether look-ups are worth anything, `/status/live` that it answers."""
+    for path in ("/status", "/status/live"):
+        assert (client.get(path).status_code, client.get(path).text) == (200, "I-AM-ALIVE")
+    save(tmp_path / "new", Settings(registry.url, KEY))
+    with serving(tmp_path / "new", token="secret") as unread:
+        assert (unread.get("/status").status_code, unread.get("/status").text) == (503, "INDEX-NOT-LOADED")
+        assert unread.get("/status/live").status_code == 200
+        assert unread.get("/m/index/status").status_code == 401
+
+
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [
+        ("POST", "/v1/check?report=true&report=false"),
+        ("POST", "/v1/check/signals?report=true&report=true"),
+        ("POST", "/h/hash?types=pdq&types=md5"),
+        ("POST", "/m/lookup?banks=A&banks=B"),
+        ("GET", "/m/lookup?signal_type=pdq&signal_type=md5&signal=0"),
+        ("GET", "/m/raw_lookup?signal_type=pdq&signal=0&signal=1"),
+        ("GET", "/m/index/status?signal_type=pdq&signal_type=md5"),
+    ],
+)
+def test_repeated_parameters(client: httpx.Client, method: str, path: str) -> None:
+    """A parameter that stands twice is refused: none of its values is taken in silence."""
+    answer = client.request(method, path, files={"photo": COPY} if method == "POST" else None)
+    assert answer.status_code == 400
+    assert "more than once" in answer.text
+
+
 def test_hash_as_hma(client: httpx.Client) -> None:
     """`POST /h/hash` answers a file's hashes by type, those that are asked for, and none of low quality."""
     signals = {s.type.value: s.value for s in hash_picture(COPY).signals}
@@ -305,6 +394,26 @@ def test_the_token(home: Path) -> None:
         assert client.get("/healthz").status_code == 200
         shown = {"Authorization": "Bearer secret"}
         assert client.post("/v1/check", content=COPY, headers=shown).json()["decision"] == "block"
+
+
+def test_the_sidecar_counts_people(client: httpx.Client) -> None:
+    """`Takeback-Uploader` and `uploader` say who uploads, so that one bot's uploads do not brake a block."""
+    bot = {"Takeback-Uploader": "bot"}
+    body = {"signals": [{"type": "pdq", "value": PDQ.value, "quality": 100}]}
+    for _ in range(60):
+        client.post("/v1/check/batch", json={"uploads": [{**body, "uploader": "bot"}] * 2})
+    assert client.post("/v1/check/signals", json={**body, "uploader": "bot"}).json()["decision"] == "block"
+    assert client.post("/v1/check", content=COPY, headers=bot).json()["decision"] == "block"
+    client.post("/v1/check/batch", json={"uploads": [body] * 120})
+    braked = client.post("/v1/check/signals", json={**body, "uploader": "bot"}).json()
+    assert braked["decision"] == "review"
+    confirmed = {"id": braked["id"], "entries": [braked["matches"][0]["entry"]], "verdict": "blocked"}
+    assert client.post("/v1/feedback", json=confirmed).status_code == 202
+    assert client.post("/v1/check/signals", json=body).json()["decision"] == "review"
+    assert client.post("/v1/feedback", json={**confirmed, "confirmed": True}).status_code == 202
+    assert client.post("/v1/check/signals", json=body).json()["decision"] == "block"
+    assert client.post("/v1/check", content=COPY, headers={"Takeback-Uploader": "x" * 257}).status_code == 400
+    assert client.post("/v1/check", content=COPY, headers=[("Takeback-Uploader", "a")] * 2).status_code == 400
 
 
 def test_unknown_addresses(client: httpx.Client) -> None:

@@ -83,7 +83,7 @@ class Server:
         """A platform with a new key, made by the command line."""
         made = self.command("platform", "add", name)
         assert made.returncode == 0, made.stderr
-        return Platform(self.http, made.stdout.strip())
+        return Platform(self.http, made.stdout.split()[0])
 
     def submit(self, *pictures: Sequence[Json], pin: str = PIN, key: str | None = None) -> httpx.Response:
         """Sends a new case of these pictures."""

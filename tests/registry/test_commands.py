@@ -14,11 +14,14 @@ from tests.registry.support import MAIN, Platform, clean_environment, command, s
 
 
 def test_a_platforms_key_is_shown_once(tmp_path: Path) -> None:
-    """`add` prints the key alone on standard output; `list` names platforms and never shows a key again."""
+    """`add` prints the key and the feed's in one line on standard output; `list` names platforms and never shows a key again."""
     made = command("platform", "add", "Example Photos", "--data", tmp_path)
     listed = command("platform", "list", "--data", tmp_path).stdout
-    key = made.stdout.strip()
+    key, feed = made.stdout.split()
 
+    assert made.stdout.count("\n") == 1
+    assert re.fullmatch("[0-9a-f]{64}", feed)
+    assert command("registry", "feed-key", "show", "--data", tmp_path).stdout.strip() == feed
     assert re.fullmatch(r"tbk_[0-9a-f]{16}_[0-9a-f]{64}", key)
     assert "shown only now" in made.stderr
     assert key.split("_")[1] in listed

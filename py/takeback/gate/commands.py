@@ -80,20 +80,33 @@ _home = click.option(
     "--key-file", type=click.File("rb"), help=f"A file with the platform key, - for stdin; or {KEY_VARIABLE}."
 )
 @click.option(
-    "--feed-key", metavar="HEX", help="The key that signs the feed; without it, the first sync takes the one it sees."
+    "--feed-key", metavar="HEX", help="The key that signs the feed, if it does not stand behind the platform key."
 )
-def init(home: Path, registry: str, key_file: BinaryIO | None, feed_key: str | None) -> None:
-    """Set up a gate, or give it a new key."""
+@click.option("--trust-first-feed-key", is_flag=True, help="Believe whichever key signs the first answer.")
+def init(
+    home: Path, registry: str, key_file: BinaryIO | None, feed_key: str | None, trust_first_feed_key: bool
+) -> None:
+    """Set up a gate, or give it a new key.
+
+    The registry's operator gives both keys as one line, as `takeback platform add` prints it.
+    """
     key = key_file.read(_MAX_KEY_FILE).decode("ascii", "replace") if key_file else os.environ.get(KEY_VARIABLE, "")
     if not key.strip():
         raise SettingsError(f"give the platform key by --key-file FILE, --key-file - or {KEY_VARIABLE}")
-    settings = Settings(registry.rstrip("/"), key.strip())
+    key, behind = [*key.split(maxsplit=1), ""][:2]
+    feed_key = feed_key or behind.strip() or None
+    settings = Settings(registry.rstrip("/"), key)
     if feed_key is not None and not re.fullmatch("[0-9a-f]{64}", feed_key):
         raise SettingsError("the feed key is not one: expected 64 hex digits, as the registry's operator tells")
     unasked = _ask_whether_it_is_one(settings)
     with closing(State(home, settings.registry)) as state:
         if feed_key:
             state.trust(feed_key)
+        elif not trust_first_feed_key and state.feed_key() is None:
+            raise SettingsError(
+                "give the feed's key too: it stands behind the platform key in the line that the registry's operator "
+                "gave you, or use --feed-key HEX; --trust-first-feed-key believes the first one that is seen"
+            )
     if unasked:
         click.echo(f"could not ask whether this is a registry, so the first sync will: {unasked}", err=True)
     click.echo(f"wrote {settings_file.save(home, settings)}; next: takeback gate sync --home {home}")

@@ -316,10 +316,14 @@ class Gate:
             self._state.paused_count(),
         )
 
+    def freshness(self) -> Feed:
+        """How fresh the gate's knowledge is."""
+        position, read_at = self._state.standing()
+        return self._fresh(position.checkpoint, read_at)
+
     def warning(self) -> str | None:
         """What a person must know of how fresh the gate's knowledge is, if anything."""
-        position, read_at = self._state.standing()
-        return self._fresh(position.checkpoint, read_at).warning()
+        return self.freshness().warning()
 
     def _fresh(self, checkpoint: int, read_at: float | None) -> Feed:
         return Feed(checkpoint, self._age(read_at), self.policy.stale_hours * 3600)

@@ -50,7 +50,8 @@ def load(home: Path) -> Settings:
         raise SettingsError(f"{path} may hold `registry` and `key`, both texts, and nothing else")
     if "registry" not in table:
         raise SettingsError(f'{path} does not say where the registry is: add registry = "https://..."')
-    return Settings(table["registry"], os.environ.get(KEY_VARIABLE) or table.get("key", ""))
+    given = os.environ.get(KEY_VARIABLE, "").split(maxsplit=1)  # the feed's key may stand behind it
+    return Settings(table["registry"], given[0] if given else table.get("key", ""))
 
 
 def save(home: Path, settings: Settings) -> Path:

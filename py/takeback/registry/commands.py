@@ -231,7 +231,8 @@ def _show_pin_keys(held: "Sequence[Held]") -> None:
 @data
 def add(name: str, **where: object) -> None:
     """Let a platform follow the feed, and show its key."""
-    _show_key(name, _platforms(where).add(name).text())
+    platforms, feed = _platforms(where), _feed_key(where)
+    _show_key(name, platforms.add(name).text(), feed)
 
 
 @platform.command("list")
@@ -250,7 +251,8 @@ def list_(**where: object) -> None:
 @data
 def rotate(name: str, **where: object) -> None:
     """Give a platform a new key. The old one stops at once."""
-    _show_key(name, _platforms(where).rotate(name).text())
+    platforms, feed = _platforms(where), _feed_key(where)
+    _show_key(name, platforms.rotate(name).text(), feed)
 
 
 @platform.command()
@@ -269,9 +271,21 @@ def _platforms(where: Mapping[str, object]) -> "Platforms":
     return Platforms(open_data(read_settings(os.environ, **where)))
 
 
-def _show_key(name: str, key: str) -> None:
-    click.echo(f"The key of {name}, shown only now; the registry keeps no copy of it:", err=True)
-    click.echo(key)
+def _feed_key(where: Mapping[str, object]) -> str:
+    """The public key that signs the feed now, made if there never was one."""
+    from takeback.registry.server import open_data
+    from takeback.registry.signing import Signer, public_keys
+
+    settings = read_settings(os.environ, **where)
+    engine = open_data(settings)
+    if not (keys := public_keys(engine)):
+        keys = Signer(engine, settings.feed_key).keys().keys
+    return keys[-1].key
+
+
+def _show_key(name: str, key: str, feed: str) -> None:
+    click.echo(f"The key of {name}, shown only now, and the feed's; the registry keeps no copy of the first:", err=True)
+    click.echo(f"{key} {feed}")
 
 
 def _row(one: "Platform") -> tuple[str, ...]:

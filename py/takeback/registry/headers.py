@@ -73,7 +73,11 @@ _PAGE_POLICY: Final = (
     f"{_NOTHING}; connect-src 'self'; img-src 'self'; script-src 'self' 'wasm-unsafe-eval'; style-src 'self'; "
     "worker-src 'self'; require-trusted-types-for 'script'; trusted-types takeback"
 )
-"""Firefox asks for `wasm-unsafe-eval` before a page may hold the compiled module that its worker hands it."""
+"""Firefox asks for `wasm-unsafe-eval` before a page may hold the compiled module that its worker hands it.
+
+`webrtc 'block'` is not in it: Chromium 156 and Firefox ESR 153 do not know it and connect all the same, and Chromium
+tells so as an error in everybody's console.
+"""
 
 
 def _docs_policy() -> str:

@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -93,6 +93,11 @@ class Sidecar:
             ("POST", openapi.FEEDBACK, self.feedback),
             ("POST", openapi.HMA_LOOKUP, self.hma_lookup_file),
             ("POST", openapi.HMA_HASH, self.hma_hash),
+            ("GET", openapi.HMA_RAW_LOOKUP, self.hma_raw_lookup),
+            ("GET", openapi.HMA_INDEX, self.hma_index),
+            ("POST", openapi.HMA_COMPARE, self.hma_compare),
+            ("GET", openapi.HMA_STATUS, self.hma_status),
+            ("GET", openapi.HMA_LIVE, self.hma_live),
             ("GET", openapi.METRICS, self.metrics),
             ("GET", openapi.HEALTH, self.health),
             ("GET", openapi.READY, self.ready),
@@ -102,8 +107,8 @@ class Sidecar:
 
     def _guarded(self, path: str, handler: Handler) -> Handler:
         """The handler, counted, behind the token, its errors told as the peer expects them."""
-        is_open = path in {openapi.HEALTH, openapi.READY}
-        problem = hma.problem if path in {openapi.HMA_LOOKUP, openapi.HMA_HASH} else _problem
+        is_open = path in openapi.OPEN
+        problem = hma.problem if path in openapi.AS_HMA else _problem
 
         async def guarded(request: Request) -> Response:
             start = time.perf_counter()
@@ -165,7 +170,7 @@ class Sidecar:
 
     def _wants_report(self, request: Request) -> bool:
         """Whether blocked uploads are told to the registry: as the request says, else as the sidecar was started."""
-        query = request.query_params
+        query = hma.query_of(request)
         if not query:
             return self._options.report
         if list(query) != ["report"] or query["report"] not in {"true", "false"}:
@@ -187,24 +192,52 @@ class Sidecar:
 
     async def hma_lookup(self, request: Request) -> Response:
         """Looks a hash up."""
-        decision = self._gate.check_signals([hma.signal_of(request.query_params)])
+        query = hma.query_of(request)
+        return _json(hma.banks(self._looked_up(query).matches, query))
+
+    async def hma_raw_lookup(self, request: Request) -> Response:
+        """Looks a hash up, whatever bank it is in."""
+        query = hma.query_of(request)
+        return _json(hma.raw(self._looked_up(query).matches, query))
+
+    def _looked_up(self, query: Mapping[str, str]) -> Decision:
+        decision = self._gate.check_signals([hma.signal_of(query)])
         self._metrics.decision(decision)
-        return _json(hma.banks(decision.matches))
+        return decision
 
     async def hma_lookup_file(self, request: Request) -> Response:
         """Hashes a file and looks it up."""
+        query = hma.query_of(request)
         async with self._places:
             upload = await read_upload(request, self._options.max_bytes)
-            hashed = await self._in_thread(lambda: hma.hashes(upload, request.query_params))
-            decision = await self._in_thread(lambda: self._gate.check(upload.data))
+            hashed = await self._in_thread(lambda: hma.hashes(upload, query))
+            decision = await self._in_thread(lambda: hma.decision_of(self._gate, upload))
         self._metrics.decision(decision)
-        return _json(hma.banks_by_type(hashed, decision))
+        return _json(hma.banks_by_type(hashed, decision, query))
 
     async def hma_hash(self, request: Request) -> Response:
         """Hashes a file."""
+        query = hma.query_of(request)
         async with self._places:
             upload = await read_upload(request, self._options.max_bytes)
-            return _json(await self._in_thread(lambda: hma.hashes(upload, request.query_params)))
+            return _json(await self._in_thread(lambda: hma.hashes(upload, query)))
+
+    async def hma_index(self, request: Request) -> Response:
+        """How large the index is, and how new."""
+        query = hma.query_of(request)
+        return _json(hma.index_status(await self._in_thread(self._gate.status), query))
+
+    async def hma_compare(self, request: Request) -> Response:
+        """How far pairs of hashes are apart."""
+        return _json(hma.compare(await read_body(request, MAX_BODY)))
+
+    async def hma_status(self, _request: Request) -> Response:
+        """Whether look-ups are worth anything."""
+        return hma.health(await self._in_thread(self._gate.freshness))
+
+    async def hma_live(self, _request: Request) -> Response:
+        """Whether the process answers."""
+        return hma.live()
 
     # Running it
 

@@ -4,21 +4,30 @@ Differences: a file's hashes include every type that is known here, `url` is ref
 fetches anything, and no look-up is left to chance.
 """
 
+import time
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
+from io import BytesIO
 from typing import Final
 
 import msgspec
+from starlette.requests import Request
 from starlette.responses import Response
 
-from takeback.errors import InvalidMessage, InvalidSignal
-from takeback.gate.decision import Decision, Match
+from takeback.errors import InvalidMessage, InvalidSignal, PictureError
+from takeback.gate.decision import Decision, Feed, Match
 from takeback.gate.index import usable
 from takeback.gate.policy import Action
 from takeback.gate.serve.uploads import Upload
+from takeback.gate.service import Gate, Status
 from takeback.hashing import hash_picture
-from takeback.signals import Signal, SignalType, Variant
+from takeback.hashing.exact import exact_signals
+from takeback.hashing.video import SNIFFED, hash_video, video_format
+from takeback.signals import PDQ_MATCH_DISTANCE, Signal, SignalType, Variant
 
+PHOTO: Final = "photo"
+VIDEO: Final = "video"
+"""The two names that a form's file may have."""
 BANK: Final = "TAKEBACK"
 """The bank of what blocks."""
 REVIEW_BANK: Final = "TAKEBACK_REVIEW"
@@ -38,10 +47,13 @@ type Banks = dict[str, list[dict[str, object]]]
 
 
 def signal_of(query: Mapping[str, str]) -> Signal:
-    """The signal that `GET /m/lookup` asks for."""
+    """The signal that a look-up by GET asks for."""
     if "url" in query:
         raise InvalidMessage("the sidecar fetches nothing: send the file by POST", "url")
-    name, value = query.get("signal_type", ""), query.get("signal", "")
+    return _signal(query.get("signal_type", ""), query.get("signal", ""))
+
+
+def _signal(name: str, value: str) -> Signal:
     if name not in _TYPES:
         raise InvalidMessage(f"signal_type is one of {', '.join(_TYPES)}", "signal_type")
     kind = _TYPES[name]
@@ -51,21 +63,54 @@ def signal_of(query: Mapping[str, str]) -> Signal:
         raise InvalidMessage(str(error), "signal") from error
 
 
+def decision_of(gate: Gate, upload: Upload) -> Decision:
+    """What the gate decides on a file; of one that cannot be hashed, or says it is a video and is none, its bytes."""
+    try:
+        return gate.check(upload.data)
+    except PictureError:
+        if upload.field != VIDEO:
+            raise
+        return gate.check_signals(exact_signals(upload.data))
+
+
 def hashes(upload: Upload, query: Mapping[str, str]) -> dict[str, str]:
     """The hashes of a file by type; `types` chooses among them. A PDQ below the quality floor is empty, as there."""
-    found = {
-        signal.type.value: signal.value if usable(signal) else ""
-        for signal in hash_picture(upload.data).signals
-        if signal.variant is Variant.WHOLE
-    }
-    wanted = [name.strip() for name in query.get("types", ",".join(found)).split(",")]
+    if upload.field not in {"", PHOTO, VIDEO}:
+        raise InvalidMessage(
+            f"no such content_type: {upload.field[:20]!r}; a form's file is {PHOTO} or {VIDEO}", "file"
+        )
+    is_video = upload.field == VIDEO or video_format(upload.data[:SNIFFED]) is not None
+    found = _of_video(upload.data) if is_video else _of_photo(upload.data)
+    if "types" not in query:
+        return found
+    wanted = [name.strip() for name in query["types"].split(",") if name.strip()]
     if unknown := [name for name in wanted if name not in found]:
         raise InvalidMessage(f"there is no signal type {unknown[0][:20]!r} here; there are {', '.join(found)}", "types")
+    if not wanted:
+        raise InvalidMessage("empty signal type selection", "types")
     return {name: found[name] for name in wanted}
 
 
-def banks(matches: Iterable[Match]) -> Banks:
-    """The matches by bank."""
+def _of_photo(data: bytes) -> dict[str, str]:
+    return {
+        signal.type.value: signal.value if usable(signal) else ""
+        for signal in hash_picture(data).signals
+        if signal.variant is Variant.WHOLE
+    }
+
+
+def _of_video(data: bytes) -> dict[str, str]:
+    """A video's hashes; where its frames cannot be had, those of its bytes. `video_md5` first, by their name."""
+    try:
+        signals = hash_video(BytesIO(data)).signals
+    except PictureError:
+        signals = exact_signals(data)
+    found = {signal.type.value: signal.value for signal in signals}
+    return {"video_md5": found[SignalType.MD5], **found}
+
+
+def banks(matches: Iterable[Match], query: Mapping[str, str]) -> Banks:
+    """The matches by bank, of all banks or of those that `banks` names."""
     found: Banks = defaultdict(list)
     for match in matches:
         found[BANK if match.action is Action.BLOCK else REVIEW_BANK].append(
@@ -75,12 +120,81 @@ def banks(matches: Iterable[Match]) -> Banks:
                 "entry": match.entry,
             }
         )
-    return found
+    wanted = query.get("banks", "").split(",") if query.get("banks") else list(found)
+    return {name: found[name] for name in wanted if name in found}
 
 
-def banks_by_type(hashed: Iterable[str], decision: Decision) -> dict[str, Banks]:
+def banks_by_type(hashed: Iterable[str], decision: Decision, query: Mapping[str, str]) -> dict[str, Banks]:
     """The matches of a file by type of signal and by bank."""
-    return {name: banks(m for m in decision.matches if m.type == name) for name in hashed}
+    kinds = {name: _TYPES.get(name, name) for name in hashed}
+    return {name: banks((m for m in decision.matches if m.type == kind), query) for name, kind in kinds.items()}
+
+
+def raw(matches: Iterable[Match], query: Mapping[str, str]) -> dict[str, object]:
+    """The matches of a look-up without their banks: numbers, or with `include_distance` numbers and distances."""
+    found = [match for bank in banks(matches, query).values() for match in bank]
+    if not _is_true(query, "include_distance"):
+        return {"matches": [match["bank_content_id"] for match in found]}
+    return {"matches": [{name: match[name] for name in ("bank_content_id", "distance")} for match in found]}
+
+
+def _is_true(query: Mapping[str, str], name: str) -> bool:
+    said = query.get(name, "false").lower()
+    if said not in {"true", "1", "false", "0"}:
+        raise InvalidMessage("invalid boolean parameter - prefer true/false", name)
+    return said in {"true", "1"}
+
+
+def index_status(now: Status, query: Mapping[str, str]) -> dict[str, dict[str, object]]:
+    """How large the index is by type, and when what is in it was read, in seconds since 1970."""
+    chosen = query.get("signal_type")
+    if chosen is not None and chosen not in _TYPES:
+        raise InvalidMessage(f"No such signal type {chosen[:20]!r}", "signal_type")
+    there = now.age is not None
+    built = int(time.time() - (now.age or 0)) if there else -1
+    return {
+        name: {"present": there, "built_to": built, "size": now.entries.get(kind, 0)}
+        for name, kind in _TYPES.items()
+        if chosen in {None, name}
+    }
+
+
+def compare(body: bytes) -> dict[str, list[object]]:
+    """Whether each pair of hashes is one match there, and how far apart they are."""
+    try:
+        pairs = msgspec.json.decode(body, type=dict[str, tuple[str, str]])
+    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+        raise InvalidMessage("send an object of signal types, each with a list of exactly two hashes") from error
+    return {name: _compared(*(_signal(name, value) for value in pair)) for name, pair in pairs.items()}
+
+
+def _compared(left: Signal, right: Signal) -> list[object]:
+    if left.type is not SignalType.PDQ:
+        return [left.value == right.value, {"distance": int(left.value != right.value)}]
+    distance = (int(left.value, 16) ^ int(right.value, 16)).bit_count()
+    return [distance <= PDQ_MATCH_DISTANCE, {"distance": distance}]
+
+
+def health(feed: Feed) -> Response:
+    """Whether look-ups are worth anything, in that system's words."""
+    if feed.age is None:
+        return Response("INDEX-NOT-LOADED", 503, media_type="text/html")
+    return Response("INDEX-STALE", 503, media_type="text/html") if feed.is_stale else live()
+
+
+def live() -> Response:
+    """That the process answers."""
+    return Response("I-AM-ALIVE", media_type="text/html")
+
+
+def query_of(request: Request) -> dict[str, str]:
+    """The parameters of a request, each of which may stand once."""
+    given = request.query_params.multi_items()
+    query = dict(given)
+    if len(query) < len(given):
+        names = [name for name, _ in given]
+        raise InvalidMessage("a parameter stands more than once", next(n for n in names if names.count(n) > 1))
+    return query
 
 
 def problem(status: int, _code: str, text: str, _field: str) -> Response:

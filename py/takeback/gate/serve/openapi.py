@@ -16,13 +16,23 @@ CHECK_BATCH: Final = "/v1/check/batch"
 FEEDBACK: Final = "/v1/feedback"
 HMA_LOOKUP: Final = "/m/lookup"
 HMA_HASH: Final = "/h/hash"
+HMA_RAW_LOOKUP: Final = "/m/raw_lookup"
+HMA_INDEX: Final = "/m/index/status"
+HMA_COMPARE: Final = "/m/compare"
+HMA_STATUS: Final = "/status"
+HMA_LIVE: Final = "/status/live"
+AS_HMA: Final = frozenset({HMA_LOOKUP, HMA_HASH, HMA_RAW_LOOKUP, HMA_INDEX, HMA_COMPARE, HMA_STATUS, HMA_LIVE})
 HEALTH: Final = "/healthz"
 READY: Final = "/readyz"
+OPEN: Final = frozenset({HEALTH, READY, HMA_STATUS, HMA_LIVE})
+"""What answers without the token."""
 METRICS: Final = "/metrics"
 DOCUMENT: Final = "/openapi.json"
 
 FILE: Final = "file"
 """Stands for an upload where an operation names the body it takes."""
+HASHES: Final = "hashes"
+"""Stands for pairs of hashes by their types."""
 _ERRORS: Final = {
     400: "`invalid-message`: the request is malformed; `field` says where",
     401: "`not-allowed`: the sidecar's token is missing or wrong",
@@ -82,11 +92,29 @@ OPERATIONS: Final = (
         HMA_LOOKUP,
         "Look a hash up, as hasher-matcher-actioner does",
         None,
-        query=("signal", "signal_type"),
+        query=("signal", "signal_type", "banks"),
     ),
     Operation(
-        "hmaLookupFile", "post", HMA_LOOKUP, "Hash a file and look it up, as hasher-matcher-actioner does", None, FILE
+        "hmaLookupFile",
+        "post",
+        HMA_LOOKUP,
+        "Hash a file and look it up, as hasher-matcher-actioner does",
+        None,
+        FILE,
+        ("types", "banks"),
     ),
+    Operation(
+        "hmaRawLookup",
+        "get",
+        HMA_RAW_LOOKUP,
+        "Look a hash up, whatever bank it is in",
+        None,
+        query=("signal", "signal_type", "banks", "include_distance"),
+    ),
+    Operation("hmaIndex", "get", HMA_INDEX, "Ask how large the index is, and how new", None, query=("index",)),
+    Operation("hmaCompare", "post", HMA_COMPARE, "Ask how far pairs of hashes are apart", None, HASHES),
+    Operation("hmaStatus", "get", HMA_STATUS, "Ask whether look-ups are worth anything; 503 while not", None),
+    Operation("hmaLive", "get", HMA_LIVE, "Ask whether the process answers", None),
     Operation("hmaHash", "post", HMA_HASH, "Hash a file, as hasher-matcher-actioner does", None, FILE, ("types",)),
     Operation("health", "get", HEALTH, "Ask whether the process answers", messages.Health),
     Operation("ready", "get", READY, "Ask whether the gate can decide; 503 while it cannot", messages.Health),
@@ -105,6 +133,22 @@ _QUERY: Final[dict[str, dict[str, Any]]] = {
         "description": "Its type",
         "required": True,
         "schema": {"type": "string", "enum": ["pdq", "sha256", "md5", "video_md5"]},
+    },
+    "index": {
+        "name": "signal_type",
+        "description": "A type; all without it",
+        "required": False,
+        "schema": {"type": "string", "enum": ["pdq", "sha256", "md5", "video_md5"]},
+    },
+    "banks": {
+        "description": "Which banks, separated by commas; all without it",
+        "required": False,
+        "schema": {"type": "string"},
+    },
+    "include_distance": {
+        "description": "Whether to tell how far each match is",
+        "required": False,
+        "schema": {"type": "boolean"},
     },
     "types": {
         "description": "Which hashes, separated by commas; all without it",
@@ -154,25 +198,30 @@ def _operation(operation: Operation) -> dict[str, Any]:
     described: dict[str, Any] = {
         "operationId": operation.id,
         "summary": operation.summary,
-        "parameters": [{"name": name, "in": "query", **_QUERY[name]} for name in operation.query]
+        "parameters": [{"name": name, "in": "query"} | _QUERY[name] for name in operation.query]
         + ([_UPLOADER] if operation.path == CHECK else []),
         "responses": {str(operation.status): answer} | {str(status): _error(status) for status in _statuses(operation)},
     }
     if operation.body == FILE:
-        form = {"type": "object", "properties": {"photo": {"type": "string", "format": "binary"}}}
+        binary = {"type": "string", "format": "binary"}
+        form = {"type": "object", "properties": {"photo": binary, "video": binary}}
         content: dict[str, Any] = {"application/octet-stream": {}, "multipart/form-data": {"schema": form}}
+        described["requestBody"] = {"required": True, "content": content}
+    elif operation.body == HASHES:
+        pair = {"type": "array", "items": {"type": "string"}, "minItems": 2, "maxItems": 2}
+        content = {"application/json": {"schema": {"type": "object", "additionalProperties": pair}}}
         described["requestBody"] = {"required": True, "content": content}
     elif operation.body is not None and not isinstance(operation.body, str):
         described["requestBody"] = {"required": True, "content": _json(operation.body)}
-    if operation.path in {HEALTH, READY}:
+    if operation.path in OPEN:
         described["security"] = []
     return described
 
 
 def _statuses(operation: Operation) -> list[int]:
     """The errors that an operation may answer."""
-    if operation.path in {HEALTH, READY}:
-        return [503] if operation.path == READY else []
+    if operation.path in OPEN:
+        return [503] if operation.path in {READY, HMA_STATUS} else []
     return [400, 401, 503, *([408, 413] if operation.body else []), *([422] if operation.path == CHECK else [])]
 
 
