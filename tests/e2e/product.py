@@ -66,7 +66,8 @@ class Platform:
     @classmethod
     def start(cls, registry: Registry, key: str, home: Path) -> Self:
         """Make the gate's folder, as a platform's engineer does."""
-        done = takeback("gate", "init", "--home", home, "--registry", registry.direct, "--key-file", "-", "--trust-first-feed-key", stdin=key)
+        where = ("--home", home, "--registry", registry.direct)
+        done = takeback("gate", "init", *where, "--key-file", "-", "--trust-first-feed-key", stdin=key)
         assert done.status == 0, done
         return cls(home)
 

@@ -13,6 +13,7 @@ from takeback.protocol import SignalMessage, encode
 from tests.gate.pictures import drawing, jpeg, sent
 from tests.registry.support import Json, Server, command
 
+KEY_FILE = ("--trust-first-feed-key", "--key-file")
 PICTURE = drawing(7, (1200, 900))
 
 
@@ -53,16 +54,7 @@ def test_main_path(tmp_path: Path, home: Path) -> None:
         (tmp_path / name).write_bytes(data)
     with serving(tmp_path / "var") as server:
         (tmp_path / "key").write_text(server.platform("forum").key)
-        made = gate(
-            "init",
-            "--home",
-            home,
-            "--registry",
-            server.address,
-            "--key-file",
-            tmp_path / "key",
-            "--trust-first-feed-key",
-        )
+        made = gate("init", "--home", home, "--registry", server.address, *KEY_FILE, tmp_path / "key")
         assert made.returncode == 0, made.stderr
         case = server.submit(wire(jpeg(PICTURE, 95))).json()
         assert gate("sync", "--home", home).stdout == "3 added, 0 removed, at number 3 of 3\n"
@@ -86,16 +78,7 @@ def test_long_feed(tmp_path: Path, home: Path) -> None:
             pictures = [[{"type": "md5", "value": f"{place * 50 + one:032x}"}] for one in range(50)]
             numbers.append(server.submit(*pictures).json()["number"])
         (tmp_path / "key").write_text(server.platform("forum").key)
-        gate(
-            "init",
-            "--home",
-            home,
-            "--registry",
-            server.address,
-            "--key-file",
-            tmp_path / "key",
-            "--trust-first-feed-key",
-        )
+        gate("init", "--home", home, "--registry", server.address, *KEY_FILE, tmp_path / "key")
         assert gate("sync", "--home", home).stdout == "1500 added, 0 removed, at number 1500 of 1500\n"
         for number in numbers[:10]:
             server.withdraw(number)
@@ -107,16 +90,7 @@ def test_key_and_outage(tmp_path: Path, home: Path) -> None:
     """A revoked key and a stopped registry are told in one line with status 2."""
     with serving(tmp_path / "var") as server:
         (tmp_path / "key").write_text(server.platform("forum").key)
-        gate(
-            "init",
-            "--home",
-            home,
-            "--registry",
-            server.address,
-            "--key-file",
-            tmp_path / "key",
-            "--trust-first-feed-key",
-        )
+        gate("init", "--home", home, "--registry", server.address, *KEY_FILE, tmp_path / "key")
         command("platform", "revoke", "forum", "--data", tmp_path / "var")
         refused = gate("sync", "--home", home)
         assert (refused.returncode, refused.stderr.count("\n")) == (2, 1)

@@ -14,7 +14,7 @@ from tests.registry.support import MAIN, Platform, clean_environment, command, s
 
 
 def test_a_platforms_key_is_shown_once(tmp_path: Path) -> None:
-    """`add` prints the key and the feed's in one line on standard output; `list` names platforms and never shows a key again."""
+    """`add` prints the key and the feed's alone, in one line; `list` names platforms and never shows a key again."""
     made = command("platform", "add", "Example Photos", "--data", tmp_path)
     listed = command("platform", "list", "--data", tmp_path).stdout
     key, feed = made.stdout.split()
