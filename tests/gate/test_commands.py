@@ -91,7 +91,7 @@ def test_init_asks_for_the_feeds_key(registry: Registry, tmp_path: Path) -> None
     assert run("sync", "--home", tmp_path / "gate").exit_code == 0
     assert run("init", *where, given=KEY).exit_code == 0
     assert run("init", *where, given=f"{KEY} {'0' * 64}").exit_code == 0
-    assert "rule 5" in run("sync", "--home", tmp_path / "gate").output
+    assert "rule 6" in run("sync", "--home", tmp_path / "gate").output
 
 
 def test_init_refuses(home: Path, tmp_path: Path, registry: Registry) -> None:

@@ -231,8 +231,8 @@ def _show_pin_keys(held: "Sequence[Held]") -> None:
 @data
 def add(name: str, **where: object) -> None:
     """Let a platform follow the feed, and show its key."""
-    platforms, feed = _platforms(where), _feed_key(where)
-    _show_key(name, platforms.add(name).text(), feed)
+    feed = _feed_key(where)
+    _show_key(name, _platforms(where).add(name).text(), feed)
 
 
 @platform.command("list")
@@ -251,8 +251,8 @@ def list_(**where: object) -> None:
 @data
 def rotate(name: str, **where: object) -> None:
     """Give a platform a new key. The old one stops at once."""
-    platforms, feed = _platforms(where), _feed_key(where)
-    _show_key(name, platforms.rotate(name).text(), feed)
+    feed = _feed_key(where)
+    _show_key(name, _platforms(where).rotate(name).text(), feed)
 
 
 @platform.command()
@@ -278,8 +278,10 @@ def _feed_key(where: Mapping[str, object]) -> str:
 
     settings = read_settings(os.environ, **where)
     engine = open_data(settings)
-    if not (keys := public_keys(engine)):
-        keys = Signer(engine, settings.feed_key).keys().keys
+    try:
+        keys = public_keys(engine) or Signer(engine, settings.feed_key).keys().keys
+    finally:
+        engine.dispose()  # what it keeps open would keep the command from ending
     return keys[-1].key
 
 
