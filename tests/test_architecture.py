@@ -36,6 +36,9 @@ OTHERS: Final = {
     "hashing/drawing.py": {"PIL"},
     "hashing/decoders.py": {"PIL", "imagecodecs", "pi_heif"},
     "hashing/phash.py": {"imagehash"},
+    "hashing/rehearsal.py": {"PIL", "av", "imagecodecs", "pi_heif"},
+    "hashing/size.py": {"PIL"},
+    "hashing/confine.py": {"pyseccomp"},
     "hashing/video.py": {"av", "numpy"},
     "hashing/commands.py": {"click"},
     "registry": {

@@ -3,8 +3,10 @@
 TakebackError
 ├── PictureError            a file that cannot be hashed
 │   ├── UnknownFormat       not a picture, or a kind that is not read
+│   │   └── SoundOnly       a video's container without any picture in it
 │   ├── DamagedPicture      cut short or broken inside
-│   └── PictureTooLarge     over a limit on pixels, frames or bytes
+│   ├── PictureTooLarge     over a limit on pixels, frames or bytes
+│   └── OverBudget          takes more time or memory than a file may, or ended the process that read it
 ├── InvalidSignal           a hash or a quality that does not fit its type; `field` says which
 ├── InvalidMessage          a message that breaks the protocol; `field` says where
 ├── SettingsError           a setting, option or file that cannot be used
@@ -46,6 +48,12 @@ class UnknownFormat(PictureError):
     code = "unknown-format"
 
 
+class SoundOnly(UnknownFormat):
+    """A file of the videos' container that holds sound and no pictures."""
+
+    code = "sound-only"
+
+
 class DamagedPicture(PictureError):
     """A picture that is cut short or broken inside."""
 
@@ -56,6 +64,12 @@ class PictureTooLarge(PictureError):
     """A picture over a limit on pixels, frames or bytes; the text names the limit."""
 
     code = "picture-too-large"
+
+
+class OverBudget(PictureError):
+    """A file that takes more time or memory than a gate gives a file; the text names the limit."""
+
+    code = "over-budget"
 
 
 class InvalidSignal(TakebackError, ValueError):

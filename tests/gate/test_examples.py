@@ -69,12 +69,13 @@ def by_asgi(example: ModuleType) -> Iterator[Post]:
 
 @pytest.mark.parametrize("name", EXAMPLES)
 def test_an_example(name: str, home: Path) -> None:
-    """Each framework's example refuses a listed picture and a text, takes another picture, and keeps the feedback."""
+    """Each framework's example refuses a listed picture, holds back what is no picture and takes another one."""
     assert home.is_dir()
     example = import_module(f"takeback.gate.examples.{name}")
     run = {"django_uploads": by_django, "flask_uploads": by_flask}.get(name, by_asgi)
     with run(example) as post:
-        assert [post(data) for data in (COPY, b"hello", jpeg(drawing(2)))] == [422, 422, 201]
+        held = 202 if name == "flask_uploads" else 422
+        assert [post(data) for data in (COPY, b"hello", jpeg(drawing(2)))] == [422, held, 201]
     assert example.gate().status().feedback_waiting == 1
     example.gate().close()
     example.gate.cache_clear()

@@ -26,7 +26,7 @@ def test_exit_status() -> None:
 
 
 def test_example(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The README's Python example refuses a registered picture and a text, takes another picture, and reports."""
+    """The README's Python example refuses a registered picture and a broken one, takes another picture, and reports."""
     example = re.search(r"```python\n(.*?)```", README, re.DOTALL)
     assert example
     monkeypatch.setenv("TAKEBACK_GATE_HOME", str(tmp_path))
@@ -38,7 +38,7 @@ def test_example(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         opened, may_be_stored = names["gate"], names["may_be_stored"]
         with opened:  # type: ignore[attr-defined]
             opened.sync()  # type: ignore[attr-defined]
-            uploads = [jpeg(drawing(1), 60), b"hello", jpeg(drawing(2))]
+            uploads = [jpeg(drawing(1), 60), jpeg(drawing(2))[:300], jpeg(drawing(2))]
             assert [may_be_stored(upload) for upload in uploads] == [False, False, True]  # type: ignore[operator]
             opened.sync()  # type: ignore[attr-defined]
     assert [verdict for verdict, _ in registry.feedback.values()] == ["blocked"]

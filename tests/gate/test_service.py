@@ -1,12 +1,12 @@
 from collections.abc import Iterator
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from PIL import Image
 
 from takeback.errors import (
-    DamagedPicture,
     FeedBroken,
     KeyRefused,
     PictureError,
@@ -16,6 +16,7 @@ from takeback.errors import (
 )
 from takeback.gate import Action, Gate, Synced, Verdict
 from takeback.gate.follow import Position
+from takeback.gate.media import Kind
 from takeback.gate.settings import Settings, save
 from takeback.gate.state import STATE_FILE
 from takeback.hashing import hash_picture
@@ -131,17 +132,42 @@ def test_low_quality_upload(registry: Registry, gate: Gate) -> None:
 
 
 def test_unreadable(registry: Registry, gate: Gate, tmp_path: Path) -> None:
-    """A file that is no picture is an error, unless its very bytes are in the feed."""
-    cut = FILE[: len(FILE) // 2]
+    """A picture that cannot be hashed asks for a review, and is blocked if its very bytes are in the feed."""
+    cut = FILE[:300]
     gate.sync()
-    with pytest.raises(DamagedPicture):
-        gate.check(cut)
+    decision = gate.check(cut)
+    assert (decision.action, decision.kind, decision.why) == (Action.REVIEW, Kind.UNREADABLE, "damaged-picture")
+    assert decision.explain() == "unreadable: the picture is cut short or broken inside"
     registry.log.add(exact_signals(cut)[0])
     gate.sync()
     assert gate.check(cut).action is Action.BLOCK
     for path in (tmp_path / "not-there", tmp_path):
         with pytest.raises(PictureError, match="is not"):
             gate.check(path)
+
+
+@pytest.mark.parametrize("action", Action)
+def test_the_policy_says_what_is_done_with_unreadable_files(registry: Registry, gate: Gate, action: Action) -> None:
+    """What cannot be hashed leads to what the policy's `unreadable` says, and a match to no less than before."""
+    gate.policy = replace(gate.policy, unreadable=action)
+    gate.sync()
+    assert gate.check(FILE[:300]).action is action
+    assert gate.check(b"hello", given="image/png").action is action
+    assert gate.check(FILE).action is Action.ALLOW
+    registry.log.add(exact_signals(FILE[:300])[1])
+    gate.sync()
+    assert gate.check(FILE[:300]).action is Action.BLOCK
+
+
+def test_other_files_pass(registry: Registry, gate: Gate) -> None:
+    """A text or a PDF is allowed and named as such, and blocked if its very bytes are in the feed."""
+    gate.sync()
+    for data in (b"hello", b"%PDF-1.7 ...", b""):
+        decision = gate.check(data, given="application/pdf")
+        assert (decision.action, decision.kind, decision.explain()) == (Action.ALLOW, Kind.NOT_MEDIA, "")
+    registry.log.add(exact_signals(b"hello")[0])
+    gate.sync()
+    assert gate.check(b"hello").action is Action.BLOCK
 
 
 def test_never_synced(gate: Gate) -> None:

@@ -84,11 +84,30 @@ def test_the_frames_are_those_that_the_rule_for_videos_takes(durations: list[int
     assert animation_signal(stills(durations)) == vpdq_signal(frames)
 
 
-def test_endless_animations_end(monkeypatch: pytest.MonkeyPatch) -> None:
-    """After so many pixels nothing more is decoded, and what came before counts."""
-    monkeypatch.setattr(animation, "MAX_PIXELS", 16 * 16 * 3)
-    frames = frames_of(animation_signal(stills([1000] * 60)).value)
-    assert [frame.number for frame in frames][-1] <= 2
+@pytest.mark.parametrize("kind", ["GIF", "WEBP", "AVIF"])
+def test_an_animation_with_too_many_pixels_is_hashed_by_its_first_frame(
+    kind: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """At the limit on the pixels of all frames there is a vpdq; beyond it the first frame's PDQ, and a note."""
+    data = animated(kind, [1000] * 5)
+    monkeypatch.setattr(animation, "MAX_PIXELS", 5 * 160 * 120)
+    whole = hash_picture(data)
+    assert SignalType.VPDQ in {signal.type for signal in whole.signals}
+    assert whole.notes == ()
+    monkeypatch.setattr(animation, "MAX_PIXELS", 5 * 160 * 120 - 1)
+    first = hash_picture(data)
+    assert first.signals == tuple(signal for signal in whole.signals if signal.type is not SignalType.VPDQ)
+    assert first.notes == (animation.TOO_MANY,)
+
+
+def test_what_is_too_much_is_known_before_it_is_decoded() -> None:
+    """Of a GIF whose second frame is beyond the limit, no frame is decoded for its vpdq."""
+    with pytest.raises(animation.TooManyPixels):
+        animation.check_room(0, (8000, 8000))
+    animation.check_room(0, (5000, 10_000))
+    animation.check_room(99, (1000, 1000))
+    with pytest.raises(animation.TooManyPixels):
+        animation.check_room(100, (1000, 1000))
 
 
 def test_an_animation_without_a_frame_is_broken() -> None:

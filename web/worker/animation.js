@@ -8,8 +8,8 @@ import { hashFrame } from "./luma.js";
 import { samples, SLACK } from "./vpdq.js";
 
 const TYPE = "image/avif";
-/** Of all frames together. */
-const MAX_PIXELS = 1_000_000_000;
+/** Of all frames together; an animation with more is hashed by its first frame alone. */
+const MAX_PIXELS = 100_000_000;
 /** Milliseconds. What says that it is shown for no longer is shown for `INSTEAD` by every browser. */
 const SHORTEST = 10;
 const INSTEAD = 100;
@@ -54,13 +54,13 @@ async function hashed(decoder, count, orientation) {
   const found = new Map();
   /** @type {number[]} */
   const starts = [];
-  for (let number = 0, now = 0, left = MAX_PIXELS; number < count; number += 1) {
+  for (let number = 0, now = 0; number < count; number += 1) {
     const image = await inTime(decoder.decode({ frameIndex: number })).then(
       (answer) => answer.image,
       () => undefined, // what is broken further on takes nothing from what was ahead of it
     );
-    left -= image ? image.codedWidth * image.codedHeight : 0;
-    if (!image || (number && left < 0)) break;
+    if (!image) break;
+    if ((Math.max(number, 1) + 1) * image.codedWidth * image.codedHeight > MAX_PIXELS) return [];
     const seconds = now / 1000;
     const duration = (image.duration ?? 0) / 1000;
     now += duration > SHORTEST ? duration : INSTEAD;

@@ -150,7 +150,8 @@ def watch(home: Path, interval: float) -> None:
 def check(home: Path, files: tuple[Path, ...], as_json: bool, report: bool) -> None:
     """Decide on files: BLOCK, REVIEW or ALLOW. FILE - is standard input.
 
-    Exit status: 1 if any is blocked, else 2 if any could not be read, else 3 if any needs a review, else 0.
+    A picture or video that cannot be hashed is decided on by `unreadable` in the policy; other files are allowed.
+    Exit status: 1 if any is blocked, else 2 if any is not there, else 3 if any needs a review, else 0.
     """
     with Gate.open(home) as opened:
         _warn(opened)

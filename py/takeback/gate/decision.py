@@ -4,7 +4,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from typing import Final
 
+from takeback.errors import PictureError
 from takeback.gate.index import Hit, usable
+from takeback.gate.media import Kind
 from takeback.gate.policy import Action, Policy, weaker
 from takeback.protocol import Standing
 from takeback.signals import Signal, SignalType, Variant
@@ -88,13 +90,18 @@ class Feed:
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """What to do with an upload. `id` names this check; `matches` are best first; `notes` are what else matters."""
+    """What to do with an upload. `id` names this check; `matches` are best first; `notes` are what else matters.
+
+    `kind` says what the file turned out to be, and `why` by a stable code what kept an unreadable one from being hashed.
+    """
 
     id: str
     action: Action
     matches: tuple[Match, ...]
     notes: tuple[str, ...]
     checkpoint: int
+    kind: Kind = Kind.SIGNALS
+    why: str = ""
 
     def explain(self) -> str:
         """The reasons in one line; empty when there is nothing to say."""
@@ -109,6 +116,8 @@ class Decision:
             "explanation": self.explain(),
             "matches": [asdict(match) for match in self.matches],
             "notes": list(self.notes),
+            "kind": self.kind.value,
+            "why": self.why,
             "checkpoint": self.checkpoint,
             "id": self.id,
         }
@@ -183,6 +192,15 @@ def decide(
     warning = feed.warning()
     notes += [warning] if warning else []
     return Decision(check, action, tuple(best.values()), tuple(notes), feed.checkpoint)
+
+
+def of_file(decision: Decision, kind: Kind, why: PictureError | None, policy: Policy = DEFAULTS) -> Decision:
+    """The decision on a file's signals as that on the file: one that is unreadable leads to what the policy says."""
+    if kind is not Kind.UNREADABLE or why is None:
+        return replace(decision, kind=kind)
+    action = max(decision.action, policy.unreadable, key=lambda action: action.weight)
+    notes = (f"{kind}: {why}", *decision.notes)
+    return replace(decision, action=action, kind=kind, why=why.code, notes=notes)
 
 
 def _unmatched(feed: Feed, policy: Policy) -> Action:

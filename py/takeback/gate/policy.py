@@ -45,10 +45,23 @@ _ANY: Final = tuple(Action)
 _AT_MOST_REVIEW: Final = (Action.ALLOW, Action.REVIEW)
 
 
+class Budget(NamedTuple):
+    """What a file may cost: seconds of processor time and megabytes, in one of so many processes; 0 is one a core."""
+
+    picture_seconds: float = 5.0
+    video_seconds: float = 60.0
+    megabytes: int = 1024
+    processes: int = 0
+
+
+DEFAULT_BUDGET: Final = Budget()
+
+
 @dataclass(frozen=True, slots=True)
 class Policy:
     """The policy, with its defaults. What each says and may be is in `KEYS`."""
 
+    unreadable: Action = Action.REVIEW
     sha256: Action = Action.BLOCK
     md5: Action = Action.BLOCK
     pdq: Action = Action.BLOCK
@@ -72,6 +85,15 @@ class Policy:
     never_read: Action = Action.REVIEW
     flood_matches: int = 100
     flood_minutes: float = 60.0
+    picture_seconds: float = DEFAULT_BUDGET.picture_seconds
+    video_seconds: float = DEFAULT_BUDGET.video_seconds
+    megabytes: int = DEFAULT_BUDGET.megabytes
+    processes: int = DEFAULT_BUDGET.processes
+
+    @property
+    def budget(self) -> Budget:
+        """What a file may cost."""
+        return Budget(self.picture_seconds, self.video_seconds, self.megabytes, self.processes)
 
     @property
     def reach(self) -> Reach:
@@ -105,6 +127,7 @@ class _Key(NamedTuple):
 
 
 KEYS: Final[Mapping[str, _Key]] = {
+    "unreadable": _Key("unreadable", _ANY),
     "sha256": _Key("sha256.action", _ANY),
     "md5": _Key("md5.action", _ANY),
     "pdq": _Key("pdq.action", _ANY),
@@ -128,6 +151,10 @@ KEYS: Final[Mapping[str, _Key]] = {
     "never_read": _Key("stale.never_read", _ANY),
     "flood_matches": _Key("flood.matches", Range(0, 1_000_000_000)),
     "flood_minutes": _Key("flood.minutes", Range(0.1, 10_080.0)),
+    "picture_seconds": _Key("budget.picture_seconds", Range(0.5, 600.0)),
+    "video_seconds": _Key("budget.video_seconds", Range(0.5, 3600.0)),
+    "megabytes": _Key("budget.megabytes", Range(64, 1_048_576)),
+    "processes": _Key("budget.processes", Range(0, 256)),
 }
 """By the names of `Policy`. A number without a point is a whole one."""
 
@@ -183,7 +210,8 @@ def as_toml(policy: Policy) -> str:
         sections.setdefault(section, []).append(
             f'{key} = "{value}"' if isinstance(value, Action) else f"{key} = {value}"
         )
-    return "\n".join("\n".join([f"[{section}]", *lines, ""]) for section, lines in sections.items())
+    parts = [[f"[{section}]", *lines, ""] if section else [*lines, ""] for section, lines in sections.items()]
+    return "\n".join("\n".join(part) for part in parts)
 
 
 def _flat(table: Mapping[str, Any], before: str = "") -> list[tuple[str, Any]]:

@@ -16,11 +16,11 @@ from types import TracebackType
 from typing import BinaryIO, Final, Self
 
 from takeback.chain import check_time, follow_key
-from takeback.errors import FeedBroken, PictureError, PictureTooLarge, RegistryUnreachable, SettingsError, StateDamaged
+from takeback.errors import FeedBroken, PictureError, RegistryUnreachable, SettingsError, StateDamaged
 from takeback.gate import cold
 from takeback.gate import settings as settings_file
 from takeback.gate.client import Client, batch
-from takeback.gate.decision import Decision, Feed, Knowledge, Probe, blocking_by_kind, decide, probes
+from takeback.gate.decision import Decision, Feed, Knowledge, Probe, blocking_by_kind, decide, of_file, probes
 from takeback.gate.flood import Flood
 from takeback.gate.follow import Added, Changed, Changes, Position, Removed, Step, agree, follow
 from takeback.gate.held import Held
@@ -29,10 +29,7 @@ from takeback.gate.policy import load as load_policy
 from takeback.gate.state import State
 from takeback.gate.views import look_ups
 from takeback.gate.well_known import WellKnown
-from takeback.hashing import hash_picture
-from takeback.hashing.exact import exact_signals, exact_signals_of
-from takeback.hashing.picture import MAX_BYTES
-from takeback.hashing.video import SNIFFED, hash_video, video_format
+from takeback.gate.workers import Job, Read, shared
 from takeback.protocol import ENTRY_ID_PATTERN, MAX_FEEDBACK, MAX_FEEDBACK_ENTRIES, FeedbackEvent, Standing, Verdict
 from takeback.signals import Signal, SignalType
 
@@ -72,6 +69,8 @@ class Status:
 
 class Gate:
     """A platform's gate. May be shared by threads; a process that forks opens it after the fork.
+
+    Files are read in processes of their own (`workers`), which all gates of a program share.
 
     Several processes may open the same folder: what one of them syncs, the others decide by.
     """
@@ -202,42 +201,29 @@ class Gate:
             self._state.raise_alarm(str(error))
             raise
 
-    def check(self, upload: bytes | str | Path, *, uploader: str | None = None) -> Decision:
-        """Decides on an upload: its bytes, or the path of its file.
+    def check(self, upload: bytes | str | Path, *, given: str = "", uploader: str | None = None) -> Decision:
+        """Decides on an upload: its bytes, or the path of its file; `given` is the media type that it came with.
 
         `uploader` is the platform's own name for who uploads it, of any form, so that the flood brake counts people; it
-        is kept as a keyed hash, in memory alone.
-
-        Raises `PictureError` for a file that cannot be hashed as a picture, unless its bytes match exactly.
+        is kept as a keyed hash, in memory alone. Every file gets a decision: what cannot be hashed is decided on by its
+        exact hashes and by the policy. Raises `PictureError` for a path that cannot be read.
         """
         with _opened(upload) as file:
-            if video_format(file.read(SNIFFED)):
-                return self._check_video(file, uploader)
-            file.seek(0)
-            data = _read(file)
-        try:
-            hashed = hash_picture(data)
-        except PictureError:
-            decision = self.check_signals(exact_signals(data), uploader=uploader)
-            if not decision.matches:
-                raise
-            return decision
-        return self._decide(
-            hashed.signals,
-            probes(hashed.signals, hashed.dihedral, look_ups(hashed.plane), policy=self.policy),
-            uploader,
-        )
+            return self.judge(self.read(file, given).result(), uploader)
 
-    def _check_video(self, file: BinaryIO, uploader: str | None) -> Decision:
-        """Decides on a video, which is read piece by piece."""
-        try:
-            return self.check_signals(hash_video(file).signals, uploader=uploader)
-        except PictureError:
-            file.seek(0)
-            decision = self.check_signals(exact_signals_of(file), uploader=uploader)
-            if not decision.matches:
-                raise
-            return decision
+    def read(self, file: BinaryIO, given: str = "") -> Job:
+        """Begins to read an upload in a process of its own; `judge` decides on what its `result` is.
+
+        The file stays open until that is there.
+        """
+        return shared(self.policy.budget).submit(file, given)
+
+    def judge(self, read: Read, uploader: str | None = None) -> Decision:
+        """Decides on an upload that was read; `uploader` as for `check`."""
+        views = look_ups(read.plane) if read.plane else ()
+        asked = probes(read.signals, read.dihedral, views, policy=self.policy)
+        decision = of_file(self._decide(read.signals, asked, uploader), read.kind, read.why, self.policy)
+        return replace(decision, notes=(*decision.notes, *read.notes))
 
     def check_signals(
         self, signals: Sequence[Signal], dihedral: Mapping[str, str] | None = None, *, uploader: str | None = None
@@ -264,7 +250,8 @@ class Gate:
         return decision
 
     def warm_up(self) -> None:
-        """Reads all that is known into the index, so that the first check need not."""
+        """Reads all that is known into the index and starts the processes, so that the first check need not."""
+        shared(self.policy.budget).warm_up()
         self._refresh()
 
     def feedback(
@@ -364,14 +351,6 @@ def _opened(upload: bytes | str | Path) -> Iterator[BinaryIO]:
             yield file
     except OSError as error:
         raise PictureError(f"cannot be read: {error.strerror}") from error
-
-
-def _read(file: BinaryIO) -> bytes:
-    """The bytes of a picture, within the limit."""
-    data = file.read(MAX_BYTES + 1)
-    if len(data) > MAX_BYTES:
-        raise PictureTooLarge(f"has more than {MAX_BYTES} bytes")
-    return data
 
 
 def _event(name: str, verdict: Verdict | str, entries: list[str]) -> FeedbackEvent:

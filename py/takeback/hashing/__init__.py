@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 
 from takeback.errors import PictureError
-from takeback.hashing.animation import animation_signal
+from takeback.hashing.animation import TooManyPixels, animation_signal
 from takeback.hashing.exact import exact_signals
 from takeback.hashing.kernel import Plane
 from takeback.hashing.pdq import Pdq, hash_pixels
@@ -26,7 +26,7 @@ class HashedPicture:
     `quality` is PDQ's, 0-100; `width` and `height` are upright, in pixels.
     `dihedral` has the eight turned and mirrored PDQ hashes of the upright picture by name, `orig` first; `plane` is it
     reduced, from which its views are hashed. `incomplete` says that the file is cut short or broken inside, and that what
-    it still shows was hashed.
+    it still shows was hashed; `notes` are what else a person may want to know of it.
     """
 
     signals: tuple[Signal, ...]
@@ -37,6 +37,7 @@ class HashedPicture:
     dihedral: dict[str, str]
     plane: Plane
     incomplete: bool = False
+    notes: tuple[str, ...] = ()
 
 
 def hash_picture(data: bytes, on_step: Callable[[str], object] | None = None) -> HashedPicture:
@@ -61,8 +62,12 @@ def hash_opened(picture: Picture, data: bytes) -> HashedPicture:
         stored = hash_pixels(picture.stored)
         if stored.hash != upright.hash:
             signals.append(_signal(stored, Variant.STORED))
+    notes: tuple[str, ...] = ()
     if picture.frames is not None:
-        signals.append(animation_signal(picture.frames()))
+        try:
+            signals.append(animation_signal(picture.frames()))
+        except TooManyPixels as error:
+            notes = (str(error),)
     signals += exact_signals(data)
     return HashedPicture(
         tuple(signals),
@@ -73,6 +78,7 @@ def hash_opened(picture: Picture, data: bytes) -> HashedPicture:
         upright.dihedral,
         upright.plane,
         picture.incomplete,
+        notes,
     )
 
 

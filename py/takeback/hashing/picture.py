@@ -18,7 +18,7 @@ from PIL import Image, ImageFile
 
 from takeback.errors import DamagedPicture, PictureError, PictureTooLarge, UnknownFormat
 from takeback.hashing import boxes, jxl, partial, tiff
-from takeback.hashing.animation import Still
+from takeback.hashing.animation import Still, check_room
 from takeback.hashing.decoders import Decoder, Source, decoders
 from takeback.hashing.kernel import COLUMNS, MAX_SIDE, resize_rows
 from takeback.hashing.pdq import Pixels
@@ -270,6 +270,7 @@ def _frames(name: str, data: bytes, orientation: int) -> Iterator[Still]:
                 moving.seek(number)
             except EOFError:
                 return
+            check_room(number, moving.size)
             shown = _load(moving, name, data) if number == 0 else None
             moving.load()
         yield Still(_pixels(shown or moving, orientation), moving.info.get("duration") or 0)

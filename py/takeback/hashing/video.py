@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, BinaryIO, Final, cast
 
 from takeback import how_to_install
-from takeback.errors import DamagedPicture, PictureError, PictureTooLarge, UnknownFormat
+from takeback.errors import DamagedPicture, PictureError, PictureTooLarge, SoundOnly, UnknownFormat
 from takeback.hashing.exact import PIECE, exact_signals_of
 from takeback.hashing.pdq import Pixels, hash_pixels
 from takeback.hashing.vpdq import rounded, samples, vpdq_signal
@@ -115,7 +115,7 @@ def _opened(file: BinaryIO, kind: str) -> Iterator[tuple["InputContainer", "Vide
     file.seek(0)
     with av.open(file, "r", format=_DEMUXERS[kind], buffer_size=PIECE) as container:
         if not container.streams.video:
-            raise UnknownFormat("this file has sound and no pictures")
+            raise SoundOnly("this file has sound and no pictures")
         yield container, container.streams.video[0]
 
 

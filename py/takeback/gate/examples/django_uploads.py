@@ -7,7 +7,6 @@ from django.core.exceptions import ValidationError
 from django.core.files.uploadedfile import UploadedFile
 from django.http import HttpRequest, HttpResponse
 
-from takeback.errors import PictureError
 from takeback.gate import Action, Gate
 
 gate = cache(Gate.open)  # of this process, opened at the first upload: after the server has forked
@@ -15,11 +14,8 @@ gate = cache(Gate.open)  # of this process, opened at the first upload: after th
 
 def validate_not_listed(upload: UploadedFile) -> None:
     """Refuses a listed picture. Put it in `validators=[...]` of a FileField or an ImageField."""
-    try:
-        decision = gate().check(upload.read())
-        upload.seek(0)
-    except PictureError as error:
-        raise ValidationError("This file is not a picture that can be read.") from error
+    decision = gate().check(upload.read(), given=upload.content_type or "")
+    upload.seek(0)
     if decision.action is Action.BLOCK:
         gate().feedback(decision, "blocked")
     if decision.action is not Action.ALLOW:

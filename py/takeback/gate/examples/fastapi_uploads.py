@@ -6,7 +6,6 @@ from typing import Annotated
 from fastapi import Depends, FastAPI, HTTPException, UploadFile
 from fastapi.concurrency import run_in_threadpool
 
-from takeback.errors import PictureError
 from takeback.gate import Action, Gate
 
 app = FastAPI()
@@ -18,10 +17,7 @@ gate = cache(Gate.open)  # of this process, opened at the first upload: after th
 async def checked_photo(photo: UploadFile) -> bytes:
     """The bytes of an upload that is not listed; hashing is done in a thread, where it holds up nobody."""
     data = await photo.read()
-    try:
-        decision = await run_in_threadpool(gate().check, data)
-    except PictureError as error:
-        raise HTTPException(422, "This file is not a picture that can be read.") from error
+    decision = await run_in_threadpool(gate().check, data, given=photo.content_type or "")
     if decision.action is Action.BLOCK:
         await run_in_threadpool(gate().feedback, decision, "blocked")
     if decision.action is not Action.ALLOW:

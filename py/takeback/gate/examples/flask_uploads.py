@@ -4,7 +4,6 @@ from functools import cache
 
 from flask import Flask, abort, request
 
-from takeback.errors import PictureError
 from takeback.gate import Action, Gate
 
 app = Flask(__name__)
@@ -17,11 +16,8 @@ gate = cache(Gate.open)  # of this process, opened at the first upload: after th
 @app.post("/upload")
 def upload() -> tuple[str, int]:
     """Stores a photo that is not listed."""
-    data = request.files["photo"].read()
-    try:
-        decision = gate().check(data)
-    except PictureError:
-        abort(422, "This file is not a picture that can be read.")
+    photo = request.files["photo"]
+    decision = gate().check(photo.read(), given=photo.mimetype)
     if decision.action is Action.BLOCK:
         gate().feedback(decision, "blocked")
         abort(422, "This picture cannot be posted here.")

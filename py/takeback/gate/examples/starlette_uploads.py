@@ -9,7 +9,6 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse
 from starlette.routing import Route
 
-from takeback.errors import PictureError
 from takeback.gate import Action, Gate
 
 gate = cache(Gate.open)  # of this process, opened at the first upload: after the server has forked
@@ -19,11 +18,9 @@ async def upload(request: Request) -> PlainTextResponse:
     """Stores a photo that is not listed; hashing is done in a thread, where it holds up nobody."""
     async with request.form(max_files=1) as form:
         photo = form["photo"]
-        data = await photo.read() if isinstance(photo, UploadFile) else b""
-    try:
-        decision = await run_in_threadpool(gate().check, data)
-    except PictureError:
-        return PlainTextResponse("This file is not a picture that can be read.", 422)
+        if not isinstance(photo, UploadFile):
+            return PlainTextResponse("Send a file in the field photo.", 400)
+        decision = await run_in_threadpool(gate().check, await photo.read(), given=photo.content_type or "")
     if decision.action is Action.BLOCK:
         await run_in_threadpool(gate().feedback, decision, "blocked")
     if decision.action is not Action.ALLOW:

@@ -11,6 +11,8 @@ import pyarrow as pa
 
 from takeback.errors import InvalidSignal, PictureError, PictureTooLarge
 from takeback.gate.decision import Decision
+from takeback.gate.media import Kind
+from takeback.gate.policy import Action
 from takeback.hashing.picture import MAX_BYTES
 from takeback.signals import Signal, SignalType
 
@@ -32,7 +34,10 @@ MATCHES: Final = pa.schema(
         ("error", pa.string()),
     ]
 )
-"""One row for each entry that a stored upload matched; or one whose `decision` is `error`, with the reason's code."""
+"""One row for each entry that a stored upload matched; or one with the reason why the upload could not be hashed.
+
+What is not there, or no row of signals, has the `decision` `error`; a file, what the policy says of unreadable ones.
+"""
 _FIELDS: Final = ("entry", "type", "distance", "quality", "variant", "dihedral")
 
 type Row = dict[str, Any]
@@ -69,6 +74,9 @@ def _decided(row: Row, gate: Checks, one: Callable[[Row, Checks], Decision]) -> 
     else:
         for match in decision.matches:
             yield {KEY: key, "decision": decision.action.value, **{name: getattr(match, name) for name in _FIELDS}}
+        if decision.kind is Kind.UNREADABLE and not decision.matches:
+            found = failed(key, decision.why)
+            yield found if decision.action is Action.ALLOW else {**found, "decision": decision.action.value}
 
 
 def failed(key: str | None, why: str) -> Row:

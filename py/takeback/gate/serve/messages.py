@@ -7,6 +7,7 @@ from typing import Annotated, Final
 
 from msgspec import Meta, Struct
 
+from takeback.gate.media import Kind
 from takeback.gate.policy import Action
 from takeback.protocol import EntryId, SignalMessage, Verdict
 from takeback.signals import SignalType
@@ -80,12 +81,17 @@ class MatchAnswer(Struct, frozen=True):
 
 
 class DecisionAnswer(Struct, frozen=True):
-    """A decision as it is answered; more may stand in it. `id` is for feedback."""
+    """A decision as it is answered; more may stand in it. `id` is for feedback.
+
+    `kind` is what the file turned out to be; `why` a stable code for what kept an unreadable one from being hashed.
+    """
 
     decision: Action
     explanation: str
     matches: list[MatchAnswer]
     notes: list[str]
+    kind: Kind
+    why: str
     checkpoint: int
     id: EntryId
 

@@ -1,0 +1,161 @@
+"""The program of a hashing process: a gate gives it files, it gives back what is found in them, and nothing else.
+
+It trusts its parent and is not trusted by it. Both ways go frames, each its length in four bytes and then its bytes.
+The parent sends a job in JSON; this process asks for pieces of the file, tells how large the picture is and waits to be
+let go on, and sends the answer in JSON, then the reduced picture. The parent's side: gate/workers.py.
+"""
+
+import gc
+import io
+import json
+import os
+import signal
+import sys
+from collections.abc import Callable
+from typing import Any, BinaryIO, Final, override
+
+from takeback.errors import PictureError
+from takeback.hashing import hash_picture
+from takeback.hashing.confine import confine
+from takeback.hashing.rehearsal import load_all
+from takeback.hashing.size import pixels_of
+from takeback.hashing.video import hash_video
+from takeback.signals import Signal
+
+PIECE: Final = 1 << 20
+"""Bytes of a video that are asked for at once."""
+
+
+class Door:
+    """The two pipes to the parent."""
+
+    def __init__(self, reader: BinaryIO, writer: BinaryIO) -> None:
+        self._reader = reader
+        self._writer = writer
+
+    def send(self, message: object, *more: bytes) -> None:
+        """Sends JSON, and `more` as frames of its own."""
+        for data in (json.dumps(message).encode(), *more):
+            self._writer.write(len(data).to_bytes(4, "big") + data)
+        self._writer.flush()
+
+    def take(self) -> bytes:
+        """The next frame; ends the process when the parent is gone."""
+        return self._exactly(int.from_bytes(self._exactly(4), "big"))
+
+    def read(self, at: int, length: int) -> bytes:
+        """A piece of the file."""
+        self.send({"read": [at, length]})
+        return self.take()
+
+    def _exactly(self, length: int) -> bytes:
+        data = self._reader.read(length)
+        if len(data) < length:
+            os._exit(0)
+        return data
+
+
+class Far(io.RawIOBase):
+    """The file of a job, which lies with the parent."""
+
+    def __init__(self, door: Door, size: int) -> None:
+        self._door = door
+        self._size = size
+        self._at = 0
+
+    @override
+    def readable(self) -> bool:
+        return True
+
+    @override
+    def seekable(self) -> bool:
+        return True
+
+    @override
+    def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
+        start = {os.SEEK_SET: 0, os.SEEK_CUR: self._at, os.SEEK_END: self._size}[whence]
+        self._at = max(0, start + offset)
+        return self._at
+
+    @override
+    def readinto(self, buffer: Any) -> int:
+        wanted = min(len(buffer), self._size - self._at)
+        if wanted <= 0:
+            return 0
+        data = self._door.read(self._at, wanted)
+        buffer[: len(data)] = data
+        self._at += len(data)
+        return len(data)
+
+
+def answer(door: Door, job: dict[str, Any]) -> None:
+    """Does one job."""
+    kinds: dict[str, Callable[[Door, int], tuple[dict[str, object], bytes] | None]] = {
+        "picture": _picture,
+        "video": _video,
+    }
+    try:
+        found = kinds[job["kind"]](door, job["size"])
+        if found:
+            door.send({"found": found[0]}, found[1])
+    except PictureError as error:
+        out_of_memory = isinstance(error.__cause__, MemoryError)
+        door.send({"refused": {"code": "memory" if out_of_memory else error.code, "text": str(error)}})
+    except MemoryError:
+        door.send({"refused": {"code": "memory", "text": ""}})
+
+
+def _picture(door: Door, size: int) -> tuple[dict[str, object], bytes] | None:
+    data = door.read(0, size) if size else b""
+    door.send({"pixels": pixels_of(data)})
+    if door.take() != b"go":
+        return None
+    hashed = hash_picture(data)
+    plane = hashed.plane
+    shape = {"width": plane.width, "height": plane.height, "across": plane.across, "down": plane.down}
+    found: dict[str, object] = {
+        "signals": _wire(hashed.signals),
+        "dihedral": hashed.dihedral,
+        "plane": shape,
+        "notes": list(hashed.notes),
+    }
+    return found, plane.pixels
+
+
+def _video(door: Door, size: int) -> tuple[dict[str, object], bytes]:
+    hashed = hash_video(io.BufferedReader(Far(door, size), PIECE))
+    return {"signals": _wire(hashed.signals)}, b""
+
+
+def _wire(signals: tuple[Signal, ...]) -> list[list[object]]:
+    return [[signal.type, signal.value, signal.quality, signal.variant] for signal in signals]
+
+
+def _take_over() -> Door:
+    """The pipes, out of reach of what decoders print or read."""
+    reader, writer = os.fdopen(os.dup(0), "rb"), os.fdopen(os.dup(1), "wb")
+    nothing = os.open(os.devnull, os.O_RDWR)
+    for standard in range(3):
+        os.dup2(nothing, standard)
+    os.close(nothing)
+    return Door(reader, writer)
+
+
+def main(memory: int, parent: int) -> None:
+    """Answers jobs until the process `parent` is gone. `memory` in bytes."""
+    door = _take_over()
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to answer
+    load_all()
+    door.send({"sealed": confine(memory, parent)})
+    while True:
+        job = json.loads(door.take())
+        _set_timer(job["seconds"])
+        answer(door, job)
+        _set_timer(0)
+        gc.collect()  # what a decoder left in circles may be half of what the next file needs
+
+
+def _set_timer(seconds: float) -> None:
+    """Ends this process after so many seconds of processor time; 0 for never. Windows has no such timer."""
+    if sys.platform != "win32":
+        signal.setitimer(signal.ITIMER_PROF, seconds)

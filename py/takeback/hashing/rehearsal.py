@@ -1,0 +1,71 @@
+"""Loads whatever any file may need, before a process gives up opening files: by hashing a file of every kind."""
+
+import gc
+import io
+from contextlib import suppress
+from importlib.util import find_spec
+
+from PIL import Image
+
+from takeback.errors import PictureError
+from takeback.hashing import hash_picture
+from takeback.hashing.video import hash_video
+
+_SIDE = 64
+
+
+def load_all() -> None:
+    """After this, hashing opens no file and imports nothing."""
+    import imagecodecs
+    import pi_heif
+
+    assert imagecodecs.jpegxl_decode
+    assert pi_heif.HeifImageFile
+    for data in _samples():
+        with suppress(PictureError):
+            hash_picture(data)
+    if find_spec("av"):
+        hash_video(_video())
+    gc.collect()  # ends the threads of decoders
+    gc.freeze()
+
+
+def _samples() -> list[bytes]:
+    """A drawn picture in each format that Pillow writes, in the modes whose code differs, still and moving."""
+    grey = Image.radial_gradient("L").resize((_SIDE, _SIDE))
+    colour = Image.merge("RGB", (grey, grey.rotate(90), grey))
+    clear = Image.merge("RGBA", (*colour.split(), grey))
+    deep = grey.convert("I;16")
+    stills = [
+        *((kind, colour) for kind in ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF")),
+        *((kind, clear) for kind in ("PNG", "WEBP", "TIFF")),
+        *(("PNG", image) for image in (colour.quantize(), deep, grey.convert("1"))),
+        *(("TIFF", image) for image in (deep, colour.convert("CMYK"), colour.convert("LAB"), grey.convert("F"))),
+        ("JPEG", colour.convert("CMYK")),
+    ]
+    turned = Image.Exif()
+    turned[0x0112] = 6
+    saved = [_saved(kind, image, exif=turned) for kind, image in stills]
+    moving = [_saved(kind, colour, save_all=True, append_images=[grey.convert("RGB")]) for kind in ("GIF", "WEBP")]
+    return [*saved, *moving, _saved("AVIF", colour, speed=10)]
+
+
+def _video() -> io.BytesIO:
+    """A video of one grey frame, which the system's FFmpeg need not be able to compress well."""
+    import av
+
+    out = io.BytesIO()
+    with av.open(out, "w", format="mp4") as container:
+        stream = container.add_stream("mpeg4", 25)
+        stream.width = stream.height = _SIDE
+        stream.pix_fmt = "yuv420p"
+        for frame in (av.VideoFrame(_SIDE, _SIDE, "yuv420p"), None):
+            container.mux(stream.encode(frame))
+    return out
+
+
+def _saved(kind: str, image: Image.Image, **options: object) -> bytes:
+    out = io.BytesIO()
+    with suppress(KeyError, OSError, ValueError):  # a Pillow without that encoder
+        image.save(out, kind, **options)
+    return out.getvalue()
