@@ -20,10 +20,11 @@ ZONES: Final = {
     "protocol": {"errors", "signals"},
     "chain": {"errors", "protocol"},
     "bulk": {"errors", "signals", "protocol"},
+    "limits": set[str](),
     "hashing": {"errors", "signals"},
     "well_known": {"errors", "signals"},
-    "registry": {"errors", "signals", "protocol", "chain", "bulk", "well_known", "private"},
-    "gate": {"errors", "signals", "protocol", "chain", "bulk", "hashing", "well_known", "private"},
+    "registry": {"errors", "signals", "protocol", "chain", "bulk", "limits", "well_known", "private"},
+    "gate": {"errors", "signals", "protocol", "chain", "bulk", "limits", "hashing", "well_known", "private"},
     "cli": {"errors"},
     "takeback": set[str](),
 }
@@ -32,6 +33,7 @@ ZONES: Final = {
 OTHERS: Final = {
     "protocol": {"msgspec"},
     "chain": {"cryptography"},
+    "limits": {"uvicorn"},
     "hashing/picture.py": {"PIL"},
     "hashing/drawing.py": {"PIL"},
     "hashing/decoders.py": {"PIL", "imagecodecs", "pi_heif"},

@@ -139,7 +139,7 @@ def test_the_seals_are_told(pool: Pool) -> None:
 
 
 @linux
-def test_nothing_is_inherited(pool: Pool, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_nothing_is_inherited(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """A process has neither this one's environment nor its open files."""
     monkeypatch.setenv("TAKEBACK_PLATFORM_KEY", "secret")
     with (tmp_path / "list").open("w"):
@@ -273,7 +273,8 @@ def test_what_a_process_says_is_not_trusted(said: bytes | None, monkeypatch: pyt
     """A process that says what it may not is ended, and its file is unreadable."""
     lines = "import sys, os; out = os.fdopen(1, 'wb'); say = lambda d: out.write(len(d).to_bytes(4, 'big') + d)"
     ready, endless = json.dumps({"sealed": []}).encode(), "b'x' * 2_000_000"
-    program = f"{lines}; [say(d) for d in ({ready!r}, {endless if said is None else repr(said)}, b'')]; out.flush(); sys.stdin.buffer.read()"
+    frames = f"({ready!r}, {endless if said is None else repr(said)}, b'')"
+    program = f"{lines}; [say(d) for d in {frames}]; out.flush(); sys.stdin.buffer.read()"
     monkeypatch.setattr(workers, "_PROGRAM", program)
     pool = Pool(Budget(processes=1))
     try:

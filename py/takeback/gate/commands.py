@@ -171,9 +171,18 @@ def check(home: Path, files: tuple[Path, ...], as_json: bool, report: bool) -> N
     "--interval", type=click.FloatRange(1, 86400), default=DEFAULT_INTERVAL, show_default=True, help="With --follow."
 )
 @click.option("--max-megabytes", type=click.IntRange(1, 384), default=64, show_default=True, help="Of one file.")
-@click.option("--places", type=click.IntRange(1, 256), default=8, show_default=True, help="Files at once in a process.")
+@click.option(
+    "--places", type=click.IntRange(1, 256), help="Files decoded at once in a process  [cores for it, two at least]."
+)
+@click.option(
+    "--waiting-megabytes",
+    type=click.IntRange(1, 65536),
+    default=256,
+    show_default=True,
+    help="Of all files that arrive or wait in a process.",
+)
 @click.option("--report", is_flag=True, help="Tell the registry of what is blocked.")
-def serve(host: str, port: int, max_megabytes: int, places: int, report: bool, **listen: Any) -> None:
+def serve(host: str, port: int, max_megabytes: int, places: int | None, report: bool, **listen: Any) -> None:
     """Answer uploads over HTTP, as a sidecar for any language. TAKEBACK_GATE_TOKEN holds the callers' token."""
     from takeback.gate.serve.app import Options
     from takeback.gate.serve.server import TOKEN_VARIABLE, Listen
@@ -181,7 +190,16 @@ def serve(host: str, port: int, max_megabytes: int, places: int, report: bool, *
 
     home = os.fspath(listen.pop("home"))
     threads = max(1, (os.cpu_count() or 1) // listen["processes"])
-    options = Options(home, max_megabytes << 20, places, threads, report, os.environ.get(TOKEN_VARIABLE, ""))
+    waiting = listen.pop("waiting_megabytes") << 20
+    options = Options(
+        home,
+        max_megabytes << 20,
+        places or max(2, threads),
+        threads,
+        waiting,
+        report,
+        os.environ.get(TOKEN_VARIABLE, ""),
+    )
     serve_gate(Listen(host, port, **listen), options, lambda address: _say(f"the gate answers at {address}"))
 
 

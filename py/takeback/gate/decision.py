@@ -92,7 +92,7 @@ class Feed:
 class Decision:
     """What to do with an upload. `id` names this check; `matches` are best first; `notes` are what else matters.
 
-    `kind` says what the file turned out to be, and `why` by a stable code what kept an unreadable one from being hashed.
+    `kind` says what the file turned out to be, and `why` by a stable code what an unreadable one lacks.
     """
 
     id: str

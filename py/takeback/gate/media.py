@@ -1,4 +1,4 @@
-"""Whether a file is a picture or a video, or says that it is one. Pure: by its first bytes and the type it came with."""
+"""Whether a file is a picture or a video, or says so. Pure: by its first bytes and the type that it came with."""
 
 import re
 from enum import StrEnum

@@ -289,8 +289,8 @@ class Gate:
         return sent
 
     def status(self) -> Status:
-        """Where the gate stands."""
-        position, read_at = self._state.standing()
+        """Where the gate stands. Waits for nobody who uses it."""
+        position, read_at = self._state.glance()
         return Status(
             self._registry,
             position.checkpoint,
@@ -307,6 +307,11 @@ class Gate:
         """How fresh the gate's knowledge is."""
         position, read_at = self._state.standing()
         return self._fresh(position.checkpoint, read_at)
+
+    def age(self) -> float | None:
+        """Seconds since the feed was read to its end, None if it never was. Waits for nobody who uses the gate."""
+        _, read_at = self._state.glance()
+        return self._age(read_at)
 
     def warning(self) -> str | None:
         """What a person must know of how fresh the gate's knowledge is, if anything."""

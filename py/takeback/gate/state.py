@@ -29,6 +29,8 @@ LOCK_FILE: Final = "sync.lock"
 INDEX_LOCK_FILE: Final = "index.lock"
 _APPLICATION: Final = 0x7462_6733  # "tbg3": marks the file as a gate's state in this layout
 _BUSY_SECONDS: Final = 30
+_GLANCE_SECONDS: Final = 0.1
+"""For those who ask how the gate stands: they are told that it cannot be read, rather than kept waiting."""
 _DAMAGE: Final = {
     sqlite3.SQLITE_CORRUPT,
     sqlite3.SQLITE_NOTADB,
@@ -101,6 +103,7 @@ class State:
         self._path = home / STATE_FILE
         self._home = home
         self._lock = RLock()
+        self._reads = RLock()
         with self._translated():
             self._make_file(self._path)
             check_private(home, self._path)
@@ -109,20 +112,32 @@ class State:
         """A number that no other state has: what was made of this one says so by it."""
         try:
             self._prepare(registry)
+            with self._translated():
+                self._reader = _connect(self._path)
         except BaseException:
             self._db.close()
             raise
 
     def close(self) -> None:
         """Lets go of the file."""
+        with self._reads:
+            self._reader.close()
         with self._lock:
             self._db.close()
+
+    def glance(self) -> tuple[Position, float | None]:
+        """The same as `standing`, for those who must not wait for anybody's work."""
+        with self._glancing() as db, self._stored():
+            return self._standing(db)
 
     def standing(self) -> tuple[Position, float | None]:
         """How far the feed is applied, and when it was last read to its end: seconds since 1970, None if never."""
         with self._reading() as db, self._stored():
-            *place, read_at = self._follower(db, "checkpoint, head, link, read_at")
-            return Position(*place), read_at
+            return self._standing(db)
+
+    def _standing(self, db: sqlite3.Connection) -> tuple[Position, float | None]:
+        *place, read_at = self._follower(db, "checkpoint, head, link, read_at")
+        return Position(*place), read_at
 
     def feed_key(self) -> str | None:
         """The key whose signature is believed, `None` before there was one."""
@@ -137,7 +152,7 @@ class State:
 
     def alarm(self) -> str | None:
         """What is wrong with the feed since the last sync that went well, if anything is."""
-        with self._reading() as db:
+        with self._glancing() as db:
             alarm: str | None = self._follower(db, "alarm")[0]
             return alarm
 
@@ -275,7 +290,7 @@ class State:
 
     def counts(self) -> Counter[SignalType]:
         """How many active entries there are of each type."""
-        with self._reading() as db, self._stored():
+        with self._glancing() as db, self._stored():
             rows = db.execute("SELECT type, count(*) FROM entries GROUP BY type")
             return Counter({SignalType(kind): count for kind, count in rows})
 
@@ -293,7 +308,7 @@ class State:
 
     def waiting_count(self) -> int:
         """How many events wait."""
-        with self._reading() as db:
+        with self._glancing() as db:
             count: int = db.execute("SELECT count(*) FROM feedback").fetchone()[0]
             return count
 
@@ -357,26 +372,36 @@ class State:
 
     @contextmanager
     def _reading(self) -> Iterator[sqlite3.Connection]:
-        """What is read inside belongs together, and waits for nobody."""
-        with self._transaction("BEGIN") as db:
+        """What is read inside belongs together, and waits for nobody who writes, here or elsewhere."""
+        with self._reads, self._transaction(self._reader, "BEGIN") as db:
+            yield db
+
+    @contextmanager
+    def _glancing(self) -> Iterator[sqlite3.Connection]:
+        """The same by a connection of its own, which waits for nobody at all."""
+        address = f"{self._path.absolute().as_uri()}?mode=ro"
+        with (
+            self._translated(),
+            closing(sqlite3.connect(address, timeout=_GLANCE_SECONDS, isolation_level=None, uri=True)) as db,
+        ):
             yield db
 
     @contextmanager
     def _writing(self) -> Iterator[sqlite3.Connection]:
         """What is written inside is kept whole, or not at all."""
-        with self._transaction("BEGIN IMMEDIATE") as db:
+        with self._lock, self._transaction(self._db, "BEGIN IMMEDIATE") as db:
             yield db
 
     @contextmanager
-    def _transaction(self, begin: str) -> Iterator[sqlite3.Connection]:
-        with self._lock, self._translated():
-            self._db.execute(begin)
+    def _transaction(self, db: sqlite3.Connection, begin: str) -> Iterator[sqlite3.Connection]:
+        with self._translated():
+            db.execute(begin)
             try:
-                yield self._db
-                self._db.execute("COMMIT")
+                yield db
+                db.execute("COMMIT")
             finally:
-                if self._db.in_transaction:
-                    self._db.execute("ROLLBACK")
+                if db.in_transaction:
+                    db.execute("ROLLBACK")
 
     @contextmanager
     def _translated(self) -> Iterator[None]:

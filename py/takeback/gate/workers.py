@@ -12,7 +12,7 @@ import subprocess
 import sys
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping
-from concurrent.futures import Future
+from concurrent.futures import Future, InvalidStateError
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from multiprocessing import spawn
@@ -280,6 +280,14 @@ class Job:
         """What was read. Raises `PictureError` for a file that cannot even be opened, and `GateError`."""
         return self.future.result()
 
+    def settle(self, outcome: Read | BaseException) -> None:
+        """Hands the outcome to whoever waits, if anybody still does."""
+        with suppress(InvalidStateError):
+            if isinstance(outcome, BaseException):
+                self.future.set_exception(outcome)
+            else:
+                self.future.set_result(outcome)
+
     def cancel(self) -> None:
         """Nobody waits for it any more: it is taken from the queue, or its process is killed."""
         with self._lock:
@@ -343,7 +351,7 @@ class Pool:
             left = [*self._waiting[False], *self._waiting[True]]
             running = list(self.processes.values())
         for job in left:
-            job.future.set_exception(GateError("the gate is closed"))
+            job.settle(GateError("the gate is closed"))
         for process in running:
             process.kill()
         for thread in self._threads:
@@ -397,7 +405,7 @@ class Pool:
                 read = self._read(job, process)
             except BaseException as error:  # noqa: BLE001 - whoever waits is told
                 self._give_back(job)
-                job.future.set_exception(_ours(error))
+                job.settle(_ours(error))
             else:
                 self._answer(job, read)
             if process and process.has_ended:
@@ -425,7 +433,7 @@ class Pool:
             self._queue(job)
         else:
             self._give_back(job)
-            job.future.set_result(read)
+            job.settle(read)
 
     def _give_back(self, job: Job) -> None:
         """Lets the next large file have its turn, if this was one."""

@@ -10,7 +10,7 @@ from takeback.hashing.vpdq import SLACK, rounded, samples, vpdq_signal
 from takeback.signals import Frame, Signal
 
 MAX_PIXELS: Final = 100_000_000
-"""Of all frames together: a minute of a phone's screen recording at 5 a second takes as long as one large photograph."""
+"""Of all frames together: as much work as one large photograph."""
 TOO_MANY: Final = f"its frames have over {MAX_PIXELS // 1_000_000} megapixels together: only the first one was hashed"
 SHORTEST: Final = 10
 """Milliseconds. What says that it is shown for no longer is shown for `INSTEAD` by every browser, and by FFmpeg."""

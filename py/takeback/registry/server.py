@@ -14,6 +14,7 @@ import uvicorn
 from sqlalchemy import Engine
 
 from takeback.errors import SettingsError
+from takeback.limits import LimitedProtocol
 from takeback.registry import ncmec, stopncii
 from takeback.registry.app import create_app
 from takeback.registry.arrivals import Arrivals, Proxies
@@ -126,7 +127,7 @@ def serve(settings: Settings, announce: Callable[[str], None]) -> None:
             site,
             access_log=False,
             date_header=True,
-            http="httptools",
+            http=LimitedProtocol,
             lifespan="on",
             log_config=None,
             loop="uvloop" if os.name == "posix" else "asyncio",

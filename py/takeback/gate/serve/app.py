@@ -5,8 +5,9 @@ import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from hmac import compare_digest
+from io import BytesIO
 from typing import Final
 
 import msgspec
@@ -24,9 +25,10 @@ from takeback.gate.serve import hma, openapi
 from takeback.gate.serve.log import say
 from takeback.gate.serve.messages import MAX_BODY, MAX_UPLOADER, Batch, Hashes, Health, Kept, Outcome
 from takeback.gate.serve.metrics import Metrics
-from takeback.gate.serve.uploads import read_body, read_upload
+from takeback.gate.serve.uploads import Room, Upload, read_body, read_upload
 from takeback.gate.service import Gate
 from takeback.gate.watch import where
+from takeback.gate.workers import Read
 from takeback.protocol import Problem, Verdict, decode
 
 JSON: Final = "application/json"
@@ -45,14 +47,16 @@ type Handler = Callable[[Request], Awaitable[Response]]
 class Options:
     """How a sidecar serves.
 
-    `max_bytes` of a file; `places` are files that are read and hashed at once in a process, each of which may take
-    `max_bytes`; `report` tells the registry of every upload that is blocked; with `token` every request must show it.
+    `max_bytes` of a file; `places` are files that are decoded at once in a process, and `waiting` the bytes of all that
+    arrive or wait for that; `report` tells the registry of every upload that is blocked; with `token` every request
+    must show it.
     """
 
     home: str
     max_bytes: int
     places: int
     threads: int
+    waiting: int = 256 << 20
     report: bool = False
     token: str = ""
 
@@ -75,12 +79,15 @@ class Sidecar:
         self._gate = gate
         self._options = options
         self._metrics = Metrics()
-        self._places = asyncio.Semaphore(options.places)
+        self._room = Room(max(options.waiting, 2 * options.max_bytes))
         self._threads = ThreadPoolExecutor(options.threads, "check")
+        self._health = ThreadPoolExecutor(2, "health")
+        self._counting = ThreadPoolExecutor(1, "metrics")
 
     def close(self) -> None:
         """Finishes what is under way."""
-        self._threads.shutdown()
+        for threads in (self._threads, self._health, self._counting):
+            threads.shutdown()
         self._gate.close()
 
     def routes(self) -> list[Route]:
@@ -135,11 +142,27 @@ class Sidecar:
         """Decides on a file."""
         report = self._wants_report(request)
         uploader = _uploader(request)
-        async with self._places:
-            upload = await read_upload(request, self._options.max_bytes)
-            self._metrics.upload(len(upload.data))
-            decision = await self._in_thread(lambda: self._gate.check(upload.data, uploader=uploader))
+        async with self._reading(request) as (_, read):
+            decision = await self._in_thread(lambda: self._gate.judge(read, uploader))
         return _json(await self._decided(decision, report))
+
+    @asynccontextmanager
+    async def _reading(self, request: Request) -> AsyncIterator[tuple[Upload, Read]]:
+        """The file of a request, read by a process; its bytes count until the end. Stops when the caller goes away."""
+        with self._room.share() as take:
+            upload = await read_upload(request, self._options.max_bytes, take)
+            self._metrics.upload(len(upload.data))
+            job = self._gate.read(BytesIO(upload.data), upload.given)
+            read, gone = asyncio.wrap_future(job.future), asyncio.ensure_future(_leaving(request))
+            try:
+                await asyncio.wait({read, gone}, return_when=asyncio.FIRST_COMPLETED)
+                if not read.done():
+                    raise RequestRefused(408, "too-slow", "the caller went away")
+            finally:
+                gone.cancel()
+                if not read.done():
+                    job.cancel()
+            yield upload, read.result()
 
     async def check_signals(self, request: Request) -> Response:
         """Decides on an upload that the caller has hashed."""
@@ -208,19 +231,17 @@ class Sidecar:
     async def hma_lookup_file(self, request: Request) -> Response:
         """Hashes a file and looks it up."""
         query = hma.query_of(request)
-        async with self._places:
-            upload = await read_upload(request, self._options.max_bytes)
-            hashed = await self._in_thread(lambda: hma.hashes(upload, query))
-            decision = await self._in_thread(lambda: hma.decision_of(self._gate, upload))
+        async with self._reading(request) as (upload, read):
+            hashed = hma.hashes(upload, read, query)
+            decision = await self._in_thread(lambda: self._gate.judge(read))
         self._metrics.decision(decision)
         return _json(hma.banks_by_type(hashed, decision, query))
 
     async def hma_hash(self, request: Request) -> Response:
         """Hashes a file."""
         query = hma.query_of(request)
-        async with self._places:
-            upload = await read_upload(request, self._options.max_bytes)
-            return _json(await self._in_thread(lambda: hma.hashes(upload, query)))
+        async with self._reading(request) as (upload, read):
+            return _json(hma.hashes(upload, read, query))
 
     async def hma_index(self, request: Request) -> Response:
         """How large the index is, and how new."""
@@ -248,7 +269,7 @@ class Sidecar:
     async def ready(self, _request: Request) -> Response:
         """Whether the gate can decide: its state can be read, and the feed was read to its end once."""
         try:
-            age = (await self._in_thread(self._gate.status)).age
+            age = await asyncio.get_running_loop().run_in_executor(self._health, self._gate.age)
         except GateError as error:
             return _json(Health("unavailable", str(error)), 503)
         if age is None:
@@ -257,7 +278,7 @@ class Sidecar:
 
     async def metrics(self, _request: Request) -> Response:
         """Counters for Prometheus."""
-        text = await self._in_thread(lambda: self._metrics.text(self._gate))
+        text = await asyncio.get_running_loop().run_in_executor(self._counting, self._metrics.text, self._gate)
         return Response(text, media_type="text/plain; version=1.0.0; charset=utf-8")
 
     async def document(self, _request: Request) -> Response:
@@ -280,6 +301,7 @@ def create_app(options: Options) -> Starlette:
     """The sidecar over the gate in `options.home`. Raises `SettingsError`, `GateError`."""
     gate = Gate.open(options.home)
     gate.look_every = LOOK_EVERY
+    gate.policy = replace(gate.policy, processes=options.places)
     gate.warm_up()
     sidecar = Sidecar(gate, options)
 
@@ -298,6 +320,12 @@ def _refuse_repeats(request: Request) -> None:
         if name in seen:
             raise InvalidMessage("this parameter stands twice", name)
         seen.add(name)
+
+
+async def _leaving(request: Request) -> None:
+    """Ends when the caller goes away; the body must have been read."""
+    while (await request.receive())["type"] != "http.disconnect":
+        pass
 
 
 def _json(message: object, status: int = 200) -> Response:

@@ -7,22 +7,21 @@ fetches anything, and no look-up is left to chance.
 import time
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
-from io import BytesIO
 from typing import Final
 
 import msgspec
 from starlette.requests import Request
 from starlette.responses import Response
 
-from takeback.errors import InvalidMessage, InvalidSignal, PictureError
+from takeback.errors import InvalidMessage, InvalidSignal, UnknownFormat
 from takeback.gate.decision import Decision, Feed, Match
 from takeback.gate.index import usable
+from takeback.gate.media import Kind
 from takeback.gate.policy import Action
 from takeback.gate.serve.uploads import Upload
-from takeback.gate.service import Gate, Status
-from takeback.hashing import hash_picture
-from takeback.hashing.exact import exact_signals
-from takeback.hashing.video import SNIFFED, hash_video, video_format
+from takeback.gate.service import Status
+from takeback.gate.workers import Read
+from takeback.hashing.video import SNIFFED, video_format
 from takeback.signals import PDQ_MATCH_DISTANCE, Signal, SignalType, Variant
 
 PHOTO: Final = "photo"
@@ -63,24 +62,27 @@ def _signal(name: str, value: str) -> Signal:
         raise InvalidMessage(str(error), "signal") from error
 
 
-def decision_of(gate: Gate, upload: Upload) -> Decision:
-    """What the gate decides on a file; of one that cannot be hashed, or says it is a video and is none, its bytes."""
-    try:
-        return gate.check(upload.data)
-    except PictureError:
-        if upload.field != VIDEO:
-            raise
-        return gate.check_signals(exact_signals(upload.data))
+def hashes(upload: Upload, read: Read, query: Mapping[str, str]) -> dict[str, str]:
+    """The hashes of a file by type; `types` chooses among them. A PDQ below the quality floor is empty, as there.
 
-
-def hashes(upload: Upload, query: Mapping[str, str]) -> dict[str, str]:
-    """The hashes of a file by type; `types` chooses among them. A PDQ below the quality floor is empty, as there."""
+    A video has `video_md5`, by their name, also where its frames cannot be had. Raises `PictureError` for a photo that
+    could not be hashed.
+    """
     if upload.field not in {"", PHOTO, VIDEO}:
         raise InvalidMessage(
             f"no such content_type: {upload.field[:20]!r}; a form's file is {PHOTO} or {VIDEO}", "file"
         )
-    is_video = upload.field == VIDEO or video_format(upload.data[:SNIFFED]) is not None
-    found = _of_video(upload.data) if is_video else _of_photo(upload.data)
+    found = {
+        signal.type.value: signal.value if usable(signal) else ""
+        for signal in read.signals
+        if signal.variant is Variant.WHOLE
+    }
+    if upload.field == VIDEO or video_format(upload.data[:SNIFFED]) is not None:
+        found = {"video_md5": found[SignalType.MD5], **found}
+    elif read.why:
+        raise read.why
+    elif read.kind is Kind.NOT_MEDIA:
+        raise UnknownFormat("this is neither a picture nor a video")
     if "types" not in query:
         return found
     wanted = [name.strip() for name in query["types"].split(",") if name.strip()]
@@ -89,24 +91,6 @@ def hashes(upload: Upload, query: Mapping[str, str]) -> dict[str, str]:
     if not wanted:
         raise InvalidMessage("empty signal type selection", "types")
     return {name: found[name] for name in wanted}
-
-
-def _of_photo(data: bytes) -> dict[str, str]:
-    return {
-        signal.type.value: signal.value if usable(signal) else ""
-        for signal in hash_picture(data).signals
-        if signal.variant is Variant.WHOLE
-    }
-
-
-def _of_video(data: bytes) -> dict[str, str]:
-    """A video's hashes; where its frames cannot be had, those of its bytes. `video_md5` first, by their name."""
-    try:
-        signals = hash_video(BytesIO(data)).signals
-    except PictureError:
-        signals = exact_signals(data)
-    found = {signal.type.value: signal.value for signal in signals}
-    return {"video_md5": found[SignalType.MD5], **found}
 
 
 def banks(matches: Iterable[Match], query: Mapping[str, str]) -> Banks:

@@ -38,8 +38,7 @@ _ERRORS: Final = {
     401: "`not-allowed`: the sidecar's token is missing or wrong",
     408: "`too-slow`: the body did not arrive in time",
     413: "`too-large`: the body is over the limit",
-    422: "`unknown-format`, `damaged-picture`, `picture-too-large`: it cannot be hashed; your rule for such files",
-    503: "the gate's state cannot be used now; ask again",
+    503: "the gate's state cannot be used now, or `busy`: too many uploads wait; ask again",
 }
 
 
@@ -222,7 +221,7 @@ def _statuses(operation: Operation) -> list[int]:
     """The errors that an operation may answer."""
     if operation.path in OPEN:
         return [503] if operation.path in {READY, HMA_STATUS} else []
-    return [400, 401, 503, *([408, 413] if operation.body else []), *([422] if operation.path == CHECK else [])]
+    return [400, 401, 503, *([408, 413] if operation.body else [])]
 
 
 def _json(kind: type[msgspec.Struct]) -> dict[str, Any]:

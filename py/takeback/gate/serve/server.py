@@ -25,6 +25,7 @@ from takeback.gate.serve.log import say, start_logging
 from takeback.gate.serve.metrics import FOLDER_VARIABLE
 from takeback.gate.service import Gate
 from takeback.gate.watch import rounds, watch
+from takeback.limits import LimitedProtocol
 
 BACKLOG: Final = 2048
 GRACE: Final = 10
@@ -74,7 +75,7 @@ def serve(listen: Listen, options: Options, announce: Callable[[str], None]) -> 
             workers=listen.processes,
             access_log=False,
             date_header=True,
-            http="httptools",
+            http=LimitedProtocol,
             lifespan="on",
             log_config=None,
             loop="uvloop" if os.name == "posix" else "asyncio",

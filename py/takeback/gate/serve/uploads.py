@@ -4,8 +4,8 @@ A file is never written to disk: what a person uploads stays with the platform t
 """
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
@@ -20,42 +20,79 @@ if TYPE_CHECKING:
 
 MAX_SECONDS: Final = 60.0
 """For a whole body, so that a slow caller does not hold a place for ever."""
+_FIELDS: Final = {"photo": "image/*", "image": "image/*", "picture": "image/*", "video": "video/*"}
+"""What a form's field says of a file without a media type."""
+type Take = Callable[[int], None]
 _FORM_OVERHEAD: Final = 64 * 1024
 """Bytes that a form may have around its one file."""
 
 
 @dataclass(frozen=True, slots=True)
 class Upload:
-    """A file: its bytes, and the name of the form's field it came in (empty for a bare body)."""
+    """A file: its bytes, the name of the form's field it came in (empty for a bare body), and its media type."""
 
     data: bytes
     field: str = ""
+    given: str = ""
 
 
-async def read_upload(request: Request, limit: int) -> Upload:
-    """The one file of a request: its form's only file, or its whole body. Raises `RequestRefused`, `InvalidMessage`."""
-    if request.headers.get("content-type", "").partition(";")[0].strip().lower() == "multipart/form-data":
-        return await _from_form(request, limit)
-    data = await read_body(request, limit)
+class Room:
+    """Bytes of bodies that a process holds at once, those that are still arriving among them."""
+
+    def __init__(self, most: int) -> None:
+        self._most = most
+        self._held = 0
+
+    @contextmanager
+    def share(self) -> Iterator[Take]:
+        """Gives what takes room for so many bytes more; all of it is given back at the end."""
+        taken = 0
+
+        def take(count: int) -> None:
+            nonlocal taken
+            if self._held + count > self._most:
+                raise RequestRefused(503, "busy", "too many uploads wait here; send it again in a moment")
+            taken += count
+            self._held += count
+
+        try:
+            yield take
+        finally:
+            self._held -= taken
+
+
+def _anything(_count: int) -> None:
+    """Room without an end, for bodies that are small anyway."""
+
+
+async def read_upload(request: Request, limit: int, take: Take = _anything) -> Upload:
+    """The one file of a request: its form's only file, or its whole body. Raises `RequestRefused`, `InvalidMessage`.
+
+    `take` hears of the bytes as they come.
+    """
+    given = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if given == "multipart/form-data":
+        return await _from_form(request, limit, take)
+    data = await read_body(request, limit, take)
     if not data:
         raise InvalidMessage("send a file: as the body, or as the one file of a multipart/form-data form")
-    return Upload(data)
+    return Upload(data, given=given)
 
 
-async def read_body(request: Request, limit: int) -> bytes:
+async def read_body(request: Request, limit: int, take: Take = _anything) -> bytes:
     """The whole body, which may have `limit` bytes."""
     async with _in_time():
-        return b"".join([part async for part in _limited(request, limit)])
+        return b"".join([part async for part in _limited(request, limit, take)])
 
 
-async def _from_form(request: Request, limit: int) -> Upload:
+async def _from_form(request: Request, limit: int, take: Take) -> Upload:
     """The one file of a form. Other fields are passed over."""
     _, options = parse_options_header(request.headers["content-type"])
     form = _Form()
     try:
         parser = MultipartParser(options.get(b"boundary", b""), form.callbacks(), max_size=limit + _FORM_OVERHEAD)
         async with _in_time():
-            async for part in _limited(request, limit + _FORM_OVERHEAD):
+            async for part in _limited(request, limit + _FORM_OVERHEAD, take):
                 parser.write(part)
         parser.finalize()
     except FormParserError as error:
@@ -65,7 +102,7 @@ async def _from_form(request: Request, limit: int) -> Upload:
     ((field, data),) = form.files
     if len(data) > limit:
         raise _too_large(limit)
-    return Upload(bytes(data), field)
+    return Upload(bytes(data), field, form.given or _FIELDS.get(field.lower(), ""))
 
 
 class _Form:
@@ -73,8 +110,10 @@ class _Form:
 
     def __init__(self) -> None:
         self.files: list[tuple[str, bytearray]] = []
+        self.given = ""
         self.ended = False
         self._name = self._value = b""
+        self._given = ""
         self._is_file = False
 
     def callbacks(self) -> "MultipartCallbacks":
@@ -90,6 +129,7 @@ class _Form:
 
     def _begin(self) -> None:
         self._is_file = False
+        self._given = ""
         self._name = self._value = b""
 
     def _header_field(self, data: bytes, start: int, end: int) -> None:
@@ -104,11 +144,14 @@ class _Form:
             if b"filename" in options:
                 self._is_file = True
                 self.files.append((options.get(b"name", b"").decode("utf-8", "replace"), bytearray()))
+        elif self._name.lower() == b"content-type":
+            self._given = self._value.decode("latin-1")
         self._name = self._value = b""
 
     def _data(self, data: bytes, start: int, end: int) -> None:
         if self._is_file:
             self.files[-1][1].extend(data[start:end])
+            self.given = self._given
 
     def _end(self) -> None:
         self.ended = True
@@ -127,8 +170,8 @@ async def _in_time() -> AsyncIterator[None]:
         raise RequestRefused(408, "too-slow", "the caller went away") from error
 
 
-async def _limited(request: Request, limit: int) -> AsyncIterator[bytes]:
-    """The body in parts. Raises as soon as it is known to be over the limit."""
+async def _limited(request: Request, limit: int, take: Take) -> AsyncIterator[bytes]:
+    """The body in parts. Raises as soon as it is known to be over the limit, or that there is no room for it."""
     announced = request.headers.get("content-length", "")
     if announced.isdecimal() and int(announced) > limit:
         raise _too_large(limit)
@@ -137,6 +180,7 @@ async def _limited(request: Request, limit: int) -> AsyncIterator[bytes]:
         read += len(part)
         if read > limit:
             raise _too_large(limit)
+        take(len(part))
         yield part
 
 

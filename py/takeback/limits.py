@@ -1,0 +1,197 @@
+"""What a caller may take of an HTTP server before its request is there: header bytes, fields, time and connections.
+
+uvicorn limits none of it. Its other parser, h11, limits header bytes alone and costs half of the requests a second;
+hypercorn is built on h11 too, and granian has no limit on headers or on slow callers. So its fast protocol is kept, and
+what it is missing stands here, for the registry and for the sidecar alike.
+"""
+
+import asyncio
+import json
+from collections import OrderedDict
+from contextlib import suppress
+from functools import cache
+from typing import Any, Final, override
+
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+MAX_HEAD: Final = 64 * 1024
+"""Bytes of a request's first line, header and trailer: browsers send under 4 KB."""
+MAX_FIELDS: Final = 100
+"""Header fields of a request: browsers send about 20."""
+HEAD_SECONDS: Final = 10.0
+"""From a connection, or from the first byte of a further request on it, to the end of the header."""
+SILENT_SECONDS: Final = 20.0
+"""Between two bytes of a body, while the server reads it."""
+TICK: Final = 1.0
+"""Seconds between two looks at a connection."""
+LINGER: Final = 1.0
+"""Seconds for which a refused caller is heard out, so that it sees the answer and not a broken connection."""
+MAX_CONNECTIONS: Final = 4096
+"""At once in a process; beyond it, whoever has been waiting for longest without a request makes room."""
+SPARE: Final = 128
+"""Descriptors that are left for everything else: files, the database, processes."""
+_REFUSALS: Final = {
+    408: (b"Request Timeout", "too-slow", "the request did not arrive in time"),
+    431: (b"Request Header Fields Too Large", "header-too-large", "a header has at most 64 KB and 100 fields"),
+    503: (b"Service Unavailable", "busy", "there are too many connections; try again in a moment"),
+}
+
+
+class _TooLarge(Exception):
+    """A header over a limit; the parser stops at it."""
+
+
+class LimitedProtocol(HttpToolsProtocol):
+    """A connection within the limits above. Give it to uvicorn as `http`."""
+
+    def __init__(self, *arguments: Any, **named: Any) -> None:
+        super().__init__(*arguments, **named)
+        self._head = self._fields = self._unparsed = 0
+        self._awaits = "head"
+        """`head`, then `body`, then the next `request`, for which uvicorn has a time limit of its own."""
+        self._is_refused = self._is_too_large = False
+        self._since = self.loop.time()
+        self._ticking: asyncio.TimerHandle | None = None
+
+    @override
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        super().connection_made(transport)
+        _waiting[self] = None
+        self._ticking = self.loop.call_later(TICK, self._tick)
+        if len(self.connections) > most_connections():
+            self._make_room()
+
+    @override
+    def connection_lost(self, exc: Exception | None) -> None:
+        _waiting.pop(self, None)
+        if self._ticking:
+            self._ticking.cancel()
+        super().connection_lost(exc)
+
+    @override
+    def data_received(self, data: bytes) -> None:
+        if self._is_refused:
+            return
+        if self._awaits == "request":
+            self._awaits, self._since = "head", self.loop.time()
+        elif self._awaits == "body":
+            self._since = self.loop.time()
+        self._unparsed += len(data)
+        super().data_received(data)
+        if self._awaits == "head" and self._unparsed > MAX_HEAD:
+            self.refuse(431)
+
+    @override
+    def on_message_begin(self) -> None:
+        self._head = self._fields = 0
+        super().on_message_begin()
+
+    @override
+    def on_url(self, url: bytes) -> None:
+        self._count(len(url))
+        super().on_url(url)
+
+    @override
+    def on_header(self, name: bytes, value: bytes) -> None:
+        self._fields += 1
+        self._count(len(name) + len(value))
+        super().on_header(name, value)
+
+    @override
+    def on_headers_complete(self) -> None:
+        self._awaits, self._since = "body", self.loop.time()
+        _waiting.pop(self, None)
+        super().on_headers_complete()
+
+    @override
+    def on_message_complete(self) -> None:
+        self._awaits, self._unparsed = "request", 0
+        super().on_message_complete()
+
+    @override
+    def on_response_complete(self) -> None:
+        super().on_response_complete()
+        if not self.transport.is_closing():
+            _waiting[self] = None
+
+    @override
+    def send_400_response(self, msg: str) -> None:
+        """What the parser stops at: a header over a limit, or what is not HTTP."""
+        if self._is_too_large:
+            self.refuse(431)
+        else:
+            super().send_400_response(msg)
+
+    def refuse(self, status: int) -> None:
+        """Answers, if nothing was answered yet, and closes once the caller has had time to read that."""
+        self._is_refused = True
+        _waiting.pop(self, None)
+        if self.transport.is_closing():
+            return
+        if self.cycle is None or self.cycle.response_complete or not self.cycle.response_started:
+            self.transport.write(_refusal(status))
+        if self.cycle is not None and not self.cycle.response_complete:
+            self.cycle.disconnected = True
+            self.cycle.message_event.set()
+        self.flow.resume_reading()  # and drops what comes
+        self.loop.call_later(LINGER, self.transport.close)
+
+    def _make_room(self) -> None:
+        """Ends at once the connection that has been waiting for longest; this one, if all others have requests."""
+        oldest, _ = _waiting.popitem(last=False)
+        if oldest is self:
+            self.refuse(503)
+        else:
+            oldest.transport.abort()
+
+    def _count(self, size: int) -> None:
+        self._head += size
+        if self._head > MAX_HEAD or self._fields > MAX_FIELDS:
+            self._is_too_large = True
+            raise _TooLarge
+
+    def _tick(self) -> None:
+        """Looks at how long the caller has been silent, and comes again."""
+        self._ticking = self.loop.call_later(TICK, self._tick)
+        silent = self.loop.time() - self._since
+        reads = not self.flow.read_paused
+        if (self._awaits == "head" and silent > HEAD_SECONDS) or (
+            self._awaits == "body" and reads and silent > SILENT_SECONDS
+        ):
+            self._ticking.cancel()
+            self.refuse(408)
+
+
+_waiting: Final["OrderedDict[LimitedProtocol, None]"] = OrderedDict()
+"""Connections without a request, those that have been waiting for longest first."""
+
+
+@cache
+def most_connections() -> int:
+    """How many connections a process holds, once it may open as many descriptors as the system lets it."""
+    try:
+        import resource
+    except ImportError:  # Windows has no such limit
+        return MAX_CONNECTIONS
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = MAX_CONNECTIONS + 2 * SPARE
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        soft = wanted if hard == resource.RLIM_INFINITY else min(hard, wanted)
+        with suppress(ValueError, OSError):
+            resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+        soft = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
+    return MAX_CONNECTIONS if soft == resource.RLIM_INFINITY else max(1, min(MAX_CONNECTIONS, soft - SPARE))
+
+
+def _refusal(status: int) -> bytes:
+    """An answer as it stands on the wire, in the words of both servers' errors."""
+    reason, code, text = _REFUSALS[status]
+    problem = {
+        "type": f"urn:takeback:problem:{code}",
+        "title": "The request is refused",
+        "status": status,
+        "detail": text,
+    }
+    body = json.dumps(problem).encode()
+    head = b"HTTP/1.1 %d %s\r\ncontent-type: application/problem+json\r\ncontent-length: %d\r\nconnection: close\r\n\r\n"
+    return head % (status, reason, len(body)) + body

@@ -1,0 +1,120 @@
+"""Ten files made to stall a sidecar, at once, and a good upload beside them: `python3 build.py bench bombs`.
+
+Eight GIFs of 15 frames of 64 megapixels in under a kilobyte, a WebP and an AVIF of one colour with 119 megapixels; two
+cores, one sidecar. Measured while all ten are being worked on: how long a good 1-megapixel upload takes, how long
+readiness takes, and the memory of all processes together.
+"""
+
+import io
+import json
+import os
+import signal
+import struct
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from pathlib import Path
+from typing import Final
+
+import httpx
+from PIL import Image
+
+from takeback.gate.settings import Settings, save
+from tests.bench.hashing import photograph
+from tests.gate.feeds import KEY
+
+CORES: Final = 2
+REACH: Final = {"upload": 3.0, "readyz": 0.2, "megabytes": 1536.0}
+"""Seconds, seconds, and memory of all processes."""
+
+
+def gif(side: int = 8000, frames: int = 15) -> bytes:
+    """Frames that are one pixel each on a canvas of `side` x `side`."""
+    head = b"GIF89a" + struct.pack("<HHBBB", side, side, 0x80, 0, 0) + b"\0\0\0\xff\xff\xff"
+    frame = b"\x21\xf9\x04\x00\x64\x00\x00\x00" + b"\x2c" + struct.pack("<HHHHB", 0, 0, 1, 1, 0) + b"\x02\x02\x44\x01\x00"
+    return head + frame * frames + b"\x3b"
+
+
+def plain(kind: str, size: tuple[int, int], **options: object) -> bytes:
+    """A picture of one colour."""
+    out = io.BytesIO()
+    Image.new("RGB", size, (90, 120, 60)).save(out, kind, **options)
+    return out.getvalue()
+
+
+def bombs() -> list[bytes]:
+    """The ten."""
+    webp = plain("WEBP", (16383, 7300), lossless=True, method=0, quality=0)
+    avif = plain("AVIF", (10900, 11000), speed=10, quality=10)
+    return [gif()] * 8 + [webp, avif]
+
+
+def memory(process: int) -> float:
+    """Megabytes that a process and its children hold, what they share counted once (PSS)."""
+    total = 0.0
+    todo = [process]
+    while todo:
+        number = todo.pop()
+        try:
+            lines = Path(f"/proc/{number}/smaps_rollup").read_text().splitlines()
+            total += next(int(line.split()[1]) for line in lines if line.startswith("Pss:")) / 1024
+            for task in Path(f"/proc/{number}/task").iterdir():
+                todo += map(int, (task / "children").read_text().split())
+        except (OSError, StopIteration):
+            continue
+    return total
+
+
+def main() -> None:
+    """Prints what each file got, and the three figures beside what is to be reached."""
+    os.sched_setaffinity(0, set(sorted(os.sched_getaffinity(0))[:CORES]))
+    files, good = bombs(), photograph(1155, 866)
+    print(f"files of {', '.join(f'{len(data):,}' for data in files)} bytes")
+    with tempfile.TemporaryDirectory() as folder:
+        save(Path(folder), Settings("http://127.0.0.1:9", KEY))
+        program = [sys.executable, "-c", "from takeback.cli import main; main()", "gate", "serve", "--home", folder]
+        with subprocess.Popen([*program, "--port", "0"], stdout=subprocess.PIPE, text=True) as process:
+            assert process.stdout
+            address = process.stdout.readline().split()[-1]
+            try:
+                measure(address, process.pid, files, good)
+            finally:
+                process.send_signal(signal.SIGTERM)
+
+
+def measure(address: str, process: int, files: list[bytes], good: bytes) -> None:
+    """Sends the ten, and asks again and again meanwhile."""
+    client = httpx.Client(base_url=address, timeout=60)
+    for _ in range(4):
+        client.post("v1/check", content=good)
+    told: list[str] = []
+    begun = time.monotonic()
+
+    def send(data: bytes) -> None:
+        answer = httpx.post(f"{address}v1/check", content=data, timeout=300).json()
+        told.append(json.dumps({"kind": answer["kind"], "notes": answer["notes"][:1]}))
+
+    threads = [threading.Thread(target=send, args=(data,)) for data in files]
+    for thread in threads:
+        thread.start()
+    worst = dict.fromkeys(REACH, 0.0)
+    while any(thread.is_alive() for thread in threads):
+        for name, ask in (
+            ("upload", lambda: client.post("v1/check", content=good)),
+            ("readyz", lambda: client.get("readyz")),
+        ):
+            start = time.monotonic()
+            ask()
+            worst[name] = max(worst[name], time.monotonic() - start)
+        worst["megabytes"] = max(worst["megabytes"], memory(process))
+    client.close()
+    print(f"all ten answered in {time.monotonic() - begun:.1f} s")
+    print("\n".join(sorted(told)))
+    for name, most in REACH.items():
+        print(f"{name:10} at worst {worst[name]:8.2f}, to reach {most}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,156 @@
+"""The limits that both servers set to callers, against the real servers."""
+
+import os
+import resource
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, closing
+from typing import Final
+
+import httpx
+import pytest
+
+from takeback import limits
+from takeback.gate.settings import Settings, save
+from tests.gate.feeds import KEY
+
+DESCRIPTORS: Final = 1024
+"""What Linux gives a program unless told otherwise, here also as what it may ask for."""
+
+
+@pytest.fixture(scope="module", params=["gate", "registry"])
+def server(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[httpx.Client]:
+    """A sidecar, then a registry, as their commands start them, with the descriptors of a small machine."""
+    home = tmp_path_factory.mktemp("limits")
+    if request.param == "gate":
+        save(home, Settings("http://127.0.0.1:9", KEY))
+        command = ["gate", "serve", "--home", str(home), "--port", "0"]
+    else:
+        command = ["registry", "serve", "--data", str(home), "--port", "0"]
+    program = [sys.executable, "-c", "from takeback.cli import main; main()", *command]
+    environ = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+    with subprocess.Popen(
+        program,
+        env=environ,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_NOFILE, (DESCRIPTORS, DESCRIPTORS)),
+    ) as process:
+        assert process.stdout
+        address = process.stdout.readline().split()[-1]
+        try:
+            with httpx.Client(base_url=address, timeout=30) as client:
+                yield client
+        finally:
+            process.terminate()
+
+
+def connect(client: httpx.Client) -> socket.socket:
+    return socket.create_connection((client.base_url.host, client.base_url.port or 0), timeout=30)
+
+
+def test_a_header_without_an_end(server: httpx.Client) -> None:
+    """A header of 60 MB is refused as soon as it is over the limit, and others are answered meanwhile."""
+    with closing(connect(server)) as caller:
+        caller.sendall(b"GET /healthz HTTP/1.1\r\nHost: here\r\nX: ")
+        sent = 0
+        caller.setblocking(False)
+        began = time.monotonic()
+        while sent < 60_000_000 and time.monotonic() - began < 60:
+            try:
+                sent += caller.send(bytes(1_000_000).replace(b"\0", b"a"))
+            except BlockingIOError:
+                pass
+            except (BrokenPipeError, ConnectionResetError):
+                break
+        caller.setblocking(True)
+        assert server.get("/healthz").status_code == 200
+        assert caller.recv(12) == b"HTTP/1.1 431"
+
+
+@pytest.mark.parametrize(
+    ("head", "status"),
+    [
+        (b"X: " + b"a" * 60_000, b"200"),
+        (b"X: " + b"a" * 66_000, b"431"),
+        (b"\r\n".join(b"X%d: a" % number for number in range(99)), b"200"),
+        (b"\r\n".join(b"X%d: a" % number for number in range(100)), b"431"),
+    ],
+    ids=["60 KB", "66 KB", "100 fields", "101 fields"],
+)
+def test_the_limits_on_a_header(server: httpx.Client, head: bytes, status: bytes) -> None:
+    """A header up to the limits on bytes and on fields is read, one more is refused."""
+    with closing(connect(server)) as caller:
+        caller.sendall(b"GET /healthz HTTP/1.1\r\nHost: here\r\n" + head + b"\r\n\r\n")
+        assert caller.recv(12) == b"HTTP/1.1 " + status
+
+
+def test_a_long_address(server: httpx.Client) -> None:
+    """An address over the limit is refused."""
+    with closing(connect(server)) as caller:
+        caller.sendall(b"GET /" + b"a" * 70_000 + b" HTTP/1.1\r\nHost: here\r\n\r\n")
+        assert caller.recv(12) == b"HTTP/1.1 431"
+
+
+def test_many_connections_without_a_request(server: httpx.Client) -> None:
+    """While 1,100 callers have each begun a header and stopped, a good request on a new connection is answered."""
+    with ExitStack() as stack:
+        for _ in range(1100):
+            caller = stack.enter_context(closing(connect(server)))
+            caller.sendall(b"GET /healthz HTTP/1.1\r\nHost: h")
+        with httpx.Client(base_url=server.base_url, timeout=30) as fresh:
+            assert fresh.get("/healthz").status_code == 200
+
+
+@pytest.mark.parametrize(
+    "begun",
+    [b"", b"GET /healthz HTTP/1.1\r\nHost: here\r\nX: a", b"GET /healthz HTTP/1.1\r\nHost: here\r\n\r\nGET /"],
+    ids=["nothing", "half a header", "half a second request"],
+)
+def test_a_caller_that_drips(server: httpx.Client, begun: bytes) -> None:
+    """A caller that sends a byte now and then is dropped when its header is not there in time."""
+    with closing(connect(server)) as caller:
+        caller.sendall(begun)
+        answers = dripping(caller, b"a" if begun else b"", limits.HEAD_SECONDS + 10)
+    assert answers.rpartition(b"HTTP/1.1 ")[2].startswith(b"408")
+
+
+def test_a_body_that_stops(server: httpx.Client) -> None:
+    """A caller whose body stops is dropped."""
+    with closing(connect(server)) as caller:
+        caller.sendall(b"POST /v1/feedback HTTP/1.1\r\nHost: here\r\nContent-Length: 100\r\n\r\n{")
+        caller.settimeout(limits.SILENT_SECONDS + 20)
+        assert caller.recv(100)
+        while caller.recv(65536):
+            pass
+
+
+def dripping(caller: socket.socket, drop: bytes, seconds: float) -> bytes:
+    """All that is answered until the server ends the connection, to a caller that sends a byte each half second."""
+    answers = b""
+    caller.settimeout(0.5)
+    began = time.monotonic()
+    while time.monotonic() - began < seconds + 20:
+        try:
+            part = caller.recv(65536)
+        except TimeoutError:
+            try:
+                caller.sendall(drop)
+            except OSError:
+                return answers
+        except OSError:
+            return answers
+        else:
+            if not part:
+                return answers
+            answers += part
+    raise AssertionError("never dropped")
+
+
+def test_the_protocol_knows_its_limits() -> None:
+    """A process holds fewer connections than it may open descriptors."""
+    assert limits.most_connections() <= resource.getrlimit(resource.RLIMIT_NOFILE)[0] - limits.SPARE
