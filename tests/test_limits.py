@@ -1,6 +1,7 @@
 """The limits that both servers set to callers, against the real servers."""
 
 import os
+import re
 import resource
 import socket
 import subprocess
@@ -41,7 +42,7 @@ def server(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
         preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_NOFILE, (DESCRIPTORS, DESCRIPTORS)),
     ) as process:
         assert process.stdout
-        address = process.stdout.readline().split()[-1]
+        address = re.findall(r"http://\S+", process.stdout.readline())[0]
         try:
             with httpx.Client(base_url=address, timeout=30) as client:
                 yield client

@@ -193,5 +193,7 @@ def _refusal(status: int) -> bytes:
         "detail": text,
     }
     body = json.dumps(problem).encode()
-    head = b"HTTP/1.1 %d %s\r\ncontent-type: application/problem+json\r\ncontent-length: %d\r\nconnection: close\r\n\r\n"
+    head = (
+        b"HTTP/1.1 %d %s\r\ncontent-type: application/problem+json\r\ncontent-length: %d\r\nconnection: close\r\n\r\n"
+    )
     return head % (status, reason, len(body)) + body

@@ -33,7 +33,9 @@ REACH: Final = {"upload": 3.0, "readyz": 0.2, "megabytes": 1536.0}
 def gif(side: int = 8000, frames: int = 15) -> bytes:
     """Frames that are one pixel each on a canvas of `side` x `side`."""
     head = b"GIF89a" + struct.pack("<HHBBB", side, side, 0x80, 0, 0) + b"\0\0\0\xff\xff\xff"
-    frame = b"\x21\xf9\x04\x00\x64\x00\x00\x00" + b"\x2c" + struct.pack("<HHHHB", 0, 0, 1, 1, 0) + b"\x02\x02\x44\x01\x00"
+    frame = (
+        b"\x21\xf9\x04\x00\x64\x00\x00\x00" + b"\x2c" + struct.pack("<HHHHB", 0, 0, 1, 1, 0) + b"\x02\x02\x44\x01\x00"
+    )
     return head + frame * frames + b"\x3b"
 
 

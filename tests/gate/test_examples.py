@@ -49,7 +49,7 @@ def by_django(example: ModuleType) -> Iterator[Post]:
     from django.test import RequestFactory
 
     def post(data: bytes) -> int:
-        form = {"photo": SimpleUploadedFile("a.jpg", data)}
+        form = {"photo": SimpleUploadedFile("a.jpg", data, "image/jpeg")}
         return int(example.upload(RequestFactory().post("/upload", form)).status_code)
 
     yield post

@@ -54,7 +54,7 @@ def test_a_wider_match_widens_the_review() -> None:
     ("text", "complaint"),
     [
         ("[pdq\n", "not TOML.*line 1"),
-        ("a = 1\n[pdq]\n", "line 1: a is not a key of the policy; there are sha256.action, "),
+        ("a = 1\n[pdq]\n", "line 1: a is not a key of the policy; there are unreadable, sha256.action, "),
         ("[pdq]\n\ndistanse = 3", "line 3: pdq.distanse is not a key"),
         ("pdq = 3", "line 1: pdq is not a key"),
         ("[pdq.low_quality]\naction = 'no'", "line 2: pdq.low_quality.action is 'no'; it may be allow, rev"),
