@@ -10,9 +10,9 @@ import json
 from collections import OrderedDict
 from contextlib import suppress
 from functools import cache
-from typing import Any, Final, override
+from typing import Any, Final, cast, override
 
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
 MAX_HEAD: Final = 64 * 1024
 """Bytes of a request's first line, header and trailer: browsers send under 4 KB."""
@@ -128,11 +128,12 @@ class LimitedProtocol(HttpToolsProtocol):
         _waiting.pop(self, None)
         if self.transport.is_closing():
             return
-        if self.cycle is None or self.cycle.response_complete or not self.cycle.response_started:
+        cycle = cast("RequestResponseCycle | None", self.cycle)  # none before the first request
+        if cycle is None or cycle.response_complete or not cycle.response_started:
             self.transport.write(_refusal(status))
-        if self.cycle is not None and not self.cycle.response_complete:
-            self.cycle.disconnected = True
-            self.cycle.message_event.set()
+        if cycle is not None and not cycle.response_complete:
+            cycle.disconnected = True
+            cycle.message_event.set()
         self.flow.resume_reading()  # and drops what comes
         self.loop.call_later(LINGER, self.transport.close)
 

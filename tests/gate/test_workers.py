@@ -146,7 +146,7 @@ def test_nothing_is_inherited(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -
         process = Process(Budget())
         try:
             environ = Path(f"/proc/{process.pid}/environ").read_bytes()
-            opened = {os.readlink(link) for link in Path(f"/proc/{process.pid}/fd").iterdir()}
+            opened = {str(link.readlink()) for link in Path(f"/proc/{process.pid}/fd").iterdir()}
         finally:
             process.close()
     assert b"secret" not in environ

@@ -25,8 +25,8 @@ class HashedPicture:
     hash, vpdq of an animation, SHA-256 and MD5 of the file, and imagehash's phash of the same views as PDQ.
     `quality` is PDQ's, 0-100; `width` and `height` are upright, in pixels.
     `dihedral` has the eight turned and mirrored PDQ hashes of the upright picture by name, `orig` first; `plane` is it
-    reduced, from which its views are hashed. `incomplete` says that the file is cut short or broken inside, and that what
-    it still shows was hashed; `notes` are what else a person may want to know of it.
+    reduced, from which its views are hashed. `incomplete` says that the file is cut short or broken inside, and that
+    what it still shows was hashed; `notes` are what else a person may want to know of it.
     """
 
     signals: tuple[Signal, ...]

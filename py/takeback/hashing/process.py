@@ -14,7 +14,7 @@ import sys
 from collections.abc import Callable
 from typing import Any, BinaryIO, Final, override
 
-from takeback.errors import PictureError
+from takeback.errors import PictureError, UnknownFormat
 from takeback.hashing import hash_picture
 from takeback.hashing.confine import confine
 from takeback.hashing.rehearsal import load_all
@@ -126,6 +126,8 @@ def _picture(door: Door, size: int) -> tuple[dict[str, object], bytes] | None:
 
 def _video(door: Door, size: int) -> tuple[dict[str, object], bytes]:
     hashed = hash_video(io.BufferedReader(Far(door, size), PIECE))
+    if hashed.quality is None:
+        raise getattr(hashed, "fault", None) or UnknownFormat("none of the video's frames can be read")
     return {"signals": _wire(hashed.signals)}, b""
 
 

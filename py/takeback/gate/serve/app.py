@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from hmac import compare_digest
 from io import BytesIO
-from typing import Final
+from typing import Any, Final
 
 import msgspec
 from starlette.applications import Starlette
@@ -155,7 +155,8 @@ class Sidecar:
             job = self._gate.read(BytesIO(upload.data), upload.given)
             read, gone = asyncio.wrap_future(job.future), asyncio.ensure_future(_leaving(request))
             try:
-                await asyncio.wait({read, gone}, return_when=asyncio.FIRST_COMPLETED)
+                either: tuple[asyncio.Future[Any], ...] = (read, gone)
+                await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
                 if not read.done():
                     raise RequestRefused(408, "too-slow", "the caller went away")
             finally:
