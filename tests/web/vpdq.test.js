@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { test } from "node:test";
-import { videoFormat } from "../../web/worker/sniff.js";
+import { STILLS, videoFormat } from "../../web/worker/sniff.js";
 import { samples, vpdqValue } from "../../web/worker/vpdq.js";
 
 const VECTORS = JSON.parse(readFileSync(new URL("../vectors/vpdq.json", import.meta.url), "utf8")).samples;
@@ -29,4 +29,13 @@ test("containers of videos are told from pictures in the same container and from
     assert.equal(await videoFormat(new Blob([new Uint8Array(4), text])), kind);
   assert.equal(await videoFormat(new Blob([Uint8Array.of(0x1a, 0x45, 0xdf, 0xa3)])), "WEBM");
   assert.equal(await videoFormat(new Blob([])), undefined);
+});
+
+test("pictures are told from videos by all their brands, with the list that Python has", async () => {
+  const { stills, starts } = JSON.parse(readFileSync(new URL("../vectors/brands.json", import.meta.url), "utf8"));
+  assert.deepEqual([...STILLS].sort(), stills);
+  for (const { what, start, kind } of starts) {
+    const video = kind === "MP4" || kind === "MOV" ? kind : undefined;
+    assert.equal(await videoFormat(new Blob([Buffer.from(start, "hex")])), video, what);
+  }
 });

@@ -14,6 +14,8 @@ import { Videos } from "./video.js";
  * @property {number} width of the upright picture, in pixels
  * @property {number} height
  * @property {string} format
+ * @property {boolean} [incomplete] whether the file of a picture lacks a part, and what is there was hashed
+ * @property {boolean} [unseen] whether its pixels cannot be had: there are the exact signals alone
  * @property {number} [orientation] of a picture: what makes the decoded pixels upright, in EXIF's numbers
  */
 
@@ -39,6 +41,8 @@ const MOST_UNFINISHED = 10;
 /** Milliseconds that numpy and imagehash may take to arrive once nothing else is to be done. */
 const PATIENCE = 20_000;
 const PHASH = "phash.zip";
+/** Why the pixels of a picture cannot be had. Its file has exact hashes all the same. */
+const UNSEEN = new Set(["damaged-picture", "picture-too-large", "worker-crashed"]);
 /** An empty function with one SIMD instruction: Python's kernel needs them. */
 // prettier-ignore
 const SIMD = new Uint8Array([
@@ -185,10 +189,21 @@ class Door {
    * @param {boolean} moving whether it may have frames as well
    */
   #hashed(lane, request, answer, moving) {
-    if (answer.error) return request.failed(new DoorError(answer.error.code, answer.error.text));
+    if (answer.error) return this.#failed(request, answer.error);
     lane.rest.set(request.id, { request, hashed: answer, moving });
     request.ways.onHashed?.(answer);
     void this.#load(PHASH);
+  }
+
+  /**
+   * Of a picture whose pixels cannot be had, the exact hashes; of what is no picture, nothing.
+   *
+   * @param {Request} request
+   * @param {{ code: string, text: string }} fault
+   */
+  #failed(request, { code, text }) {
+    if (!UNSEEN.has(code)) return request.failed(new DoorError(code, text));
+    void this.#videos.exact(request.file, request.ways).then(request.done, request.failed);
   }
 
   /**
@@ -289,7 +304,8 @@ class Door {
     if (!ready && this.#lanes.length === 1) return this.#fail(unavailable("the worker did not start again"));
     if (!ready) this.#most = 1;
     if (ready && !request) this.#finishAll(lane); // it died of phash
-    if (request?.again) request.failed(new DoorError("worker-crashed", "the picture could not be hashed"));
+    if (request?.again)
+      this.#failed(request, { code: "worker-crashed", text: "the picture could not be hashed" });
     else if (request) this.#waiting.unshift(Object.assign(request, { again: true }));
     this.#replace(lane);
     this.#share();

@@ -7,7 +7,7 @@ import { startWorker, VIDEO_WORKER } from "./workers.js";
 /**
  * @typedef {{ kind: "share", id: number, share: number } | { kind: "result", id: number, json: string }
  *   | { kind: "unreadable", id: number } | { kind: "crashed" }} FromWorker
- * @typedef {{ kind: "hash" | "animation", file: Blob, orientation?: number | undefined }} Wish
+ * @typedef {{ kind: "hash" | "animation" | "exact", file: Blob, orientation?: number | undefined }} Wish
  */
 
 export class Videos {
@@ -28,6 +28,17 @@ export class Videos {
    */
   hash(file, ways) {
     return this.#queue({ kind: "hash", file }, ways);
+  }
+
+  /**
+   * The exact hashes of a picture whose pixels cannot be had, of any size.
+   *
+   * @param {Blob} file
+   * @param {Ways} ways
+   * @returns {Promise<Hashed>}
+   */
+  exact(file, ways) {
+    return this.#queue({ kind: "exact", file }, ways);
   }
 
   /**

@@ -177,6 +177,9 @@ export const language = {
     "hashing.video": "Going through the video: {percent} of 100",
     "hashing.exact":
       "Done. Your browser cannot look inside this video. So only exact copies of the file can be spotted. A copy that was cut, made smaller or saved again will get through. You can try it in another browser.",
+    "hashing.unseen":
+      "Done. We cannot look inside this picture. So only exact copies of the file can be spotted.",
+    "hashing.incomplete": "Done. Part of this file is missing. We used the part that is there.",
     "hashing.done": "Done",
     "hashing.weak": "Done. It has so little detail that only exact copies can be spotted.",
     "hashing.same": "The same as picture {number}. We send it once.",

@@ -1,9 +1,10 @@
 /**
  * The sealed worker for videos: the same policy as the one for pictures, and no Python. The page starts it when the
  * first video comes. A file goes in, hashes come out. Of an animated AVIF it makes those of
- * the frames alone: all others are made of it as a picture.
+ * the frames alone: all others are made of it as a picture. Of a picture whose pixels cannot be had it makes the exact
+ * ones.
  *
- * @typedef {{ kind: "hash" | "animation", id: number, file: Blob, orientation?: number }} ToVideoWorker
+ * @typedef {{ kind: "hash" | "animation" | "exact", id: number, file: Blob, orientation?: number }} ToVideoWorker
  * @typedef {{ kind: "share", id: number, share: number }} ShareMessage From 0 to 1: how much of the file is done.
  * @typedef {ShareMessage | import("./messages.js").FromWorker} FromVideoWorker
  */
@@ -27,7 +28,9 @@ onmessage = async ({ data: { kind, id, file, orientation } }) => {
     const answer =
       kind === "hash"
         ? await hash(id, file)
-        : { signals: vpdqSignals(await animationFrames(file, orientation)) };
+        : kind === "exact"
+          ? await unseen(file)
+          : { signals: vpdqSignals(await animationFrames(file, orientation)) };
     say({ kind: "result", id, json: JSON.stringify(answer) });
   } catch (error) {
     if (error instanceof VideoError)
@@ -55,4 +58,14 @@ async function hash(id, file) {
   const exact = await exactSignals(file, (done) => share(1 - EXACT_SHARE + done * EXACT_SHARE));
   const quality = frames.length ? Math.max(...frames.map((frame) => frame.quality)) : null;
   return { kind: "video", signals: [...vpdqSignals(frames), ...exact], quality, width, height, format };
+}
+
+/**
+ * What is left of a picture whose pixels cannot be had.
+ *
+ * @param {Blob} file
+ */
+async function unseen(file) {
+  const signals = await exactSignals(file, () => {});
+  return { signals, quality: null, width: 0, height: 0, format: "", unseen: true };
 }

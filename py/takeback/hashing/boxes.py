@@ -7,8 +7,18 @@ from typing import Final
 
 MAX_BOXES: Final = 20_000
 """Boxes that are looked at: a grid of 512-pixel tiles at the limit of pixels has under a thousand properties."""
-_HEIF: Final = frozenset({b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"hevm", b"hevs", b"mif1", b"msf1"})
-_AVIF: Final = frozenset({b"avif", b"avis"})
+BRANDS_READ: Final = 4096
+"""Bytes from the start of a file by which it is told what it is."""
+_HEIC: Final = frozenset({b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"hevm", b"hevs", b"heif"})
+_HEIC_PROFILES: Final = frozenset({b"MiHA", b"MiHB", b"MiHE"})
+_AVIF: Final = frozenset({b"avif", b"avis", b"avio", b"MA1A", b"MA1B"})
+_OPEN: Final = frozenset({b"mif1", b"mif2", b"mif3", b"msf1", b"miaf"})
+"""Brands of pictures of either kind: which, say their items."""
+STILLS: Final = _HEIC | _HEIC_PROFILES | _AVIF | _OPEN
+"""All brands of pictures and of their sequences; `web/worker/sniff.js` has the same, and a test holds them together."""
+_MOVING: Final = frozenset({b"moov", b"mdat", b"moof", b"styp", b"sidx"})
+"""What stands behind the brands of a video, if nothing that is skipped does. Behind those of a picture stands `meta`."""
+_SKIPPED: Final = frozenset({b"ftyp", b"etyp", b"free", b"skip", b"wide", b"uuid"})
 _TURNED: Final = {
     (0, None): 1, (1, None): 8, (2, None): 3, (3, None): 6,
     (0, 0): 4, (1, 0): 5, (2, 0): 2, (3, 0): 7,
@@ -27,12 +37,24 @@ class Main:
 
 
 def kind_of(data: bytes) -> str | None:
-    """`AVIF` or `HEIC` by the brands that the file names first (ISO/IEC 14496-12, 23008-12), or nothing."""
+    """`AVIF` or `HEIC` by all brands that the file names (ISO/IEC 14496-12, 23008-12), or nothing.
+
+    Where the first is not a picture's, a video that names a picture's among others is still a video.
+    """
     if data[4:8] != b"ftyp":
         return None
-    end = min(int.from_bytes(data[:4], "big"), len(data), 4096)
+    end = min(int.from_bytes(data[:4], "big"), len(data), BRANDS_READ)
     brands = {data[8:12], *(data[at : at + 4] for at in range(16, end - 3, 4))}
-    return "AVIF" if brands & _AVIF else "HEIC" if brands & _HEIF else None
+    if not brands & STILLS or (data[8:12] not in STILLS and _is_moving(data[:BRANDS_READ])):
+        return None
+    if brands & _AVIF:
+        return "AVIF"
+    return "HEIC" if brands & (_HEIC | _HEIC_PROFILES) or b"av01" not in data[:BRANDS_READ] else "AVIF"
+
+
+def _is_moving(start: bytes) -> bool:
+    """Whether the first box that is not skipped is a video's."""
+    return next((name for name, _ in boxes_of(start) if name not in _SKIPPED), b"") in _MOVING
 
 
 def main_picture(data: bytes) -> Main | None:

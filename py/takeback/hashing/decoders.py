@@ -10,6 +10,8 @@ from typing import Any, Final, Protocol
 
 from PIL import Image
 
+from takeback.hashing.mend import mended_avif, mended_heic
+
 
 class Source(Protocol):
     """A decoded picture: a Pillow image, or pixels elsewhere that are cut out as one."""
@@ -75,7 +77,7 @@ def decode_heic(data: bytes) -> Source:
     """The main picture by libheif, turned, mirrored and cropped as the file says; EXIF's mark counts no more."""
     from pi_heif import HeifImageFile
 
-    image: Image.Image = HeifImageFile(io.BytesIO(data))
+    image: Image.Image = HeifImageFile(io.BytesIO(mended_heic(data)))
     image.load()
     image.info.pop("exif", None)
     return image
@@ -85,7 +87,7 @@ def decode_avif(data: bytes) -> Source:
     """The main picture or the first frame by Pillow, which tells in `exif` how the file wants it turned."""
     from PIL.AvifImagePlugin import AvifImageFile
 
-    image = AvifImageFile(io.BytesIO(data))
+    image = AvifImageFile(io.BytesIO(mended_avif(data)))
     image.load()
     return image
 

@@ -23,11 +23,12 @@ from takeback.hashing.decoders import Decoder, Source, decoders
 from takeback.hashing.kernel import COLUMNS, MAX_SIDE, resize_rows
 from takeback.hashing.pdq import Pixels
 from takeback.hashing.structure import check_structure
+from takeback.hashing.tiff_strips import plain_tiff
 from takeback.signals import Variant
 
-MAX_PIXELS: Final = 120_000_000
-"""Above the largest pictures of phones (108 megapixels); as luma alone it still fits a phone browser's memory."""
-MAX_BYTES: Final = 384 * 1024 * 1024
+MAX_PIXELS: Final = 210_000_000
+"""Above the largest pictures of phones: 200 megapixels, 12,240 x 16,320."""
+MAX_BYTES: Final = 640 * 1024 * 1024
 """`MAX_PIXELS` without any compression, in three bytes a pixel, and room for metadata."""
 STRIP_BYTES: Final = 1 << 20
 """Pixels are normalised and handed on in pieces of about this size, so that no second picture is kept in memory."""
@@ -57,8 +58,6 @@ _TURNS: Final = {
     8: Image.Transpose.ROTATE_90,
 }
 """What makes stored pixels upright, by orientation; 1 leaves them be."""
-_INVERSE: Final = {6: 8, 8: 6}
-"""The orientation that undoes another; those left out undo themselves."""
 _SIDEWAYS: Final = frozenset({5, 6, 7, 8})
 """Orientations that swap width and height: their rows are stored columns."""
 _BACKWARDS: Final = frozenset({3, 4, 7, 8})
@@ -177,9 +176,7 @@ def _open(name: str, data: bytes) -> ImageFile.ImageFile:
 
             return BmpImageFile(file)
         case _:
-            from PIL.TiffImagePlugin import TiffImageFile
-
-            return TiffImageFile(file)
+            return _open_tiff(data)
 
 
 def _open_jpeg(file: io.BytesIO) -> ImageFile.ImageFile:
@@ -205,6 +202,19 @@ def _open_jpeg(file: io.BytesIO) -> ImageFile.ImageFile:
             return partial.END_OF_JPEG
 
     return Jpeg(file)
+
+
+def _open_tiff(data: bytes) -> ImageFile.ImageFile:
+    """The first page, its pixels as stored. Pillow would turn them, and read all of its EXIF for that, broken or not."""
+    from PIL.TiffImagePlugin import TiffImageFile
+
+    class Tiff(TiffImageFile):
+        @override
+        def load_end(self) -> None:
+            """Leaves the pixels as they are: their size was told as if turned."""
+            self._size = self.im.size
+
+    return Tiff(io.BytesIO(plain_tiff(data)))
 
 
 def _check_size(size: tuple[int, int]) -> None:
@@ -277,10 +287,9 @@ def _frames(name: str, data: bytes, orientation: int) -> Iterator[Still]:
 
 
 def _orientations(source: Source, data: bytes) -> tuple[int, int]:
-    """What makes the decoded pixels upright, and what makes them as stored: Pillow has turned a TIFF already."""
-    if isinstance(source, ImageFile.ImageFile) and source.format == "TIFF":
-        marked = tiff.orientation_of(data)
-        return 1, _INVERSE.get(marked, marked)
+    """What makes the decoded pixels upright, and what makes them as stored."""
+    if data.startswith(tiff.SIGNATURES):
+        return tiff.orientation_of(data), 1
     exif = source.info.get("exif")
     marked = tiff.orientation_of(exif) if isinstance(exif, bytes) else int(source.info.get("orientation", 1))
     return marked, 1

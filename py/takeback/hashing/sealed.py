@@ -8,6 +8,7 @@ from takeback.errors import PictureError, PictureTooLarge
 from takeback.hashing import HashedPicture, hash_opened, sent, with_variants
 from takeback.hashing.boxes import main_picture
 from takeback.hashing.decoders import Decoder, Handed, HandedPixels, bytes_of, decoders
+from takeback.hashing.mend import mended_avif, still_of
 from takeback.hashing.phash import phash_signals
 from takeback.hashing.picture import Small, open_picture, sniff
 from takeback.signals import Signal, Variant
@@ -87,7 +88,7 @@ def _decoder(data: object, decode: Decode) -> Decoder:
 
     def decoded(file: bytes) -> Handed:
         try:
-            pixels = decode(data)
+            pixels = _decoded(decode, data, file)
         except Exception as error:
             if "RangeError" in str(error):
                 raise MemoryError from error
@@ -96,6 +97,25 @@ def _decoder(data: object, decode: Decode) -> Decoder:
         return Handed(pixels, main.orientation if main else 1)
 
     return decoded
+
+
+def _decoded(decode: Decode, data: object, file: bytes) -> HandedPixels:
+    """The pixels of the file, mended if it is an AVIF; of one that moves its still, if the decoder refuses the rest."""
+    mended = mended_avif(file) if sniff(file) == "AVIF" else file
+    try:
+        return decode(data if mended is file else _to_javascript(mended))
+    except Exception:
+        still = still_of(mended)
+        if still is mended:
+            raise
+        return decode(_to_javascript(still))
+
+
+def _to_javascript(data: bytes) -> object:
+    """A `Uint8Array` of these bytes."""
+    from pyodide.ffi import to_js
+
+    return to_js(data)
 
 
 def _wire(picture: HashedPicture) -> dict[str, object]:

@@ -1,5 +1,6 @@
 """Reads the directories of TIFF data: a picture's EXIF, or a TIFF file before it is given to a decoder."""
 
+import itertools
 import struct
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -14,6 +15,8 @@ _POINTERS: Final = frozenset({34665, 34853, 40965})
 """Tags that lead to further directories: Exif, GPS, interoperability."""
 _SIZES: Final = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11: 4, 12: 8, 13: 4, 16: 8, 17: 8, 18: 8}
 """Bytes of one value of each field type (TIFF 6.0, section 2; BigTIFF)."""
+_CODES: Final = {1: "B", 3: "H", 4: "I", 7: "B", 13: "I", 16: "Q"}
+"""How struct calls those field types that are plain numbers or bytes."""
 _SHORT: Final = 3
 
 
@@ -65,6 +68,43 @@ def orientation_of(data: bytes) -> int:
         return 1
     (value,) = _read(layout, "H", marked[0].inline, 0)
     return value if 1 <= value <= 8 else 1
+
+
+class Directory:
+    """The fields of a directory by their tags. Reading what is not there raises `KeyError` or `struct.error`."""
+
+    def __init__(self, data: bytes, layout: _Layout, start: int) -> None:
+        self._data, self._layout = data, layout
+        entries = zip(itertools.count(), _entries(data, layout, start))  # noqa: B905 - endless
+        size, first = _entry_struct(layout).size, start + struct.calcsize("=" + layout.entries)
+        self.entries = {entry.tag: (entry, first + size * (number + 1)) for number, entry in entries}
+
+    def value(self, tag: int, default: int | None = None) -> int:
+        """The first number of a field, or `default` where there is none."""
+        return default if default is not None and tag not in self.entries else self.values(tag)[0]
+
+    def values(self, tag: int) -> tuple[int, ...]:
+        """The numbers of a field."""
+        entry = self.entries[tag][0]
+        return _read(self._layout, f"{entry.count}{_CODES[entry.kind]}", self._data, self._place(tag))
+
+    def put(self, file: bytearray, tag: int, values: list[int]) -> None:
+        """Writes as many other numbers over those of a field."""
+        kind = _CODES[self.entries[tag][0].kind]
+        struct.pack_into(f"{self._layout.order}{len(values)}{kind}", file, self._place(tag), *values)
+
+    def _place(self, tag: int) -> int:
+        """Where the numbers of a field stand: in its entry if there is room."""
+        entry, end = self.entries[tag]
+        if entry.count * _SIZES[entry.kind] <= len(entry.inline):
+            return end - len(entry.inline)
+        return _read(self._layout, self._layout.offset, entry.inline, 0)[0]
+
+
+def first_directory(data: bytes) -> Directory:
+    """The directory of a TIFF's first picture. Raises `struct.error` where the data end."""
+    layout = _LAYOUTS[data[:4]]
+    return Directory(data, layout, _read(layout, layout.offset, data, layout.first)[0])
 
 
 def check_directories(data: bytes) -> None:

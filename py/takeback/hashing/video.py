@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, BinaryIO, Final, cast
 
 from takeback import how_to_install
 from takeback.errors import DamagedPicture, PictureError, PictureTooLarge, SoundOnly, UnknownFormat
+from takeback.hashing.boxes import BRANDS_READ, kind_of
 from takeback.hashing.exact import PIECE, exact_signals_of
 from takeback.hashing.pdq import Pixels, hash_pixels
 from takeback.hashing.vpdq import rounded, samples, vpdq_signal
@@ -33,11 +34,9 @@ MAX_SECONDS: Final = 300.0
 """For reading one video, so that one made to be slow ends too."""
 SEEK_SECONDS: Final = 4.0
 """A jump to a frame further off than this starts at the frame's own key frame instead of decoding all before it."""
-SNIFFED: Final = 12
+SNIFFED: Final = BRANDS_READ
 """Bytes from the start of a file that tell what it is."""
 
-_STILLS: Final = frozenset({b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1", b"avif", b"avis"})
-"""Brands of the same container that are pictures: HEIF and AVIF, and their sequences."""
 _OLD_ATOMS: Final = frozenset({b"moov", b"mdat", b"wide", b"free", b"skip", b"pnot"})
 """What a QuickTime file without a brand begins with."""
 _DEMUXERS: Final = {"MP4": "mov", "MOV": "mov", "WEBM": "matroska"}
@@ -62,7 +61,7 @@ def video_format(start: bytes) -> str | None:
     if start.startswith(b"\x1a\x45\xdf\xa3"):
         return "WEBM"
     atom, brand = start[4:8], start[8:12]
-    if atom == b"ftyp" and brand not in _STILLS:
+    if atom == b"ftyp" and brand and kind_of(start) is None:
         return "MOV" if brand == b"qt  " else "MP4"
     return "MOV" if atom in _OLD_ATOMS else None
 

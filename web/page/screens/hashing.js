@@ -178,6 +178,8 @@ function told({ stage, share, fault = "", sameAs = 0, hashed }) {
     return say("hashing.video", { percent: Math.floor(share * 100) });
   if (stage === "making") return say("hashing.making");
   if (stage === "waiting") return say("hashing.waiting");
+  if (hashed?.unseen) return say("hashing.unseen");
   if (hashed?.quality === null) return say("hashing.exact");
+  if (hashed?.incomplete) return say("hashing.incomplete");
   return say(hashed && hashed.quality < QUALITY_FLOOR ? "hashing.weak" : "hashing.done");
 }
