@@ -18,6 +18,8 @@ SHOWN: Final = {
     (1, 1): (Image.Transpose.ROTATE_90, Image.Transpose.FLIP_LEFT_RIGHT),
 }  # fmt: skip
 """Quarter turns anticlockwise and a mirror of HEIF, and what a viewer does about them."""
+_PAIR: Final = bytes([0, 1, 2, 0x81, 0x82, 0, 2, 2, 0x83, 0x84])
+"""Which properties the two items of a pair have: a size and a configuration each."""
 _TABLE: Final = (b"moov", b"trak", b"mdia", b"minf", b"stbl")
 _INSIDE: Final = {b"meta": 12, b"stsd": 16, b"av01": 86}
 """Bytes before the boxes inside of a box, where there are more than 8."""
@@ -51,6 +53,33 @@ def heic(image: Image.Image, turns: int = 0, mirror: int | None = None, size: tu
         )
 
     return start + meta(len(start) + len(meta(0)) + 8) + _box(b"mdat", coded)
+
+
+def heic_pair(small: Image.Image, large: Image.Image) -> bytes:
+    """A HEIC file whose primary item `small` is marked as the thumbnail of `large`."""
+    coded = [_hevc(image) for image in (small, large)]
+    sizes = [_full(b"ispe", struct.pack(">II", *image.size)) for image in (small, large)]
+    properties = [sizes[0], coded[0][0], sizes[1], coded[1][0]]
+    start = _box(b"ftyp", b"heic\0\0\0\0mif1heic")
+    lengths = [len(frame) for _, frame in coded]
+
+    def meta(place: int) -> bytes:
+        items = b"".join(
+            struct.pack(">HHHII", item, 0, 1, place + sum(lengths[: item - 1]), lengths[item - 1]) for item in (1, 2)
+        )
+        infos = b"".join(_full(b"infe", struct.pack(">HH", item, 0), b"hvc1\0", version=2) for item in (1, 2))
+        return _full(
+            b"meta",
+            _full(b"hdlr", b"\0\0\0\0pict" + bytes(13)),
+            _full(b"pitm", struct.pack(">H", 1)),
+            _full(b"iloc", struct.pack(">HH", 0x4400, 2), items),
+            _full(b"iinf", struct.pack(">H", 2), infos),
+            _full(b"iref", _box(b"thmb", struct.pack(">HHH", 1, 1, 2))),
+            _box(b"iprp", _box(b"ipco", *properties), _full(b"ipma", struct.pack(">I", 2) + _PAIR)),
+        )
+
+    frames = b"".join(frame for _, frame in coded)
+    return start + meta(len(start) + len(meta(0)) + 8) + _box(b"mdat", frames)
 
 
 def avif(image: Image.Image, orientation: int = 1, **options: object) -> bytes:

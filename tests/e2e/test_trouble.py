@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from takeback.hashing import hash_picture
+from takeback.hashing.exact import exact_signals
 from takeback.protocol import NewCase, decode
 from tests.e2e import pictures
 from tests.e2e.hands import PlaywrightHands
@@ -19,19 +21,35 @@ HUGE = 60_000
 
 
 def test_one_bad_file_does_not_stop_the_rest(page: PlaywrightHands, registry: Registry, folder: Path) -> None:
-    """Among good pictures a damaged one, one that is no picture and one that is far too large are told one by one."""
+    """Among good pictures one that is no picture is told; a damaged and a far too large one go by their exact hashes."""
     good = [pictures.save(folder, seed, "png") for seed in (1, 2)]
     bad = [pictures.damage(good[0], folder), _text(folder), _huge(folder)]
     files = [good[0], *bad, good[1]]
     hashing = Start.open(page, registry.url).begin().answer(UNDER_18).choose(*files).go_on()
-    text = hashing.wait_until_done(len(good), len(bad)).text()
-    for sentence in (
-        "This file is broken or cut short, so we cannot read it.",
-        "We cannot read this kind of file.",
-        "This picture is too big for us to read.",
-    ):
-        assert text.count(sentence) == 1, sentence
-    assert len(decode(hashing.go_on().message().encode(), NewCase).pictures) == len(good)
+    text = hashing.wait_until_done(len(good) + 2, 1).text()
+    assert text.count("We cannot read this kind of file.") == 1
+    assert text.count("We cannot look inside this picture. So only exact copies of the file can be spotted.") == 2
+    sent = decode(hashing.go_on().message().encode(), NewCase).pictures
+    exact = [tuple(signal.value for signal in picture.signals) for picture in sent if len(picture.signals) == 2]
+    assert exact == [_exact(bad[0]), _exact(bad[2])]
+    assert len(sent) == len(good) + 2
+
+
+def test_a_half_downloaded_picture_is_hashed(page: PlaywrightHands, registry: Registry, folder: Path) -> None:
+    """Of a picture that lacks its end the page takes what is there, and says so."""
+    whole = pictures.save(folder, 3, "jpg")
+    cut = folder / f"half-{whole.name}"
+    cut.write_bytes(whole.read_bytes()[:-400])
+    hashing = Start.open(page, registry.url).begin().answer(UNDER_18).choose(cut).go_on()
+    assert "Part of this file is missing. We used the part that is there." in hashing.wait_until_done(1).text()
+    (sent,) = decode(hashing.go_on().message().encode(), NewCase).pictures
+    assert sent.signals[0] == hash_picture(cut.read_bytes()).signals[0]
+
+
+def _exact(path: Path) -> tuple[str, str]:
+    """The exact hashes of a file."""
+    sha256, md5 = exact_signals(path.read_bytes())
+    return sha256.value, md5.value
 
 
 def test_a_person_can_stop_and_go_on(page: PlaywrightHands, registry: Registry, folder: Path) -> None:
@@ -62,14 +80,15 @@ def test_a_worker_that_dies_is_replaced(page: PlaywrightHands, registry: Registr
 
 
 def test_a_picture_that_kills_twice_is_told(page: PlaywrightHands, registry: Registry, folder: Path) -> None:
-    """When the worker dies at a picture again the page says so, hashes the rest, and can try that one later."""
+    """When the worker dies at a picture again it goes by its exact hashes, and the page can try it once more."""
     page.page.add_init_script(_FIRST_PICTURE_KILLS % 2)
     files = [pictures.save(folder, seed, "png") for seed in (1, 2)]
     hashing = Start.open(page, registry.url).wait_until_ready().begin().answer(UNDER_18).choose(*files).go_on()
-    hashing.wait_until_done(1, 1)
-    assert hashing.text().count("Something went wrong on our side with this picture. You can try it again.") == 1
-    page.press("button", "Try picture 1 again")
     hashing.wait_until_done(2)
+    assert hashing.text().count("We cannot look inside this picture.") == 1
+    page.press("button", "Try picture 1 again")
+    page.wait_for_text("2 pictures are ready to send.")
+    assert "We cannot look inside this picture." not in hashing.text()
 
 
 @pytest.mark.parametrize(("cores", "workers"), [(4, 2), (1, 1)])

@@ -15,7 +15,7 @@ import { Videos } from "./video.js";
  * @property {number} height
  * @property {string} format
  * @property {boolean} [incomplete] whether the file of a picture lacks a part, and what is there was hashed
- * @property {boolean} [unseen] whether its pixels cannot be had: there are the exact signals alone
+ * @property {string} [unseen] why its pixels cannot be had, where there are the exact signals alone
  * @property {number} [orientation] of a picture: what makes the decoded pixels upright, in EXIF's numbers
  */
 
@@ -203,7 +203,8 @@ class Door {
    */
   #failed(request, { code, text }) {
     if (!UNSEEN.has(code)) return request.failed(new DoorError(code, text));
-    void this.#videos.exact(request.file, request.ways).then(request.done, request.failed);
+    const done = (/** @type {Hashed} */ hashed) => request.done({ ...hashed, unseen: code });
+    void this.#videos.exact(request.file, request.ways).then(done, request.failed);
   }
 
   /**

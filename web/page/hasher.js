@@ -52,10 +52,11 @@ export class Hasher extends EventTarget {
     this.#changed();
   }
 
-  /** @param {import("./session.js").Picture} picture that failed */
+  /** @param {import("./session.js").Picture} picture that failed, or has its exact hashes alone */
   retry(picture) {
     picture.stage = "waiting";
     delete picture.fault;
+    delete picture.hashed;
     const running = this.#running;
     if (!running) return void this.run();
     this.#changed();

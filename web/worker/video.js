@@ -67,5 +67,5 @@ async function hash(id, file) {
  */
 async function unseen(file) {
   const signals = await exactSignals(file, () => {});
-  return { signals, quality: null, width: 0, height: 0, format: "", unseen: true };
+  return { signals, quality: null, width: 0, height: 0, format: "" };
 }

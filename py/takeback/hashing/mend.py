@@ -40,8 +40,8 @@ def still_of(data: bytes) -> bytes:
     if [name for name, _ in parts[:1]] != [b"ftyp"] or b"moov" not in dict(parts):
         return data
     place = _place(data, b"moov")
-    marked = data[:place] + _SKIPPED + data[place + 4 :]
-    return marked[:8] + b"avif" + marked[12:] if marked[8:12] == b"avis" else marked
+    end = int.from_bytes(data[:4], "big")
+    return data[:end].replace(b"avis", b"avif") + data[end:place] + _SKIPPED + data[place + 4 :]
 
 
 def _tried(mend: Callable[[bytes], bytes], data: bytes) -> bytes:

@@ -119,7 +119,8 @@ def _pixels(packed: bytes, directory: Directory, rows: int) -> bytes:
 
     tables = bytes(directory.values(_TABLES)) if _TABLES in directory.entries else b""
     colour = bytes([directory.value(PHOTOMETRIC) == _YCBCR])
-    adobe = b"\xff\xee\0\x0eAdobe\0\x64\0\0\0\0" + colour
+    three = directory.value(_SAMPLES, 1) == len("RGB")
+    adobe = b"\xff\xee\0\x0eAdobe\0\x64\0\0\0\0" + colour if three else b""  # says what the three are
     body = tables.removeprefix(_START).removesuffix(_END) + packed.removeprefix(_START)
     image: Image.Image = JpegImageFile(io.BytesIO(_START + adobe + body))
     return image.crop((0, 0, image.width, rows)).tobytes()

@@ -164,9 +164,19 @@ function row(number, retry) {
       element.querySelector("svg")?.replaceWith(drawing(DRAWN[picture.stage] ?? "picture"));
     }
     write(stage, told(picture));
-    again.hidden = picture.stage !== "failed" || picture.fault === undefined || picture.fault in FAULTS;
+    again.hidden = !mayTryAgain(picture);
   }
   return { element, show };
+}
+
+/**
+ * Whether what went wrong was not the picture's fault.
+ *
+ * @param {Picture} picture
+ */
+function mayTryAgain({ stage, fault, hashed }) {
+  if (stage === "done") return hashed?.unseen === "worker-crashed";
+  return stage === "failed" && fault !== undefined && !(fault in FAULTS);
 }
 
 /** @param {Picture} picture */
