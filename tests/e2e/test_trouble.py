@@ -21,7 +21,7 @@ HUGE = 60_000
 
 
 def test_one_bad_file_does_not_stop_the_rest(page: PlaywrightHands, registry: Registry, folder: Path) -> None:
-    """Among good pictures one that is no picture is told; a damaged and a far too large one go by their exact hashes."""
+    """Among good pictures one that is no picture is told; a damaged and a huge one go by their exact hashes."""
     good = [pictures.save(folder, seed, "png") for seed in (1, 2)]
     bad = [pictures.damage(good[0], folder), _text(folder), _huge(folder)]
     files = [good[0], *bad, good[1]]

@@ -32,7 +32,9 @@ test("containers of videos are told from pictures in the same container and from
 });
 
 test("pictures are told from videos by all their brands, with the list that Python has", async () => {
-  const { stills, starts } = JSON.parse(readFileSync(new URL("../vectors/brands.json", import.meta.url), "utf8"));
+  const { stills, starts } = JSON.parse(
+    readFileSync(new URL("../vectors/brands.json", import.meta.url), "utf8"),
+  );
   assert.deepEqual([...STILLS].sort(), stills);
   for (const { what, start, kind } of starts) {
     const video = kind === "MP4" || kind === "MOV" ? kind : undefined;

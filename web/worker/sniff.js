@@ -47,7 +47,9 @@ export function isSequence(start) {
  */
 function isPicture(start) {
   const brands = brandsOf(start);
-  return STILLS.has(brands[0] ?? "") || (brands.some((brand) => STILLS.has(brand)) && !MOVING.has(next(start)));
+  return (
+    STILLS.has(brands[0] ?? "") || (brands.some((brand) => STILLS.has(brand)) && !MOVING.has(next(start)))
+  );
 }
 
 /**

@@ -17,7 +17,7 @@ _OPEN: Final = frozenset({b"mif1", b"mif2", b"mif3", b"msf1", b"miaf"})
 STILLS: Final = _HEIC | _HEIC_PROFILES | _AVIF | _OPEN
 """All brands of pictures and of their sequences; `web/worker/sniff.js` has the same, and a test holds them together."""
 _MOVING: Final = frozenset({b"moov", b"mdat", b"moof", b"styp", b"sidx"})
-"""What stands behind the brands of a video, if nothing that is skipped does. Behind those of a picture stands `meta`."""
+"""What stands behind the brands of a video, past what is skipped. Behind those of a picture stands `meta`."""
 _SKIPPED: Final = frozenset({b"ftyp", b"etyp", b"free", b"skip", b"wide", b"uuid"})
 _TURNED: Final = {
     (0, None): 1, (1, None): 8, (2, None): 3, (3, None): 6,

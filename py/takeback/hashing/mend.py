@@ -1,6 +1,6 @@
 """Mends HEIC and AVIF files that common viewers show and a decoder refuses, or shows another picture of.
 
-The same bytes go to the decoder natively and in the browser. A file that needs nothing, or that cannot be read, is given
+The same bytes go to the decoder natively and in the browser. A file that needs nothing, or cannot be read, is given
 back as it is: its decoder will know.
 """
 
@@ -13,7 +13,7 @@ from takeback.hashing.boxes import boxes_of
 _SKIPPED: Final = b"free"
 _PIXI: Final = b"pixi"
 _MATRIX: Final = {10: 9, 13: 9, 11: 9, 14: 9, 3: 2}
-"""Matrix coefficients (ITU-T H.273) that libavif cannot convert by, and the nearest that it can: BT.2020, unspecified."""
+"""Matrix coefficients (ITU-T H.273) that libavif cannot convert by, and the nearest that it can (BT.2020, unknown)."""
 _MATRIX_AT: Final = 8
 """Where they stand in a `colr` box's content, after `nclx` and two more numbers."""
 

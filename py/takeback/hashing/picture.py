@@ -205,7 +205,7 @@ def _open_jpeg(file: io.BytesIO) -> ImageFile.ImageFile:
 
 
 def _open_tiff(data: bytes) -> ImageFile.ImageFile:
-    """The first page, its pixels as stored. Pillow would turn them, and read all of its EXIF for that, broken or not."""
+    """The first page, its pixels as stored. Pillow would turn them, and read all EXIF for that, broken or not."""
     from PIL.TiffImagePlugin import TiffImageFile
 
     class Tiff(TiffImageFile):

@@ -113,9 +113,8 @@ def _decoded(decode: Decode, data: object, file: bytes) -> HandedPixels:
 
 def _to_javascript(data: bytes) -> object:
     """A `Uint8Array` of these bytes."""
-    from pyodide.ffi import to_js
-
-    return to_js(data)
+    converted: object = importlib.import_module("pyodide.ffi").to_js(data)
+    return converted
 
 
 def _wire(picture: HashedPicture) -> dict[str, object]:

@@ -75,7 +75,7 @@ class Directory:
 
     def __init__(self, data: bytes, layout: _Layout, start: int) -> None:
         self._data, self._layout = data, layout
-        entries = zip(itertools.count(), _entries(data, layout, start))  # noqa: B905 - endless
+        entries = zip(itertools.count(), _entries(data, layout, start))
         size, first = _entry_struct(layout).size, start + struct.calcsize("=" + layout.entries)
         self.entries = {entry.tag: (entry, first + size * (number + 1)) for number, entry in entries}
 
