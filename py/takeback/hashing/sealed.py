@@ -113,7 +113,9 @@ def _decoded(decode: Decode, data: object, file: bytes) -> HandedPixels:
 
 def _to_javascript(data: bytes) -> object:
     """A `Uint8Array` of these bytes."""
-    converted: object = importlib.import_module("pyodide.ffi").to_js(data)
+    from pyodide.ffi import to_js  # type: ignore[import-not-found]  # there is none outside of the browser
+
+    converted: object = to_js(data)
     return converted
 
 
