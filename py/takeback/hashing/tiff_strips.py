@@ -54,6 +54,8 @@ def plain_tiff(data: bytes) -> bytes:
         compression = directory.value(COMPRESSION, 1)
         if compression not in _DEFLATE | {_JPEG} or directory.value(_PLANAR, 1) != 1:
             return data
+        if compression == _JPEG and directory.value(_SAMPLES, 1) > len("RGB"):
+            return data  # libjpeg turns the inks around where libtiff does not
         return _unpacked(data, directory, compression)
     except (KeyError, ValueError, IndexError, OSError, SyntaxError, struct.error, zlib.error):
         return data
@@ -119,8 +121,7 @@ def _pixels(packed: bytes, directory: Directory, rows: int) -> bytes:
 
     tables = bytes(directory.values(_TABLES)) if _TABLES in directory.entries else b""
     colour = bytes([directory.value(PHOTOMETRIC) == _YCBCR])
-    three = directory.value(_SAMPLES, 1) == len("RGB")
-    adobe = b"\xff\xee\0\x0eAdobe\0\x64\0\0\0\0" + colour if three else b""  # says what the three are
+    adobe = b"\xff\xee\0\x0eAdobe\0\x64\0\0\0\0" + colour  # says what the planes are
     body = tables.removeprefix(_START).removesuffix(_END) + packed.removeprefix(_START)
     image: Image.Image = JpegImageFile(io.BytesIO(_START + adobe + body))
     return image.crop((0, 0, image.width, rows)).tobytes()
