@@ -3,13 +3,17 @@
 import io
 import struct
 from collections.abc import Sequence
-from fractions import Fraction
-from typing import Any, Final
+from typing import Final
 
-import av
 import numpy as np
 from imagecodecs import jpegxl_encode
 from PIL import Image
+
+from builder.heic import box as _box
+from builder.heic import full as _full
+from builder.heic import heic, hevc
+
+__all__ = ["SHOWN", "avif", "heic", "heic_pair", "jxl", "moving_avif", "places", "put", "shown"]
 
 SHOWN: Final = {
     (0, None): (), (1, None): (Image.Transpose.ROTATE_90,), (2, None): (Image.Transpose.ROTATE_180,),
@@ -21,7 +25,7 @@ SHOWN: Final = {
 _PAIR: Final = bytes([0, 1, 2, 0x81, 0x82, 0, 2, 2, 0x83, 0x84])
 """Which properties the two items of a pair have: a size and a configuration each."""
 _TABLE: Final = (b"moov", b"trak", b"mdia", b"minf", b"stbl")
-_INSIDE: Final = {b"meta": 12, b"stsd": 16, b"av01": 86}
+_INSIDE: Final = {b"meta": 12, b"stsd": 16, b"av01": 86, b"avc1": 86}
 """Bytes before the boxes inside of a box, where there are more than 8."""
 
 
@@ -32,32 +36,9 @@ def shown(image: Image.Image, turns: int = 0, mirror: int | None = None) -> Imag
     return image
 
 
-def heic(image: Image.Image, turns: int = 0, mirror: int | None = None, size: tuple[int, int] | None = None) -> bytes:
-    """A HEIC file of one picture with even sides. `size` is what the file says of it, if not the truth."""
-    configuration, coded = _hevc(image)
-    turn = [_box(b"irot", bytes([turns]))] if turns else []
-    flip = [_box(b"imir", bytes([mirror]))] if mirror is not None else []
-    properties = [_full(b"ispe", struct.pack(">II", *(size or image.size))), configuration, *turn, *flip]
-    numbers = bytes(0x80 | number for number in range(1, len(properties) + 1))
-    association = struct.pack(">IHB", 1, 1, len(properties)) + numbers
-    start = _box(b"ftyp", b"heic\0\0\0\0mif1heic")
-
-    def meta(place: int) -> bytes:
-        return _full(
-            b"meta",
-            _full(b"hdlr", b"\0\0\0\0pict" + bytes(13)),
-            _full(b"pitm", struct.pack(">H", 1)),
-            _full(b"iloc", struct.pack(">HHHHHII", 0x4400, 1, 1, 0, 1, place, len(coded))),
-            _full(b"iinf", struct.pack(">H", 1), _full(b"infe", struct.pack(">HH", 1, 0), b"hvc1\0", version=2)),
-            _box(b"iprp", _box(b"ipco", *properties), _full(b"ipma", association)),
-        )
-
-    return start + meta(len(start) + len(meta(0)) + 8) + _box(b"mdat", coded)
-
-
 def heic_pair(small: Image.Image, large: Image.Image) -> bytes:
     """A HEIC file whose primary item `small` is marked as the thumbnail of `large`."""
-    coded = [_hevc(image) for image in (small, large)]
+    coded = [hevc(image) for image in (small, large)]
     sizes = [_full(b"ispe", struct.pack(">II", *image.size)) for image in (small, large)]
     properties = [sizes[0], coded[0][0], sizes[1], coded[1][0]]
     start = _box(b"ftyp", b"heic\0\0\0\0mif1heic")
@@ -97,34 +78,34 @@ def moving_avif(frames: Sequence[Image.Image], turns: int, mirror: int | None) -
     size = len(file)
     turn = [_box(b"irot", bytes([turns]))] if turns else []
     flip = [_box(b"imir", bytes([mirror]))] if mirror is not None else []
-    for number, box in enumerate(turn + flip, 5):  # Pillow writes four properties
-        _put(file, (b"meta", b"iprp", b"ipco"), box)
-        _put(file, (b"meta", b"iprp", b"ipma"), bytes([0x80 | number]))
-        file[_places(file, (b"meta", b"iprp", b"ipma"))[-1] + 18] += 1
-        _put(file, (*_TABLE, b"stsd", b"av01"), box)
-    chunks = _places(file, (*_TABLE, b"stco"))[-1]
+    for number, mark in enumerate(turn + flip, 5):  # Pillow writes four properties
+        put(file, (b"meta", b"iprp", b"ipco"), mark)
+        put(file, (b"meta", b"iprp", b"ipma"), bytes([0x80 | number]))
+        file[places(file, (b"meta", b"iprp", b"ipma"))[-1] + 18] += 1
+        put(file, (*_TABLE, b"stsd", b"av01"), mark)
+    chunks = places(file, (*_TABLE, b"stco"))[-1]
     (count,) = struct.unpack_from(">I", file, chunks + 12)
-    for place in (_places(file, (b"meta", b"iloc"))[-1] + 22, *range(chunks + 16, chunks + 16 + 4 * count, 4)):
+    for place in (places(file, (b"meta", b"iloc"))[-1] + 22, *range(chunks + 16, chunks + 16 + 4 * count, 4)):
         _grow(file, place, len(file) - size)
     return bytes(file)
 
 
-def _places(file: bytearray, path: Sequence[bytes]) -> list[int]:
+def places(file: bytearray, path: Sequence[bytes]) -> list[int]:
     """Where the boxes of a path begin, from the outermost on."""
-    at, places = 0, list[int]()
+    at, found = 0, list[int]()
     for name in path:
         while file[at + 4 : at + 8] != name:
             at += struct.unpack_from(">I", file, at)[0]
-        places.append(at)
+        found.append(at)
         at += _INSIDE.get(name, 8)
-    return places
+    return found
 
 
-def _put(file: bytearray, path: Sequence[bytes], content: bytes) -> None:
+def put(file: bytearray, path: Sequence[bytes], content: bytes) -> None:
     """Adds to the end of a box; those around it grow as well."""
-    places = _places(file, path)
-    end = places[-1] + struct.unpack_from(">I", file, places[-1])[0]
-    for place in places:
+    around = places(file, path)
+    end = around[-1] + struct.unpack_from(">I", file, around[-1])[0]
+    for place in around:
         _grow(file, place, len(content))
     file[end:end] = content
 
@@ -136,33 +117,3 @@ def _grow(file: bytearray, place: int, by: int) -> None:
 def jxl(image: Image.Image) -> bytes:
     """A JPEG XL file."""
     return bytes(jpegxl_encode(np.asarray(image), level=90, effort=3))
-
-
-def _hevc(image: Image.Image) -> tuple[bytes, bytes]:
-    """The picture as one frame of HEVC: its `hvcC` box, and the frame as an MP4 has it."""
-    out = io.BytesIO()
-    options = {"crf": "15", "preset": "ultrafast", "x265-params": "log-level=none:bframes=0"}
-    with av.open(out, "w", format="mp4") as container:
-        stream: Any = container.add_stream("libx265", rate=1, options=options)
-        stream.width, stream.height, stream.pix_fmt = *image.size, "yuv420p"
-        frame = av.VideoFrame.from_ndarray(np.asarray(image.convert("RGB")), format="rgb24").reformat(format="yuv420p")
-        frame.pts, frame.time_base = 0, Fraction(1)
-        container.mux(stream.encode(frame))
-        container.mux(stream.encode())
-    data = out.getvalue()
-    return _found(data, b"hvcC"), _found(data, b"mdat")[8:]
-
-
-def _found(data: bytes, name: bytes) -> bytes:
-    """The first box of this name, wherever it stands."""
-    start = data.index(name) - 4
-    return data[start : start + struct.unpack_from(">I", data, start)[0]]
-
-
-def _box(name: bytes, *content: bytes) -> bytes:
-    whole = b"".join(content)
-    return struct.pack(">I4s", len(whole) + 8, name) + whole
-
-
-def _full(name: bytes, *content: bytes, version: int = 0) -> bytes:
-    return _box(name, bytes([version, 0, 0, 0]), *content)

@@ -6,6 +6,7 @@ import fs from "node:fs";
 import path from "node:path";
 import { pathToFileURL } from "node:url";
 import { unpack } from "../../web/worker/archive.js";
+import { decoder } from "../../web/worker/stills.js";
 
 const [folder, runtime, ...pictures] = process.argv.slice(2);
 try {
@@ -29,12 +30,17 @@ async function run() {
     packageBaseUrl: runtime,
     fsInit: async (files, { sitePackages }) => unpack(files, (site = sitePackages), archive("packages.zip")),
   });
-  const hashing = pyodide.pyimport("takeback.hashing.sealed").Hashing();
-  const answers = pictures.map((picture, number) => {
-    const answer = JSON.parse(hashing.hash(new Uint8Array(fs.readFileSync(picture)), () => {}));
-    hashing.keep(number);
-    return answer;
-  });
+  const sealed = pyodide.pyimport("takeback.hashing.sealed");
+  const hashing = sealed.Hashing();
+  const code = (name) => WebAssembly.compile(archive(`${name.toLowerCase()}.wasm`));
+  const answers = [];
+  for (const picture of pictures) {
+    const data = new Uint8Array(fs.readFileSync(picture));
+    const name = sealed.decoder_for(data.subarray(0, 4096));
+    const decode = name ? await decoder(name, await code(name)) : undefined;
+    answers.push(JSON.parse(hashing.hash(data, () => {}, decode)));
+    hashing.keep(answers.length - 1);
+  }
   const modules = imported(pyodide);
   unpack(pyodide.FS, site, archive("phash.zip"));
   for (const [number, answer] of answers.entries()) {

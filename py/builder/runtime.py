@@ -38,6 +38,10 @@ DECODERS: Final = {
     "jxl.wasm": ROOT / "node_modules" / "@jsquash" / "jxl" / "codec" / "dec" / "jxl_dec.wasm",
 }
 """The compiled decoders, as their packages ship them. The code that starts them is part of the worker."""
+NATIVE: Final = frozenset(
+    {"commands.py", "confine.py", "drawing.py", "edits.py", "process.py", "rehearsal.py", "size.py", "video.py"}
+)
+"""Modules of the shared core that browsers do without: videos are hashed there by JavaScript."""
 SLIM: Final = Path(__file__).with_name("slim")
 NODE_TIMEOUT: Final = 300
 """Seconds for the compiler or a check under Node; they take five on an old laptop."""
@@ -123,8 +127,7 @@ def own_sources() -> dict[str, bytes]:
     """The sources of this package's shared core, as in its wheel, without its command line."""
     package = ROOT / "py" / "takeback"
     paths = [package / f"{name}.py" for name in ("__init__", "errors", "signals")]
-    native = {"commands.py", "drawing.py", "video.py"}
-    paths += [path for path in (package / "hashing").glob("*.py") if path.name not in native]
+    paths += [path for path in (package / "hashing").glob("*.py") if path.name not in NATIVE]
     return {path.relative_to(package.parent).as_posix(): path.read_bytes() for path in paths}
 
 

@@ -8,7 +8,11 @@ import random
 from pathlib import Path
 from typing import Final
 
+import numpy as np
+from imagecodecs import jpegxl_encode
 from PIL import Image
+
+from builder.heic import heic
 
 SIZE: Final = (160, 120)
 _SEED: Final = 7
@@ -27,6 +31,9 @@ def write_samples(folder: Path) -> list[Path]:
 def samples() -> dict[str, bytes]:
     """The samples by name. Every whole file comes back once more cut in half."""
     whole = {name: _save(picture, **ways) for name, (picture, ways) in _pictures().items()}
+    colour, _ = _pictures()["colour.png"]
+    whole |= {f"turned-{turns}.heic": heic(colour, turns, mirror) for turns, mirror in ((0, None), (1, 0), (2, None))}
+    whole |= {"colour.jxl": bytes(jpegxl_encode(np.asarray(colour), level=90, effort=3))}
     cut = {f"cut-{name}": data[: len(data) // 2] for name, data in whole.items()}
     noise = random.Random(_SEED).randbytes(4096)  # noqa: S311
     broken = {f"broken-{name}": data[:200] + noise[:300] + data[500:] for name, data in whole.items()}
@@ -45,6 +52,7 @@ def _pictures() -> dict[str, tuple[Image.Image, dict[str, object]]]:
     turned[0x0112] = 6
     jpeg: dict[str, object] = {"format": "JPEG", "quality": 85}
     tiff: dict[str, object] = {"format": "TIFF"}
+    avif: dict[str, object] = {"format": "AVIF", "speed": 10}
     return {
         "colour.jpg": (colour, jpeg),
         "turned.jpg": (colour, {**jpeg, "exif": turned}),
@@ -66,6 +74,9 @@ def _pictures() -> dict[str, tuple[Image.Image, dict[str, object]]]:
         "moving.gif": (colour.quantize(32), {"format": "GIF", "save_all": True, "append_images": [noise.convert("P")]}),
         "colour.bmp": (colour, {"format": "BMP"}),
         "palette.bmp": (colour.quantize(16), {"format": "BMP"}),
+        "colour.avif": (colour, avif),
+        "clear.avif": (clear, {**avif, "exif": turned}),
+        "moving.avif": (colour, {**avif, "save_all": True, "append_images": [noise.convert("RGB")]}),
         "plain.tiff": (colour, tiff),
         "lzw.tiff": (colour, {**tiff, "compression": "tiff_lzw"}),
         "deflate.tiff": (clear, {**tiff, "compression": "tiff_adobe_deflate"}),

@@ -4,6 +4,7 @@ import json
 import re
 from base64 import b64encode
 from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
 from hashlib import sha384
 from pathlib import Path
 from typing import Final
@@ -123,10 +124,11 @@ def write_site(dist: Path, files: dict[str, bytes], cache: Cache) -> None:
     """Brings `files` into the folder `dist`, each with its compressed forms beside it, and no others of a build."""
     wanted = dict(files)
     before = _listed(dist)
-    for path, data in files.items():
-        if path == source.NAME:  # few ask for it, and it is another with every change
-            continue
-        wanted |= {path + suffix: packed for suffix, packed in compressed(path, data, cache).items()}
+    squeezed = [path for path in files if path != source.NAME]  # few ask for it, and it is another with every change
+    with ThreadPoolExecutor() as pool:  # brotli lets go of the interpreter
+        forms = pool.map(lambda path: compressed(path, files[path], cache), squeezed)
+        for path, packed in zip(squeezed, forms, strict=True):
+            wanted |= {path + suffix: form for suffix, form in packed.items()}
     try:
         for path, data in wanted.items():
             _write_changed(dist / path, data)

@@ -1,5 +1,6 @@
 """Videos, hashed by the sealed worker of the real page in every browser engine, against the same natively."""
 
+import urllib.request
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -8,13 +9,16 @@ from typing import Any, Final
 import pytest
 
 from takeback.errors import PictureError
+from takeback.hashing.exact import exact_signals
 from takeback.hashing.video import HashedVideo, hash_video
 from takeback.protocol import NewCase, decode
 from takeback.signals import SignalType, frames_of, hamming_distance
 from tests.e2e.door import hash_in_browser, serve
 from tests.e2e.hands import Hands, PlaywrightHands
 from tests.e2e.product import ROOT, Registry
+from tests.e2e.recorder import Answer
 from tests.e2e.screens import UNDER_18, Start
+from tests.hashing.test_video import sound
 
 VIDEOS: Final = ROOT / "tests" / "vectors" / "videos"
 NEAR: Final = 10
@@ -33,6 +37,17 @@ _STOP: Final = """
   return [await stopped, (await after).signals.length, await door.hash(file).then(({ kind }) => kind)];
 })()
 """
+
+_QUICK_WATCH: Final = """
+(async () => {
+  const wait = setInterval;
+  globalThis.setInterval = (act, time) => wait(act, time / 5);
+  const { createDoor } = await import("/page.js");
+  const { quality, signals } = await createDoor().hash(new File([await (await fetch("/file/0")).blob()], "video"));
+  return [quality, signals.map(({ type }) => type)];
+})()
+"""
+"""The page looks after its worker five times as often as it does for a person."""
 
 
 def test_our_videos_in_every_engine(engine: Hands, registry: Registry) -> None:
@@ -54,15 +69,38 @@ def test_the_videos_beside_the_repository(page: PlaywrightHands, registry: Regis
 
 
 def test_broken_videos_end_in_an_answer(engine: Hands, registry: Registry) -> None:
-    """A video that is cut short or damaged anywhere gives its exact hashes or one of our errors, in every browser."""
+    """A video that is cut or damaged anywhere gives its exact hashes, with frames or without, in every browser."""
     whole = {name: (VIDEOS / name).read_bytes() for name in ("h264.mp4", "fragments.mp4", "vp8.webm", "vp9.webm")}
     cuts = [data[: len(data) * part // 8] for data in whole.values() for part in (1, 4, 7)]
     holes = [data[:place] + bytes(90) + data[place + 90 :] for data in whole.values() for place in (30, 700, 5000)]
     answers = hash_in_browser(engine, registry, [*cuts, *holes])
-    for answer in answers:
-        assert answer.get("error") in {None, "damaged-picture", "unknown-format", "picture-too-large"}
-        assert "error" in answer or [signal["type"] for signal in answer["signals"][-2:]] == ["sha256", "md5"]
-    assert {answer.get("error") for answer in answers} >= {None, "damaged-picture"}
+    for data, answer in zip([*cuts, *holes], answers, strict=True):
+        exact = [{"type": str(signal.type), "value": signal.value} for signal in exact_signals(data)]
+        assert answer["signals"][-2:] == exact
+    assert {answer["quality"] is None for answer in answers} == {True, False}
+
+
+def test_sound_alone_is_refused(page: PlaywrightHands, registry: Registry) -> None:
+    """A file without pictures is told to be none, with a cover or without."""
+    answers = hash_in_browser(page, registry, [sound(cover=False), sound(cover=True)])
+    assert answers == [{"error": "unknown-format"}] * 2
+
+
+@pytest.mark.parametrize(
+    "fault", ["setTimeout(() => { throw new Error(); }); await 0;", "for (;;);"], ids=["dies", "hangs"]
+)
+def test_a_worker_that_fails_at_the_frames_leaves_the_exact_hashes(
+    page: PlaywrightHands, registry: Registry, fault: str
+) -> None:
+    """When the worker dies of a video's frames, or is stuck in them, a fresh one makes the exact hashes."""
+    with urllib.request.urlopen(f"{registry.url}/video.js") as answer:
+        headers = {name.lower(): value for name, value in answer.getheaders() if name.lower() != "content-length"}
+        script = answer.read()
+    decoder = f"VideoDecoder.isConfigSupported = async () => {{ {fault} }};".encode()
+    registry.recorder.extra["/video.js"] = Answer(200, headers, decoder + script)
+    serve(registry, [(VIDEOS / "vp8.webm").read_bytes()])
+    Start.open(page, registry.url).wait_until_ready()
+    assert page.run(_QUICK_WATCH) == [None, ["sha256", "md5"]]
 
 
 def test_a_stopped_video_leaves_a_worker_that_works(engine: Hands, registry: Registry) -> None:

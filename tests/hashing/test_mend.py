@@ -46,13 +46,13 @@ def test_an_odd_clap_cuts_nothing() -> None:
     clap = struct.pack(">I4s8I", 40, b"clap", 301, 1, 201, 1, 3, 2, 0, 0)
     file = bytearray(AVIF)
     size = len(file)
-    stills._put(file, (b"meta", b"iprp", b"ipco"), clap)
+    stills.put(file, (b"meta", b"iprp", b"ipco"), clap)
     number = (
         len(list(boxes_of(dict(boxes_of(dict(boxes_of(dict(boxes_of(AVIF))[b"meta"][4:]))[b"iprp"]))[b"ipco"]))) + 1
     )
-    stills._put(file, (b"meta", b"iprp", b"ipma"), bytes([0x80 | number]))
-    file[stills._places(file, (b"meta", b"iprp", b"ipma"))[-1] + 18] += 1
-    stills._grow(file, stills._places(file, (b"meta", b"iloc"))[-1] + 22, len(file) - size)
+    stills.put(file, (b"meta", b"iprp", b"ipma"), bytes([0x80 | number]))
+    file[stills.places(file, (b"meta", b"iprp", b"ipma"))[-1] + 18] += 1
+    stills._grow(file, stills.places(file, (b"meta", b"iloc"))[-1] + 22, len(file) - size)
     mended = mended_avif(bytes(file))
     assert struct.unpack(">8I", properties(mended)[b"clap"]) == (320, 1, 240, 1, 0, 1, 0, 1)
     assert pdq(bytes(file)) == pdq(AVIF)

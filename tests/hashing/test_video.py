@@ -1,10 +1,13 @@
 import builtins
 import io
+from itertools import accumulate, cycle, islice
 from pathlib import Path
 from typing import Any, Final
 
+import av
 import numpy as np
 import pytest
+from av.stream import Disposition
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -12,9 +15,10 @@ from takeback.errors import DamagedPicture, PictureError, PictureTooLarge, Unkno
 from takeback.hashing import video
 from takeback.hashing.exact import exact_signals
 from takeback.hashing.video import HashedVideo, hash_video, video_format
+from takeback.hashing.vpdq import samples
 from takeback.signals import Frame, SignalType, frames_of, hamming_distance
 from tests import oracle
-from tests.vectors.make_videos import MARKS, RECIPES, scene
+from tests.vectors.make_videos import MARKS, RECIPES, UNEVEN, scene
 
 VIDEOS: Final = Path(__file__).parents[1] / "vectors" / "videos"
 ENCODED_BITS: Final = 40
@@ -31,6 +35,23 @@ def hashed(data: bytes) -> HashedVideo:
     return hash_video(io.BytesIO(data))
 
 
+def sound(*, cover: bool) -> bytes:
+    """An MP4 of a second of silence, perhaps with a cover."""
+    out = io.BytesIO()
+    with av.open(out, "w", format="mp4") as container:
+        stream: Any = container.add_stream("aac", rate=44100)
+        art: Any = container.add_stream("mjpeg", rate=1) if cover else None
+        if art:
+            art.width, art.height, art.pix_fmt, art.disposition = 192, 144, "yuvj420p", Disposition.attached_pic
+            container.mux(art.encode(av.VideoFrame.from_ndarray(scene(0), format="rgb24").reformat(format="yuvj420p")))
+            container.mux(art.encode())
+        frame = av.AudioFrame.from_ndarray(np.zeros((1, 44100), np.float32), format="fltp", layout="mono")
+        frame.rate = 44100
+        container.mux(stream.encode(frame))
+        container.mux(stream.encode())
+    return out.getvalue()
+
+
 def frames(found: HashedVideo) -> tuple[Frame, ...]:
     """Its frames."""
     return frames_of(found.signals[0].value)
@@ -44,12 +65,12 @@ def drawn(second: float, turns: int = 0, *, mirrored: bool = False) -> str:
     return oracle.pdq(np.ascontiguousarray(luma))[0]["orig"]
 
 
-@pytest.mark.parametrize("name", sorted(RECIPES.keys() - {"still.mp4"}))
+@pytest.mark.parametrize("name", sorted(RECIPES.keys() - {"still.mp4", "uneven.mp4"}))
 def test_every_codec_and_container(name: str) -> None:
     """Of each video the frames of every second are hashed, with number and time, and look as they were drawn."""
     rate = float(RECIPES[name].rate)
     found = hashed(read(name))
-    assert (found.width, found.height, found.quality) == (192, 144, 100)
+    assert (found.width, found.height, found.quality, found.fault) == (*RECIPES[name].size, 100, None)
     assert [signal.type for signal in found.signals] == ["vpdq", "sha256", "md5"]
     assert found.signals[1:] == exact_signals(read(name))
     assert len(frames(found)) == 4
@@ -78,6 +99,32 @@ def test_what_an_edit_list_cuts_off_is_not_hashed() -> None:
     assert found[0].hash not in whole
 
 
+@pytest.mark.parametrize(
+    ("name", "shown"),
+    [
+        ("two-edits.mov", [(0, 0.0, 0.0), (10, 1.0, 2.5), (20, 2.0, 3.5)]),
+        ("backwards.mov", [(0, 0.0, 2.0), (10, 1.0, 3.0), (20, 2.0, 1.2)]),
+        ("gap.mov", [(0, 0.0, 0.3), (9, 0.9, 1.2), (15, 3.0, 3.5)]),
+        ("endless.mov", [(0, 0.0, 2.0), (10, 1.0, 1.0), (30, 3.0, 3.0)]),
+        ("no-edit.mov", [(0, 0.0, 0.0), (10, 1.0, 1.0), (20, 2.0, 2.0), (30, 3.0, 3.0)]),
+    ],
+)
+def test_every_edit_of_a_list_counts(name: str, shown: list[tuple[int, float, float]]) -> None:
+    """What several edits show is hashed in their order; edits that show nothing do not count."""
+    found = frames(hashed(read(name)))
+    assert [(frame.number, frame.seconds) for frame in found] == [(number, second) for number, second, _ in shown]
+    for frame, (_, _, second) in zip(found, shown, strict=True):
+        assert hamming_distance(frame.hash, drawn(second)) <= ENCODED_BITS
+
+
+def test_frames_of_uneven_length_are_sampled_by_their_times() -> None:
+    """Where frames follow each other at any distance, the last one that starts by each second is hashed."""
+    steps = accumulate(islice(cycle(UNEVEN), RECIPES["uneven.mp4"].frames - 1), initial=0)
+    starts = [step / 10 for step in steps]
+    found = frames(hashed(read("uneven.mp4")))
+    assert [(frame.number, frame.seconds) for frame in found] == [(n, starts[n]) for n in samples(starts)]
+
+
 def test_a_jump_gives_the_same_frames(monkeypatch: pytest.MonkeyPatch) -> None:
     """A fresh start at a key frame gives the same hashes as decoding everything."""
     whole = hashed(read("h264.mp4"))
@@ -92,6 +139,13 @@ def test_a_jump_gives_the_same_frames(monkeypatch: pytest.MonkeyPatch) -> None:
         (b"\0\0\0\x14ftypqt  ", "MOV"),
         (b"\0\0\0\x08wide\0\0\0\0", "MOV"),
         (b"\x1a\x45\xdf\xa3\0\0\0\0\0\0\0\0", "WEBM"),
+        (b"RIFF\0\0\0\0AVI LIST", "AVI"),
+        (b"FLV\x01\x05", "FLV"),
+        (b"\x30\x26\xb2\x75\x8e\x66\xcf\x11", "WMV"),
+        (b"\0\0\x01\xba", "MPEG"),
+        ((b"G" + bytes(187)) * 3, "TS"),
+        (bytes(4) + (b"G" + bytes(191)) * 3, "TS"),
+        (b"G" * 12, None),
         (b"\0\0\0\x18ftypheic", None),
         (b"\0\0\0\x1cftypavif", None),
         (b"RIFF\0\0\0\0WEBP", None),
@@ -121,10 +175,11 @@ def test_every_container_takes_damage(name: str, place: int, mask: int, cut: boo
         assert found.signals[-2:] == exact_signals(kept)
 
 
-def test_a_video_without_its_index_is_damaged() -> None:
-    """A file cut off before the list of its frames cannot be opened."""
-    with pytest.raises(DamagedPicture):
-        hashed(read("h264.mov")[:6000])
+def test_a_video_without_its_index_has_its_exact_hashes() -> None:
+    """A file cut off before the list of its frames has SHA-256 and MD5, and says why no more."""
+    found = hashed(read("no-index.mov"))
+    assert found.signals == exact_signals(read("no-index.mov"))
+    assert isinstance(found.fault, DamagedPicture)
 
 
 def test_a_video_that_is_cut_short_has_its_first_frames() -> None:
@@ -139,16 +194,26 @@ def test_a_video_that_is_cut_short_has_its_first_frames() -> None:
     ("limit", "value", "text"), [("MAX_PACKETS", 9, "frames"), ("MAX_PIXELS", 9, "megapixels a frame")]
 )
 def test_limits_are_told(limit: str, value: int, text: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A video of too many or too large frames is refused with a word on why."""
+    """A video of too many or too large frames has its exact hashes, with a word on why no more."""
     monkeypatch.setattr(video, limit, value)
-    with pytest.raises(PictureTooLarge, match=text):
-        hashed(read("h264.mp4"))
+    found = hashed(read("h264.mp4"))
+    assert found.signals == exact_signals(read("h264.mp4"))
+    assert isinstance(found.fault, PictureTooLarge)
+    assert text in str(found.fault)
 
 
 def test_patience_ends() -> None:
-    """A video that takes longer than there is time is refused."""
-    with pytest.raises(PictureTooLarge, match="too long"):
-        hash_video(io.BytesIO(read("h264.mp4")), patience=0.0)
+    """A video that takes longer than there is time has its exact hashes, with a word on why no more."""
+    found = hash_video(io.BytesIO(read("h264.mp4")), patience=0.0)
+    assert found.signals == exact_signals(read("h264.mp4"))
+    assert "too long" in str(found.fault)
+
+
+def test_a_sound_with_a_cover_is_no_video() -> None:
+    """A file of sound is refused, also where it carries a picture of its cover."""
+    for cover in (False, True):
+        with pytest.raises(UnknownFormat, match="sound"):
+            hashed(sound(cover=cover))
 
 
 def test_frames_that_cannot_be_decoded_leave_the_exact_hashes(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -6,9 +6,10 @@ The videos are generated and CC0. Their encoders differ by version, so the files
 import json
 import struct
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
+from itertools import accumulate, cycle, islice
 from pathlib import Path
 from typing import Any, Final
 
@@ -19,7 +20,9 @@ import numpy.typing as npt
 HERE: Final = Path(__file__).resolve().parent
 sys.path[:0] = [str(HERE.parents[1]), str(HERE.parents[1] / "py")]
 
+from takeback.hashing.edits import Edit, shown  # noqa: E402
 from takeback.hashing.vpdq import samples  # noqa: E402
+from tests.stills import places, put  # noqa: E402
 
 WIDTH, HEIGHT = 192, 144
 MARKS: Final = {
@@ -61,15 +64,18 @@ class Recipe:
     rate: Fraction = Fraction(10)
     format: str = "yuv420p"
     container: Mapping[str, str] = field(default_factory=dict)
+    size: tuple[int, int] = (WIDTH, HEIGHT)
+    step: Sequence[int] = (1,)
+    """By how many frames' times each frame follows the one before, again and again."""
 
     def write(self, path: Path) -> None:
         """Makes the file."""
         with av.open(str(path), "w", container_options=dict(self.container)) as out:
             stream: Any = out.add_stream(self.codec, rate=self.rate, options=dict(self.options))
-            stream.width, stream.height, stream.pix_fmt = WIDTH, HEIGHT, self.format
-            for number in range(self.frames):
+            stream.width, stream.height, stream.pix_fmt = *self.size, self.format
+            for number in accumulate(islice(cycle(self.step), self.frames - 1), initial=0):
                 colours = av.VideoFrame.from_ndarray(self.draw(float(number / self.rate)), format="rgb24")
-                frame = colours.reformat(format=self.format)
+                frame = colours.reformat(*self.size, format=self.format)
                 frame.pts, frame.time_base = number, 1 / self.rate
                 out.mux(stream.encode(frame))
             out.mux(stream.encode())
@@ -94,7 +100,50 @@ def cut(source: Path, path: Path, seconds: float) -> None:
     path.write_bytes(data)
 
 
+def box(name: bytes, *content: bytes) -> bytes:
+    """A box of an MP4."""
+    return struct.pack(">I4s", 8 + sum(map(len, content)), name) + b"".join(content)
+
+
+def edited(source: Path, path: Path, edits: Sequence[tuple[float, float]]) -> None:
+    """The same video with these edits: how many seconds of it are shown, and from where; from -1 is a gap."""
+    data = bytearray(source.read_bytes())
+    scales = [struct.unpack_from(">I", data, data.find(name) + 4 + 12)[0] for name in (b"mvhd", b"mdhd")]
+    old = places(data, (b"moov", b"trak", b"edts"))[-1]
+    (begin,) = struct.unpack_from(">i", data, data.find(b"elst") + 4 + 12)
+    data[old + 4 : old + 8] = b"free"
+    entries = [
+        struct.pack(">IiI", round(length * scales[0]), -1 if start < 0 else begin + round(start * scales[1]), 1 << 16)
+        for length, start in edits
+    ]
+    put(data, (b"moov", b"trak"), box(b"edts", box(b"elst", struct.pack(">II", 0, len(entries)), *entries)))
+    path.write_bytes(data)
+
+
+def coloured(source: Path, path: Path) -> None:
+    """The same video with colours in 18 bytes where 19 are due, as old encoders write them."""
+    data = bytearray(source.read_bytes())
+    description = (b"moov", b"trak", b"mdia", b"minf", b"stbl", b"stsd", b"avc1")
+    put(data, description, box(b"colr", b"nclx", struct.pack(">3H", 1, 1, 1)))
+    path.write_bytes(data)
+
+
+def halved(source: Path, path: Path) -> None:
+    """The same video without the second half of the file."""
+    data = source.read_bytes()
+    path.write_bytes(data[: len(data) // 2])
+
+
+EDITS: Final = {
+    "two-edits.mov": [(1.0, 0.0), (1.2, 2.5)],
+    "backwards.mov": [(1.3, 2.0), (1.0, 0.5), (0.7, 2.0)],
+    "gap.mov": [(0.5, -1), (1.0, 0.3), (1.5, -1), (0.6, 3.0)],
+    "no-edit.mov": [(1.0, 90.0)],
+    "endless.mov": [(1.0, 2.0), (0.0, 1.0)],
+}
+"""Edit lists, each of `h264.mov`: seconds that are shown, and from where."""
 X264: Final = {"crf": "30", "preset": "veryslow", "g": "25", "bf": "3"}
+UNEVEN: Final = (1, 1, 7, 1, 2)
 FRAGMENTS: Final = {"movflags": "frag_keyframe+empty_moov+default_base_moof"}
 RECIPES: Final = {
     "h264.mp4": Recipe("libx264", X264, rate=Fraction(30000, 1001), frames=100),
@@ -103,6 +152,15 @@ RECIPES: Final = {
     "still.mp4": Recipe("libx264", X264, still),
     "slow.mp4": Recipe("libx264", X264, rate=Fraction(1, 3), frames=4),
     "fragments.mp4": Recipe("libx264", X264, container=FRAGMENTS),
+    "fast-start.mp4": Recipe("libx264", X264, container={"movflags": "faststart"}),
+    "uneven.mp4": Recipe("libx264", X264, step=UNEVEN),
+    "h264.ts": Recipe("libx264", X264),
+    "h264.mkv": Recipe("libx264", X264),
+    "mpeg4.3gp": Recipe("mpeg4", {"b": "150k", "g": "25"}, size=(176, 144)),
+    "mpeg4.avi": Recipe("mpeg4", {"b": "150k", "g": "25"}),
+    "wmv2.wmv": Recipe("wmv2", {"b": "150k", "g": "25"}),
+    "flv1.flv": Recipe("flv", {"b": "150k", "g": "25"}),
+    "mpeg1.mpg": Recipe("mpeg1video", {"b": "200k", "g": "25"}, rate=Fraction(25), frames=90),
     "hevc.mp4": Recipe("libx265", {"crf": "32", "x265-params": "log-level=none:keyint=25"}),
     "av1.mp4": Recipe("libsvtav1", {"crf": "45", "preset": "6"}),
     "deep.mp4": Recipe("libsvtav1", {"crf": "45", "preset": "6"}, format="yuv420p10le"),
@@ -118,6 +176,12 @@ def videos(folder: Path) -> None:
     for mark in MARKS:
         marked(folder / "h264.mov", folder / f"{mark}.mov", mark)
     cut(folder / "h264.mov", folder / "cut.mov", 1.25)
+    for name, edits in EDITS.items():
+        edited(folder / "h264.mov", folder / name, edits)
+    coloured(folder / "h264.mov", folder / "short-colours.mov")
+    halved(folder / "fast-start.mp4", folder / "half.mp4")
+    halved(folder / "vp8.webm", folder / "half.webm")
+    halved(folder / "h264.mov", folder / "no-index.mov")
 
 
 def cases() -> Iterator[dict[str, object]]:
@@ -127,12 +191,20 @@ def cases() -> Iterator[dict[str, object]]:
         yield {"rate": float(rate), "count": count, "samples": samples(starts)}
 
 
+def edit_cases() -> Iterator[dict[str, object]]:
+    """Starts of frames and edits in ticks, and when which frames are shown."""
+    starts = [0, 100, 100, 250, 400, 900]
+    for edits in ([], [(0, 250.0)], [(100, 150.0), (0, 101.0)], [(-1, 50.0), (250, 0.0), (0, 9.0)], [(901, 5.0)]):
+        found = shown(starts, [Edit(*edit) for edit in edits], len(starts))
+        yield {"starts": starts, "edits": edits, "shown": found}
+
+
 def main() -> None:
     """Writes everything anew."""
     folder = HERE / "videos"
     folder.mkdir(exist_ok=True)
     videos(folder)
-    (HERE / "vpdq.json").write_text(json.dumps({"samples": list(cases())}) + "\n", "utf-8")
+    (HERE / "vpdq.json").write_text(json.dumps({"samples": list(cases()), "edits": list(edit_cases())}) + "\n", "utf-8")
 
 
 if __name__ == "__main__":

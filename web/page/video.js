@@ -6,9 +6,13 @@ import { startWorker, VIDEO_WORKER } from "./workers.js";
 /** @typedef {import("./door.js").Ways} Ways */
 /**
  * @typedef {{ kind: "share", id: number, share: number } | { kind: "result", id: number, json: string }
- *   | { kind: "unreadable", id: number } | { kind: "crashed" }} FromWorker
- * @typedef {{ kind: "hash" | "animation" | "exact", file: Blob, orientation?: number | undefined }} Wish
+ *   | { kind: "unreadable", id: number } | { kind: "crashed" } | { kind: "alive" }} FromWorker
+ * @typedef {{ kind: "hash" | "frameless" | "animation" | "exact", file: Blob, orientation?: number | undefined }} Wish
  */
+
+/** Milliseconds between two looks at whether the worker is alive, and after how many without a sign it is not. */
+const LOOK = 5000;
+const MOST_LOOKS = 12;
 
 export class Videos {
   /** @type {Worker | undefined} */
@@ -20,14 +24,18 @@ export class Videos {
   #nextId = 1;
 
   /**
-   * Hashes one video. Aborting throws the worker away, and with it all it had read.
+   * Hashes one video; one of which the worker dies or gets stuck has its exact hashes alone. Aborting throws the worker
+   * away, and with it all it had read.
    *
    * @param {Blob} file
    * @param {Ways} ways
    * @returns {Promise<Hashed>}
    */
   hash(file, ways) {
-    return this.#queue({ kind: "hash", file }, ways);
+    return this.#queue({ kind: "hash", file }, ways).catch((fault) => {
+      if (fault.code !== "worker-crashed") throw fault;
+      return this.#queue({ kind: "frameless", file }, ways);
+    });
   }
 
   /**
@@ -80,8 +88,17 @@ export class Videos {
    */
   #hash(wish, { signal, onShare }) {
     return new Promise((resolve, reject) => {
-      this.#end = reject;
+      let looks = 0;
+      const watch = setInterval(() => (looks += 1) > MOST_LOOKS && this.#crashed(), LOOK);
       const stop = () => this.#stop(new DoorError("aborted", "hashing was stopped"));
+      const leave = () => {
+        clearInterval(watch);
+        signal?.removeEventListener("abort", stop);
+      };
+      this.#end = (fault) => {
+        leave();
+        reject(fault);
+      };
       if (signal?.aborted) return stop();
       signal?.addEventListener("abort", stop);
       const worker = (this.#worker ??= startWorker(VIDEO_WORKER));
@@ -91,10 +108,11 @@ export class Videos {
       worker.onerror = () => this.#crashed();
       /** @param {MessageEvent<FromWorker>} event */
       worker.onmessage = ({ data }) => {
+        looks = 0;
         if (data.kind === "crashed") return this.#crashed();
-        if (data.id !== id) return;
+        if (data.kind === "alive" || data.id !== id) return;
         if (data.kind === "share") return void onShare?.(data.share);
-        signal?.removeEventListener("abort", stop);
+        leave();
         if (data.kind === "unreadable")
           return reject(new DoorError("unreadable-file", "the browser cannot read this file"));
         const answer = JSON.parse(data.json);

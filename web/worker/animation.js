@@ -4,7 +4,7 @@
  */
 import { inTime } from "./frames.js";
 import { Kernel } from "./kernel.js";
-import { hashFrame } from "./luma.js";
+import { hashOverWhite } from "./luma.js";
 import { samples, SLACK } from "./vpdq.js";
 
 const TYPE = "image/avif";
@@ -65,7 +65,8 @@ async function hashed(decoder, count, orientation) {
     const duration = (image.duration ?? 0) / 1000;
     now += duration > SHORTEST ? duration : INSTEAD;
     const shown = Math.ceil(seconds - 2 * SLACK) < now / 1000; // a second begins meanwhile, or nearly
-    if (shown) found.set(number, { number, seconds, ...(await hashFrame(kernel, image, turn, mirrored)) });
+    if (shown)
+      found.set(number, { number, seconds, ...(await hashOverWhite(kernel, image, turn, mirrored)) });
     starts.push(seconds);
     image.close();
   }

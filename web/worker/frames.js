@@ -1,5 +1,16 @@
 /** The frames of a video that are hashed: mediabunny reads the container, WebCodecs decodes. */
-import { BlobSource, EncodedPacketSink, Input, MATROSKA, MP4, QTFF, VideoSampleSink, WEBM } from "mediabunny";
+import {
+  BlobSource,
+  EncodedPacketSink,
+  Input,
+  MATROSKA,
+  MP4,
+  MPEG_TS,
+  QTFF,
+  VideoSampleSink,
+  WEBM,
+} from "mediabunny";
+import { prepared, shown } from "./edits.js";
 import { Kernel } from "./kernel.js";
 import { hashFrame } from "./luma.js";
 import { samples } from "./vpdq.js";
@@ -17,7 +28,7 @@ const PATIENCE = 60_000;
 
 /** @typedef {import("./vpdq.js").Frame} Frame */
 
-/** A file that cannot be hashed; `code` is one of the package's codes of errors. */
+/** A file that is no video; `code` is one of the package's codes of errors. */
 export class VideoError extends Error {
   /**
    * @param {string} code
@@ -29,104 +40,139 @@ export class VideoError extends Error {
   }
 }
 
+/** @typedef {{ frames: Frame[], width: number, height: number }} Found `width` and `height` are upright; 0: unknown */
+/** @typedef {import("mediabunny").InputVideoTrack} Track */
+
 /**
- * The hashed frames of a video, none when this browser has no decoder for it; `width` and `height` are upright.
- * Rejects with `VideoError` when the file is no video that can be opened.
+ * The hashed frames of a video, as many as this browser can get at: none where it lacks the decoder, or where the file
+ * is broken or odd. Rejects with `VideoError` when there are no pictures in it, and when it cannot be read at all.
  *
  * @param {Blob} file
  * @param {(share: number) => void} onShare hears from 0 to 1 how much is done
+ * @returns {Promise<Found>}
  */
 export async function hashFrames(file, onShare) {
-  const input = new Input({ source: new BlobSource(file), formats: [MP4, QTFF, WEBM, MATROSKA] });
+  /** @type {Found} */
+  const found = { frames: [], width: 0, height: 0 };
   try {
-    const tracks = await opened(input.getTracks());
-    const track = tracks.length ? await opened(input.getPrimaryVideoTrack()) : null;
-    if (!track && tracks.length)
-      throw new VideoError("unknown-format", "this file has sound and no pictures");
-    if (!track) throw new VideoError("damaged-picture", "the video is cut short or broken inside");
-    const size = { width: await track.getCodedWidth(), height: await track.getCodedHeight() };
-    if (size.width * size.height > MAX_PIXELS)
-      throw new VideoError("picture-too-large", "the frames of this video have too many pixels");
-    const times = await opened(readTimes(track));
-    const frames =
-      times.starts.length && (await canDecode(track)) ? await decoded(track, times, onShare) : [];
-    const { width, height } = frames[0] ?? size;
-    return { frames, width, height };
+    await fill(found, file, onShare);
+  } catch (error) {
+    if (error instanceof VideoError || isUnreadable(error)) throw error;
+    // Whatever else mediabunny or a decoder throws: what was found up to here counts, and so does the file.
+  }
+  return found;
+}
+
+/** @param {unknown} error */
+function isUnreadable(error) {
+  return error instanceof DOMException && error.name === "NotReadableError";
+}
+
+/**
+ * @param {Found} found
+ * @param {Blob} file
+ * @param {(share: number) => void} onShare
+ */
+async function fill(found, file, onShare) {
+  const { file: plain, tracks, soundOnly } = await prepared(file);
+  const input = new Input({ source: new BlobSource(plain), formats: [MP4, QTFF, WEBM, MATROSKA, MPEG_TS] });
+  try {
+    const track = await mainTrack(input, soundOnly);
+    if (!track) return;
+    found.width = await track.getCodedWidth();
+    found.height = await track.getCodedHeight();
+    if (found.width * found.height > MAX_PIXELS) return;
+    const times = await readTimes(track, tracks.get(track.id));
+    if (times.starts.length && (await canDecode(track))) await decode(track, times, found, onShare);
   } finally {
     input.dispose();
   }
 }
 
 /**
- * What comes of reading the container. Whatever mediabunny throws means that it is broken.
+ * The first video track that the file says is on, or else the first.
  *
- * @template T
- * @param {Promise<T>} reading
- * @returns {Promise<T>}
+ * @param {Input} input
+ * @param {boolean} soundOnly what is known of the file already
  */
-async function opened(reading) {
-  try {
-    return await reading;
-  } catch (error) {
-    if (error instanceof VideoError || (error instanceof DOMException && error.name === "NotReadableError"))
-      throw error;
-    throw new VideoError("damaged-picture", "the video is cut short or broken inside");
-  }
+async function mainTrack(input, soundOnly) {
+  const tracks = await input.getVideoTracks();
+  if (!tracks.length && (soundOnly || (await input.getTracks()).length))
+    throw new VideoError("unknown-format", "this file has sound and no pictures");
+  for (const track of tracks) if ((await track.getDisposition()).default) return track;
+  return tracks[0];
 }
 
-/** @param {import("mediabunny").InputVideoTrack} track */
+/** @param {Track} track */
 async function canDecode(track) {
   return typeof VideoDecoder === "function" && (await track.canDecode().catch(() => false));
 }
 
 /**
- * When each frame starts, in seconds, in the order in which they are shown, and which of them are key frames.
+ * When each frame starts and which are key frames, in seconds of the track and rising; and what of it is hashed: the
+ * `number` of a frame among those that are shown, when that is, and its `start` in the track.
  *
- * @param {import("mediabunny").InputVideoTrack} track
+ * @typedef {{ number: number, seconds: number, start: number }} Sample
+ * @typedef {{ starts: Float64Array, keys: Float64Array, wanted: Sample[] }} Times
  */
-async function readTimes(track) {
-  const starts = [];
+
+/**
+ * @param {Track} track
+ * @param {import("./edits.js").Track} [edited] what an MP4 says of it
+ * @returns {Promise<Times>}
+ */
+async function readTimes(track, edited) {
+  const found = [];
   const keys = [];
   const packets = new EncodedPacketSink(track).packets(undefined, undefined, { metadataOnly: true });
   for await (const { timestamp, type } of packets) {
-    if (timestamp < 0) continue; // cut off by the file's edit list
-    starts.push(timestamp);
+    found.push(timestamp);
     if (type === "key") keys.push(timestamp);
-    if (starts.length > MAX_PACKETS)
-      throw new VideoError("picture-too-large", "the video has too many frames");
+    if (found.length > MAX_PACKETS) throw new RangeError("too many frames");
   }
-  return { starts: Float64Array.from(starts).sort(), keys: Float64Array.from(keys).sort() };
+  const starts = Float64Array.from(found).sort();
+  const { scale, edits } = edited ?? { scale: 1, edits: [] };
+  const ticks = edited ? starts.map((start) => Math.round(start * scale)) : starts;
+  const seen = starts.length ? shown(ticks, edits, MAX_PACKETS) : [];
+  const seconds = seen.map(({ at }) => (at - (seen[0]?.at ?? 0)) / scale);
+  const wanted = (seen.length ? samples(seconds) : []).map((number) => ({
+    number,
+    seconds: seconds[number] ?? 0,
+    start: starts[seen[number]?.frame ?? 0] ?? 0,
+  }));
+  return { starts, keys: Float64Array.from(keys).sort(), wanted };
 }
 
 /**
- * As many of the frames to hash as can be decoded, in order.
+ * Hashes as many of the wanted frames as can be decoded, in the order of the track: an edit may show once more what
+ * came before.
  *
- * @param {import("mediabunny").InputVideoTrack} track
- * @param {{ starts: Float64Array, keys: Float64Array }} times
+ * @param {Track} track
+ * @param {Times} times
+ * @param {Found} found
  * @param {(share: number) => void} onShare
  */
-async function decoded(track, { starts, keys }, onShare) {
+async function decode(track, { keys, wanted }, found, onShare) {
   const [kernel, turn, mirrored] = await Promise.all([Kernel.create(), track.getRotation(), track.getFlip()]);
-  const first = starts[0] ?? 0;
-  const numbers = samples(starts.map((start) => start - first));
-  /** @type {(Frame & { width: number, height: number })[]} */
-  const frames = [];
+  const starts = [...new Set(wanted.map(({ start }) => start))].sort((a, b) => a - b);
+  /** @type {Map<number, { hash: string, quality: number, width: number, height: number }>} */
+  const hashed = new Map();
   try {
-    for await (const sample of framesAt(
-      track,
-      numbers.map((number) => starts[number] ?? 0),
-      keys,
-    )) {
-      const number = numbers[frames.length] ?? 0;
+    for await (const sample of framesAt(track, starts, keys)) {
       const frame = sample.toVideoFrame();
       const pdq = await hashFrame(kernel, frame, turn, mirrored).finally(() => frame.close());
-      frames.push({ number, seconds: (starts[number] ?? 0) - first, ...pdq });
-      onShare(frames.length / numbers.length);
+      hashed.set(starts[hashed.size] ?? 0, pdq);
+      onShare(hashed.size / starts.length);
     }
   } catch {
     // Of a video that is cut short or broken further on, what was decoded counts; so does its file.
   }
-  return frames;
+  for (const { number, seconds, start } of wanted) {
+    const pdq = hashed.get(start);
+    if (pdq) found.frames.push({ number, seconds, quality: pdq.quality, hash: pdq.hash });
+  }
+  const [first] = hashed.values();
+  if (first) Object.assign(found, { width: first.width, height: first.height });
 }
 
 /**
@@ -142,28 +188,28 @@ async function* framesAt(track, wanted, keys) {
   let decoding = sink.samples(wanted[0]);
   const next = async () => (await inTime(decoding.next())).value ?? undefined;
   /** @type {import("mediabunny").VideoSample | undefined} */
-  let shown;
+  let last;
   let ahead = await next();
   try {
     for (const at of wanted) {
       if (ahead && (keys.findLast((key) => key <= at) ?? 0) - ahead.timestamp > SEEK_SECONDS) {
-        shown?.close();
+        last?.close();
         ahead.close();
         await decoding.return();
         decoding = sink.samples(at);
-        shown = undefined;
+        last = undefined;
         ahead = await next();
       }
       while (ahead && ahead.timestamp < at + SAME) {
-        shown?.close();
-        shown = ahead;
+        last?.close();
+        last = ahead;
         ahead = await next();
       }
-      if (!shown) return;
-      yield shown;
+      if (!last || (!ahead && last.timestamp < at - SAME)) return; // the file ends before
+      yield last;
     }
   } finally {
-    shown?.close();
+    last?.close();
     ahead?.close();
     void decoding.return();
   }

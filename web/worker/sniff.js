@@ -15,16 +15,34 @@ const SKIPPED = new Set(["ftyp", "etyp", "free", "skip", "wide", "uuid"]);
 const OLD_ATOMS = new Set(["moov", "mdat", "wide", "free", "skip", "pnot"]);
 /** The brand of AVIF that moves. */
 const SEQUENCE = "avis";
-const MATROSKA = "\x1a\x45\xdf\xa3";
+/** What the other containers begin with. Matroska counts as WEBM. @type {Record<string, string>} */
+const WHOLE_STARTS = {
+  "\x1a\x45\xdf\xa3": "WEBM",
+  "FLV\x01": "FLV",
+  "\x30\x26\xb2\x75\x8e\x66\xcf\x11": "WMV",
+  "\0\0\x01\xba": "MPEG",
+};
+/** Where the first packet of an MPEG transport stream begins and how long each is: broadcast's, and a camcorder's. */
+const PACKETS = [
+  [0, 188],
+  [4, 192],
+];
+/** The first letter of such a packet. */
+const SYNC = "G";
 
 /**
- * `MP4`, `MOV` or `WEBM`; nothing for anything else. Rejects when the browser cannot read the file.
+ * The container; nothing for what is no video. Rejects when the browser cannot read the file.
  *
  * @param {Blob} file
  */
 export async function videoFormat(file) {
   const start = text(new Uint8Array(await file.slice(0, SNIFFED).arrayBuffer()));
-  if (start.startsWith(MATROSKA)) return "WEBM";
+  for (const [begin, kind] of Object.entries(WHOLE_STARTS)) if (start.startsWith(begin)) return kind;
+  if (start.startsWith("RIFF") && start.slice(8, 12) === "AVI ") return "AVI";
+  if (
+    PACKETS.some(([at = 0, length = 0]) => [0, 1, 2].every((packet) => start[at + packet * length] === SYNC))
+  )
+    return "TS";
   const atom = start.slice(4, 8);
   const brand = start.slice(8, 12);
   if (atom === "ftyp" && brand.length === 4 && !isPicture(start)) return brand === "qt  " ? "MOV" : "MP4";

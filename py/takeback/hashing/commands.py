@@ -67,6 +67,7 @@ def _describe(file: str, picture: HashedPicture | HashedVideo) -> dict[str, obje
     for signal in picture.signals:
         if signal.variant is not Variant.WHOLE:
             others.setdefault(signal.variant, {})[signal.type] = signal.value
+    fault = picture.fault if isinstance(picture, HashedVideo) else None
     return {
         "file": file,
         "signals": whole,
@@ -76,6 +77,7 @@ def _describe(file: str, picture: HashedPicture | HashedVideo) -> dict[str, obje
         "format": picture.format,
         **({"incomplete": True} if _is_incomplete(picture) else {}),
         **({"variants": others} if others else {}),
+        **({"fault": {"code": fault.code, "text": str(fault)}} if fault else {}),
     }
 
 
@@ -84,7 +86,9 @@ def _line(file: str, picture: HashedPicture | HashedVideo) -> str:
     size = f"{picture.width}x{picture.height}"
     if isinstance(picture, HashedVideo):
         frames = len(frames_of(values[SignalType.VPDQ])) if SignalType.VPDQ in values else 0
-        said = f"{values[SignalType.MD5]}  md5, {frames} frames hashed"
+        said = f"{values[SignalType.MD5]}  md5, {frames} frames hashed" + (
+            f" ({picture.fault})" if picture.fault else ""
+        )
         return f"{said:88}  quality {picture.quality or 0:3}  {picture.format:4}  {size:>11}  {file}"
     known = SignalType.PDQ in values
     said = values[SignalType.PDQ] if known else f"{values[SignalType.MD5]}  md5, no detail to hash"

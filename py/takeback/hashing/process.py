@@ -127,7 +127,7 @@ def _picture(door: Door, size: int) -> tuple[dict[str, object], bytes] | None:
 def _video(door: Door, size: int) -> tuple[dict[str, object], bytes]:
     hashed = hash_video(io.BufferedReader(Far(door, size), PIECE))
     if hashed.quality is None:
-        raise getattr(hashed, "fault", None) or UnknownFormat("none of the video's frames can be read")
+        raise hashed.fault or UnknownFormat("none of the video's frames can be read")
     return {"signals": _wire(hashed.signals)}, b""
 
 

@@ -7,16 +7,17 @@ import math
 import struct
 import time
 from bisect import bisect_right
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, BinaryIO, Final, cast
+from typing import TYPE_CHECKING, BinaryIO, Final, NamedTuple, cast
 
 from takeback import how_to_install
 from takeback.errors import DamagedPicture, PictureError, PictureTooLarge, SoundOnly, UnknownFormat
 from takeback.hashing.boxes import BRANDS_READ, kind_of
+from takeback.hashing.edits import Edit, edits_of, shown
 from takeback.hashing.exact import PIECE, exact_signals_of
-from takeback.hashing.pdq import Pixels, hash_pixels
+from takeback.hashing.pdq import Pdq, Pixels, hash_pixels
 from takeback.hashing.vpdq import rounded, samples, vpdq_signal
 from takeback.signals import Frame, Signal
 
@@ -39,14 +40,29 @@ SNIFFED: Final = BRANDS_READ
 
 _OLD_ATOMS: Final = frozenset({b"moov", b"mdat", b"wide", b"free", b"skip", b"pnot"})
 """What a QuickTime file without a brand begins with."""
-_DEMUXERS: Final = {"MP4": "mov", "MOV": "mov", "WEBM": "matroska"}
+_WHOLE_STARTS: Final = {
+    b"\x1a\x45\xdf\xa3": "WEBM",
+    b"FLV\x01": "FLV",
+    b"\x30\x26\xb2\x75\x8e\x66\xcf\x11": "WMV",
+    b"\0\0\x01\xba": "MPEG",
+}
+"""What the other containers begin with. Matroska counts as WEBM."""
+_PACKETS: Final = ((0, 188), (4, 192))
+"""Where the first packet of an MPEG transport stream begins and how long each is: broadcast's, and a camcorder's."""
+_SYNC: Final = 0x47
+"""The first byte of such a packet."""
+_DEMUXERS: Final = {
+    "MP4": "mov", "MOV": "mov", "WEBM": "matroska", "AVI": "avi", "FLV": "flv", "WMV": "asf", "MPEG": "mpeg",
+    "TS": "mpegts",
+}  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
 class HashedVideo:
     """What was found in a video: `signals` are vpdq, where its frames can be decoded, SHA-256 and MD5 of the file.
 
-    `quality` is the best frame's, None without frames; `width` and `height` are upright, in pixels.
+    `quality` is the best frame's, None without frames; `width` and `height` are upright, in pixels, or 0 where nobody
+    knows. `fault` is why frames are missing: there is no decoder, the file is broken, or a limit was reached.
     """
 
     signals: tuple[Signal, ...]
@@ -54,12 +70,18 @@ class HashedVideo:
     width: int
     height: int
     format: str
+    fault: PictureError | None = None
 
 
 def video_format(start: bytes) -> str | None:
-    """`MP4`, `MOV` or `WEBM` by the first `SNIFFED` bytes; None for anything else. Matroska counts as WEBM."""
-    if start.startswith(b"\x1a\x45\xdf\xa3"):
-        return "WEBM"
+    """The container by the first `SNIFFED` bytes, by its name in `_DEMUXERS`; None for what is no video."""
+    for begin, kind in _WHOLE_STARTS.items():
+        if start.startswith(begin):
+            return kind
+    if start.startswith(b"RIFF") and start[8:12] == b"AVI ":
+        return "AVI"
+    if any(start[at : at + 2 * size + 1 : size] == bytes([_SYNC] * 3) for at, size in _PACKETS):
+        return "TS"
     atom, brand = start[4:8], start[8:12]
     if atom == b"ftyp" and brand and kind_of(start) is None:
         return "MOV" if brand == b"qt  " else "MP4"
@@ -67,38 +89,48 @@ def video_format(start: bytes) -> str | None:
 
 
 def hash_video(file: BinaryIO, patience: float = MAX_SECONDS) -> HashedVideo:
-    """The signals of the video in `file`, which can seek and is left open. Raises `PictureError` and nothing else.
+    """The signals of the video in `file`, which can seek and is left open.
 
-    A video none of whose frames can be decoded has the exact ones alone. The frames take at most about `patience`
-    seconds.
+    A video whose frames cannot be had has the exact ones alone, whatever the reason: `fault`. The frames take at most
+    about `patience` seconds. Raises `UnknownFormat` for what is no video, and where PyAV is not installed.
     """
     deadline = time.monotonic() + patience
     file.seek(0)
     kind = video_format(file.read(SNIFFED))
     if kind is None:
-        raise UnknownFormat("this is not a video of a kind that can be read (MP4, MOV, WebM)")
+        raise UnknownFormat("this is not a video of a kind that can be read (MP4, MOV, WebM, AVI, MPEG, WMV, FLV)")
     file.seek(0)
     exact = exact_signals_of(file)
-    with _our_errors():
-        index = _read_index(file, kind, deadline)
-        hashed = list(_hash_frames(file, kind, index, deadline))
-    if not hashed:
-        return HashedVideo(exact, None, *index.size, kind)
-    frames = [frame for frame, _ in hashed]
-    width, height = hashed[0][1]
+    size, fault = (0, 0), None
+    wanted, hashed = list[_Sample](), dict[int, _Hashed]()
+    try:
+        with _our_errors():
+            index = _read_index(file, kind, deadline)
+            size = index.size
+            wanted = _samples(index)
+            for start, found in _hash_frames(file, kind, index, [sample.start for sample in wanted], deadline):
+                hashed[start] = found
+    except UnknownFormat:
+        raise
+    except PictureError as error:
+        fault = error
+    frames = [sample.frame(hashed[sample.start].pdq) for sample in wanted if sample.start in hashed]
+    if not frames:
+        return HashedVideo(exact, None, *size, kind, fault or DamagedPicture("no frame of the video can be decoded"))
     quality = max(frame.quality for frame in frames)
-    return HashedVideo((vpdq_signal(frames), *exact), quality, width, height, kind)
+    return HashedVideo((vpdq_signal(frames), *exact), quality, *next(iter(hashed.values())).size, kind, fault)
 
 
 @dataclass(frozen=True, slots=True)
 class _Index:
     """What a video's packets tell: when frames start and which are key frames, in ticks and rising; `tick` in seconds.
 
-    `size` is as stored, in pixels; `decodes` whether there is a decoder for the codec.
+    `edits` say what of it is shown. `size` is as stored, in pixels; `decodes` whether there is a decoder for the codec.
     """
 
     starts: list[int]
     keys: list[int]
+    edits: list[Edit]
     tick: float
     size: tuple[int, int]
     decodes: bool
@@ -106,21 +138,31 @@ class _Index:
 
 @contextmanager
 def _opened(file: BinaryIO, kind: str) -> Iterator[tuple["InputContainer", "VideoStream"]]:
-    """The container with its first video stream. Only the demuxer of `kind` is tried, and it opens nothing else."""
+    """The container with its main video stream. Only the demuxer of `kind` is tried, and it opens nothing else."""
     try:
         import av
     except ImportError as error:
         raise UnknownFormat(f"this is a video; to hash its frames: {how_to_install('video')}") from error
     file.seek(0)
-    with av.open(file, "r", format=_DEMUXERS[kind], buffer_size=PIECE) as container:
-        if not container.streams.video:
-            raise SoundOnly("this file has sound and no pictures")
-        yield container, container.streams.video[0]
+    options = {"ignore_editlist": "1"} if _DEMUXERS[kind] == "mov" else {}
+    with av.open(file, "r", format=_DEMUXERS[kind], buffer_size=PIECE, options=options) as container:
+        yield container, _main_stream(container)
+
+
+def _main_stream(container: "InputContainer") -> "VideoStream":
+    """The first video stream that the file says is on, or else the first; a cover is none. Raises `SoundOnly`."""
+    from av.stream import Disposition
+
+    streams = [stream for stream in container.streams.video if not stream.disposition & Disposition.attached_pic]
+    if not streams:
+        raise SoundOnly("this file has sound and no pictures")
+    return next((stream for stream in streams if stream.disposition & Disposition.default), streams[0])
 
 
 def _read_index(file: BinaryIO, kind: str, deadline: float) -> _Index:
     """Reads every packet and decodes nothing."""
     starts, keys = [], []
+    edits = edits_of(file) if _DEMUXERS[kind] == "mov" else {}
     with _opened(file, kind) as (container, stream):
         for packet in container.demux(stream):
             _check_time(deadline)
@@ -136,23 +178,48 @@ def _read_index(file: BinaryIO, kind: str, deadline: float) -> _Index:
         if width * height > MAX_PIXELS:
             raise PictureTooLarge(f"the video has over {MAX_PIXELS // 1_000_000} megapixels a frame")
         tick = float(stream.time_base or 0)
-        return _Index(sorted(starts), sorted(keys), tick, (width, height), codec is not None)
+        return _Index(sorted(starts), sorted(keys), edits.get(stream.id, []), tick, (width, height), codec is not None)
 
 
-def _hash_frames(file: BinaryIO, kind: str, index: _Index, deadline: float) -> Iterator[tuple[Frame, tuple[int, int]]]:
-    """The frames to hash, hashed, as far as they can be decoded; each with its upright size."""
-    if not index.decodes or not index.starts:
+class _Sample(NamedTuple):
+    """A frame to hash: its number among those shown, when it is shown, and its `start` in ticks of the track."""
+
+    number: int
+    seconds: float
+    start: int
+
+    def frame(self, pdq: Pdq) -> Frame:
+        return Frame(self.number, pdq.quality, pdq.hash, self.seconds)
+
+
+class _Hashed(NamedTuple):
+    """A frame's PDQ and its upright size."""
+
+    pdq: Pdq
+    size: tuple[int, int]
+
+
+def _samples(index: _Index) -> list[_Sample]:
+    """Which frames are hashed (PROTOCOL.md, "The frames of a video")."""
+    if not index.starts:
+        return []
+    seen = shown(index.starts, index.edits, MAX_PACKETS)
+    seconds = [(at - seen[0].at) * index.tick for at, _ in seen]
+    return [_Sample(number, rounded(seconds[number]), index.starts[seen[number].frame]) for number in samples(seconds)]
+
+
+def _hash_frames(
+    file: BinaryIO, kind: str, index: _Index, starts: Iterable[int], deadline: float
+) -> Iterator[tuple[int, _Hashed]]:
+    """The frames that start at `starts`, hashed, as far as they can be decoded, in the order of the track."""
+    if not index.decodes:
         return
-    first = index.starts[0]
-    numbers = samples([(start - first) * index.tick for start in index.starts])
+    wanted = sorted(set(starts))  # an edit may show once more what came before
     with _opened(file, kind) as (container, stream):
         stream.thread_type = "AUTO"
-        wanted = [index.starts[number] for number in numbers]
-        for number, frame in zip(numbers, _frames_at(wanted, container, stream, index, deadline), strict=False):
+        for start, frame in zip(wanted, _frames_at(wanted, container, stream, index, deadline), strict=False):
             pixels = _pixels(frame)
-            pdq = hash_pixels(pixels)
-            seconds = rounded((index.starts[number] - first) * index.tick)
-            yield Frame(number, pdq.quality, pdq.hash, seconds), (pixels.width, pixels.height)
+            yield start, _Hashed(hash_pixels(pixels), (pixels.width, pixels.height))
 
 
 def _frames_at(
@@ -160,18 +227,18 @@ def _frames_at(
 ) -> Iterator["VideoFrame"]:
     """For each of the rising times `wanted` the last frame that starts at or before it; fewer when decoding fails."""
     decoded = _decoded(container, stream, deadline)
-    shown, ahead = None, next(decoded, None)
+    last, ahead = None, next(decoded, None)
     for at in wanted:
         key = index.keys[bisect_right(index.keys, at) - 1] if index.keys and index.keys[0] <= at else None
         if ahead is not None and key is not None and (key - (ahead.pts or 0)) * index.tick > SEEK_SECONDS:
             container.seek(key, stream=stream)
             decoded = _decoded(container, stream, deadline)
-            shown, ahead = None, next(decoded, None)
+            last, ahead = None, next(decoded, None)
         while ahead is not None and ahead.pts is not None and ahead.pts <= at:
-            shown, ahead = ahead, next(decoded, None)
-        if shown is None:
+            last, ahead = ahead, next(decoded, None)
+        if last is None or (ahead is None and (last.pts or 0) < at):  # the file ends before
             return
-        yield shown
+        yield last
 
 
 def _decoded(container: "InputContainer", stream: "VideoStream", deadline: float) -> Iterator["VideoFrame"]:
