@@ -19,9 +19,14 @@ PACKAGES: Final = {
     "firefox-esr": "/usr/bin/firefox-esr",
     "webkit2gtk-driver": "/usr/bin/WebKitWebDriver",
     "xvfb": "/usr/bin/Xvfb",
-    "fonts-dejavu-core": "/usr/share/fonts/truetype/dejavu/DejaVuSans.ttf",
 }
 """Debian's packages, each with a file that shows that it is there."""
+FONTS: Final = {
+    "fonts-dejavu-core": "/usr/share/fonts/truetype/dejavu/DejaVuSans.ttf",
+    "fonts-noto-core": "/usr/share/fonts/truetype/noto/NotoSansTamil-Regular.ttf",
+    "fonts-noto-cjk": "/usr/share/fonts/opentype/noto/NotoSansCJK-Regular.ttc",
+}
+"""Likewise, with the letters of every language of the page: empty boxes are narrow, so that nothing would stand out."""
 OLDEST_FIREFOX: Final = 153
 """The pinned Playwright cannot start Firefox ESR 140, the one before."""
 MINI_BROWSER: Final = "*-linux-gnu/webkit2gtk-4.*/MiniBrowser"
@@ -54,7 +59,7 @@ def find_debian_browsers() -> Browsers | None:
     mini_browser = next(Path("/usr/lib").glob(MINI_BROWSER), None)
     if mini_browser is None or missing_packages():
         return None
-    chromium, firefox, driver, xvfb, _ = map(Path, PACKAGES.values())
+    chromium, firefox, driver, xvfb = map(Path, PACKAGES.values())
     return Browsers(chromium, firefox, driver, mini_browser, xvfb)
 
 
@@ -71,23 +76,42 @@ def _firefox_is_new() -> bool:
     return version is not None and int(version[0]) >= OLDEST_FIREFOX
 
 
+def missing_fonts() -> list[str]:
+    """Those of Debian's packages of fonts that are not there."""
+    return [package for package, file in FONTS.items() if not Path(file).exists()]
+
+
 def ensure_browsers(say: Callable[[str], None] = print) -> Browsers:
     """Install what is missing, telling `say` what is being done. Raises `BrowsersError`."""
     found = find_debian_browsers()
-    if found is not None:
+    if found is not None and not missing_fonts():
         return found
     root = _root_prefix()
-    if root is not None and _debian_has_them(root, say):
-        packages = missing_packages() or list(PACKAGES)
-        say(f"Installing {', '.join(packages)} for the browser tests")
-        _run([*root, "apt-get", *APT_WAIT, "install", "--yes", "--quiet", "--no-install-recommends", *packages])
-        found = find_debian_browsers()
-        if found is None:
-            raise BrowsersError(f"installed, but not found where expected: {', '.join(missing_packages())}")
+    if root is not None:
+        say("Reading the list of Debian's packages")
+        _run([*root, "apt-get", *APT_WAIT, "update", "--quiet"])
+        _install(root, missing_fonts(), say)
+        if found is None and _install(root, missing_packages() or list(PACKAGES), say):
+            found = find_debian_browsers()
+            if found is None:
+                raise BrowsersError(f"installed, but not found where expected: {', '.join(missing_packages())}")
+    if missing_fonts():
+        say(f"Without {', '.join(missing_fonts())} some languages may be boxes: the tests that need them say so")
+    if found is not None:
         return found
     say("Installing Playwright's Chromium, Firefox and WebKit for the browser tests")
     _run([sys.executable, "-m", "playwright", "install", "chromium", "firefox", "webkit"])
     return Browsers()
+
+
+def _install(root: Sequence[str], packages: Sequence[str], say: Callable[[str], None]) -> bool:
+    """Install Debian's packages; whether apt has them all. Ubuntu has no firefox-esr."""
+    install = ["apt-get", *APT_WAIT, "install", "--yes", "--quiet", "--no-install-recommends", *packages]
+    if not packages or not _succeeds([*install, "--simulate"]):
+        return False
+    say(f"Installing {', '.join(packages)} for the browser tests")
+    _run([*root, *install])
+    return True
 
 
 def _root_prefix() -> list[str] | None:
@@ -98,13 +122,6 @@ def _root_prefix() -> list[str] | None:
         return ["env", "DEBIAN_FRONTEND=noninteractive"]
     sudo = ["sudo", "--non-interactive", "env", "DEBIAN_FRONTEND=noninteractive"]
     return sudo if shutil.which("sudo") is not None and _succeeds([*sudo, "true"]) else None
-
-
-def _debian_has_them(root: Sequence[str], say: Callable[[str], None]) -> bool:
-    """Whether apt can install every package; Ubuntu has no firefox-esr. An old list would give old browsers."""
-    say("Reading the list of Debian's packages")
-    _run([*root, "apt-get", *APT_WAIT, "update", "--quiet"])
-    return _succeeds(["apt-get", "install", "--simulate", "--no-install-recommends", *PACKAGES])
 
 
 def _succeeds(command: Sequence[str]) -> bool:

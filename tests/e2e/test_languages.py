@@ -1,8 +1,11 @@
-"""Every language on every main screen: all of its words fit the narrowest phone."""
+"""Every language on every screen: all of its words fit the narrowest phone, and each letter is drawn."""
 
 from pathlib import Path
 from typing import Any, Final
 
+import pytest
+
+from builder.browsers import missing_fonts
 from tests.e2e.hands import PlaywrightHands
 from tests.e2e.product import ROOT, Registry
 from tests.e2e.tour import tour
@@ -15,6 +18,10 @@ _IN_EVERY_LANGUAGE: Final = """
 (async () => {
   const seen = [];
   const wrong = [];
+  const wide = new CSSStyleSheet();
+  wide.replaceSync(`* { letter-spacing: 0.12em !important; word-spacing: 0.16em !important;
+    line-height: 1.5 !important } p { margin-block-end: 2em !important }`);
+  document.adoptedStyleSheets = [wide];
   const codes = [...document.getElementById("language").options].map((option) => option.value);
   for (const code of [...codes.filter((one) => one !== "en"), "en"]) {
     const picker = document.getElementById("language");
@@ -23,24 +30,75 @@ _IN_EVERY_LANGUAGE: Final = """
     while (document.documentElement.lang !== code) await new Promise((go) => setTimeout(go));
     document.querySelectorAll("details").forEach((one) => (one.open = true));
     const screen = document.querySelector("main").dataset.screen;
-    for (const one of document.querySelectorAll("body *")) {
-      if (one.closest(".unseen, .skip, pre, svg, select, textarea, [hidden]")) continue;
-      const box = one.getBoundingClientRect();
-      const beside = box.width > 0 && (box.right > innerWidth + 1 || box.left < -1);
-      const over = one.clientWidth > 0 && one.scrollWidth > one.clientWidth + 1;
-      if (beside || over) wrong.push([code, screen, one.tagName, one.textContent.slice(0, 60)].join(" "));
+    for (const spacing of ["as it is", "spaced"]) {
+      wide.disabled = spacing !== "spaced";
+      for (const one of document.querySelectorAll("body *")) {
+        if (one.closest(".unseen, .skip, pre, svg, select, textarea, [hidden]")) continue;
+        const box = one.getBoundingClientRect();
+        const beside = box.width > 0 && (box.right > innerWidth + 1 || box.left < -1);
+        const over = one.clientWidth > 0 && one.scrollWidth > one.clientWidth + 1;
+        const cut = getComputedStyle(one).overflowY === "hidden" && one.scrollHeight > one.clientHeight + 1;
+        if (beside || over || cut) {
+          wrong.push([code, screen, spacing, one.tagName, one.className, one.textContent.slice(0, 40)].join(" "));
+        }
+      }
+      if (document.documentElement.scrollWidth > innerWidth) wrong.push([code, screen, spacing, "page"].join(" "));
     }
-    if (document.documentElement.scrollWidth > innerWidth) wrong.push([code, screen, "the page"].join(" "));
     seen.push(code);
   }
+  document.adoptedStyleSheets = [];
   return { seen, wrong };
 })()
 """
-"""Speaks each language where the person is, English last; what stands beside the screen, or out of its own box."""
+"""Speaks each language where the person is, English last, as it is and with the spacing of WCAG 2.2, 1.4.12.
+
+Gives what stands beside the screen, or out of its own box.
+"""
+_NOT_DRAWN: Final = """
+([code, text]) => {
+  const pen = Object.assign(document.createElement("canvas"), { width: 64, height: 48 }).getContext("2d",
+    { willReadFrequently: true });
+  document.documentElement.lang = code;
+  const drawn = (letter, font) => {
+    pen.clearRect(0, 0, 64, 48);
+    pen.font = font;
+    pen.fillText(letter, 16, 32);
+    return pen.getImageData(0, 0, 64, 48).data.join();
+  };
+  const fonts = ["body", "h1"].map((tag) => {
+    const { fontFamily, fontWeight } = getComputedStyle(document.querySelector(tag));
+    return `${fontWeight} 20px ${fontFamily}`;
+  });
+  const boxes = fonts.map((font) => drawn("\\u0378", font));
+  const letters = [...new Set(text.match(/\\p{L}/gu))];
+  return letters.filter((letter) => fonts.some((font, at) => drawn(letter, font) === boxes[at])).join("");
+}
+"""
+"""Of the letters in a text those that are drawn as the box that stands for U+0378, which is no character."""
 
 
+def _words(code: str) -> str:
+    """All the words of a language, as they are kept."""
+    folder = ROOT / "web" / "words"
+    return (folder / ("en.js" if code == "en" else f"{code}.json")).read_text()
+
+
+def _not_drawn(page: PlaywrightHands) -> dict[str, str]:
+    """The letters of each language that no font on this machine has."""
+    found = {code: str(page.page.evaluate(_NOT_DRAWN, [code, _words(code)])) for code in sorted(LANGUAGES)}
+    return {code: letters for code, letters in found.items() if letters}
+
+
+def _skip_without_fonts(page: PlaywrightHands) -> None:
+    """Says so plainly where the fonts that Debian's packages would bring are neither there nor come otherwise."""
+    missing = _not_drawn(page)
+    if missing and missing_fonts():
+        pytest.skip(f"no font here has the letters of {', '.join(missing)}; install {', '.join(missing_fonts())}")
+
+
+@pytest.mark.timeout(600)  # seventy looks at each of thirty screens
 def test_every_language_fits_every_screen(page: PlaywrightHands, registry: Registry, picture: Path) -> None:
-    """At 320 pixels no word of any language stands out of its place on any main screen, from left or from right."""
+    """At 320 pixels no word of any language stands out of its place on any screen, also with WCAG's text spacing."""
     page.page.set_viewport_size({"width": NARROW, "height": 640})
     wrong: list[str] = []
 
@@ -51,3 +109,14 @@ def test_every_language_fits_every_screen(page: PlaywrightHands, registry: Regis
 
     tour(page, registry.direct, picture, look)
     assert wrong == []
+    page.open(registry.direct)
+    _skip_without_fonts(page)
+
+
+def test_every_letter_is_drawn(page: PlaywrightHands, registry: Registry) -> None:
+    """Each letter in the words of each language is drawn by a font that has it, never as an empty box."""
+    page.open(registry.direct)
+    assert page.page.evaluate(_NOT_DRAWN, ["en", "a\ue0ffb"]) == ""  # no letter: it is not looked for
+    assert page.page.evaluate(_NOT_DRAWN.replace("p{L}", "p{Co}"), ["en", "a\ue0ffb"]) == "\ue0ff"
+    _skip_without_fonts(page)
+    assert _not_drawn(page) == {}

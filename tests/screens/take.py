@@ -1,7 +1,8 @@
 """Takes a picture of every screen of the page: `.venv/bin/python -m tests.screens.take`.
 
 The real page in Chromium, the real registry and a real platform; the pictures that are hashed are drawn by a seed. Each
-screen is taken on a phone and on a laptop, light and dark, and written beside this file as `SCREEN-DEVICE-LOOK.png`.
+screen is taken on a phone and on a laptop, light and dark, and written beside this file as `SCREEN-DEVICE-LOOK.png`;
+two of them also in languages of other scripts and of long words, as `SCREEN-LANGUAGE-DEVICE-LOOK.png`.
 The page has to be built first (`python3 build.py build`).
 """
 
@@ -25,6 +26,10 @@ from tests.e2e.product import DIST, Platform, Registry, add_platform, running_re
 HERE: Final = Path(__file__).parent
 COLOURS: Final = 192
 """A screen has few colours; a palette makes its file half as large."""
+LANGUAGES: Final = ("ja", "ta", "ar", "de")
+"""Without spaces, with long words and high letters, from right to left, with long words."""
+PATIENCE: Final = 120
+"""Seconds that a screen may take to come on a busy machine."""
 ANYWHERE: Final = "**/v1/cases"
 
 type Look = Literal["light", "dark"]
@@ -58,6 +63,15 @@ class Camera:
             small = shot.convert("RGB").quantize(COLOURS, dither=Image.Dither.NONE)
         small.save(HERE / f"{screen}-{self.suffix}.png", optimize=True)
 
+    def take_in_languages(self, screen: str) -> None:
+        """Write what is on the screen now in English and in some other languages."""
+        self.take(screen)
+        for code in (*LANGUAGES, "en"):
+            self.page.locator("#language").select_option(code)
+            self.page.locator(f"html[lang={code}]").wait_for()
+            if code != "en":
+                self.take(f"{screen}-{code}")
+
 
 def main() -> None:
     """Take every screen on every device in every look."""
@@ -90,6 +104,7 @@ def at_page(browser: Browser, registry: Registry, desk: Desk) -> Iterator[Camera
         timezone_id="Europe/London",
     )
     page = context.new_page()
+    page.set_default_timeout(PATIENCE * 1000)
     complaints: list[str] = []
     page.on("pageerror", lambda error: complaints.append(str(error)))
     page.goto(registry.direct)
@@ -101,7 +116,7 @@ def at_page(browser: Browser, registry: Registry, desk: Desk) -> Iterator[Camera
 def walk(camera: Camera, platform: Platform, folder: Path) -> None:
     """Go through the whole page, taking each screen."""
     camera.see("Your device is ready.")
-    camera.take("start")
+    camera.take_in_languages("start")
     look_aside(camera)
     choose(camera, folder)
     send(camera)
@@ -141,7 +156,7 @@ def write_notice(camera: Camera) -> None:
     camera.press("X")
     camera.take("platform")
     camera.press("Write a notice")
-    camera.take("notice")
+    camera.take_in_languages("notice")
     camera.press("Make the notice")
     camera.see("6 things are missing.")
     camera.take("notice-missing")
@@ -182,8 +197,7 @@ def send(camera: Camera) -> None:
     camera.press("Send the hashes")
     camera.see("No connection.")
     camera.take("sending")
-    camera.page.unroute(ANYWHERE)
-    camera.press("Try now")
+    camera.page.unroute(ANYWHERE)  # the page tries again by itself
     camera.see("Keep these two.")
     camera.take("receipt")
     camera.page.get_by_text("Show a QR code").click()
