@@ -3,11 +3,14 @@
 import os
 import signal
 from pathlib import Path
+from typing import Final
 
 import pytest
 from hypothesis import settings
 
 ROOT = Path(__file__).resolve().parents[1]
+IN_BROWSER: Final = 2
+"""The order of a test that drives a browser: behind all others."""
 
 settings.register_profile("here", deadline=None)
 settings.register_profile("ci", deadline=None, derandomize=True, print_blob=True)
@@ -24,18 +27,33 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption("--slow-motion", type=int, default=0, metavar="MS", help="wait so long after each act")
     group.addoption("--processor", type=float, default=1, metavar="N", help="Chromium on a processor N times slower")
     group.addoption("--network", choices=("fast", "slow"), default="fast", help="slow: 1.6 Mbit/s with 150 ms delay")
+    group.addoption("--browser-reruns", type=int, default=0, metavar="N", help="try a failed test so often again")
     group.addoption("--locale", default="en-GB", metavar="CODE", help="the language that the browser asks for")
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Puts the fast tests first: plain ones, then those of hypothesis, then those that drive a browser."""
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Puts the fast tests first: plain ones, then those of hypothesis, then those that drive a browser.
+
+    The last alone may be tried again, because browsers on a busy machine sometimes hang; elsewhere that hides a race.
+    """
     items.sort(key=_slowness)
+    if config.getoption("reruns", None):
+        raise pytest.UsageError(
+            "--reruns would try every test again; --browser-reruns N is for those in browsers alone"
+        )
+    reruns: int = config.getoption("browser_reruns")
+    for item in items:
+        if _slowness(item) == IN_BROWSER:
+            if reruns:
+                item.add_marker(pytest.mark.flaky(reruns=reruns))
+        elif item.get_closest_marker("flaky"):
+            raise pytest.UsageError(f"{item.nodeid} drives no browser and may not be tried again: mend its race")
 
 
 def _slowness(item: pytest.Item) -> int:
     """0 for a plain test, 1 for a property, 2 for a browser."""
     if "e2e" in item.path.relative_to(ROOT).parts or item.get_closest_marker("e2e"):
-        return 2
+        return IN_BROWSER
     return 1 if item.get_closest_marker("hypothesis") else 0
 
 

@@ -154,9 +154,12 @@ def _fails(name: str, command: list[str]) -> bool:
 
 
 def _side_by_side() -> list[str]:
-    """How pytest runs everything: a file of tests on each core, in their order; what fails is tried twice more."""
+    """How pytest runs everything: a file of tests on each core, in their order; what the tests cover is measured.
+
+    What fails in a browser is tried twice more, and nothing else is.
+    """
     cores = min(os.cpu_count() or 1, MOST_AT_ONCE)
-    return [f"--numprocesses={cores}", "--dist=loadfile", "--no-loadscope-reorder", "--reruns=2"]
+    return [f"--numprocesses={cores}", "--dist=loadfile", "--no-loadscope-reorder", "--browser-reruns=2", "--cov"]
 
 
 def _is_compressed(file: Path) -> bool:

@@ -1,0 +1,107 @@
+"""Every module has a file of tests of its name, or is listed here with the file that tests it and the reason."""
+
+from pathlib import Path
+from typing import Final
+
+import pytest
+
+ROOT: Final = Path(__file__).resolve().parents[1]
+PACKAGE: Final = ROOT / "py" / "takeback"
+TESTS: Final = ROOT / "tests"
+
+ELSEWHERE: Final = {
+    "gate/test_cold_start.py": ("a cold start is tried as the platform does it", ["gate/cold"]),
+    "gate/test_commands.py": ("the command line is tried by its commands", ["cli"]),
+    "gate/test_examples.py": (
+        "each example runs in its framework",
+        [f"gate/examples/{name}_uploads" for name in ("django", "fastapi", "flask", "starlette")],
+    ),
+    "gate/test_index.py": ("tables are the index's memory, and have no other user", ["gate/table"]),
+    "gate/test_index_file.py": ("a plan shows in how the file is cut", ["gate/plan"]),
+    "gate/test_policy.py": ("they act when the policy says so", ["gate/flood", "gate/well_known", "well_known"]),
+    "gate/test_scan.py": (
+        "a scan is tried whole, by its files and its report",
+        ["gate/backfill", *(f"gate/scan/{name}" for name in ("pool", "report", "run", "snapshot", "sources", "work"))],
+    ),
+    "gate/test_scan_ray.py": ("a cluster is tried by a scan on a real one", ["gate/scan/cluster"]),
+    "gate/test_serve.py": (
+        "the sidecar is tried by its answers",
+        [f"gate/serve/{name}" for name in ("app", "hma", "messages", "metrics", "openapi", "uploads")],
+    ),
+    "gate/test_serve_command.py": (
+        "processes and log are tried by the command",
+        ["gate/serve/log", "gate/serve/server"],
+    ),
+    "gate/test_service.py": ("exact hashes and errors are tried by what a check says", ["errors", "hashing/exact"]),
+    "gate/test_signed.py": ("the chain is tried by a gate that is lied to", ["chain"]),
+    "gate/test_views.py": ("frames are where a gate looks for views", ["gate/frames"]),
+    "hashing/test_decoders.py": ("heads of files are read before a decoder runs", ["hashing/boxes", "hashing/jxl"]),
+    "hashing/test_hostile.py": ("they are there to refuse what is hostile", ["hashing/structure", "hashing/tiff"]),
+    "hashing/test_pdq.py": ("the kernel is held against two other ways to the same hash", ["hashing/kernel"]),
+    "builder/test_runtime.py": ("the worker's door is tried in the worker's own runtime", ["hashing/sealed"]),
+    "registry/test_api.py": (
+        "the routes, and what they share, are tried by their answers",
+        [f"registry/{name}" for name in ("app", "heads", "requests", "server", "ticker")],
+    ),
+    "registry/test_backup.py": (
+        "a proof is tried on a database that is whole and on damaged ones",
+        ["registry/checking"],
+    ),
+    "registry/test_bulk_feed.py": ("Parquet is one form of the bulk feed", ["registry/parquet"]),
+    "registry/test_canaries.py": ("the command is tried by what a platform is told", ["registry/canary"]),
+    "registry/test_cases.py": ("SQL is tried by what it is there for", ["registry/case_queries"]),
+    "registry/test_commands.py": (
+        "options and platforms' keys are tried by the commands",
+        ["registry/options", "registry/platforms"],
+    ),
+    "registry/test_database.py": ("tables are held against the migrations", ["registry/tables"]),
+    "registry/test_feed.py": (
+        "the feed is tried as a platform reads it",
+        ["registry/lines", "registry/mixing", "registry/queries"],
+    ),
+    "registry/test_headers.py": ("the site is tried by its headers", ["registry/site"]),
+    "registry/test_judging.py": (
+        "judgements are tried by what becomes of an entry",
+        ["registry/familiar", "registry/judgements"],
+    ),
+    "registry/test_openapi.py": ("the page is made from the document", ["registry/docs"]),
+    "registry/test_operator.py": (
+        "tried by what the operator sees",
+        ["registry/metering", "registry/operator_page", "registry/overview"],
+    ),
+    "registry/test_stopncii.py": ("both interfaces share it and are tried by their clients", ["registry/interfaces"]),
+    "registry/test_store.py": ("group commit is tried by events that arrive at once", ["registry/writer"]),
+}
+"""Files of tests, each with why it tests modules of other names, and which."""
+LISTED: Final = {module: tests for tests, (_, modules) in ELSEWHERE.items() for module in modules}
+MODULES: Final = sorted(
+    file.relative_to(PACKAGE).with_suffix("").as_posix()
+    for file in PACKAGE.rglob("*.py")
+    if file.name != "__init__.py"
+    and "migrations" not in file.parts  # those hold no code; tests/registry/test_migrations.py
+)
+
+
+def own_tests(module: str) -> Path:
+    """Where the tests of a module's name lie: in the folder of its zone."""
+    *zone, name = module.split("/")
+    return TESTS.joinpath(*zone[:1], f"test_{name}.py")
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_a_module_has_tests(module: str) -> None:
+    """A module has a file of tests of its name, or one that is listed with the reason; never both."""
+    listed = LISTED.get(module)
+    assert own_tests(module).is_file() != (listed is not None), "name its tests after it, or list them with the reason"
+    assert listed is None or (TESTS / listed).is_file()
+
+
+def test_nothing_is_listed_that_is_not_there() -> None:
+    """Every module that is listed exists, and is listed once."""
+    listed = [module for _, modules in ELSEWHERE.values() for module in modules]
+    assert sorted(listed) == sorted(set(listed) & set(MODULES))
+
+
+def test_every_list_has_a_reason() -> None:
+    """Each file of tests that stands in says why in some words."""
+    assert [tests for tests, (reason, _) in ELSEWHERE.items() if len(reason.split()) < 4] == []
