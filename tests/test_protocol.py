@@ -1,3 +1,4 @@
+import hashlib
 import json
 import re
 from contextlib import suppress
@@ -243,3 +244,77 @@ def test_each_action_has_its_fields(action: str, more: dict[str, object], compla
 
     with pytest.raises(InvalidMessage, match=complaint):
         decode(json.dumps({"entries": [entry], "head": 1}).encode(), FeedPage)
+
+
+def signal(kind: str, value: str, **more: object) -> dict[str, object]:
+    """A signal on the wire."""
+    return {"type": kind, "value": value, **({"quality": 100} if kind == "pdq" else {}), **more}
+
+
+def frames(*hashes: str) -> str:
+    """A `vpdq` of these frames."""
+    return ";".join(f"{place},100,{value},{place}.000" for place, value in enumerate(hashes))
+
+
+def ones(count: int) -> str:
+    """A hash of PDQ with so many bits set."""
+    return f"{(1 << count) - 1:064x}"
+
+
+REFUSED = {
+    "a pdq of 99 bits": [signal("pdq", ones(99))],
+    "a pdq of 157 bits": [signal("pdq", ones(157))],
+    "a pdq of a view that is flat": [signal("pdq", "0" * 64, variant="stored")],
+    "a phash of 0": [signal("phash", "0" * 16)],
+    "sha256 of nothing": [signal("sha256", hashlib.sha256().hexdigest())],
+    "md5 of nothing": [signal("md5", hashlib.md5(usedforsecurity=False).hexdigest())],
+    "a vpdq of one frame": [signal("vpdq", frames(ones(128)))],
+    "a vpdq whose frames are one": [signal("vpdq", frames(ones(128), ones(128)))],
+    "a vpdq with a flat frame": [signal("vpdq", frames(ones(128), ones(127), "0" * 64))],
+}
+
+
+@pytest.mark.parametrize("signals", REFUSED.values(), ids=REFUSED)
+def test_what_tells_no_picture_from_others_is_refused(signals: list[dict[str, object]]) -> None:
+    """It is refused with the field's name, beside a signal that is taken."""
+    sent = {"pictures": [{"signals": [signal("md5", "a" * 32)]}, {"signals": [signal("md5", "b" * 32), *signals]}]}
+    with pytest.raises(InvalidMessage) as refused:
+        decode_request(json.dumps(sent).encode(), NewCase)
+    assert refused.value.field == "pictures[1].signals[1].value"
+
+
+@pytest.mark.parametrize("signals", REFUSED.values(), ids=REFUSED)
+def test_the_feed_may_hold_older_entries(signals: list[dict[str, object]]) -> None:
+    """A gate reads entries from before that rule: it is one of what is sent, not of the feed."""
+    entry = {"number": 1, "action": "add", "entry": "a" * 32, "signal": signals[0]}
+    page = decode(json.dumps({"entries": [entry], "head": 1}).encode(), FeedPage)
+    assert page.entries[0].signal
+
+
+@pytest.mark.parametrize("kind", ["pdq", "phash", "vpdq"])
+def test_a_picture_has_one_of_each_variant(kind: str) -> None:
+    """Two hashes that tell of the same view are refused; one of every variant is taken, and so 15 PDQ are the most."""
+
+    def value(place: int) -> str:
+        if kind == "phash":
+            return f"{place + 1:016x}"
+        return ones(101 + place) if kind == "pdq" else frames(ones(128), ones(101 + place))
+
+    every = [signal(kind, value(place), variant=variant) for place, variant in enumerate(Variant)]
+    assert len(decode(json.dumps({"signals": every}).encode(), Picture).signals) == 15
+    for variant in Variant:
+        twice: list[object] = [*every, signal(kind, value(20), variant=variant)]
+        with pytest.raises(InvalidMessage, match="one .* of each variant") as refused:
+            decode(json.dumps({"signals": twice}).encode(), Picture)
+        assert refused.value.field == "signals[15].variant"
+
+
+@given(st.integers(0, 256))
+def test_a_pdq_is_taken_by_its_bits(count: int) -> None:
+    """From 100 to 156 bits that are set, both included, and no others."""
+    message = json.dumps({"signals": [signal("pdq", ones(count))]}).encode()
+    if 100 <= count <= 156:
+        assert decode(message, Picture).signals
+    else:
+        with pytest.raises(InvalidMessage):
+            decode(message, Picture)

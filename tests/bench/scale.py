@@ -21,6 +21,7 @@ from takeback.registry.overview import noticed, overview
 from takeback.registry.store import Store, Submission
 from takeback.signals import SignalType
 from tests.bench.feed import fill
+from tests.registry.support import telling
 
 SIZES = [int(size) for size in os.environ.get("TAKEBACK_BENCH_SIZES", "100000,10000000").split(",")]
 TIMES = 400
@@ -30,7 +31,7 @@ IDS = EntryIds(bytes(32))
 def new_case() -> Submission:
     """A case of one picture."""
     signals = [
-        SignalMessage(SignalType.PDQ, secrets.token_hex(32), 100),
+        SignalMessage(SignalType.PDQ, telling(), 100),
         SignalMessage(SignalType.SHA256, secrets.token_hex(32)),
         SignalMessage(SignalType.MD5, secrets.token_hex(16)),
     ]

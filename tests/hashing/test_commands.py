@@ -7,8 +7,11 @@ import pytest
 from click.testing import CliRunner
 
 from takeback.cli import main
-from takeback.hashing.sealed import hash_to_json
+from takeback.hashing import sent
+from takeback.hashing.sealed import Hashing, hash_to_json
+from takeback.hashing.vpdq import vpdq_signal
 from takeback.protocol import Picture, decode
+from takeback.signals import Frame, Variant
 
 PICTURES = Path(__file__).parents[1] / "vectors" / "pictures"
 
@@ -50,6 +53,44 @@ def test_the_worker_answers_in_the_words_of_the_protocol(name: str) -> None:
     picture = decode(json.dumps({"signals": answer["signals"]}).encode(), Picture)
     assert len(picture.signals) == len(answer["signals"])
     assert answer["quality"] == 100
+
+
+@pytest.mark.parametrize("path", sorted(PICTURES.iterdir()), ids=lambda path: str(path.name))
+def test_what_is_sent_is_never_refused(path: Path) -> None:
+    """Of every picture, flat, tiny and moving ones too, the worker and `takeback hash` send what the protocol takes."""
+    hashing = Hashing()
+    answer = json.loads(hashing.hash(path.read_bytes()))
+    result = CliRunner().invoke(main, ["hash", "--json", str(path)])
+    native = json.loads(result.stdout)
+    if "error" in answer:
+        assert native["error"]["code"] == answer["error"]["code"]
+        return
+    hashing.keep(1)
+    signals = [*answer["signals"], *json.loads(hashing.phash_to_json(1))]
+    picture = decode(json.dumps({"signals": signals}).encode(), Picture)
+    whole = {signal.type: signal.value for signal in picture.signals if signal.variant is Variant.WHOLE}
+    assert whole == native["signals"]
+    assert {"sha256", "md5"} <= whole.keys(), "the exact hashes always go out"
+    assert CliRunner().invoke(main, ["hash", str(path)]).exit_code == 0
+
+
+def test_a_flat_picture_and_a_film_of_one_frame_send_their_exact_hashes() -> None:
+    """What tells nothing is left out by itself: PDQ of a flat picture, vpdq of what does not move."""
+    for name, kinds in (("flat.png", {"sha256", "md5", "phash"}), ("moving.gif", {"pdq", "sha256", "md5", "phash"})):
+        result = CliRunner().invoke(main, ["hash", "--json", str(PICTURES / name)])
+        assert set(json.loads(result.stdout)["signals"]) == kinds
+    assert "no detail" in CliRunner().invoke(main, ["hash", str(PICTURES / "flat.png")]).output
+
+
+@pytest.mark.parametrize("hashes", [["f" * 32 + "0" * 32], [f"{1:064x}", "f" * 32 + "0" * 32], [f"{1:064x}"]])
+def test_frames_that_tell_nothing_are_left_out(hashes: list[str]) -> None:
+    """A vpdq is sent of the frames that tell something, if there are two at least."""
+    frames = [Frame(place, 100, value, place) for place, value in enumerate(hashes)]
+    told = Frame(9, 100, "0" * 32 + "f" * 32, 9.0)
+    assert sent([vpdq_signal(frames)]) == ()
+    telling = [frame for frame in [*frames, told] if frame.hash != f"{1:064x}"]
+    both = sent([vpdq_signal([*frames, told])])
+    assert both == ((vpdq_signal(telling),) if len(telling) > 1 else ())
 
 
 def test_the_worker_answers_for_a_bad_picture_as_well() -> None:

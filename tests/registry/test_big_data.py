@@ -109,12 +109,12 @@ def test_entries_are_found_by_their_ids(connection: Connection) -> None:
         assert queries.active_entries(connection, ids, names) == dict(zip(names, every, strict=True))
 
 
-def test_standings_change(connection: Connection) -> None:
-    """Many entries are judged at once, and the feed says so of each."""
+def test_standings_change(big: Big, connection: Connection) -> None:
+    """Many entries are judged at once, and the feed says so of each; an upload that matched them all is counted."""
     every = range(1, ROWS + 1)
-    assert judgements.give(connection, every, Judged(Standing.PAUSED, Judge.OPERATOR)) == ROWS
+    assert judgements.give(connection, every, Judged(Standing.PAUSED, Judge.OPERATOR), NOW) == ROWS
     assert queries.head(connection) == 2 * ROWS
-    judgements.look_at(connection, every, every, Limits(3, 0), NOW)
+    judgements.look_at(connection, big.platform, [(event(1), every)], Limits(3, 5), NOW)
     noticed = overview.noticed(connection, [Standing.PAUSED], ROWS)
     assert {(one.standing, one.judge) for one in noticed} == {("paused", "operator")}
     assert [one.blocked for one in noticed if one.entry == 1] == [1]

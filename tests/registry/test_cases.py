@@ -49,7 +49,7 @@ def test_an_active_signal_is_held_and_not_added() -> None:
 
 def test_the_first_sender_says_what_an_entry_is() -> None:
     """Of the same hash with two qualities, kinds and ages in one transaction, the one sent first is kept."""
-    first, second = (SignalMessage(SignalType.PDQ, "d" * 64, quality) for quality in (90, 10))
+    first, second = (SignalMessage(SignalType.PDQ, "c" * 64, quality) for quality in (90, 10))
     one = NewCase([Picture([first], PictureKind.VIDEO, ai_made=True)], AgeBand.WAS_MINOR)
 
     (entry,) = register(one, new_case([second])).entries

@@ -8,15 +8,29 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from sqlalchemy import Engine
+from sqlalchemy import Engine, select
 
 from takeback.errors import SettingsError
 from takeback.protocol import FeedbackEvent, NewCase, Picture, SignalMessage, Standing, Verdict
+from takeback.registry import tables
 from takeback.registry.cases import Policy
 from takeback.registry.database import open_database
 from takeback.registry.entry_ids import EntryIds
 from takeback.registry.familiar import WellKnown
-from takeback.registry.judging import HOUR, Judge, Judged, Limits, Vote, count, is_flood, judge
+from takeback.registry.judging import (
+    HOUR,
+    LAG,
+    Judge,
+    Judged,
+    Level,
+    Limits,
+    Vote,
+    count,
+    is_confirmed,
+    is_flood,
+    judge,
+    share,
+)
 from takeback.registry.overview import bars
 from takeback.registry.platforms import Platforms
 from takeback.registry.store import Report, Store, Submission
@@ -26,7 +40,10 @@ from tests.registry.support import Platform, Server, md5
 
 IDS = EntryIds(bytes(32))
 LIMITS = Limits(demote=3, flood=6)
-votes = st.lists(st.builds(Vote, st.integers(1, 6), st.sampled_from(list(Verdict)), st.integers(0, 99)), max_size=12)
+votes = st.lists(
+    st.builds(Vote, st.integers(1, 6), st.sampled_from(list(Verdict)), st.integers(0, 99), st.integers(0, 3 * HOUR)),
+    max_size=12,
+)
 
 
 @given(votes, st.sampled_from([None, Judge.VOTES]))
@@ -46,14 +63,55 @@ def test_votes_demote_and_restore(said: list[Vote], by: Judge | None) -> None:
 
 @given(
     votes,
-    st.sampled_from([Judge.OPERATOR, Judge.FLOOD, Judge.WELL_KNOWN]),
+    st.sampled_from([Judge.OPERATOR, Judge.WELL_KNOWN]),
     st.sampled_from(list(Standing)),
     st.booleans(),
 )
 def test_the_operator_has_the_last_word(said: list[Vote], by: Judge, standing: Standing, flooded: bool) -> None:
-    """What the operator decided, and what a flood paused, stays whatever is said."""
+    """What the operator decided, and what is well known, stays whatever is said."""
     now = Judged(standing, by)
     assert judge(now, said, flooded=flooded, limits=LIMITS) == now
+
+
+@given(votes, st.booleans(), st.integers(0, 2 * LAG))
+def test_a_flood_never_lets_pass(said: list[Vote], flooded: bool, since: int) -> None:
+    """Whatever platforms say and however much matches, an entry asks for a review or blocks: nothing pauses it."""
+    for by in (None, Judge.VOTES, Judge.FLOOD, Judge.MODERATORS):
+        now = Judged(Standing.REVIEW if by in {Judge.VOTES, Judge.FLOOD} else Standing.BLOCK, by)
+        found = judge(now, said, flooded=flooded, limits=LIMITS, since=since)
+        assert found.standing is not Standing.PAUSED
+        if by is Judge.MODERATORS:
+            assert found == judge(now, said, flooded=False, limits=LIMITS, since=since), "no flood changes it"
+        elif by is Judge.FLOOD:
+            assert (found.judge is Judge.MODERATORS) == is_confirmed(said, since, LIMITS)
+        elif flooded:
+            assert found == Judged(Standing.REVIEW, Judge.FLOOD)
+
+
+def test_moderators_confirm_after_the_lag_and_by_their_last_word() -> None:
+    """Three platforms that blocked what asked for a review confirm it; not by what came before, nor by fewer."""
+    late = [Vote(platform, Verdict.BLOCKED, platform, LAG) for platform in (1, 2, 3)]
+    assert is_confirmed(late, 0, LIMITS)
+    assert not is_confirmed(late, 1, LIMITS)
+    assert not is_confirmed(late[:2], 0, LIMITS)
+    assert not is_confirmed([*late, Vote(3, Verdict.NOT_BLOCKED, 9, LAG)], 0, LIMITS)
+    assert not is_confirmed(late, 0, Limits(demote=0))
+
+
+@given(st.lists(st.lists(st.integers(1, 5), min_size=1, max_size=3, unique=True), min_size=1, max_size=12))
+def test_entries_of_one_upload_share_one_level(uploads: list[list[int]]) -> None:
+    """After an upload all that matched it stand at the highest level among them and one more; no other moves."""
+    levels: dict[int, Level] = {}
+    for slot, touched in enumerate(uploads):
+        before = {entry: dict(levels.get(entry, {})) for entry in range(1, 6)}
+        share(levels, touched, slot // 3)
+        highest = max(sum(before[entry].values()) for entry in touched)
+        for entry in range(1, 6):
+            if entry in touched:
+                assert levels[entry] == levels[touched[0]]
+                assert sum(levels[entry].values()) > highest
+            else:
+                assert dict(levels.get(entry, {})) == before[entry]
 
 
 @given(votes)
@@ -74,26 +132,35 @@ def test_a_flood_takes_enough_matches_of_more_than_one_platform(matches: list[in
 
 
 class Desk:
-    """A registry with one entry and some platforms, whose clock the test turns."""
+    """A registry with some entries and some platforms, whose clock the test turns."""
 
-    def __init__(self, engine: Engine) -> None:
+    def __init__(self, engine: Engine, limits: Limits = LIMITS) -> None:
         self.now = 1_800_000_000
-        self.store = Store(engine, lambda: self.now, Policy(limits=LIMITS))
+        self.engine = engine
+        self.store = Store(engine, lambda: self.now, Policy(limits=limits))
         known = Platforms(engine)
         self.platforms = [known.check(known.add(f"Platform {n}")).id for n in range(5)]
         self.events = itertools.count(1)
-        case = NewCase([Picture([SignalMessage(SignalType.MD5, "ab" * 16)])])
-        self.store.submit(Submission(b"pin", b"key", b"digest", case)).result()
+        self.entries: list[str] = []
+        self.register("ab" * 16)
 
-    def say(self, platform: int, verdict: Verdict) -> None:
-        """One platform's feedback on the entry."""
-        (entry,) = {line.entry for line in self.store.feed(0, 100, IDS).entries}
-        event = FeedbackEvent(f"{next(self.events):032x}", verdict, [entry])
-        self.store.record(Report(self.platforms[platform], IDS, [event])).result()
+    def register(self, value: str) -> None:
+        """One more entry."""
+        case = NewCase([Picture([SignalMessage(SignalType.MD5, value)])])
+        self.store.submit(Submission(b"pin", value.encode(), b"digest", case)).result()
+        self.entries.append(self.store.feed(0, 100, IDS).entries[-1].entry)
 
-    def told(self) -> list[Standing]:
-        """What the feed said of the entry after it was added."""
-        return [line.standing for line in self.store.feed(1, 100, IDS).entries if line.standing]
+    def say(self, platform: int, verdict: Verdict, *entries: int, times: int = 1) -> None:
+        """One platform's feedback on uploads that each matched these entries; the first one, if none is named."""
+        matched = [self.entries[entry] for entry in entries or (0,)]
+        events = [FeedbackEvent(f"{next(self.events):032x}", verdict, matched) for _ in range(times)]
+        for some in itertools.batched(events, 500):
+            self.store.record(Report(self.platforms[platform], IDS, some)).result()
+
+    def told(self, entry: int = 0) -> list[Standing]:
+        """What the feed said of an entry after it was added."""
+        lines = self.store.feed(0, 1000, IDS).entries
+        return [line.standing for line in lines if line.entry == self.entries[entry] and line.standing]
 
 
 @pytest.fixture
@@ -119,27 +186,87 @@ def test_three_platforms_demote_and_as_many_restore(desk: Desk) -> None:
     assert desk.told() == [Standing.REVIEW, Standing.BLOCK]
 
 
-def test_a_flood_pauses_until_the_operator_resumes_it(desk: Desk) -> None:
-    """So many matches within an hour pause the entry; resumed, it blocks for good. Slower ones do nothing."""
+def test_a_flood_asks_for_a_review_until_somebody_decides(desk: Desk, caplog: pytest.LogCaptureFixture) -> None:
+    """So many matches within an hour ask for a review, which the log tells; resumed, it blocks for good."""
     for _ in range(8):
         desk.say(0, Verdict.BLOCKED)
         desk.now += HOUR // 5
-    assert desk.told() == []
+    assert desk.told() == [], "slower ones do nothing"
     desk.now += HOUR
-    for _ in range(3):
-        desk.say(1, Verdict.BLOCKED)
+    desk.say(1, Verdict.BLOCKED, times=3)
     for verdict in (Verdict.BLOCKED, Verdict.PENDING_REVIEW):
         desk.say(2, verdict)
     assert desk.told() == []
     desk.say(2, Verdict.BLOCKED)
-    assert desk.told() == [Standing.PAUSED]
+    assert desk.told() == [Standing.REVIEW]
+    assert "a flood of matches: entry 1 asks for a review" in caplog.text
+    assert desk.store.totals()["entries_flooding"] == 1
     for platform in range(5):
         desk.say(platform, Verdict.NOT_BLOCKED)
-    assert desk.told() == [Standing.PAUSED]
+    assert desk.told() == [Standing.REVIEW]
     desk.store.change([1], Standing.BLOCK).result()
-    for _ in range(8):
-        desk.say(2, Verdict.NOT_BLOCKED)
-    assert desk.told() == [Standing.PAUSED, Standing.BLOCK]
+    for platform in (1, 2):
+        desk.say(platform, Verdict.BLOCKED, times=20)
+    assert desk.told() == [Standing.REVIEW, Standing.BLOCK]
+    assert desk.store.totals()["entries_flooding"] == 0
+
+
+def test_2500_reports_of_each_of_two_platforms_switch_nothing_off(new_database: NewDatabase) -> None:
+    """At the usual limits two sites that are flooded, or whose keys were stolen, bring a review and never a pause."""
+    desk = Desk(open_database(new_database()), Limits())
+    for platform in (0, 1):
+        desk.say(platform, Verdict.BLOCKED, times=2499)
+    assert desk.told() == []
+    for platform in (0, 1):
+        desk.say(platform, Verdict.BLOCKED, times=600)
+    assert desk.told() == [Standing.REVIEW]
+    desk.store.close()
+
+
+def test_a_new_entry_near_an_old_one_inherits_its_level(desk: Desk) -> None:
+    """A fresh code near what floods asks for a review with each platform's first upload, and one apart does not."""
+    for platform in (0, 1):
+        desk.say(platform, Verdict.BLOCKED, times=3)
+    desk.register("cd" * 16)
+    desk.register("ef" * 16)
+    desk.say(2, Verdict.BLOCKED, 2)
+    desk.say(0, Verdict.BLOCKED, 0, 1)
+    assert desk.told(1) == [], "one platform alone brings its half"
+    desk.say(1, Verdict.BLOCKED, 0, 1)
+    assert [desk.told(entry) for entry in range(3)] == [[Standing.REVIEW], [Standing.REVIEW], []]
+
+
+def test_what_moderators_confirmed_is_no_longer_braked(desk: Desk) -> None:
+    """Blocks that were on their way count for nothing; three platforms that looked confirm, and no flood changes it."""
+
+    def flood() -> None:
+        for platform in (0, 1):
+            desk.say(platform, Verdict.BLOCKED, times=6)
+
+    flood()
+    for platform in (2, 3, 4):
+        desk.say(platform, Verdict.BLOCKED)
+    assert desk.told() == [Standing.REVIEW], "these gates had not heard of it"
+    desk.now += LAG
+    for platform in (2, 3):
+        desk.say(platform, Verdict.BLOCKED)
+    assert desk.told() == [Standing.REVIEW]
+    desk.say(4, Verdict.BLOCKED)
+    assert desk.told() == [Standing.REVIEW, Standing.BLOCK]
+    flood()
+    assert desk.told() == [Standing.REVIEW, Standing.BLOCK]
+    for platform in range(5):
+        desk.say(platform, Verdict.NOT_BLOCKED)
+    assert desk.told() == [Standing.REVIEW, Standing.BLOCK, Standing.REVIEW], "but votes do"
+
+
+def test_levels_are_let_go(desk: Desk) -> None:
+    """After an hour nothing is left of what was counted."""
+    desk.say(0, Verdict.BLOCKED)
+    desk.now += 2 * HOUR
+    desk.store.retain()
+    with desk.engine.connect() as connection:
+        assert connection.execute(select(tables.levels)).all() == []
 
 
 def test_one_platform_alone_is_no_flood(desk: Desk) -> None:
@@ -152,27 +279,29 @@ def test_one_platform_alone_is_no_flood(desk: Desk) -> None:
     assert desk.told() == []
 
 
-def test_a_flood_pauses_what_votes_demoted_too(desk: Desk) -> None:
-    """An entry that asks for a review is looked at like any other."""
+def test_a_flood_of_what_votes_demoted_waits_for_moderators(desk: Desk) -> None:
+    """An entry that asks for a review by votes stays there, and as many who block do not end what a flood began."""
     for platform in (0, 3, 4):
         desk.say(platform, Verdict.NOT_BLOCKED)
     for platform in (1, 2):
-        for _ in range(3):
-            desk.say(platform, Verdict.PENDING_REVIEW)
-    assert desk.told() == [Standing.REVIEW, Standing.PAUSED]
+        desk.say(platform, Verdict.PENDING_REVIEW, times=3)
+    for platform in (0, 3, 4):
+        desk.say(platform, Verdict.BLOCKED)
+    assert desk.told() == [Standing.REVIEW]
 
 
 @pytest.mark.parametrize("mix", [0, 600], ids=["at once", "mixed"])
 def test_what_is_well_known_only_asks_for_a_review(new_database: NewDatabase, tmp_path: Path, mix: int) -> None:
     """An entry within 31 bits of the registry's list stands at `review`, whatever platforms say; one beyond blocks."""
-    near, far = f"{2**31 - 1:064x}", f"{2**32 - 1:064x}"
+    known = 2**128 - 1
+    near, far = f"{known ^ (2**31 - 1) << 112:064x}", f"{known ^ (2**32 - 1) << 112:064x}"
     path = tmp_path / "known.txt"
-    path.write_text(f"pdq {0:064x}  # a face that everybody knows\n")
+    path.write_text(f"pdq {known:064x}  # a face that everybody knows\n")
     engine = open_database(new_database())
     now = [1_800_000_000]
     store = Store(engine, lambda: now[0], Policy(mix), WellKnown.load(path))
-    signals = [SignalMessage(SignalType.PDQ, value, 100) for value in (near, far)]
-    store.submit(Submission(b"pin", b"key", b"digest", NewCase([Picture(signals)]))).result()
+    pictures = [Picture([SignalMessage(SignalType.PDQ, value, 100)]) for value in (near, far)]
+    store.submit(Submission(b"pin", b"key", b"digest", NewCase(pictures))).result()
     now[0] += 2 * mix
     store.tick()
     standings: dict[str, Standing] = {}
@@ -206,6 +335,8 @@ def test_the_operator_pauses_and_resumes(server: Server, platform: Platform) -> 
     told = standing_of(platform)
     (shown,) = json.loads(server.command("registry", "entries", "--standing", "block", "--limit", "1", "--json").stdout)
     assert server.command("registry", "pause", str(shown["entry"])).stdout.startswith("1 of 1 changed to paused")
+    told_again = server.command("registry", "pause", str(shown["entry"]), "--json").stdout
+    assert json.loads(told_again) == {"changed": 0, "asked": 1, "standing": "paused"}
     listed = server.command("registry", "entries").stdout
     assert f"{shown['entry']}  " in listed
     assert "operator" in listed

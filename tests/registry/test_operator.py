@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import closing
 from html.parser import HTMLParser
 from pathlib import Path
-from typing import override
+from typing import Any, override
 
 import pytest
 
@@ -19,7 +19,7 @@ from takeback.registry.metering import used
 from takeback.registry.platforms import Platforms
 from takeback.registry.store import Store
 from tests.registry.conftest import NewDatabase
-from tests.registry.support import Server, md5, problem, serving
+from tests.registry.support import Platform, Server, md5, problem, serving, values
 
 
 @pytest.fixture(scope="module")
@@ -163,3 +163,75 @@ def test_the_status_tells_what_each_platform_asked_for(site: Server) -> None:
     told = command("registry", "status", "--json")
     (state,) = json.loads(told.stdout)["platforms"]
     assert (state["requests"], state["lines"]) == (2, 4)
+
+
+def test_the_operator_sees_the_largest_cases_and_ends_one(server: Server, platform: Platform) -> None:
+    """`case list` has the case with the most entries first; `case end` asks, and ends it but for what others hold."""
+    shared, own = md5(), [md5() for _ in range(20)]
+    small = server.submit([shared]).json()["number"]
+    large = server.submit([shared, *own], [md5()]).json()["number"]
+    first, *_ = json.loads(server.command("registry", "case", "list", "--json").stdout)
+    assert (f"{first['case']:010d}", first["state"], first["pictures"], first["entries"]) == (large, "active", 2, 22)
+    assert server.command("registry", "case", "list", "--limit", "1").stdout.splitlines()[1].startswith(large)
+
+    everything = ("registry", "entries", "--standing", "block", "--json")
+    of_small = json.loads(server.command(*everything, "--case", small).stdout)
+    holders = json.loads(
+        server.command("registry", "case", "list", "--entry", str(of_small[0]["entry"]), "--json").stdout
+    )
+    assert {f"{one['case']:010d}" for one in holders} == {small, large}
+
+    asked = server.command("registry", "case", "end", large)
+    assert asked.returncode == 1
+    assert "This cannot be undone" in asked.stderr
+    assert server.case(large).json()["state"] == "active"
+    ended = json.loads(server.command("registry", "case", "end", large, "--yes", "--json").stdout)
+    assert ended == {"ended": [large], "ended_before": []}
+    assert server.case(large).json()["state"] == "withdrawn"
+    left = values(platform.active())
+    assert shared["value"] in left
+    assert not left & {signal["value"] for signal in own}
+    assert "1 had ended before" in server.command("registry", "case", "end", large, "--yes").stdout
+
+
+def test_a_case_that_is_not_there_is_told_in_one_line(server: Server) -> None:
+    """A number that no case has, and one that is none, end nothing."""
+    number = server.submit([md5()]).json()["number"]
+    for wrong in ("0000000000", "12", "-1", "x"):
+        refused = server.command("registry", "case", "end", "--yes", "--", number, wrong)
+        assert refused.returncode != 0
+        assert "there is no case" in refused.stderr
+        assert refused.stderr.count("\n") == 1
+    assert server.case(number).json()["state"] == "active"
+    assert server.command("registry", "entries", "--case", "12").returncode != 0
+
+
+def test_entries_are_listed_by_age_and_by_matches(server: Server, platform: Platform) -> None:
+    """The newest, the oldest, or the one that matched the most uploads comes first."""
+    start = platform.page()["head"]
+    server.submit(*([md5()] for _ in range(3)))
+    entries = [line["entry"] for line in platform.page(start)["entries"]]
+    for _ in range(50):
+        platform.report(entries[1])
+
+    def listed(sort: str) -> list[Any]:
+        found = server.command("registry", "entries", "--standing", "block", "--sort", sort, "--json").stdout
+        return [(one["entry"], one["uploads"]) for one in json.loads(found)]
+
+    newest, oldest = listed("newest"), listed("oldest")
+    assert newest == sorted(newest, reverse=True)
+    assert oldest == sorted(oldest)
+    assert listed("matches")[0][1] == 50
+
+
+def test_the_canary_commands_speak_json(server: Server, tmp_path: Path) -> None:
+    """What they tell people they tell programs too."""
+    server.platform("Leaky")
+    made = json.loads(server.command("registry", "canary", "add", "Leaky", "--json").stdout)
+    assert (made["platform"], made["entries"] > 0) == ("Leaky", True)
+    (held,) = json.loads(server.command("registry", "canary", "list", "--json").stdout)
+    assert (held["platform"], held["entries"]) == ("Leaky", made["entries"])
+    list_ = tmp_path / "list.txt"
+    list_.write_text("0" * 64)
+    assert json.loads(server.command("registry", "canary", "trace", str(list_), "--json").stdout) == []
+    assert json.loads(server.command("registry", "canary", "remove", "Leaky", "--json").stdout) == made

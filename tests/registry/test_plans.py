@@ -15,13 +15,14 @@ from takeback.registry.entry_ids import EntryIds
 from takeback.registry.platforms import Platforms
 from takeback.registry.store import Addition, Position, Report, Store, Submission, Withdrawn
 from takeback.signals import SignalType
+from tests.registry.support import telling
 
 GROWS = frozenset({"cases", "pictures", "entries", "first_ids", "holdings", "feed", "submissions", "feedback_entries"})
 """Tables that hold a row for everything that people and platforms ever sent."""
 
 
 def _pictures() -> NewCase:
-    return NewCase([Picture([SignalMessage(SignalType.PDQ, secrets.token_hex(32), 100)])])
+    return NewCase([Picture([SignalMessage(SignalType.PDQ, telling(), 100)])])
 
 
 def _everything(store: Store, platforms: Platforms) -> None:

@@ -1,4 +1,4 @@
-"""What is sent is priced by how much it is, when it is handed in: attacks on the price, and people whom it must not hit."""
+"""What is sent is priced by how much it is, when it is handed in: attacks on the price, and whom it must not hit."""
 
 import base64
 import json

@@ -115,7 +115,7 @@ def test_the_stock_exchange_reads_it(server: Server, stock: Stock) -> None:
 
 def test_pages_add_up(server: Server, stock: Stock) -> None:
     """Pages of any size bring the same records; whoever stops half way goes on without a hole."""
-    server.submit([pdq() for _ in range(7)])
+    server.submit(*([pdq()] for _ in range(7)))
     stock.fetch()
     pages: list[stopncii.FetchHashesResponse] = []
     token = ""

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { test } from "node:test";
 import { STILLS, videoFormat } from "../../web/worker/sniff.js";
-import { samples, vpdqValue } from "../../web/worker/vpdq.js";
+import { samples, vpdqSignals, vpdqValue } from "../../web/worker/vpdq.js";
 
 const VECTORS = JSON.parse(readFileSync(new URL("../vectors/vpdq.json", import.meta.url), "utf8")).samples;
 
@@ -40,4 +40,13 @@ test("pictures are told from videos by all their brands, with the list that Pyth
     const video = kind === "MP4" || kind === "MOV" ? kind : undefined;
     assert.equal(await videoFormat(new Blob([Buffer.from(start, "hex")])), video, what);
   }
+});
+
+test("a vpdq is sent of frames that tell something, if there are two at least", () => {
+  const frame = (number, hash) => ({ number, quality: 100, hash, seconds: number });
+  const [one, other, black] = ["f".repeat(32) + "0".repeat(32), "3".repeat(64), `${"0".repeat(63)}1`];
+  const both = [frame(0, one), frame(2, other)];
+  assert.deepEqual(vpdqSignals([both[0], frame(1, black), both[1]]), [{ type: "vpdq", value: vpdqValue(both) }]);
+  for (const few of [[], [both[0]], [frame(0, black), both[1]], [both[0], frame(1, one)]])
+    assert.deepEqual(vpdqSignals(few), []);
 });

@@ -11,7 +11,7 @@ import click
 
 from takeback.errors import SettingsError
 from takeback.protocol import SignalMessage
-from takeback.registry.options import data, moment_or_dash, tabulated
+from takeback.registry.options import as_json_option, data, moment_or_dash, show, tabulated
 from takeback.registry.settings import read_settings
 
 if TYPE_CHECKING:
@@ -30,8 +30,9 @@ def canary() -> None:
 @click.argument("platform")
 @click.option("--pictures", type=click.IntRange(1, 100), default=3, show_default=True, help="How many to draw")
 @data
+@as_json_option
 @click.pass_obj
-def add(drawn: "Callable[[], Sequence[Signal]]", /, platform: str, pictures: int, **where: object) -> None:
+def add(drawn: "Callable[[], Sequence[Signal]]", /, platform: str, pictures: int, as_json: bool, **where: object) -> None:
     """Draw pictures for PLATFORM: each has the entries of a person's picture, which match nothing."""
     from takeback.registry import canaries
     from takeback.registry.database import writing
@@ -41,13 +42,15 @@ def add(drawn: "Callable[[], Sequence[Signal]]", /, platform: str, pictures: int
     made_up = [[SignalMessage.of(signal) for signal in drawn()] for _ in range(pictures)]
     with writing(open_data(settings)) as connection:
         made = canaries.make(connection, platform, made_up, settings.mix, int(time.time()))
-    click.echo(f"{made} entries for {platform} are on their way into the feed")
+    told = f"{made} entries for {platform} are on their way into the feed"
+    show({"platform": platform, "entries": made}, told, as_json)
 
 
 @canary.command()
 @click.argument("platform")
 @data
-def remove(platform: str, **where: object) -> None:
+@as_json_option
+def remove(platform: str, as_json: bool, **where: object) -> None:
     """Take the canaries of PLATFORM out of the feed. They can be traced until they are erased."""
     from takeback.registry import canaries
     from takeback.registry.database import writing
@@ -56,27 +59,29 @@ def remove(platform: str, **where: object) -> None:
     settings = read_settings(os.environ, **where)
     with writing(open_data(settings)) as connection:
         ended = canaries.end(connection, platform, settings.mix, int(time.time()))
-    click.echo(f"{ended} entries of {platform} are on their way out of the feed")
+    told = f"{ended} entries of {platform} are on their way out of the feed"
+    show({"platform": platform, "entries": ended}, told, as_json)
 
 
 @canary.command("list")
 @data
-def list_(**where: object) -> None:
+@as_json_option
+def list_(as_json: bool, **where: object) -> None:
     """List which platforms have canaries, and since when."""
     from takeback.registry import canaries
 
     with _engine(where).begin() as connection:
-        rows = [(one.platform, str(one.entries), moment_or_dash(one.made_at)) for one in canaries.held(connection)]
-    if not rows:
-        click.echo("No canaries yet. Make some: takeback registry canary add PLATFORM")
-        return
-    click.echo(tabulated(("PLATFORM", "ENTRIES", "NEWEST"), rows))
+        found = canaries.held(connection)
+    rows = [(one.platform, str(one.entries), moment_or_dash(one.made_at)) for one in found]
+    table = tabulated(("PLATFORM", "ENTRIES", "NEWEST"), rows)
+    show(found, table if found else "No canaries yet. Make some: takeback registry canary add PLATFORM", as_json)
 
 
 @canary.command()
 @click.argument("file", type=click.Path(path_type=Path, dir_okay=False, exists=True))
 @data
-def trace(file: Path, **where: object) -> None:
+@as_json_option
+def trace(file: Path, as_json: bool, **where: object) -> None:
     """Tell whose canaries stand in FILE: a list that turned up, text of any form with hashes in hex."""
     from takeback.registry import canaries
 
@@ -87,7 +92,7 @@ def trace(file: Path, **where: object) -> None:
             raise SettingsError(f"{file} cannot be read, or is empty") from error
         with listed:
             found = canaries.trace(connection, listed)
-    click.echo(_told(found))
+    show(found, _told(found), as_json)
 
 
 def _told(found: "Sequence[Traced]") -> str:

@@ -27,9 +27,18 @@ _CASES_SETTLED: Final = (
     .where(t.cases.c.settles_at <= bindparam("now"))
     .values(
         settles_at=None,
+        polls_from=bindparam("polled"),
         feed_number=bindparam("head"),
         state=case_of((t.cases.c.state == CaseState.RECEIVED, CaseState.ACTIVE), else_=t.cases.c.state),
     )
+)
+_PICTURES_SETTLED: Final = (
+    update(t.pictures)
+    .where(
+        t.pictures.c.polls_from.is_(None),
+        t.pictures.c.case_number.in_(select(t.cases.c.number).where(t.cases.c.settles_at <= bindparam("now"))),
+    )
+    .values(polls_from=bindparam("polled"))
 )
 _PICTURES: Final = (
     select(t.pictures).where(t.pictures.c.case_number == bindparam("case")).order_by(t.pictures.c.position)
@@ -70,11 +79,13 @@ _SEEN: Final = (
     .where(
         t.holdings.c.case_number == bindparam("case"),
         # An entry may be older than this picture and outlive it: what happened then is not this person's.
-        t.feedback.c.received_at >= t.pictures.c.received_at,
+        t.feedback.c.received_at >= t.pictures.c.polls_from + bindparam("quiet"),
         or_(t.pictures.c.ended_at.is_(None), t.feedback.c.received_at <= t.pictures.c.ended_at),
     )
     .group_by(t.holdings.c.picture)
 )
+_SEEN_ONCE_TOLD: Final = _SEEN.where(t.feedback.c.told_at >= t.pictures.c.polls_from)
+"""Of platforms that polled since the picture was in the feed: so whether they knew it from another case is not seen."""
 
 
 def submissions(connection: Connection, keys: Iterable[bytes]) -> dict[bytes, tuple[bytes, str]]:
@@ -83,9 +94,10 @@ def submissions(connection: Connection, keys: Iterable[bytes]) -> dict[bytes, tu
     return {row.key: (row.message, _shown(row.case_number)) for row in rows}
 
 
-def settle_cases(connection: Connection, now: int) -> None:
-    """The changes of cases whose moment has come are in the feed."""
-    connection.execute(_CASES_SETTLED, {"now": now, "head": queries.head(connection)})
+def settle_cases(connection: Connection, now: int, polls_from: int) -> None:
+    """The changes of cases whose moment has come are in the feed; who polls from then on is told them."""
+    connection.execute(_PICTURES_SETTLED, {"now": now, "polled": polls_from})
+    connection.execute(_CASES_SETTLED, {"now": now, "polled": polls_from, "head": queries.head(connection)})
 
 
 def free_numbers(connection: Connection, n: int) -> list[str]:
@@ -103,13 +115,27 @@ def keep_cases(connection: Connection, cases: Sequence[Case]) -> None:
     many.insert(connection, t.cases, [_case_row(case) for case in cases])
 
 
-def keep_pictures(connection: Connection, pictures: Sequence[tuple[str, int, Sequence[int]]], now: int) -> None:
-    """Writes new pictures: the case's number, the position in it, and the entries that the picture holds."""
+def keep_pictures(
+    connection: Connection,
+    pictures: Sequence[tuple[str, int, Sequence[int]]],
+    now: int,
+    polls_from: int | None = None,
+) -> None:
+    """Writes new pictures: the case's number, the position in it, and the entries that the picture holds.
+
+    `polls_from` is for those that are in the feed already.
+    """
     many.insert(
         connection,
         t.pictures,
         [
-            {"case_number": int(number), "position": position, "received_at": now, "ended_at": None}
+            {
+                "case_number": int(number),
+                "position": position,
+                "received_at": now,
+                "ended_at": None,
+                "polls_from": polls_from,
+            }
             for number, position, _ in pictures
         ],
     )
@@ -180,13 +206,15 @@ def case(connection: Connection, number: str) -> Case | None:
         row.withdrawn_at,
         row.feed_number,
         row.settles_at,
+        row.polls_from,
     )
 
 
-def pictures(connection: Connection, number: str) -> list[PictureStatus]:
-    """What the owner of a case is told of its pictures."""
+def pictures(connection: Connection, number: str, quiet: int) -> list[PictureStatus]:
+    """What the owner of a case is told of its pictures: nothing of their first `quiet` seconds in the feed."""
     of_case = {"case": int(number)}
-    seen = {row.picture: row for row in connection.execute(_SEEN, of_case)}
+    seen_by = _SEEN_ONCE_TOLD if quiet else _SEEN
+    seen = {row.picture: row for row in connection.execute(seen_by, of_case | {"quiet": quiet})}
     return [_picture(row.ended_at, seen.get(row.position)) for row in connection.execute(_PICTURES, of_case)]
 
 
@@ -215,6 +243,7 @@ def _case_row(case: Case) -> dict[str, object]:
         "feed_number": case.feed_number,
         "renewed_at": case.renewed_at,
         "settles_at": case.settles_at,
+        "polls_from": case.polls_from,
     }
 
 

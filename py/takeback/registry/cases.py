@@ -28,6 +28,12 @@ from takeback.registry.judging import DEFAULT, Limits
 from takeback.signals import SignalType
 
 DAY: Final = 24 * 60 * 60
+QUIET: Final = 120
+"""Seconds after a change is in the feed before its case says how many platforms were told.
+
+By then every platform that waits for news, or asks at least once a minute, was told and noted, whether or not the
+change brought it any lines: so nobody learns by their own case whether others had sent the same picture before.
+"""
 WARNING: Final = 30 * DAY
 """Seconds before a case expires from which its status warns."""
 
@@ -52,6 +58,11 @@ class Policy:
     expire: int = 0
     keep: int = 30 * DAY
     limits: Limits = DEFAULT
+
+    @property
+    def quiet(self) -> int:
+        """Seconds after a change is in the feed in which nothing is told of it; nothing is hidden without mixing."""
+        return QUIET if self.mix else 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,7 +154,7 @@ class Case:
     """A case as it is kept. Times are whole seconds since 1970.
 
     `renewed_at` is when it last got pictures, `withdrawn_at` when it ended in whatever way. Its last change is in the
-    feed up to `feed_number`, or on its way until `settles_at`.
+    feed up to `feed_number`, or on its way until `settles_at`; a platform that polls from `polls_from` on is told it.
     """
 
     number: str
@@ -154,6 +165,7 @@ class Case:
     withdrawn_at: int | None
     feed_number: int
     settles_at: int | None
+    polls_from: int = 0
 
     @property
     def is_open(self) -> bool:
@@ -165,14 +177,15 @@ NOTHING_SEEN: Final = PictureStatus(0, 0, None, None)
 
 
 def status(case: Case, platforms: int, pictures: Sequence[PictureStatus], policy: Policy, now: float) -> CaseStatus:
-    """What the owner of `case` is told. `platforms` are those that have come to its feed number."""
+    """What the owner of `case` is told. `platforms` are those that were told its last change since it was there."""
+    is_quiet = case.settles_at is not None or now < case.polls_from + policy.quiet
     expires_at = case.renewed_at + policy.expire if policy.expire and case.is_open else None
     return CaseStatus(
         number=case.number,
         state=case.state,
         received_at=moment(case.received_at),
         withdrawn_at=None if case.withdrawn_at is None else moment(case.withdrawn_at),
-        platforms=platforms if case.settles_at is None else 0,
+        platforms=0 if is_quiet else platforms,
         pictures=list(pictures),
         expires_at=None if expires_at is None else moment(expires_at),
         expires_soon=expires_at is not None and expires_at - WARNING <= now,

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from takeback.registry import canary, operator
+from takeback.registry import canary, case_commands, operator
 from takeback.registry.options import Commands, data, data_option, moment_or_dash, tabulated
 from takeback.registry.settings import read_proxies, read_settings
 
@@ -30,6 +30,7 @@ for command in (
     operator.expire,
     operator.operator_key,
     canary.canary,
+    case_commands.case,
 ):
     registry.add_command(command)
 
@@ -74,7 +75,9 @@ _keys_option = click.option(
     "--demote", type=click.IntRange(0, 1000), help="Platforms that demote an entry [TAKEBACK_DEMOTE; default: 3]"
 )
 @click.option(
-    "--flood", type=click.IntRange(0, 1_000_000), help="Matches an hour that pause one [TAKEBACK_FLOOD; default: 5000]"
+    "--flood",
+    type=click.IntRange(0, 1_000_000),
+    help="Matches an hour that are too many [TAKEBACK_FLOOD; default: 5000]",
 )
 @click.option("--well-known", type=click.Path(path_type=Path), help="List of well-known pictures [TAKEBACK_WELL_KNOWN]")
 @click.option("--ncmec/--no-ncmec", default=None, help="Serve clients of NCMEC's hash sharing [TAKEBACK_NCMEC]")

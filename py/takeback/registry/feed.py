@@ -23,7 +23,10 @@ from takeback.registry.requests import JSON, Ask, Services, answer, done, number
 from takeback.registry.store import Look, Position, Reading
 
 SEEN_EVERY: Final = 60
-"""Seconds. A platform that polls in vain is noted this often at most, so that an idle poll writes nothing."""
+"""Seconds. A platform that polls in vain is noted this often at most, so that an idle poll writes nothing.
+
+`cases.QUIET` covers this and the longest wait of a poll.
+"""
 PIECE: Final = 1 << 20
 """Bytes of a long answer that are sent at a time."""
 MAX_TILE: Final = 2**48
@@ -46,10 +49,12 @@ async def feed(request: Ask, services: Services) -> Response[bytes]:
     look, reading = await _read(services, key, after, limit)
     platform = look.platform
     if after <= reading.page.head:
-        await _move(services, platform, after)
+        await _move(services, platform, after, reading.number)
     if wait and not reading.page.entries:
         await services.heads.beyond(after, wait)
-        _, reading = await _read(services, key, after, limit)
+        look, reading = await _read(services, key, after, limit)
+        if reading.page.entries:
+            await _move(services, look.platform, after, reading.number)
     services.store.meter.count(platform.id, len(reading.page.entries))
     body = protocol.encode(reading.page)
     head = services.signer.sign(reading.number, reading.link, reading.page.head, platform.key_id, body)
@@ -172,10 +177,11 @@ def _asked(request: Ask) -> tuple[int, int, int]:
     )
 
 
-async def _move(services: Services, platform: Platform, after: int) -> None:
+async def _move(services: Services, platform: Platform, after: int, told: int) -> None:
+    """Notes how far a platform has come, and up to where it is told the feed now."""
     seen = services.now() - (platform.seen_at or 0) < SEEN_EVERY
-    if not (seen and platform.cursor == after):
-        await done(services.store.move(Position(platform.id, after)))
+    if not (seen and (platform.cursor, platform.told) == (after, told)):
+        await done(services.store.move(Position(platform.id, after, told)))
 
 
 ROUTES: Final = (feed, feed_keys, feed_tile, feed_snapshot, feed_parquet)

@@ -35,11 +35,11 @@ async def everything_until_now(services: Services) -> int:
     return now
 
 
-async def came_to(services: Services, platform: Platform, number: int) -> None:
-    """Notes that the platform has applied the feed up to `number`."""
+async def came_to(services: Services, platform: Platform, number: int, told: int, at: int) -> None:
+    """Notes that the platform has applied the feed up to `number`, and is told it up to `told`, as it was `at` then."""
     seen = services.now() - (platform.seen_at or 0) < SEEN_EVERY
-    if not (seen and platform.cursor == number):
-        await done(services.store.move(Position(platform.id, number)))
+    if not (seen and (platform.cursor, platform.told) == (number, max(number, told))):
+        await done(services.store.move(Position(platform.id, number, told, at)))
 
 
 def vote(what: str, verdict: Verdict, entries: list[str]) -> FeedbackEvent:

@@ -1,84 +1,96 @@
 """The SQL of judging entries: what platforms said of them, and what the rules of `judging.py` make of it."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Final
 
-from sqlalchemy import Connection, bindparam, func, select, update
+from sqlalchemy import Connection, bindparam, delete, func, select, update
 
-from takeback.protocol import Standing, Verdict
+from takeback.protocol import FeedbackEvent, Standing, Verdict
 from takeback.registry import many, queries
 from takeback.registry import tables as t
-from takeback.registry.judging import HOUR, Judge, Judged, Limits, Vote, is_flood, judge
+from takeback.registry.judging import LAG, SLOT, SLOTS, Judge, Judged, Level, Limits, Vote, is_flood, judge, share
+from takeback.registry.logs import LOG
 
-_KNOWN: Final = select(t.entries.c.number, t.entries.c.standing, t.entries.c.judge).where(t.entries.c.active)
+_KNOWN: Final = select(
+    t.entries.c.number, t.entries.c.standing, t.entries.c.judge, func.coalesce(t.entries.c.judged_at, 0).label("since")
+).where(t.entries.c.active)
 _VOTES: Final = (
     select(
         t.feedback_entries.c.entry,
         t.feedback.c.platform,
         t.feedback.c.verdict,
         func.max(t.feedback.c.id).label("newest"),
+        func.max(t.feedback.c.received_at).label("at"),
     )
     .join(t.feedback, t.feedback.c.id == t.feedback_entries.c.feedback)
     .where(t.feedback.c.verdict.in_([Verdict.BLOCKED, Verdict.NOT_BLOCKED]))
     .group_by(t.feedback_entries.c.entry, t.feedback.c.platform, t.feedback.c.verdict)
 )
-_LAST_BUT: Final = (
-    select(t.feedback.c.received_at)
-    .join(t.feedback_entries, t.feedback_entries.c.feedback == t.feedback.c.id)
-    .where(t.feedback_entries.c.entry == bindparam("one"))
-    .order_by(t.feedback_entries.c.feedback.desc())
-    .limit(1)
-    .offset(bindparam("but"))
-)
-_MATCHES: Final = (
-    select(func.count())
-    .select_from(t.feedback_entries)
-    .join(t.feedback, t.feedback.c.id == t.feedback_entries.c.feedback)
-    .where(
-        t.feedback_entries.c.entry == bindparam("one"),
-        t.feedback.c.verdict != Verdict.NOT_BLOCKED,
-        t.feedback.c.received_at > bindparam("since"),
-    )
-    .group_by(t.feedback.c.platform)
-)
-_JUDGED: Final = update(t.entries).where(t.entries.c.active).values(judge=bindparam("by"))
+_LEVELS: Final = select(t.levels).where(t.levels.c.slot > bindparam("before"))
+_JUDGED: Final = update(t.entries).where(t.entries.c.active).values(judge=bindparam("by"), judged_at=bindparam("at"))
 
 
-def look_at(
-    connection: Connection, disputed: Collection[int], touched: Collection[int], limits: Limits, now: int
-) -> None:
-    """Judges entries anew of which platforms said something: `disputed` are those that one of them did not block."""
-    rows = many.among(connection, _KNOWN, t.entries.c.number, touched)
+type Touched = Sequence[tuple[FeedbackEvent, Sequence[int]]]
+"""What a platform said of uploads, each with the entries (by number) that it matched."""
+
+
+def look_at(connection: Connection, platform: int, said: Touched, limits: Limits, now: int) -> None:
+    """Judges entries anew of which a platform said something, and tells the log of a flood."""
+    floods = _count(connection, platform, said, limits, now) if limits.flood else set()
+    rows = many.among(connection, _KNOWN, t.entries.c.number, {entry for _, touched in said for entry in touched})
     known = {row.number: Judged(Standing(row.standing), Judge(row.judge) if row.judge else None) for row in rows}
+    since = {row.number: row.since for row in rows}
+    disputed = {entry for event, touched in said if event.verdict is Verdict.NOT_BLOCKED for entry in touched}
     voted = [number for number, one in known.items() if number in disputed or one.judge is Judge.VOTES]
-    votes = _votes(connection, voted)
+    looked = [number for number, one in known.items() if one.judge is Judge.FLOOD and now >= since[number] + LAG]
+    votes = _votes(connection, [*voted, *looked])
     for number, one in known.items():
-        flooded = one.judge in {None, Judge.VOTES} and _flooded(connection, number, limits, now)
-        found = judge(one, votes.get(number, []), flooded=flooded, limits=limits)
+        found = judge(one, votes.get(number, []), flooded=number in floods, limits=limits, since=since[number])
         if found != one:
-            give(connection, [number], found)
+            give(connection, [number], found, now)
+            if found.judge is Judge.FLOOD:
+                LOG.warning("a flood of matches: entry %d asks for a review; see `takeback registry entries`", number)
 
 
-def give(connection: Connection, numbers: Sequence[int], found: Judged) -> int:
+def give(connection: Connection, numbers: Sequence[int], found: Judged, now: int) -> int:
     """Gives active entries a standing by somebody, and says so in the feed; how many have another standing now."""
     changed = queries.change(connection, numbers, found.standing)
-    many.among(connection, _JUDGED, t.entries.c.number, numbers, by=found.judge)
+    many.among(connection, _JUDGED, t.entries.c.number, numbers, by=found.judge, at=now)
     return changed
 
 
 def _votes(connection: Connection, numbers: Sequence[int]) -> dict[int, list[Vote]]:
     votes: dict[int, list[Vote]] = {}
     for row in many.among(connection, _VOTES, t.feedback_entries.c.entry, numbers):
-        votes.setdefault(row.entry, []).append(Vote(row.platform, Verdict(row.verdict), row.newest))
+        votes.setdefault(row.entry, []).append(Vote(row.platform, Verdict(row.verdict), row.newest, row.at))
     return votes
 
 
-def _flooded(connection: Connection, number: int, limits: Limits, now: int) -> bool:
-    """Whether a flood of matches came within the last hour; counted only where so much of anything came."""
-    if not limits.flood:
-        return False
-    since = now - HOUR
-    oldest = connection.execute(_LAST_BUT, {"one": number, "but": limits.flood - 1}).scalar()
-    if oldest is None or oldest <= since:
-        return False
-    return is_flood(connection.execute(_MATCHES, {"one": number, "since": since}).scalars(), limits.flood)
+def _count(connection: Connection, platform: int, said: Touched, limits: Limits, now: int) -> set[int]:
+    """Counts what a platform matched; gives the entries that flood by what all platforms matched in the last hour."""
+    matched = [touched for event, touched in said if event.verdict is not Verdict.NOT_BLOCKED]
+    slot = now // SLOT
+    levels: dict[int, dict[int, Level]] = {}
+    touched = {entry for entries in matched for entry in entries}
+    for row in many.among(connection, _LEVELS, t.levels.c.entry, touched, before=slot - SLOTS):
+        levels.setdefault(row.platform, {}).setdefault(row.entry, {})[row.slot] = row.matches  # type: ignore[index]
+    own = levels.setdefault(platform, {})
+    for entries in matched:
+        share(own, entries, slot)
+    _keep(connection, platform, own)
+    return {entry for entry in touched if _is_flooded(levels, entry, limits)}
+
+
+def _is_flooded(levels: Mapping[int, Mapping[int, Level]], entry: int, limits: Limits) -> bool:
+    return is_flood((sum(of_platform.get(entry, {}).values()) for of_platform in levels.values()), limits.flood)
+
+
+def _keep(connection: Connection, platform: int, levels: Mapping[int, Level]) -> None:
+    whose = delete(t.levels).where(t.levels.c.platform == bindparam("whose"))
+    many.among(connection, whose, t.levels.c.entry, levels, whose=platform)
+    new = [
+        {"entry": entry, "platform": platform, "slot": slot, "matches": matches}
+        for entry, level in levels.items()
+        for slot, matches in level.items()
+    ]
+    many.insert(connection, t.levels, new)

@@ -1,6 +1,10 @@
-"""What feedback makes of an entry: votes demote it, a flood pauses it, the operator has the last word. Pure."""
+"""What feedback makes of an entry: votes or a flood demote it, moderators confirm it, the operator decides. Pure.
 
-from collections.abc import Iterable
+A flood is counted by picture, not by entry: entries that match the same upload share one level, so that a new entry
+near an old one inherits it. No flood switches a block off: it only has a person look.
+"""
+
+from collections.abc import Iterable, Mapping, MutableMapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
@@ -8,6 +12,17 @@ from typing import Final
 from takeback.protocol import Standing, Verdict
 
 HOUR: Final = 60 * 60
+SLOT: Final = 10 * 60
+"""Seconds of a slot. Matches are counted in the present slot and those before it that make up the last hour."""
+SLOTS: Final = HOUR // SLOT
+LAG: Final = HOUR
+"""Seconds after an entry came to ask for a review from which `blocked` means that a person looked.
+
+Until then it may be of a gate that blocked by itself, and had not heard.
+"""
+
+type Level = Mapping[int, int]
+"""How many uploads a platform matched with an entry, by slot."""
 
 
 class Judge(StrEnum):
@@ -15,13 +30,14 @@ class Judge(StrEnum):
 
     VOTES = "votes"
     FLOOD = "flood"
+    MODERATORS = "moderators"
     OPERATOR = "operator"
     WELL_KNOWN = "well-known"
 
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """How many platforms have to say `not_blocked`, and how many matches of an entry in an hour are a flood.
+    """How many platforms demote an entry, or confirm it after a flood, and how many matches in an hour are a flood.
 
     0 is never.
     """
@@ -43,11 +59,12 @@ class Judged:
 
 @dataclass(frozen=True, slots=True)
 class Vote:
-    """What a platform said of an entry, `number` in the order in which it came."""
+    """What a platform said of an entry: `number` in the order in which it came, `at` in seconds since 1970."""
 
     platform: int
     verdict: Verdict
     number: int
+    at: int = 0
 
 
 def count(votes: Iterable[Vote]) -> tuple[int, int]:
@@ -66,18 +83,39 @@ def is_flood(matches: Iterable[int], flood: int) -> bool:
     return flood > 0 and sum(min(count, half) for count in matches) >= flood
 
 
-def judge(now: Judged, votes: Iterable[Vote], *, flooded: bool, limits: Limits) -> Judged:
-    """What holds of an entry from here on.
+def share(levels: MutableMapping[int, Level], entries: Sequence[int], slot: int) -> None:
+    """Counts an upload of a platform that matched these entries: from here on they have one level, the highest."""
+    shared: dict[int, int] = {}
+    for level in (levels.get(entry, {}) for entry in entries):
+        for at, matches in level.items():
+            shared[at] = max(matches, shared.get(at, 0))
+    shared[slot] = shared.get(slot, 0) + 1
+    for entry in entries:
+        levels[entry] = shared
 
-    1. What the operator decided holds; what a flood paused, or is well-known, waits for the operator.
-    2. A flood pauses.
-    3. Enough platforms that do not block it, and more than those that do, demote it to a review.
-    4. A demoted one blocks again once as many platforms block it as do not.
+
+def is_confirmed(votes: Iterable[Vote], since: int, limits: Limits) -> bool:
+    """Whether enough platforms looked at what asks for a review `since` a moment, and blocked it."""
+    blocked, not_blocked = count(vote for vote in votes if vote.at >= since + LAG)
+    return bool(limits.demote) and blocked >= limits.demote and blocked > not_blocked
+
+
+def judge(now: Judged, votes: Sequence[Vote], *, flooded: bool, limits: Limits, since: int = 0) -> Judged:
+    """What holds of an entry from here on; `since` is when it got the standing that it has.
+
+    1. What the operator decided holds; what is well-known waits for the operator.
+    2. What a flood demoted blocks again once enough moderators blocked it, and more than did not: no flood changes it
+       any more. Until then it asks for a review.
+    3. A flood demotes to a review.
+    4. Enough platforms that do not block it, and more than those that do, demote it to a review.
+    5. A demoted one blocks again once as many platforms block it as do not.
     """
-    if now.judge in {Judge.OPERATOR, Judge.FLOOD, Judge.WELL_KNOWN}:
+    if now.judge in {Judge.OPERATOR, Judge.WELL_KNOWN}:
         return now
-    if flooded:
-        return Judged(Standing.PAUSED, Judge.FLOOD)
+    if now.judge is Judge.FLOOD and is_confirmed(votes, since, limits):
+        return Judged(Standing.BLOCK, Judge.MODERATORS)
+    if now.judge is Judge.FLOOD or (flooded and now.judge is not Judge.MODERATORS):
+        return Judged(Standing.REVIEW, Judge.FLOOD)
     blocked, not_blocked = count(votes)
     if limits.demote and not_blocked >= limits.demote and not_blocked > blocked:
         return Judged(Standing.REVIEW, Judge.VOTES)

@@ -84,6 +84,7 @@ _TOTALS: Final = {
     "cases_open": "Cases that are neither withdrawn nor expired.",
     "entries_active": "Entries that are in the feed.",
     "entries_due": "Entries that wait for their moment.",
+    "entries_flooding": "Entries that ask for a review because they match too much.",
     "feedback": "Events of feedback on record.",
     "platforms": "Platforms whose key is valid.",
     "platform_lag": "Lines of the feed that the slowest of them has not taken over.",

@@ -103,8 +103,9 @@ async def _window(services: Services, platform: Platform, since: int, until: int
     await asyncio.sleep(max(0.0, ahead + 1))
     await everything_until_now(services)
     before = await asyncio.to_thread(services.records.number_at, since)
-    await came_to(services, platform, before)
-    return before + 1, await asyncio.to_thread(services.records.end_at, until)
+    end = await asyncio.to_thread(services.records.end_at, until)
+    await came_to(services, platform, before, end, min(until, int(services.now())))
+    return before + 1, end
 
 
 @get("/ncmec/v2/feedback/{fingerprint:str}/reasons")

@@ -1,6 +1,7 @@
 """`takeback registry status|entries|pause|resume|expire|operator-key`: for whoever runs a registry."""
 
 import os
+import re
 import secrets
 import time
 from collections.abc import Sequence
@@ -9,19 +10,18 @@ from typing import TYPE_CHECKING
 
 import click
 
-from takeback.registry.options import data, tabulated
+from takeback.errors import SettingsError
+from takeback.registry.options import as_json_option, data, show, tabulated
 from takeback.registry.settings import read_settings
 
 if TYPE_CHECKING:
     from takeback.registry.overview import Noticed, Overview
 
 _numbers = click.argument("numbers", metavar="ENTRY...", type=click.IntRange(1, 2**63 - 1), nargs=-1, required=True)
-_json = click.option("--json", "as_json", is_flag=True, help="For programs")
-
 
 @click.command()
 @data
-@_json
+@as_json_option
 def status(as_json: bool, **where: object) -> None:
     """Show cases, entries and platforms, and the last 30 days as a plot. Counts alone: no hash, no case number."""
     from takeback.registry.overview import overview
@@ -29,7 +29,7 @@ def status(as_json: bool, **where: object) -> None:
 
     with open_data(read_settings(os.environ, **where)).begin() as connection:
         found = overview(connection, int(time.time()))
-    _show(found, _told(found), as_json)
+    show(found, _told(found), as_json)
 
 
 @click.command()
@@ -38,33 +38,45 @@ def status(as_json: bool, **where: object) -> None:
     "--standing", type=click.Choice(["block", "review", "paused"]), multiple=True, default=("review", "paused"),
     show_default=True, help="Entries of this standing; may be given more than once",
 )  # fmt: skip
+@click.option(
+    "--sort", type=click.Choice(["newest", "oldest", "matches"]), default="newest", show_default=True,
+    help="By age, or those first that matched the most uploads",
+)  # fmt: skip
+@click.option("--case", "of_case", metavar="CASE", help="Only what this case holds, by the number of `case list`")
 @click.option("--limit", type=click.IntRange(1, 100_000), default=100, show_default=True, help="At most so many")
-@_json
-def entries(standing: tuple[str, ...], limit: int, as_json: bool, **where: object) -> None:
+@as_json_option
+def entries(
+    standing: tuple[str, ...], sort: str, of_case: str | None, limit: int, as_json: bool, **where: object
+) -> None:
     """List the entries that need an eye: what was demoted or paused, by whom, and what platforms say of it."""
-    from takeback.protocol import Standing
-    from takeback.registry.overview import noticed
+    from takeback.protocol import CASE_NUMBER_PATTERN, Standing
+    from takeback.registry.overview import Order, noticed
     from takeback.registry.server import open_data
 
+    if of_case is not None and not re.fullmatch(CASE_NUMBER_PATTERN, of_case):
+        raise SettingsError(f"{of_case!r} is not a case's number, which is 10 digits")
+    case = None if of_case is None else int(of_case)
     with open_data(read_settings(os.environ, **where)).begin() as connection:
-        found = noticed(connection, [Standing(one) for one in standing], limit)
-    _show(found, _listed(found), as_json)
+        found = noticed(connection, [Standing(one) for one in standing], limit, Order(sort), case)
+    show(found, _listed(found), as_json)
 
 
 @click.command()
 @_numbers
 @data
-def pause(numbers: tuple[int, ...], **where: object) -> None:
+@as_json_option
+def pause(numbers: tuple[int, ...], as_json: bool, **where: object) -> None:
     """Pause entries, by the numbers that `entries` shows: gates stop blocking by them until they are resumed."""
-    _change(numbers, "paused", where)
+    _change(numbers, "paused", as_json, where)
 
 
 @click.command()
 @_numbers
 @data
-def resume(numbers: tuple[int, ...], **where: object) -> None:
+@as_json_option
+def resume(numbers: tuple[int, ...], as_json: bool, **where: object) -> None:
     """Have entries block again, for good: neither votes nor a flood change them any more."""
-    _change(numbers, "block", where)
+    _change(numbers, "block", as_json, where)
 
 
 @click.command()
@@ -99,7 +111,7 @@ def operator_key(**where: object) -> None:
     click.echo(key)
 
 
-def _change(numbers: Sequence[int], standing: str, where: dict[str, object]) -> None:
+def _change(numbers: Sequence[int], standing: str, as_json: bool, where: dict[str, object]) -> None:
     from takeback.protocol import Standing
     from takeback.registry import judgements, queries
     from takeback.registry.database import writing
@@ -108,14 +120,9 @@ def _change(numbers: Sequence[int], standing: str, where: dict[str, object]) -> 
 
     with writing(open_data(read_settings(os.environ, **where))) as connection:
         queries.lock(connection)
-        changed = judgements.give(connection, numbers, Judged(Standing(standing), Judge.OPERATOR))
-    click.echo(f"{changed} of {len(numbers)} changed to {standing}; platforms hear of it with their next poll")
-
-
-def _show(found: object, text: str, as_json: bool) -> None:
-    import msgspec
-
-    click.echo(msgspec.json.encode(found).decode() if as_json else text)
+        changed = judgements.give(connection, numbers, Judged(Standing(standing), Judge.OPERATOR), int(time.time()))
+    told = f"{changed} of {len(numbers)} changed to {standing}; platforms hear of it with their next poll"
+    show({"changed": changed, "asked": len(numbers), "standing": standing}, told, as_json)
 
 
 def _told(found: "Overview") -> str:
@@ -125,6 +132,7 @@ def _told(found: "Overview") -> str:
         f"feed       {found.head} lines",
         f"cases      {summed(found.cases)}",
         f"entries    {summed(found.entries)}",
+        f"floods     {found.floods} entries ask for a review because they match too much; see: registry entries",
         "",
         f"the last {DAYS} days, today last",
         f"new cases  {bars(found.new_cases)}  {sum(found.new_cases)}, at most {max(found.new_cases)} a day",

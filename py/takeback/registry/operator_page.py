@@ -20,12 +20,25 @@ from sqlalchemy import Engine
 from takeback.protocol import Standing
 from takeback.registry import docs
 from takeback.registry.cases import moment
-from takeback.registry.overview import DAYS, ENTRY, PLATFORM, Noticed, Overview, noticed, overview, summed
+from takeback.registry.overview import (
+    CASE,
+    DAYS,
+    ENTRY,
+    PLATFORM,
+    CaseSize,
+    Noticed,
+    Overview,
+    largest_cases,
+    noticed,
+    overview,
+    summed,
+)
 from takeback.registry.requests import Ask, basic_password
 
 PATH: Final = "/operator"
 MOST: Final = 100
 """Entries that are listed."""
+MOST_CASES: Final = 10
 _WIDTH, _HEIGHT = 20, 90
 """Of a bar and of the plot, in pixels."""
 
@@ -64,6 +77,7 @@ def _page(engine: Engine, now: int) -> bytes:
     with engine.begin() as connection:
         found = overview(connection, now)
         entries = noticed(connection, [Standing.REVIEW, Standing.PAUSED], MOST)
+        largest = largest_cases(connection, MOST_CASES)
     body = "".join(
         [
             "<h1>Takeback registry</h1>",
@@ -71,7 +85,7 @@ def _page(engine: Engine, now: int) -> bytes:
             _table(
                 "Totals", ("", "How many"),
                 [("Lines of the feed", f"{found.head:,}"), ("Cases", summed(found.cases)),
-                 ("Entries", summed(found.entries))],
+                 ("Entries", summed(found.entries)), ("Entries that match too much", f"{found.floods:,}")],
             ),
             f"<h2>The last {DAYS} days</h2>",
             _plot("New cases", found.new_cases),
@@ -80,6 +94,8 @@ def _page(engine: Engine, now: int) -> bytes:
             _platforms(found),
             "<h2>Entries that need an eye</h2>",
             _entries(entries),
+            "<h2>Cases with the most entries</h2>",
+            _cases(largest),
         ]
     )  # fmt: skip
     return docs.html(body)
@@ -94,6 +110,14 @@ def _entries(entries: Sequence[Noticed]) -> str:
     how = "<p>Change one with <code>takeback registry pause ENTRY</code> or <code>resume ENTRY</code>.</p>"
     shown = _table("Entries", ENTRY, [one.cells() for one in entries]) + how
     return shown if entries else "<p>None: every entry blocks.</p>"
+
+
+def _cases(largest: Sequence[CaseSize]) -> str:
+    how = (
+        "<p>Their numbers: <code>takeback registry case list</code>. End one: <code>registry case end CASE</code>.</p>"
+    )
+    shown = _table("Cases", CASE, [one.cells() for one in largest]) + how
+    return shown if largest else "<p>None is open.</p>"
 
 
 def _table(name: str, titles: Sequence[str], rows: Sequence[Sequence[str]]) -> str:

@@ -8,6 +8,7 @@ import click
 
 from takeback.errors import SettingsError
 
+as_json_option = click.option("--json", "as_json", is_flag=True, help="For programs")
 data_option = click.option(
     "--data", type=click.Path(path_type=Path), help="Folder of the database [TAKEBACK_DATA; default: var]"
 )
@@ -33,6 +34,13 @@ class Commands(click.Group):
 def data[F: Callable[..., None]](command: F) -> F:
     """The options that say where the data is."""
     return data_option(database_option(command))
+
+
+def show(found: object, text: str, as_json: bool) -> None:
+    """Prints what was found, as text or for programs."""
+    import msgspec
+
+    click.echo(msgspec.json.encode(found).decode() if as_json else text)
 
 
 def tabulated(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:

@@ -1,25 +1,29 @@
 """What whoever runs a registry looks at: how many cases, which entries need an eye, how each platform is doing.
 
-Counts alone, and entries by their inner number: never a picture, a hash, a case number or a person.
+Counts alone, and entries by their inner number: never a picture, a hash or a person. A case's number is told
+only where one is to be ended (`case list`).
 """
 
 from collections.abc import Mapping, Sequence
+from enum import StrEnum
 from typing import Any, Final
 
 import msgspec
-from sqlalchemy import Column, Connection, case, func, literal_column, or_, select
+from sqlalchemy import Column, Connection, and_, case, func, literal_column, or_, select
 
 from takeback.protocol import Standing, Verdict
 from takeback.registry import many
 from takeback.registry import tables as t
 from takeback.registry.cases import DAY, moment
+from takeback.registry.judging import Judge
 from takeback.registry.metering import Use, used
 
 DAYS: Final = 30
 PLATFORM: Final = ("Platform", "Behind", "Last seen", "Requests", "Lines told", "Said of uploads")
 ENTRY: Final = (
-    "Entry", "Type", "Variant", "Standing", "By", "In the feed since", "Blocked by", "Not blocked by",
+    "Entry", "Type", "Variant", "Standing", "By", "In the feed since", "Uploads", "Blocked by", "Not blocked by",
 )  # fmt: skip
+CASE: Final = ("State", "Received", "Pictures", "Entries")
 """What stands above the cells of a table."""
 BARS: Final = " ▁▂▃▄▅▆▇█"
 _NOT_COMMON: Final = t.entries.c.standing != literal_column(f"'{Standing.BLOCK}'")
@@ -46,18 +50,25 @@ class PlatformState(msgspec.Struct, frozen=True):
 
 
 class Overview(msgspec.Struct, frozen=True):
-    """The state of a registry. `new_cases` and `blocks` are counts a day, today last."""
+    """The state of a registry. `new_cases` and `blocks` are counts a day, today last.
+
+    `floods` are the entries that ask for a review because they match too much.
+    """
 
     head: int
     cases: dict[str, int]
     entries: dict[str, int]
     platforms: list[PlatformState]
+    floods: int
     new_cases: list[int]
     blocks: list[int]
 
 
 class Noticed(msgspec.Struct, frozen=True):
-    """An entry, by its inner number: its standing and who gave it that, and how many platforms said what of it."""
+    """An entry, by its inner number: its standing and who gave it that, and how many platforms said what of it.
+
+    `uploads` are those that platforms reported as matching it.
+    """
 
     entry: int
     type: str
@@ -65,13 +76,36 @@ class Noticed(msgspec.Struct, frozen=True):
     standing: str
     judge: str | None
     added_at: int | None
+    uploads: int
     blocked: int
     not_blocked: int
 
     def cells(self) -> tuple[str, ...]:
         """The same in words, under `ENTRY`."""
         kind = (self.type, self.variant, self.standing, self.judge or "-", _moment(self.added_at))
-        return (str(self.entry), *kind, str(self.blocked), str(self.not_blocked))
+        return (str(self.entry), *kind, f"{self.uploads:,}", str(self.blocked), str(self.not_blocked))
+
+
+class Order(StrEnum):
+    """Which entries come first."""
+
+    NEWEST = "newest"
+    OLDEST = "oldest"
+    MATCHES = "matches"
+
+
+class CaseSize(msgspec.Struct, frozen=True):
+    """An open case, by its number, and how much it holds."""
+
+    case: int
+    state: str
+    received_at: int
+    pictures: int
+    entries: int
+
+    def cells(self) -> tuple[str, ...]:
+        """The same in words, under `CASE`, without the number."""
+        return (self.state, _moment(self.received_at), f"{self.pictures:,}", f"{self.entries:,}")
 
 
 def overview(connection: Connection, now: int) -> Overview:
@@ -82,13 +116,39 @@ def overview(connection: Connection, now: int) -> Overview:
         _counts(connection, t.cases.c.state),
         _standings(connection),
         _platforms(connection, head, now),
+        floods(connection),
         _daily(connection, t.cases.c.received_at, now),
         _daily(connection, t.feedback.c.received_at, now, t.feedback.c.verdict == Verdict.BLOCKED),
     )
 
 
-def noticed(connection: Connection, standings: Sequence[Standing], limit: int) -> list[Noticed]:
-    """The active entries of these standings, the newest first."""
+def floods(connection: Connection) -> int:
+    """How many entries ask for a review because they match too much."""
+    flooded = select(func.count()).where(t.entries.c.active, _NOT_COMMON, t.entries.c.judge == Judge.FLOOD)
+    number: int = connection.execute(flooded).scalar_one()
+    return number
+
+
+_UPLOADS: Final = (
+    select(t.feedback_entries.c.entry, func.count().label("uploads"))
+    .group_by(t.feedback_entries.c.entry)
+    .subquery("reported")
+)
+_ORDERS: Final[Mapping[Order, Any]] = {
+    Order.NEWEST: t.entries.c.number.desc(),
+    Order.OLDEST: t.entries.c.number,
+    Order.MATCHES: func.coalesce(_UPLOADS.c.uploads, 0).desc(),
+}
+
+
+def noticed(
+    connection: Connection,
+    standings: Sequence[Standing],
+    limit: int,
+    order: Order = Order.NEWEST,
+    case_number: int | None = None,
+) -> list[Noticed]:
+    """The active entries of these standings; of one case, if it is given."""
 
     def platforms(verdict: Verdict) -> Any:
         return func.count(case((t.feedback.c.verdict == verdict, t.feedback.c.platform)).distinct())
@@ -99,15 +159,49 @@ def noticed(connection: Connection, standings: Sequence[Standing], limit: int) -
     ).where(t.entries.c.active, or_(*(t.entries.c.standing == one for one in set(standings))))  # fmt: skip
     if Standing.BLOCK not in standings:
         shown = shown.where(_NOT_COMMON)
-    rows = connection.execute(shown.order_by(t.entries.c.number.desc()).limit(limit)).all()
+    if order is Order.MATCHES:
+        shown = shown.outerjoin(_UPLOADS, _UPLOADS.c.entry == t.entries.c.number)
+    if case_number is not None:
+        held = select(t.holdings.c.entry).where(t.holdings.c.case_number == case_number)
+        shown = shown.where(t.entries.c.number.in_(held))
+    rows = connection.execute(shown.order_by(_ORDERS[order], t.entries.c.number.desc()).limit(limit)).all()
     said = (
-        select(t.feedback_entries.c.entry, platforms(Verdict.BLOCKED), platforms(Verdict.NOT_BLOCKED))
+        select(
+            t.feedback_entries.c.entry,
+            func.count(),
+            platforms(Verdict.BLOCKED),
+            platforms(Verdict.NOT_BLOCKED),
+        )
         .join(t.feedback, t.feedback.c.id == t.feedback_entries.c.feedback)
         .group_by(t.feedback_entries.c.entry)
     )
-    found = many.among(connection, said, t.feedback_entries.c.entry, (row.number for row in rows))
-    counts = {entry: (blocked, not_blocked) for entry, blocked, not_blocked in found}
-    return [Noticed(*row, *counts.get(row.number, (0, 0))) for row in rows]
+    numbers = [row.number for row in rows]
+    counts = {entry: told for entry, *told in many.among(connection, said, t.feedback_entries.c.entry, numbers)}
+    return [Noticed(*row, *counts.get(row.number, (0, 0, 0))) for row in rows]
+
+
+def largest_cases(connection: Connection, limit: int, entry: int | None = None) -> list[CaseSize]:
+    """The open cases that hold the most entries; of those that hold one entry, if it is given."""
+    entries = func.count(t.holdings.c.entry.distinct())
+    sizes = (
+        select(
+            t.cases.c.number, t.cases.c.state, t.cases.c.received_at,
+            func.count(t.holdings.c.picture.distinct()), entries,
+        )
+        .join(t.holdings, t.holdings.c.case_number == t.cases.c.number)
+        .join(
+            t.pictures,
+            and_(t.pictures.c.case_number == t.cases.c.number, t.pictures.c.position == t.holdings.c.picture),
+        )
+        .where(t.cases.c.withdrawn_at.is_(None), t.pictures.c.ended_at.is_(None))
+        .group_by(t.cases.c.number, t.cases.c.state, t.cases.c.received_at)
+        .order_by(entries.desc(), t.cases.c.received_at.desc())
+        .limit(limit)
+    )  # fmt: skip
+    if entry is not None:
+        holding = select(t.holdings.c.case_number).where(t.holdings.c.entry == entry)
+        sizes = sizes.where(t.cases.c.number.in_(holding))
+    return [CaseSize(*row) for row in connection.execute(sizes)]
 
 
 def summed(counts: Mapping[str, int]) -> str:

@@ -22,6 +22,8 @@ MAX_NAME: Final = 80
 class Platform:
     """A platform as it is kept. Times are seconds since 1970; `cursor` is how far it has applied the feed.
 
+    `told` is the number to which the last answer led that it was given from the feed.
+
     `own_ids_after` is the last entry that it knows by an id from before platforms had ids of their own.
     """
 
@@ -33,6 +35,7 @@ class Platform:
     seen_at: int | None
     revoked_at: int | None
     own_ids_after: int
+    told: int
 
 
 class Platforms:
@@ -113,4 +116,5 @@ def _platform(row: Row[*tuple[Any, ...]]) -> Platform:
         row.seen_at,
         row.revoked_at,
         row.own_ids_after,
+        row.told,
     )

@@ -58,12 +58,14 @@ _CHANGE: Final = (
     .returning(t.entries.c.number, t.entries.c.added)
 )
 _REACHED: Final = select(func.count()).select_from(t.platforms).where(
-    t.platforms.c.revoked_at.is_(None), t.platforms.c.cursor >= bindparam("feed_number")
+    t.platforms.c.revoked_at.is_(None),
+    t.platforms.c.told >= bindparam("feed_number"),
+    t.platforms.c.told_at >= bindparam("polls_from"),
 )  # fmt: skip
 _MOVE: Final = (
     update(t.platforms)
     .where(t.platforms.c.id == bindparam("platform"))
-    .values(cursor=bindparam("to"), seen_at=bindparam("now"))
+    .values(cursor=bindparam("to"), seen_at=bindparam("now"), told=bindparam("up_to"), told_at=bindparam("at"))
 )
 _WITH_VALUE: Final = (
     select(t.entries.c.type, t.entries.c.value, t.entries.c.number, t.canaries.c.platform.label("told_to"))
@@ -298,10 +300,14 @@ def keep_feedback(
     connection: Connection, platform: int, events: Sequence[tuple[FeedbackEvent, Sequence[int]]], now: int
 ) -> None:
     """Writes what a platform told, with the entries (by number) that each event touches."""
+    told_at = connection.execute(select(t.platforms.c.told_at).where(t.platforms.c.id == platform)).scalar_one()
     new = insert(t.feedback).returning(t.feedback.c.event, t.feedback.c.id)
     kept = connection.execute(
         new,
-        [{"platform": platform, "event": e.id, "verdict": e.verdict, "received_at": now} for e, _ in events],
+        [
+            {"platform": platform, "event": e.id, "verdict": e.verdict, "received_at": now, "told_at": told_at}
+            for e, _ in events
+        ],
     )
     ids: Mapping[str, int] = {row.event: row.id for row in kept}
     many.insert(
@@ -322,9 +328,10 @@ def become_due(connection: Connection, entries: Sequence[int], at: Sequence[int]
     many.update(connection, t.entries, "number", changed)
 
 
-def move(connection: Connection, positions: Iterable[tuple[int, int]], now: int) -> None:
-    """Notes for platforms (by id) how far they have come."""
-    connection.execute(_MOVE, [{"platform": platform, "to": to, "now": now} for platform, to in positions])
+def move(connection: Connection, positions: Iterable[tuple[int, int, int, int]], now: int) -> None:
+    """Notes for platforms (by id) how far they have come, and up to where they are told the feed at a moment."""
+    rows = [{"platform": id_, "to": to, "up_to": told, "at": at, "now": now} for id_, to, told, at in positions]
+    connection.execute(_MOVE, rows)
 
 
 def page(connection: Connection, after: int, upto: int, ids: EntryIds) -> tuple[list[FeedEntry], bytes | None]:
@@ -353,9 +360,9 @@ def active_at(connection: Connection, number: int, after: int, limit: int) -> Se
     return connection.execute(_ACTIVE_AT, {"at": number, "after": after, "limit": limit}).all()
 
 
-def platforms_at(connection: Connection, feed_number: int) -> int:
-    """How many platforms have come to that number of the feed."""
-    count: int = connection.execute(_REACHED, {"feed_number": feed_number}).scalar_one()
+def platforms_at(connection: Connection, feed_number: int, polls_from: int) -> int:
+    """How many platforms were told the feed up to that number at that moment or later."""
+    count: int = connection.execute(_REACHED, {"feed_number": feed_number, "polls_from": polls_from}).scalar_one()
     return count
 
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from contextlib import closing
 from typing import Any, Final
 
-from sqlalchemy import Connection, Engine, Select, and_, bindparam, delete, select
+from sqlalchemy import Connection, Engine, Select, and_, bindparam, delete, select, tuple_
 
 from takeback import chain
 from takeback.protocol import FeedAction
@@ -74,12 +74,19 @@ def erase_entries(connection: Connection, before: int, limit: int) -> int:
     numbers = _numbers(connection, _REMOVED, before, limit)
     _keep_leaves(connection, numbers)
     told = many.among(connection, select(t.feedback_entries.c.feedback), t.feedback_entries.c.entry, numbers)
-    for table in (t.feedback_entries, t.holdings, t.canaries):
+    for table in (t.feedback_entries, t.holdings, t.canaries, t.levels):
         many.among(connection, delete(table), table.c.entry, numbers)
     many.among(connection, delete(t.entries), t.entries.c.number, numbers)
     left = select(t.feedback_entries.c.entry).where(t.feedback_entries.c.feedback == t.feedback.c.id).exists()
     many.among(connection, delete(t.feedback).where(~left), t.feedback.c.id, (row.feedback for row in told))
     return len(numbers)
+
+
+def erase_levels(connection: Connection, slot: int, limit: int) -> int:
+    """Erases levels of matches up to a slot."""
+    row = tuple_(t.levels.c.entry, t.levels.c.platform, t.levels.c.slot)
+    old = select(t.levels.c.entry, t.levels.c.platform, t.levels.c.slot).where(t.levels.c.slot <= slot).limit(limit)
+    return connection.execute(delete(t.levels).where(row.in_(old))).rowcount
 
 
 def _keep_leaves(connection: Connection, numbers: Sequence[int]) -> None:

@@ -61,7 +61,7 @@ class Settings:
     demote: int = 3
     """Platforms that must say `not_blocked` of an entry before it only asks for a review; 0 is never."""
     flood: int = 5000
-    """Matches of an entry in an hour, half of them at most from one platform, that pause it for you; 0 is never."""
+    """Matches of a picture in an hour, half at most from one platform, after which it asks for a review; 0 is never."""
     well_known: Path | None = None
     """List of well-known pictures, a type and a value on each line: entries that match only ask for a review."""
     ncmec: bool = False

@@ -95,7 +95,7 @@ async def fetch_hashes(request: Ask, services: Services) -> Response[bytes]:
             raise InvalidMessage("this time is yet to come: set the client's clock", "startTimestamp")
         first = after = await asyncio.to_thread(services.records.number_at, since - 1)
         end = await asyncio.to_thread(services.records.head)
-        await came_to(services, platform, first)
+        await came_to(services, platform, first, end, now)
     last = min(end, after + size)
     stretch = await asyncio.to_thread(services.records.stretch, after, last, services.ids_of(platform))
     if stretch.lost and first:

@@ -22,16 +22,15 @@ from takeback.protocol import (
     FeedPage,
     NewCase,
     Standing,
-    Verdict,
 )
-from takeback.registry import case_queries, judgements, queries, retention
+from takeback.registry import case_queries, judgements, overview, queries, retention
 from takeback.registry import cases as rules
 from takeback.registry.auth import PlatformKey
 from takeback.registry.cases import Case, Policy
 from takeback.registry.database import is_sqlite
 from takeback.registry.entry_ids import EntryIds
 from takeback.registry.familiar import WellKnown
-from takeback.registry.judging import Judge, Judged
+from takeback.registry.judging import SLOT, SLOTS, Judge, Judged
 from takeback.registry.lines import AnyRow
 from takeback.registry.metering import Meter
 from takeback.registry.mixing import moments
@@ -46,7 +45,7 @@ IDLE: Final = 5.0
 MAX_DUE: Final = 2000
 """Entries that become lines of the feed in one transaction: a few tens of milliseconds in which nobody else writes."""
 MAX_LOT: Final = 5000
-"""Entries of a snapshot that are read at a time."""
+"""Entries of a snapshot that are read at a time, and levels of matches that are erased."""
 RETENTION: Final = 60.0
 """Seconds between looks for cases that expire and for what is to be erased: both are counted in days."""
 MAX_RETAINED: Final = 200
@@ -93,10 +92,15 @@ class Submitted:
 
 @dataclass(frozen=True, slots=True)
 class Position:
-    """How far a platform has come: it has durably applied the feed up to `cursor`."""
+    """How far a platform has come: it has durably applied the feed up to `cursor`.
+
+    It is told the feed up to `told`, if that is more, as it was `at` a moment: now, if none is given.
+    """
 
     platform: int
     cursor: int
+    told: int = 0
+    at: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,7 +167,7 @@ class Store:
         return self._writer.submit(self._submit, submission)
 
     def add_pictures(self, addition: Addition) -> Future[Submitted]:
-        """Adds pictures to the case, which exists, unless the same came before. Raises `CaseClosed` and `KeyReused` too."""
+        """Adds pictures to the case, which exists, once. Raises `CaseClosed` and `KeyReused` too."""
         return self._writer.submit(self._add_pictures, addition)
 
     def withdraw(self, withdrawn: Withdrawn) -> Future[CaseStatus]:
@@ -259,7 +263,7 @@ class Store:
     def totals(self) -> dict[str, int]:
         """How much there is, by the names of `metrics.py`."""
         with self._engine.begin() as connection:
-            return queries.totals(connection)
+            return queries.totals(connection) | {"entries_flooding": overview.floods(connection)}
 
     def head(self) -> tuple[int, bytes]:
         """The feed's newest number and its link."""
@@ -304,10 +308,10 @@ class Store:
             for case, pictures in zip(made, held, strict=True)
             for position, entries in enumerate(pictures)
         ]
-        case_queries.keep_pictures(connection, rows, now)
+        case_queries.keep_pictures(connection, rows, now, now if settled else None)
         pairs = list(zip(group, made, strict=True))
         case_queries.keep_submissions(connection, [(s.key, s.digest, case.number) for s, case in pairs])
-        reached = sum(cursor >= head for cursor in queries.cursors(connection))
+        reached = queries.platforms_at(connection, head, 0) if settled else 0
         return {
             s.key: rules.status(case, reached, [rules.NOTHING_SEEN] * len(s.case.pictures), self._policy, now)
             for s, case in pairs
@@ -327,7 +331,7 @@ class Store:
             queries.publish(connection, registered.entries, order, now)
         familiar = [entry.number for entry in registered.entries if self._well_known.holds(entry.signal)]
         if familiar:
-            judgements.give(connection, familiar, Judged(Standing.REVIEW, Judge.WELL_KNOWN))
+            judgements.give(connection, familiar, Judged(Standing.REVIEW, Judge.WELL_KNOWN), now)
         return registered.held
 
     def _add_pictures(self, connection: Connection, group: Sequence[Addition]) -> list[Submitted | RegistryError]:
@@ -387,7 +391,8 @@ class Store:
             queries.say(connection, settled, [one.number for one in due], standings, now)
         if len(due) == MAX_DUE:
             return True
-        case_queries.settle_cases(connection, now)
+        polls_from = now + 1 if self._policy.mix else now  # a poll in this very second may have come before
+        case_queries.settle_cases(connection, now, polls_from)
         return False
 
     def _retain(self, connection: Connection, group: Sequence[None]) -> list[tuple[bool, bool]]:
@@ -406,10 +411,12 @@ class Store:
             erase(connection, before, MAX_RETAINED)
             for erase in (retention.erase_cases, retention.erase_pictures, retention.erase_entries)
         ]
-        return MAX_RETAINED in gone + erased, any(erased)
+        levels = retention.erase_levels(connection, now // SLOT - SLOTS, MAX_LOT)
+        return MAX_RETAINED in gone + erased or levels == MAX_LOT, any(erased)
 
     def _change(self, connection: Connection, group: Sequence[tuple[Sequence[int], Standing]]) -> list[int]:
-        return [judgements.give(connection, entries, Judged(standing, Judge.OPERATOR)) for entries, standing in group]
+        now = int(self._clock())
+        return [judgements.give(connection, which, Judged(to, Judge.OPERATOR), now) for which, to in group]
 
     def _record(self, connection: Connection, group: Sequence[Report]) -> list[FeedbackReceipt]:
         return [self._record_one(connection, report) for report in group]
@@ -422,15 +429,13 @@ class Store:
         if recorded.events:
             now = int(self._clock())
             queries.keep_feedback(connection, report.platform, recorded.events, now)
-            touched = {entry for _, entries in recorded.events for entry in entries}
-            disputed = {
-                entry for event, entries in recorded.events if event.verdict is Verdict.NOT_BLOCKED for entry in entries
-            }
-            judgements.look_at(connection, disputed, touched, self._policy.limits, now)
+            judgements.look_at(connection, report.platform, recorded.events, self._policy.limits, now)
         return recorded.receipt
 
     def _move(self, connection: Connection, group: Sequence[Position]) -> list[None]:
-        queries.move(connection, [(p.platform, p.cursor) for p in group], int(self._clock()))
+        now = int(self._clock())
+        positions = [(p.platform, p.cursor, max(p.cursor, p.told), now if p.at is None else p.at) for p in group]
+        queries.move(connection, positions, now)
         return [None] * len(group)
 
     def _probe(self, connection: Connection, group: Sequence[None]) -> list[None]:
@@ -444,8 +449,9 @@ class Store:
         return self._status_of(connection, case)
 
     def _status_of(self, connection: Connection, case: Case) -> CaseStatus:
-        reached = queries.platforms_at(connection, case.feed_number)
-        pictures = case_queries.pictures(connection, case.number)
+        polls_from = case.polls_from if self._policy.mix else 0
+        reached = queries.platforms_at(connection, case.feed_number, polls_from)
+        pictures = case_queries.pictures(connection, case.number, self._policy.quiet)
         return rules.status(case, reached, pictures, self._policy, self._clock())
 
 

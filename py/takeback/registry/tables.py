@@ -2,7 +2,7 @@
 
 registry           one row: the newest numbers of feed and entries, and the mark of the PIN key this database belongs to
 cases              one row per case, named by its number; until `settles_at` its last change is on its way into the feed
-pictures           the pictures of each case, by position
+pictures           the pictures of each case, by position; polls of the feed count for either from `polls_from` on
 entries            every entry there is, by a number that nobody outside sees; `added` and `removed` are its feed
                    numbers, `due` the moment at which the feed is to say what holds of it then
 first_ids          the ids of entries from the first release, where platforms did not have ids of their own
@@ -12,9 +12,12 @@ feed               the numbered log: which entry was added, removed or changed; 
                    link; `leaf` stands where the entry was erased, so that the chain can still be followed
 feed_keys          the public keys that ever signed the feed, each signed by the one before it
 submissions        idempotency: a digest of the key, a digest of the message, the case it made or changed
-platforms          who may read the feed, how far they have come, the digest of their key
+platforms          who may read the feed, how far they have come, up to where they were `told` it last and when, the
+                   digest of their key
 metering           how much a platform asked for on a day, counted in days since 1970
-feedback           what a platform said of one upload, with the entries in `feedback_entries`
+feedback           what a platform said of one upload, with the entries in `feedback_entries`, and when it had been told
+                   the feed last
+levels             how many uploads a platform matched with each entry, in slots of time; entries of one upload share it
 
 Times are whole seconds since 1970 in UTC. Hex is stored as bytes. Only types that SQLite and PostgreSQL share are used.
 """
@@ -88,6 +91,7 @@ cases: Final = Table(
     Column("feed_number", BigInt, nullable=False),
     Column("renewed_at", BigInt, nullable=False),
     Column("settles_at", BigInt),
+    Column("polls_from", BigInt, nullable=False, server_default="0"),
 )
 _partial("cases_unsettled", cases.c.settles_at, where="settles_at IS NOT NULL")
 _partial("cases_ended", cases.c.withdrawn_at, where="withdrawn_at IS NOT NULL")
@@ -100,6 +104,7 @@ pictures: Final = Table(
     Column("position", SmallInteger, primary_key=True, autoincrement=False),
     Column("received_at", BigInt, nullable=False),
     Column("ended_at", BigInt),
+    Column("polls_from", BigInt),
     sqlite_with_rowid=False,
 )
 _partial("pictures_ended", pictures.c.ended_at, where="ended_at IS NOT NULL")
@@ -125,8 +130,9 @@ entries: Final = Table(
     Column("due", BigInt),
     Column("salt", LargeBinary, nullable=False),
     Column("judge", String(10)),
+    Column("judged_at", BigInt),
 )
-"""`value` is the hash, or the SHA-256 of a longer value that stands in `text`; `judge` gave it its standing."""
+"""`value` is the hash, or the SHA-256 of a longer value that stands in `text`; `judge` gave it its standing, then."""
 _partial("entries_active", entries.c.value, entries.c.type, where="active", unique=True)
 _partial("entries_noticed", entries.c.number, where="active AND standing <> 'block'")
 _partial("entries_due", entries.c.due, where="due IS NOT NULL")
@@ -198,6 +204,8 @@ platforms: Final = Table(
     Column("seen_at", BigInt),
     Column("revoked_at", BigInt),
     Column("own_ids_after", BigInt, nullable=False),
+    Column("told", BigInt, nullable=False, server_default="0"),
+    Column("told_at", BigInt, nullable=False, server_default="0"),
 )
 
 metering: Final = Table(
@@ -218,6 +226,7 @@ feedback: Final = Table(
     Column("event", Hex, nullable=False),
     Column("verdict", String(20), nullable=False),
     Column("received_at", BigInt, nullable=False),
+    Column("told_at", BigInt, nullable=False, server_default="0"),
     UniqueConstraint("platform", "event", name="feedback_event"),
 )
 
@@ -227,5 +236,16 @@ feedback_entries: Final = Table(
     Column("entry", ForeignKey(entries.c.number), primary_key=True),
     Column("feedback", ForeignKey(feedback.c.id), primary_key=True),
     Index("feedback_entries_feedback", "feedback"),
+    sqlite_with_rowid=False,
+)
+
+levels: Final = Table(
+    "levels",
+    metadata,
+    Column("entry", ForeignKey(entries.c.number), primary_key=True),
+    Column("platform", ForeignKey(platforms.c.id), primary_key=True),
+    Column("slot", BigInt, primary_key=True, autoincrement=False),
+    Column("matches", Integer, nullable=False),
+    Index("levels_slot", "slot"),
     sqlite_with_rowid=False,
 )

@@ -1,8 +1,8 @@
 """A little work for the computer before signals are taken, so that a flood of them costs whoever sends it.
 
 The work is altcha's: the page solves it in a second or less and asks the person nothing. Nothing is kept of it. It is
-made for one idempotency key, under which only one message is ever kept; so it serves once, in every process. It says how
-many tries it was worth when it was asked for: whether that is enough is told by the price when it is shown.
+made for one idempotency key, under which only one message is ever kept; so it serves once, in every process. It says
+how many tries it is worth: whether that is enough is told by the price when it is shown.
 """
 
 import base64
