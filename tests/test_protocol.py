@@ -304,7 +304,7 @@ def test_a_picture_has_one_of_each_variant(kind: str) -> None:
     assert len(decode(json.dumps({"signals": every}).encode(), Picture).signals) == 15
     for variant in Variant:
         twice: list[object] = [*every, signal(kind, value(20), variant=variant)]
-        with pytest.raises(InvalidMessage, match="one .* of each variant") as refused:
+        with pytest.raises(InvalidMessage, match=r"one .* of each variant") as refused:
             decode(json.dumps({"signals": twice}).encode(), Picture)
         assert refused.value.field == "signals[15].variant"
 

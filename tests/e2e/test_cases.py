@@ -40,7 +40,7 @@ def test_every_still_is_hashed_alike_on_both_sides(page: PlaywrightHands, regist
     names = [*INCOMPLETE, *WHOLE]
     files = [(folder / name).read_bytes() for name in names]
     answers = hash_in_browser(page, registry, files)
-    print({name: _compare(name, *pair) for name, *pair in zip(names, files, answers, strict=True)})
+    print({name: _compare(name, file, answer) for name, file, answer in zip(names, files, answers, strict=True)})
 
 
 def _cases(shared: Path) -> Path:

@@ -238,7 +238,13 @@ def test_a_scan_that_was_killed_before_it_began_begins(home: Path, pictures: Pat
     out = tmp_path / "out"
     (out / "list.new").mkdir(parents=True)
     (out / "list.new" / "state.sqlite").write_text("half")
-    plan = {"inputs": [str(pictures)], "columns": {}, "table": None, "newer_than": 0, "checkpoint": None}
+    plan: dict[str, object] = {
+        "inputs": [str(pictures)],
+        "columns": {},
+        "table": None,
+        "newer_than": 0,
+        "checkpoint": None,
+    }
     (out / "plan.json").write_text(json.dumps(plan))
     assert run_scan(home, out, Plan([str(pictures)]), Means(1), lambda _: None).scanned == 74
     assert {file.name for file in out.iterdir()} == {"plan.json", "matches.parquet", "summary.csv", "distances.png"}

@@ -155,8 +155,8 @@ def test_the_processes_of_a_scan_end_with_it(home: Path, tmp_path: Path) -> None
     (tmp_path / "stored").mkdir()
     for number in range(200):
         (tmp_path / "stored" / f"{number}.jpg").write_bytes(COPY)
-    program = [sys.executable, "-c", "from takeback.cli import main; main()", "gate", "scan", tmp_path / "stored"]
-    options = ["--home", home, "--out", tmp_path / "out", "--workers", "2"]
+    program = [sys.executable, "-c", "from takeback.cli import main; main()", "gate", "scan", str(tmp_path / "stored")]
+    options = ["--home", str(home), "--out", str(tmp_path / "out"), "--workers", "2"]
     environ = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
     with subprocess.Popen([*program, *options], env=environ, stderr=subprocess.DEVNULL) as process:
         while not list((tmp_path / "out" / "parts").glob("*.parquet")):

@@ -32,7 +32,9 @@ def canary() -> None:
 @data
 @as_json_option
 @click.pass_obj
-def add(drawn: "Callable[[], Sequence[Signal]]", /, platform: str, pictures: int, as_json: bool, **where: object) -> None:
+def add(
+    drawn: "Callable[[], Sequence[Signal]]", /, platform: str, pictures: int, as_json: bool, **where: object
+) -> None:
     """Draw pictures for PLATFORM: each has the entries of a person's picture, which match nothing."""
     from takeback.registry import canaries
     from takeback.registry.database import writing

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 _numbers = click.argument("numbers", metavar="ENTRY...", type=click.IntRange(1, 2**63 - 1), nargs=-1, required=True)
 
+
 @click.command()
 @data
 @as_json_option
