@@ -1,6 +1,7 @@
 """How many durable cases a second one registry acknowledges, and how fast it starts: `python3 build.py bench registry`.
 
-64 clients on the loopback each send case after case, of one picture with three signals, and wait for each answer.
+64 clients on the loopback each send case after case, of one picture with three signals, and wait for each answer. And
+what one proof of work buys, for whoever takes all that it pays for.
 """
 
 import asyncio
@@ -12,8 +13,24 @@ import time
 from contextlib import suppress
 from pathlib import Path
 
+import httpx
+
+from takeback.registry.cases import LOT_PICTURES
+from takeback.registry.settings import Settings
+from takeback.signals import Variant
 from tests.registry.postgres import NoPostgres, cluster
-from tests.registry.support import PIN, Server, md5, pdq, sha256
+from tests.registry.support import (
+    PIN,
+    Json,
+    Server,
+    md5,
+    pdq,
+    problem,
+    secret_headers,
+    serving,
+    sha256,
+    solved,
+)
 
 CLIENTS = 64
 SECONDS = 5.0
@@ -66,12 +83,40 @@ def start_seconds(data: Path) -> float:
     return took
 
 
+def bought(data: Path) -> str:
+    """What one proof of work buys at the base price: a full message, and then more with the same proof."""
+    with serving(data, environ={"TAKEBACK_WORK": str(Settings().work)}) as server:
+        pictures, headers = [full_picture() for _ in range(LOT_PICTURES)], secret_headers()
+        asked = problem(post(server, "/v1/cases", pictures, headers), 428, "work-needed").work
+        start = time.perf_counter()
+        shown = {"Takeback-Work": solved(asked)}
+        took = time.perf_counter() - start
+        made = post(server, "/v1/cases", pictures, headers | shown)
+        assert made.status_code == 201, made.text
+        more = f"/v1/cases/{made.json()['number']}/pictures"
+        for path in (more, "/v1/cases"):
+            problem(post(server, path, pictures[:1], secret_headers() | shown), 428, "work-needed")
+    codes = sum(len(picture) for picture in pictures)
+    return f"{len(pictures)} pictures and {codes} signals, done in {took:.2f} s; any more, on either route, is refused"
+
+
+def full_picture() -> list[Json]:
+    """A picture with all the views that there are."""
+    return [{**pdq(), "variant": variant} for variant in Variant] + [md5()]
+
+
+def post(server: Server, path: str, pictures: list[list[Json]], headers: dict[str, str]) -> httpx.Response:
+    """Brings pictures to a route."""
+    return server.http.post(path, json={"pictures": [{"signals": one} for one in pictures]}, headers=headers)
+
+
 def main() -> None:
-    """Prints both figures."""
+    """Prints the figures."""
     with tempfile.TemporaryDirectory() as folder:
         data = Path(folder) / "var"
         print(f"first start: {start_seconds(data):.2f} s")
         print(f"later starts: {statistics.median(start_seconds(data) for _ in range(STARTS)):.2f} s (median)")
+        print(f"one proof of work buys {bought(Path(folder) / 'priced')}")
         told("SQLite, one process", [Server(data)])
         with suppress(NoPostgres), cluster() as running:
             environ = {"TAKEBACK_DATABASE": running.new_database()}
