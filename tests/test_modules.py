@@ -41,6 +41,10 @@ ELSEWHERE: Final = {
     "gate/test_service.py": ("exact hashes and errors are tried by what a check says", ["errors", "hashing/exact"]),
     "gate/test_signed.py": ("the chain is tried by a gate that is lied to", ["chain"]),
     "gate/test_views.py": ("frames are where a gate looks for views", ["gate/frames"]),
+    "gate/test_workers.py": (
+        "hashing processes are tried by what a gate gets from them",
+        ["gate/media", *(f"hashing/{name}" for name in ("confine", "process", "rehearsal", "size"))],
+    ),
     "hashing/test_decoders.py": ("heads of files are read before a decoder runs", ["hashing/boxes", "hashing/jxl"]),
     "hashing/test_hostile.py": ("they are there to refuse what is hostile", ["hashing/structure", "hashing/tiff"]),
     "hashing/test_pdq.py": ("the kernel is held against two other ways to the same hash", ["hashing/kernel"]),
@@ -74,7 +78,7 @@ ELSEWHERE: Final = {
     "registry/test_openapi.py": ("the page is made from the document", ["registry/docs"]),
     "registry/test_operator.py": (
         "tried by what the operator sees",
-        ["registry/metering", "registry/operator_page", "registry/overview"],
+        ["registry/case_commands", "registry/metering", "registry/operator_page", "registry/overview"],
     ),
     "registry/test_stopncii.py": ("both interfaces share it and are tried by their clients", ["registry/interfaces"]),
     "registry/test_store.py": ("group commit is tried by events that arrive at once", ["registry/writer"]),
