@@ -44,15 +44,15 @@ def read(pool: Pool, data: bytes, given: str = "") -> Read:
     return pool.submit(io.BytesIO(data), given).result()
 
 
-def large(side: int) -> bytes:
-    """A grey PNG of `side` x `side` pixels in a few hundred bytes for each million of them."""
-    rows = zlib.compressobj(9)
-    packed = b"".join(rows.compress(bytes(side + 1)) for _ in range(side)) + rows.flush()
+def large(side: int, channels: int = 1) -> bytes:
+    """A PNG of `side` x `side` grey or coloured pixels in a few kilobytes for each million of them."""
+    rows = zlib.compressobj(1)
+    packed = b"".join(rows.compress(bytes(channels * side + 1)) for _ in range(side)) + rows.flush()
 
     def chunk(name: bytes, data: bytes) -> bytes:
         return struct.pack(">I", len(data)) + name + data + struct.pack(">I", zlib.crc32(name + data))
 
-    head = struct.pack(">IIBBBBB", side, side, 8, 0, 0, 0, 0)
+    head = struct.pack(">IIBBBBB", side, side, 8, 2 if channels == 3 else 0, 0, 0, 0)
     return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", head) + chunk(b"IDAT", packed) + chunk(b"IEND", b"")
 
 
@@ -171,7 +171,7 @@ def test_memory_is_limited() -> None:
     """A file that needs more memory than it may have is unreadable, and the limit is named."""
     pool = Pool(Budget(megabytes=64, processes=1))
     try:
-        found = read(pool, large(10_900))
+        found = read(pool, large(10_900, 3))
         assert (found.kind, str(found.why)) == (
             Kind.UNREADABLE,
             "the file needs more than 64 megabytes of memory",
