@@ -1,8 +1,7 @@
 """What a caller may take of an HTTP server before its request is there: header bytes, fields, time and connections.
 
-uvicorn limits none of it. Its other parser, h11, limits header bytes alone and costs half of the requests a second;
-hypercorn is built on h11 too, and granian has no limit on headers or on slow callers. So its fast protocol is kept, and
-what it is missing stands here, for the registry and for the sidecar alike.
+With its fast parser, httptools, uvicorn limits none of it; with its other, h11, header bytes alone. So the fast one's
+protocol is kept, and what it is missing stands here, for the registry and for the sidecar alike.
 """
 
 import asyncio
