@@ -64,6 +64,13 @@ def test_of_an_animation_that_is_cut_short_what_is_there_counts() -> None:
     assert 1 <= len(frames_of(value)) < 6
 
 
+def test_an_animated_avif_whose_frames_are_cut_off_has_its_still() -> None:
+    """When the rest of an animated AVIF is missing, its first picture is hashed as that of the whole file."""
+    whole = animated("AVIF", [1000] * 6)
+    cut = whole[: len(whole) // 2]
+    assert hash_picture(cut).signals[0] == hash_picture(whole).signals[0]
+
+
 def stills(durations: Sequence[float]) -> Iterator[Still]:
     """Frames of a few pixels, each another shade."""
     for number, duration in enumerate(durations):

@@ -10,7 +10,7 @@ from typing import Any, Final, Protocol
 
 from PIL import Image
 
-from takeback.hashing.mend import mended_avif, mended_heic
+from takeback.hashing.mend import mended_avif, mended_heic, still_of
 
 
 class Source(Protocol):
@@ -87,8 +87,16 @@ def decode_avif(data: bytes) -> Source:
     """The main picture or the first frame by Pillow, which tells in `exif` how the file wants it turned."""
     from PIL.AvifImagePlugin import AvifImageFile
 
-    image = AvifImageFile(io.BytesIO(mended_avif(data)))
-    image.load()
+    mended = mended_avif(data)
+    try:
+        image = AvifImageFile(io.BytesIO(mended))
+        image.load()
+    except Exception:  # frames that are cut off make the decoder refuse the whole; the still may be there
+        still = still_of(mended)
+        if still is mended:
+            raise
+        image = AvifImageFile(io.BytesIO(still))
+        image.load()
     return image
 
 
