@@ -10,6 +10,7 @@ import pytest
 from builder.agreement import Answer, difference
 from builder.runtime_modules import native_answer
 from takeback.errors import PictureError
+from takeback.hashing import sent
 from takeback.hashing.video import SNIFFED, hash_video, video_format
 from tests.e2e.door import hash_in_browser
 from tests.e2e.hands import PlaywrightHands
@@ -72,5 +73,5 @@ def _native(data: bytes) -> Answer:
         video = hash_video(io.BytesIO(data))
     except PictureError as error:
         return {"error": error.code}
-    signals = [{"type": str(signal.type), "value": signal.value} for signal in video.signals]
+    signals = [{"type": str(signal.type), "value": signal.value} for signal in sent(video.signals)]
     return {"signals": signals, "format": video.format, "width": video.width, "height": video.height}
