@@ -46,7 +46,9 @@ test("a vpdq is sent of frames that tell something, if there are two at least", 
   const frame = (number, hash) => ({ number, quality: 100, hash, seconds: number });
   const [one, other, black] = ["f".repeat(32) + "0".repeat(32), "3".repeat(64), `${"0".repeat(63)}1`];
   const both = [frame(0, one), frame(2, other)];
-  assert.deepEqual(vpdqSignals([both[0], frame(1, black), both[1]]), [{ type: "vpdq", value: vpdqValue(both) }]);
+  assert.deepEqual(vpdqSignals([both[0], frame(1, black), both[1]]), [
+    { type: "vpdq", value: vpdqValue(both) },
+  ]);
   for (const few of [[], [both[0]], [frame(0, black), both[1]], [both[0], frame(1, one)]])
     assert.deepEqual(vpdqSignals(few), []);
 });
