@@ -34,6 +34,9 @@ TEXTS = {
     "program": ("a b", '"', "\n"),
     "environment": ("a b", '"', "\n"),
     "standing": ("nonsense", ""),
+    "sort": ("nonsense", ""),
+    "cases": ("", "x", "12", "0" * 10, "1" * 10_000),
+    "of_case": ("", "x", "12", "1" * 10_000),
 }
 """What cannot be, by the name of the parameter."""
 GOOD = {"name": "Example Photos", "platform": "Example Photos", "certificate": "/c", "certificate_key": "/k"}
@@ -146,7 +149,7 @@ def test_a_damaged_database_is_told(folder: Path, tmp_path: Path, path: tuple[st
     (data / "registry.sqlite").write_bytes(whole[:4096] + b"\xff" * (len(whole) - 4096))
     (data / "registry.sqlite").chmod(0o600)
     arguments = {"backup": ["{tmp}/b"], "restore": ["{tmp}/whole"], "trace": ["{tmp}/garbage"], "pause": ["1"],
-                 "resume": ["1"], "add": ["x"], "remove": ["x"]}  # fmt: skip
+                 "resume": ["1"], "add": ["x"], "remove": ["x"], "end": ["1234567890"]}  # fmt: skip
     no_database = {("registry", "nginx"), ("registry", "systemd"), ("registry", "operator-key"), ("registry", "serve")}
     if path not in no_database:
         refused(run(folder, *path, *arguments.get(path[-1], []), "--data", str(data)))

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from takeback.errors import SettingsError
-from takeback.registry.options import as_json_option, data, moment_or_dash, show, tabulated
+from takeback.registry.options import NUMBER, as_json_option, data, moment_or_dash, show, tabulated
 from takeback.registry.settings import read_settings
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ def case() -> None:
 
 @case.command("list")
 @data
-@click.option("--entry", type=int, metavar="ENTRY", help="Only cases that hold this entry, by the number of `entries`")
+@click.option("--entry", type=NUMBER, metavar="ENTRY", help="Only cases that hold this entry, as `entries` numbers it")
 @click.option("--limit", type=click.IntRange(1, 100_000), default=100, show_default=True, help="At most so many")
 @as_json_option
 def list_(entry: int | None, limit: int, as_json: bool, **where: object) -> None:
@@ -38,11 +38,11 @@ def list_(entry: int | None, limit: int, as_json: bool, **where: object) -> None
 
 
 @case.command()
-@click.argument("numbers", metavar="CASE...", nargs=-1, required=True)
+@click.argument("cases", metavar="CASE...", nargs=-1, required=True)
 @data
 @click.option("--yes", is_flag=True, help="Do not ask")
 @as_json_option
-def end(numbers: tuple[str, ...], yes: bool, as_json: bool, **where: object) -> None:
+def end(cases: tuple[str, ...], yes: bool, as_json: bool, **where: object) -> None:
     """End cases, by the numbers that `case list` shows: their entries leave the feed, but for those of other cases."""
     from takeback.registry.server import open_data
     from takeback.registry.store import Store, Withdrawn
@@ -50,15 +50,15 @@ def end(numbers: tuple[str, ...], yes: bool, as_json: bool, **where: object) -> 
     settings = read_settings(os.environ, **where)
     store = Store(open_data(settings), time.time, settings.policy)
     try:
-        cases = [_found(store, number) for number in dict.fromkeys(one.replace(" ", "") for one in numbers)]
-        ending = [one for one in cases if one.is_open]
+        found = [_found(store, number) for number in dict.fromkeys(one.replace(" ", "") for one in cases)]
+        ending = [one for one in found if one.is_open]
         if ending and not yes:
             click.confirm(f"End {_listed(ending)}? This cannot be undone", abort=True, err=True)
         for one in ending:
             store.withdraw(Withdrawn(one.number)).result()
     finally:
         store.close()
-    over = [one.number for one in cases if not one.is_open]
+    over = [one.number for one in found if not one.is_open]
     told = f"{len(ending)} ended; their entries leave the feed within {settings.mix} seconds"
     told += f"; {len(over)} had ended before" if over else ""
     show({"ended": [one.number for one in ending], "ended_before": over}, told, as_json)

@@ -32,13 +32,9 @@ _CASES_SETTLED: Final = (
         state=case_of((t.cases.c.state == CaseState.RECEIVED, CaseState.ACTIVE), else_=t.cases.c.state),
     )
 )
+_SETTLING: Final = select(t.cases.c.number).where(t.cases.c.settles_at <= bindparam("now"))
 _PICTURES_SETTLED: Final = (
-    update(t.pictures)
-    .where(
-        t.pictures.c.polls_from.is_(None),
-        t.pictures.c.case_number.in_(select(t.cases.c.number).where(t.cases.c.settles_at <= bindparam("now"))),
-    )
-    .values(polls_from=bindparam("polled"))
+    update(t.pictures).where(t.pictures.c.polls_from.is_(None)).values(polls_from=bindparam("polled"))
 )
 _PICTURES: Final = (
     select(t.pictures).where(t.pictures.c.case_number == bindparam("case")).order_by(t.pictures.c.position)
@@ -96,7 +92,8 @@ def submissions(connection: Connection, keys: Iterable[bytes]) -> dict[bytes, tu
 
 def settle_cases(connection: Connection, now: int, polls_from: int) -> None:
     """The changes of cases whose moment has come are in the feed; who polls from then on is told them."""
-    connection.execute(_PICTURES_SETTLED, {"now": now, "polled": polls_from})
+    settling = connection.execute(_SETTLING, {"now": now}).scalars().all()
+    many.among(connection, _PICTURES_SETTLED, t.pictures.c.case_number, settling, polled=polls_from)
     connection.execute(_CASES_SETTLED, {"now": now, "polled": polls_from, "head": queries.head(connection)})
 
 

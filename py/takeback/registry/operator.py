@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING
 import click
 
 from takeback.errors import SettingsError
-from takeback.registry.options import as_json_option, data, show, tabulated
+from takeback.registry.options import NUMBER, as_json_option, data, show, tabulated
 from takeback.registry.settings import read_settings
 
 if TYPE_CHECKING:
     from takeback.registry.overview import Noticed, Overview
 
-_numbers = click.argument("numbers", metavar="ENTRY...", type=click.IntRange(1, 2**63 - 1), nargs=-1, required=True)
+_numbers = click.argument("numbers", metavar="ENTRY...", type=NUMBER, nargs=-1, required=True)
 
 
 @click.command()

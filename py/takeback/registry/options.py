@@ -2,12 +2,14 @@
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, override
+from typing import Any, Final, override
 
 import click
 
 from takeback.errors import SettingsError
 
+NUMBER: Final = click.IntRange(1, 2**63 - 1)
+"""An entry's number."""
 as_json_option = click.option("--json", "as_json", is_flag=True, help="For programs")
 data_option = click.option(
     "--data", type=click.Path(path_type=Path), help="Folder of the database [TAKEBACK_DATA; default: var]"

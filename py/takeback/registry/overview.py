@@ -162,8 +162,8 @@ def noticed(
     if order is Order.MATCHES:
         shown = shown.outerjoin(_UPLOADS, _UPLOADS.c.entry == t.entries.c.number)
     if case_number is not None:
-        held = select(t.holdings.c.entry).where(t.holdings.c.case_number == case_number)
-        shown = shown.where(t.entries.c.number.in_(held))
+        held = select(t.holdings.c.entry).where(t.holdings.c.entry == t.entries.c.number)
+        shown = shown.where(held.where(t.holdings.c.case_number == case_number).exists())
     rows = connection.execute(shown.order_by(_ORDERS[order], t.entries.c.number.desc()).limit(limit)).all()
     said = (
         select(
@@ -199,8 +199,9 @@ def largest_cases(connection: Connection, limit: int, entry: int | None = None) 
         .limit(limit)
     )  # fmt: skip
     if entry is not None:
-        holding = select(t.holdings.c.case_number).where(t.holdings.c.entry == entry)
-        sizes = sizes.where(t.cases.c.number.in_(holding))
+        holding = t.holdings.alias()
+        held = select(holding.c.entry).where(holding.c.case_number == t.cases.c.number, holding.c.entry == entry)
+        sizes = sizes.where(held.exists())
     return [CaseSize(*row) for row in connection.execute(sizes)]
 
 

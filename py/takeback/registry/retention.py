@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from contextlib import closing
 from typing import Any, Final
 
-from sqlalchemy import Connection, Engine, Select, and_, bindparam, delete, select, tuple_
+from sqlalchemy import Connection, Engine, Select, and_, bindparam, delete, select
 
 from takeback import chain
 from takeback.protocol import FeedAction
@@ -40,6 +40,12 @@ _REMOVED: Final = (
 )
 _HOLDINGS_OF_PICTURE: Final = delete(t.holdings).where(
     t.holdings.c.case_number == bindparam("case"), t.holdings.c.picture == bindparam("place")
+)
+_OLD_LEVELS: Final = select(t.levels).where(t.levels.c.slot <= bindparam("slot")).limit(bindparam("limit"))
+_LEVEL: Final = delete(t.levels).where(
+    t.levels.c.entry == bindparam("one"),
+    t.levels.c.platform == bindparam("whose"),
+    t.levels.c.slot == bindparam("when"),
 )
 
 
@@ -84,9 +90,10 @@ def erase_entries(connection: Connection, before: int, limit: int) -> int:
 
 def erase_levels(connection: Connection, slot: int, limit: int) -> int:
     """Erases levels of matches up to a slot."""
-    row = tuple_(t.levels.c.entry, t.levels.c.platform, t.levels.c.slot)
-    old = select(t.levels.c.entry, t.levels.c.platform, t.levels.c.slot).where(t.levels.c.slot <= slot).limit(limit)
-    return connection.execute(delete(t.levels).where(row.in_(old))).rowcount
+    rows = connection.execute(_OLD_LEVELS, {"slot": slot, "limit": limit}).all()
+    if rows:
+        connection.execute(_LEVEL, [{"one": row.entry, "whose": row.platform, "when": row.slot} for row in rows])
+    return len(rows)
 
 
 def _keep_leaves(connection: Connection, numbers: Sequence[int]) -> None:
