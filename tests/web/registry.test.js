@@ -133,12 +133,24 @@ test("the registry is told how much there is, frame by frame", async () => {
   assert.equal(asked[0].path, "/v1/work?pictures=2&signals=5");
 });
 
-test("a flood at the door of a case that is there passes too, and wrong PINs do not", async () => {
+test("a flood at the door of a case that is there passes too", async () => {
   const flood = answering(json(429, { type: "urn:takeback:problem:too-many-cases" }, { "Retry-After": "3" }));
   const fault = await faultOf(flood.registry.add(STATUS.number, MESSAGE, NEVER));
   assert.deepEqual([fault.kind, fault.retryAfter], ["busy", 3]);
-  const guesses = answering(json(429, { type: "urn:takeback:problem:too-many-guesses" }));
-  assert.equal((await faultOf(guesses.registry.add(STATUS.number, MESSAGE, NEVER))).kind, "too-many");
+});
+
+test("one more wrong PIN after too many is a wrong PIN: the right one opens the case at once, so nobody is told to wait", async () => {
+  const owner = { number: STATUS.number, pin: SECRETS.pin };
+  for (const ask of [
+    (/** @type {Registry} */ registry) => registry.add(STATUS.number, MESSAGE, NEVER),
+    (/** @type {Registry} */ registry) => registry.read(owner, NEVER),
+    (/** @type {Registry} */ registry) => registry.withdraw(owner, [], NEVER),
+  ]) {
+    const type = "urn:takeback:problem:too-many-guesses";
+    const { registry } = answering(json(429, { type }, { "Retry-After": "86400" }));
+    const fault = await faultOf(ask(registry));
+    assert.deepEqual([fault.kind, fault.passing], ["not-found", false]);
+  }
 });
 
 test("the message is the protocol's, with its headers and nothing else", async () => {

@@ -150,7 +150,7 @@ export class Registry {
         { method: "POST", headers: { ...headers, ...work }, body },
         signal,
       );
-      if (response.status === 429 && !response.text.includes(":too-many-guesses"))
+      if (response.status === 429 && !isWrongPin(response))
         throw new RegistryError("busy", seconds(response));
       if (response.status !== 428) return response;
       asking = response;
@@ -260,7 +260,7 @@ export class Registry {
    */
   #status(response) {
     const { status, headers, text } = response;
-    if (status === 404) throw new RegistryError("not-found");
+    if (status === 404 || isWrongPin(response)) throw new RegistryError("not-found");
     if (status === 429) throw new RegistryError("too-many", seconds({ headers }));
     if (status === 409 && text.includes(":case-closed")) throw new RegistryError("closed");
     if (status >= 500 || status === 408) throw new RegistryError("busy", seconds({ headers }));
@@ -277,6 +277,15 @@ const PRIVATELY = {
   redirect: "error",
   referrerPolicy: "no-referrer",
 };
+
+/**
+ * Whether a PIN was wrong after too many others were: the right one opens its case at once, so there is no wait to tell.
+ *
+ * @param {Answer} answer
+ */
+function isWrongPin({ status, text }) {
+  return status === 429 && text.includes(":too-many-guesses");
+}
 
 /**
  * @param {string} text

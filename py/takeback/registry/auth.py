@@ -264,6 +264,8 @@ class Guesses:
         here = hmac.digest(self._key, f"{number} {network or ''}".encode(), "sha256")
         case = number.encode()
         if wait := max(self._here.wait(here, now), self._all.wait(case, now)):
-            raise TooManyGuesses("too many wrong PINs for this case; check both, wait a while, then try again", wait)
+            raise TooManyGuesses(
+                "the number or the PIN is wrong, as too often before; check both: the right PIN opens the case at once", wait
+            )
         self._here.add(here, now)
         self._all.add(case, now)
