@@ -122,7 +122,7 @@ class Sidecar:
             try:
                 if not is_open:
                     self._refuse_strangers(request)
-                _refuse_repeats(request)
+                hma.query_of(request)  # at every address: a parameter that stands twice is never taken in silence
                 answer = await handler(request)
             except Exception as error:  # noqa: BLE001 - whatever it is, the caller gets an answer, and no text of it
                 answer = problem(*_refusal(error))
@@ -312,15 +312,6 @@ def create_app(options: Options) -> Starlette:
         await asyncio.to_thread(sidecar.close)
 
     return Starlette(routes=sidecar.routes(), exception_handlers={HTTPException: _no_route}, lifespan=closing)
-
-
-def _refuse_repeats(request: Request) -> None:
-    """Raises `InvalidMessage` for a parameter that stands twice."""
-    seen = set[str]()
-    for name, _ in request.query_params.multi_items():
-        if name in seen:
-            raise InvalidMessage("this parameter stands twice", name)
-        seen.add(name)
 
 
 async def _leaving(request: Request) -> None:
