@@ -51,9 +51,10 @@ MAX_PIECE: Final = 4 << 20
 ROOM: Final = 16
 """Bytes that the hungriest decoder takes for a pixel, WebP's; not every decoder tells that it got no memory."""
 _PROGRAM: Final = (
-    "import json, sys; sys.path[:] = json.loads(sys.argv[1]); "
+    "import json, os, sys; hasattr(os, 'nice') and os.nice(5); sys.path[:] = json.loads(sys.argv[1]); "
     "from takeback.hashing.process import main; main(int(sys.argv[2]), int(sys.argv[3]))"
 )
+"""It stands back behind the one that answers uploads and health checks from the first: loading takes a second."""
 _KEPT: Final = ("LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH", "DYLD_FALLBACK_LIBRARY_PATH", "SYSTEMROOT")
 """Of the environment: where libraries are. Everything else stays here, the platform key among it."""
 _CALM: Final = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1", "MALLOC_ARENA_MAX": "2"}

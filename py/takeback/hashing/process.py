@@ -22,8 +22,6 @@ from takeback.hashing.size import pixels_of
 from takeback.hashing.video import hash_video
 from takeback.signals import Signal
 
-NICE: Final = 5
-"""How much this process stands back behind the one that answers uploads and health checks."""
 PIECE: Final = 1 << 20
 """Bytes of a video that are asked for at once."""
 
@@ -149,8 +147,6 @@ def main(memory: int, parent: int) -> None:
     """Answers jobs until the process `parent` is gone. `memory` in bytes."""
     door = _take_over()
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to answer
-    if sys.platform != "win32":
-        os.nice(NICE)
     load_all()
     door.send({"sealed": confine(memory, parent)})
     while True:
