@@ -4,6 +4,7 @@ import signal as signals
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import fields
 from pathlib import Path
 
@@ -44,11 +45,12 @@ def home(registry: Registry, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
 
 @pytest.fixture
 def uploads(tmp_path: Path) -> Path:
-    """Files: bad.jpg is PICTURE saved again and smaller, good.jpg another, text.jpg no picture."""
+    """bad.jpg is PICTURE saved again and smaller, good.jpg another, broken.jpg is cut in its header, text.jpg lies."""
     folder = tmp_path / "uploads"
     folder.mkdir()
     (folder / "bad.jpg").write_bytes(jpeg(PICTURE.resize((400, 300)), 70))
     (folder / "good.jpg").write_bytes(jpeg(drawing(2)))
+    (folder / "broken.jpg").write_bytes(jpeg(drawing(2))[:300])
     (folder / "text.jpg").write_text("hello")
     return folder
 
@@ -127,26 +129,30 @@ def test_check(home: Path, uploads: Path) -> None:
     assert run("check", uploads / "good.jpg").output == f"ALLOW {uploads}/good.jpg\n"
     assert run("check", uploads / "good.jpg").exit_code == 0
     text = run("check", uploads / "text.jpg")
-    assert (text.exit_code, text.stdout) == (2, "")
-    assert text.stderr.startswith(f"ERROR {uploads}/text.jpg: ")
-    every = run("check", uploads / "text.jpg", uploads / "good.jpg", uploads / "bad.jpg")
+    assert (text.exit_code, text.output) == (0, f"ALLOW {uploads}/text.jpg: not_media: neither a picture nor a video\n")
+    broken = run("check", uploads / "broken.jpg")
+    assert (broken.exit_code, broken.output.split(": ")[:2]) == (3, [f"REVIEW {uploads}/broken.jpg", "unreadable"])
+    nothing = run("check", uploads / "nothing.jpg", uploads / "broken.jpg")
+    assert (nothing.exit_code, nothing.stderr) == (2, f"ERROR {uploads}/nothing.jpg: is not there\n")
+    names = ("nothing.jpg", "text.jpg", "broken.jpg", "good.jpg", "bad.jpg")
+    every = run("check", *(uploads / name for name in names))
     assert every.exit_code == 1
-    assert [line.split()[0] for line in every.stdout.splitlines()] == ["ALLOW", "BLOCK"]
+    assert [line.split()[0] for line in every.stdout.splitlines()] == ["ALLOW", "REVIEW", "ALLOW", "BLOCK"]
     piped = run("check", "-", given=(uploads / "bad.jpg").read_bytes())
     assert (piped.exit_code, piped.output[:8]) == (1, "BLOCK -:")
 
 
 def test_check_json(home: Path, uploads: Path) -> None:
-    """With --json each file is one object; a file that cannot be read is an error object."""
+    """With --json each file is one object; a file that is not there is an error object."""
     assert home.is_dir()
     run("sync")
-    result = run(
-        "check", "--json", uploads / "bad.jpg", uploads / "text.jpg", uploads / "nothing.jpg", uploads / "good.jpg"
-    )
-    bad, text, nothing, good = map(json.loads, result.stdout.splitlines())
+    names = ("bad.jpg", "text.jpg", "broken.jpg", "nothing.jpg", "good.jpg")
+    result = run("check", "--json", *(uploads / name for name in names))
+    bad, text, broken, nothing, good = map(json.loads, result.stdout.splitlines())
     assert (bad["file"], bad["decision"], good["decision"]) == (f"{uploads}/bad.jpg", "block", "allow")
     assert set(bad["matches"][0]) == {held.name for held in fields(Match)}
-    assert text["error"]["code"] == "unknown-format"
+    assert (text["decision"], text["kind"], text["why"]) == ("allow", "not_media", "")
+    assert (broken["decision"], broken["kind"], broken["why"]) == ("review", "unreadable", "damaged-picture")
     assert nothing["error"] == {"code": "picture", "text": "is not there"}
 
 
@@ -232,36 +238,48 @@ def test_errors_are_one_line(home: Path, registry: Registry, uploads: Path) -> N
 @pytest.mark.parametrize("stop", [signals.SIGINT, signals.SIGTERM])
 def test_watch(home: Path, registry: Registry, uploads: Path, stop: signals.Signals) -> None:
     """`watch` follows the feed beside other commands, tells what it does, and ends cleanly when it is stopped."""
-    program = [sys.executable, "-c", "from takeback.cli import main; main()", "gate", "watch", "--interval", "1"]
-    environ = {**os.environ, "TAKEBACK_GATE_HOME": str(home), "PYTHONPATH": os.pathsep.join(sys.path)}
-    with subprocess.Popen(program, env=environ, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as watching:
-        assert watching.stdout is not None
-        try:
-            assert "following http" in watching.stdout.readline()
-            assert "3 added, 0 removed, at number 3 of 3" in watching.stdout.readline()
-            assert run("check", uploads / "bad.jpg").exit_code == 1
-            for entry in list(registry.log.active):
-                registry.log.remove(entry)
-            assert "0 added, 3 removed, at number 6 of 6" in watching.stdout.readline()
-            assert run("check", uploads / "bad.jpg").exit_code == 0
-            registry.answer = lambda _: problem(500)
-            assert "trying again in" in watching.stdout.readline()
-            watching.send_signal(stop)
-            out, err = watching.communicate(timeout=30)
-        finally:
-            watching.kill()
-    assert (watching.returncode, err) == (0, "")
+    with watching(home) as process:
+        assert process.stdout is not None
+        assert "following http" in process.stdout.readline()
+        assert "3 added, 0 removed, at number 3 of 3" in process.stdout.readline()
+        assert run("check", uploads / "bad.jpg").exit_code == 1
+        for entry in list(registry.log.active):
+            registry.log.remove(entry)
+        assert "0 added, 3 removed, at number 6 of 6" in process.stdout.readline()
+        assert run("check", uploads / "bad.jpg").exit_code == 0
+        registry.answer = lambda _: problem(500)
+        assert "trying again in" in process.stdout.readline()
+        process.send_signal(stop)
+        out, err = process.communicate(timeout=30)
+    assert (process.returncode, err) == (0, "")
     assert "stopped at number 6" in out
 
 
-def test_watch_stops_on_a_broken_feed(home: Path, registry: Registry) -> None:
-    """`watch` ends with status 2 and the number when the feed breaks a rule."""
-    assert home.is_dir()
+def test_a_broken_feed(home: Path, registry: Registry) -> None:
+    """`sync` ends with status 2 and the number where the feed breaks a rule; `watch` tells the same and tries again."""
     registry.log.add(signal(5))
     del registry.log.lines[1]
-    result = run("watch")
-    assert result.exit_code == 2
-    assert "rule 1: a gap at number 2" in result.output
+    result = run("sync")
+    assert (result.exit_code, "rule 1: a gap at number 2" in result.output) == (2, True)
+    with watching(home) as process:
+        assert process.stdout is not None
+        assert "following http" in process.stdout.readline()
+        told = process.stdout.readline()
+        assert "ALARM: the feed is not followed: rule 1: a gap at number 2" in told
+        assert "trying again in" in told
+        assert process.poll() is None
+
+
+@contextmanager
+def watching(home: Path) -> Iterator[subprocess.Popen[str]]:
+    """`watch`, which is ended in the end if it still runs."""
+    program = [sys.executable, "-c", "from takeback.cli import main; main()", "gate", "watch", "--interval", "1"]
+    environ = {**os.environ, "TAKEBACK_GATE_HOME": str(home), "PYTHONPATH": os.pathsep.join(sys.path)}
+    with subprocess.Popen(program, env=environ, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        try:
+            yield process
+        finally:
+            process.kill()
 
 
 def test_policy(home: Path) -> None:

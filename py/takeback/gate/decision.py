@@ -196,6 +196,8 @@ def decide(
 
 def of_file(decision: Decision, kind: Kind, why: PictureError | None, policy: Policy = DEFAULTS) -> Decision:
     """The decision on a file's signals as that on the file: one that is unreadable leads to what the policy says."""
+    if kind is Kind.NOT_MEDIA:
+        return replace(decision, kind=kind, notes=(f"{kind}: neither a picture nor a video", *decision.notes))
     if kind is not Kind.UNREADABLE or why is None:
         return replace(decision, kind=kind)
     action = max(decision.action, policy.unreadable, key=lambda action: action.weight)
