@@ -265,7 +265,8 @@ class Guesses:
         case = number.encode()
         if wait := max(self._here.wait(here, now), self._all.wait(case, now)):
             raise TooManyGuesses(
-                "the number or the PIN is wrong, as too often before; check both: the right PIN opens the case at once", wait
+                "the number or the PIN is wrong, as too often before; check both: the right PIN opens the case at once",
+                wait,
             )
         self._here.add(here, now)
         self._all.add(case, now)
