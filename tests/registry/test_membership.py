@@ -1,19 +1,15 @@
 """Nobody learns from their own case whether others had sent the same picture before."""
 
 import asyncio
-import time
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
 
-from takeback.registry.cases import QUIET, Policy
-from takeback.registry.database import open_database
-from takeback.registry.platforms import Platforms
+from takeback.registry.cases import QUIET
 from takeback.registry.server import build_site
 from takeback.registry.settings import Settings
-from takeback.registry.store import Store
 from tests.registry.conftest import NewDatabase
 from tests.registry.support import Json, follow, pdq, secret_headers, sha256
 
@@ -51,15 +47,13 @@ class Gate:
 class World:
     """A registry whose clock the test turns, with a fast platform and a slow one."""
 
-    def __init__(self, where: Path | str, data: Path, patch: pytest.MonkeyPatch) -> None:
+    def __init__(self, where: Path | str, data: Path) -> None:
         self.now = START
-        patch.setattr(time, "time", lambda: float(self.now))
-        engine = open_database(where)
-        self.ticking = Store(engine, time.time, Policy(MIX))
         database, kept = (where, data) if isinstance(where, str) else ("", where.parent)
-        site, _ = build_site(Settings(data=kept, database=database, keys=data / "keys", mix=MIX, work=0))
+        settings = Settings(data=kept, database=database, keys=data / "keys", mix=MIX, work=0)
+        site, services = build_site(settings, lambda: float(self.now))
+        self.store, platforms = services.store, services.platforms
         self.http = httpx.AsyncClient(transport=httpx.ASGITransport(site), base_url="http://registry")
-        platforms = Platforms(engine)
         self.gates = [Gate(self.http, platforms.add(f"every {n}").text(), n) for n in (STEP, SLOW)]
 
     async def submit(self, picture: Json, pin: str) -> str:
@@ -70,7 +64,7 @@ class World:
     async def pass_time(self) -> None:
         """One step: the feed is looked after, and those platforms poll whose time it is."""
         self.now += STEP
-        self.ticking.tick()
+        self.store.tick()
         for gate in self.gates:
             if (self.now - START) % gate.every == 0:
                 await gate.poll()
@@ -99,17 +93,15 @@ async def watch(world: World, *, known: bool) -> list[Any]:
 
 @pytest.mark.timeout(300)
 @pytest.mark.filterwarnings("ignore:.*will stop working in Litestar 3.0:DeprecationWarning")
-def test_a_case_tells_nothing_of_what_others_sent(
-    new_database: NewDatabase, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_case_tells_nothing_of_what_others_sent(new_database: NewDatabase, tmp_path: Path) -> None:
     """At no moment is a case's status another for a picture that was registered, blocked and known to platforms."""
     stories = []
     for known in (False, True):
         data = tmp_path / str(known)
         data.mkdir()
-        world = World(new_database(), data, monkeypatch)
+        world = World(new_database(), data)
         stories.append(asyncio.run(watch(world, known=known)))
-        world.ticking.close()
+        world.store.close()
     fresh, known_before = stories
     assert fresh == known_before
     counts = [told["platforms"] for told in fresh]
