@@ -312,7 +312,7 @@ def _http_error(request: Ask, error: HTTPException) -> Response[bytes]:
         return _crashed(request, error)
     if not isinstance(error, MethodNotAllowedException):
         return problem(status, *_HTTP[status])
-    listed = {one.strip() for one in (error.headers or {}).get("Allow", "").split(",")}
+    listed = {one.strip() for one in (error.headers or {}).get("allow", "").split(",")}  # Litestar writes it small
     allowed = ", ".join(sorted(listed | ({"HEAD"} if "GET" in listed else set())))
     return problem(status, *_HTTP[status], takes(allowed), headers={"Allow": allowed})
 

@@ -7,7 +7,7 @@ from typing import Final
 from takeback.errors import SettingsError
 from takeback.registry.settings import PREFIX, Settings
 
-_WORDS_APART: Final = frozenset(" \t\n\"'\\%$;")
+_WORDS_APART: Final = frozenset(" \t\n\"'\\$;")
 
 _TEMPLATE: Final = """\
 # The Takeback registry. Put this into /etc/systemd/system/takeback-registry.service, then:
