@@ -130,6 +130,19 @@ def test_a_body_that_stops(server: httpx.Client) -> None:
             pass
 
 
+def test_a_caller_that_does_not_read(server: httpx.Client) -> None:
+    """A caller that asks again and again and reads no answer is dropped."""
+    with closing(socket.socket()) as caller:
+        caller.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        caller.settimeout(limits.SILENT_SECONDS + 20)
+        caller.connect((server.base_url.host, server.base_url.port))
+        caller.sendall(b"GET /openapi.json HTTP/1.1\r\nHost: here\r\n\r\n" * 500)
+        with pytest.raises(ConnectionError):
+            for _ in range(int(limits.SILENT_SECONDS) + 20):
+                time.sleep(1)
+                caller.sendall(b"G")
+
+
 def dripping(caller: socket.socket, drop: bytes, seconds: float) -> bytes:
     """All that is answered until the server ends the connection, to a caller that sends a byte each half second."""
     answers = b""

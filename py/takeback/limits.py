@@ -6,6 +6,8 @@ protocol is kept, and what it is missing stands here, for the registry and for t
 
 import asyncio
 import json
+import socket
+import sys
 from collections import OrderedDict
 from contextlib import suppress
 from functools import cache
@@ -20,7 +22,7 @@ MAX_FIELDS: Final = 100
 HEAD_SECONDS: Final = 10.0
 """From a connection, or from the first byte of a further request on it, to the end of the header."""
 SILENT_SECONDS: Final = 20.0
-"""Between two bytes of a body, while the server reads it."""
+"""Between two bytes of a body, while the server reads it, or of an answer, while the caller reads it (Linux)."""
 TICK: Final = 1.0
 """Seconds between two looks at a connection."""
 LINGER: Final = 1.0
@@ -55,10 +57,17 @@ class LimitedProtocol(HttpToolsProtocol):
     @override
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
+        self._drop_if_unread()
         _waiting[self] = None
         self._ticking = self.loop.call_later(TICK, self._tick)
         if len(self.connections) > most_connections():
             self._make_room()
+
+    def _drop_if_unread(self) -> None:
+        """Lets the kernel end the connection once the caller has taken nothing of an answer for so long."""
+        connection = self.transport.get_extra_info("socket")
+        if sys.platform == "linux" and connection.family in {socket.AF_INET, socket.AF_INET6}:
+            connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, int(SILENT_SECONDS * 1000))
 
     @override
     def connection_lost(self, exc: Exception | None) -> None:
