@@ -68,12 +68,12 @@ def pictures(tmp_path: Path) -> Path:
 
 
 def table(rows: int = 1000) -> pa.Table:
-    """Stored signals: rows 10 and 500 match entry 4, row 11 is no hash, row 12 has too low a quality."""
+    """Stored signals: row 10 and the middle one match entry 4, row 11 is no hash, row 12 has too low a quality."""
     stored = [{"id": f"u{n}", "hash": signal(1000 + n).value, "quality": 90, "note": n} for n in range(rows)]
     stored[10]["hash"] = signal(7).value.upper()
     stored[11]["hash"] = "xyz"
     stored[12] |= {"hash": signal(7).value, "quality": 10}
-    stored[500]["hash"] = f"{int(signal(7).value, 16) ^ 0b111:064x}"
+    stored[rows // 2]["hash"] = f"{int(signal(7).value, 16) ^ 0b111:064x}"
     return pa.Table.from_pylist(stored)
 
 
