@@ -164,7 +164,8 @@ def test_other_files_pass(registry: Registry, gate: Gate) -> None:
     gate.sync()
     for data in (b"hello", b"%PDF-1.7 ...", b""):
         decision = gate.check(data, given="application/pdf")
-        assert (decision.action, decision.kind, decision.explain()) == (Action.ALLOW, Kind.NOT_MEDIA, "")
+        named = "not_media: neither a picture nor a video"
+        assert (decision.action, decision.kind, decision.explain()) == (Action.ALLOW, Kind.NOT_MEDIA, named)
     registry.log.add(exact_signals(b"hello")[0])
     gate.sync()
     assert gate.check(b"hello").action is Action.BLOCK
