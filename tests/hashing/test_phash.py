@@ -14,7 +14,7 @@ import scipy.fftpack
 from hypothesis import example, given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
-from PIL import Image, ImageOps
+from PIL import Image, ImageDraw, ImageOps
 from PIL.ExifTags import Base
 
 from takeback.hashing import hash_picture
@@ -54,7 +54,7 @@ def test_a_turned_picture_has_what_stock_clients_make_of_it(name: str) -> None:
 
 
 def test_every_photograph_beside_the_repository() -> None:
-    """Although a JPEG is read as luma alone, phash is to the bit what imagehash makes of each photograph."""
+    """Its phash is to the bit what imagehash makes of it."""
     folder = ROOT.parent / "shared" / "photos"
     if not folder.is_dir():
         pytest.skip("there are no photographs beside the repository")
@@ -65,6 +65,62 @@ def test_every_photograph_beside_the_repository() -> None:
             stored = str(imagehash.phash(image))
         found = phashes(file)
         assert found.get(Variant.STORED, found[Variant.WHOLE]) == stored, file.name
+
+
+colours = st.sampled_from([0, 255]) | st.integers(0, 255)
+shapes = st.tuples(st.tuples(*[st.integers(-20, 90)] * 4), st.booleans(), st.tuples(colours, colours, colours))
+
+
+def drawn(marks: list[Any], ground: tuple[int, int, int]) -> Image.Image:
+    """Filled boxes and ellipses on a plain ground."""
+    picture = Image.new("RGB", (73, 57), ground)
+    pen = ImageDraw.Draw(picture)
+    for (left, top, right, bottom), is_round, colour in marks:
+        box = (min(left, right), min(top, bottom), max(left, right), max(top, bottom))
+        (pen.ellipse if is_round else pen.rectangle)(box, fill=colour)
+    return picture
+
+
+@given(
+    marks=st.lists(shapes, min_size=1, max_size=8),
+    ground=st.tuples(colours, colours, colours),
+    quality=st.integers(30, 100),
+    subsampling=st.integers(0, 2),
+    progressive=st.booleans(),
+    orientation=st.integers(1, 8),
+)
+@example(
+    marks=[((10, 5, 60, 40), True, (255, 0, 0))],
+    ground=(0, 0, 255),
+    quality=75,
+    subsampling=2,
+    progressive=False,
+    orientation=1,
+)
+def test_a_drawn_jpeg_in_loud_colours(
+    marks: list[Any], ground: tuple[int, int, int], orientation: int, **ways: Any
+) -> None:
+    """A JPEG whose colours are clipped has imagehash's phash, which is not that of its luma."""
+    exif = Image.Exif()
+    exif[Base.Orientation] = orientation
+    file = io.BytesIO()
+    drawn(marks, ground).save(file, "JPEG", exif=exif, **ways)
+    signals = hash_picture(file.getvalue()).signals
+    whole = next(signal for signal in signals if signal.type is SignalType.PHASH)
+    with Image.open(file) as image:
+        assert whole.value == str(imagehash.phash(ImageOps.exif_transpose(image)))
+
+
+def test_a_very_large_jpeg_is_shrunk_from_its_luma(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Over `MAX_COLOURED` pixels a JPEG is not decoded in colours."""
+    file = io.BytesIO()
+    drawn([((10, 5, 60, 40), True, (255, 0, 0))], (0, 0, 255)).save(file, "JPEG")
+    with Image.open(file) as image:
+        image.draft("L", image.size)
+        luma = image.resize((COLUMNS, COLUMNS), Image.Resampling.LANCZOS).tobytes()
+    coloured = open_picture(file.getvalue()).shrink()[Variant.WHOLE].tobytes()
+    monkeypatch.setattr("takeback.hashing.picture.MAX_COLOURED", 73 * 57 - 1)
+    assert open_picture(file.getvalue()).shrink()[Variant.WHOLE].tobytes() == luma != coloured
 
 
 @given(width=st.integers(1, 6000), height=st.integers(1, 60), seed=st.integers(0, 2**32 - 1))

@@ -14,7 +14,7 @@ from typing import Final
 import imagehash
 import numpy as np
 import numpy.typing as npt
-from PIL import Image, ImageOps
+from PIL import Image, ImageDraw, ImageOps
 
 HERE: Final = Path(__file__).resolve().parent
 sys.path[:0] = [str(HERE.parents[1]), str(HERE.parents[1] / "py")]
@@ -41,6 +41,15 @@ def alpha(width: int, height: int) -> Image.Image:
     """A slanted fade from clear to solid."""
     y, x = np.mgrid[0:height, 0:width]
     return Image.fromarray(((x * 3 + y * 2) * 255 // (3 * width + 2 * height)).astype(np.uint8))
+
+
+def loud() -> Image.Image:
+    """Flat shapes in full colours, which a JPEG takes out of range: the grey of its colours is not its luma."""
+    picture = Image.new("RGB", (200, 150), (255, 255, 0))
+    pen = ImageDraw.Draw(picture)
+    pen.ellipse((70, 80, 120, 120), fill=(0, 255, 255))
+    pen.ellipse((60, 30, 130, 110), fill=(0, 255, 0))
+    return picture
 
 
 def encode(picture: Image.Image, kind: str, **options: object) -> bytes:
@@ -85,6 +94,7 @@ def files() -> dict[str, bytes]:
         "deep.tiff": encode(deep, "TIFF", compression="tiff_lzw"),
         "colour.jpg": encode(colour, "JPEG", quality=85),
         "progressive.jpg": encode(colour, "JPEG", quality=75, progressive=True),
+        "loud.jpg": encode(loud(), "JPEG", quality=50),
         "grey.jpg": encode(grey, "JPEG", quality=85),
         "cmyk.jpg": encode(colour.convert("CMYK"), "JPEG", quality=85),
         "two.mpo": encode(colour, "MPO", save_all=True, append_images=[colour.rotate(180)]),

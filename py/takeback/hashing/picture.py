@@ -10,7 +10,7 @@ import math
 import threading
 import warnings
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import Final, override
 
@@ -45,6 +45,8 @@ _SIGNATURES: Final = {
 """What a file of each format begins with. HEIC and AVIF are told apart by what they say (`boxes.kind_of`)."""
 FORMATS: Final = (*_SIGNATURES, "HEIC", "AVIF", "MPO")
 """Every name that `Picture.format` may have. MPO is a JPEG with further pictures behind the main one."""
+MAX_COLOURED: Final = 120_000_000
+"""Of a larger JPEG phash is made of its luma: its colours would take half a gigabyte more."""
 TALL: Final = 100
 """Pillow shrinks the columns of a picture before its rows if it is more than so many times as high as wide."""
 
@@ -138,11 +140,11 @@ def _announced(name: str, data: bytes) -> tuple[int, int]:
     return (main.width, main.height) if main else (1, 1)
 
 
-def _load(image: ImageFile.ImageFile, name: str, data: bytes) -> Image.Image | None:
-    """Loads the picture. Nothing when the file is whole, else what can be seen of it."""
+def _load(image: ImageFile.ImageFile, name: str, data: bytes, *, coloured: bool = False) -> Image.Image | None:
+    """Loads the picture, of a JPEG its luma, unless `coloured`. Nothing when it is whole, else what it shows."""
 
     def prepared(image: ImageFile.ImageFile) -> ImageFile.ImageFile:
-        if name == "JPEG" and _is_ycbcr(image):
+        if name == "JPEG" and not coloured and _is_ycbcr(image):
             image.draft("L", image.size)
         return image
 
@@ -227,6 +229,20 @@ def _check_size(size: tuple[int, int]) -> None:
         raise PictureTooLarge(f"a side is over {MAX_SIDE:,} pixels; save a smaller copy and try that")
 
 
+def _in_colours(source: Source, shown: Source, data: bytes) -> Source:
+    """What imagehash reads of the file: a JPEG in colours, whose grey is not its luma where colours are clipped.
+
+    `shown` is what was decoded. It is kept where it has all colours, and where a decode with them has no room.
+    """
+    width, height = source.size
+    if len(getattr(source, "layer", ())) != 3 or shown.mode != "L" or width * height > MAX_COLOURED:
+        return shown
+    with suppress(Exception):  # it was decoded once, so what fails now is memory, whatever the decoder calls it
+        image = _open("JPEG", data)
+        return _load(image, "JPEG", data, coloured=True) or image
+    return shown
+
+
 def _is_ycbcr(image: ImageFile.ImageFile) -> bool:
     """Whether a JPEG's first plane is luma: three planes, and neither an Adobe mark nor their names say RGB."""
     if image.mode != "RGB":
@@ -239,14 +255,15 @@ def _describe(source: Source, name: str, data: bytes, shown: Image.Image | None 
     """The two views of a decoded picture; `shown` is what can be seen of one that is incomplete."""
     moving = name in _MOVING and _is_animated(source)
     orientation, stored = _orientations(source, data)
-    source = shown or source
-    pixels = _pixels(source, orientation)
+    decoded = shown or source
+    pixels = _pixels(decoded, orientation)
     turned = stored != orientation
 
     def shrink() -> dict[Variant, Small]:
         with _our_errors():
-            views = {Variant.WHOLE: _shrink(source, orientation)}
-            return {**views, Variant.STORED: _shrink(source, stored)} if turned else views
+            coloured = _in_colours(source, decoded, data)
+            views = {Variant.WHOLE: _shrink(coloured, orientation)}
+            return {**views, Variant.STORED: _shrink(coloured, stored)} if turned else views
 
     return Picture(
         name,
@@ -254,7 +271,7 @@ def _describe(source: Source, name: str, data: bytes, shown: Image.Image | None 
         pixels.height,
         orientation,
         pixels,
-        _pixels(source, stored) if turned else None,
+        _pixels(decoded, stored) if turned else None,
         shrink,
         (lambda: _frames(name, data, orientation)) if moving else None,
         incomplete=shown is not None,
