@@ -11,7 +11,8 @@ type Answer = Mapping[str, Any]
 
 BITS: Final[Mapping[str, int]] = MappingProxyType({"JPEG": 2, "MPO": 2, "AVIF": 6, "HEIC": 6, "JXL": 6})
 """Of PDQ, by format, where browser and machine have other decoders; all other pictures are equal."""
-PHASH_BITS: Final[Mapping[str, int]] = MappingProxyType({"AVIF": 6, "HEIC": 6, "JXL": 6})
+PHASH_BITS: Final[Mapping[str, int]] = MappingProxyType({"JPEG": 4, "MPO": 4, "AVIF": 6, "HEIC": 6, "JXL": 6})
+"""Of phash. The browser's libjpeg smooths halved colours in another way, which shows where they are clipped."""
 MATCHED: Final = 50
 """Hashes of less quality are not matched, so that a decoder's rounding may change them as it likes."""
 

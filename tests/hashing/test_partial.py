@@ -17,6 +17,7 @@ from takeback.cli import main
 from takeback.errors import DamagedPicture, PictureError
 from takeback.hashing import hash_picture
 from takeback.hashing.pdq import Pixels, hash_pixels
+from takeback.hashing.picture import open_picture
 from takeback.signals import hamming_distance
 from tests.vectors.make import alpha, scene
 
@@ -66,27 +67,73 @@ def test_a_file_without_its_last_bytes_is_hashed_as_the_whole(kind: str, missing
     assert (cut.width, cut.height) == SIZE
 
 
-@pytest.mark.parametrize("kind", ["baseline", "4:4:4", "grey", "four planes", "PNG", "clear", "deep", "GIF", "BMP"])
-@pytest.mark.parametrize("share", [0.98, 0.8])
-def test_missing_rows_are_white(kind: str, share: float) -> None:
+ROWS = ["baseline", "4:4:4", "grey", "four planes", "PNG", "clear", "deep", "GIF", "BMP"]
+"""Kinds whose rows are written one after the other."""
+
+
+@pytest.mark.parametrize("kind", ROWS)
+def test_many_missing_rows_are_white(kind: str) -> None:
     """The hash is that of the rows that are there over white, like a browser's."""
     whole = file(kind)
-    cut = hash_picture(whole[: int(len(whole) * share)])
+    cut = hash_picture(whole[: int(len(whole) * 0.8)])
     assert cut.incomplete
     found = cut.signals[0].value
-    assert min(hamming_distance(found, rest) for rest in _over_white(KINDS[kind][0], last_first=kind == "BMP")) <= 8
+    assert min(hamming_distance(found, rest) for rest in _filled(kind, repeated=False)) <= 8
 
 
-def _over_white(picture: Image.Image, *, last_first: bool) -> Iterator[str]:
-    """The hashes of a picture's first rows, or its last, over white: from half of them to all."""
+@pytest.mark.parametrize("kind", ["PNG", "clear", "GIF", "BMP"])
+def test_of_a_few_missing_rows_the_one_beside_them_is_repeated(kind: str) -> None:
+    """A file that lacks two hundredths has the hash of the rows that are there and of the last of them repeated."""
+    whole = file(kind)
+    cut = hash_picture(whole[: int(len(whole) * 0.98)])
+    assert cut.incomplete
+    assert min(hamming_distance(cut.signals[0].value, rest) for rest in _filled(kind, repeated=True)) <= 2
+
+
+def _filled(kind: str, *, repeated: bool) -> Iterator[str]:
+    """The hashes of a picture of which a part of the rows is there, from half of them to all but one."""
+    picture = KINDS[kind][0]
     solid = Image.new("RGBA", SIZE, "white")
     solid.alpha_composite((COLOURS if picture.mode.startswith("I") else picture).convert("RGBA"))
-    grey = solid.convert("L")
-    for rows in range(SIZE[1] // 2, SIZE[1] + 1):
-        top = SIZE[1] - rows if last_first else 0
-        page = Image.new("L", SIZE, "white")
-        page.paste(grey.crop((0, top, SIZE[0], top + rows)), (0, top))
-        yield hash_pixels(Pixels(*SIZE, "L", [page.tobytes()])).hash
+    grey = np.asarray(solid.convert("L"))[:: -1 if kind == "BMP" else 1]
+    for rows in range(SIZE[1] // 2, SIZE[1]):
+        page = grey.copy()
+        page[rows:] = grey[rows - 1] if repeated else 255
+        yield hash_pixels(Pixels(*SIZE, "L", [page[:: -1 if kind == "BMP" else 1].tobytes()])).hash
+
+
+@pytest.mark.parametrize("missing", [20, 21])
+def test_a_sixteenth_of_the_rows_is_few(missing: int) -> None:
+    """Of 320 rows 20 are filled with the one beside them, 21 with white."""
+    rows = np.repeat(np.arange(320, dtype=np.uint8)[:, None] % 77, 100, 1)
+    out = io.BytesIO()
+    Image.fromarray(rows).save(out, "BMP")  # its rows are stored from the last one to the first
+    found = decoded(out.getvalue()[: -missing * 100])
+    assert (found[missing:] == rows[missing:]).all()
+    assert (found[:missing] == (rows[missing] if missing == 20 else 255)).all()
+
+
+def decoded(data: bytes) -> Any:
+    """The grey pixels of a file."""
+    upright = open_picture(data).upright
+    return np.frombuffer(b"".join(upright.strips), np.uint8).reshape(upright.height, upright.width)
+
+
+def test_a_lossy_webp_is_hashed_wherever_it_is_cut() -> None:
+    """However many of a hundred bytes lack at its end."""
+    whole = file("lossy WebP")
+    assert all(hash_picture(whole[:-missing]).incomplete for missing in range(1, 101))
+
+
+@pytest.mark.parametrize("kind", ["baseline", "4:4:4", "grey"])
+def test_the_blocks_that_are_there_of_a_row_are_kept(kind: str) -> None:
+    """Of a JPEG's last row of blocks only those that lack are filled, with what is above them."""
+    whole = file(kind)
+    block = 16 if kind == "baseline" else 8
+    found, there = decoded(whole[:-100]), decoded(whole)
+    kept = [x for x in range(SIZE[0]) if (found[-block:, x] == there[-block:, x]).all()]
+    assert kept[:block] == list(range(block))
+    assert (found[-block:, -block:] == found[-block - 1, -block:]).all()
 
 
 def test_a_whole_file_is_not_incomplete() -> None:

@@ -94,7 +94,7 @@ def files() -> dict[str, bytes]:
         "deep.tiff": encode(deep, "TIFF", compression="tiff_lzw"),
         "colour.jpg": encode(colour, "JPEG", quality=85),
         "progressive.jpg": encode(colour, "JPEG", quality=75, progressive=True),
-        "loud.jpg": encode(loud(), "JPEG", quality=50),
+        "loud.jpg": encode(loud(), "JPEG", quality=50, subsampling=0),
         "grey.jpg": encode(grey, "JPEG", quality=85),
         "cmyk.jpg": encode(colour.convert("CMYK"), "JPEG", quality=85),
         "two.mpo": encode(colour, "MPO", save_all=True, append_images=[colour.rotate(180)]),
