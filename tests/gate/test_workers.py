@@ -83,9 +83,9 @@ def test_a_process_finds_what_this_one_finds_in_videos(pool: Pool, file: Path) -
 def attempts(code: str) -> "subprocess.CompletedProcess[str]":
     """Runs Python in a process that has sealed itself off."""
     program = f"""
-import ctypes, os, resource, socket, sys
+import ctypes, os, resource, signal, socket, sys
 from takeback.hashing.confine import confine
-held = confine(1 << 28, os.getppid())
+held = confine(1 << 28, os.getppid(), 2)
 def fails(attempt):
     try: attempt()
     except (OSError, MemoryError, ValueError): return True
@@ -112,6 +112,7 @@ def fails(attempt):
         "os.kill(os.getppid(), 0)",
         "bytearray(1 << 29)",
         "resource.setrlimit(resource.RLIMIT_NOFILE, (9, 9))",
+        "resource.setrlimit(resource.RLIMIT_CPU, (99, 99))",
     ],
 )
 def test_what_a_sealed_process_cannot_do(attempt: str) -> None:
@@ -162,6 +163,27 @@ def test_time_is_limited() -> None:
         assert isinstance(slow.why, OverBudget)
         assert str(slow.why) == "the file takes more than 0.5 seconds of processor time"
         assert read(pool, FILE).kind is Kind.PICTURE
+    finally:
+        pool.close()
+
+
+@linux
+def test_a_sealed_process_cannot_live_for_ever() -> None:
+    """A process that switches its own timer off is killed by the system when its life is over."""
+    done = attempts("import itertools\nsignal.setitimer(signal.ITIMER_PROF, 0)\nall(itertools.repeat(True))")
+    assert -done.returncode in {signals.SIGKILL, signals.SIGXCPU}
+
+
+def test_a_spent_process_is_replaced(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A process that has used the time it has in all makes room for another one, and no file is harmed by that."""
+    monkeypatch.setattr(workers, "SPENT_SECONDS", 0.0)
+    pool = Pool(Budget(processes=1))
+    try:
+        seen = set[int]()
+        for _ in range(3):
+            assert read(pool, FILE).kind is Kind.PICTURE
+            seen |= pool.processes.keys()
+        assert len(seen) > 1
     finally:
         pool.close()
 

@@ -42,6 +42,8 @@ LARGE: Final = 50_000_000
 """Pixels above which few honest pictures are: such files never take all processes."""
 PATIENCE: Final = 6.0
 """Times its processor time that a file may take by the clock, on a machine that is busy with others."""
+SPENT_SECONDS: Final = 600.0
+"""Of processor time, after which a process is replaced: so it may have a hard limit that no honest file reaches."""
 START_SECONDS: Final = 60.0
 """For a process to load all decoders, which takes about one."""
 MAX_FRAME: Final = 1 << 20
@@ -52,7 +54,7 @@ ROOM: Final = 16
 """Bytes that the hungriest decoder takes for a pixel, WebP's; not every decoder tells that it got no memory."""
 _PROGRAM: Final = (
     "import json, os, sys; hasattr(os, 'nice') and os.nice(5); sys.path[:] = json.loads(sys.argv[1]); "
-    "from takeback.hashing.process import main; main(int(sys.argv[2]), int(sys.argv[3]))"
+    "from takeback.hashing.process import main; main(*map(int, sys.argv[2:]))"
 )
 """It stands back behind the one that answers uploads and health checks from the first: loading takes a second."""
 _KEPT: Final = ("LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH", "DYLD_FALLBACK_LIBRARY_PATH", "SYSTEMROOT")
@@ -90,6 +92,8 @@ class _Said(Struct, frozen=True, forbid_unknown_fields=True):
     pixels: Length | None = None
     found: _Found | None = None
     refused: _Refused | None = None
+    used: Annotated[float, Meta(ge=0)] = 0.0
+    """Seconds of processor time in all, told with an answer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,12 +121,14 @@ class Process:
     def __init__(self, budget: Budget) -> None:
         self._budget = budget
         self._killed_for = ""
-        self.has_ended = False
+        self.is_spent = False
+        """Whether another one has to take its place."""
         paths = [os.path.abspath(path) for path in sys.path]  # noqa: PTH100 - an empty one is the current folder
+        life = int(SPENT_SECONDS + 2 * max(budget.picture_seconds, budget.video_seconds, START_SECONDS))
         environ = {name: os.environ[name] for name in _KEPT if name in os.environ}
         program = [os.fsdecode(spawn.get_executable() or sys.executable), "-I", "-c", _PROGRAM]
         self._process = subprocess.Popen(  # noqa: S603 - this very Python
-            [*program, json.dumps(paths), str(budget.megabytes << 20), str(os.getpid())],
+            [*program, json.dumps(paths), str(budget.megabytes << 20), str(os.getpid()), str(life)],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
@@ -183,7 +189,7 @@ class Process:
         """Why it ended, once it has: which limit the file passed."""
         self._process.kill()  # one that broke the rules may be alive
         ended = self._process.wait()
-        self.has_ended = True
+        self.is_spent = True
         seconds = self._budget.video_seconds if kind is Kind.VIDEO else self._budget.picture_seconds
         if self._killed_for:
             return OverBudget(f"the file {self._killed_for}")
@@ -239,9 +245,11 @@ class Process:
 
     def _listen(self) -> _Said:
         try:
-            return msgspec.json.decode(self._take(), type=_Said)
+            said = msgspec.json.decode(self._take(), type=_Said)
         except msgspec.MsgspecError as error:
             raise _Gone from error
+        self.is_spent = said.used > SPENT_SECONDS
+        return said
 
     def _take(self) -> bytes:
         length = int.from_bytes(self._exactly(4), "big")
@@ -409,7 +417,7 @@ class Pool:
                 job.settle(_ours(error))
             else:
                 self._answer(job, read)
-            if process and process.has_ended:
+            if process and process.is_spent:
                 self._forget(process)
                 process = self._started()
         if process:

@@ -37,15 +37,16 @@ _CALLS: Final = (
 """System calls that decoders, Python and the C library make after they are loaded; all others fail."""
 
 
-def confine(memory: int, parent: int) -> list[str]:
-    """Puts on every seal that this system has, and names those that hold. `memory` in bytes, beyond what is loaded.
+def confine(memory: int, parent: int, life: int) -> list[str]:
+    """Puts on every seal that this system has, and names those that hold.
 
+    `memory` in bytes, beyond what is loaded; `life` in seconds of processor time, at whose end the process is killed.
     Afterwards nothing can be opened or imported. The process must have no second thread.
     """
     tried = (
         ("another user", _become_nobody),
         ("namespaces", _leave_namespaces),
-        ("limits", lambda: _limit(memory)),
+        ("limits", lambda: _limit(memory, life)),
         ("ends with its parent", lambda: _end_with(parent)),
         ("no new privileges", lambda: _prctl(_PR_SET_NO_NEW_PRIVS, 1)),
         ("system calls", _filter_calls),
@@ -72,13 +73,14 @@ def _leave_namespaces() -> None:
     os.unshare(os.CLONE_NEWUSER | os.CLONE_NEWNET | os.CLONE_NEWIPC)
 
 
-def _limit(memory: int) -> None:
-    """No new descriptor, so neither files nor sockets; no byte written to a file; no core; so much memory."""
+def _limit(memory: int, life: int) -> None:
+    """No new descriptor, so neither files nor sockets; no byte written to a file; no core; so much memory and time."""
     size = _address_space() + memory
     for kind, most in (
         (resource.RLIMIT_CORE, 0),
         (resource.RLIMIT_FSIZE, 0),
         (resource.RLIMIT_AS, size),
+        (resource.RLIMIT_CPU, life),
         (resource.RLIMIT_NOFILE, 0),
     ):
         with suppress(ValueError, OSError):  # of what is limited already, or cannot be on this system

@@ -11,6 +11,7 @@ import json
 import os
 import signal
 import sys
+import time
 from collections.abc import Callable
 from typing import Any, BinaryIO, Final, override
 
@@ -97,12 +98,16 @@ def answer(door: Door, job: dict[str, Any]) -> None:
     try:
         found = kinds[job["kind"]](door, job["size"])
         if found:
-            door.send({"found": found[0]}, found[1])
+            door.send({"found": found[0], "used": time.process_time()}, found[1])
     except PictureError as error:
         out_of_memory = isinstance(error.__cause__, MemoryError)
-        door.send({"refused": {"code": "memory" if out_of_memory else error.code, "text": str(error)}})
+        _refuse(door, "memory" if out_of_memory else error.code, str(error))
     except MemoryError:
-        door.send({"refused": {"code": "memory", "text": ""}})
+        _refuse(door, "memory", "")
+
+
+def _refuse(door: Door, code: str, text: str) -> None:
+    door.send({"refused": {"code": code, "text": text}, "used": time.process_time()})
 
 
 def _picture(door: Door, size: int) -> tuple[dict[str, object], bytes] | None:
@@ -143,12 +148,12 @@ def _take_over() -> Door:
     return Door(reader, writer)
 
 
-def main(memory: int, parent: int) -> None:
-    """Answers jobs until the process `parent` is gone. `memory` in bytes."""
+def main(memory: int, parent: int, life: int) -> None:
+    """Answers jobs until the process `parent` is gone. `memory` in bytes, `life` in seconds of processor time."""
     door = _take_over()
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to answer
     load_all()
-    door.send({"sealed": confine(memory, parent)})
+    door.send({"sealed": confine(memory, parent, life)})
     while True:
         job = json.loads(door.take())
         _set_timer(job["seconds"])
