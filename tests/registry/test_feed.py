@@ -83,7 +83,7 @@ def test_platforms_see_ids_of_their_own(server: Server, platform: Platform) -> N
     before = platform.page()["head"]
     number = server.submit([md5(), md5()]).json()["number"]
     ids = [[e["entry"] for e in one.page(before)["entries"]] for one in (platform, other, platform)]
-    rotated = Platform(server.http, server.command("platform", "rotate", "Own Photos").stdout.strip())
+    rotated = Platform(server.http, server.command("platform", "rotate", "Own Photos").stdout.split()[0])
 
     assert set(ids[0]).isdisjoint(ids[1])
     assert ids[0] == ids[2]
@@ -209,7 +209,7 @@ def test_a_revoked_key_stops_and_a_rotated_one_replaces(server: Server) -> None:
     platform = server.platform("Third Photos")
     assert server.command("platform", "revoke", "Third Photos").returncode == 0
     revoked = server.http.get("/v1/feed?after=0", headers=platform.headers)
-    new = server.command("platform", "rotate", "Third Photos").stdout.strip()
+    new = server.command("platform", "rotate", "Third Photos").stdout.split()[0]
     answers = [
         server.http.get("/v1/feed?after=0", headers={"Authorization": f"Bearer {key}"}).status_code
         for key in (new, platform.key)

@@ -78,7 +78,7 @@ def server(tmp_path: Path) -> Iterator[Server]:
 @pytest.fixture
 def old(server: Server) -> Platform:
     """A platform that followed the first release."""
-    return Platform(server.http, server.command("platform", "rotate", "Old Photos").stdout.strip())
+    return Platform(server.http, server.command("platform", "rotate", "Old Photos").stdout.split()[0])
 
 
 def test_a_follower_goes_on_where_it_was(server: Server, old: Platform) -> None:
