@@ -138,9 +138,14 @@ def test_a_caller_that_does_not_read(server: httpx.Client) -> None:
         caller.connect((server.base_url.host, server.base_url.port))
         caller.sendall(b"GET /openapi.json HTTP/1.1\r\nHost: here\r\n\r\n" * 500)
         with pytest.raises(ConnectionError):
-            for _ in range(int(limits.SILENT_SECONDS) + 20):
-                time.sleep(1)
-                caller.sendall(b"G")
+            knock(caller, limits.SILENT_SECONDS + 20)
+
+
+def knock(caller: socket.socket, seconds: float) -> None:
+    """Sends a byte each second."""
+    for _ in range(int(seconds)):
+        time.sleep(1)
+        caller.sendall(b"G")
 
 
 def dripping(caller: socket.socket, drop: bytes, seconds: float) -> bytes:

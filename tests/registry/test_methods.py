@@ -30,7 +30,7 @@ def test_a_method_that_is_not_taken_is_answered_with_those_that_are(server: Serv
     "path", [path for path in PATHS if any(one.path == path and one.method == "get" for one in OPERATIONS)]
 )
 def test_head_is_get_without_a_body(server: Server, platform: Platform, path: str) -> None:
-    """`HEAD` has the status and the headers of `GET`, with a key and without; only what is streamed tells no framing."""
+    """`HEAD` has the status and the headers of `GET`, with a key and without; what is streamed tells no framing."""
     number = server.submit([md5()]).json()["number"]
     path = path.replace("{number}", number).replace("{tile}", "0")
     query = "?after=0&limit=1" if path == "/v1/feed" else ""
