@@ -74,7 +74,7 @@ def _compare(files: dict[str, bytes]) -> None:
         shipped = run_pictures(files, pictures)["answers"]
         assert isinstance(shipped, dict)
         with _quiet():
-            faults = [fault for path in pictures if (fault := _fault(path, shipped[str(path)]))]
+            faults = [apart for path in pictures if (apart := fault(path, shipped[str(path)]))]
     if faults:
         raise BuildError(
             "the browser's runtime does not hash as this machine does (a module may be missing: `python -m "
@@ -95,7 +95,7 @@ def _quiet() -> Iterator[None]:
         os.close(kept)
 
 
-def _fault(picture: Path, browser: dict[str, Any]) -> str:
+def fault(picture: Path, browser: dict[str, Any]) -> str:
     """How a sample's answers differ, with both of them; empty when they are alike."""
     native = native_answer(picture.read_bytes())
     if native.get("format") == "AVIF":  # its frames are the browser's own to decode

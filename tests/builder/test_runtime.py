@@ -16,7 +16,6 @@ import pytest
 from pyodide_lock import PyodideLockSpec
 
 from builder import BuildError, fetch, runtime, runtime_modules
-from builder.agreement import difference
 from builder.cache import Cache, sha256
 from builder.kernel import build_for_webassembly
 from builder.kernel_check import check_kernel
@@ -243,13 +242,10 @@ def only_bitmaps(folder: Path) -> list[Path]:
 
 
 def differences(pins: Pins, pictures: list[Path]) -> list[str]:
-    """What the browser's runtime finds otherwise than this machine, beyond the rule: the file and what is apart."""
+    """How the answers for each file differ that the browser's runtime hashes otherwise than this machine."""
     answers = runtime.run_pictures(runtime.runtime_files(pins, Cache()), pictures)["answers"]
     assert isinstance(answers, dict)
-    apart = {
-        path: difference(answers[str(path)], runtime_modules.native_answer(path.read_bytes())) for path in pictures
-    }
-    return [f"{path}: {words}" for path, words in apart.items() if words]
+    return [apart for path in pictures if (apart := runtime_modules.fault(path, answers[str(path)]))]
 
 
 def test_the_browser_and_this_machine_agree_on_every_kind(pins: Pins, tmp_path: Path) -> None:

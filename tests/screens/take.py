@@ -176,14 +176,14 @@ def write_notice(camera: Camera) -> None:
 
 
 def choose(camera: Camera, folder: Path) -> None:
-    """Choosing and hashing: three pictures, one of them broken."""
+    """Choosing and hashing: three pictures, one of them cut short, one broken."""
     camera.press("I do not have the file")
     camera.take("nofile")
     camera.press("Back to where you were")
     camera.page.locator("input[type=file]").set_input_files(_files(folder))
     camera.take("pictures")
     camera.press("Continue")
-    camera.see("2 pictures are ready to send.")
+    camera.see("3 pictures are ready to send.")
     camera.take("hashing")
     camera.press("Continue")
     camera.take("review")
@@ -231,11 +231,12 @@ def look_up(camera: Camera, platform: Platform, folder: Path) -> None:
 
 
 def _files(folder: Path) -> list[Path]:
-    """Two pictures and a broken file, made once."""
-    files = [folder / "one.jpg", folder / "two.jpg", folder / "broken.jpg"]
+    """A picture, one that is cut short and a broken file, made once."""
+    files = [folder / "one.jpg", folder / "cut.jpg", folder / "broken.jpg"]
     if not files[0].exists():
         draw(1, (2000, 1500)).save(files[0], quality=95)
         draw(2, (1200, 1600)).save(files[1], quality=95)
+        files[1].write_bytes(files[1].read_bytes()[:-20_000])
         files[2].write_bytes(files[0].read_bytes()[:9000])
     return files
 
