@@ -79,7 +79,8 @@ def test_every_file_has_its_type(site: Server, path: str, content_type: str) -> 
     [
         ("gzip, deflate, br, zstd", "br"),
         ("gzip", "gzip"),
-        ("GZIP;q=0.5, BR;q=0.1", "br"),
+        ("GZIP;q=0.5, BR;q=0.1", "gzip"),
+        ("GZIP;q=0.1, BR;q=0.5", "br"),
         ("br;q=0, gzip", "gzip"),
         ("br;q=0.000, gzip; q=1.0", "gzip"),
         ("deflate", None),
