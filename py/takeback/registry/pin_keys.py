@@ -44,7 +44,7 @@ def rotate(engine: Engine, path: Path) -> Sequence[Held]:
         for one in key.all()[1:-1]:
             if count := _cases(connection, one):
                 raise SettingsError(
-                    f"{count} cases are still under the PIN key before the present one: rotate again when they have "
+                    f"cases that are still under the PIN key before the present one: {count}; rotate again when they have "
                     "ended and are erased"
                 )
         kept = (key.secret,) if not key.before else (key.secret, key.before[-1])
