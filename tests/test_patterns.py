@@ -35,6 +35,14 @@ FREE: Final = {
     "messages.Health.detail": "words for a person",
     "MatchAnswer": "answered, never taken",
     "DecisionAnswer": "answered, never taken",
+    "pin_keys.Held.name": "answered, never taken",
+    "Hashes.uploader": "a platform's own word for who uploads, of which a keyed hash is kept",
+    "workers._Found.signals": "Signal says the shape; a hashing process is not believed",
+    "workers._Found.dihedral": "read as a PDQ hash before it is used",
+    "workers._Found.notes": "words for a person",
+    "workers._Refused.text": "words for a person",
+    "workers._Refused.code": "looked up among the kinds that there are",
+    "workers._Said.sealed": "names of seals, which are only shown",
 }
 """Texts without a pattern, each with the reason. Nothing else may be without."""
 OWN_FILES: Final = ("gate.index_file", "registry.pages", "registry.backup", "registry.overview", "registry.canaries")
