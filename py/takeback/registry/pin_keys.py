@@ -44,8 +44,8 @@ def rotate(engine: Engine, path: Path) -> Sequence[Held]:
         for one in key.all()[1:-1]:
             if count := _cases(connection, one):
                 raise SettingsError(
-                    f"cases that are still under the PIN key before the present one: {count}; rotate again when they have "
-                    "ended and are erased"
+                    f"cases that are still under the PIN key before the present one: {count}; rotate again when they "
+                    "have ended and are erased"
                 )
         kept = (key.secret,) if not key.before else (key.secret, key.before[-1])
         new = PinKey(secrets.token_bytes(PIN_KEY_BYTES), kept)
