@@ -29,7 +29,10 @@ def test_our_vectors_in_every_engine(engine: Hands, registry: Registry) -> None:
     answers = hash_in_browser(engine, registry, [file.read_bytes() for file in files])
     _compare(files, answers)
     for case, answer in zip(document["vectors"], answers, strict=False):
-        bits = hamming_distance(case["pdq"], answer["signals"][0]["value"])
+        first = answer["signals"][0]
+        if first["type"] != "pdq":  # it tells nothing and is not sent, as natively
+            continue
+        bits = hamming_distance(case["pdq"], first["value"])
         assert bits <= (JPEG_BITS if case["format"] in {"JPEG", "MPO"} else 0), case["file"]
 
 
