@@ -104,20 +104,20 @@ def test_entries_of_a_case_are_shuffled(server: Server, platform: Platform) -> N
 
 def test_a_cursor_past_the_head_is_answered_truthfully(server: Server, platform: Platform) -> None:
     """Asked for what is after its end, the feed tells its head and does not count the platform as having it."""
-    number = server.submit([md5()]).json()["number"]
-    head = platform.page()["head"]
+    number = server.submit([md5()], [md5()]).json()["number"]
+    head = platform.page(limit=1)["head"]
 
     assert platform.page(head + 1000) == {"entries": [], "head": head}
     assert server.case(number).json()["platforms"] == 0
 
 
-def test_a_platform_counts_once_it_has_taken_over_every_signal(server: Server, platform: Platform) -> None:
-    """A case counts the platforms whose cursor has reached its last entry, no longer when one starts again."""
+def test_a_platform_counts_once_it_was_told_every_signal(server: Server, platform: Platform) -> None:
+    """A case counts the platforms that were told its last entry, no longer when one starts again."""
     number = server.submit([md5(), md5()]).json()["number"]
-    head = platform.page()["head"]
+    head = platform.page(limit=1)["head"]
     counts = []
-    for cursor in (head - 1, head, 0):
-        platform.page(cursor)
+    for cursor in (head - 2, head - 1, 0):
+        platform.page(cursor, limit=1)
         counts.append(server.case(number).json()["platforms"])
 
     assert counts == [0, 1, 0]
