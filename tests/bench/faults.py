@@ -48,6 +48,8 @@ def live(client: Client, address: Callable[[], str], lasts: Callable[[], bool], 
     while lasts():
         try:
             with httpx.Client(base_url=address(), timeout=10, verify=False) as http:  # no TLS here
+                # what a person began while it was down would all have to be sent again at the end
+                assert http.get("/healthz").status_code == 200
                 while lasts():
                     client.act(http, choice)
         except (httpx.TransportError, AssertionError):  # gone, or it says that it could not keep it
