@@ -131,6 +131,8 @@ def test_json() -> None:
         "notes": [],
         "checkpoint": 7,
         "id": "c" * 32,
+        "kind": "signals",
+        "why": "",
     }
     assert decision.matches == (Match(entry_id(1), SignalType.PDQ, 9, 88, Variant.WHOLE, "rot90"),)
     assert not any(value in text for value in [PDQ.value, *TURNED.values()])
