@@ -135,7 +135,7 @@ def test_a_server_without_tls() -> None:
 
 def init(home: Path, address: str) -> Result:
     """Sets a gate up for a registry."""
-    arguments = ["init", "--home", os.fspath(home), "--registry", address, "--key-file", "-"]
+    arguments = ["init", "--home", os.fspath(home), "--registry", address, "--key-file", "-", "--trust-first-feed-key"]
     return CliRunner().invoke(gate, arguments, input=KEY)
 
 

@@ -14,7 +14,7 @@ import uvicorn
 from takeback.gate import Action, Gate, Verdict, cold
 from takeback.gate import settings as gate_settings
 from takeback.registry import backup
-from takeback.registry.cases import DAY, moment
+from takeback.registry.cases import DAY, QUIET, moment
 from takeback.registry.database import open_database
 from takeback.registry.requests import Services
 from takeback.registry.server import build_site, listen
@@ -67,10 +67,11 @@ class Here:
         self.http = httpx.Client(base_url=address, timeout=30)
 
     def settle(self) -> None:
-        """Lets the time of mixing pass, and all that is due come into the feed."""
+        """Lets the time of mixing pass, and all that is due come into the feed; polls count from the next second on."""
         self.clock.pass_time(MIX + 1)
         while self.services.store.tick():
             pass
+        self.clock.pass_time(1)
 
     def retain(self) -> None:
         """Ends and erases what is due."""
@@ -145,7 +146,7 @@ def test_a_whole_path(
             assert _fresh(tmp_path, registry, key, monkeypatch) == signals
             decision = gate.check(FILES[0])
             assert decision.action is Action.BLOCK
-            seen = clock.pass_time(1)
+            seen = clock.pass_time(QUIET)
             gate.feedback(decision, Verdict.BLOCKED)
             gate.sync()
             status = registry.case(first["number"]).json()
@@ -192,15 +193,15 @@ def _fresh(folder: Path, registry: Here, key: str, monkeypatch: pytest.MonkeyPat
 
 def _others_are_told(registry: Here, key: str, signals: int) -> None:
     """Clients of other protocols are told the same, under times that are the clock's."""
-    now = moment(int(registry.clock()))
-    query = {"from": "1970-01-01T00:00:00Z", "to": now}
+    came = int(registry.clock()) - 1  # `settle` lets a second pass after it
+    query = {"from": "1970-01-01T00:00:00Z", "to": moment(int(registry.clock()))}
     told = registry.http.get("/ncmec/v2/entries", params=query, auth=("anybody", key))
     assert told.status_code == 200, told.text
-    assert f"<timestamp>{now}</timestamp>" in told.text
+    assert f"<timestamp>{moment(came)}</timestamp>" in told.text
     fetched = registry.http.get("/stopncii/v1/FetchHashes", headers={"Ocp-Apim-Subscription-Key": key}).json()
-    assert {one["lastModtimestamp"] for one in fetched["hashRecords"]} == {int(registry.clock())}
+    assert {one["lastModtimestamp"] for one in fetched["hashRecords"]} == {came}
     lines = registry.http.get("/v1/feed?after=0", headers={"Authorization": f"Bearer {key}"}).json()["entries"]
-    assert [one["since"] for one in lines] == [now[:10]] * signals
+    assert [one["since"] for one in lines] == [moment(came)[:10]] * signals
 
 
 def _restored(folder: Path, new_database: Callable[[], Path | str], database: Path | str) -> None:
