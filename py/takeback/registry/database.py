@@ -17,7 +17,7 @@ from takeback import how_to_install
 from takeback.errors import SettingsError
 from takeback.private import check_private, make_private
 
-SCHEMA: Final = "0009"
+SCHEMA: Final = "0010"
 """The newest migration. A database that says the same is ready, and Alembic is not even imported."""
 BUSY_TIMEOUT: Final = 10_000
 """Milliseconds that a writer waits for another process, such as `takeback platform add` beside a server."""
