@@ -21,6 +21,7 @@ def _row(number: int, state: str = "active") -> dict[str, object]:
         "feed_number": 2**40,
         "renewed_at": 1_800_000_000,
         "settles_at": None if number % 2 else number,
+        "polls_from": number,
     }
 
 

@@ -95,7 +95,7 @@ def test_the_stock_client_follows(server: Server, platform: Platform, stock: Sto
     """A full fetch, an incremental one and one after a withdrawal leave the stock client with what stands."""
     picture, film, weak, old = pdq(), md5(), pdq(49), pdq()
     gone = server.submit([old]).json()["number"]
-    server.submit([picture, weak, md5(), sha256()])
+    server.submit([picture, md5(), sha256()], [weak])
     number = video(server, film)
     stock.fetch()
     full = stock.matches()
@@ -149,7 +149,7 @@ def test_who_asks(stock: Stock) -> None:
 
 def test_pages_add_up(server: Server, stock: Stock) -> None:
     """Pages of any size bring the same entries as one page, by the stock client's own paging."""
-    server.submit([pdq() for _ in range(7)])
+    server.submit(*([pdq()] for _ in range(7)))
     stock.fetch()
     pages = list(stock.api.get_entries_iter(resume_paging_url="/v2/entries?from=1970-01-01T00:00:00Z&size=3"))
     assert len(pages) > 2
