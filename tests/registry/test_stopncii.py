@@ -72,7 +72,7 @@ def stock(server: Server, platform: Platform) -> Stock:
 def test_the_stock_client_follows(server: Server, platform: Platform, stock: Stock) -> None:
     """A full fetch, an incremental one and one after a withdrawal leave a client with what stands."""
     picture, weak, film = pdq(), pdq(49), md5()
-    case = server.submit([picture, weak, md5(), sha256()]).json()
+    case = server.submit([picture, md5(), sha256()], [weak]).json()
     body: Json = {"pictures": [{"signals": [film], "kind": "video"}]}
     server.http.post("/v1/cases", json=body, headers=secret_headers())
     stock.fetch()
