@@ -1,4 +1,4 @@
-"""Files and folders that their owner alone may read: made so from the first byte, and refused where they are not."""
+"""Files that their owner alone may read: made so from the first byte, refused otherwise, kept through a power cut."""
 
 import os
 import shlex
@@ -28,3 +28,13 @@ def check_private(*paths: Path) -> None:
     are_open = [shlex.quote(os.fspath(path)) for path in paths if path.exists() and path.stat().st_mode & _OTHERS]
     if are_open:
         raise SettingsError(f"others may read {are_open[0]}; run: chmod go-rwx {' '.join(are_open)}")
+
+
+def keep_names(folder: Path) -> None:
+    """Makes the names of the files in a folder outlive a power cut."""
+    if os.name == "posix":
+        held = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(held)
+        finally:
+            os.close(held)

@@ -22,6 +22,7 @@ import numpy as np
 
 from takeback.errors import GateError, StateDamaged
 from takeback.gate.table import Bytes, Shape, Source, Table, build, checksum, private, room_for, size_of
+from takeback.private import keep_names
 
 MAGIC: Final = b"takeback index 1"
 HEAD: Final = 8192
@@ -84,7 +85,7 @@ def save(path: Path, marks: Marks, tables: Mapping[str, Plans]) -> None:
             if hasattr(os, "posix_fadvise"):  # who maps the file reads it into large pages; writing left small ones
                 os.posix_fadvise(file.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
         draft.replace(path)
-        _keep_name(path.parent)
+        keep_names(path.parent)
     except OSError as error:
         draft.unlink(missing_ok=True)
         raise GateError(f"the index {path} cannot be written: {error.strerror}") from error
@@ -169,13 +170,3 @@ def _aligned(end: int, size: int) -> int:
     """Where a table of a size begins, behind the end of the one before."""
     page = LARGE_PAGE if size >= LARGE_TABLE else PAGE
     return -(-end // page) * page
-
-
-def _keep_name(folder: Path) -> None:
-    """Makes the new name outlive a power cut."""
-    if os.name == "posix":
-        held = os.open(folder, os.O_RDONLY)
-        try:
-            os.fsync(held)
-        finally:
-            os.close(held)

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Final, Self
 
 from takeback.errors import NotAPlatform, SettingsError, TooManyGuesses
+from takeback.private import keep_names
 from takeback.registry.cases import DAY
 from takeback.registry.entry_ids import EntryIds
 
@@ -152,16 +153,6 @@ def _draft(path: Path, secret: bytes) -> Path:
         file.flush()
         os.fsync(descriptor)
     return Path(name)
-
-
-def keep_names(folder: Path) -> None:
-    """Makes the names of the files in a folder outlive a power cut."""
-    if os.name == "posix":
-        held = os.open(folder, os.O_RDONLY)
-        try:
-            os.fsync(held)
-        finally:
-            os.close(held)
 
 
 def read_secret(path: Path, what: str, without: str) -> bytes:

@@ -13,10 +13,11 @@ from sqlalchemy import Connection, Engine, insert, select
 
 from takeback import chain, protocol
 from takeback.errors import SettingsError
+from takeback.private import keep_names
 from takeback.protocol import FeedHead, FeedKey, FeedKeys
 from takeback.registry import queries
 from takeback.registry import tables as t
-from takeback.registry.auth import keep_names, make_secret, read_secret, write_secret
+from takeback.registry.auth import make_secret, read_secret, write_secret
 from takeback.registry.cases import moment
 from takeback.registry.database import WRITES, writing
 from takeback.registry.logs import LOG
