@@ -20,7 +20,8 @@ from takeback import bulk, chain, protocol
 from takeback.errors import InvalidMessage, RegistryUnreachable
 from takeback.gate.serve import openapi as sidecar
 from takeback.protocol import FeedAction, FeedEntry, FeedHead, FeedPage, SignalMessage, decode, encode
-from takeback.registry import cases, openapi
+from takeback.registry.http import openapi
+from takeback.registry.rules import cases
 from takeback.signals import SignalType
 from tests.test_protocol import EXAMPLES, KINDS
 

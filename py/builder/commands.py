@@ -12,11 +12,11 @@ from types import MappingProxyType, ModuleType
 from typing import Final
 
 from builder import DIST, ROOT, WORK, BuildError
-from builder.browsers import BrowsersError, ensure_browsers
-from builder.kernel import INDEX, KERNEL, build_native, digest, native_target
+from builder.demo.serve import serve_site
+from builder.native.kernel import INDEX, KERNEL, build_native, digest, native_target
 from builder.options import Options
-from builder.serve import serve_site
-from builder.site import build_site
+from builder.setup.browsers import BrowsersError, ensure_browsers
+from builder.site.assemble import build_site
 from builder.steps import fingerprint, once, one_at_a_time, step
 
 BENCHMARKS: Final = ROOT / "tests" / "bench"

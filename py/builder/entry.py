@@ -9,9 +9,9 @@ from typing import Final
 
 from builder import BuildError
 from builder.clean import clean
-from builder.environment import VENV_PYTHON, make_environment
+from builder.demo.serve import check_address
 from builder.options import Options, parse
-from builder.serve import check_address
+from builder.setup.environment import VENV_PYTHON, make_environment
 from builder.steps import one_at_a_time
 
 INTERRUPTED: Final = 130

@@ -17,9 +17,9 @@ from typing import Any, Final, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from takeback.gate.index_file import Marks, Plans, load, save
-from takeback.gate.plan import plan
-from takeback.gate.table import Source
+from takeback.gate.index.chunking import plan
+from takeback.gate.index.file import Marks, Plans, load, save
+from takeback.gate.index.native import Source
 from takeback.signals import PDQ_MATCH_DISTANCE as RADIUS
 
 SIZES: Final = [int(size) for size in os.environ.get("TAKEBACK_BENCH_SIZES", "100000,1000000,10000000").split(",")]
@@ -120,7 +120,7 @@ def ours(name: str, codes: Codes, asked: Codes, folder: Path) -> Figure:
 
 def _built(source: Source) -> float:
     """Processor seconds of building alone."""
-    from takeback.gate.table import table_of
+    from takeback.gate.index.native import table_of
 
     start = time.process_time()
     table_of(4, RADIUS, 1, [source])

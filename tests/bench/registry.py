@@ -15,7 +15,7 @@ from pathlib import Path
 
 import httpx
 
-from takeback.registry.cases import LOT_PICTURES
+from takeback.registry.rules.cases import LOT_PICTURES
 from takeback.registry.settings import Settings
 from takeback.signals import Variant
 from tests.registry.postgres import NoPostgres, cluster

@@ -15,10 +15,10 @@ from collections.abc import Callable
 from pathlib import Path
 
 from takeback.protocol import NewCase, Picture, SignalMessage, Standing
-from takeback.registry.database import open_database
-from takeback.registry.entry_ids import EntryIds
-from takeback.registry.overview import noticed, overview
-from takeback.registry.store import Store, Submission
+from takeback.registry.security.entry_ids import EntryIds
+from takeback.registry.storage.engine.database import open_database
+from takeback.registry.storage.status_queries import noticed, overview
+from takeback.registry.storage.store import Store, Submission
 from takeback.signals import SignalType
 from tests.bench.feed import fill
 from tests.registry.support import telling

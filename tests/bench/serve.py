@@ -18,9 +18,9 @@ from pathlib import Path
 from random import Random
 from typing import Final
 
-from takeback.gate.follow import Added, Changes, Position
+from takeback.gate.feed.follow import Added, Changes, Position
+from takeback.gate.feed.state import State
 from takeback.gate.settings import Settings, save
-from takeback.gate.state import State
 from takeback.signals import Signal, SignalType
 from tests.bench.hashing import photograph
 from tests.gate.feeds import KEY

@@ -7,8 +7,8 @@ from typing import Any, Final
 
 import pytest
 
-from builder.agreement import Answer, difference
-from builder.runtime_modules import native_answer
+from builder.runtime.agreement import Answer, difference
+from builder.runtime.modules import native_answer
 from takeback.errors import PictureError
 from takeback.hashing import sent
 from takeback.hashing.video import SNIFFED, hash_video, video_format

@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Final
 
-from takeback.registry.headers import Kind, headers_for
+from takeback.registry.http.response_headers import Kind, headers_for
 from tests.e2e.builds import build_with
 from tests.e2e.hands import Hands, PlaywrightHands
 from tests.e2e.product import DIST, Registry

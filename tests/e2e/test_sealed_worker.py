@@ -7,8 +7,8 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from builder.bundle import bundle_worker
-from takeback.registry.headers import Kind, headers_for
+from builder.site.bundle import bundle_worker
+from takeback.registry.http.response_headers import Kind, headers_for
 from tests.e2e.builds import build_with
 from tests.e2e.hands import Hands
 from tests.e2e.product import Registry

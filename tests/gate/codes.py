@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping
 from random import Random
 
-from takeback.gate.index import MultiIndex, Row
+from takeback.gate.index.multi_index import MultiIndex, Row
 from takeback.signals import Signal, SignalType, hamming_distance
 
 

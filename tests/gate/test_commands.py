@@ -15,9 +15,9 @@ from takeback import chain
 from takeback.cli import main
 from takeback.errors import StateDamaged
 from takeback.gate import Match
-from takeback.gate.policy import Policy, parse
+from takeback.gate.feed.state import STATE_FILE
+from takeback.gate.rules.policy import Policy, parse
 from takeback.gate.settings import Settings, save
-from takeback.gate.state import STATE_FILE
 from tests.gate.feeds import KEY, entry_id, signal
 from tests.gate.pictures import drawing, jpeg, sent
 from tests.gate.servers import Registry, problem, running

@@ -15,10 +15,10 @@ from takeback.errors import (
     StateDamaged,
 )
 from takeback.gate import Action, Gate, Synced, Verdict
-from takeback.gate.follow import Position
-from takeback.gate.media import Kind
+from takeback.gate.feed.follow import Position
+from takeback.gate.feed.state import STATE_FILE
+from takeback.gate.rules.media import Kind
 from takeback.gate.settings import Settings, save
-from takeback.gate.state import STATE_FILE
 from takeback.hashing import hash_picture
 from takeback.hashing.exact import exact_signals
 from takeback.protocol import Standing

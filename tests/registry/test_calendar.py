@@ -11,14 +11,15 @@ import httpx
 import pytest
 import uvicorn
 
-from takeback.gate import Action, Gate, Verdict, cold
+from takeback.gate import Action, Gate, Verdict
 from takeback.gate import settings as gate_settings
-from takeback.registry import backup
-from takeback.registry.cases import DAY, QUIET, moment
-from takeback.registry.database import open_database
-from takeback.registry.requests import Services
+from takeback.gate.feed import snapshot_import
+from takeback.registry.http.context import Services
+from takeback.registry.operations import backup
+from takeback.registry.rules.cases import DAY, QUIET, moment
 from takeback.registry.server import build_site, listen
 from takeback.registry.settings import Settings
+from takeback.registry.storage.engine.database import open_database
 from takeback.signals import Signal
 from tests.gate.pictures import drawing, jpeg, sent
 from tests.registry.support import PIN, Json, secret_headers
@@ -180,11 +181,11 @@ def test_a_whole_path(
 def _fresh(folder: Path, registry: Here, key: str, monkeypatch: pytest.MonkeyPatch) -> int:
     """How many entries gates hold that start now: one from the first line, one from the snapshot."""
     held = []
-    for place, start in enumerate((cold.FROM, 0)):
+    for place, start in enumerate((snapshot_import.FROM, 0)):
         home = folder / f"fresh-{place}-{int(registry.clock())}"
         gate_settings.save(home, gate_settings.Settings(registry.address, key))
         with monkeypatch.context() as changed, Gate.open(home, clock=registry.clock) as gate:
-            changed.setattr(cold, "FROM", start)
+            changed.setattr(snapshot_import, "FROM", start)
             gate.sync()
             held.append(sum(gate.status().entries.values()))
     assert held[0] == held[1]

@@ -7,7 +7,7 @@ from typing import Any
 import httpx
 import pytest
 
-from takeback.registry.cases import QUIET
+from takeback.registry.rules.cases import QUIET
 from takeback.registry.server import build_site
 from takeback.registry.settings import Settings
 from tests.registry.conftest import NewDatabase

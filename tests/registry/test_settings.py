@@ -7,7 +7,7 @@ import pytest
 
 from takeback.errors import SettingsError
 from takeback.registry import settings
-from takeback.registry.commands import serve
+from takeback.registry.cli.commands import serve
 from takeback.registry.settings import Settings, read_settings
 
 README = Path(settings.__file__).with_name("README.md")

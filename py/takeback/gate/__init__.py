@@ -1,7 +1,7 @@
 """The gate: follows the registry's feed, keeps the index, and decides `allow`, `review` or `block` for an upload."""
 
-from takeback.gate.decision import Decision, Match
-from takeback.gate.policy import Action, Policy
+from takeback.gate.rules.decision import Decision, Match
+from takeback.gate.rules.policy import Action, Policy
 from takeback.gate.service import Gate, Status, Synced
 from takeback.protocol import Verdict
 

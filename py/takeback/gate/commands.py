@@ -22,15 +22,15 @@ import click
 
 from takeback.errors import FeedBroken, GateError, PictureError, RegistryUnreachable, SettingsError, TakebackError
 from takeback.gate import settings as settings_file
-from takeback.gate.client import Client
-from takeback.gate.decision import Decision
-from takeback.gate.follow import Position
-from takeback.gate.policy import Action, as_toml
-from takeback.gate.policy import load as load_policy
+from takeback.gate.feed.client import Client
+from takeback.gate.feed.follow import Position
+from takeback.gate.feed.state import State
+from takeback.gate.rules.decision import Decision
+from takeback.gate.rules.policy import Action, as_toml
+from takeback.gate.rules.policy import load as load_policy
 from takeback.gate.scan.commands import backfill, scan
 from takeback.gate.service import Gate
 from takeback.gate.settings import HOME_VARIABLE, KEY_VARIABLE, Settings
-from takeback.gate.state import State
 from takeback.gate.watch import DEFAULT_INTERVAL, describe, rounds
 from takeback.gate.watch import watch as watch_feed
 from takeback.protocol import MAX_WAIT, Verdict

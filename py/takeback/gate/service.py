@@ -17,19 +17,19 @@ from typing import BinaryIO, Final, Self
 
 from takeback.chain import check_time, follow_key
 from takeback.errors import FeedBroken, PictureError, RegistryUnreachable, SettingsError, StateDamaged
-from takeback.gate import cold
 from takeback.gate import settings as settings_file
-from takeback.gate.client import Client, batch
-from takeback.gate.decision import Decision, Feed, Knowledge, Probe, blocking_by_kind, decide, of_file, probes
-from takeback.gate.flood import Flood
-from takeback.gate.follow import Added, Changed, Changes, Position, Removed, Step, agree, follow
-from takeback.gate.held import Held
-from takeback.gate.index import Index
-from takeback.gate.policy import load as load_policy
-from takeback.gate.state import State
-from takeback.gate.views import look_ups
-from takeback.gate.well_known import WellKnown
-from takeback.gate.workers import Job, Read, shared
+from takeback.gate.feed import snapshot_import
+from takeback.gate.feed.client import Client, batch
+from takeback.gate.feed.follow import Added, Changed, Changes, Position, Removed, Step, agree, follow
+from takeback.gate.feed.state import State
+from takeback.gate.index.multi_index import Index
+from takeback.gate.index_handle import Held
+from takeback.gate.processes.workers import Job, Read, shared
+from takeback.gate.rules.benign_list import WellKnown
+from takeback.gate.rules.decision import Decision, Feed, Knowledge, Probe, blocking_by_kind, decide, of_file, probes
+from takeback.gate.rules.policy import load as load_policy
+from takeback.gate.rules.rate_brake import Flood
+from takeback.gate.upload_views.look_ups import look_ups
 from takeback.protocol import ENTRY_ID_PATTERN, MAX_FEEDBACK, MAX_FEEDBACK_ENTRIES, FeedbackEvent, Standing, Verdict
 from takeback.signals import Signal, SignalType
 
@@ -141,7 +141,7 @@ class Gate:
                 wait = 0
                 if not changes.steps:
                     break
-                if not position.checkpoint and changes.after.head >= cold.FROM:
+                if not position.checkpoint and changes.after.head >= snapshot_import.FROM:
                     added += self._start(changes.after.head, on_page)
                     continue
                 self._state.apply(changes)
@@ -172,7 +172,7 @@ class Gate:
                 check_time(signed, self._clock())
                 return Position(signed.number, max(signed.newest, head), bytes.fromhex(signed.chain))
 
-            self._state.fill(cold.lots(reader, lambda number: on_page(Position(number, head))), reached)
+            self._state.fill(snapshot_import.lots(reader, lambda number: on_page(Position(number, head))), reached)
         return sum(self._state.counts().values())
 
     def _next(self, position: Position, wait: int) -> Changes:

@@ -15,28 +15,28 @@ from sqlalchemy import Engine
 
 from takeback.errors import SettingsError
 from takeback.limits import LimitedProtocol
-from takeback.registry import ncmec, stopncii
-from takeback.registry.app import create_app
-from takeback.registry.arrivals import Arrivals, Proxies
-from takeback.registry.auth import Guesses, PinKey, load_pin_key
-from takeback.registry.checking import Proof, prove, prove_keys
-from takeback.registry.database import WRITES, is_sqlite, open_database, snapshot_of
-from takeback.registry.familiar import WellKnown
-from takeback.registry.heads import Heads
+from takeback.registry.http.app import create_app
+from takeback.registry.http.compat import ncmec, stopncii
+from takeback.registry.http.context import Services
+from takeback.registry.http.long_poll import Heads
+from takeback.registry.http.metrics import Metrics
+from takeback.registry.http.operator_page import operator_page
+from takeback.registry.http.site import Site
+from takeback.registry.http.static_files import Page
+from takeback.registry.keys.feed_signing import Signer, check_newest, public_keys
 from takeback.registry.logs import LOG, start_logging
-from takeback.registry.metrics import Metrics
-from takeback.registry.operator_page import operator_page
-from takeback.registry.pages import Page
-from takeback.registry.platforms import Platforms
-from takeback.registry.queries import keep_pin_key_mark, lock, pin_key_mark
-from takeback.registry.records import Records
-from takeback.registry.requests import Services
+from takeback.registry.operations.integrity import Proof, prove, prove_keys
+from takeback.registry.rules.benign_list import WellKnown
+from takeback.registry.security.credentials import Guesses, PinKey, load_pin_key
+from takeback.registry.security.proof_of_work import Work
+from takeback.registry.security.rate_limit import Arrivals, Proxies
 from takeback.registry.settings import Settings
-from takeback.registry.signing import Signer, check_newest, public_keys
-from takeback.registry.site import Site
-from takeback.registry.store import Store
-from takeback.registry.together import Together
-from takeback.registry.work import Work
+from takeback.registry.storage.change_feed import Records
+from takeback.registry.storage.engine.database import WRITES, is_sqlite, open_database, snapshot_of
+from takeback.registry.storage.engine.request_coalescing import Together
+from takeback.registry.storage.feed_queries import keep_pin_key_mark, lock, pin_key_mark
+from takeback.registry.storage.platforms import Platforms
+from takeback.registry.storage.store import Store
 
 BACKLOG = 2048
 GRACE = 10

@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Final
 
 from takeback.errors import SettingsError
-from takeback.registry.arrivals import Network, networks
-from takeback.registry.cases import DAY, Policy
-from takeback.registry.judging import Limits
+from takeback.registry.rules.cases import DAY, Policy
+from takeback.registry.rules.entry_status import Limits
+from takeback.registry.security.rate_limit import Network, networks
 
 PREFIX: Final = "TAKEBACK_"
 MAX_PORT: Final = 65_535

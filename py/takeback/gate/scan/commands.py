@@ -67,7 +67,7 @@ def backfill(home: Path, out: Path, since: int | None, **options: Any) -> None:
 
     INPUT as for `scan`: keep a table of the signals of what is stored, and this takes minutes after each sync.
     """
-    from takeback.gate.backfill import finished, last
+    from takeback.gate.scan.backfill import finished, last
 
     began = last(home) if since is None else since
     finished(home, _run(home, out, began, options).checkpoint)

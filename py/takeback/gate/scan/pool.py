@@ -10,7 +10,7 @@ from typing import Final
 
 import pyarrow as pa
 
-from takeback.gate.parent import end_with_parent
+from takeback.gate.processes.parent import end_with_parent
 from takeback.gate.scan.sources import Part, Rows
 from takeback.gate.scan.work import ADDRESS, KEY, MATCHES, failed, scan
 from takeback.gate.service import Gate

@@ -10,9 +10,9 @@ import fsspec
 import pyarrow as pa
 
 from takeback.errors import InvalidSignal, PictureError, PictureTooLarge
-from takeback.gate.decision import Decision
-from takeback.gate.media import Kind
-from takeback.gate.policy import Action
+from takeback.gate.rules.decision import Decision
+from takeback.gate.rules.media import Kind
+from takeback.gate.rules.policy import Action
 from takeback.hashing.picture import MAX_BYTES
 from takeback.signals import Signal, SignalType
 

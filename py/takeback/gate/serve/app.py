@@ -19,8 +19,9 @@ from starlette.routing import Match, Route
 from starlette.types import Receive, Scope, Send
 
 from takeback.errors import GateError, InvalidMessage, PictureError, RequestRefused, SettingsError
-from takeback.gate.decision import Decision
-from takeback.gate.policy import Action
+from takeback.gate.processes.workers import Read
+from takeback.gate.rules.decision import Decision
+from takeback.gate.rules.policy import Action
 from takeback.gate.serve import hma, openapi
 from takeback.gate.serve.log import say
 from takeback.gate.serve.messages import MAX_BODY, MAX_UPLOADER, Batch, Hashes, Health, Kept, Outcome
@@ -28,7 +29,6 @@ from takeback.gate.serve.metrics import Metrics
 from takeback.gate.serve.uploads import Room, Upload, read_body, read_upload
 from takeback.gate.service import Gate
 from takeback.gate.watch import where
-from takeback.gate.workers import Read
 from takeback.protocol import Problem, Verdict, decode
 
 JSON: Final = "application/json"

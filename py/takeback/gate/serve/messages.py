@@ -7,8 +7,8 @@ from typing import Annotated, Final
 
 from msgspec import Meta, Struct
 
-from takeback.gate.media import Kind
-from takeback.gate.policy import Action
+from takeback.gate.rules.media import Kind
+from takeback.gate.rules.policy import Action
 from takeback.protocol import EntryId, SignalMessage, Verdict
 from takeback.signals import SignalType
 

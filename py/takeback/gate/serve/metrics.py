@@ -13,7 +13,7 @@ from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.multiprocess import MultiProcessCollector
 from prometheus_client.registry import Collector
 
-from takeback.gate.decision import Decision
+from takeback.gate.rules.decision import Decision
 from takeback.gate.service import Gate, Status
 
 FOLDER_VARIABLE: Final = "PROMETHEUS_MULTIPROC_DIR"

@@ -19,7 +19,7 @@ from starlette.applications import Starlette
 from uvicorn.supervisors import Multiprocess
 
 from takeback.errors import SettingsError
-from takeback.gate.parent import end_with_parent
+from takeback.gate.processes.parent import end_with_parent
 from takeback.gate.serve.app import Options, create_app
 from takeback.gate.serve.log import say, start_logging
 from takeback.gate.serve.metrics import FOLDER_VARIABLE
