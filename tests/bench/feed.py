@@ -11,7 +11,7 @@ import time
 from pathlib import Path
 
 from takeback.gate import Gate
-from takeback.gate.settings import Settings, save
+from takeback.gate.settings import GateSettings, save
 from takeback.protocol import AgeBand, PictureKind, SignalMessage
 from takeback.registry.rules.cases import Entry
 from takeback.registry.storage import feed_queries
@@ -49,7 +49,7 @@ def fill(path: Path, start: int, end: int) -> None:
 
 def cold_start(server: Server, key: str, home: Path) -> None:
     """Prints how long a new gate takes until it decides."""
-    save(home, Settings(server.address, key))
+    save(home, GateSettings(server.address, key))
     with Gate.open(home) as gate:
         start = time.perf_counter()
         synced = gate.sync()

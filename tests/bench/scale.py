@@ -14,7 +14,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from takeback.protocol import NewCase, Picture, SignalMessage, Standing
+from takeback.protocol import EntryStatus, NewCase, Picture, SignalMessage
 from takeback.registry.security.entry_ids import EntryIds
 from takeback.registry.storage.engine.database import open_database
 from takeback.registry.storage.status_queries import noticed, overview
@@ -56,7 +56,7 @@ def operator_look(store: Store, path: Path) -> str:
     counted = time.perf_counter()
     with engine.begin() as connection:
         overview(connection, int(time.time()))
-        noticed(connection, [Standing.REVIEW, Standing.PAUSED], 100)
+        noticed(connection, [EntryStatus.REVIEW, EntryStatus.PAUSED], 100)
     engine.dispose()
     return f"the totals {counted - start:.2f} s, the operator's look {time.perf_counter() - counted:.2f} s"
 

@@ -4,11 +4,11 @@ from pathlib import Path
 
 import pytest
 
-from takeback.gate.feed.follow import Added, Changes, Position, Removed, Step
+from takeback.gate.feed.follow import Added, Changes, FeedPosition, Removed, Step
 from takeback.gate.feed.state import STATE_FILE, State
-from takeback.gate.index.file import Marks, load
+from takeback.gate.index.file import IndexMarks, load
 from takeback.gate.index.multi_index import GROWN, Reach
-from takeback.gate.index_handle import INDEX_FILE, Held
+from takeback.gate.index_handle import INDEX_FILE, IndexHandle
 from takeback.signals import SignalType
 from tests.gate.codes import found
 from tests.gate.feeds import entry_id, signal
@@ -17,11 +17,11 @@ REGISTRY = "https://registry.example"
 
 
 @contextmanager
-def opened(home: Path, reach: Reach | None = None) -> Iterator[tuple[State, Held]]:
+def opened(home: Path, reach: Reach | None = None) -> Iterator[tuple[State, IndexHandle]]:
     """What a process has of a folder."""
     state = State(home, REGISTRY)
     try:
-        yield state, Held(home, state, reach or Reach())
+        yield state, IndexHandle(home, state, reach or Reach())
     finally:
         state.close()
 
@@ -29,7 +29,7 @@ def opened(home: Path, reach: Reach | None = None) -> Iterator[tuple[State, Held
 def apply(state: State, *steps: Step) -> int:
     """Applies steps as one page; the checkpoint after them."""
     before, _ = state.standing()
-    after = Position(before.checkpoint + len(steps), before.checkpoint + len(steps))
+    after = FeedPosition(before.checkpoint + len(steps), before.checkpoint + len(steps))
     state.apply(Changes(before, after, steps))
     return after.checkpoint
 
@@ -84,7 +84,7 @@ def test_made_anew(home: Path, trouble: str, tmp_path_factory: pytest.TempPathFa
         checkpoint = state.standing()[0].checkpoint
         assert found(held.follow(checkpoint), signal(7)) == {(entry_id(7), 0)}
         assert found(held.index, signal(1005)) == set()
-        assert load(path)[0] == Marks(state.identity, checkpoint, reach.as_dict())
+        assert load(path)[0] == IndexMarks(state.identity, checkpoint, reach.as_dict())
 
 
 def test_what_is_withdrawn_leaves_the_folder(home: Path) -> None:

@@ -60,7 +60,7 @@ def test_a_jpeg_xl_is_read() -> None:
 def test_a_picture_too_large_never_meets_a_decoder(monkeypatch: pytest.MonkeyPatch) -> None:
     """A HEIC or JPEG XL that says it is over the limit is refused by its head, before a decoder makes room."""
 
-    def never(_data: bytes) -> decoders.Source:
+    def never(_data: bytes) -> decoders.DecodedImage:
         raise AssertionError
 
     for name in ("HEIC", "JXL"):

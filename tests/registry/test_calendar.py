@@ -18,7 +18,7 @@ from takeback.registry.http.context import Services
 from takeback.registry.operations import backup
 from takeback.registry.rules.cases import DAY, QUIET, moment
 from takeback.registry.server import build_site, listen
-from takeback.registry.settings import Settings
+from takeback.registry.settings import RegistrySettings
 from takeback.registry.storage.engine.database import open_database
 from takeback.signals import Signal
 from tests.gate.pictures import drawing, jpeg, sent
@@ -106,7 +106,7 @@ class Here:
 def serving(data: Path, database: Path | str, clock: Clock) -> Iterator[Here]:
     """A registry over HTTP whose clock is `clock`."""
     address = database if isinstance(database, str) else ""
-    settings = Settings(
+    settings = RegistrySettings(
         data=data, database=address, mix=MIX, expire=EXPIRE, keep=KEEP, work=0, arrivals=0, ncmec=True, stopncii=True
     )
     site, services = build_site(settings, clock)
@@ -134,7 +134,7 @@ def test_a_whole_path(
     data = database.parent if isinstance(database, Path) else tmp_path / "var"
     with serving(data, database, clock) as registry:
         key = registry.services.platforms.add("forum").text()
-        gate_settings.save(tmp_path / "gate", gate_settings.Settings(registry.address, key))
+        gate_settings.save(tmp_path / "gate", gate_settings.GateSettings(registry.address, key))
         with Gate.open(tmp_path / "gate", clock=clock) as gate:
             first = registry.send(SIGNALS[0])
             assert (first["state"], first["received_at"]) == ("received", start)
@@ -183,7 +183,7 @@ def _fresh(folder: Path, registry: Here, key: str, monkeypatch: pytest.MonkeyPat
     held = []
     for place, start in enumerate((snapshot_import.FROM, 0)):
         home = folder / f"fresh-{place}-{int(registry.clock())}"
-        gate_settings.save(home, gate_settings.Settings(registry.address, key))
+        gate_settings.save(home, gate_settings.GateSettings(registry.address, key))
         with monkeypatch.context() as changed, Gate.open(home, clock=registry.clock) as gate:
             changed.setattr(snapshot_import, "FROM", start)
             gate.sync()

@@ -9,7 +9,7 @@ import pytest
 
 from takeback.registry.rules.cases import QUIET
 from takeback.registry.server import build_site
-from takeback.registry.settings import Settings
+from takeback.registry.settings import RegistrySettings
 from tests.registry.conftest import NewDatabase
 from tests.registry.support import Json, follow, pdq, secret_headers, sha256
 
@@ -50,7 +50,7 @@ class World:
     def __init__(self, where: Path | str, data: Path) -> None:
         self.now = START
         database, kept = (where, data) if isinstance(where, str) else ("", where.parent)
-        settings = Settings(data=kept, database=database, keys=data / "keys", mix=MIX, work=0)
+        settings = RegistrySettings(data=kept, database=database, keys=data / "keys", mix=MIX, work=0)
         site, services = build_site(settings, lambda: float(self.now))
         self.store, platforms = services.store, services.platforms
         self.http = httpx.AsyncClient(transport=httpx.ASGITransport(site), base_url="http://registry")

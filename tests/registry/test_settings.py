@@ -8,7 +8,7 @@ import pytest
 from takeback.errors import SettingsError
 from takeback.registry import settings
 from takeback.registry.cli.commands import serve
-from takeback.registry.settings import Settings, read_settings
+from takeback.registry.settings import RegistrySettings, read_settings
 
 README = Path(settings.__file__).with_name("README.md")
 
@@ -27,9 +27,9 @@ def test_every_setting_is_documented() -> None:
     expected = {
         f"TAKEBACK_{setting.name.upper()}": (
             f"--{setting.name.replace('_', '-')}",
-            shown.get(getattr(Settings(), setting.name), str(getattr(Settings(), setting.name))),
+            shown.get(getattr(RegistrySettings(), setting.name), str(getattr(RegistrySettings(), setting.name))),
         )
-        for setting in fields(Settings)
+        for setting in fields(RegistrySettings)
     }
 
     assert {variable: row[:2] for variable, row in documented().items()} == expected
@@ -46,7 +46,7 @@ def test_every_setting_has_its_option() -> None:
     """`takeback registry serve` has an option for every setting, whose help names the variable."""
     options = {option.name: getattr(option, "help", "") for option in serve.params}
 
-    assert options.keys() == {setting.name for setting in fields(Settings)}
+    assert options.keys() == {setting.name for setting in fields(RegistrySettings)}
     for name, text in options.items():
         assert f"TAKEBACK_{str(name).upper()}" in text
 
@@ -57,10 +57,10 @@ def test_options_win_over_variables() -> None:
 
     read = read_settings(environ, port=82, page=None)
 
-    assert read == Settings(data=Path("/srv"), port=82, tls=True)
+    assert read == RegistrySettings(data=Path("/srv"), port=82, tls=True)
     assert read.pin_key == Path("/srv/keys/pin.key")
     assert read_settings({"TAKEBACK_KEYS": "/safe"}).pin_key == Path("/safe/pin.key")
-    assert read_settings({}) == Settings()
+    assert read_settings({}) == RegistrySettings()
 
 
 @pytest.mark.parametrize(

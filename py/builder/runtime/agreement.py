@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from takeback.signals import SignalType, frames_of, hamming_distance
 
-type Answer = Mapping[str, Any]
+type HashAnswer = Mapping[str, Any]
 """What a door gives: `signals`, `quality`, `width`, `height`, `format`; or `error`."""
 
 BITS: Final[Mapping[str, int]] = MappingProxyType({"JPEG": 2, "MPO": 2, "AVIF": 6, "HEIC": 6, "JXL": 6})
@@ -17,7 +17,7 @@ MATCHED: Final = 50
 """Hashes of less quality are not matched, so that a decoder's rounding may change them as it likes."""
 
 
-def difference(browser: Answer, native: Answer) -> str:
+def difference(browser: HashAnswer, native: HashAnswer) -> str:
     """What is not alike in two answers, in a few words; empty when all is within the rule."""
     if "error" in browser or "error" in native:
         codes = _code(browser), _code(native)
@@ -34,7 +34,7 @@ def difference(browser: Answer, native: Answer) -> str:
     return "; ".join(filter(None, apart))
 
 
-def _code(answer: Answer) -> str:
+def _code(answer: HashAnswer) -> str:
     """The code of an error, or that there is none."""
     error = answer.get("error")
     return "hashed" if error is None else str(error["code"] if isinstance(error, Mapping) else error)

@@ -5,8 +5,8 @@
 import fs from "node:fs";
 import path from "node:path";
 import { pathToFileURL } from "node:url";
-import { unpack } from "../../web/worker/archive.js";
-import { decoder } from "../../web/worker/stills.js";
+import { unpack } from "../../../web/worker/archive.js";
+import { decoder } from "../../../web/worker/stills.js";
 
 const [folder, runtime, ...pictures] = process.argv.slice(2);
 try {

@@ -11,7 +11,7 @@ from typing import Final
 
 from takeback.errors import GateError, StateDamaged
 from takeback.gate.feed.state import State
-from takeback.gate.index.file import Marks, load, save
+from takeback.gate.index.file import IndexMarks, load, save
 from takeback.gate.index.multi_index import GROWN, MultiIndex, Reach
 
 INDEX_FILE: Final = "index.bin"
@@ -23,7 +23,7 @@ _BYTES_A_SECOND: Final = 3e6
 """A larger file is written anew for withdrawals when it is older than this takes: a fiftieth of one core's time."""
 
 
-class Held:
+class IndexHandle:
     """The index of one gate's folder in this process. One thread at a time may call it."""
 
     def __init__(self, home: Path, state: State, reach: Reach) -> None:
@@ -64,7 +64,7 @@ class Held:
         with self._state.turn_to_index() as is_ours:
             if not is_ours:
                 return
-            marks = Marks(self._state.identity, self.checkpoint, self._reach.as_dict())
+            marks = IndexMarks(self._state.identity, self.checkpoint, self._reach.as_dict())
             save(self._path, marks, self.index.contents())
             if self._is_new_file():
                 self._open(self.checkpoint)

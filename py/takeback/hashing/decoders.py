@@ -1,7 +1,7 @@
 """The decoders that Pillow does not bring, as CPython has them; the sealed worker hands over its own (`Handed`).
 
-A decoder takes a whole file and gives what `Source` describes: pixels with a size and a mode of Pillow, cut out piece
-by piece. It may raise anything; `picture.py` makes one of our errors of it.
+A decoder takes a whole file and gives what `DecodedImage` describes: pixels with a size and a mode of Pillow, cut
+out piece by piece. It may raise anything; `picture.py` makes one of our errors of it.
 """
 
 import io
@@ -13,7 +13,7 @@ from PIL import Image
 from takeback.hashing.mend import mended_avif, mended_heic, still_of
 
 
-class Source(Protocol):
+class DecodedImage(Protocol):
     """A decoded picture: a Pillow image, or pixels elsewhere that are cut out as one."""
 
     @property
@@ -36,7 +36,7 @@ class Source(Protocol):
         """The pixels from left, top to right, bottom."""
 
 
-type Decoder = Callable[[bytes], Source]
+type Decoder = Callable[[bytes], DecodedImage]
 
 
 class HandedPixels(Protocol):
@@ -73,7 +73,7 @@ def bytes_of(buffer: Any) -> bytes:
     return bytes(to_bytes() if to_bytes else buffer)
 
 
-def decode_heic(data: bytes) -> Source:
+def decode_heic(data: bytes) -> DecodedImage:
     """The main picture by libheif, turned, mirrored and cropped as the file says; EXIF's mark counts no more."""
     from pi_heif import HeifImageFile
 
@@ -83,7 +83,7 @@ def decode_heic(data: bytes) -> Source:
     return image
 
 
-def decode_avif(data: bytes) -> Source:
+def decode_avif(data: bytes) -> DecodedImage:
     """The main picture or the first frame by Pillow, which tells in `exif` how the file wants it turned."""
     from PIL.AvifImagePlugin import AvifImageFile
 
@@ -100,7 +100,7 @@ def decode_avif(data: bytes) -> Source:
     return image
 
 
-def decode_jxl(data: bytes) -> Source:
+def decode_jxl(data: bytes) -> DecodedImage:
     """The first frame by libjxl, which turns it as the file says."""
     from imagecodecs import jpegxl_decode
 

@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Final
 
 from takeback.errors import SettingsError
-from takeback.registry.rules.cases import DAY, Policy
-from takeback.registry.rules.entry_status import Limits
+from takeback.registry.rules.cases import DAY, CasePolicy
+from takeback.registry.rules.entry_status import StatusLimits
 from takeback.registry.security.rate_limit import Network, networks
 
 PREFIX: Final = "TAKEBACK_"
@@ -29,7 +29,7 @@ LIMITS: Final = {
 
 
 @dataclass(frozen=True, slots=True)
-class Settings:
+class RegistrySettings:
     """Where the registry keeps its data and how it is reached."""
 
     data: Path = Path("var")
@@ -75,9 +75,9 @@ class Settings:
         return self.database or self.data / "registry.sqlite"
 
     @property
-    def policy(self) -> Policy:
+    def policy(self) -> CasePolicy:
         """The same, as the rules of cases know it."""
-        return Policy(self.mix, self.expire * DAY, self.keep * DAY, Limits(self.demote, self.flood))
+        return CasePolicy(self.mix, self.expire * DAY, self.keep * DAY, StatusLimits(self.demote, self.flood))
 
     @property
     def pin_key(self) -> Path:
@@ -95,16 +95,16 @@ class Settings:
         return self.pin_key.with_name("operator.key")
 
 
-def read_settings(environ: Mapping[str, str], **options: object) -> Settings:
+def read_settings(environ: Mapping[str, str], **options: object) -> RegistrySettings:
     """The settings of `environ` and of the `options` that are not `None`. Raises `SettingsError`."""
     given: dict[str, object] = {}
-    for setting in fields(Settings):
+    for setting in fields(RegistrySettings):
         name = PREFIX + setting.name.upper()
         if options.get(setting.name) is not None:
             given[setting.name] = options[setting.name]
         elif environ.get(name):
             given[setting.name] = _parse(setting.name, name, environ[name])
-    return Settings(**given)  # type: ignore[arg-type]
+    return RegistrySettings(**given)  # type: ignore[arg-type]
 
 
 def read_proxies(value: str, name: str) -> tuple[Network, ...]:

@@ -9,7 +9,7 @@ from typing import Final
 import pytest
 
 from takeback.gate import Gate
-from takeback.gate.settings import Settings, save
+from takeback.gate.settings import GateSettings, save
 from takeback.hashing import hash_picture
 from tests.gate.feeds import KEY
 from tests.gate.pictures import drawing, jpeg
@@ -30,7 +30,7 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     monkeypatch.setenv("TAKEBACK_GATE_HOME", str(tmp_path))
     with running() as registry:
         registry.log.add(hash_picture(LISTED).signals[0])
-        save(tmp_path, Settings(registry.url, KEY))
+        save(tmp_path, GateSettings(registry.url, KEY))
         with Gate.open(tmp_path) as gate:
             gate.sync()
         yield tmp_path

@@ -8,7 +8,7 @@ import pytest
 
 from takeback.errors import FeedBroken, GateError, KeyRefused, RegistryUnreachable, SettingsError, TakebackError
 from takeback.gate.feed.client import MAX_ANSWER, Client, batch
-from takeback.gate.settings import Settings
+from takeback.gate.settings import GateSettings
 from takeback.protocol import MAX_BODY, Feedback, FeedbackEvent, FeedbackReceipt, Verdict, encode
 from tests.gate.feeds import KEY, Log, entry_id, signal
 from tests.gate.servers import Answer, problem, running
@@ -19,7 +19,7 @@ EVENT = FeedbackEvent("1" * 32, Verdict.BLOCKED, [entry_id(1)])
 
 def ask(url: str) -> TakebackError:
     """The error that a request for the feed after number 40 ends with; it never tells the key."""
-    with Client(Settings(url, KEY), timeout=QUICK, seconds=0.5) as client, pytest.raises(TakebackError) as caught:
+    with Client(GateSettings(url, KEY), timeout=QUICK, seconds=0.5) as client, pytest.raises(TakebackError) as caught:
         client.feed(40)
     assert KEY[-20:] not in "".join(traceback.format_exception(caught.value))
     return caught.value
@@ -29,7 +29,7 @@ def test_feed() -> None:
     """The client asks for the feed after a cursor with its key, and gets the page."""
     log = Log()
     entries = [log.add(signal(seed)) for seed in range(3)]
-    with running(log) as registry, Client(Settings(registry.url, KEY)) as client:
+    with running(log) as registry, Client(GateSettings(registry.url, KEY)) as client:
         page = client.feed(1, limit=2).page
     assert [line.entry for line in page.entries] == entries[1:]
     (request,) = registry.requests
@@ -38,7 +38,7 @@ def test_feed() -> None:
 
 def test_feedback() -> None:
     """Feedback arrives as the protocol has it, and its receipt comes back."""
-    with running() as registry, Client(Settings(registry.url, KEY)) as client:
+    with running() as registry, Client(GateSettings(registry.url, KEY)) as client:
         assert client.feedback([EVENT]) == FeedbackReceipt(1, [])
     assert registry.feedback == {EVENT.id: ("blocked", EVENT.entries)}
     assert registry.requests[0].headers["content-type"] == "application/json"
@@ -46,7 +46,7 @@ def test_feedback() -> None:
 
 def test_address_with_a_path() -> None:
     """A registry may live under a path."""
-    with running() as registry, Client(Settings(f"{registry.url}/under", KEY)) as client:
+    with running() as registry, Client(GateSettings(f"{registry.url}/under", KEY)) as client:
         client.feedback([EVENT])
     assert registry.requests[0].path == "/under/v1/feedback"
 
@@ -106,7 +106,7 @@ def test_nobody_there() -> None:
 
 def test_bad_receipt() -> None:
     """A receipt that breaks the protocol is an error, so the feedback is not taken for delivered."""
-    with running() as registry, Client(Settings(registry.url, KEY)) as client:
+    with running() as registry, Client(GateSettings(registry.url, KEY)) as client:
         registry.answer = lambda _: Answer(b"{}")
         with pytest.raises(GateError, match="receipt"):
             client.feedback([EVENT])

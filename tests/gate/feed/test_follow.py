@@ -5,14 +5,14 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from takeback.errors import FeedBroken
-from takeback.gate.feed.follow import Added, Changes, Known, Position, Removed, There, follow
+from takeback.gate.feed.follow import ActiveEntry, Added, Changes, FeedPosition, Known, Removed, follow
 from takeback.protocol import FeedAction, FeedEntry, FeedPage, SignalMessage
 from takeback.signals import SignalType
 from tests.gate.feeds import Log, entry_id, logs, signal
 
 ACTIVE = signal(1)
-KNOWN = Known({entry_id(1): There(1, (ACTIVE.type, ACTIVE.value))}, frozenset({entry_id(2)}))
-AT = Position(checkpoint=3, head=5)
+KNOWN = Known({entry_id(1): ActiveEntry(1, (ACTIVE.type, ACTIVE.value))}, frozenset({entry_id(2)}))
+AT = FeedPosition(checkpoint=3, head=5)
 
 
 def add(number: int, entry: int = 0, seed: int = 0) -> FeedEntry:
@@ -57,7 +57,7 @@ def test_changes() -> None:
     """A page that keeps the rules gives its steps in order and the position after them."""
     changes = follow(AT, KNOWN, FeedPage([remove(4, 1), add(5, seed=1), add(6)], 9), limit=3)
     steps = (Removed(4, entry_id(1)), Added(5, entry_id(5), ACTIVE), Added(6, entry_id(6), signal(6)))
-    assert changes == Changes(AT, Position(6, 9, changes.after.link), steps)
+    assert changes == Changes(AT, FeedPosition(6, 9, changes.after.link), steps)
 
 
 def test_same_value_of_another_type() -> None:
@@ -68,7 +68,7 @@ def test_same_value_of_another_type() -> None:
 
 def test_end_of_the_feed() -> None:
     """An empty page at the head changes nothing."""
-    at = Position(5, 5)
+    at = FeedPosition(5, 5)
     assert follow(at, KNOWN, FeedPage([], 5)) == Changes(at, at, ())
 
 
@@ -76,7 +76,7 @@ class Follower:
     """Applies changes to plain dictionaries."""
 
     def __init__(self) -> None:
-        self.position = Position()
+        self.position = FeedPosition()
         self.known = Known()
 
     def take(self, page: FeedPage, limit: int) -> None:
@@ -85,7 +85,7 @@ class Follower:
         active, retired = dict(self.known.active), set(self.known.retired)
         for step in changes.steps:
             if isinstance(step, Added):
-                active[step.entry] = There(step.number, (step.signal.type, step.signal.value))
+                active[step.entry] = ActiveEntry(step.number, (step.signal.type, step.signal.value))
             else:
                 del active[step.entry]
                 retired.add(step.entry)
@@ -105,7 +105,7 @@ def test_honest_feeds(log: Log, limit: int) -> None:
     known = {entry: there.signal for entry, there in follower.known.active.items()}
     assert known == {entry: (s.type, s.value) for entry, s in log.active.items()}
     end = len(log.lines)
-    assert follower.position == Position(end, end, log.link(end))
+    assert follower.position == FeedPosition(end, end, log.link(end))
 
 
 def drop(lines: list[FeedEntry], at: int) -> list[FeedEntry]:
@@ -161,4 +161,4 @@ def test_cut_pages(log: Log, missing: int) -> None:
     """A page that ends early while its head says there is more is refused."""
     lines = log.lines[: max(0, len(log.lines) - missing)]
     with pytest.raises(FeedBroken, match="withheld"):
-        follow(Position(), Known(), FeedPage(lines, len(log.lines)))
+        follow(FeedPosition(), Known(), FeedPage(lines, len(log.lines)))

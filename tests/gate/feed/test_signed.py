@@ -14,8 +14,8 @@ from takeback import chain
 from takeback.errors import FeedBroken, RegistryUnreachable, TakebackError
 from takeback.gate import Action, Gate
 from takeback.gate.feed.client import HEAD_HEADER
-from takeback.gate.settings import Settings, save
-from takeback.protocol import FeedAction, FeedEntry, FeedHead, FeedKey, FeedKeys, FeedPage, Standing, decode, encode
+from takeback.gate.settings import GateSettings, save
+from takeback.protocol import EntryStatus, FeedAction, FeedEntry, FeedHead, FeedKey, FeedKeys, FeedPage, decode, encode
 from tests.gate.feeds import KEY, Log, entry_id, signal
 from tests.gate.servers import Answer, Registry, Request, running
 
@@ -35,7 +35,7 @@ def registry() -> Iterator[Registry]:
 @pytest.fixture
 def gate(registry: Registry, tmp_path: Path) -> Iterator[Gate]:
     """A gate that has followed that registry once."""
-    save(tmp_path / "gate", Settings(registry.url, KEY))
+    save(tmp_path / "gate", GateSettings(registry.url, KEY))
     with Gate.open(tmp_path / "gate") as opened:
         opened.sync()
         yield opened
@@ -190,7 +190,7 @@ def test_not_signed(registry: Registry, gate: Gate) -> None:
 def test_of_another_platform(registry: Registry, tmp_path: Path) -> None:
     """What was signed for one platform is refused by another."""
     other = f"tbk_{'b' * 16}_{'5' * 64}"
-    save(tmp_path / "other", Settings(registry.url, other))
+    save(tmp_path / "other", GateSettings(registry.url, other))
     registry.answer = lambda request: registry.signed(registry.log.page(request.query["after"]), request)
     with Gate.open(tmp_path / "other") as opened, pytest.raises(FeedBroken, match="rule 5"):
         opened.sync()
@@ -226,13 +226,13 @@ def test_an_alarm_ends(registry: Registry, gate: Gate) -> None:
 def test_every_action_is_in_the_chain(registry: Registry, gate: Gate) -> None:
     """Removals, changes and erased entries are covered like additions."""
     log = registry.log
-    log.lines.append(FeedEntry(4, FeedAction.CHANGE, log.lines[1].entry, standing=Standing.REVIEW))
+    log.lines.append(FeedEntry(4, FeedAction.CHANGE, log.lines[1].entry, standing=EntryStatus.REVIEW))
     log.remove(log.lines[2].entry)
     log.lines.append(FeedEntry(6, FeedAction.ERASED, entry_id(6), leaf="e" * 64))
     log.lines.append(FeedEntry(7, FeedAction.REMOVE, entry_id(6)))
     assert gate.sync().checkpoint == 7
     for place in range(3, 7):
         assert log.link(place) != log.link(place + 1)
-    log.lines[3] = FeedEntry(4, FeedAction.CHANGE, log.lines[0].entry, standing=Standing.REVIEW)
+    log.lines[3] = FeedEntry(4, FeedAction.CHANGE, log.lines[0].entry, standing=EntryStatus.REVIEW)
     log.add(signal(9))
     refused(gate, FeedBroken, "rule 5: the feed up to number 8 is not the one")

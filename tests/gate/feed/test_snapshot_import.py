@@ -12,8 +12,8 @@ from takeback import bulk, chain
 from takeback.errors import FeedBroken, RegistryUnreachable, TakebackError
 from takeback.gate import Action, Gate
 from takeback.gate.feed import snapshot_import
-from takeback.gate.feed.follow import Position
-from takeback.gate.settings import Settings, save
+from takeback.gate.feed.follow import FeedPosition
+from takeback.gate.settings import GateSettings, save
 from takeback.protocol import FeedHead, encode
 from takeback.signals import SignalType
 from tests.gate.feeds import KEY, signal
@@ -68,13 +68,13 @@ def snapshots(monkeypatch: pytest.MonkeyPatch) -> Iterator[Snapshots]:
 @pytest.fixture
 def home(snapshots: Snapshots, tmp_path: Path) -> Path:
     """A gate that has seen nothing yet."""
-    save(tmp_path / "gate", Settings(snapshots.registry.url, KEY))
+    save(tmp_path / "gate", GateSettings(snapshots.registry.url, KEY))
     return tmp_path / "gate"
 
 
 def test_main_path(snapshots: Snapshots, home: Path) -> None:
     """The snapshot is taken once, decides at once, and the next lines of the feed are applied to it."""
-    log, told = snapshots.registry.log, list[Position]()
+    log, told = snapshots.registry.log, list[FeedPosition]()
     with Gate.open(home) as gate:
         synced = gate.sync(told.append)
         assert (synced.added, synced.checkpoint) == (LINES - 2, LINES + 2)

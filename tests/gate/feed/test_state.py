@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 
 from takeback.chain import START
 from takeback.errors import FeedBroken, GateError, SettingsError, StateDamaged
-from takeback.gate.feed.follow import Position, follow
-from takeback.gate.feed.state import STATE_FILE, Lot, State
+from takeback.gate.feed.follow import FeedPosition, follow
+from takeback.gate.feed.state import STATE_FILE, SnapshotBatch, State
 from takeback.protocol import FeedAction, FeedbackEvent, FeedEntry, Verdict
 from takeback.signals import Signal, SignalType
 from tests.gate.feeds import Log, entry_id, logs, signal
@@ -240,13 +240,13 @@ def test_no_place(tmp_path: Path) -> None:
 def test_other_peoples_errors(tmp_path: Path, error: Exception) -> None:
     """An error of what fills the state is not taken for one of its file, and leaves the state as it was."""
 
-    def lots() -> Iterator[Lot]:
-        yield Lot([], [])
+    def lots() -> Iterator[SnapshotBatch]:
+        yield SnapshotBatch([], [])
         raise error
 
     with closing(State(tmp_path, URL)) as state:
         with pytest.raises(type(error)) as caught:
-            state.fill(lots(), lambda: Position(1, 1, START))
+            state.fill(lots(), lambda: FeedPosition(1, 1, START))
         assert caught.value is error
         assert state.standing()[0].checkpoint == 0
 
@@ -285,7 +285,7 @@ def follow_until_killed(home: Path) -> None:
 KILLER = """
 import os, signal, sqlite3, sys
 from pathlib import Path
-from tests.gate.test_state import follow_until_killed
+from tests.gate.feed.test_state import follow_until_killed
 
 class Counted(sqlite3.Connection):
     left = 0

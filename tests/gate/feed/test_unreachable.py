@@ -22,7 +22,7 @@ from cryptography.x509.oid import NameOID
 from takeback.errors import RegistryUnreachable, SettingsError
 from takeback.gate.commands import gate
 from takeback.gate.feed.client import Client
-from takeback.gate.settings import SETTINGS_FILE, Settings
+from takeback.gate.settings import SETTINGS_FILE, GateSettings
 from tests.gate.feeds import KEY
 from tests.gate.servers import Answer, running
 
@@ -37,7 +37,7 @@ NOT_REGISTRIES = {
 
 def complaint(address: str) -> str:
     """What a gate says that cannot reach this address."""
-    with Client(Settings(address, KEY)) as client, pytest.raises(RegistryUnreachable) as caught:
+    with Client(GateSettings(address, KEY)) as client, pytest.raises(RegistryUnreachable) as caught:
         client.feed_keys()
     return str(caught.value)
 
@@ -110,7 +110,7 @@ def test_a_certificate_that_is_not_trusted(tmp_path: Path, monkeypatch: pytest.M
         assert "certificate is not trusted (self-signed certificate)" in complaint(address)
         assert "SSL_CERT_FILE" in complaint(address)
         monkeypatch.setenv("SSL_CERT_FILE", os.fspath(chain))
-        with Client(Settings(address, KEY)) as client, pytest.raises(SettingsError, match="status 404"):
+        with Client(GateSettings(address, KEY)) as client, pytest.raises(SettingsError, match="status 404"):
             client.feed_keys()
 
 
@@ -124,7 +124,7 @@ def test_certificates_that_cannot_be_read(
         path.write_bytes(content)
     monkeypatch.setenv("SSL_CERT_FILE", os.fspath(path))
     with pytest.raises(SettingsError, match="SSL_CERT_FILE"):
-        Client(Settings("https://registry.example", KEY))
+        Client(GateSettings("https://registry.example", KEY))
 
 
 def test_a_server_without_tls() -> None:

@@ -10,13 +10,13 @@ from hypothesis import strategies as st
 
 from takeback.errors import GateError, StateDamaged
 from takeback.gate.index.chunking import MAX_FLIPS, masks, plan
-from takeback.gate.index.file import HEAD, Marks, load, save
+from takeback.gate.index.file import HEAD, IndexMarks, load, save
 from takeback.gate.index.multi_index import MultiIndex, Reach
 from takeback.signals import Signal, SignalType
 from tests.gate.codes import as_rows, as_signals, found, shaped
 from tests.gate.feeds import entry_id, signal
 
-MARKS = Marks(7, 42, Reach().as_dict())
+MARKS = IndexMarks(7, 42, Reach().as_dict())
 HELD = {
     **as_signals([*shaped("clustered", 800, 1), *shaped("adversarial", 600, 2)]),
     **{entry_id(seed): signal(seed, kind) for seed, kind in enumerate(SignalType) if kind is not SignalType.PDQ},

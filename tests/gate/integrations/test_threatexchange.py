@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from takeback.errors import FeedBroken, KeyRefused, SettingsError
-from takeback.gate.integrations.threatexchange import Checkpoint, Config, Credentials, Exchange, Record
-from takeback.protocol import FeedAction, FeedEntry, FeedPage, PictureKind, SignalMessage, Standing
+from takeback.gate.integrations.threatexchange import Checkpoint, Config, Credentials, Exchange, ExchangeRecord
+from takeback.protocol import EntryStatus, FeedAction, FeedEntry, FeedPage, PictureKind, SignalMessage
 from takeback.signals import SignalType
 from tests.gate.feeds import KEY, Log, entry_id, signal
 from tests.gate.pictures import drawing, jpeg
@@ -90,7 +90,7 @@ def exchange(url: str, key: str = KEY) -> Exchange:
     return Exchange.for_collab(Config(name="mine", registry=url), Credentials._from_str(f"{key}\n"))
 
 
-def fetched(url: str, held: dict[str, Record], checkpoint: Checkpoint | None = None) -> Checkpoint:
+def fetched(url: str, held: dict[str, ExchangeRecord], checkpoint: Checkpoint | None = None) -> Checkpoint:
     """Fetches to the end into `held`, as a store does, and gives the checkpoint."""
     for delta in exchange(url).fetch_iter(SIGNALS, checkpoint):
         Exchange.naive_fetch_merge(held, delta.updates)
@@ -99,7 +99,7 @@ def fetched(url: str, held: dict[str, Record], checkpoint: Checkpoint | None = N
     return checkpoint
 
 
-def matched(held: dict[str, Record], url: str = "") -> dict[str, dict[str, str]]:
+def matched(held: dict[str, ExchangeRecord], url: str = "") -> dict[str, dict[str, str]]:
     """What would be matched: their type, the value, and what its opinion is."""
     told = Exchange.naive_convert_to_signal_type(SIGNALS, Config(name="mine", registry=url), held)
     return {kind.get_name(): {value: str(known) for value, known in signals.items()} for kind, signals in told.items()}
@@ -109,7 +109,7 @@ def test_a_fetch_goes_on_where_it_stopped() -> None:
     """Entries of several pages come and go by their ids; the next fetch asks only for what is new."""
     log = Log()
     ids = [log.add(signal(seed)) for seed in range(1500)]
-    held: dict[str, Record] = {}
+    held: dict[str, ExchangeRecord] = {}
     with running(log) as registry:
         checkpoint = fetched(registry.url, held)
         assert (checkpoint, len(held)) == (Checkpoint(1500, 1500), 1500)
@@ -125,8 +125,8 @@ def line(number: int, action: FeedAction, **more: object) -> FeedEntry:
 
 
 ADD = line(1, FeedAction.ADD, signal=SignalMessage.of(signal(1)))
-REVIEW = line(2, FeedAction.CHANGE, standing=Standing.REVIEW)
-PAUSE = line(3, FeedAction.CHANGE, standing=Standing.PAUSED)
+REVIEW = line(2, FeedAction.CHANGE, standing=EntryStatus.REVIEW)
+PAUSE = line(3, FeedAction.CHANGE, standing=EntryStatus.PAUSED)
 
 
 @pytest.mark.parametrize(
@@ -142,7 +142,7 @@ PAUSE = line(3, FeedAction.CHANGE, standing=Standing.PAUSED)
 )
 def test_a_standing_is_an_opinion(pages: list[list[FeedEntry]], opinion: str | None) -> None:
     """What may lead to a block is confirmed, what may lead to a review is for a person, what is paused is not there."""
-    held: dict[str, Record] = {}
+    held: dict[str, ExchangeRecord] = {}
     checkpoint = None
     with running() as registry:
         for page in pages:
@@ -155,12 +155,12 @@ class Replacing:
     """A store that merges as hasher-matcher-actioner does: by replacement, and without what it cannot match."""
 
     def __init__(self) -> None:
-        self.held: dict[str, Record] = {}
+        self.held: dict[str, ExchangeRecord] = {}
         self.checkpoint: Checkpoint | None = None
 
     def fetch(self, url: str) -> None:
         """Merges the pages of one fetch by `dict.update`, and drops each entry that converts to nothing."""
-        pending: dict[str, Record | None] = {}
+        pending: dict[str, ExchangeRecord | None] = {}
         for delta in exchange(url).fetch_iter(SIGNALS, self.checkpoint):
             pending.update(delta.updates)
             self.checkpoint = delta.checkpoint
@@ -190,17 +190,17 @@ def test_a_store_that_replaces_keeps_entries(at_once: bool) -> None:
         entry, value = log.add(signal(1)), signal(1).value
         filler(log, 999, 1000)
         page()
-        log.change(entry, Standing.REVIEW)
+        log.change(entry, EntryStatus.REVIEW)
         filler(log, 999, 3000)
         page()
         store.fetch(registry.url)
         assert (matched(store.held)["pdq"][value], len(store.held)) == ("INVESTIGATION_SEED", 1999)
-        log.change(entry, Standing.PAUSED)
+        log.change(entry, EntryStatus.PAUSED)
         page()
         store.fetch(registry.url)
         assert (entry in store.held, len(store.held)) == (False, 1998)
         filler(log, 999, 5000)
-        log.change(entry, Standing.BLOCK)
+        log.change(entry, EntryStatus.BLOCK)
         page()
         store.fetch(registry.url)
         assert (matched(store.held)["pdq"][value], len(store.held)) == ("POSITIVE_CLASS", 2998)
@@ -213,12 +213,12 @@ def test_a_store_that_replaces_keeps_entries(at_once: bool) -> None:
 def test_no_record_is_half_of_one(data: st.DataObject) -> None:
     """Of a random feed, read in random fetches, what is told of an entry last is whole and says what the feed says."""
     log, store = Log(), Replacing()
-    standings: dict[str, Standing] = {}
+    standings: dict[str, EntryStatus] = {}
     with running(log) as registry:
         for seed in range(data.draw(st.integers(1, 20))):
             deed = data.draw(st.sampled_from(["add", "change", "remove", "fetch"]))
             if deed == "add":
-                standings[log.add(signal(seed))] = Standing.BLOCK
+                standings[log.add(signal(seed))] = EntryStatus.BLOCK
             elif deed == "fetch":
                 store.fetch(registry.url)
             elif standings:
@@ -227,10 +227,10 @@ def test_no_record_is_half_of_one(data: st.DataObject) -> None:
                     log.remove(entry)
                     del standings[entry]
                 else:
-                    standings[entry] = data.draw(st.sampled_from(sorted(set(Standing) - {standings[entry]})))
+                    standings[entry] = data.draw(st.sampled_from(sorted(set(EntryStatus) - {standings[entry]})))
                     log.change(entry, standings[entry])
         store.fetch(registry.url)
-    expected = {entry: standing for entry, standing in standings.items() if standing != Standing.PAUSED}
+    expected = {entry: standing for entry, standing in standings.items() if standing != EntryStatus.PAUSED}
     assert {entry: record.standing for entry, record in store.held.items()} == expected
     assert all(record.value == log.active[entry].value for entry, record in store.held.items())
 
@@ -248,7 +248,7 @@ def test_what_both_sides_know_is_matched() -> None:
         FeedEntry(number, FeedAction.ADD, entry_id(number), SignalMessage.of(one), kind)
         for number, (one, kind) in enumerate(signals, 1)
     ]
-    held: dict[str, Record] = {}
+    held: dict[str, ExchangeRecord] = {}
     with running() as registry:
         registry.log.lines += lines
         fetched(registry.url, held)

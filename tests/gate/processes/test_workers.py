@@ -19,7 +19,7 @@ import pytest
 from takeback.errors import GateError, OverBudget
 from takeback.gate.processes import workers
 from takeback.gate.processes.workers import Pool, Process, Read
-from takeback.gate.rules.media import Kind
+from takeback.gate.rules.media import MediaKind
 from takeback.gate.rules.policy import Budget
 from takeback.hashing import hash_picture
 from takeback.hashing.exact import exact_signals
@@ -61,12 +61,12 @@ def test_a_process_finds_what_this_one_finds(pool: Pool, file: Path) -> None:
     """Sealed in, every kind of picture gives the signals, turned forms and reduced picture that it gives here."""
     found = read(pool, file.read_bytes())
     if file.name in {"cut.jpg", "cut.png", "text.jpg"}:
-        assert found.kind is not Kind.PICTURE
+        assert found.kind is not MediaKind.PICTURE
         assert found.signals == exact_signals(file.read_bytes())
         return
     here = hash_picture(file.read_bytes())
     assert (found.kind, found.signals, found.dihedral, found.plane) == (
-        Kind.PICTURE,
+        MediaKind.PICTURE,
         here.signals,
         here.dihedral,
         here.plane,
@@ -159,10 +159,10 @@ def test_time_is_limited() -> None:
     pool = Pool(Budget(picture_seconds=0.05, processes=1))
     try:
         slow = read(pool, large(9000))
-        assert (slow.kind, slow.signals) == (Kind.UNREADABLE, exact_signals(large(9000)))
+        assert (slow.kind, slow.signals) == (MediaKind.UNREADABLE, exact_signals(large(9000)))
         assert isinstance(slow.why, OverBudget)
         assert str(slow.why) == "the file takes more than 0.05 seconds of processor time"
-        assert read(pool, FILE).kind is Kind.PICTURE
+        assert read(pool, FILE).kind is MediaKind.PICTURE
     finally:
         pool.close()
 
@@ -181,7 +181,7 @@ def test_a_spent_process_is_replaced(monkeypatch: pytest.MonkeyPatch) -> None:
     try:
         seen = set[int]()
         for _ in range(3):
-            assert read(pool, FILE).kind is Kind.PICTURE
+            assert read(pool, FILE).kind is MediaKind.PICTURE
             seen |= pool.processes.keys()
         assert len(seen) > 1
     finally:
@@ -195,10 +195,10 @@ def test_memory_is_limited() -> None:
     try:
         found = read(pool, large(10_900, 3))
         assert (found.kind, str(found.why)) == (
-            Kind.UNREADABLE,
+            MediaKind.UNREADABLE,
             "the file needs more than 64 megabytes of memory",
         )
-        assert read(pool, FILE).kind is Kind.PICTURE
+        assert read(pool, FILE).kind is MediaKind.PICTURE
     finally:
         pool.close()
 
@@ -206,9 +206,9 @@ def test_memory_is_limited() -> None:
 def test_large_files_leave_room_for_others(pool: Pool) -> None:
     """While large pictures wait for each other, a small one is read."""
     jobs = [pool.submit(io.BytesIO(large(7500))) for _ in range(4)]
-    assert read(pool, FILE).kind is Kind.PICTURE
+    assert read(pool, FILE).kind is MediaKind.PICTURE
     assert not all(job.future.done() for job in jobs)
-    assert [job.result().kind for job in jobs] == [Kind.PICTURE] * 4
+    assert [job.result().kind for job in jobs] == [MediaKind.PICTURE] * 4
 
 
 def test_work_that_nobody_waits_for_ends(pool: Pool) -> None:
@@ -219,7 +219,7 @@ def test_work_that_nobody_waits_for_ends(pool: Pool) -> None:
     waiting.cancel()
     time.sleep(0.2)
     running.cancel()
-    assert read(pool, FILE).kind is Kind.PICTURE
+    assert read(pool, FILE).kind is MediaKind.PICTURE
     with pytest.raises(GateError):
         waiting.result()
 
@@ -230,8 +230,8 @@ def test_a_killed_process_is_replaced(pool: Pool) -> None:
     time.sleep(0.3)
     for number in list(pool.processes):
         os.kill(number, signals.SIGKILL)
-    assert job.result().kind in {Kind.UNREADABLE, Kind.PICTURE}
-    assert [read(pool, FILE).kind for _ in range(4)][-1] is Kind.PICTURE
+    assert job.result().kind in {MediaKind.UNREADABLE, MediaKind.PICTURE}
+    assert [read(pool, FILE).kind for _ in range(4)][-1] is MediaKind.PICTURE
 
 
 def test_threads_share_a_pool(pool: Pool) -> None:
@@ -301,7 +301,7 @@ def test_what_a_process_says_is_not_trusted(said: bytes | None, monkeypatch: pyt
     monkeypatch.setattr(workers, "_PROGRAM", program)
     pool = Pool(Budget(processes=1))
     try:
-        assert read(pool, FILE).kind is Kind.UNREADABLE
+        assert read(pool, FILE).kind is MediaKind.UNREADABLE
     finally:
         pool.close()
 
@@ -313,6 +313,6 @@ def test_a_process_that_does_not_start_is_told(monkeypatch: pytest.MonkeyPatch) 
     try:
         with pytest.raises(GateError, match="no process to hash files in"):
             read(pool, FILE)
-        assert read(pool, b"hello").kind is Kind.NOT_MEDIA
+        assert read(pool, b"hello").kind is MediaKind.NOT_MEDIA
     finally:
         pool.close()

@@ -5,7 +5,7 @@ import pytest
 from takeback.gate.index.multi_index import Hit
 from takeback.gate.rules.decision import Feed, Knowledge, Match, Probe, decide, probes
 from takeback.gate.rules.policy import Action, Policy
-from takeback.protocol import Standing
+from takeback.protocol import EntryStatus
 from takeback.signals import Signal, SignalType, Variant
 from tests.gate.feeds import entry_id, signal
 
@@ -167,15 +167,15 @@ def test_distances(distance: int, changes: dict[str, object], action: Action) ->
 @pytest.mark.parametrize(
     ("standing", "changes", "action", "reason"),
     [
-        (Standing.BLOCK, {}, Action.BLOCK, "sha256 equal, entry e"),
-        (Standing.REVIEW, {}, Action.REVIEW, "sha256 equal, entry e, the registry asks for a review of it"),
-        (Standing.REVIEW, {"demoted": Action.ALLOW}, Action.ALLOW, "the registry asks for a review of it"),
-        (Standing.PAUSED, {"paused": Action.ALLOW}, Action.ALLOW, "entry e does not count: the registry paused it"),
-        (Standing.PAUSED, {}, Action.REVIEW, "the registry paused it"),
+        (EntryStatus.BLOCK, {}, Action.BLOCK, "sha256 equal, entry e"),
+        (EntryStatus.REVIEW, {}, Action.REVIEW, "sha256 equal, entry e, the registry asks for a review of it"),
+        (EntryStatus.REVIEW, {"demoted": Action.ALLOW}, Action.ALLOW, "the registry asks for a review of it"),
+        (EntryStatus.PAUSED, {"paused": Action.ALLOW}, Action.ALLOW, "entry e does not count: the registry paused it"),
+        (EntryStatus.PAUSED, {}, Action.REVIEW, "the registry paused it"),
         (None, {}, Action.ALLOW, "entry e does not count: it was withdrawn just now"),
     ],
 )
-def test_standings(standing: Standing | None, changes: dict[str, object], action: Action, reason: str) -> None:
+def test_standings(standing: EntryStatus | None, changes: dict[str, object], action: Action, reason: str) -> None:
     """A demoted, a paused and a withdrawn entry lead to what the policy says, with the reason."""
     standings = {} if standing is None else {"e": standing}
     policy = Policy(**changes)  # type: ignore[arg-type]
@@ -241,7 +241,7 @@ def test_videos(shares: tuple[float, float], action: Action) -> None:
 
 def test_what_blocks_stands_first() -> None:
     """An entry that blocks stands before one that only asks for a review, however near that is."""
-    knows = Knowledge(standings={"a": Standing.REVIEW, "b": Standing.BLOCK})
+    knows = Knowledge(standings={"a": EntryStatus.REVIEW, "b": EntryStatus.BLOCK})
     decision = decide("c", SIGNALS, ASKED, [Hit(4, "a", 0), Hit(0, "b", 30)], FRESH, knows)
     assert [match.entry for match in decision.matches] == ["b", "a"]
     assert decision.action is Action.BLOCK

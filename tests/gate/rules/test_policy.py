@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from takeback.errors import SettingsError
 from takeback.gate.rules import rate_brake as brakes
 from takeback.gate.rules.policy import KEYS, Policy, Range, as_toml, load, parse
-from takeback.gate.rules.rate_brake import MAX_ENTRIES, Flood
+from takeback.gate.rules.rate_brake import MAX_ENTRIES, RateBrake
 
 README = (Path(__file__).parents[3] / "py/takeback/gate/README.md").read_text("utf-8")
 
@@ -119,7 +119,7 @@ class Clock:
 def test_flood() -> None:
     """A picture that matches more often than the rate floods until it matches less often; others do not."""
     clock = Clock()
-    flood = Flood(3, 60, clock)
+    flood = RateBrake(3, 60, clock)
     assert [flood.count(["a"]) for _ in range(5)] == [False] * 3 + [True] * 2
     assert not flood.count(["b"])
     clock.now = 20
@@ -131,7 +131,7 @@ def test_flood() -> None:
 
 def test_what_matches_one_upload_shares_a_level() -> None:
     """An entry that matches beside one that floods floods at once, alone too; one that never did does not."""
-    flood = Flood(3, 60, Clock())
+    flood = RateBrake(3, 60, Clock())
     for _ in range(3):
         flood.count(["a"])
     assert flood.count(["a", "added later"])
@@ -142,7 +142,7 @@ def test_what_matches_one_upload_shares_a_level() -> None:
 def test_an_uploader_counts_once() -> None:
     """However often one person uploads a picture, it counts once within the time; others count beside them."""
     clock = Clock()
-    flood = Flood(3, 60, clock)
+    flood = RateBrake(3, 60, clock)
     assert not any(flood.count(["a", "b"], "bot") for _ in range(99))
     assert not any(flood.count([entry], "bot") for entry in ("a", "b", "a"))
     assert [flood.count(["a"], person) for person in ("1", "2", "3")] == [False, False, True]
@@ -159,7 +159,7 @@ def test_an_uploader_counts_once() -> None:
 def test_a_flood_takes_more_people_than_the_rate(uploads: list[tuple[set[str], int, int]]) -> None:
     """Whoever uploads what and when, fewer people than the rate make no flood within the time."""
     clock = Clock()
-    flood = Flood(5, 10_000, clock)
+    flood = RateBrake(5, 10_000, clock)
     for entries, person, pause in uploads:
         clock.now += pause
         is_flood = flood.count(sorted(entries), str(person % 4))
@@ -168,7 +168,7 @@ def test_a_flood_takes_more_people_than_the_rate(uploads: list[tuple[set[str], i
 
 def test_no_uploader_can_be_read() -> None:
     """Two gates remember one uploader by different numbers, and none by a name."""
-    first, second = Flood(3, 60, Clock()), Flood(3, 60, Clock())
+    first, second = RateBrake(3, 60, Clock()), RateBrake(3, 60, Clock())
     for flood in (first, second):
         flood.count(["a"], "account 7")
     assert first._uploaders.keys().isdisjoint(second._uploaders)
@@ -177,14 +177,14 @@ def test_no_uploader_can_be_read() -> None:
 
 def test_no_brake() -> None:
     """With a rate of 0 nothing floods."""
-    flood = Flood(0, 60, Clock())
+    flood = RateBrake(0, 60, Clock())
     assert not any(flood.count(["a"]) for _ in range(500))
 
 
 def test_the_brake_forgets(monkeypatch: pytest.MonkeyPatch) -> None:
     """The brake keeps no more entries and uploaders than it has room for, and those that matched last."""
     monkeypatch.setattr(brakes, "MAX_UPLOADERS", 50)
-    flood = Flood(1, 60, Clock())
+    flood = RateBrake(1, 60, Clock())
     flood.count(["first"])
     for number in range(MAX_ENTRIES):
         flood.count([str(number)], str(number) if number < 100 else None)

@@ -11,8 +11,8 @@ import pytest
 
 from takeback.errors import SettingsError
 from takeback.gate import Gate
-from takeback.gate.scan.run import Means, Plan, Progress, run_scan
-from takeback.gate.settings import Settings, save
+from takeback.gate.scan.run import Progress, ScanPlan, ScanResources, run_scan
+from takeback.gate.settings import GateSettings, save
 from tests.gate.feeds import KEY, Log, signal
 from tests.gate.servers import running
 
@@ -32,7 +32,7 @@ def home(tmp_path: Path) -> Iterator[Path]:
     for number in range(5):
         log.add(signal(number))
     with running(log) as registry:
-        save(tmp_path / "gate", Settings(registry.url, KEY))
+        save(tmp_path / "gate", GateSettings(registry.url, KEY))
         with Gate.open(tmp_path / "gate") as gate:
             gate.sync()
         yield tmp_path / "gate"
@@ -72,7 +72,7 @@ def test_a_node_that_is_killed_changes_nothing(nodes: Any, home: Path, source: P
     from ray._private.state import available_resources_per_node
 
     started, workers = nodes
-    plan = Plan([str(source)])
+    plan = ScanPlan([str(source)])
     killed: list[int] = []
 
     def kill_one(progress: Progress) -> None:
@@ -82,8 +82,8 @@ def test_a_node_that_is_killed_changes_nothing(nodes: Any, home: Path, source: P
             at_work = next(node for node in workers if not left[node.node_id].get("CPU"))
             started.remove_node(at_work, allow_graceful=False)
 
-    there = run_scan(home, tmp_path / "there", plan, Means(2, started.address), kill_one)
-    here = run_scan(home, tmp_path / "here", plan, Means(1), lambda _: None)
+    there = run_scan(home, tmp_path / "there", plan, ScanResources(2, started.address), kill_one)
+    here = run_scan(home, tmp_path / "here", plan, ScanResources(1), lambda _: None)
     assert 3 <= killed[0] < 40
     assert there == here
     assert there.block == 40
@@ -96,4 +96,4 @@ def test_a_node_that_is_killed_changes_nothing(nodes: Any, home: Path, source: P
 def test_there_must_be_a_cluster(home: Path, source: Path, tmp_path: Path) -> None:
     """An address without a cluster is told in one line."""
     with pytest.raises(SettingsError, match="there is no Ray cluster at 127"):
-        run_scan(home, tmp_path / "out", Plan([str(source)]), Means(1, "127.0.0.1:9"), lambda _: None)
+        run_scan(home, tmp_path / "out", ScanPlan([str(source)]), ScanResources(1, "127.0.0.1:9"), lambda _: None)

@@ -23,10 +23,10 @@ from takeback.gate import Gate
 from takeback.gate.scan import pool, shared, snapshot
 from takeback.gate.scan.backfill import last
 from takeback.gate.scan.pool import KILLED
-from takeback.gate.scan.run import Means, Plan, Progress, run_scan
-from takeback.gate.scan.sources import PICTURES, Pictures
+from takeback.gate.scan.run import Progress, ScanPlan, ScanResources, run_scan
+from takeback.gate.scan.sources import PICTURES, PictureChunk
 from takeback.gate.scan.work import MATCHES, scan
-from takeback.gate.settings import Settings, save
+from takeback.gate.settings import GateSettings, save
 from takeback.hashing import hash_picture
 from takeback.signals import SignalType
 from tests.gate.feeds import KEY, Log, entry_id, signal
@@ -46,7 +46,7 @@ def home(tmp_path: Path) -> Iterator[Path]:
     log.add(signal(7))
     folder = tmp_path / "gate"
     with running(log) as registry:
-        save(folder, Settings(registry.url, KEY))
+        save(folder, GateSettings(registry.url, KEY))
         with Gate.open(folder) as gate:
             gate.sync()
         yield folder
@@ -165,19 +165,19 @@ def test_it_goes_on_where_it_was_stopped(home: Path, tmp_path: Path) -> None:
     """A scan that is stopped in the middle goes on with the parts that are left, and finds what a whole one finds."""
     source = tmp_path / "stored.parquet"
     pa.parquet.write_table(table(), source, row_group_size=100)
-    plan = Plan([str(source)], COLUMNS)
+    plan = ScanPlan([str(source)], COLUMNS)
 
     def stop(progress: Progress) -> None:
         if progress.done == 4:
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        run_scan(home, tmp_path / "out", plan, Means(1), stop)
+        run_scan(home, tmp_path / "out", plan, ScanResources(1), stop)
     with Gate.open(home) as gate:  # what comes meanwhile does not change what a scan is of
         gate.sync()
     told: list[Progress] = []
-    resumed = run_scan(home, tmp_path / "out", plan, Means(1), told.append)
-    whole = run_scan(home, tmp_path / "whole", plan, Means(2), lambda _: None)
+    resumed = run_scan(home, tmp_path / "out", plan, ScanResources(1), told.append)
+    whole = run_scan(home, tmp_path / "whole", plan, ScanResources(2), lambda _: None)
     assert told[0] == Progress(4, 10, 400)
     assert len(told) == 7
     assert resumed == whole
@@ -228,7 +228,7 @@ def test_a_plan_of_another_program_stays(home: Path, tmp_path: Path, content: st
 
 def test_a_refused_scan_leaves_the_folder_empty(tmp_path: Path) -> None:
     """A scan that cannot begin leaves nothing behind, so that the next may begin there."""
-    save(tmp_path / "new", Settings("http://127.0.0.1:9", KEY))
+    save(tmp_path / "new", GateSettings("http://127.0.0.1:9", KEY))
     assert run("scan", tmp_path, "--home", tmp_path / "new", "--out", tmp_path / "out").exit_code == 2
     assert list((tmp_path / "out").iterdir()) == []
 
@@ -246,7 +246,7 @@ def test_a_scan_that_was_killed_before_it_began_begins(home: Path, pictures: Pat
         "checkpoint": None,
     }
     (out / "plan.json").write_text(json.dumps(plan))
-    assert run_scan(home, out, Plan([str(pictures)]), Means(1), lambda _: None).scanned == 74
+    assert run_scan(home, out, ScanPlan([str(pictures)]), ScanResources(1), lambda _: None).scanned == 74
     assert {file.name for file in out.iterdir()} == {"plan.json", "matches.parquet", "summary.csv", "distances.png"}
 
 
@@ -262,12 +262,12 @@ def stop_after(parts: int) -> Callable[[Progress], None]:
 
 def test_a_scan_that_goes_on_scans_what_came_meanwhile(home: Path, pictures: Path, tmp_path: Path) -> None:
     """A picture that came between others while a scan was stopped is scanned, and no picture is scanned twice."""
-    plan = Plan([str(pictures)])
+    plan = ScanPlan([str(pictures)])
     with pytest.raises(KeyboardInterrupt):
-        run_scan(home, tmp_path / "out", plan, Means(1), stop_after(1))
+        run_scan(home, tmp_path / "out", plan, ScanResources(1), stop_after(1))
     (pictures / "a-new-one.jpg").write_bytes(LISTED)
-    assert run_scan(home, tmp_path / "out", plan, Means(1), lambda _: None).scanned == 75
-    whole = run_scan(home, tmp_path / "whole", plan, Means(1), lambda _: None)
+    assert run_scan(home, tmp_path / "out", plan, ScanResources(1), lambda _: None).scanned == 75
+    whole = run_scan(home, tmp_path / "whole", plan, ScanResources(1), lambda _: None)
     assert (whole.scanned, whole.block) == (75, 3)
 
     def named(out: Path) -> list[str]:
@@ -290,15 +290,15 @@ def test_a_table_that_changed_meanwhile_is_scanned_anew(
         else:
             pa.csv.write_csv(stored, source)
 
-    plan, stored = Plan([str(source)], COLUMNS), table(300)
+    plan, stored = ScanPlan([str(source)], COLUMNS), table(300)
     write(stored)
     with pytest.raises(KeyboardInterrupt):
-        run_scan(home, tmp_path / "out", plan, Means(1), stop_after(2))
+        run_scan(home, tmp_path / "out", plan, ScanResources(1), stop_after(2))
     rows = stored.to_pylist()
     rows[10]["hash"], rows[20]["hash"] = signal(1010).value, signal(7).value
     write(pa.Table.from_pylist(rows))
-    resumed = run_scan(home, tmp_path / "out", plan, Means(1), lambda _: None)
-    assert resumed == run_scan(home, tmp_path / "whole", plan, Means(1), lambda _: None)
+    resumed = run_scan(home, tmp_path / "out", plan, ScanResources(1), lambda _: None)
+    assert resumed == run_scan(home, tmp_path / "whole", plan, ScanResources(1), lambda _: None)
     assert found(tmp_path / "out") == found(tmp_path / "whole")
 
 
@@ -331,13 +331,13 @@ def test_what_cannot_be_scanned(
 
 def test_a_gate_without_a_list_is_refused(tmp_path: Path) -> None:
     """A gate that has never read the feed scans nothing: it would find nothing."""
-    save(tmp_path / "new", Settings("http://127.0.0.1:9", KEY))
+    save(tmp_path / "new", GateSettings("http://127.0.0.1:9", KEY))
     (tmp_path / "a.jpg").write_bytes(LISTED)
     refused = run("scan", tmp_path / "a.jpg", "--home", tmp_path / "new", "--out", tmp_path / "out")
     assert (refused.exit_code, "takeback gate sync" in refused.output) == (2, True)
 
 
-class Deadly(Pictures):
+class Deadly(PictureChunk):
     """Pictures of which those named so kill whoever opens them, as a fault in a decoder would."""
 
     @override
@@ -449,7 +449,7 @@ def test_parts_are_small_enough_to_lose(home: Path, pictures: Path, tmp_path: Pa
     def watch(_: Progress) -> None:
         kept.append(len(list((tmp_path / "out" / "parts").glob("*.parquet"))))
 
-    run_scan(home, tmp_path / "out", Plan([str(pictures)]), Means(1), watch)
+    run_scan(home, tmp_path / "out", ScanPlan([str(pictures)]), ScanResources(1), watch)
     assert kept == [0, 1, -(-74 // PICTURES)]
     left = {file.name for file in (tmp_path / "out").iterdir()}
     assert left == {"plan.json", "matches.parquet", "summary.csv", "distances.png"}

@@ -19,7 +19,7 @@ from takeback.gate.feed.state import STATE_FILE
 from takeback.gate.serve import hma, openapi, uploads
 from takeback.gate.serve.app import LOOK_EVERY
 from takeback.gate.serve.messages import DecisionAnswer
-from takeback.gate.settings import Settings, save
+from takeback.gate.settings import GateSettings, save
 from takeback.hashing import hash_picture
 from takeback.signals import Signal, SignalType
 from tests.gate.feeds import KEY, entry_id, signal
@@ -46,7 +46,7 @@ def registry() -> Iterator[Registry]:
 @pytest.fixture
 def home(registry: Registry, tmp_path: Path) -> Path:
     """A gate's folder that has followed the feed."""
-    save(tmp_path / "gate", Settings(registry.url, KEY))
+    save(tmp_path / "gate", GateSettings(registry.url, KEY))
     with Gate.open(tmp_path / "gate") as gate:
         gate.sync()
     return tmp_path / "gate"
@@ -239,7 +239,7 @@ def _sidecar_for_any_form(tmp_path_factory: pytest.TempPathFactory) -> Iterator[
     """One sidecar for all examples of a property."""
     global _any
     home = tmp_path_factory.mktemp("any") / "gate"
-    save(home, Settings("http://127.0.0.1:9", KEY))
+    save(home, GateSettings("http://127.0.0.1:9", KEY))
     with serving(home) as _any:
         yield
 
@@ -356,7 +356,7 @@ def test_status_as_hma(client: httpx.Client, tmp_path: Path, registry: Registry)
     """`GET /status` says as that system does whether look-ups are worth anything, `/status/live` that it answers."""
     for path in ("/status", "/status/live"):
         assert (client.get(path).status_code, client.get(path).text) == (200, "I-AM-ALIVE")
-    save(tmp_path / "new", Settings(registry.url, KEY))
+    save(tmp_path / "new", GateSettings(registry.url, KEY))
     with serving(tmp_path / "new", token="secret") as unread:
         assert (unread.get("/status").status_code, unread.get("/status").text) == (503, "INDEX-NOT-LOADED")
         assert unread.get("/status/live").status_code == 200
@@ -414,7 +414,7 @@ def test_health_and_readiness(client: httpx.Client, home: Path, tmp_path: Path, 
     """A sidecar is ready once its gate has read the feed, and not when its state cannot be read."""
     assert client.get("/healthz").json() == {"status": "ok", "detail": ""}
     assert client.get("/readyz").status_code == 200
-    save(tmp_path / "new", Settings(registry.url, KEY))
+    save(tmp_path / "new", GateSettings(registry.url, KEY))
     with serving(tmp_path / "new") as new:
         assert new.get("/readyz").status_code == 503
         assert new.post("/v1/check", content=COPY).json()["decision"] == "review"

@@ -13,7 +13,7 @@ from click.testing import CliRunner
 
 from takeback.cli import main
 from takeback.gate import Gate
-from takeback.gate.settings import Settings, save
+from takeback.gate.settings import GateSettings, save
 from tests.gate.feeds import KEY
 from tests.gate.pictures import drawing, jpeg, sent
 from tests.gate.servers import Registry, problem, running
@@ -34,7 +34,7 @@ def registry() -> Iterator[Registry]:
 @pytest.fixture
 def home(registry: Registry, tmp_path: Path) -> Path:
     """A gate's folder that has never read the feed."""
-    save(tmp_path / "gate", Settings(registry.url, KEY))
+    save(tmp_path / "gate", GateSettings(registry.url, KEY))
     return tmp_path / "gate"
 
 

@@ -10,7 +10,7 @@ import pytest
 from PIL import Image, ImageDraw
 
 from takeback.gate import Action, Gate
-from takeback.gate.settings import Settings, save
+from takeback.gate.settings import GateSettings, save
 from takeback.gate.upload_views.letterbox import framed
 from takeback.gate.upload_views.look_ups import look_ups
 from takeback.hashing import hash_picture, with_variants
@@ -41,7 +41,7 @@ def gate_that_knows(picture: Image.Image, home: Path) -> Iterator[Gate]:
         for signal in with_variants(hash_picture(jpeg(picture))).signals:
             if signal.type is SignalType.PDQ:
                 registry.log.add(signal)
-        save(home, Settings(registry.url, KEY))
+        save(home, GateSettings(registry.url, KEY))
         with Gate.open(home) as opened:
             opened.sync()
             yield opened

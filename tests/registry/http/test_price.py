@@ -10,13 +10,13 @@ import httpx
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.registry.test_unavailable import HURRIES
 
 from takeback import protocol
 from takeback.protocol import NewCase, Picture, SignalMessage
 from takeback.registry.rules.cases import LOT_PICTURES, LOT_SIGNALS, lots, lots_of
 from takeback.registry.security.rate_limit import MANY
 from takeback.signals import SignalType, Variant
+from tests.registry.http.test_unavailable import HURRIES
 from tests.registry.support import (
     PIN,
     Json,

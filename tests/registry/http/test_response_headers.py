@@ -3,26 +3,26 @@ from collections.abc import Iterator
 
 import httpx
 import pytest
-from tests.registry.test_pages import make_page
 
-from takeback.registry.http.response_headers import HSTS, Kind, headers_for
+from takeback.registry.http.response_headers import HSTS, ResponseKind, headers_for
+from tests.registry.http.test_static_files import make_page
 from tests.registry.support import Server, serving
 
 ADDRESSES = {
-    "/": Kind.PAGE,
-    "/index.html": Kind.PAGE,
-    "/worker.js": Kind.WORKER,
-    "/video.js": Kind.WORKER,
-    "/keeper.js": Kind.KEEPER,
-    "/leave.txt": Kind.LEAVE,
-    "/page/app.js": Kind.STATIC,
-    "/runtime/python.wasm": Kind.STATIC,
-    "/nothing.html": Kind.STATIC,
-    "/healthz": Kind.API,
-    "/v1/feed": Kind.API,
-    "/v1/nothing": Kind.API,
-    "/docs/openapi.json": Kind.API,
-    "/docs": Kind.DOCS,
+    "/": ResponseKind.PAGE,
+    "/index.html": ResponseKind.PAGE,
+    "/worker.js": ResponseKind.WORKER,
+    "/video.js": ResponseKind.WORKER,
+    "/keeper.js": ResponseKind.KEEPER,
+    "/leave.txt": ResponseKind.LEAVE,
+    "/page/app.js": ResponseKind.STATIC,
+    "/runtime/python.wasm": ResponseKind.STATIC,
+    "/nothing.html": ResponseKind.STATIC,
+    "/healthz": ResponseKind.API,
+    "/v1/feed": ResponseKind.API,
+    "/v1/nothing": ResponseKind.API,
+    "/docs/openapi.json": ResponseKind.API,
+    "/docs": ResponseKind.DOCS,
 }
 
 
@@ -41,7 +41,7 @@ def policy(answer: httpx.Response) -> dict[str, list[str]]:
 
 
 @pytest.mark.parametrize(("path", "kind"), ADDRESSES.items())
-def test_every_answer_carries_the_headers_of_its_kind(site: Server, path: str, kind: Kind) -> None:
+def test_every_answer_carries_the_headers_of_its_kind(site: Server, path: str, kind: ResponseKind) -> None:
     """Each address answers, errors too, with exactly the headers of the one table, each once."""
     answer = site.http.get(path)
     for name, value in headers_for(kind, tls=True):
@@ -53,8 +53,8 @@ def test_every_answer_carries_the_headers_of_its_kind(site: Server, path: str, k
 
 def test_hsts_is_sent_only_behind_tls() -> None:
     """Without TLS, no answer promises it."""
-    assert HSTS in headers_for(Kind.PAGE, tls=True)
-    assert HSTS not in headers_for(Kind.PAGE, tls=False)
+    assert HSTS in headers_for(ResponseKind.PAGE, tls=True)
+    assert HSTS not in headers_for(ResponseKind.PAGE, tls=False)
 
 
 def test_the_sealed_worker_may_only_compile(site: Server) -> None:

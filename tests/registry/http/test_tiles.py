@@ -21,7 +21,7 @@ def short(tmp_path: Path) -> object:
         yield server
 
 
-def read(server: Server, platform: Platform, path: str, *, snapshot: bool) -> tuple[bulk.Reader, list[bulk.Record]]:
+def read(server: Server, platform: Platform, path: str, *, snapshot: bool) -> tuple[bulk.Reader, list[bulk.BulkRecord]]:
     """A tile or snapshot, once its signature is checked."""
     answer = server.http.get(f"/v1/feed/{path}", headers=platform.headers)
     assert answer.status_code == 200, answer.text

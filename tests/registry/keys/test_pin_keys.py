@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from takeback.registry.keys import pin_keys
 from takeback.registry.operations import backup
-from takeback.registry.rules.cases import DAY, Policy
+from takeback.registry.rules.cases import DAY, CasePolicy
 from takeback.registry.security.credentials import MAX_SECRETS, PinKey
 from takeback.registry.storage.engine.database import open_database
 from takeback.registry.storage.platforms import Platforms
@@ -48,7 +48,7 @@ class Machine:
 
     def erase(self) -> None:
         """Lets the days pass after which what ended is erased."""
-        store = Store(open_database(self.database), lambda: 4_000_000_000.0, Policy(keep=DAY))
+        store = Store(open_database(self.database), lambda: 4_000_000_000.0, CasePolicy(keep=DAY))
         while store.retain():
             pass
         store.close()

@@ -9,10 +9,10 @@ import pytest
 from sqlalchemy import Engine, text
 
 from takeback.errors import SettingsError
-from takeback.protocol import FeedbackEvent, NewCase, Picture, SignalMessage, Standing, Verdict
+from takeback.protocol import EntryStatus, FeedbackEvent, NewCase, Picture, SignalMessage, Verdict
 from takeback.registry.operations import backup
 from takeback.registry.operations.integrity import prove
-from takeback.registry.rules.cases import DAY, Policy
+from takeback.registry.rules.cases import DAY, CasePolicy
 from takeback.registry.security.entry_ids import EntryIds
 from takeback.registry.storage.engine.database import open_database
 from takeback.registry.storage.platforms import Platforms
@@ -36,7 +36,7 @@ def submit(store: Store, *pictures: str) -> str:
 def lived(engine: Engine) -> None:
     """Everything happens once: additions, changes, removals, erasure, feedback, entries that still wait."""
     now = [1_800_000_000]
-    store = Store(engine, lambda: now[0], Policy(0, 0, DAY))
+    store = Store(engine, lambda: now[0], CasePolicy(0, 0, DAY))
     platform = Platforms(engine).check(Platforms(engine).add("Example Photos"))
     gone = submit(store, "a", "b")
     store.withdraw(Withdrawn(gone)).result()
@@ -46,9 +46,9 @@ def lived(engine: Engine) -> None:
     submit(store, "a", "c", "d")
     entry = store.feed(4, 1, IDS).entries[0].entry
     store.record(Report(platform.id, IDS, [FeedbackEvent("0" * 32, Verdict.BLOCKED, [entry])])).result()
-    store.change([3, 4], Standing.REVIEW).result()
+    store.change([3, 4], EntryStatus.REVIEW).result()
     store.close()
-    waiting = Store(engine, lambda: now[0], Policy(600))
+    waiting = Store(engine, lambda: now[0], CasePolicy(600))
     submit(waiting, "e")
     waiting.close()
 

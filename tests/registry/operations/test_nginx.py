@@ -14,10 +14,10 @@ from typing import override
 
 import httpx
 import pytest
-from tests.registry.test_headers import ADDRESSES
-from tests.registry.test_pages import FILES, make_page
 
 from tests.registry import debian
+from tests.registry.http.test_response_headers import ADDRESSES
+from tests.registry.http.test_static_files import FILES, make_page
 from tests.registry.support import Server, command, md5, problem, secret_headers, serving
 
 PACKAGES = ("nginx", "libnginx-mod-http-brotli-static", "openssl")

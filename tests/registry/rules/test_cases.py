@@ -108,7 +108,7 @@ def test_a_status_tells_pictures_and_times() -> None:
     """A status has the pictures as they are given and times as the protocol writes them."""
     seen = PictureStatus(3, 1, "1970-01-01T00:00:01Z", "1970-01-01T00:00:02Z")
 
-    status = cases.status(case(), 4, [cases.NOTHING_SEEN, seen], cases.Policy(), 0)
+    status = cases.status(case(), 4, [cases.NOTHING_SEEN, seen], cases.CasePolicy(), 0)
 
     assert status.pictures == [PictureStatus(0, 0, None, None), seen]
     assert (status.platforms, status.received_at, status.withdrawn_at) == (4, "1970-01-01T00:00:00Z", None)
@@ -117,13 +117,13 @@ def test_a_status_tells_pictures_and_times() -> None:
 
 def test_no_platform_has_what_is_on_its_way() -> None:
     """While its last change is on its way into the feed, a case counts no platform."""
-    assert cases.status(case(settles_at=5), 4, [], cases.Policy(), 0).platforms == 0
+    assert cases.status(case(settles_at=5), 4, [], cases.CasePolicy(), 0).platforms == 0
 
 
 @pytest.mark.parametrize(("now", "soon"), [(70 * cases.DAY - 1, False), (70 * cases.DAY, True)])
 def test_a_status_warns_before_a_case_expires(now: int, soon: bool) -> None:
     """From 30 days before its end a case's status warns; the end counts from its last new picture."""
-    status = cases.status(case(renewed_at=10 * cases.DAY), 0, [], cases.Policy(expire=90 * cases.DAY), now)
+    status = cases.status(case(renewed_at=10 * cases.DAY), 0, [], cases.CasePolicy(expire=90 * cases.DAY), now)
 
     assert (status.expires_at, status.expires_soon) == ("1970-04-11T00:00:00Z", soon)
 
@@ -132,4 +132,4 @@ def test_an_ended_case_does_not_expire() -> None:
     """A case that was withdrawn tells no moment at which it expires."""
     ended = case(state=CaseState.WITHDRAWN, withdrawn_at=1)
 
-    assert cases.status(ended, 0, [], cases.Policy(expire=cases.DAY), 10 * cases.DAY).expires_at is None
+    assert cases.status(ended, 0, [], cases.CasePolicy(expire=cases.DAY), 10 * cases.DAY).expires_at is None

@@ -11,16 +11,16 @@ from hypothesis import strategies as st
 from sqlalchemy import Engine, select
 
 from takeback.errors import SettingsError
-from takeback.protocol import FeedbackEvent, NewCase, Picture, SignalMessage, Standing, Verdict
-from takeback.registry.rules.benign_list import WellKnown
-from takeback.registry.rules.cases import Policy
+from takeback.protocol import EntryStatus, FeedbackEvent, NewCase, Picture, SignalMessage, Verdict
+from takeback.registry.rules.benign_list import BenignList
+from takeback.registry.rules.cases import CasePolicy
 from takeback.registry.rules.entry_status import (
     HOUR,
     LAG,
-    Judge,
-    Judged,
+    EntryState,
     Level,
-    Limits,
+    StatusLimits,
+    StatusSource,
     Vote,
     count,
     is_confirmed,
@@ -39,53 +39,57 @@ from tests.registry.conftest import NewDatabase
 from tests.registry.support import Platform, Server, md5
 
 IDS = EntryIds(bytes(32))
-LIMITS = Limits(demote=3, flood=6)
+LIMITS = StatusLimits(demote=3, flood=6)
 votes = st.lists(
     st.builds(Vote, st.integers(1, 6), st.sampled_from(list(Verdict)), st.integers(0, 99), st.integers(0, 3 * HOUR)),
     max_size=12,
 )
 
 
-@given(votes, st.sampled_from([None, Judge.VOTES]))
-def test_votes_demote_and_restore(said: list[Vote], by: Judge | None) -> None:
+@given(votes, st.sampled_from([None, StatusSource.VOTES]))
+def test_votes_demote_and_restore(said: list[Vote], by: StatusSource | None) -> None:
     """Each platform counts once; a review takes enough platforms and a majority, and no more than that ends it."""
-    now = Judged(Standing.REVIEW, Judge.VOTES) if by else Judged()
+    now = EntryState(EntryStatus.REVIEW, StatusSource.VOTES) if by else EntryState()
     found = judge(now, said, flooded=False, limits=LIMITS)
     blocked, not_blocked = count(said)
     assert blocked + not_blocked <= len({vote.platform for vote in said})
     if not_blocked >= LIMITS.demote and not_blocked > blocked:
-        assert found == Judged(Standing.REVIEW, Judge.VOTES)
+        assert found == EntryState(EntryStatus.REVIEW, StatusSource.VOTES)
     elif blocked >= not_blocked:
-        assert found == Judged()
+        assert found == EntryState()
     else:
         assert found == now
 
 
 @given(
     votes,
-    st.sampled_from([Judge.OPERATOR, Judge.WELL_KNOWN]),
-    st.sampled_from(list(Standing)),
+    st.sampled_from([StatusSource.OPERATOR, StatusSource.WELL_KNOWN]),
+    st.sampled_from(list(EntryStatus)),
     st.booleans(),
 )
-def test_the_operator_has_the_last_word(said: list[Vote], by: Judge, standing: Standing, flooded: bool) -> None:
+def test_the_operator_has_the_last_word(
+    said: list[Vote], by: StatusSource, standing: EntryStatus, flooded: bool
+) -> None:
     """What the operator decided, and what is well known, stays whatever is said."""
-    now = Judged(standing, by)
+    now = EntryState(standing, by)
     assert judge(now, said, flooded=flooded, limits=LIMITS) == now
 
 
 @given(votes, st.booleans(), st.integers(0, 2 * LAG))
 def test_a_flood_never_lets_pass(said: list[Vote], flooded: bool, since: int) -> None:
     """Whatever platforms say and however much matches, an entry asks for a review or blocks: nothing pauses it."""
-    for by in (None, Judge.VOTES, Judge.FLOOD, Judge.MODERATORS):
-        now = Judged(Standing.REVIEW if by in {Judge.VOTES, Judge.FLOOD} else Standing.BLOCK, by)
+    for by in (None, StatusSource.VOTES, StatusSource.FLOOD, StatusSource.MODERATORS):
+        now = EntryState(
+            EntryStatus.REVIEW if by in {StatusSource.VOTES, StatusSource.FLOOD} else EntryStatus.BLOCK, by
+        )
         found = judge(now, said, flooded=flooded, limits=LIMITS, since=since)
-        assert found.standing is not Standing.PAUSED
-        if by is Judge.MODERATORS:
+        assert found.standing is not EntryStatus.PAUSED
+        if by is StatusSource.MODERATORS:
             assert found == judge(now, said, flooded=False, limits=LIMITS, since=since), "no flood changes it"
-        elif by is Judge.FLOOD:
-            assert (found.judge is Judge.MODERATORS) == is_confirmed(said, since, LIMITS)
+        elif by is StatusSource.FLOOD:
+            assert (found.judge is StatusSource.MODERATORS) == is_confirmed(said, since, LIMITS)
         elif flooded:
-            assert found == Judged(Standing.REVIEW, Judge.FLOOD)
+            assert found == EntryState(EntryStatus.REVIEW, StatusSource.FLOOD)
 
 
 def test_moderators_confirm_after_the_lag_and_by_their_last_word() -> None:
@@ -95,7 +99,7 @@ def test_moderators_confirm_after_the_lag_and_by_their_last_word() -> None:
     assert not is_confirmed(late, 1, LIMITS)
     assert not is_confirmed(late[:2], 0, LIMITS)
     assert not is_confirmed([*late, Vote(3, Verdict.NOT_BLOCKED, 9, LAG)], 0, LIMITS)
-    assert not is_confirmed(late, 0, Limits(demote=0))
+    assert not is_confirmed(late, 0, StatusLimits(demote=0))
 
 
 @given(st.lists(st.lists(st.integers(1, 5), min_size=1, max_size=3, unique=True), min_size=1, max_size=12))
@@ -117,7 +121,7 @@ def test_entries_of_one_upload_share_one_level(uploads: list[list[int]]) -> None
 @given(votes)
 def test_votes_can_be_turned_off(said: list[Vote]) -> None:
     """With 0 no number of platforms demotes."""
-    assert judge(Judged(), said, flooded=False, limits=Limits(0, 0)) == Judged()
+    assert judge(EntryState(), said, flooded=False, limits=StatusLimits(0, 0)) == EntryState()
 
 
 @given(st.lists(st.integers(0, 50), max_size=4), st.integers(2, 60))
@@ -134,10 +138,10 @@ def test_a_flood_takes_enough_matches_of_more_than_one_platform(matches: list[in
 class Desk:
     """A registry with some entries and some platforms, whose clock the test turns."""
 
-    def __init__(self, engine: Engine, limits: Limits = LIMITS) -> None:
+    def __init__(self, engine: Engine, limits: StatusLimits = LIMITS) -> None:
         self.now = 1_800_000_000
         self.engine = engine
-        self.store = Store(engine, lambda: self.now, Policy(limits=limits))
+        self.store = Store(engine, lambda: self.now, CasePolicy(limits=limits))
         known = Platforms(engine)
         self.platforms = [known.check(known.add(f"Platform {n}")).id for n in range(5)]
         self.events = itertools.count(1)
@@ -157,7 +161,7 @@ class Desk:
         for some in itertools.batched(events, 500):
             self.store.record(Report(self.platforms[platform], IDS, some)).result()
 
-    def told(self, entry: int = 0) -> list[Standing]:
+    def told(self, entry: int = 0) -> list[EntryStatus]:
         """What the feed said of an entry after it was added."""
         lines = self.store.feed(0, 1000, IDS).entries
         return [line.standing for line in lines if line.entry == self.entries[entry] and line.standing]
@@ -178,12 +182,12 @@ def test_three_platforms_demote_and_as_many_restore(desk: Desk) -> None:
         desk.say(platform, Verdict.NOT_BLOCKED)
     assert desk.told() == []
     desk.say(2, Verdict.NOT_BLOCKED)
-    assert desk.told() == [Standing.REVIEW]
+    assert desk.told() == [EntryStatus.REVIEW]
     desk.say(3, Verdict.BLOCKED)
     desk.say(4, Verdict.PENDING_REVIEW)
-    assert desk.told() == [Standing.REVIEW]
+    assert desk.told() == [EntryStatus.REVIEW]
     desk.say(2, Verdict.BLOCKED)
-    assert desk.told() == [Standing.REVIEW, Standing.BLOCK]
+    assert desk.told() == [EntryStatus.REVIEW, EntryStatus.BLOCK]
 
 
 def test_a_flood_asks_for_a_review_until_somebody_decides(desk: Desk, caplog: pytest.LogCaptureFixture) -> None:
@@ -198,28 +202,28 @@ def test_a_flood_asks_for_a_review_until_somebody_decides(desk: Desk, caplog: py
         desk.say(2, verdict)
     assert desk.told() == []
     desk.say(2, Verdict.BLOCKED)
-    assert desk.told() == [Standing.REVIEW]
+    assert desk.told() == [EntryStatus.REVIEW]
     assert "a flood of matches: entry 1 asks for a review" in caplog.text
     assert desk.store.totals()["entries_flooding"] == 1
     for platform in range(5):
         desk.say(platform, Verdict.NOT_BLOCKED)
-    assert desk.told() == [Standing.REVIEW]
-    desk.store.change([1], Standing.BLOCK).result()
+    assert desk.told() == [EntryStatus.REVIEW]
+    desk.store.change([1], EntryStatus.BLOCK).result()
     for platform in (1, 2):
         desk.say(platform, Verdict.BLOCKED, times=20)
-    assert desk.told() == [Standing.REVIEW, Standing.BLOCK]
+    assert desk.told() == [EntryStatus.REVIEW, EntryStatus.BLOCK]
     assert desk.store.totals()["entries_flooding"] == 0
 
 
 def test_2500_reports_of_each_of_two_platforms_switch_nothing_off(new_database: NewDatabase) -> None:
     """At the usual limits two sites that are flooded, or whose keys were stolen, bring a review and never a pause."""
-    desk = Desk(open_database(new_database()), Limits())
+    desk = Desk(open_database(new_database()), StatusLimits())
     for platform in (0, 1):
         desk.say(platform, Verdict.BLOCKED, times=2499)
     assert desk.told() == []
     for platform in (0, 1):
         desk.say(platform, Verdict.BLOCKED, times=600)
-    assert desk.told() == [Standing.REVIEW]
+    assert desk.told() == [EntryStatus.REVIEW]
     desk.store.close()
 
 
@@ -233,7 +237,7 @@ def test_a_new_entry_near_an_old_one_inherits_its_level(desk: Desk) -> None:
     desk.say(0, Verdict.BLOCKED, 0, 1)
     assert desk.told(1) == [], "one platform alone brings its half"
     desk.say(1, Verdict.BLOCKED, 0, 1)
-    assert [desk.told(entry) for entry in range(3)] == [[Standing.REVIEW], [Standing.REVIEW], []]
+    assert [desk.told(entry) for entry in range(3)] == [[EntryStatus.REVIEW], [EntryStatus.REVIEW], []]
 
 
 def test_what_moderators_confirmed_is_no_longer_braked(desk: Desk) -> None:
@@ -246,18 +250,18 @@ def test_what_moderators_confirmed_is_no_longer_braked(desk: Desk) -> None:
     flood()
     for platform in (2, 3, 4):
         desk.say(platform, Verdict.BLOCKED)
-    assert desk.told() == [Standing.REVIEW], "these gates had not heard of it"
+    assert desk.told() == [EntryStatus.REVIEW], "these gates had not heard of it"
     desk.now += LAG
     for platform in (2, 3):
         desk.say(platform, Verdict.BLOCKED)
-    assert desk.told() == [Standing.REVIEW]
+    assert desk.told() == [EntryStatus.REVIEW]
     desk.say(4, Verdict.BLOCKED)
-    assert desk.told() == [Standing.REVIEW, Standing.BLOCK]
+    assert desk.told() == [EntryStatus.REVIEW, EntryStatus.BLOCK]
     flood()
-    assert desk.told() == [Standing.REVIEW, Standing.BLOCK]
+    assert desk.told() == [EntryStatus.REVIEW, EntryStatus.BLOCK]
     for platform in range(5):
         desk.say(platform, Verdict.NOT_BLOCKED)
-    assert desk.told() == [Standing.REVIEW, Standing.BLOCK, Standing.REVIEW], "but votes do"
+    assert desk.told() == [EntryStatus.REVIEW, EntryStatus.BLOCK, EntryStatus.REVIEW], "but votes do"
 
 
 def test_levels_are_let_go(desk: Desk) -> None:
@@ -287,7 +291,7 @@ def test_a_flood_of_what_votes_demoted_waits_for_moderators(desk: Desk) -> None:
         desk.say(platform, Verdict.PENDING_REVIEW, times=3)
     for platform in (0, 3, 4):
         desk.say(platform, Verdict.BLOCKED)
-    assert desk.told() == [Standing.REVIEW]
+    assert desk.told() == [EntryStatus.REVIEW]
 
 
 @pytest.mark.parametrize("mix", [0, 600], ids=["at once", "mixed"])
@@ -299,28 +303,28 @@ def test_what_is_well_known_only_asks_for_a_review(new_database: NewDatabase, tm
     path.write_text(f"pdq {known:064x}  # a face that everybody knows\n")
     engine = open_database(new_database())
     now = [1_800_000_000]
-    store = Store(engine, lambda: now[0], Policy(mix), WellKnown.load(path))
+    store = Store(engine, lambda: now[0], CasePolicy(mix), BenignList.load(path))
     pictures = [Picture([SignalMessage(SignalType.PDQ, value, 100)]) for value in (near, far)]
     store.submit(Submission(b"pin", b"key", b"digest", NewCase(pictures))).result()
     now[0] += 2 * mix
     store.tick()
-    standings: dict[str, Standing] = {}
+    standings: dict[str, EntryStatus] = {}
     values: dict[str, str] = {}
     for line in store.feed(0, 100, IDS).entries:
-        standings[line.entry] = line.standing or Standing.BLOCK
+        standings[line.entry] = line.standing or EntryStatus.BLOCK
         if line.signal:
             values[line.signal.value] = line.entry
-    assert [standings[values[value]] for value in (near, far)] == [Standing.REVIEW, Standing.BLOCK]
+    assert [standings[values[value]] for value in (near, far)] == [EntryStatus.REVIEW, EntryStatus.BLOCK]
     store.close()
 
 
 def test_a_list_that_cannot_be_read_is_named(tmp_path: Path) -> None:
     """A missing list and a broken line are told with their place."""
     with pytest.raises(SettingsError, match="TAKEBACK_WELL_KNOWN"):
-        WellKnown.load(tmp_path / "none.txt")
+        BenignList.load(tmp_path / "none.txt")
     tmp_path.joinpath("list.txt").write_text("# none\npdq 12\n")
     with pytest.raises(SettingsError, match="line 2"):
-        WellKnown.load(tmp_path / "list.txt")
+        BenignList.load(tmp_path / "list.txt")
 
 
 def standing_of(platform: Platform) -> Callable[[], list[str]]:

@@ -5,7 +5,7 @@ import pytest
 
 from takeback.errors import NotAPlatform, SettingsError, TooManyGuesses
 from takeback.registry.security import credentials
-from takeback.registry.security.credentials import Guesses, PinKey, PlatformKey, load_pin_key
+from takeback.registry.security.credentials import PinGuessLimit, PinKey, PlatformKey, load_pin_key
 from tests.registry.support import command, md5, serving
 
 
@@ -23,7 +23,7 @@ class Clock:
 def test_guesses_start_again_after_the_window() -> None:
     """A number that was guessed at 10 times is refused for 15 minutes, told how long, and then may be tried again."""
     clock = Clock()
-    guesses = Guesses(clock)
+    guesses = PinGuessLimit(clock)
     for _ in range(10):
         guesses.count("1", "8.8.4.0/24")
     clock.now += 60
@@ -38,7 +38,7 @@ def test_guesses_start_again_after_the_window() -> None:
 
 def test_guesses_are_counted_where_they_come_from() -> None:
     """One network's wrong PINs are nobody else's, and nothing that is counted by is a network."""
-    guesses = Guesses(Clock())
+    guesses = PinGuessLimit(Clock())
     for _ in range(10):
         guesses.count("1", "8.8.4.0/24")
     for network in ("9.9.9.0/24", "2606:4700:1::/48", None):
@@ -51,7 +51,7 @@ def test_guesses_are_counted_where_they_come_from() -> None:
 def test_a_thousand_a_day_from_everywhere() -> None:
     """Whoever has many networks has a thousand guesses a day at a case; another case and another day have their own."""
     clock = Clock()
-    guesses = Guesses(clock)
+    guesses = PinGuessLimit(clock)
     for place in range(1000):
         guesses.count("1", f"2606:4700:{place:x}::/48")
     with pytest.raises(TooManyGuesses) as refused:
@@ -67,7 +67,7 @@ def test_memory_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     """However many numbers are guessed at from however many networks, only so many are counted, and none is refused."""
     monkeypatch.setattr(credentials, "MAX_WATCHED", 10)
     clock = Clock()
-    guesses = Guesses(clock)
+    guesses = PinGuessLimit(clock)
     for number in range(100):
         guesses.count(str(number), f"2606:4700:{number:x}::/48")
     assert (len(guesses._here._counts), len(guesses._all._counts)) == (10, 10)

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from takeback import protocol
 from takeback.protocol import Challenge
-from takeback.registry.security.proof_of_work import LIFE, Work
+from takeback.registry.security.proof_of_work import LIFE, ProofOfWork
 from tests.registry.support import PIN, Server, md5, problem, secret_headers, serving, solved
 
 KEY = "0" * 32
@@ -41,13 +41,13 @@ def working(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 
 def test_work_that_is_done_is_known_once_for_its_message() -> None:
     """It counts for the idempotency key it was asked for, under the secret that asked, and for no other."""
-    work = Work(SECRET, TRIES, time.time)
+    work = ProofOfWork(SECRET, TRIES, time.time)
     shown = solved(work.ask(KEY, 1))
 
     assert work.done(shown, KEY, 1)
-    assert Work(SECRET, TRIES, time.time).done(shown, KEY, 1), "another process knows it too"
+    assert ProofOfWork(SECRET, TRIES, time.time).done(shown, KEY, 1), "another process knows it too"
     assert not work.done(shown, "1" * 32, 1)
-    assert not Work(b"o" * 32, TRIES, time.time).done(shown, KEY, 1)
+    assert not ProofOfWork(b"o" * 32, TRIES, time.time).done(shown, KEY, 1)
 
 
 @pytest.mark.parametrize(
@@ -66,19 +66,19 @@ def test_work_that_is_done_is_known_once_for_its_message() -> None:
 )
 def test_nothing_of_it_can_be_changed(path: tuple[str, ...], to: object) -> None:
     """A solution that was made up, or one of easier work, is none."""
-    work = Work(SECRET, TRIES, time.time)
+    work = ProofOfWork(SECRET, TRIES, time.time)
     assert not work.done(changed(solved(work.ask(KEY, 1)), *path, to=to), KEY, 1)
 
 
 def test_work_grows_old() -> None:
     """What was asked for longer ago than its life is not taken any more."""
-    asked = Work(SECRET, TRIES, lambda: time.time() - LIFE - 1).ask(KEY, 1)
-    assert not Work(SECRET, TRIES, time.time).done(solved(asked), KEY, 1)
+    asked = ProofOfWork(SECRET, TRIES, lambda: time.time() - LIFE - 1).ask(KEY, 1)
+    assert not ProofOfWork(SECRET, TRIES, time.time).done(solved(asked), KEY, 1)
 
 
 def test_more_is_asked_in_a_busy_hour() -> None:
     """The work is between half of what is wanted and all of it, and so never a matter of luck."""
-    work = Work(SECRET, TRIES, time.time)
+    work = ProofOfWork(SECRET, TRIES, time.time)
     for demand in (1, 4):
         payload = json.loads(base64.b64decode(solved(work.ask(KEY, demand))))
         assert TRIES * demand // 2 <= payload["solution"]["counter"] < TRIES * demand
@@ -87,7 +87,7 @@ def test_more_is_asked_in_a_busy_hour() -> None:
 @given(shown=st.text() | st.binary().map(lambda some: base64.b64encode(some).decode()))
 def test_whatever_is_shown_instead_is_no_work(shown: str) -> None:
     """Neither text nor bytes at random are taken, and none of them is an error."""
-    assert not Work(SECRET, TRIES, time.time).done(shown, KEY, 1)
+    assert not ProofOfWork(SECRET, TRIES, time.time).done(shown, KEY, 1)
 
 
 def send(server: Server, headers: dict[str, str], body: object) -> httpx.Response:

@@ -6,7 +6,7 @@ import httpx
 import pytest
 
 from takeback.errors import SettingsError, TooManyCases
-from takeback.registry.security.rate_limit import KEY_LIFE, WINDOW, Arrivals, Proxies, network_of, networks
+from takeback.registry.security.rate_limit import KEY_LIFE, WINDOW, Proxies, RateLimit, network_of, networks
 from takeback.registry.settings import read_settings
 from tests.registry.support import OTHER_PIN, Server, md5, problem, secret_headers, serving
 
@@ -78,7 +78,7 @@ def test_what_is_no_network_is_refused(text: str) -> None:
 def test_so_many_an_hour_and_no_more() -> None:
     """One network's limit is nobody else's; it ends with the hour, and no address is in what is counted."""
     now = [0.0]
-    arrivals = Arrivals(2, lambda: now[0])
+    arrivals = RateLimit(2, lambda: now[0])
     for _ in range(2):
         arrivals.take("8.8.4.0/24")
     with pytest.raises(TooManyCases) as refused:
@@ -93,7 +93,7 @@ def test_so_many_an_hour_and_no_more() -> None:
 def test_the_key_lives_for_a_day() -> None:
     """After a day the same network is counted under another mark."""
     now = [0.0]
-    arrivals = Arrivals(5, lambda: now[0])
+    arrivals = RateLimit(5, lambda: now[0])
     arrivals.take("8.8.4.0/24")
     before = set(vars(arrivals)["_counts"])
     now[0] = KEY_LIFE
@@ -104,7 +104,7 @@ def test_the_key_lives_for_a_day() -> None:
 def test_work_grows_with_what_comes() -> None:
     """Twice the work for every twenty cases of one network, and for twice as many from everywhere; 64 times at most."""
     now = [0.0]
-    arrivals = Arrivals(0, lambda: now[0])
+    arrivals = RateLimit(0, lambda: now[0])
 
     def come(count: int, network: str | None) -> int:
         for _ in range(count):
@@ -124,7 +124,7 @@ def test_work_grows_with_what_comes() -> None:
 def test_any_number_where_nothing_is_known_or_wanted() -> None:
     """Without a public address, and with 0, nothing is counted."""
     for most, network in ((1, None), (0, "8.8.4.0/24")):
-        arrivals = Arrivals(most, lambda: 0.0)
+        arrivals = RateLimit(most, lambda: 0.0)
         for _ in range(5):
             arrivals.take(network)
 

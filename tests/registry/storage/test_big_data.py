@@ -15,16 +15,16 @@ from takeback import registry as package
 from takeback.protocol import (
     AgeBand,
     CaseState,
+    EntryStatus,
     FeedbackEvent,
     NewCase,
     Picture,
     PictureKind,
     SignalMessage,
-    Standing,
     Verdict,
 )
-from takeback.registry.rules.cases import DAY, Case, Entry, Policy
-from takeback.registry.rules.entry_status import Judge, Judged, Limits
+from takeback.registry.rules.cases import DAY, Case, CasePolicy, Entry
+from takeback.registry.rules.entry_status import EntryState, StatusLimits, StatusSource
 from takeback.registry.security.credentials import PlatformKey
 from takeback.registry.security.entry_ids import EntryIds
 from takeback.registry.storage import case_queries, entry_statuses, feed_queries, retention, status_queries
@@ -113,10 +113,10 @@ def test_entries_are_found_by_their_ids(connection: Connection) -> None:
 def test_standings_change(big: Big, connection: Connection) -> None:
     """Many entries are judged at once, and the feed says so of each; an upload that matched them all is counted."""
     every = range(1, ROWS + 1)
-    assert entry_statuses.give(connection, every, Judged(Standing.PAUSED, Judge.OPERATOR), NOW) == ROWS
+    assert entry_statuses.give(connection, every, EntryState(EntryStatus.PAUSED, StatusSource.OPERATOR), NOW) == ROWS
     assert feed_queries.head(connection) == 2 * ROWS
-    entry_statuses.look_at(connection, big.platform, [(event(1), every)], Limits(3, 5), NOW)
-    noticed = status_queries.noticed(connection, [Standing.PAUSED], ROWS)
+    entry_statuses.look_at(connection, big.platform, [(event(1), every)], StatusLimits(3, 5), NOW)
+    noticed = status_queries.noticed(connection, [EntryStatus.PAUSED], ROWS)
     assert {(one.standing, one.judge) for one in noticed} == {("paused", "operator")}
     assert [one.blocked for one in noticed if one.entry == 1] == [1]
 
@@ -175,7 +175,7 @@ def test_many_keys_are_looked_up(big: Big, connection: Connection) -> None:
 def test_erasure_goes_on_for_everybody(big: Big) -> None:
     """A registry with such an entry ends what expires and erases what ended, through its own door."""
     now = [float(NOW)]
-    store = Store(big.engine, lambda: now[0], Policy(0, 365 * DAY, 30 * DAY))
+    store = Store(big.engine, lambda: now[0], CasePolicy(0, 365 * DAY, 30 * DAY))
     case = NewCase([Picture([signal(1)])])
     number = store.submit(Submission(b"pin", b"key", b"digest", case)).result().status.number
     with big.engine.execution_options(**WRITES).begin() as connection:

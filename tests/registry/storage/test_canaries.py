@@ -142,7 +142,7 @@ def test_every_gate_follows(
     homes = []
     for name, platform in zip(pair.names, (pair.told, pair.other), strict=True):
         homes.append(tmp_path / name)
-        settings.save(homes[-1], settings.Settings(server.address, platform.key))
+        settings.save(homes[-1], settings.GateSettings(server.address, platform.key))
         with Gate.open(homes[-1]) as gate:
             gate.sync()
     sizes = [_size(home) for home in homes]

@@ -6,9 +6,9 @@ from collections.abc import Iterator
 import pytest
 from sqlalchemy import Engine, delete, select, update
 
-from takeback.protocol import MAX_FEED_LIMIT, FeedAction, NewCase, Picture, SignalMessage, Standing
+from takeback.protocol import MAX_FEED_LIMIT, EntryStatus, FeedAction, NewCase, Picture, SignalMessage
 from takeback.registry.security.entry_ids import EntryIds
-from takeback.registry.storage.change_feed import Record, Records
+from takeback.registry.storage.change_feed import ChangeFeed, ChangeRecord
 from takeback.registry.storage.engine import tables as t
 from takeback.registry.storage.engine.database import open_database
 from takeback.registry.storage.store import Store, Submission, Withdrawn
@@ -25,7 +25,7 @@ class History:
         self.engine = engine
         self.now = 1_800_000_000
         self.store = Store(engine, lambda: self.now)
-        self.records = Records(engine)
+        self.records = ChangeFeed(engine)
         self.cases: list[str] = []
         self.keys = 0
 
@@ -43,7 +43,7 @@ class History:
     def standing(self) -> dict[str, str]:
         """What a client that holds everything holds: entry to value, of those that stand at `block`."""
         held: dict[str, str] = {}
-        shown: dict[str, Standing] = {}
+        shown: dict[str, EntryStatus] = {}
         page = self.store.feed(0, MAX_FEED_LIMIT, IDS)
         assert page.head <= MAX_FEED_LIMIT
         for line in page.entries:
@@ -51,8 +51,8 @@ class History:
                 held[line.entry] = line.signal.value
             elif line.action is FeedAction.REMOVE:
                 held.pop(line.entry)
-            shown[line.entry] = line.standing or shown.get(line.entry, Standing.BLOCK)
-        return {entry: value for entry, value in held.items() if shown[entry] is Standing.BLOCK}
+            shown[line.entry] = line.standing or shown.get(line.entry, EntryStatus.BLOCK)
+        return {entry: value for entry, value in held.items() if shown[entry] is EntryStatus.BLOCK}
 
 
 @pytest.fixture
@@ -63,7 +63,7 @@ def history(new_database: NewDatabase) -> Iterator[History]:
     running.store.close()
 
 
-def apply(held: dict[str, str], records: tuple[Record, ...]) -> None:
+def apply(held: dict[str, str], records: tuple[ChangeRecord, ...]) -> None:
     for record in records:
         if record.there:
             held[record.id] = record.value
@@ -86,7 +86,7 @@ def test_clients_that_follow_by_time_end_with_what_stands(history: History, seed
             history.withdraw(chance.randrange(len(history.cases)))
         elif act == 3:
             one = chance.randrange(1, history.keys + 1)
-            history.store.change([one], chance.choice(list(Standing))).result()
+            history.store.change([one], chance.choice(list(EntryStatus))).result()
         elif act == 4:
             after, end = history.records.number_at(until), history.records.end_at(history.now)
             while after < end:

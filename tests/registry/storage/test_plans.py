@@ -9,11 +9,11 @@ from typing import Any
 from sqlalchemy import event
 
 from takeback.protocol import FeedbackEvent, NewCase, Picture, SignalMessage, Verdict
-from takeback.registry.rules.cases import Policy
+from takeback.registry.rules.cases import CasePolicy
 from takeback.registry.security.entry_ids import EntryIds
 from takeback.registry.storage.engine.database import open_database
 from takeback.registry.storage.platforms import Platforms
-from takeback.registry.storage.store import Addition, Position, Report, Store, Submission, Withdrawn
+from takeback.registry.storage.store import Addition, PlatformPosition, Report, Store, Submission, Withdrawn
 from takeback.signals import SignalType
 from tests.registry.support import telling
 
@@ -35,7 +35,7 @@ def _everything(store: Store, platforms: Platforms) -> None:
     page = store.feed(0, 1000, ids)
     told = FeedbackEvent(secrets.token_hex(16), Verdict.NOT_BLOCKED, [page.entries[0].entry])
     store.record(Report(platform.id, ids, [told])).result()
-    store.move(Position(platform.id, 1)).result()
+    store.move(PlatformPosition(platform.id, 1)).result()
     list(store.active_at(1, ids))
     store.look([key])
     store.knows(bytes(32))
@@ -58,7 +58,7 @@ def test_nothing_reads_a_whole_table(tmp_path: Path) -> None:
             asked.append((statement, parameters[0] if many else parameters))
 
     event.listen(engine, "before_cursor_execute", note)
-    store = Store(engine, time.time, Policy(keep=0))
+    store = Store(engine, time.time, CasePolicy(keep=0))
     _everything(store, Platforms(engine))
     event.remove(engine, "before_cursor_execute", note)
     with engine.connect() as connection:

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from sqlalchemy import func, select
 
 from takeback.protocol import CaseState, FeedAction, FeedbackEvent, NewCase, Picture, SignalMessage, Verdict
-from takeback.registry.rules.cases import DAY, Policy
+from takeback.registry.rules.cases import DAY, CasePolicy
 from takeback.registry.security.entry_ids import EntryIds
 from takeback.registry.storage import store as store_module
 from takeback.registry.storage.engine import tables as t
@@ -46,7 +46,7 @@ def clock() -> Clock:
 @pytest.fixture
 def store(new_database: Callable[[], Path | str], clock: Clock) -> Iterator[Store]:
     """An empty store whose cases expire after a year and are erased 30 days later."""
-    opened = Store(open_database(new_database()), clock, Policy(0, EXPIRE * DAY, KEEP * DAY))
+    opened = Store(open_database(new_database()), clock, CasePolicy(0, EXPIRE * DAY, KEEP * DAY))
     yield opened
     opened.close()
 
@@ -110,7 +110,7 @@ def test_a_case_expires(store: Store, clock: Clock) -> None:
 
 def test_a_case_expires_never_without_a_setting(new_database: Callable[[], Path | str], clock: Clock) -> None:
     """With `expire` at 0 a case of a hundred years is active."""
-    store = Store(open_database(new_database()), clock, Policy())
+    store = Store(open_database(new_database()), clock, CasePolicy())
     number = submit(store, 1)
     clock.pass_days(36_500)
     retain(store)
@@ -200,7 +200,7 @@ def test_no_byte_of_what_was_erased_is_left_in_the_files(store: Store, clock: Cl
 def test_whatever_passes_the_feed_is_what_is_open(new_database: Callable[[], Path | str], data: st.DataObject) -> None:
     """However cases come, end, expire and are erased, the feed adds up to what open cases hold, and keeps its rules."""
     clock = Clock()
-    store = Store(open_database(new_database()), clock, Policy(0, 20 * DAY, 10 * DAY))
+    store = Store(open_database(new_database()), clock, CasePolicy(0, 20 * DAY, 10 * DAY))
     cases: dict[str, set[str]] = {}
     for step in range(data.draw(st.integers(1, 12))):
         match data.draw(st.sampled_from(["submit", "withdraw", "wait"])):

@@ -27,9 +27,9 @@ from takeback.errors import CaseClosed, KeyReused, StoreUnavailable
 from takeback.protocol import FeedAction, FeedbackEvent, NewCase, Picture, SignalMessage, Verdict
 from takeback.registry.security.entry_ids import EntryIds
 from takeback.registry.storage.engine.database import open_database
-from takeback.registry.storage.engine.group_commit import Writer
+from takeback.registry.storage.engine.group_commit import GroupCommit
 from takeback.registry.storage.platforms import Platforms
-from takeback.registry.storage.store import Addition, Position, Report, Store, Submission, Withdrawn
+from takeback.registry.storage.store import Addition, PlatformPosition, Report, Store, Submission, Withdrawn
 from takeback.signals import SignalType
 
 POOL = [SignalMessage(SignalType.MD5, f"{n:032x}") for n in range(6)]
@@ -135,7 +135,7 @@ class Registry(RuleBasedStateMachine):
     def move(self, share: float) -> None:
         """The platform takes over a share of the feed."""
         self.cursor = int(self.heads[-1] * share)
-        self.store.move(Position(self.platform.id, self.cursor)).result()
+        self.store.move(PlatformPosition(self.platform.id, self.cursor)).result()
 
     @invariant()
     def the_feed_is_the_model(self) -> None:
@@ -205,7 +205,7 @@ def test_one_bad_event_does_not_harm_its_group(store: Store) -> None:
     """Of events that share a transaction, one that breaks is refused alone and the others are kept."""
     good, other = submission([[POOL[0]]]), submission([[POOL[1]]])
     broken = Submission(None, next(KEYS).to_bytes(16), b"", good.case)  # type: ignore[arg-type]
-    writer = Writer(store._engine, lambda _: None)
+    writer = GroupCommit(store._engine, lambda _: None)
     jobs = [(store._submit, one) for one in (good, broken, other)]
     gate: Future[None] = Future()
     writer.submit(lambda _c, group: [gate.result() for _ in group], None)
@@ -282,7 +282,7 @@ def test_what_comes_while_another_process_writes_goes_along(tmp_path: Path) -> N
         return items
 
     engine = open_database(tmp_path / "registry.sqlite")
-    writer = Writer(engine, begin)
+    writer = GroupCommit(engine, begin)
     first = writer.submit(note, 1)
     assert waits.wait(30)
     others = [writer.submit(note, n) for n in (2, 3)]

@@ -20,7 +20,7 @@ import httpx
 from takeback import __version__, chain
 from takeback.bulk import Reader
 from takeback.errors import FeedBroken, GateError, InvalidMessage, KeyRefused, RegistryUnreachable, SettingsError
-from takeback.gate.settings import Settings
+from takeback.gate.settings import GateSettings
 from takeback.protocol import (
     MAX_BODY,
     MAX_FEED_LIMIT,
@@ -51,7 +51,7 @@ _MAX_TEXT: Final = 200
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class SignedPage:
     """A page of the feed with the head that was signed for it; whether the key is the right one is yet to be seen."""
 
     page: FeedPage
@@ -70,7 +70,9 @@ class _Idle:
 class Client:
     """A connection to one registry, kept open between calls. May be shared by threads."""
 
-    def __init__(self, settings: Settings, *, timeout: httpx.Timeout = _TIMEOUT, seconds: float = MAX_SECONDS) -> None:
+    def __init__(
+        self, settings: GateSettings, *, timeout: httpx.Timeout = _TIMEOUT, seconds: float = MAX_SECONDS
+    ) -> None:
         """`timeout` is for each step of a request, `seconds` for the whole."""
         self._seconds = seconds
         self._key_id = settings.key_id
@@ -100,7 +102,7 @@ class Client:
         """Closes the connections."""
         self._http.close()
 
-    def feed(self, after: int, limit: int = MAX_FEED_LIMIT, wait: int = 0) -> Answer:
+    def feed(self, after: int, limit: int = MAX_FEED_LIMIT, wait: int = 0) -> SignedPage:
         """The page after a cursor, and the head that was signed for it; the registry may `wait` for news so long.
 
         Raises `FeedBroken` naming the number of an entry that is malformed, and for an answer that was not signed.
@@ -109,7 +111,7 @@ class Client:
         known = self._idle if self._idle and self._idle.asked == (after, limit) else None
         answer = self._ask("GET", "v1/feed", params=params, tag=known.tag if known else None, wait=wait)
         if answer.status_code == httpx.codes.NOT_MODIFIED and known:
-            return Answer(known.page, self._head(answer, bytes.fromhex(known.tag)))
+            return SignedPage(known.page, self._head(answer, bytes.fromhex(known.tag)))
         try:
             page = decode(answer.content, FeedPage)
         except InvalidMessage as error:
@@ -119,7 +121,7 @@ class Client:
         digest = sha256(answer.content)
         head = self._head(answer, digest.digest())
         self._idle = None if page.entries else _Idle((after, limit), digest.hexdigest(), page)
-        return Answer(page, head)
+        return SignedPage(page, head)
 
     @contextmanager
     def snapshot(self) -> Iterator[Reader]:

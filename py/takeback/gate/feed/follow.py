@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from takeback import chain
 from takeback.chain import START
 from takeback.errors import FeedBroken
-from takeback.protocol import MAX_FEED_LIMIT, FeedAction, FeedEntry, FeedHead, FeedPage, Standing
+from takeback.protocol import MAX_FEED_LIMIT, EntryStatus, FeedAction, FeedEntry, FeedHead, FeedPage
 from takeback.signals import Signal, SignalType
 
 type SignalKey = tuple[SignalType, str]
@@ -18,7 +18,7 @@ type SignalKey = tuple[SignalType, str]
 
 
 @dataclass(frozen=True, slots=True)
-class Position:
+class FeedPosition:
     """How far the feed is applied (`checkpoint`), the newest number the registry has told of (`head`).
 
     `link` is the checkpoint's link in the feed's chain: it stands for every line that was applied.
@@ -30,7 +30,7 @@ class Position:
 
 
 @dataclass(frozen=True, slots=True)
-class There:
+class ActiveEntry:
     """An entry that is there: the number of its `add`, and its signal, `None` if that is erased."""
 
     number: int
@@ -44,7 +44,7 @@ class Known:
     `active` holds the entries that are there; `retired` the ids that were there once.
     """
 
-    active: Mapping[str, There] = field(default_factory=dict)
+    active: Mapping[str, ActiveEntry] = field(default_factory=dict)
     retired: AbstractSet[str] = frozenset()
 
 
@@ -55,7 +55,7 @@ class Added:
     number: int
     entry: str
     signal: Signal
-    standing: Standing = Standing.BLOCK
+    standing: EntryStatus = EntryStatus.BLOCK
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +72,7 @@ class Changed:
 
     number: int
     entry: str
-    standing: Standing
+    standing: EntryStatus
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,17 +90,17 @@ type Step = Added | Removed | Changed | Erased
 class Changes:
     """What a page changes, in the feed's order, from one position to the next."""
 
-    before: Position
-    after: Position
+    before: FeedPosition
+    after: FeedPosition
     steps: tuple[Step, ...]
 
 
-def follow(position: Position, known: Known, page: FeedPage, limit: int = MAX_FEED_LIMIT) -> Changes:
+def follow(position: FeedPosition, known: Known, page: FeedPage, limit: int = MAX_FEED_LIMIT) -> Changes:
     """The changes that `page`, asked for after `position` with `limit`, brings. Raises `FeedBroken`."""
     _check_numbers(position, page)
     _check_head(position, page, limit)
     steps, link = _check_entries(known, page, position.link)
-    after = Position(position.checkpoint + len(page.entries), page.head, link)
+    after = FeedPosition(position.checkpoint + len(page.entries), page.head, link)
     return Changes(position, after, steps)
 
 
@@ -119,7 +119,7 @@ def agree(changes: Changes, head: FeedHead) -> None:
         raise FeedBroken(f"rule 5: the feed up to number {after.checkpoint} is not the one that the registry signed")
 
 
-def _check_numbers(position: Position, page: FeedPage) -> None:
+def _check_numbers(position: FeedPosition, page: FeedPage) -> None:
     """Rule 1: the first entry is `after + 1`, each next one is one more."""
     for expected, entry in enumerate(page.entries, position.checkpoint + 1):
         if entry.number != expected:
@@ -127,7 +127,7 @@ def _check_numbers(position: Position, page: FeedPage) -> None:
             raise FeedBroken(f"rule 1: {what} at number {expected}: the registry sent number {entry.number}")
 
 
-def _check_head(position: Position, page: FeedPage, limit: int) -> None:
+def _check_head(position: FeedPosition, page: FeedPage, limit: int) -> None:
     """Rule 2: `head` is at least the last number, and never falls; fewer entries than `limit` means the end."""
     last = position.checkpoint + len(page.entries)
     if page.head < position.head:
@@ -156,14 +156,16 @@ def _check_entries(known: Known, page: FeedPage, link: bytes) -> tuple[tuple[Ste
     return tuple(steps), link
 
 
-def _step(line: FeedEntry, active: dict[str, There], retired: AbstractSet[str], taken: set[SignalKey | None]) -> Step:
+def _step(
+    line: FeedEntry, active: dict[str, ActiveEntry], retired: AbstractSet[str], taken: set[SignalKey | None]
+) -> Step:
     """What a line says, once it is checked; what comes is there from now on."""
     if line.signal is not None:
         _check_new(line, active, retired)
         return _add(line, line.signal.signal(), active, taken)
     if line.action is FeedAction.ERASED:
         _check_new(line, active, retired)
-        active[line.entry] = There(line.number, None)
+        active[line.entry] = ActiveEntry(line.number, None)
         return Erased(line.number, line.entry)
     _check_there(line, active)
     if line.standing is not None:
@@ -171,17 +173,17 @@ def _step(line: FeedEntry, active: dict[str, There], retired: AbstractSet[str], 
     return Removed(line.number, line.entry)
 
 
-def _add(line: FeedEntry, signal: Signal, active: dict[str, There], taken: set[SignalKey | None]) -> Added:
+def _add(line: FeedEntry, signal: Signal, active: dict[str, ActiveEntry], taken: set[SignalKey | None]) -> Added:
     """Rule 4: no active entry carries the signal."""
     key = (signal.type, signal.value)
     if key in taken:
         raise FeedBroken(f"rule 4: number {line.number} adds a signal that an active entry carries already")
-    active[line.entry] = There(line.number, key)
+    active[line.entry] = ActiveEntry(line.number, key)
     taken.add(key)
-    return Added(line.number, line.entry, signal, line.standing or Standing.BLOCK)
+    return Added(line.number, line.entry, signal, line.standing or EntryStatus.BLOCK)
 
 
-def _check_new(line: FeedEntry, active: Mapping[str, There], retired: AbstractSet[str]) -> None:
+def _check_new(line: FeedEntry, active: Mapping[str, ActiveEntry], retired: AbstractSet[str]) -> None:
     """Rule 3, first half: an added entry is new."""
     if line.entry in active:
         raise FeedBroken(f"rule 3: number {line.number} adds an entry that is there already")
@@ -189,7 +191,7 @@ def _check_new(line: FeedEntry, active: Mapping[str, There], retired: AbstractSe
         raise FeedBroken(f"rule 3: number {line.number} adds an entry that was removed before")
 
 
-def _check_there(line: FeedEntry, active: Mapping[str, There]) -> None:
+def _check_there(line: FeedEntry, active: Mapping[str, ActiveEntry]) -> None:
     """Rule 3, second half: a removed or changed entry is there."""
     if line.entry not in active:
         raise FeedBroken(f"rule 3: number {line.number} {line.action}s an entry that is not there")

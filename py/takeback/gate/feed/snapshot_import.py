@@ -3,9 +3,9 @@
 from collections.abc import Callable, Iterator
 from typing import Final
 
-from takeback.bulk import NO_QUALITY, STANDING_SHIFT, STANDINGS, TYPES, VARIANTS, Reader, Record, value_of
+from takeback.bulk import NO_QUALITY, STANDING_SHIFT, STANDINGS, TYPES, VARIANTS, BulkRecord, Reader, value_of
 from takeback.errors import FeedBroken, InvalidSignal
-from takeback.gate.feed.state import EntryRow, Lot
+from takeback.gate.feed.state import EntryRow, SnapshotBatch
 from takeback.protocol import FeedAction
 from takeback.signals import Signal, SignalType
 
@@ -15,9 +15,9 @@ LOT: Final = 10_000
 """Entries of a lot."""
 
 
-def lots(reader: Reader, on_lot: Callable[[int], None]) -> Iterator[Lot]:
+def lots(reader: Reader, on_lot: Callable[[int], None]) -> Iterator[SnapshotBatch]:
     """The snapshot's entries, checked one by one; `on_lot` hears of the last number of each. Raises `FeedBroken`."""
-    last, lot = 0, Lot([], [])
+    last, lot = 0, SnapshotBatch([], [])
     for record in reader:
         if record.number <= last:
             raise FeedBroken(f"rule 1: the snapshot goes back from number {last} to {record.number}")
@@ -29,13 +29,13 @@ def lots(reader: Reader, on_lot: Callable[[int], None]) -> Iterator[Lot]:
         if len(lot.entries) == LOT:
             yield lot
             on_lot(last)
-            lot = Lot([], [])
+            lot = SnapshotBatch([], [])
     yield lot
     if reader.head is None or last > reader.head.number:
         raise FeedBroken(f"rule 2: the snapshot holds number {last}, which lies beyond its end")
 
 
-def _row(record: Record) -> EntryRow:
+def _row(record: BulkRecord) -> EntryRow:
     add = record.add
     if add is None:
         raise FeedBroken(f"number {record.number} of the snapshot does not add an entry")

@@ -18,10 +18,10 @@ import msgspec
 
 from takeback.chain import START
 from takeback.errors import FeedBroken, GateError, SettingsError, StateDamaged, SyncElsewhere
-from takeback.gate.feed.follow import Added, Changed, Changes, Erased, Known, Position, Removed, Step, There
-from takeback.gate.index.multi_index import Row
+from takeback.gate.feed.follow import ActiveEntry, Added, Changed, Changes, Erased, FeedPosition, Known, Removed, Step
+from takeback.gate.index.multi_index import IndexRow
 from takeback.private import check_private, make_private
-from takeback.protocol import EntryId, FeedbackEvent, FeedPage, Standing, Verdict
+from takeback.protocol import EntryId, EntryStatus, FeedbackEvent, FeedPage, Verdict
 from takeback.signals import Signal, SignalType, Variant
 
 STATE_FILE: Final = "state.sqlite"
@@ -70,7 +70,7 @@ type EntryRow = tuple[int, str, str, str, int | None, str, str]
 """An entry: number, id, type, value, quality, variant, standing."""
 
 
-class Lot(NamedTuple):
+class SnapshotBatch(NamedTuple):
     """Some entries of a snapshot, and the number and id of those that come without a signal."""
 
     entries: list[EntryRow]
@@ -125,19 +125,19 @@ class State:
         with self._lock:
             self._db.close()
 
-    def glance(self) -> tuple[Position, float | None]:
+    def glance(self) -> tuple[FeedPosition, float | None]:
         """The same as `standing`, for those who must not wait for anybody's work."""
         with self._glancing() as db, self._stored():
             return self._standing(db)
 
-    def standing(self) -> tuple[Position, float | None]:
+    def standing(self) -> tuple[FeedPosition, float | None]:
         """How far the feed is applied, and when it was last read to its end: seconds since 1970, None if never."""
         with self._reading() as db, self._stored():
             return self._standing(db)
 
-    def _standing(self, db: sqlite3.Connection) -> tuple[Position, float | None]:
+    def _standing(self, db: sqlite3.Connection) -> tuple[FeedPosition, float | None]:
         *place, read_at = self._follower(db, "checkpoint, head, link, read_at")
-        return Position(*place), read_at
+        return FeedPosition(*place), read_at
 
     def feed_key(self) -> str | None:
         """The key whose signature is believed, `None` before there was one."""
@@ -163,20 +163,22 @@ class State:
 
     def known(self, page: FeedPage) -> Known:
         """All that the state knows of the entries and signals on `page`."""
-        active: dict[str, There] = {}
+        active: dict[str, ActiveEntry] = {}
         retired: set[str] = set()
         with self._reading() as db, self._stored():
             for line in page.entries:
                 named = db.execute("SELECT entry, number, type, value FROM entries WHERE entry = ?", (line.entry,))
-                active |= {entry: There(number, (SignalType(kind), value)) for entry, number, kind, value in named}
+                active |= {
+                    entry: ActiveEntry(number, (SignalType(kind), value)) for entry, number, kind, value in named
+                }
                 erased = db.execute("SELECT entry, number FROM erased WHERE entry = ?", (line.entry,))
-                active |= {entry: There(number, None) for entry, number in erased}
+                active |= {entry: ActiveEntry(number, None) for entry, number in erased}
                 gone = db.execute("SELECT entry FROM removals WHERE entry = ?", (line.entry,))
                 retired |= {entry for (entry,) in gone}
                 if line.signal is not None:
                     key = (line.signal.type, line.signal.value)
                     holders = db.execute("SELECT entry, number FROM entries WHERE type = ? AND value = ?", key)
-                    active |= {entry: There(number, key) for entry, number in holders}
+                    active |= {entry: ActiveEntry(number, key) for entry, number in holders}
         return Known(active, retired)
 
     def apply(self, changes: Changes) -> None:
@@ -192,7 +194,7 @@ class State:
             for step in changes.steps:
                 _take(db, step)
 
-    def fill(self, lots: Iterable[Lot], reached: Callable[[], Position]) -> None:
+    def fill(self, lots: Iterable[SnapshotBatch], reached: Callable[[], FeedPosition]) -> None:
         """Takes over a snapshot, all or nothing, into a state that is empty; `reached` tells the position at its end.
 
         Raises `FeedBroken` if an entry or a signal is there twice.
@@ -229,7 +231,7 @@ class State:
             removed = [entry for (entry,) in db.execute("SELECT entry FROM removals WHERE number > ?", (after,))]
         return News(added, removed, checkpoint)
 
-    def read_all[R](self, make: Callable[[Iterable[Row]], R]) -> tuple[int, R]:
+    def read_all[R](self, make: Callable[[Iterable[IndexRow]], R]) -> tuple[int, R]:
         """The checkpoint, and what `make` makes of all entries; others may use the state meanwhile."""
         with self._translated(), self._stored(), closing(_connect(self._path)) as db:
             db.execute("BEGIN")
@@ -243,14 +245,14 @@ class State:
         with self._reading() as db:
             return db.execute("SELECT 1 FROM removals WHERE number > ? LIMIT 1", (number,)).fetchone() is not None
 
-    def standings(self, entries: Iterable[str]) -> dict[str, Standing]:
+    def standings(self, entries: Iterable[str]) -> dict[str, EntryStatus]:
         """The standings of those entries that are there still."""
         with self._reading() as db, self._stored():
             found = [
                 db.execute("SELECT entry, standing FROM entries WHERE entry = ?", (entry,)).fetchone()
                 for entry in entries
             ]
-            return {row[0]: Standing(row[1]) for row in found if row}
+            return {row[0]: EntryStatus(row[1]) for row in found if row}
 
     def confirm(self, entries: Iterable[str], *, confirmed: bool) -> None:
         """Notes of entries that are there that the platform's moderators confirmed them, or did not after all."""

@@ -21,7 +21,7 @@ import msgspec
 import numpy as np
 
 from takeback.errors import GateError, StateDamaged
-from takeback.gate.index.native import Bytes, Shape, Source, Table, build, checksum, private, room_for, size_of
+from takeback.gate.index.native import Bytes, Shape, Table, TableRows, build, checksum, private, room_for, size_of
 from takeback.private import keep_names
 
 MAGIC: Final = b"takeback index 1"
@@ -36,7 +36,7 @@ _PIECE: Final = 1 << 26
 
 
 @dataclass(frozen=True, slots=True)
-class Marks:
+class IndexMarks:
     """Whose index it is: of which state, up to which number of the feed, and `reach`, what it was made to find."""
 
     state: int
@@ -45,13 +45,13 @@ class Marks:
 
 
 @dataclass(frozen=True, slots=True)
-class Plans:
+class TablePlan:
     """What a table is made of: codes of so many 64-bit words, found within a distance, with a secret for buckets."""
 
     words: int
     distance: int
     seed: int
-    sources: Sequence[Source]
+    sources: Sequence[TableRows]
 
 
 class _Part(msgspec.Struct, forbid_unknown_fields=True):
@@ -66,11 +66,11 @@ class _Head(msgspec.Struct, forbid_unknown_fields=True):
     """What the file says of itself."""
 
     order: str
-    marks: Marks
+    marks: IndexMarks
     tables: dict[str, _Part]
 
 
-def save(path: Path, marks: Marks, tables: Mapping[str, Plans]) -> None:
+def save(path: Path, marks: IndexMarks, tables: Mapping[str, TablePlan]) -> None:
     """Builds the tables and writes them, so that a crash leaves the old file or the new one. One process at a time.
 
     Raises `GateError` when there is no room for it.
@@ -91,7 +91,7 @@ def save(path: Path, marks: Marks, tables: Mapping[str, Plans]) -> None:
         raise GateError(f"the index {path} cannot be written: {error.strerror}") from error
 
 
-def load(path: Path) -> tuple[Marks, dict[str, Table]]:
+def load(path: Path) -> tuple[IndexMarks, dict[str, Table]]:
     """The tables of a file. Raises `StateDamaged` if it is not there, foreign, cut short or damaged.
 
     1. The head is ours and whole. 2. It was written on a machine like this one. 3. Each table is one that can be, lies
@@ -136,7 +136,7 @@ def _read_head(path: Path, memory: Bytes) -> _Head:
         raise StateDamaged(f"the index {path} has a head that cannot be read") from error
 
 
-def _write(file: BinaryIO, marks: Marks, tables: Mapping[str, Plans]) -> None:
+def _write(file: BinaryIO, marks: IndexMarks, tables: Mapping[str, TablePlan]) -> None:
     parts: dict[str, _Part] = {}
     end = HEAD
     for name, plans in tables.items():

@@ -9,8 +9,8 @@ from itertools import batched
 from threading import Lock, Thread
 from typing import Final, NamedTuple, Protocol
 
-from takeback.gate.index.file import Plans
-from takeback.gate.index.native import Rows, Source, Table, table_of
+from takeback.gate.index.file import TablePlan
+from takeback.gate.index.native import GrowingRows, Table, TableRows, table_of
 from takeback.signals import (
     HEX_DIGITS,
     PDQ_MATCH_DISTANCE,
@@ -31,8 +31,8 @@ _TRIES: Final = 3
 _LOT: Final = 50_000
 """Entries that are taken in at a time."""
 
-type Part = Table | Rows
-type Row = tuple[str, str, str, int | None]
+type IndexPart = Table | GrowingRows
+type IndexRow = tuple[str, str, str, int | None]
 """An entry as it is kept: its id, and its signal's type, value and quality."""
 
 
@@ -89,7 +89,7 @@ class _Gathered:
         self.names = bytearray()
         self.notes = array("H")
 
-    def take(self, rows: Sequence[Row], reach: Reach) -> None:
+    def take(self, rows: Sequence[IndexRow], reach: Reach) -> None:
         """Takes in what is good enough of rows of one type; a lot at a time, because each step costs."""
         if rows[0][1] == SignalType.VPDQ:
             for entry, _, value, _ in rows:
@@ -126,19 +126,19 @@ class MultiIndex:
         }
 
     @classmethod
-    def of(cls, reach: Reach, rows: Iterable[Row]) -> "MultiIndex":
+    def of(cls, reach: Reach, rows: Iterable[IndexRow]) -> "MultiIndex":
         """An index of entries, each of which comes once: much quicker than adding them one by one."""
         index = cls(reach)
         gathered: dict[str, _Gathered] = defaultdict(_Gathered)
         for lot in batched(rows, _LOT):
-            by_kind: dict[str, list[Row]] = defaultdict(list)
+            by_kind: dict[str, list[IndexRow]] = defaultdict(list)
             for row in lot:
                 by_kind[row[1]].append(row)
             for kind, same in by_kind.items():
                 gathered[kind].take(same, reach)
         for kind, held in gathered.items():
             near = index._near[SignalType(kind)]
-            near.begin(Source.of(near.words, bytes(held.codes), bytes(held.names), held.notes))
+            near.begin(TableRows.of(near.words, bytes(held.codes), bytes(held.names), held.notes))
         return index
 
     def add(self, entry: str, signal: Signal) -> None:
@@ -173,7 +173,7 @@ class MultiIndex:
             ]
         return hits
 
-    def contents(self) -> dict[str, Plans]:
+    def contents(self) -> dict[str, TablePlan]:
         """All that is held at this moment, for a file."""
         return {kind.value: near.contents() for kind, near in self._near.items()}
 
@@ -217,22 +217,22 @@ class _Near:
         self.words = words
         self._distance = distance
         self._seed = secrets.randbits(63) if table is None else table.shape.seed
-        self._parts: tuple[Part, ...] = (Rows(words),) if table is None else (table, Rows(words))
+        self._parts: tuple[IndexPart, ...] = (GrowingRows(words),) if table is None else (table, GrowingRows(words))
         self._replaced = 0
         self._changing = Lock()
         self._worker: Thread | None = None
 
-    def begin(self, source: Source) -> None:
+    def begin(self, source: TableRows) -> None:
         """Takes in the first rows, of an index that nobody uses yet."""
         table = table_of(self.words, self._distance, self._seed, [source])
-        self._parts = (Rows(self.words),) if table is None else (table, Rows(self.words))
+        self._parts = (GrowingRows(self.words),) if table is None else (table, GrowingRows(self.words))
 
     def put(self, entry: bytes, codes: Sequence[bytes], note: int) -> None:
         """Takes in an entry's codes in place of those it had."""
         with self._changing:
             old = [(part, rows) for part in self._parts if (rows := part.find(entry))]
             growing = self._parts[-1]
-            assert isinstance(growing, Rows)
+            assert isinstance(growing, GrowingRows)
             if codes:
                 growing.append(entry, codes, note)
                 self._replaced += bool(old)
@@ -242,7 +242,7 @@ class _Near:
                 self._worker = Thread(target=self._merge, name="index", daemon=True)
                 self._worker.start()
 
-    def query(self, codes: Sequence[bytes]) -> list[tuple[int, Part, int, int]]:
+    def query(self, codes: Sequence[bytes]) -> list[tuple[int, IndexPart, int, int]]:
         """Which of `codes` is near which row of which part, and how far."""
         if not codes:
             return []
@@ -256,18 +256,18 @@ class _Near:
         with self._changing:
             return self._look(asked, len(codes))
 
-    def _look(self, asked: bytes, asking: int) -> list[tuple[int, Part, int, int]]:
+    def _look(self, asked: bytes, asking: int) -> list[tuple[int, IndexPart, int, int]]:
         return [
             (number, part, row, distance)
             for part in self._parts
             for number, row, distance in part.query(asked, asking, self._distance).tolist()
         ]
 
-    def contents(self) -> Plans:
+    def contents(self) -> TablePlan:
         """The rows that are there now."""
         with self._changing:
             sources = [part.source() for part in self._parts]
-        return Plans(self.words, self._distance, self._seed, sources)
+        return TablePlan(self.words, self._distance, self._seed, sources)
 
     def size(self) -> int:
         """Rows that are there."""
@@ -285,7 +285,7 @@ class _Near:
                 first = _first_to_merge(self._parts)
                 chosen = self._parts[first:]
                 sources = [part.source() for part in chosen]
-                self._parts = (*self._parts, Rows(self.words))
+                self._parts = (*self._parts, GrowingRows(self.words))
             table = table_of(self.words, self._distance, self._seed, sources)
             with self._changing:
                 made = () if table is None else (table,)
@@ -308,12 +308,12 @@ def _digits(kind: SignalType) -> int:
     return HEX_DIGITS.get(kind, HEX_DIGITS[SignalType.PDQ])
 
 
-def _is_hollow(part: Part) -> bool:
+def _is_hollow(part: IndexPart) -> bool:
     """Whether too much of a part is gone."""
     return part.gone > max(GROWN, part.count // 4)
 
 
-def _first_to_merge(parts: Sequence[Part]) -> int:
+def _first_to_merge(parts: Sequence[IndexPart]) -> int:
     """The place of the first part that is merged with all that come after it."""
     living, first = 0, len(parts)
     for place in reversed(range(len(parts))):

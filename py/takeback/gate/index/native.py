@@ -177,7 +177,7 @@ def _layout(shape: Shape) -> _Layout:
     return _Layout(codes, entries, notes, tuple(tables), spill, at)
 
 
-class Source:
+class TableRows:
     """Rows that a table is built of: those that are not dead, as they were when this was made."""
 
     def __init__(self, codes: Bytes, entries: Bytes, notes: NDArray[np.uint16], dead: Bytes | None, count: int) -> None:
@@ -187,7 +187,7 @@ class Source:
         self.living = count - (0 if dead is None else int(np.bitwise_count(dead).sum()))
 
     @classmethod
-    def of(cls, words: int, codes: bytes, entries: bytes, notes: Sequence[int]) -> "Source":
+    def of(cls, words: int, codes: bytes, entries: bytes, notes: Sequence[int]) -> "TableRows":
         """Of codes and entries in a row, each with its note."""
         held = np.frombuffer(codes, np.uint8).reshape(-1, words * 8)
         named = np.frombuffer(entries, np.uint8).reshape(-1, ENTRY_BYTES)
@@ -199,7 +199,7 @@ class Source:
         return _Rows(_address(codes), _address(entries), _address(notes), _address(self.dead), self.rows)
 
 
-class Rows:
+class GrowingRows:
     """Codes that are looked up by comparing with each. They may grow while others look up; no row is used twice.
 
     One thread at a time may change them.
@@ -257,12 +257,12 @@ class Rows:
         """The note of a row."""
         return int(self._arrays[2][row])
 
-    def source(self) -> Source:
+    def source(self) -> TableRows:
         """The rows as they are now."""
         codes, entries, notes, dead = self._arrays
-        return Source(codes, entries, notes, dead.copy(), self.count)
+        return TableRows(codes, entries, notes, dead.copy(), self.count)
 
-    def gone_since(self, source: Source) -> list[bytes]:
+    def gone_since(self, source: TableRows) -> list[bytes]:
         """The entries that were taken out since."""
         return _gone_since(self._arrays[3], self._arrays[1], source)
 
@@ -307,11 +307,11 @@ class Table:
         """The note of a row."""
         return int(self._notes[row])
 
-    def source(self) -> Source:
+    def source(self) -> TableRows:
         """The rows as they are now."""
-        return Source(self._codes, self._entries, self._notes, self._dead.copy(), self.count)
+        return TableRows(self._codes, self._entries, self._notes, self._dead.copy(), self.count)
 
-    def gone_since(self, source: Source) -> list[bytes]:
+    def gone_since(self, source: TableRows) -> list[bytes]:
         """The entries that were taken out since."""
         return _gone_since(self._dead, self._entries, source)
 
@@ -326,7 +326,7 @@ def size_of(shape: Shape) -> int:
     return _layout(shape).size
 
 
-def build(memory: Bytes, shape: Shape, sources: Sequence[Source]) -> Shape:
+def build(memory: Bytes, shape: Shape, sources: Sequence[TableRows]) -> Shape:
     """Builds a table of all rows in `sources` that are not dead, into zeroed memory of `room_for`; its true shape."""
     struct = _struct(memory, shape, _layout(shape.spilled(shape.most_spills)))
     held = (_Rows * len(sources))(*(source.struct() for source in sources))
@@ -335,7 +335,7 @@ def build(memory: Bytes, shape: Shape, sources: Sequence[Source]) -> Shape:
     return shape.spilled(_library.index_build(ctypes.byref(struct), held, len(sources), _address(places)))
 
 
-def table_of(words: int, distance: int, seed: int, sources: Sequence[Source]) -> Table | None:
+def table_of(words: int, distance: int, seed: int, sources: Sequence[TableRows]) -> Table | None:
     """A table in this process's own memory; None if there is no row."""
     count = sum(source.living for source in sources)
     if not count:
@@ -381,7 +381,7 @@ def _mark(dead: Bytes, rows: Sequence[int]) -> None:
         dead[row >> 3] |= 1 << (row & 7)
 
 
-def _gone_since(dead: Bytes, entries: Bytes, source: Source) -> list[bytes]:
+def _gone_since(dead: Bytes, entries: Bytes, source: TableRows) -> list[bytes]:
     assert source.dead is not None
     news = dead[: len(source.dead)] & ~source.dead
     rows = np.flatnonzero(np.unpackbits(news, bitorder="little"))

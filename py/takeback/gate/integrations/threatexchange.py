@@ -33,9 +33,9 @@ from threatexchange.signal_type.signal_base import SignalType as TheirSignal
 from takeback.bulk import line_of
 from takeback.errors import RegistryUnreachable
 from takeback.gate.feed.client import Client
-from takeback.gate.feed.follow import Known, Position, There, follow
-from takeback.gate.settings import KEY_VARIABLE, Settings
-from takeback.protocol import FeedAction, FeedEntry, FeedPage, PictureKind, Standing
+from takeback.gate.feed.follow import ActiveEntry, FeedPosition, Known, follow
+from takeback.gate.settings import KEY_VARIABLE, GateSettings
+from takeback.protocol import EntryStatus, FeedAction, FeedEntry, FeedPage, PictureKind
 from takeback.signals import PDQ_QUALITY_FLOOR, SignalType
 
 NAME: Final = "takeback"
@@ -46,7 +46,7 @@ _THEIRS: Final[Mapping[tuple[PictureKind, SignalType], str]] = {
 }
 """Their names for the signals that both sides know; the others are kept and not matched."""
 
-type Followed = tuple[FeedPage, Position]
+type Followed = tuple[FeedPage, FeedPosition]
 """A page, and where it leads to."""
 
 
@@ -86,7 +86,7 @@ class Checkpoint(FetchCheckpointBase):
 
 
 @dataclass
-class Record:
+class ExchangeRecord:
     """An entry, whole: its signal by their name, which is empty where they have none, and what it may lead to."""
 
     standing: str
@@ -104,17 +104,17 @@ class Metadata(FetchedSignalMetadata):
     @override
     def get_as_opinions(self) -> Sequence[SignalOpinion]:
         """A confirmed picture where the entry may lead to a block, else one for a person to look at."""
-        blocks = self.standing == Standing.BLOCK
+        blocks = self.standing == EntryStatus.BLOCK
         category = SignalOpinionCategory.POSITIVE_CLASS if blocks else SignalOpinionCategory.INVESTIGATION_SEED
         return [SignalOpinion(is_mine=False, category=category, tags=set())]
 
 
 class Exchange(
-    SignalExchangeWithAuth[Config, Credentials], SignalExchangeAPI[Config, Checkpoint, Metadata, str, Record]
+    SignalExchangeWithAuth[Config, Credentials], SignalExchangeAPI[Config, Checkpoint, Metadata, str, ExchangeRecord]
 ):
     """Follows one registry. Raises our `GateError` and `SettingsError`, which end a fetch with its checkpoint kept."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: GateSettings) -> None:
         super().__init__()
         self._settings = settings
 
@@ -122,7 +122,7 @@ class Exchange(
     @override
     def for_collab(cls, collab: Config, credentials: Credentials | None = None) -> Self:
         key = (credentials or Credentials.get(cls)).key
-        return cls(Settings(collab.registry, key))
+        return cls(GateSettings(collab.registry, key))
 
     @classmethod
     @override
@@ -152,7 +152,7 @@ class Exchange(
     @override
     def fetch_iter(
         self, supported_signal_types: Sequence[type[TheirSignal]], checkpoint: Checkpoint | None
-    ) -> Iterator[FetchDelta[str, Record, Checkpoint]]:
+    ) -> Iterator[FetchDelta[str, ExchangeRecord, Checkpoint]]:
         """The feed after `checkpoint`, a page at a time, up to its head, in whole records. Raises `FeedBroken`.
 
         Of an entry that came before `checkpoint` a changed standing alone is in the feed: what else is known of it is
@@ -160,8 +160,8 @@ class Exchange(
         """
         number, head = (checkpoint.number, checkpoint.head) if checkpoint else (0, 0)
         with Client(self._settings) as client:
-            pages: Iterable[Followed] = _pages(client, Position(number, head))
-            known: dict[str, Record] = {}
+            pages: Iterable[Followed] = _pages(client, FeedPosition(number, head))
+            known: dict[str, ExchangeRecord] = {}
             if checkpoint:
                 pages = list(pages)
                 known = _records(client, _changed(page for page, _ in pages), pages[-1][1].checkpoint)
@@ -171,14 +171,14 @@ class Exchange(
     @classmethod
     @override
     def naive_convert_to_signal_type(
-        cls, signal_types: Sequence[type[TheirSignal]], collab: Config, fetched: Mapping[str, Record]
+        cls, signal_types: Sequence[type[TheirSignal]], collab: Config, fetched: Mapping[str, ExchangeRecord]
     ) -> dict[type[TheirSignal], dict[str, Metadata]]:
         """What may be matched: not what is paused, nor what has no name on their side."""
         by_name = {kind.get_name(): kind for kind in signal_types}
         told: dict[type[TheirSignal], dict[str, Metadata]] = {}
         for entry, record in fetched.items():
             kind = by_name.get(record.name)
-            if kind is not None and record.standing != Standing.PAUSED:
+            if kind is not None and record.standing != EntryStatus.PAUSED:
                 told.setdefault(kind, {})[record.value] = Metadata(entry, record.standing)
         return told
 
@@ -192,10 +192,10 @@ def _presumed(page: FeedPage) -> Known:
             brought.add(line.entry)
         elif line.entry not in brought:
             there.add(line.entry)
-    return Known(dict.fromkeys(there, There(1, None)))
+    return Known(dict.fromkeys(there, ActiveEntry(1, None)))
 
 
-def _pages(client: Client, position: Position) -> Iterator[Followed]:
+def _pages(client: Client, position: FeedPosition) -> Iterator[Followed]:
     """The pages up to the feed's head, and where each leads to."""
     while True:
         page = client.feed(position.checkpoint).page
@@ -217,7 +217,7 @@ def _changed(pages: Iterable[FeedPage]) -> set[str]:
     return changed
 
 
-def _records(client: Client, entries: AbstractSet[str], number: int) -> dict[str, Record]:
+def _records(client: Client, entries: AbstractSet[str], number: int) -> dict[str, ExchangeRecord]:
     """The records of entries as they are at a number of the feed, or later; what has gone by then is not among them."""
     if not entries:
         return {}
@@ -229,29 +229,29 @@ def _records(client: Client, entries: AbstractSet[str], number: int) -> dict[str
     return records
 
 
-def _updates(page: FeedPage, known: dict[str, Record]) -> dict[str, Record | None]:
+def _updates(page: FeedPage, known: dict[str, ExchangeRecord]) -> dict[str, ExchangeRecord | None]:
     """What a page leaves of each entry: a whole record, or `None` for one that went; `known` is kept up to date.
 
     An entry that changes and is not known has gone since, or comes without its signal: nothing is left of it.
     """
-    updates: dict[str, Record | None] = {}
+    updates: dict[str, ExchangeRecord | None] = {}
     for line in page.entries:
         if line.signal is not None:
             known[line.entry] = _record(line)
         elif line.action is FeedAction.CHANGE and line.entry in known:
-            known[line.entry] = replace(known[line.entry], standing=line.standing or Standing.BLOCK)
+            known[line.entry] = replace(known[line.entry], standing=line.standing or EntryStatus.BLOCK)
         else:
             known.pop(line.entry, None)
         updates[line.entry] = known.get(line.entry)
     return updates
 
 
-def _record(line: FeedEntry) -> Record:
+def _record(line: FeedEntry) -> ExchangeRecord:
     """An entry that came; a PDQ that says too little of its picture has no name, so that nothing matches by it."""
     assert line.signal is not None
     weak = line.signal.quality is not None and line.signal.quality < PDQ_QUALITY_FLOOR
     name = "" if weak else _THEIRS.get((line.kind, line.signal.type), "")
-    return Record(line.standing or Standing.BLOCK, name, line.signal.value)
+    return ExchangeRecord(line.standing or EntryStatus.BLOCK, name, line.signal.value)
 
 
 TX_MANIFEST: Final = ThreatExchangeExtensionManifest(apis=(Exchange,))

@@ -31,10 +31,10 @@ from takeback.errors import (
     SoundOnly,
     UnknownFormat,
 )
-from takeback.gate.rules.media import START, Kind, kind_of
+from takeback.gate.rules.media import START, MediaKind, kind_of
 from takeback.gate.rules.policy import Budget
 from takeback.hashing.exact import exact_signals_of
-from takeback.hashing.kernel import DIHEDRALS, PLANE_SIDE, Plane
+from takeback.hashing.kernel import DIHEDRALS, PLANE_SIDE, Thumbnail
 from takeback.hashing.picture import MAX_BYTES
 from takeback.signals import Signal, SignalType, Variant
 
@@ -103,10 +103,10 @@ class Read:
     `plane` is a picture reduced, from which its views are hashed; `dihedral` holds the PDQ of its turned forms.
     """
 
-    kind: Kind
+    kind: MediaKind
     signals: tuple[Signal, ...]
     dihedral: Mapping[str, str] = field(default_factory=dict)
-    plane: Plane | None = None
+    plane: Thumbnail | None = None
     why: PictureError | None = None
     notes: tuple[str, ...] = ()
 
@@ -160,9 +160,9 @@ class Process:
             with suppress(OSError):
                 cast("BinaryIO", pipe).close()
 
-    def hash(self, file: BinaryIO, size: int, kind: Kind, may_go_on: Callable[[int], bool]) -> Read | None:
+    def hash(self, file: BinaryIO, size: int, kind: MediaKind, may_go_on: Callable[[int], bool]) -> Read | None:
         """What is found in the file; None if the picture is too large for now. Raises `_Gone`, `PictureError`."""
-        seconds = self._budget.video_seconds if kind is Kind.VIDEO else self._budget.picture_seconds
+        seconds = self._budget.video_seconds if kind is MediaKind.VIDEO else self._budget.picture_seconds
         with self._within(seconds * PATIENCE, f"takes more than {seconds * PATIENCE:g} seconds"):
             self._say(json.dumps({"kind": kind, "size": size, "seconds": seconds}).encode())
             pixels = 0
@@ -171,7 +171,7 @@ class Process:
                 if said.read:
                     at, length = said.read
                     file.seek(at)
-                    self._say(file.read(min(length, MAX_BYTES if kind is Kind.PICTURE else MAX_PIECE)))
+                    self._say(file.read(min(length, MAX_BYTES if kind is MediaKind.PICTURE else MAX_PIECE)))
                 elif said.pixels is not None:
                     pixels = said.pixels
                     if not may_go_on(pixels):
@@ -185,12 +185,12 @@ class Process:
                 else:
                     raise _Gone
 
-    def fate(self, kind: Kind) -> OverBudget:
+    def fate(self, kind: MediaKind) -> OverBudget:
         """Why it ended, once it has: which limit the file passed."""
         self._process.kill()  # one that broke the rules may be alive
         ended = self._process.wait()
         self.is_spent = True
-        seconds = self._budget.video_seconds if kind is Kind.VIDEO else self._budget.picture_seconds
+        seconds = self._budget.video_seconds if kind is MediaKind.VIDEO else self._budget.picture_seconds
         if self._killed_for:
             return OverBudget(f"the file {self._killed_for}")
         if os.name == "posix" and ended == -signal.SIGPROF:
@@ -208,7 +208,7 @@ class Process:
         kinds = {kind.code: kind for kind in _kinds_of(PictureError)}
         return kinds.get(refused.code, PictureError)(refused.text)
 
-    def _read(self, kind: Kind, found: _Found, pixels: bytes) -> Read:
+    def _read(self, kind: MediaKind, found: _Found, pixels: bytes) -> Read:
         try:
             signals = tuple(Signal(*values) for values in found.signals)
             for value in found.dihedral.values():
@@ -220,7 +220,7 @@ class Process:
             shape = found.plane
             if len(pixels) != shape.width * shape.height or not found.dihedral.keys() <= set(DIHEDRALS):
                 raise _Gone
-            plane = Plane(shape.width, shape.height, pixels, shape.across, shape.down)
+            plane = Thumbnail(shape.width, shape.height, pixels, shape.across, shape.down)
         return Read(kind, signals, found.dihedral, plane, notes=tuple(found.notes))
 
     @contextmanager
@@ -455,15 +455,15 @@ class Pool:
         """What a file is, by a process if it is one for it; None if it is large and has to wait."""
         kind, size = _look(job)
         why: PictureError = UnknownFormat("a picture or video of a kind that is not read")
-        if kind is Kind.PICTURE and size > MAX_BYTES:
+        if kind is MediaKind.PICTURE and size > MAX_BYTES:
             why = PictureTooLarge(f"the file is over {MAX_BYTES >> 20} MB")
-        elif kind in {Kind.PICTURE, Kind.VIDEO}:
+        elif kind in {MediaKind.PICTURE, MediaKind.VIDEO}:
             if process is None:
                 raise GateError("no process to hash files in can be started")
             with job.at(process) as wanted:
                 if not wanted:
                     raise GateError("nobody waits for the file")
-                if kind is Kind.VIDEO and not self._may_go_on(job, LARGE + 1):
+                if kind is MediaKind.VIDEO and not self._may_go_on(job, LARGE + 1):
                     return None
                 try:
                     return process.hash(job.file, size, kind, lambda pixels: self._may_go_on(job, pixels))
@@ -473,12 +473,12 @@ class Pool:
                     why = error
         job.file.seek(0)
         exact = exact_signals_of(job.file)
-        if kind is Kind.NOT_MEDIA or isinstance(why, SoundOnly):
-            return Read(Kind.NOT_MEDIA, exact)
-        return Read(Kind.UNREADABLE, exact, why=why)
+        if kind is MediaKind.NOT_MEDIA or isinstance(why, SoundOnly):
+            return Read(MediaKind.NOT_MEDIA, exact)
+        return Read(MediaKind.UNREADABLE, exact, why=why)
 
 
-def _look(job: Job) -> tuple[Kind, int]:
+def _look(job: Job) -> tuple[MediaKind, int]:
     """What a file is to be read as, and its bytes."""
     job.file.seek(0)
     kind = kind_of(job.file.read(START), job.given)

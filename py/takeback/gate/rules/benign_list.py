@@ -15,7 +15,7 @@ from takeback.signals import Signal
 WELL_KNOWN_FILE: Final = "well-known.txt"
 
 
-class WellKnown:
+class BenignIndex:
     """The list, ready to be looked up."""
 
     def __init__(self, policy: Policy, signals: Iterable[Signal]) -> None:

@@ -6,9 +6,9 @@ from typing import Final
 
 from takeback.errors import PictureError
 from takeback.gate.index.multi_index import Hit, usable
-from takeback.gate.rules.media import Kind
+from takeback.gate.rules.media import MediaKind
 from takeback.gate.rules.policy import Action, Policy, weaker
-from takeback.protocol import Standing
+from takeback.protocol import EntryStatus
 from takeback.signals import Signal, SignalType, Variant
 
 UPRIGHT: Final = "orig"
@@ -100,7 +100,7 @@ class Decision:
     matches: tuple[Match, ...]
     notes: tuple[str, ...]
     checkpoint: int
-    kind: Kind = Kind.SIGNALS
+    kind: MediaKind = MediaKind.SIGNALS
     why: str = ""
 
     def explain(self) -> str:
@@ -132,7 +132,7 @@ class Knowledge:
     """
 
     policy: Policy = DEFAULTS
-    standings: Mapping[str, Standing] | None = None
+    standings: Mapping[str, EntryStatus] | None = None
     floods: frozenset[str] = field(default=frozenset())
     well_known: bool = False
 
@@ -194,11 +194,11 @@ def decide(
     return Decision(check, action, tuple(best.values()), tuple(notes), feed.checkpoint)
 
 
-def of_file(decision: Decision, kind: Kind, why: PictureError | None, policy: Policy = DEFAULTS) -> Decision:
+def of_file(decision: Decision, kind: MediaKind, why: PictureError | None, policy: Policy = DEFAULTS) -> Decision:
     """The decision on a file's signals as that on the file: one that is unreadable leads to what the policy says."""
-    if kind is Kind.NOT_MEDIA:
+    if kind is MediaKind.NOT_MEDIA:
         return replace(decision, kind=kind, notes=(f"{kind}: neither a picture nor a video", *decision.notes))
-    if kind is not Kind.UNREADABLE or why is None:
+    if kind is not MediaKind.UNREADABLE or why is None:
         return replace(decision, kind=kind)
     action = max(decision.action, policy.unreadable, key=lambda action: action.weight)
     notes = (f"{kind}: {why}", *decision.notes)
@@ -257,12 +257,12 @@ def _pdq(signal: Signal, hit: Hit, policy: Policy) -> tuple[Action | None, str]:
 def _limited(match: Match, knows: Knowledge, feed: Feed) -> Match:
     """The match with the weakest action of all that limits it, and the reason."""
     policy = knows.policy
-    standing = Standing.BLOCK if knows.standings is None else knows.standings.get(match.entry)
+    standing = EntryStatus.BLOCK if knows.standings is None else knows.standings.get(match.entry)
     limits = [
         (standing is None, Action.ALLOW, "it was withdrawn just now"),
-        (standing is Standing.PAUSED, policy.paused, "the registry paused it"),
+        (standing is EntryStatus.PAUSED, policy.paused, "the registry paused it"),
         (knows.well_known, policy.well_known, "the upload is on the list of well-known pictures"),
-        (standing is Standing.REVIEW, policy.demoted, "the registry asks for a review of it"),
+        (standing is EntryStatus.REVIEW, policy.demoted, "the registry asks for a review of it"),
         (match.entry in knows.floods, Action.REVIEW, "which suddenly matches many uploads"),
         (feed.is_stale, policy.stale_matched, "known from a feed that is old"),
     ]

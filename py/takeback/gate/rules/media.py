@@ -23,7 +23,7 @@ _SOUNDS: Final = frozenset({b"M4A ", b"M4B ", b"M4P ", b"F4A ", b"F4B "})
 """Brands of the videos' container that hold sound alone."""
 
 
-class Kind(StrEnum):
+class MediaKind(StrEnum):
     """What an upload turned out to be."""
 
     PICTURE = "picture"
@@ -36,15 +36,15 @@ class Kind(StrEnum):
     """The caller hashed it; the file itself was not seen."""
 
 
-def kind_of(start: bytes, given: str = "") -> Kind:
+def kind_of(start: bytes, given: str = "") -> MediaKind:
     """What a file with these first bytes is to be read as; `given` is the media type that it came with, if any."""
     if start[4:8] == b"ftyp" and start[8:12] in _SOUNDS:
-        return Kind.NOT_MEDIA
+        return MediaKind.NOT_MEDIA
     if video_format(start):
-        return Kind.VIDEO
+        return MediaKind.VIDEO
     try:
         sniff(start)
     except UnknownFormat:
         claims = given.strip().lower().startswith(("image/", "video/"))
-        return Kind.UNREADABLE if claims or _OTHERS.match(start) or start[4:8] == b"ftyp" else Kind.NOT_MEDIA
-    return Kind.PICTURE
+        return MediaKind.UNREADABLE if claims or _OTHERS.match(start) or start[4:8] == b"ftyp" else MediaKind.NOT_MEDIA
+    return MediaKind.PICTURE

@@ -29,7 +29,7 @@ class _Level(NamedTuple):
     picture: int
 
 
-class Flood:
+class RateBrake:
     """More than `matches` uploads of a picture within `seconds` are a flood, until they become fewer.
 
     A bucket that each upload fills and time empties. What matched one upload takes over the fullest bucket of all, and

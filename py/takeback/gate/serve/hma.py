@@ -17,7 +17,7 @@ from takeback.errors import InvalidMessage, InvalidSignal, UnknownFormat
 from takeback.gate.index.multi_index import usable
 from takeback.gate.processes.workers import Read
 from takeback.gate.rules.decision import Decision, Feed, Match
-from takeback.gate.rules.media import Kind
+from takeback.gate.rules.media import MediaKind
 from takeback.gate.rules.policy import Action
 from takeback.gate.serve.uploads import Upload
 from takeback.gate.service import Status
@@ -81,7 +81,7 @@ def hashes(upload: Upload, read: Read, query: Mapping[str, str]) -> dict[str, st
         found = {"video_md5": found[SignalType.MD5], **found}
     elif read.why:
         raise read.why
-    elif read.kind is Kind.NOT_MEDIA:
+    elif read.kind is MediaKind.NOT_MEDIA:
         raise UnknownFormat("this is neither a picture nor a video")
     if "types" not in query:
         return found

@@ -10,7 +10,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from takeback.hashing.kernel import Plane
+from takeback.hashing.kernel import Thumbnail
 from takeback.hashing.views import Box, middle, trimmed
 
 type Grey = NDArray[np.int16]
@@ -36,7 +36,7 @@ SHAPES: Final = (4 / 3, 3 / 2, 16 / 9, 1, 3 / 4, 2 / 3, 9 / 16)
 """Width by height of what cameras make: tried in the middle, where the picture's edge cannot be seen."""
 
 
-def framed(plane: Plane) -> list[Box]:
+def framed(plane: Thumbnail) -> list[Box]:
     """The boxes in which the picture may be, all of them smaller than the upload."""
     grey = np.frombuffer(plane.pixels, np.uint8).reshape(plane.height, plane.width).astype(np.int16)
     size = np.array([plane.across, plane.down, plane.across, plane.down])

@@ -11,7 +11,7 @@ from typing import Final
 
 from takeback.gate.rules.decision import UPRIGHT, Probe
 from takeback.gate.upload_views.letterbox import framed
-from takeback.hashing.kernel import DIHEDRALS, Frame, Plane, hash_view
+from takeback.hashing.kernel import DIHEDRALS, Parallelogram, Thumbnail, hash_view
 from takeback.hashing.views import LEAST_SIDE, THIRDS, Box, frame, tells
 from takeback.signals import Signal, SignalType
 
@@ -29,7 +29,7 @@ TURNED_SHARE: Final = 0.95
 """Of each side of an upload that is turned back: less of the corners that a turn left empty."""
 
 
-def look_ups(plane: Plane) -> list[Probe]:
+def look_ups(plane: Thumbnail) -> list[Probe]:
     """The views of an upload, each value once, without those that are too plain to be matched."""
     if min(plane.width, plane.height) < LEAST_SIDE:
         return []
@@ -44,7 +44,7 @@ def look_ups(plane: Plane) -> list[Probe]:
     return list(found.values())
 
 
-def _views(plane: Plane) -> Iterator[tuple[str, Frame, tuple[str, ...]]]:
+def _views(plane: Thumbnail) -> Iterator[tuple[str, Parallelogram, tuple[str, ...]]]:
     """Each view's name, its place, and the turned and mirrored forms in which it is looked up."""
     both = (UPRIGHT, MIRRORED)
     yield "reduced", frame(plane, (0, 0, 1, 1)), DIHEDRALS
@@ -59,7 +59,7 @@ def _views(plane: Plane) -> Iterator[tuple[str, Frame, tuple[str, ...]]]:
         yield "without its frame", frame(plane, box), DIHEDRALS if place == 0 else both
 
 
-def _turned(plane: Plane, degrees: float) -> Frame:
+def _turned(plane: Thumbnail, degrees: float) -> Parallelogram:
     """The middle of the upload, turned."""
     cosine, sine = math.cos(math.radians(degrees)), math.sin(math.radians(degrees))
     wide, high = plane.across * TURNED_SHARE, plane.down * TURNED_SHARE

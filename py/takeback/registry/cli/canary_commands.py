@@ -17,7 +17,7 @@ from takeback.registry.settings import read_settings
 if TYPE_CHECKING:
     from sqlalchemy import Engine
 
-    from takeback.registry.storage.canaries import Traced
+    from takeback.registry.storage.canaries import CanaryTrace
     from takeback.signals import Signal
 
 
@@ -97,7 +97,7 @@ def trace(file: Path, as_json: bool, **where: object) -> None:
     show(found, _told(found), as_json)
 
 
-def _told(found: "Sequence[Traced]") -> str:
+def _told(found: "Sequence[CanaryTrace]") -> str:
     if not found:
         return "No canary of any platform stands in it."
     rows = [(one.platform, f"{one.found} of {one.told}") for one in found]

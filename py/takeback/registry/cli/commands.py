@@ -13,7 +13,7 @@ from takeback.registry.cli.options import Commands, data, data_option, moment_or
 from takeback.registry.settings import read_proxies, read_settings
 
 if TYPE_CHECKING:
-    from takeback.registry.keys.pin_keys import Held
+    from takeback.registry.keys.pin_keys import PinKeyUsage
     from takeback.registry.storage.platforms import Platform, Platforms
 
 
@@ -225,7 +225,7 @@ def rotate_pin_key(**where: object) -> None:
     click.echo(f"Copy {settings.pin_key} to every machine that serves and to your backup, then restart all.", err=True)
 
 
-def _show_pin_keys(held: "Sequence[Held]") -> None:
+def _show_pin_keys(held: "Sequence[PinKeyUsage]") -> None:
     click.echo(tabulated(("SECRET", "CASES"), [(one.name, str(one.cases)) for one in held]))
 
 

@@ -15,7 +15,7 @@ from takeback.registry.cli.options import NUMBER, as_json_option, data, show, ta
 from takeback.registry.settings import read_settings
 
 if TYPE_CHECKING:
-    from takeback.registry.storage.status_queries import Noticed, Overview
+    from takeback.registry.storage.status_queries import EntryOverview, Overview
 
 _numbers = click.argument("numbers", metavar="ENTRY...", type=NUMBER, nargs=-1, required=True)
 
@@ -50,7 +50,7 @@ def entries(
     standing: tuple[str, ...], sort: str, of_case: str | None, limit: int, as_json: bool, **where: object
 ) -> None:
     """List the entries that need an eye: what was demoted or paused, by whom, and what platforms say of it."""
-    from takeback.protocol import CASE_NUMBER_PATTERN, Standing
+    from takeback.protocol import CASE_NUMBER_PATTERN, EntryStatus
     from takeback.registry.server import open_data
     from takeback.registry.storage.status_queries import Order, noticed
 
@@ -58,7 +58,7 @@ def entries(
         raise SettingsError(f"{of_case!r} is not a case's number, which is 10 digits")
     case = None if of_case is None else int(of_case)
     with open_data(read_settings(os.environ, **where)).begin() as connection:
-        found = noticed(connection, [Standing(one) for one in standing], limit, Order(sort), case)
+        found = noticed(connection, [EntryStatus(one) for one in standing], limit, Order(sort), case)
     show(found, _listed(found), as_json)
 
 
@@ -113,15 +113,17 @@ def operator_key(**where: object) -> None:
 
 
 def _change(numbers: Sequence[int], standing: str, as_json: bool, where: dict[str, object]) -> None:
-    from takeback.protocol import Standing
-    from takeback.registry.rules.entry_status import Judge, Judged
+    from takeback.protocol import EntryStatus
+    from takeback.registry.rules.entry_status import EntryState, StatusSource
     from takeback.registry.server import open_data
     from takeback.registry.storage import entry_statuses, feed_queries
     from takeback.registry.storage.engine.database import writing
 
     with writing(open_data(read_settings(os.environ, **where))) as connection:
         feed_queries.lock(connection)
-        changed = entry_statuses.give(connection, numbers, Judged(Standing(standing), Judge.OPERATOR), int(time.time()))
+        changed = entry_statuses.give(
+            connection, numbers, EntryState(EntryStatus(standing), StatusSource.OPERATOR), int(time.time())
+        )
     told = f"{changed} of {len(numbers)} changed to {standing}; platforms hear of it with their next poll"
     show({"changed": changed, "asked": len(numbers), "standing": standing}, told, as_json)
 
@@ -147,7 +149,7 @@ def _told(found: "Overview") -> str:
     )
 
 
-def _listed(found: "Sequence[Noticed]") -> str:
+def _listed(found: "Sequence[EntryOverview]") -> str:
     from takeback.registry.storage.status_queries import ENTRY
 
     if not found:

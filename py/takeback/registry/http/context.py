@@ -17,15 +17,15 @@ from msgspec import Struct
 from takeback import protocol
 from takeback.errors import CaseNotFound, InvalidMessage
 from takeback.registry.http import openapi
-from takeback.registry.http.long_poll import Heads
+from takeback.registry.http.long_poll import LongPoll
 from takeback.registry.keys.feed_signing import Signer
 from takeback.registry.rules.cases import Case
-from takeback.registry.security.credentials import PIN_BYTES, Guesses, PinKey, PlatformKey
+from takeback.registry.security.credentials import PIN_BYTES, PinGuessLimit, PinKey, PlatformKey
 from takeback.registry.security.entry_ids import EntryIds
-from takeback.registry.security.proof_of_work import Work
-from takeback.registry.security.rate_limit import Arrivals, Proxies
-from takeback.registry.storage.change_feed import Records
-from takeback.registry.storage.engine.request_coalescing import Together
+from takeback.registry.security.proof_of_work import ProofOfWork
+from takeback.registry.security.rate_limit import Proxies, RateLimit
+from takeback.registry.storage.change_feed import ChangeFeed
+from takeback.registry.storage.engine.request_coalescing import RequestCoalescer
 from takeback.registry.storage.platforms import Platform, Platforms
 from takeback.registry.storage.store import Look, Store
 
@@ -43,15 +43,15 @@ class Services:
     store: Store
     platforms: Platforms
     pins: PinKey
-    guesses: Guesses
+    guesses: PinGuessLimit
     proxies: Proxies
-    arrivals: Arrivals
-    work: Work
+    arrivals: RateLimit
+    work: ProofOfWork
     signer: Signer
-    heads: Heads
-    looks: Together[PlatformKey, Look]
+    heads: LongPoll
+    looks: RequestCoalescer[PlatformKey, Look]
     now: Callable[[], float]
-    records: Records
+    records: ChangeFeed
 
     def ids_of(self, platform: Platform) -> EntryIds:
         """The ids under which a platform sees entries."""

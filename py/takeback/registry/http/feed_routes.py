@@ -20,7 +20,7 @@ from takeback.registry.http.content_encoding import choose
 from takeback.registry.http.context import JSON, Ask, Services, answer, done, number, platform_key, platform_of, query
 from takeback.registry.security.credentials import PlatformKey
 from takeback.registry.storage.platforms import Platform
-from takeback.registry.storage.store import Look, Position, Reading
+from takeback.registry.storage.store import Look, PlatformPosition, Reading
 
 SEEN_EVERY: Final = 60
 """Seconds. A platform that polls in vain is noted this often at most, so that an idle poll writes nothing.
@@ -181,7 +181,7 @@ async def _move(services: Services, platform: Platform, after: int, told: int) -
     """Notes how far a platform has come, and up to where it is told the feed now."""
     seen = services.now() - (platform.seen_at or 0) < SEEN_EVERY
     if not (seen and (platform.cursor, platform.told) == (after, told)):
-        await done(services.store.move(Position(platform.id, after, told)))
+        await done(services.store.move(PlatformPosition(platform.id, after, told)))
 
 
 ROUTES: Final = (feed, feed_keys, feed_tile, feed_snapshot, feed_parquet)

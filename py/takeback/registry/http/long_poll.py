@@ -9,7 +9,7 @@ LOOK: Final = 0.25
 """Seconds between looks while somebody waits. Other processes write too, so the database alone knows."""
 
 
-class Heads:
+class LongPoll:
     """The feed's newest number as it grows. `read` gives it and blocks; used within one event loop."""
 
     def __init__(self, read: Callable[[], int]) -> None:

@@ -26,7 +26,7 @@ _ROUTES: Final = tuple(
 )
 
 
-class Metrics:
+class RegistryMetrics:
     """The counters of one process, and the totals that the store has when it is asked."""
 
     def __init__(self, store: Store) -> None:

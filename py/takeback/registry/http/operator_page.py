@@ -17,7 +17,7 @@ from litestar.exceptions import HTTPException
 from litestar.handlers import HTTPRouteHandler
 from sqlalchemy import Engine
 
-from takeback.protocol import Standing
+from takeback.protocol import EntryStatus
 from takeback.registry.http import docs
 from takeback.registry.http.context import Ask, basic_password
 from takeback.registry.rules.cases import moment
@@ -27,7 +27,7 @@ from takeback.registry.storage.status_queries import (
     ENTRY,
     PLATFORM,
     CaseSize,
-    Noticed,
+    EntryOverview,
     Overview,
     largest_cases,
     noticed,
@@ -76,7 +76,7 @@ def _read(kept: Path) -> str | None:
 def _page(engine: Engine, now: int) -> bytes:
     with engine.begin() as connection:
         found = overview(connection, now)
-        entries = noticed(connection, [Standing.REVIEW, Standing.PAUSED], MOST)
+        entries = noticed(connection, [EntryStatus.REVIEW, EntryStatus.PAUSED], MOST)
         largest = largest_cases(connection, MOST_CASES)
     body = "".join(
         [
@@ -106,7 +106,7 @@ def _platforms(found: Overview) -> str:
     return _table("Platforms", PLATFORM, [one.cells() for one in found.platforms]) if found.platforms else none
 
 
-def _entries(entries: Sequence[Noticed]) -> str:
+def _entries(entries: Sequence[EntryOverview]) -> str:
     how = "<p>Change one with <code>takeback registry pause ENTRY</code> or <code>resume ENTRY</code>.</p>"
     shown = _table("Entries", ENTRY, [one.cells() for one in entries]) + how
     return shown if entries else "<p>None: every entry blocks.</p>"

@@ -26,7 +26,7 @@ svg{width:100%;height:5rem;border-bottom:1px solid #8886;opacity:.7}
 type Headers = tuple[tuple[str, str], ...]
 
 
-class Kind(StrEnum):
+class ResponseKind(StrEnum):
     """What is answered."""
 
     PAGE = "page"
@@ -88,47 +88,47 @@ def _docs_policy() -> str:
 
 _OF_KIND: Final = MappingProxyType(
     {
-        Kind.PAGE: (
+        ResponseKind.PAGE: (
             ("content-security-policy", _PAGE_POLICY),
             ("integrity-policy", "blocked-destinations=(script)"),
         ),
-        Kind.WORKER: (("content-security-policy", "default-src 'none'; script-src 'wasm-unsafe-eval'"),),
-        Kind.KEEPER: (("content-security-policy", f"{_NOTHING}; connect-src 'self'"),),
-        Kind.LEAVE: (
+        ResponseKind.WORKER: (("content-security-policy", "default-src 'none'; script-src 'wasm-unsafe-eval'"),),
+        ResponseKind.KEEPER: (("content-security-policy", f"{_NOTHING}; connect-src 'self'"),),
+        ResponseKind.LEAVE: (
             ("content-security-policy", _NOTHING),
             ("clear-site-data", '"cache", "cookies", "storage"'),
         ),
-        Kind.STATIC: (("content-security-policy", _NOTHING),),
-        Kind.API: (("content-security-policy", _NOTHING),),
-        Kind.DOCS: (("content-security-policy", _docs_policy()),),
+        ResponseKind.STATIC: (("content-security-policy", _NOTHING),),
+        ResponseKind.API: (("content-security-policy", _NOTHING),),
+        ResponseKind.DOCS: (("content-security-policy", _docs_policy()),),
     }
 )
 
 
-def headers_for(kind: Kind, *, tls: bool) -> Headers:
+def headers_for(kind: ResponseKind, *, tls: bool) -> Headers:
     """Every header that an answer of this `kind` carries, beside its content type and length."""
     return (*_EVERYWHERE, *_OF_KIND[kind], *((HSTS,) if tls else ()))
 
 
 _OF_PATH: Final = MappingProxyType(
     {
-        "/": Kind.PAGE,
-        "/index.html": Kind.PAGE,
-        KEEPER: Kind.KEEPER,
-        LEAVE: Kind.LEAVE,
-        "/docs": Kind.DOCS,
-        "/operator": Kind.DOCS,
-        "/v1": Kind.API,
-        "/healthz": Kind.API,
-        "/readyz": Kind.API,
-        "/metrics": Kind.API,
-        **dict.fromkeys(WORKERS, Kind.WORKER),
+        "/": ResponseKind.PAGE,
+        "/index.html": ResponseKind.PAGE,
+        KEEPER: ResponseKind.KEEPER,
+        LEAVE: ResponseKind.LEAVE,
+        "/docs": ResponseKind.DOCS,
+        "/operator": ResponseKind.DOCS,
+        "/v1": ResponseKind.API,
+        "/healthz": ResponseKind.API,
+        "/readyz": ResponseKind.API,
+        "/metrics": ResponseKind.API,
+        **dict.fromkeys(WORKERS, ResponseKind.WORKER),
     }
 )
 
 
-def kind_of(path: str) -> Kind:
+def kind_of(path: str) -> ResponseKind:
     """What a path answers with."""
     path = path.rstrip("/") or "/"
-    below = Kind.API if path.startswith(("/v1/", "/docs/", "/ncmec/", "/stopncii/")) else Kind.STATIC
+    below = ResponseKind.API if path.startswith(("/v1/", "/docs/", "/ncmec/", "/stopncii/")) else ResponseKind.STATIC
     return _OF_PATH.get(path, below)

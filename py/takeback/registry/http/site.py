@@ -10,9 +10,9 @@ from litestar import Litestar
 from takeback import protocol
 from takeback.registry.http.app import takes
 from takeback.registry.http.content_encoding import IDENTITY
-from takeback.registry.http.metrics import MEDIA, Metrics
+from takeback.registry.http.metrics import MEDIA, RegistryMetrics
 from takeback.registry.http.metrics import PATH as METRICS
-from takeback.registry.http.response_headers import Headers, Kind, headers_for, kind_of
+from takeback.registry.http.response_headers import Headers, ResponseKind, headers_for, kind_of
 from takeback.registry.http.static_files import File, Page, read
 
 type Scope = MutableMapping[str, Any]
@@ -24,11 +24,11 @@ type RawHeaders = list[tuple[bytes, bytes]]
 class Site:
     """Serves `page`, if there is one, beside the API. `tls` says whether people reach it over TLS."""
 
-    def __init__(self, api: Litestar, page: Page | None, metrics: Metrics, *, tls: bool) -> None:
+    def __init__(self, api: Litestar, page: Page | None, metrics: RegistryMetrics, *, tls: bool) -> None:
         self._api = api
         self._page = page
         self._metrics = metrics
-        self._headers = {kind: _raw(headers_for(kind, tls=tls)) for kind in Kind}
+        self._headers = {kind: _raw(headers_for(kind, tls=tls)) for kind in ResponseKind}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answers one request, or lets the API start and stop."""

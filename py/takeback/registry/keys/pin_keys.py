@@ -25,21 +25,21 @@ from takeback.registry.storage.engine import tables as t
 from takeback.registry.storage.engine.database import writing
 
 
-class Held(msgspec.Struct, frozen=True):
+class PinKeyUsage(msgspec.Struct, frozen=True):
     """A secret of the file: its name, and how many cases are kept under it, those that ended included."""
 
     name: str
     cases: int
 
 
-def held(connection: Connection, key: PinKey) -> list[Held]:
+def held(connection: Connection, key: PinKey) -> list[PinKeyUsage]:
     """The secrets of a PIN key, the newest first, and how many cases each has."""
     keys = key.all()
     names = ("newest", "before", "first") if len(keys) == MAX_SECRETS else ("newest", "first")
-    return [Held(name, _cases(connection, one)) for name, one in zip(names, keys, strict=False)]
+    return [PinKeyUsage(name, _cases(connection, one)) for name, one in zip(names, keys, strict=False)]
 
 
-def rotate(engine: Engine, path: Path) -> Sequence[Held]:
+def rotate(engine: Engine, path: Path) -> Sequence[PinKeyUsage]:
     """Puts a new secret before those in the file; who is held now. Raises `SettingsError` where cases would be lost.
 
     The file is written while the database is locked, so that of two that rotate one waits for the other. A process that

@@ -36,14 +36,14 @@ class Header(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     head: int
 
 
-class Part(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class TableHeader(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The line before a table's rows."""
 
     table: str
     columns: list[str]
 
 
-class End(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class BackupFooter(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The last line."""
 
     rows: int
@@ -94,13 +94,13 @@ def _write(connection: Connection, file: gzip.GzipFile, proof: Proof) -> None:
     say(Header(FORMAT, SCHEMA, proof.lines))
     rows = 0
     for table in t.metadata.sorted_tables:
-        say(Part(str(table.name), [str(column.name) for column in table.columns]))
+        say(TableHeader(str(table.name), [str(column.name) for column in table.columns]))
         ordered = select(table).order_by(*table.primary_key.columns).execution_options(yield_per=LOT)
         with connection.execute(ordered) as found:
             for row in found:
                 say(list(row))
                 rows += 1
-    say(End(rows))
+    say(BackupFooter(rows))
 
 
 def _read(connection: Connection, file: Iterator[bytes]) -> None:
@@ -108,7 +108,7 @@ def _read(connection: Connection, file: Iterator[bytes]) -> None:
     connection.execute(t.registry.delete())
     rows, line = 0, next(file, b"")
     for table in t.metadata.sorted_tables:
-        part = msgspec.json.decode(line, type=Part)
+        part = msgspec.json.decode(line, type=TableHeader)
         if (part.table, part.columns) != (table.name, [str(column.name) for column in table.columns]):
             raise ValueError(f"the table {part.table} is not as it should be")
         found: list[bytes] = []
@@ -120,7 +120,7 @@ def _read(connection: Connection, file: Iterator[bytes]) -> None:
                 rows += _insert(connection, table, found)
                 found = []
         rows += _insert(connection, table, found)
-    if msgspec.json.decode(line, type=End).rows != rows or next(file, None) is not None:
+    if msgspec.json.decode(line, type=BackupFooter).rows != rows or next(file, None) is not None:
         raise ValueError("rows are missing, or there are too many")
     if connection.dialect.name == "postgresql":
         _count_on(connection)

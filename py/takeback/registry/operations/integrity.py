@@ -9,7 +9,7 @@ from sqlalchemy import Connection, select
 
 from takeback import chain
 from takeback.errors import SettingsError
-from takeback.protocol import FeedAction, FeedKey, Standing
+from takeback.protocol import EntryStatus, FeedAction, FeedKey
 from takeback.registry.storage import feed_queries, row_mapping
 from takeback.registry.storage.engine import tables as t
 
@@ -78,7 +78,7 @@ def _check_action(row: row_mapping.AnyRow, active: dict[int, str]) -> None:
     if row.action == FeedAction.ADD:
         if row.entry in active:
             raise SettingsError(f"number {row.number} of the feed adds an entry that is there")
-        active[row.entry] = row.standing or Standing.BLOCK
+        active[row.entry] = row.standing or EntryStatus.BLOCK
     elif row.entry not in active:
         raise SettingsError(f"number {row.number} of the feed {row.action}s an entry that is not there")
     elif row.action == FeedAction.REMOVE:

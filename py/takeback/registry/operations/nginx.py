@@ -5,10 +5,10 @@ from typing import Final
 
 from takeback import protocol
 from takeback.errors import SettingsError
-from takeback.registry.http.response_headers import Kind, headers_for
+from takeback.registry.http.response_headers import ResponseKind, headers_for
 from takeback.registry.http.static_files import TYPES
 from takeback.registry.operations.systemd import LOOPBACK
-from takeback.registry.settings import Settings
+from takeback.registry.settings import RegistrySettings
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,7 +141,7 @@ server {{
 """
 
 
-def configuration(settings: Settings, name: str, tls: Tls) -> str:
+def configuration(settings: RegistrySettings, name: str, tls: Tls) -> str:
     """The configuration for the site `name`. Raises `SettingsError` for a value that nginx would misread."""
     if settings.page is None:
         raise SettingsError("say where the built page is: --page FOLDER")
@@ -165,18 +165,18 @@ def configuration(settings: Settings, name: str, tls: Tls) -> str:
         types=_types(),
         too_large=protocol.encode(too_large).decode(),
         too_many=protocol.encode(too_many).decode(),
-        **{f"{kind}_headers": _headers(kind) for kind in Kind if kind is not Kind.DOCS},
+        **{f"{kind}_headers": _headers(kind) for kind in ResponseKind if kind is not ResponseKind.DOCS},
     )
 
 
-def _proxy(settings: Settings) -> str:
+def _proxy(settings: RegistrySettings) -> str:
     """What names this nginx to the registry: its address as the registry sees it."""
     if settings.proxies:
         return ",".join(map(str, settings.proxies))
     return settings.host if settings.host in LOOPBACK else "ADDRESS-OF-THIS-MACHINE"
 
 
-def _headers(kind: Kind) -> str:
+def _headers(kind: ResponseKind) -> str:
     """The lines for one kind; nginx's own date of a file is taken out, since nothing may be stored."""
     headers = (*headers_for(kind, tls=True), ("last-modified", ""))
     quoted = [(name, value.replace('"', r"\"")) for name, value in headers]

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Final
 
 from takeback.errors import SettingsError
-from takeback.registry.settings import PREFIX, Settings
+from takeback.registry.settings import PREFIX, RegistrySettings
 
 _WORDS_APART: Final = frozenset(" \t\n\"'\\$;")
 
@@ -69,12 +69,12 @@ _SECRET: Final = frozenset({"database"})
 """Settings that may hold a password: they belong into the file that nobody else may read."""
 
 
-def unit(settings: Settings, program: str, environment: str) -> str:
+def unit(settings: RegistrySettings, program: str, environment: str) -> str:
     """The unit for the registry with these settings, whose `program` is `takeback`. Raises `SettingsError`."""
-    usual = Settings()
+    usual = RegistrySettings()
     told = {
         setting.name.upper(): _written(getattr(settings, setting.name))
-        for setting in fields(Settings)
+        for setting in fields(RegistrySettings)
         if setting.name in _ALWAYS
         or (setting.name not in _SECRET and getattr(settings, setting.name) != getattr(usual, setting.name))
     }

@@ -10,7 +10,7 @@ from takeback.protocol import SignalMessage
 from takeback.signals import PDQ_MATCH_DISTANCE, Signal, SignalType
 
 
-class WellKnown:
+class BenignList:
     """The list, small enough to be gone through: a thousand pictures take about a tenth of a millisecond a signal."""
 
     def __init__(self, signals: Iterable[Signal] = ()) -> None:

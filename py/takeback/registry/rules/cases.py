@@ -24,7 +24,7 @@ from takeback.protocol import (
     PictureStatus,
     SignalMessage,
 )
-from takeback.registry.rules.entry_status import DEFAULT, Limits
+from takeback.registry.rules.entry_status import DEFAULT, StatusLimits
 from takeback.signals import SignalType
 
 DAY: Final = 24 * 60 * 60
@@ -47,7 +47,7 @@ type Shuffle = Callable[[list[int]], None]
 
 
 @dataclass(frozen=True, slots=True)
-class Policy:
+class CasePolicy:
     """How long things take, in seconds.
 
     To `mix` entries into the feed, for a case to `expire` (0: never), and to `keep` what has ended until it is erased.
@@ -57,7 +57,7 @@ class Policy:
     mix: int = 0
     expire: int = 0
     keep: int = 30 * DAY
-    limits: Limits = DEFAULT
+    limits: StatusLimits = DEFAULT
 
     @property
     def quiet(self) -> int:
@@ -176,7 +176,7 @@ class Case:
 NOTHING_SEEN: Final = PictureStatus(0, 0, None, None)
 
 
-def status(case: Case, platforms: int, pictures: Sequence[PictureStatus], policy: Policy, now: float) -> CaseStatus:
+def status(case: Case, platforms: int, pictures: Sequence[PictureStatus], policy: CasePolicy, now: float) -> CaseStatus:
     """What the owner of `case` is told. `platforms` are those that were told its last change since it was there."""
     is_quiet = case.settles_at is not None or now < case.polls_from + policy.quiet
     expires_at = case.renewed_at + policy.expire if policy.expire and case.is_open else None

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
-from takeback.protocol import Standing, Verdict
+from takeback.protocol import EntryStatus, Verdict
 
 HOUR: Final = 60 * 60
 SLOT: Final = 10 * 60
@@ -25,7 +25,7 @@ type Level = Mapping[int, int]
 """How many uploads a platform matched with an entry, by slot."""
 
 
-class Judge(StrEnum):
+class StatusSource(StrEnum):
     """Who gave an entry its standing, where it is not the common one."""
 
     VOTES = "votes"
@@ -36,7 +36,7 @@ class Judge(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Limits:
+class StatusLimits:
     """How many platforms demote an entry, or confirm it after a flood, and how many matches in an hour are a flood.
 
     0 is never.
@@ -46,15 +46,15 @@ class Limits:
     flood: int = 5000
 
 
-DEFAULT: Final = Limits()
+DEFAULT: Final = StatusLimits()
 
 
 @dataclass(frozen=True, slots=True)
-class Judged:
+class EntryState:
     """An entry's standing, and whose it is: nobody's, as long as nothing happened."""
 
-    standing: Standing = Standing.BLOCK
-    judge: Judge | None = None
+    standing: EntryStatus = EntryStatus.BLOCK
+    judge: StatusSource | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,13 +94,13 @@ def share(levels: MutableMapping[int, Level], entries: Sequence[int], slot: int)
         levels[entry] = shared
 
 
-def is_confirmed(votes: Iterable[Vote], since: int, limits: Limits) -> bool:
+def is_confirmed(votes: Iterable[Vote], since: int, limits: StatusLimits) -> bool:
     """Whether enough platforms looked at what asks for a review `since` a moment, and blocked it."""
     blocked, not_blocked = count(vote for vote in votes if vote.at >= since + LAG)
     return bool(limits.demote) and blocked >= limits.demote and blocked > not_blocked
 
 
-def judge(now: Judged, votes: Sequence[Vote], *, flooded: bool, limits: Limits, since: int = 0) -> Judged:
+def judge(now: EntryState, votes: Sequence[Vote], *, flooded: bool, limits: StatusLimits, since: int = 0) -> EntryState:
     """What holds of an entry from here on; `since` is when it got the standing that it has.
 
     1. What the operator decided holds; what is well-known waits for the operator.
@@ -110,15 +110,15 @@ def judge(now: Judged, votes: Sequence[Vote], *, flooded: bool, limits: Limits, 
     4. Enough platforms that do not block it, and more than those that do, demote it to a review.
     5. A demoted one blocks again once as many platforms block it as do not.
     """
-    if now.judge in {Judge.OPERATOR, Judge.WELL_KNOWN}:
+    if now.judge in {StatusSource.OPERATOR, StatusSource.WELL_KNOWN}:
         return now
-    if now.judge is Judge.FLOOD and is_confirmed(votes, since, limits):
-        return Judged(Standing.BLOCK, Judge.MODERATORS)
-    if now.judge is Judge.FLOOD or (flooded and now.judge is not Judge.MODERATORS):
-        return Judged(Standing.REVIEW, Judge.FLOOD)
+    if now.judge is StatusSource.FLOOD and is_confirmed(votes, since, limits):
+        return EntryState(EntryStatus.BLOCK, StatusSource.MODERATORS)
+    if now.judge is StatusSource.FLOOD or (flooded and now.judge is not StatusSource.MODERATORS):
+        return EntryState(EntryStatus.REVIEW, StatusSource.FLOOD)
     blocked, not_blocked = count(votes)
     if limits.demote and not_blocked >= limits.demote and not_blocked > blocked:
-        return Judged(Standing.REVIEW, Judge.VOTES)
-    if now.judge is Judge.VOTES and blocked >= not_blocked:
-        return Judged()
+        return EntryState(EntryStatus.REVIEW, StatusSource.VOTES)
+    if now.judge is StatusSource.VOTES and blocked >= not_blocked:
+        return EntryState()
     return now

@@ -200,7 +200,7 @@ class PlatformKey:
         return f"tbk_{self.key_id}_{self.secret}"
 
 
-class Counts:
+class WindowedCounter:
     """Counts what comes under a key, for so many seconds from its first; then it begins anew.
 
     Where there are too many keys the oldest is forgotten, so that a flood of keys frees somebody and locks out nobody.
@@ -231,7 +231,7 @@ class Counts:
         self._counts.clear()
 
 
-class Guesses:
+class PinGuessLimit:
     """Counts wrong PINs by case number and network, and by case number, whether or not there is such a case.
 
     A right PIN is never counted and never refused: whoever guesses locks out nobody but themselves. A PIN bears that:
@@ -243,8 +243,8 @@ class Guesses:
         self._clock = clock
         self._key = b""
         self._key_from = float("-inf")
-        self._here = Counts(MAX_GUESSES, GUESS_WINDOW)
-        self._all = Counts(MAX_DAILY_GUESSES, DAY)
+        self._here = WindowedCounter(MAX_GUESSES, GUESS_WINDOW)
+        self._all = WindowedCounter(MAX_DAILY_GUESSES, DAY)
 
     def count(self, number: str, network: str | None) -> None:
         """Counts a wrong PIN for a case from a part of the network. Raises `TooManyGuesses`."""

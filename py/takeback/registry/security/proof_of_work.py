@@ -26,7 +26,7 @@ MAX_SHOWN: Final = 4096
 """Characters of the header that shows it."""
 
 
-class Work:
+class ProofOfWork:
     """Asks for work and knows it when it is done.
 
     `secret` signs it, the same in all processes. `tries` are those of one lot in a quiet hour, 0 for no work; a `price`

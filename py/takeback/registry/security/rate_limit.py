@@ -76,7 +76,7 @@ class Proxies:
         return any(found in network for network in self._networks)
 
 
-class Arrivals:
+class RateLimit:
     """Counts lots; `most` in an hour from one network, 0 for any number. `clock` gives seconds that only grow."""
 
     def __init__(self, most: int, clock: Callable[[], float]) -> None:

@@ -39,7 +39,7 @@ _END: Final = (
 )
 
 
-class Held(msgspec.Struct, frozen=True):
+class PlatformCanaries(msgspec.Struct, frozen=True):
     """The canaries of a platform: how many entries, of which moment the newest is, seconds since 1970."""
 
     platform: str
@@ -47,7 +47,7 @@ class Held(msgspec.Struct, frozen=True):
     made_at: int
 
 
-class Traced(msgspec.Struct, frozen=True):
+class CanaryTrace(msgspec.Struct, frozen=True):
     """How many of a platform's canaries stand in a list, of how many that it was ever told and are still known."""
 
     platform: str
@@ -81,7 +81,7 @@ def end(connection: Connection, platform: str, mix: int, now: int) -> int:
     return len(ended)
 
 
-def held(connection: Connection) -> list[Held]:
+def held(connection: Connection) -> list[PlatformCanaries]:
     """Which platforms have canaries in the feed, or on their way there."""
     rows = connection.execute(
         select(t.platforms.c.name, func.count(), func.max(t.canaries.c.made_at))
@@ -90,10 +90,10 @@ def held(connection: Connection) -> list[Held]:
         .group_by(t.platforms.c.name)
         .order_by(t.platforms.c.name)
     )
-    return [Held(*row) for row in rows]
+    return [PlatformCanaries(*row) for row in rows]
 
 
-def trace(connection: Connection, listed: bytes | mmap) -> list[Traced]:
+def trace(connection: Connection, listed: bytes | mmap) -> list[CanaryTrace]:
     """Whose canaries stand in a list, the most first: text of any form with hashes in hex."""
     rows = connection.execute(
         select(t.platforms.c.name, t.entries.c.value)
@@ -104,7 +104,7 @@ def trace(connection: Connection, listed: bytes | mmap) -> list[Traced]:
     words = (match[0].decode().lower() for match in _HEX.finditer(listed))
     found = Counter(whose[value] for value in {word for word in words if word in whose})
     told = Counter(whose.values())
-    return [Traced(name, number, told[name]) for name, number in found.most_common()]
+    return [CanaryTrace(name, number, told[name]) for name, number in found.most_common()]
 
 
 def _age_band(connection: Connection, last: int) -> AgeBand:

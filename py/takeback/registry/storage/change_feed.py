@@ -11,7 +11,7 @@ from typing import Any, Final
 from sqlalchemy import Connection, Engine, Row, and_, bindparam, func, select
 from sqlalchemy import case as case_of
 
-from takeback.protocol import FeedAction, PictureKind, SignalMessage, Standing
+from takeback.protocol import EntryStatus, FeedAction, PictureKind, SignalMessage
 from takeback.registry.rules.cases import DAY
 from takeback.registry.security.entry_ids import EntryIds
 from takeback.registry.storage import feed_queries
@@ -48,7 +48,7 @@ _LINES: Final = (
         t.entries.c.kind,
         t.entries.c.added_at,
         t.entries.c.removed_at,
-        and_(t.entries.c.removed.is_(None), t.entries.c.standing == Standing.BLOCK).label("there"),
+        and_(t.entries.c.removed.is_(None), t.entries.c.standing == EntryStatus.BLOCK).label("there"),
         t.canaries.c.platform.label("told_to"),
     )
     .select_from(_WITH_ENTRY.outerjoin(t.canaries, t.canaries.c.entry == t.feed.c.entry))
@@ -58,7 +58,7 @@ _LINES: Final = (
 
 
 @dataclass(frozen=True, slots=True)
-class Record:
+class ChangeRecord:
     """An entry by a platform's `id` for it, whether it is `there`, and the second at which it came or went.
 
     `type` and `value` are `None` and empty if its signal is erased: then only its id is left.
@@ -73,18 +73,18 @@ class Record:
 
 
 @dataclass(frozen=True, slots=True)
-class Stretch:
+class ChangePage:
     """The records of some lines, in the feed's order; `at` is the moment of the newest line that has one.
 
     `lost` says that an entry went whose signal is erased.
     """
 
-    records: tuple[Record, ...]
+    records: tuple[ChangeRecord, ...]
     at: int | None
     lost: bool
 
 
-class Records:
+class ChangeFeed:
     """Reads the feed in the database of `engine`."""
 
     def __init__(self, engine: Engine) -> None:
@@ -106,7 +106,7 @@ class Records:
             later = _dated(connection, _number_at(connection, moment), feed_queries.head(connection), moment)
             return feed_queries.head(connection) if later is None else later.number - 1
 
-    def stretch(self, after: int, upto: int, ids: EntryIds) -> Stretch:
+    def stretch(self, after: int, upto: int, ids: EntryIds) -> ChangePage:
         """What holds of the entries that the lines after `after` and up to `upto` speak of."""
         with self._engine.begin() as connection:
             rows = connection.execute(_LINES, {"after": after, "upto": upto}).all()
@@ -115,7 +115,7 @@ class Records:
             names = feed_queries.names_of(connection, [row.entry for row in said], ids)
         records = tuple(_record(row, name) for row, name in zip(said, names, strict=True))
         at = max((row.at for row in rows if row.at is not None), default=None)
-        return Stretch(records, at, any(row.type is None and row.action == FeedAction.REMOVE for row in rows))
+        return ChangePage(records, at, any(row.type is None and row.action == FeedAction.REMOVE for row in rows))
 
     def named(self, signals: Sequence[SignalMessage], ids: EntryIds) -> dict[str, list[str]]:
         """The ids of the active entries that carry these signals, by value."""
@@ -151,8 +151,8 @@ def _is_told(row: AnyRow, platform: int) -> bool:
     return is_told(row, platform) and bool(row.type != SignalType.PDQ or row.quality >= PDQ_QUALITY_FLOOR)
 
 
-def _record(row: Row[*tuple[Any, ...]], name: str) -> Record:
+def _record(row: Row[*tuple[Any, ...]], name: str) -> ChangeRecord:
     if row.type is None:
-        return Record(name, False, UNDATED, PictureKind.IMAGE, None)
+        return ChangeRecord(name, False, UNDATED, PictureKind.IMAGE, None)
     moment = (None if row.there else row.removed_at) or row.added_at or UNDATED
-    return Record(name, bool(row.there), moment, PictureKind(row.kind), SignalType(row.type), row.value.hex())
+    return ChangeRecord(name, bool(row.there), moment, PictureKind(row.kind), SignalType(row.type), row.value.hex())

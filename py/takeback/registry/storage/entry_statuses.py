@@ -5,16 +5,16 @@ from typing import Final
 
 from sqlalchemy import Connection, bindparam, delete, func, select, update
 
-from takeback.protocol import FeedbackEvent, Standing, Verdict
+from takeback.protocol import EntryStatus, FeedbackEvent, Verdict
 from takeback.registry.logs import LOG
 from takeback.registry.rules.entry_status import (
     LAG,
     SLOT,
     SLOTS,
-    Judge,
-    Judged,
+    EntryState,
     Level,
-    Limits,
+    StatusLimits,
+    StatusSource,
     Vote,
     is_flood,
     judge,
@@ -47,25 +47,28 @@ type Touched = Sequence[tuple[FeedbackEvent, Sequence[int]]]
 """What a platform said of uploads, each with the entries (by number) that it matched."""
 
 
-def look_at(connection: Connection, platform: int, said: Touched, limits: Limits, now: int) -> None:
+def look_at(connection: Connection, platform: int, said: Touched, limits: StatusLimits, now: int) -> None:
     """Judges entries anew of which a platform said something, and tells the log of a flood."""
     floods = _count(connection, platform, said, limits, now) if limits.flood else set()
     rows = bulk_write.among(connection, _KNOWN, t.entries.c.number, {entry for _, touched in said for entry in touched})
-    known = {row.number: Judged(Standing(row.standing), Judge(row.judge) if row.judge else None) for row in rows}
+    known = {
+        row.number: EntryState(EntryStatus(row.standing), StatusSource(row.judge) if row.judge else None)
+        for row in rows
+    }
     since = {row.number: row.since for row in rows}
     disputed = {entry for event, touched in said if event.verdict is Verdict.NOT_BLOCKED for entry in touched}
-    voted = [number for number, one in known.items() if number in disputed or one.judge is Judge.VOTES]
-    looked = [number for number, one in known.items() if one.judge is Judge.FLOOD and now >= since[number] + LAG]
+    voted = [number for number, one in known.items() if number in disputed or one.judge is StatusSource.VOTES]
+    looked = [number for number, one in known.items() if one.judge is StatusSource.FLOOD and now >= since[number] + LAG]
     votes = _votes(connection, [*voted, *looked])
     for number, one in known.items():
         found = judge(one, votes.get(number, []), flooded=number in floods, limits=limits, since=since[number])
         if found != one:
             give(connection, [number], found, now)
-            if found.judge is Judge.FLOOD:
+            if found.judge is StatusSource.FLOOD:
                 LOG.warning("a flood of matches: entry %d asks for a review; see `takeback registry entries`", number)
 
 
-def give(connection: Connection, numbers: Sequence[int], found: Judged, now: int) -> int:
+def give(connection: Connection, numbers: Sequence[int], found: EntryState, now: int) -> int:
     """Gives active entries a standing by somebody, and says so in the feed; how many have another standing now."""
     changed = feed_queries.change(connection, numbers, found.standing)
     bulk_write.among(connection, _JUDGED, t.entries.c.number, numbers, by=found.judge, at=now)
@@ -79,7 +82,7 @@ def _votes(connection: Connection, numbers: Sequence[int]) -> dict[int, list[Vot
     return votes
 
 
-def _count(connection: Connection, platform: int, said: Touched, limits: Limits, now: int) -> set[int]:
+def _count(connection: Connection, platform: int, said: Touched, limits: StatusLimits, now: int) -> set[int]:
     """Counts what a platform matched; gives the entries that flood by what all platforms matched in the last hour."""
     matched = [touched for event, touched in said if event.verdict is not Verdict.NOT_BLOCKED]
     slot = now // SLOT
@@ -94,7 +97,7 @@ def _count(connection: Connection, platform: int, said: Touched, limits: Limits,
     return {entry for entry in touched if _is_flooded(levels, entry, limits)}
 
 
-def _is_flooded(levels: Mapping[int, Mapping[int, Level]], entry: int, limits: Limits) -> bool:
+def _is_flooded(levels: Mapping[int, Mapping[int, Level]], entry: int, limits: StatusLimits) -> bool:
     return is_flood((sum(of_platform.get(entry, {}).values()) for of_platform in levels.values()), limits.flood)
 
 

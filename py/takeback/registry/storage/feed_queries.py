@@ -8,7 +8,7 @@ from typing import Final
 from sqlalchemy import ColumnElement, Connection, Table, and_, bindparam, func, insert, or_, select, update
 
 from takeback import chain
-from takeback.protocol import FeedAction, FeedbackEvent, FeedEntry, SignalMessage, Standing
+from takeback.protocol import EntryStatus, FeedAction, FeedbackEvent, FeedEntry, SignalMessage
 from takeback.registry.rules import cases as rules
 from takeback.registry.security.entry_ids import EntryIds
 from takeback.registry.storage import row_mapping
@@ -208,18 +208,18 @@ def publish(connection: Connection, entries: Sequence[rules.Entry], order: Seque
     _append(connection, [(FeedAction.ADD, number, None) for number in order])
 
 
-def due(connection: Connection, now: int, limit: int) -> tuple[list[rules.Due], dict[int, Standing]]:
+def due(connection: Connection, now: int, limit: int) -> tuple[list[rules.Due], dict[int, EntryStatus]]:
     """The entries that are due, the oldest first, and their standings."""
     rows = connection.execute(_DUE, {"now": now, "limit": limit}).all()
     found = [rules.Due(row.number, bool(row.in_feed), bool(row.held)) for row in rows]
-    return found, {row.number: Standing(row.standing) for row in rows}
+    return found, {row.number: EntryStatus(row.standing) for row in rows}
 
 
 def say(
     connection: Connection,
     settled: rules.Settled,
     waited: Iterable[int],
-    standings: Mapping[int, Standing],
+    standings: Mapping[int, EntryStatus],
     now: int,
 ) -> None:
     """Writes what the feed says of the entries that `waited`."""
@@ -238,7 +238,7 @@ def say(
     _append(connection, [(action, e, _told_of(action, standings[e])) for _, (action, e) in new])
 
 
-def change(connection: Connection, numbers: Sequence[int], standing: Standing) -> int:
+def change(connection: Connection, numbers: Sequence[int], standing: EntryStatus) -> int:
     """Gives active entries another standing, and says so in the feed of those that are in it; how many changed."""
     rows = bulk_write.among(connection, _CHANGE, t.entries.c.number, numbers, to=standing)
     told = [row.number for row in rows if row.added is not None]
@@ -246,7 +246,7 @@ def change(connection: Connection, numbers: Sequence[int], standing: Standing) -
     return len(rows)
 
 
-def _append(connection: Connection, said: Sequence[tuple[FeedAction, int, Standing | None]]) -> None:
+def _append(connection: Connection, said: Sequence[tuple[FeedAction, int, EntryStatus | None]]) -> None:
     """Writes the feed's next lines: what is said of which entries, as the table of entries has them by now."""
     if not said:
         return
@@ -262,9 +262,9 @@ def _append(connection: Connection, said: Sequence[tuple[FeedAction, int, Standi
     connection.execute(_ADVANCE, {"to": number, "link": now})
 
 
-def _told_of(action: FeedAction, standing: Standing) -> Standing | None:
+def _told_of(action: FeedAction, standing: EntryStatus) -> EntryStatus | None:
     """The standing that a line says: that of an `add` which is not the common one."""
-    return standing if action is FeedAction.ADD and standing is not Standing.BLOCK else None
+    return standing if action is FeedAction.ADD and standing is not EntryStatus.BLOCK else None
 
 
 def totals(connection: Connection) -> dict[str, int]:
@@ -384,6 +384,6 @@ def _entry_row(entry: rules.Entry) -> dict[str, object]:
         "kind": entry.kind,
         "ai_made": entry.ai_made,
         "age_band": entry.age_band,
-        "standing": Standing.BLOCK,
+        "standing": EntryStatus.BLOCK,
         "salt": secrets.token_bytes(SALT),
     }

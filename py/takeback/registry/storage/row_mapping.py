@@ -5,7 +5,7 @@ from typing import Any, Final
 from sqlalchemy import Row
 
 from takeback import chain
-from takeback.protocol import AgeBand, FeedAction, FeedEntry, PictureKind, SignalMessage, Standing
+from takeback.protocol import AgeBand, EntryStatus, FeedAction, FeedEntry, PictureKind, SignalMessage
 from takeback.registry.rules import cases as rules
 from takeback.signals import SignalType, Variant
 
@@ -31,7 +31,7 @@ def is_told(row: AnyRow, platform: int) -> bool:
 
 def saying(number: int, action: FeedAction, standing: str | None, entry: AnyRow, name: str = NOBODY) -> FeedEntry:
     """The line of this number that says this of an entry's row."""
-    told = None if standing is None else Standing(standing)
+    told = None if standing is None else EntryStatus(standing)
     if action is not FeedAction.ADD:
         return FeedEntry(number, action, name, standing=told)
     return FeedEntry(

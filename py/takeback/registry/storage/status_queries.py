@@ -11,12 +11,12 @@ from typing import Any, Final
 import msgspec
 from sqlalchemy import Column, Connection, and_, case, func, literal_column, or_, select
 
-from takeback.protocol import Standing, Verdict
+from takeback.protocol import EntryStatus, Verdict
 from takeback.registry.rules.cases import DAY, moment
-from takeback.registry.rules.entry_status import Judge
+from takeback.registry.rules.entry_status import StatusSource
 from takeback.registry.storage.engine import bulk_write
 from takeback.registry.storage.engine import tables as t
-from takeback.registry.storage.usage import Use, used
+from takeback.registry.storage.usage import Usage, used
 
 DAYS: Final = 30
 PLATFORM: Final = ("Platform", "Behind", "Last seen", "Requests", "Lines told", "Said of uploads")
@@ -26,7 +26,7 @@ ENTRY: Final = (
 CASE: Final = ("State", "Received", "Pictures", "Entries")
 """What stands above the cells of a table."""
 BARS: Final = " ▁▂▃▄▅▆▇█"
-_NOT_COMMON: Final = t.entries.c.standing != literal_column(f"'{Standing.BLOCK}'")
+_NOT_COMMON: Final = t.entries.c.standing != literal_column(f"'{EntryStatus.BLOCK}'")
 """In the words of the index of entries that need an eye."""
 
 
@@ -64,7 +64,7 @@ class Overview(msgspec.Struct, frozen=True):
     blocks: list[int]
 
 
-class Noticed(msgspec.Struct, frozen=True):
+class EntryOverview(msgspec.Struct, frozen=True):
     """An entry, by its inner number: its standing and who gave it that, and how many platforms said what of it.
 
     `uploads` are those that platforms reported as matching it.
@@ -124,7 +124,7 @@ def overview(connection: Connection, now: int) -> Overview:
 
 def floods(connection: Connection) -> int:
     """How many entries ask for a review because they match too much."""
-    flooded = select(func.count()).where(t.entries.c.active, _NOT_COMMON, t.entries.c.judge == Judge.FLOOD)
+    flooded = select(func.count()).where(t.entries.c.active, _NOT_COMMON, t.entries.c.judge == StatusSource.FLOOD)
     number: int = connection.execute(flooded).scalar_one()
     return number
 
@@ -143,11 +143,11 @@ _ORDERS: Final[Mapping[Order, Any]] = {
 
 def noticed(
     connection: Connection,
-    standings: Sequence[Standing],
+    standings: Sequence[EntryStatus],
     limit: int,
     order: Order = Order.NEWEST,
     case_number: int | None = None,
-) -> list[Noticed]:
+) -> list[EntryOverview]:
     """The active entries of these standings; of one case, if it is given."""
 
     def platforms(verdict: Verdict) -> Any:
@@ -157,7 +157,7 @@ def noticed(
         t.entries.c.number, t.entries.c.type, t.entries.c.variant, t.entries.c.standing, t.entries.c.judge,
         t.entries.c.added_at,
     ).where(t.entries.c.active, or_(*(t.entries.c.standing == one for one in set(standings))))  # fmt: skip
-    if Standing.BLOCK not in standings:
+    if EntryStatus.BLOCK not in standings:
         shown = shown.where(_NOT_COMMON)
     if order is Order.MATCHES:
         shown = shown.outerjoin(_UPLOADS, _UPLOADS.c.entry == t.entries.c.number)
@@ -177,7 +177,7 @@ def noticed(
     )
     numbers = [row.number for row in rows]
     counts = {entry: told for entry, *told in bulk_write.among(connection, said, t.feedback_entries.c.entry, numbers)}
-    return [Noticed(*row, *counts.get(row.number, (0, 0, 0))) for row in rows]
+    return [EntryOverview(*row, *counts.get(row.number, (0, 0, 0))) for row in rows]
 
 
 def largest_cases(connection: Connection, limit: int, entry: int | None = None) -> list[CaseSize]:
@@ -230,7 +230,7 @@ def _standings(connection: Connection) -> dict[str, int]:
     every: int = connection.execute(select(func.count()).select_from(t.entries).where(t.entries.c.active)).scalar_one()
     uncommon = _counts(connection, t.entries.c.standing, t.entries.c.active, _NOT_COMMON)
     common = every - sum(uncommon.values())
-    return ({str(Standing.BLOCK): common} if common else {}) | uncommon
+    return ({str(EntryStatus.BLOCK): common} if common else {}) | uncommon
 
 
 def _platforms(connection: Connection, head: int, now: int) -> list[PlatformState]:
@@ -244,7 +244,7 @@ def _platforms(connection: Connection, head: int, now: int) -> list[PlatformStat
     known = select(t.platforms).where(t.platforms.c.revoked_at.is_(None)).order_by(t.platforms.c.name)
     states = []
     for row in connection.execute(known):
-        use = uses.get(row.id, Use())
+        use = uses.get(row.id, Usage())
         behind = max(0, head - row.cursor)
         states.append(PlatformState(row.name, behind, row.seen_at, use.requests, use.lines, said.get(row.id, {})))
     return states

@@ -17,26 +17,26 @@ from takeback.protocol import (
     MAX_CASE_PICTURES,
     CaseState,
     CaseStatus,
+    EntryStatus,
     FeedbackEvent,
     FeedbackReceipt,
     FeedPage,
     NewCase,
-    Standing,
 )
 from takeback.registry.rules import cases as rules
-from takeback.registry.rules.benign_list import WellKnown
-from takeback.registry.rules.cases import Case, Policy
-from takeback.registry.rules.entry_status import SLOT, SLOTS, Judge, Judged
+from takeback.registry.rules.benign_list import BenignList
+from takeback.registry.rules.cases import Case, CasePolicy
+from takeback.registry.rules.entry_status import SLOT, SLOTS, EntryState, StatusSource
 from takeback.registry.rules.publication_delay import moments
 from takeback.registry.security.credentials import PlatformKey
 from takeback.registry.security.entry_ids import EntryIds
 from takeback.registry.storage import case_queries, entry_statuses, feed_queries, retention, status_queries
 from takeback.registry.storage.engine.database import is_sqlite
-from takeback.registry.storage.engine.group_commit import Writer
-from takeback.registry.storage.engine.periodic import Ticker
+from takeback.registry.storage.engine.group_commit import GroupCommit
+from takeback.registry.storage.engine.periodic import PeriodicTask
 from takeback.registry.storage.platforms import Platform, holders
 from takeback.registry.storage.row_mapping import AnyRow
-from takeback.registry.storage.usage import Meter
+from takeback.registry.storage.usage import UsageMeter
 
 TICKS: Final = 10
 """How often within the time of mixing the feed is looked after: entries that are due wait for the next time."""
@@ -91,7 +91,7 @@ class Submitted:
 
 
 @dataclass(frozen=True, slots=True)
-class Position:
+class PlatformPosition:
     """How far a platform has come: it has durably applied the feed up to `cursor`.
 
     It is told the feed up to `told`, if that is more, as it was `at` a moment: now, if none is given.
@@ -140,17 +140,17 @@ class Store:
         self,
         engine: Engine,
         clock: Callable[[], float],
-        policy: Policy | None = None,
-        well_known: WellKnown | None = None,
+        policy: CasePolicy | None = None,
+        well_known: BenignList | None = None,
     ) -> None:
         self._engine = engine
         self._clock = clock
-        self._policy = policy or Policy()
-        self._well_known = well_known or WellKnown()
-        self._writer = Writer(engine, feed_queries.lock)
-        self._ticker = Ticker(self.tick, max(1.0, self._policy.mix / TICKS) if self._policy.mix else IDLE)
-        self._retention = Ticker(self.retain, RETENTION)
-        self.meter = Meter(self._writer, clock)
+        self._policy = policy or CasePolicy()
+        self._well_known = well_known or BenignList()
+        self._writer = GroupCommit(engine, feed_queries.lock)
+        self._ticker = PeriodicTask(self.tick, max(1.0, self._policy.mix / TICKS) if self._policy.mix else IDLE)
+        self._retention = PeriodicTask(self.retain, RETENTION)
+        self.meter = UsageMeter(self._writer, clock)
 
     def close(self) -> None:
         """Writes what is queued and lets go of the database."""
@@ -174,7 +174,7 @@ class Store:
         """Withdraws pictures of the case, which exists and has them; a second time changes nothing."""
         return self._writer.submit(self._withdraw, withdrawn)
 
-    def change(self, entries: Sequence[int], standing: Standing) -> Future[int]:
+    def change(self, entries: Sequence[int], standing: EntryStatus) -> Future[int]:
         """Gives entries, by inner number, the standing that the operator wants; how many changed."""
         return self._writer.submit(self._change, (entries, standing))
 
@@ -194,7 +194,7 @@ class Store:
         """Records what a platform says."""
         return self._writer.submit(self._record, report)
 
-    def move(self, position: Position) -> Future[None]:
+    def move(self, position: PlatformPosition) -> Future[None]:
         """Remembers how far a platform has come, and that it was here."""
         return self._writer.submit(self._move, position)
 
@@ -331,7 +331,7 @@ class Store:
             feed_queries.publish(connection, registered.entries, order, now)
         familiar = [entry.number for entry in registered.entries if self._well_known.holds(entry.signal)]
         if familiar:
-            entry_statuses.give(connection, familiar, Judged(Standing.REVIEW, Judge.WELL_KNOWN), now)
+            entry_statuses.give(connection, familiar, EntryState(EntryStatus.REVIEW, StatusSource.WELL_KNOWN), now)
         return registered.held
 
     def _add_pictures(self, connection: Connection, group: Sequence[Addition]) -> list[Submitted | RegistryError]:
@@ -414,9 +414,11 @@ class Store:
         levels = retention.erase_levels(connection, now // SLOT - SLOTS, MAX_LOT)
         return MAX_RETAINED in gone + erased or levels == MAX_LOT, any(erased)
 
-    def _change(self, connection: Connection, group: Sequence[tuple[Sequence[int], Standing]]) -> list[int]:
+    def _change(self, connection: Connection, group: Sequence[tuple[Sequence[int], EntryStatus]]) -> list[int]:
         now = int(self._clock())
-        return [entry_statuses.give(connection, which, Judged(to, Judge.OPERATOR), now) for which, to in group]
+        return [
+            entry_statuses.give(connection, which, EntryState(to, StatusSource.OPERATOR), now) for which, to in group
+        ]
 
     def _record(self, connection: Connection, group: Sequence[Report]) -> list[FeedbackReceipt]:
         return [self._record_one(connection, report) for report in group]
@@ -432,7 +434,7 @@ class Store:
             entry_statuses.look_at(connection, report.platform, recorded.events, self._policy.limits, now)
         return recorded.receipt
 
-    def _move(self, connection: Connection, group: Sequence[Position]) -> list[None]:
+    def _move(self, connection: Connection, group: Sequence[PlatformPosition]) -> list[None]:
         now = int(self._clock())
         positions = [(p.platform, p.cursor, max(p.cursor, p.told), now if p.at is None else p.at) for p in group]
         feed_queries.move(connection, positions, now)

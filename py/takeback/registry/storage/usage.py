@@ -15,8 +15,8 @@ from takeback.errors import StoreUnavailable
 from takeback.registry.logs import LOG
 from takeback.registry.rules.cases import DAY
 from takeback.registry.storage.engine import tables as t
-from takeback.registry.storage.engine.group_commit import Writer
-from takeback.registry.storage.engine.periodic import Ticker
+from takeback.registry.storage.engine.group_commit import GroupCommit
+from takeback.registry.storage.engine.periodic import PeriodicTask
 
 EVERY: Final = 60.0
 """Seconds between writings."""
@@ -28,26 +28,26 @@ _MORE: Final = (
 
 
 @dataclass(slots=True)
-class Use:
+class Usage:
     """Requests of a platform, and the lines of the feed that they were answered with."""
 
     requests: int = 0
     lines: int = 0
 
 
-type Counts = Mapping[tuple[int, int], Use]
+type UsageByDay = Mapping[tuple[int, int], Usage]
 """By platform (its inner number) and day since 1970."""
 
 
-class Meter:
+class UsageMeter:
     """Counts for one process, and writes down by `writer`. `clock` gives seconds since 1970."""
 
-    def __init__(self, writer: Writer, clock: Callable[[], float]) -> None:
+    def __init__(self, writer: GroupCommit, clock: Callable[[], float]) -> None:
         self._writer = writer
         self._clock = clock
         self._lock = Lock()
-        self._counts: dict[tuple[int, int], Use] = {}
-        self._ticker = Ticker(self.write_down, EVERY)
+        self._counts: dict[tuple[int, int], Usage] = {}
+        self._ticker = PeriodicTask(self.write_down, EVERY)
 
     def close(self) -> None:
         """Writes down what is left, if it can."""
@@ -59,7 +59,7 @@ class Meter:
 
     def count(self, platform: int, lines: int = 0) -> None:
         """A request of a platform was answered, with so many lines."""
-        self._add((platform, int(self._clock()) // DAY), Use(1, lines))
+        self._add((platform, int(self._clock()) // DAY), Usage(1, lines))
 
     def write_down(self) -> bool:
         """Writes down what was counted since the last time; whether there is more, which there never is.
@@ -77,21 +77,21 @@ class Meter:
             raise
         return False
 
-    def _add(self, key: tuple[int, int], more: Use) -> None:
+    def _add(self, key: tuple[int, int], more: Usage) -> None:
         with self._lock:
-            use = self._counts.setdefault(key, Use())
+            use = self._counts.setdefault(key, Usage())
             use.requests += more.requests
             use.lines += more.lines
 
 
-def used(connection: Connection, since: int) -> dict[int, Use]:
+def used(connection: Connection, since: int) -> dict[int, Usage]:
     """What each platform asked for from that day on."""
     summed = select(t.metering.c.platform, func.sum(t.metering.c.requests), func.sum(t.metering.c.lines))
     rows = connection.execute(summed.where(t.metering.c.day >= since).group_by(t.metering.c.platform))
-    return {platform: Use(int(requests), int(lines)) for platform, requests, lines in rows}
+    return {platform: Usage(int(requests), int(lines)) for platform, requests, lines in rows}
 
 
-def _write(connection: Connection, group: Sequence[Counts]) -> list[None]:
+def _write(connection: Connection, group: Sequence[UsageByDay]) -> list[None]:
     for counts in group:
         for (platform, day), use in counts.items():
             row = {"whose": platform, "when": day, "asked": use.requests, "told": use.lines}

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 import pytest
 
 from takeback.errors import NotAPlatform
-from takeback.registry.storage.engine.request_coalescing import MOST, Together
+from takeback.registry.storage.engine.request_coalescing import MOST, RequestCoalescer
 from tests.registry.support import Server
 
 
@@ -28,7 +28,7 @@ def test_each_gets_an_answer_of_their_own() -> None:
     desk = Desk()
 
     async def main() -> list[int | BaseException]:
-        together = Together(desk.ask)
+        together = RequestCoalescer(desk.ask)
         asked = [together.answer(number) for number in range(MOST + 20)]
         return await asyncio.gather(*asked, return_exceptions=True)
 
@@ -44,7 +44,7 @@ def test_who_leaves_disturbs_nobody() -> None:
     desk = Desk()
 
     async def main() -> int:
-        together = Together(desk.ask)
+        together = RequestCoalescer(desk.ask)
         gone = asyncio.create_task(together.answer(1))
         there = asyncio.create_task(together.answer(2))
         await asyncio.sleep(0)

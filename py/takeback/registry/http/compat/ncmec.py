@@ -29,7 +29,7 @@ from takeback.registry.http.compat.common import (
 )
 from takeback.registry.http.context import Ask, Services, basic_password
 from takeback.registry.rules.cases import moment
-from takeback.registry.storage.change_feed import Record
+from takeback.registry.storage.change_feed import ChangeRecord
 from takeback.registry.storage.platforms import Platform
 from takeback.signals import SignalType
 
@@ -183,7 +183,7 @@ def _member(parent: ET.Element, number: str, name: str) -> None:
     ET.SubElement(parent, "member", id=number).text = name
 
 
-def _entries(root: ET.Element, kind: PictureKind, records: tuple[Record, ...]) -> None:
+def _entries(root: ET.Element, kind: PictureKind, records: tuple[ChangeRecord, ...]) -> None:
     """The images, or the videos. What is gone without a signal may have been either."""
     told = [r for r in records if (r.kind is kind and (kind, r.type) in _TAGS) or r.type is None]
     if not told:

@@ -30,7 +30,7 @@ from takeback.registry.http.compat.common import (
     vote,
 )
 from takeback.registry.http.context import JSON, Ask, Services
-from takeback.registry.storage.change_feed import Record, Stretch
+from takeback.registry.storage.change_feed import ChangePage, ChangeRecord
 from takeback.registry.storage.platforms import Platform
 from takeback.signals import HEX_DIGITS, SignalType
 
@@ -153,12 +153,12 @@ def _token(request: Ask) -> tuple[int, int, int, int]:
     return first, after, end, now
 
 
-def _next(stretch: Stretch, since: int) -> int:
+def _next(stretch: ChangePage, since: int) -> int:
     """From when to go on if a fetch is broken off here: nothing is stepped over."""
     return max(since, stretch.at or 0)
 
 
-def _record(record: Record) -> dict[str, object]:
+def _record(record: ChangeRecord) -> dict[str, object]:
     assert record.type is not None
     status = "Active" if record.there else "Withdrawn"
     return {

@@ -30,7 +30,7 @@ from sqlalchemy.dialects.postgresql import ARRAY
 
 from takeback.registry.storage.engine.database import is_sqlite
 
-type Rows = Sequence[Mapping[str, object]]
+type ColumnRows = Sequence[Mapping[str, object]]
 """Each names the same columns."""
 
 MAX_PARAMETERS: Final = 10_000
@@ -60,7 +60,7 @@ def among(
     return rows
 
 
-def insert(connection: Connection, table: Table, rows: Rows) -> None:
+def insert(connection: Connection, table: Table, rows: ColumnRows) -> None:
     """Writes new rows."""
     if not rows:
         return
@@ -70,7 +70,7 @@ def insert(connection: Connection, table: Table, rows: Rows) -> None:
         connection.execute(_insert_arrays(table, tuple(rows[0])), _arrays(rows))
 
 
-def update(connection: Connection, table: Table, key: str, rows: Rows) -> None:
+def update(connection: Connection, table: Table, key: str, rows: ColumnRows) -> None:
     """Gives the rows that have these values in the column `key` the others."""
     if not rows:
         return
@@ -118,5 +118,5 @@ def _array(column: Column[Any]) -> ARRAY[Any]:
     return ARRAY(String() if isinstance(column.type, String) else column.type)
 
 
-def _arrays(rows: Rows) -> dict[str, list[object]]:
+def _arrays(rows: ColumnRows) -> dict[str, list[object]]:
     return {f"{_GIVEN}{name}": [row[name] for row in rows] for name in rows[0]}

@@ -21,7 +21,7 @@ MAX_TRIES: Final = 5
 AGAIN: Final = frozenset({"40001", "40P01"})
 """PostgreSQL's codes for a transaction to begin anew: could not be serialized, would wait for ever."""
 
-type Batch[I, R] = Callable[[Connection, Sequence[I]], Sequence[R | RegistryError]]
+type GroupHandler[I, R] = Callable[[Connection, Sequence[I]], Sequence[R | RegistryError]]
 """Decides and writes events of one kind, and gives for each its result or why it is refused.
 
 It must be idempotent: a group that fails may be tried again, also event by event. A refused event has written nothing.
@@ -30,12 +30,12 @@ It must be idempotent: a group that fails may be tried again, also event by even
 
 @dataclass(frozen=True, slots=True)
 class _Job:
-    batch: Batch[Any, Any]
+    batch: GroupHandler[Any, Any]
     item: object
     future: Future[Any]
 
 
-class Writer:
+class GroupCommit:
     """Owns every write. `begin` runs first in each transaction."""
 
     def __init__(self, engine: Engine, begin: Callable[[Connection], None]) -> None:
@@ -45,7 +45,7 @@ class Writer:
         self._thread = Thread(target=self._run, name="takeback-writer", daemon=True)
         self._thread.start()
 
-    def submit[I, R](self, batch: Batch[I, R], item: I) -> Future[R]:
+    def submit[I, R](self, batch: GroupHandler[I, R], item: I) -> Future[R]:
         """Writes `item`; the future is done when it is durable. Raises, through the future, why it is not."""
         future: Future[R] = Future()
         future.set_running_or_notify_cancel()  # from here on it cannot be cancelled: whoever leaves, the event is kept

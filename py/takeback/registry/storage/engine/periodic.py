@@ -6,7 +6,7 @@ from threading import Event, Thread
 from takeback.registry.logs import LOG
 
 
-class Ticker:
+class PeriodicTask:
     """Calls `work` every `interval` seconds, and at once again while it says that there is more."""
 
     def __init__(self, work: Callable[[], bool], interval: float) -> None:

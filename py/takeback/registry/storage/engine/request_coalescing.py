@@ -8,7 +8,7 @@ MOST: Final = 256
 """Questions that are asked at once: well under what a database takes in one list."""
 
 
-class Together[Q, A]:
+class RequestCoalescer[Q, A]:
     """Gathers questions while `ask` answers those before, in a thread; used within one event loop.
 
     `ask` gives an answer for each question, or the error that its asker is to see.
