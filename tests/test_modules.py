@@ -23,7 +23,7 @@ ELSEWHERE: Final = {
     "gate/index/test_file.py": ("a plan shows in how the file is cut", ["gate/index/chunking"]),
     "gate/rules/test_policy.py": (
         "they act when the policy says so",
-        ["gate/rules/rate_brake", "gate/rules/benign_list", "benign_list"],
+        ["gate/rate_brake", "gate/rules/benign_list", "benign_list"],
     ),
     "gate/scan/test_scan.py": (
         "a scan is tried whole, by its files and its report",
@@ -81,6 +81,7 @@ ELSEWHERE: Final = {
         "tables are held against the migrations",
         ["registry/storage/engine/tables"],
     ),
+    "test_patterns.py": ("every hour and day of a leap year is written and read back", ["times"]),
     "registry/test_private.py": ("of both zones, tried where the keys are", ["private"]),
     "registry/http/test_feed_routes.py": (
         "the feed is tried as a platform reads it",
@@ -106,8 +107,11 @@ ELSEWHERE: Final = {
         ["registry/http/compat/common"],
     ),
     "registry/storage/test_store.py": (
-        "group commit is tried by events that arrive at once",
-        ["registry/storage/engine/group_commit"],
+        "stores and group commit are tried by events that arrive at once",
+        [
+            *(f"registry/storage/{name}_store" for name in ("case", "feed", "feedback")),
+            "registry/storage/engine/group_commit",
+        ],
     ),
 }
 """Files of tests, each with why it tests modules of other names, and which."""

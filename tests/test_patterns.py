@@ -21,8 +21,9 @@ from takeback.errors import InvalidMessage, RegistryUnreachable
 from takeback.gate.serve import openapi as sidecar
 from takeback.protocol import FeedAction, FeedEntry, FeedHead, FeedPage, SignalMessage, decode, encode
 from takeback.registry.http import openapi
-from takeback.registry.rules import cases
 from takeback.signals import SignalType
+from takeback.times import day as day_of
+from takeback.times import moment as moment_of
 from tests.test_protocol import EXAMPLES, KINDS
 
 FREE: Final = {
@@ -218,7 +219,7 @@ def test_every_hour_of_a_leap_year() -> None:
     """Every hour and every last second of a day is written, taken as a signed moment, and read back."""
     for at in [*HOURS, *EDGES]:
         seconds = int(at.timestamp())
-        moment = cases.moment(seconds)
+        moment = moment_of(seconds)
         head = decode(encode(FeedHead(1, "0" * 64, 1, moment, "0" * 64)), FeedHead)
         assert protocol.seconds_of(head.at) == seconds
         chain.check_time(head, at.timestamp())
@@ -230,7 +231,7 @@ def test_every_day_of_a_leap_year() -> None:
     """Every day is written, taken as the day of an entry, and goes through the binary form and back."""
     signal = SignalMessage(SignalType.MD5, "0" * 32)
     for at in DAYS:
-        day = cases.day(int(at.timestamp()))
+        day = day_of(int(at.timestamp()))
         entry = FeedEntry(1, FeedAction.ADD, "0" * 32, signal, since=day, salt="0" * 32)
         page = decode(encode(FeedPage([entry], 1)), FeedPage)
         assert page.entries == [entry]

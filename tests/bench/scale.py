@@ -16,9 +16,10 @@ from pathlib import Path
 
 from takeback.protocol import EntryStatus, NewCase, Picture, SignalMessage
 from takeback.registry.security.entry_ids import EntryIds
+from takeback.registry.storage.case_store import Submission
 from takeback.registry.storage.engine.database import open_database
 from takeback.registry.storage.status_queries import noticed, overview
-from takeback.registry.storage.store import Store, Submission
+from takeback.registry.storage.store import Store
 from takeback.signals import SignalType
 from tests.bench.feed import fill
 from tests.registry.support import telling
@@ -69,10 +70,10 @@ def main() -> None:
         for size in SIZES:
             fill(path, before, size)
             store = Store(open_database(path), time.time)
-            page = median(lambda: store.feed(choice.randrange(size - 1000), 1000, IDS))  # noqa: B023 - used at once
-            case = median(lambda: store.submit(new_case()).result())  # noqa: B023 - used at once
+            page = median(lambda: store.feed.page(choice.randrange(size - 1000), 1000, IDS))  # noqa: B023 - used at once
+            case = median(lambda: store.cases.submit(new_case()).result())  # noqa: B023 - used at once
             look = operator_look(store, path)
-            before = store.head()[0]
+            before = store.feed.head()[0]
             store.close()
             costs.append((page, case))
             print(

@@ -16,11 +16,12 @@ from takeback.gate import settings as gate_settings
 from takeback.gate.feed import snapshot_import
 from takeback.registry.http.context import Services
 from takeback.registry.operations import backup
-from takeback.registry.rules.cases import DAY, QUIET, moment
+from takeback.registry.rules.cases import QUIET
 from takeback.registry.server import build_site, listen
 from takeback.registry.settings import RegistrySettings
 from takeback.registry.storage.engine.database import open_database
 from takeback.signals import Signal
+from takeback.times import DAY_SECONDS, moment
 from tests.gate.pictures import drawing, jpeg, sent
 from tests.registry.support import PIN, Json, secret_headers
 
@@ -70,13 +71,13 @@ class Here:
     def settle(self) -> None:
         """Lets the time of mixing pass, and all that is due come into the feed; polls count from the next second on."""
         self.clock.pass_time(MIX + 1)
-        while self.services.store.tick():
+        while self.services.store.feed.tick():
             pass
         self.clock.pass_time(1)
 
     def retain(self) -> None:
         """Ends and erases what is due."""
-        while self.services.store.retain():
+        while self.services.store.cases.retain():
             pass
 
     def send(self, picture: list[Signal]) -> Json:
@@ -154,7 +155,7 @@ def test_a_whole_path(
             assert (status["state"], status["platforms"]) == ("active", 1)
             assert status["pictures"][0]["blocked"] == 1
             assert status["pictures"][0]["first_blocked_at"] == seen
-            assert status["expires_at"] == moment(int(Clock(start).now) + EXPIRE * DAY)
+            assert status["expires_at"] == moment(int(Clock(start).now) + EXPIRE * DAY_SECONDS)
 
             ended = clock.pass_time(1)
             assert registry.withdraw(second["number"])["withdrawn_at"] == ended
@@ -163,13 +164,13 @@ def test_a_whole_path(
             assert gate.check(FILES[1]).action is Action.ALLOW
             _restored(tmp_path, new_database, database)
 
-            clock.pass_time(EXPIRE * DAY)
+            clock.pass_time(EXPIRE * DAY_SECONDS)
             registry.retain()
             assert registry.case(first["number"]).json()["state"] == "expired"
             registry.settle()
             assert gate.sync().removed == len(SIGNALS[0])
             assert gate.check(FILES[0]).action is Action.ALLOW
-            clock.pass_time(KEEP * DAY)
+            clock.pass_time(KEEP * DAY_SECONDS)
             registry.retain()
             assert registry.case(first["number"]).status_code == 404
             assert gate.sync().checkpoint == 2 * signals

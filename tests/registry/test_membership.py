@@ -64,7 +64,7 @@ class World:
     async def pass_time(self) -> None:
         """One step: the feed is looked after, and those platforms poll whose time it is."""
         self.now += STEP
-        self.store.tick()
+        self.store.feed.tick()
         for gate in self.gates:
             if (self.now - START) % gate.every == 0:
                 await gate.poll()

@@ -1,1 +1,4 @@
-"""Room."""
+"""What the other commands need first: the environment, the browsers, pinned downloads and the cache that keeps them.
+
+`environment.py` runs before any package is installed and imports the standard library alone.
+"""

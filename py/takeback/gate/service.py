@@ -25,10 +25,10 @@ from takeback.gate.feed.state import State
 from takeback.gate.index.multi_index import Index
 from takeback.gate.index_handle import IndexHandle
 from takeback.gate.processes.workers import Job, Read, shared
+from takeback.gate.rate_brake import RateBrake
 from takeback.gate.rules.benign_list import BenignIndex
 from takeback.gate.rules.decision import Decision, Feed, Knowledge, Probe, blocking_by_kind, decide, of_file, probes
 from takeback.gate.rules.policy import load as load_policy
-from takeback.gate.rules.rate_brake import RateBrake
 from takeback.gate.upload_views.look_ups import look_ups
 from takeback.protocol import ENTRY_ID_PATTERN, MAX_FEEDBACK, MAX_FEEDBACK_ENTRIES, EntryStatus, FeedbackEvent, Verdict
 from takeback.signals import Signal, SignalType

@@ -56,7 +56,7 @@ class ParentPipes:
         return data
 
 
-class RemoteFile(io.RawIOBase):
+class ParentFile(io.RawIOBase):
     """The file of a job, which lies with the parent."""
 
     def __init__(self, door: ParentPipes, size: int) -> None:
@@ -128,7 +128,7 @@ def _picture(door: ParentPipes, size: int) -> tuple[dict[str, object], bytes] | 
 
 
 def _video(door: ParentPipes, size: int) -> tuple[dict[str, object], bytes]:
-    hashed = hash_video(io.BufferedReader(RemoteFile(door, size), PIECE))
+    hashed = hash_video(io.BufferedReader(ParentFile(door, size), PIECE))
     if hashed.quality is None:
         raise hashed.fault or UnknownFormat("none of the video's frames can be read")
     return {"signals": _wire(hashed.signals)}, b""

@@ -94,7 +94,7 @@ def build_site(settings: RegistrySettings, clock: Callable[[], float] = time.tim
     engine = open_data(settings)
     pins, signer = open_pin_key(engine, settings.pin_key), Signer(engine, settings.feed_key, clock)
     store = Store(engine, clock, settings.policy, BenignList.load(settings.well_known))
-    heads = LongPoll(lambda: store.head()[0])
+    heads = LongPoll(lambda: store.feed.head()[0])
     services = Services(
         store,
         Platforms(engine, clock),
@@ -105,7 +105,7 @@ def build_site(settings: RegistrySettings, clock: Callable[[], float] = time.tim
         ProofOfWork(pins.work(), settings.work, clock),
         signer,
         heads,
-        RequestCoalescer(store.look),
+        RequestCoalescer(store.feed.look),
         clock,
         ChangeFeed(engine),
     )

@@ -9,9 +9,10 @@ from pathlib import Path
 from typing import Final
 
 from takeback.errors import SettingsError
-from takeback.registry.rules.cases import DAY, CasePolicy
+from takeback.registry.rules.cases import CasePolicy
 from takeback.registry.rules.entry_status import StatusLimits
 from takeback.registry.security.rate_limit import Network, networks
+from takeback.times import DAY_SECONDS
 
 PREFIX: Final = "TAKEBACK_"
 MAX_PORT: Final = 65_535
@@ -77,7 +78,9 @@ class RegistrySettings:
     @property
     def policy(self) -> CasePolicy:
         """The same, as the rules of cases know it."""
-        return CasePolicy(self.mix, self.expire * DAY, self.keep * DAY, StatusLimits(self.demote, self.flood))
+        return CasePolicy(
+            self.mix, self.expire * DAY_SECONDS, self.keep * DAY_SECONDS, StatusLimits(self.demote, self.flood)
+        )
 
     @property
     def pin_key(self) -> Path:

@@ -8,9 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from takeback.errors import SettingsError
-from takeback.gate.rules import rate_brake as brakes
+from takeback.gate import rate_brake as brakes
+from takeback.gate.rate_brake import MAX_ENTRIES, RateBrake
 from takeback.gate.rules.policy import KEYS, Policy, Range, as_toml, load, parse
-from takeback.gate.rules.rate_brake import MAX_ENTRIES, RateBrake
 
 README = (Path(__file__).parents[3] / "py/takeback/gate/README.md").read_text("utf-8")
 

@@ -13,11 +13,11 @@ from typing import Any, override
 import pytest
 
 from takeback.errors import StoreUnavailable
-from takeback.registry.rules.cases import DAY
 from takeback.registry.storage.engine.database import open_database
 from takeback.registry.storage.platforms import Platforms
 from takeback.registry.storage.store import Store
 from takeback.registry.storage.usage import used
+from takeback.times import DAY_SECONDS
 from tests.registry.conftest import NewDatabase
 from tests.registry.support import Platform, Server, md5, problem, serving, values
 
@@ -115,17 +115,17 @@ def test_what_platforms_ask_for_is_counted(new_database: NewDatabase) -> None:
     now = [time.time()]
     stores = [Store(open_database(address), lambda: now[0]) for _ in range(2)]
     for store in stores:
-        store.meter.count(1, 1000)
-        store.meter.count(1)
-        store.meter.count(2)
-        store.meter.write_down()
-        store.meter.count(1, 5)
-    now[0] += DAY
-    stores[0].meter.count(1, 10)
+        store.usage.count(1, 1000)
+        store.usage.count(1)
+        store.usage.count(2)
+        store.usage.write_down()
+        store.usage.count(1, 5)
+    now[0] += DAY_SECONDS
+    stores[0].usage.count(1, 10)
     for store in stores:
         store.close()
     with engine.begin() as connection:
-        everything, later = (used(connection, int(now[0]) // DAY - ago) for ago in (1, 0))
+        everything, later = (used(connection, int(now[0]) // DAY_SECONDS - ago) for ago in (1, 0))
     assert {one: (use.requests, use.lines) for one, use in everything.items()} == {1: (7, 2020), 2: (2, 0)}
     assert {one: (use.requests, use.lines) for one, use in later.items()} == {1: (1, 10)}
     engine.dispose()
@@ -140,9 +140,9 @@ def test_what_cannot_be_written_down_is_counted_still(tmp_path: Path) -> None:
     with closing(sqlite3.connect(file)) as other:
         other.execute("ALTER TABLE metering RENAME TO away")
     for store in stores:
-        store.meter.count(1, 7)
+        store.usage.count(1, 7)
         with pytest.raises(StoreUnavailable):
-            store.meter.write_down()
+            store.usage.write_down()
     stores[0].close()
     with closing(sqlite3.connect(file)) as other:
         other.execute("ALTER TABLE away RENAME TO metering")

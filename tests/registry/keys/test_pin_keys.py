@@ -12,11 +12,12 @@ from hypothesis import strategies as st
 
 from takeback.registry.keys import pin_keys
 from takeback.registry.operations import backup
-from takeback.registry.rules.cases import DAY, CasePolicy
+from takeback.registry.rules.cases import CasePolicy
 from takeback.registry.security.credentials import MAX_SECRETS, PinKey
 from takeback.registry.storage.engine.database import open_database
 from takeback.registry.storage.platforms import Platforms
 from takeback.registry.storage.store import Store
+from takeback.times import DAY_SECONDS
 from tests.registry.support import OTHER_PIN, PIN, Platform, Server, command, md5, problem, secret_headers, serving
 
 SECRETS = st.lists(st.binary(min_size=32, max_size=32), min_size=1, max_size=MAX_SECRETS, unique=True)
@@ -48,8 +49,8 @@ class Machine:
 
     def erase(self) -> None:
         """Lets the days pass after which what ended is erased."""
-        store = Store(open_database(self.database), lambda: 4_000_000_000.0, CasePolicy(keep=DAY))
-        while store.retain():
+        store = Store(open_database(self.database), lambda: 4_000_000_000.0, CasePolicy(keep=DAY_SECONDS))
+        while store.cases.retain():
             pass
         store.close()
 

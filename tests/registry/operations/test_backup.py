@@ -12,12 +12,15 @@ from takeback.errors import SettingsError
 from takeback.protocol import EntryStatus, FeedbackEvent, NewCase, Picture, SignalMessage, Verdict
 from takeback.registry.operations import backup
 from takeback.registry.operations.integrity import prove
-from takeback.registry.rules.cases import DAY, CasePolicy
+from takeback.registry.rules.cases import CasePolicy
 from takeback.registry.security.entry_ids import EntryIds
+from takeback.registry.storage.case_store import Submission, Withdrawn
 from takeback.registry.storage.engine.database import open_database
+from takeback.registry.storage.feedback_store import Report
 from takeback.registry.storage.platforms import Platforms
-from takeback.registry.storage.store import Report, Store, Submission, Withdrawn
+from takeback.registry.storage.store import Store
 from takeback.signals import SignalType
+from takeback.times import DAY_SECONDS
 from tests.registry.support import PIN, Server, command, md5, serving
 
 IDS = EntryIds(bytes(32))
@@ -30,23 +33,23 @@ def submit(store: Store, *pictures: str) -> str:
     """A new case of pictures with one md5 each."""
     key = next(KEYS).to_bytes(16)
     case = NewCase([Picture([SignalMessage(SignalType.MD5, value * 32)]) for value in pictures])
-    return store.submit(Submission(b"pin", key, key, case)).result().status.number
+    return store.cases.submit(Submission(b"pin", key, key, case)).result().status.number
 
 
 def lived(engine: Engine) -> None:
     """Everything happens once: additions, changes, removals, erasure, feedback, entries that still wait."""
     now = [1_800_000_000]
-    store = Store(engine, lambda: now[0], CasePolicy(0, 0, DAY))
+    store = Store(engine, lambda: now[0], CasePolicy(0, 0, DAY_SECONDS))
     platform = Platforms(engine).check(Platforms(engine).add("Example Photos"))
     gone = submit(store, "a", "b")
-    store.withdraw(Withdrawn(gone)).result()
-    now[0] += DAY
-    while store.retain():
+    store.cases.withdraw(Withdrawn(gone)).result()
+    now[0] += DAY_SECONDS
+    while store.cases.retain():
         pass
     submit(store, "a", "c", "d")
-    entry = store.feed(4, 1, IDS).entries[0].entry
-    store.record(Report(platform.id, IDS, [FeedbackEvent("0" * 32, Verdict.BLOCKED, [entry])])).result()
-    store.change([3, 4], EntryStatus.REVIEW).result()
+    entry = store.feed.page(4, 1, IDS).entries[0].entry
+    store.feedback.record(Report(platform.id, IDS, [FeedbackEvent("0" * 32, Verdict.BLOCKED, [entry])])).result()
+    store.feedback.change([3, 4], EntryStatus.REVIEW).result()
     store.close()
     waiting = Store(engine, lambda: now[0], CasePolicy(600))
     submit(waiting, "e")

@@ -16,7 +16,8 @@ from takeback.protocol import (
     Verdict,
 )
 from takeback.registry.rules import cases
-from takeback.signals import SignalType
+from takeback.signals import SignalKey, SignalType
+from takeback.times import DAY_SECONDS
 
 A, B, C = (SignalMessage(SignalType.MD5, digit * 32) for digit in "abc")
 
@@ -26,7 +27,7 @@ def new_case(*pictures: list[SignalMessage]) -> NewCase:
     return NewCase([Picture(signals) for signals in pictures])
 
 
-def register(*new: NewCase, active: dict[cases.SignalKey, int] | None = None) -> cases.Registered:
+def register(*new: NewCase, active: dict[SignalKey, int] | None = None) -> cases.Registered:
     """Registers after the tenth entry."""
     return cases.register(new, active or {}, 10)
 
@@ -120,10 +121,10 @@ def test_no_platform_has_what_is_on_its_way() -> None:
     assert cases.status(case(settles_at=5), 4, [], cases.CasePolicy(), 0).platforms == 0
 
 
-@pytest.mark.parametrize(("now", "soon"), [(70 * cases.DAY - 1, False), (70 * cases.DAY, True)])
+@pytest.mark.parametrize(("now", "soon"), [(70 * DAY_SECONDS - 1, False), (70 * DAY_SECONDS, True)])
 def test_a_status_warns_before_a_case_expires(now: int, soon: bool) -> None:
     """From 30 days before its end a case's status warns; the end counts from its last new picture."""
-    status = cases.status(case(renewed_at=10 * cases.DAY), 0, [], cases.CasePolicy(expire=90 * cases.DAY), now)
+    status = cases.status(case(renewed_at=10 * DAY_SECONDS), 0, [], cases.CasePolicy(expire=90 * DAY_SECONDS), now)
 
     assert (status.expires_at, status.expires_soon) == ("1970-04-11T00:00:00Z", soon)
 
@@ -132,4 +133,4 @@ def test_an_ended_case_does_not_expire() -> None:
     """A case that was withdrawn tells no moment at which it expires."""
     ended = case(state=CaseState.WITHDRAWN, withdrawn_at=1)
 
-    assert cases.status(ended, 0, [], cases.CasePolicy(expire=cases.DAY), 10 * cases.DAY).expires_at is None
+    assert cases.status(ended, 0, [], cases.CasePolicy(expire=DAY_SECONDS), 10 * DAY_SECONDS).expires_at is None

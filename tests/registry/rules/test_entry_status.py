@@ -15,8 +15,7 @@ from takeback.protocol import EntryStatus, FeedbackEvent, NewCase, Picture, Sign
 from takeback.registry.rules.benign_list import BenignList
 from takeback.registry.rules.cases import CasePolicy
 from takeback.registry.rules.entry_status import (
-    HOUR,
-    LAG,
+    LAG_SECONDS,
     EntryState,
     Level,
     StatusLimits,
@@ -29,19 +28,24 @@ from takeback.registry.rules.entry_status import (
     share,
 )
 from takeback.registry.security.entry_ids import EntryIds
+from takeback.registry.storage.case_store import Submission
 from takeback.registry.storage.engine import tables
 from takeback.registry.storage.engine.database import open_database
+from takeback.registry.storage.feedback_store import Report
 from takeback.registry.storage.platforms import Platforms
 from takeback.registry.storage.status_queries import bars
-from takeback.registry.storage.store import Report, Store, Submission
+from takeback.registry.storage.store import Store
 from takeback.signals import SignalType
+from takeback.times import HOUR_SECONDS
 from tests.registry.conftest import NewDatabase
 from tests.registry.support import Platform, Server, md5
 
 IDS = EntryIds(bytes(32))
 LIMITS = StatusLimits(demote=3, flood=6)
 votes = st.lists(
-    st.builds(Vote, st.integers(1, 6), st.sampled_from(list(Verdict)), st.integers(0, 99), st.integers(0, 3 * HOUR)),
+    st.builds(
+        Vote, st.integers(1, 6), st.sampled_from(list(Verdict)), st.integers(0, 99), st.integers(0, 3 * HOUR_SECONDS)
+    ),
     max_size=12,
 )
 
@@ -75,7 +79,7 @@ def test_the_operator_has_the_last_word(
     assert judge(now, said, flooded=flooded, limits=LIMITS) == now
 
 
-@given(votes, st.booleans(), st.integers(0, 2 * LAG))
+@given(votes, st.booleans(), st.integers(0, 2 * LAG_SECONDS))
 def test_a_flood_never_lets_pass(said: list[Vote], flooded: bool, since: int) -> None:
     """Whatever platforms say and however much matches, an entry asks for a review or blocks: nothing pauses it."""
     for by in (None, StatusSource.VOTES, StatusSource.FLOOD, StatusSource.MODERATORS):
@@ -94,11 +98,11 @@ def test_a_flood_never_lets_pass(said: list[Vote], flooded: bool, since: int) ->
 
 def test_moderators_confirm_after_the_lag_and_by_their_last_word() -> None:
     """Three platforms that blocked what asked for a review confirm it; not by what came before, nor by fewer."""
-    late = [Vote(platform, Verdict.BLOCKED, platform, LAG) for platform in (1, 2, 3)]
+    late = [Vote(platform, Verdict.BLOCKED, platform, LAG_SECONDS) for platform in (1, 2, 3)]
     assert is_confirmed(late, 0, LIMITS)
     assert not is_confirmed(late, 1, LIMITS)
     assert not is_confirmed(late[:2], 0, LIMITS)
-    assert not is_confirmed([*late, Vote(3, Verdict.NOT_BLOCKED, 9, LAG)], 0, LIMITS)
+    assert not is_confirmed([*late, Vote(3, Verdict.NOT_BLOCKED, 9, LAG_SECONDS)], 0, LIMITS)
     assert not is_confirmed(late, 0, StatusLimits(demote=0))
 
 
@@ -151,19 +155,19 @@ class Desk:
     def register(self, value: str) -> None:
         """One more entry."""
         case = NewCase([Picture([SignalMessage(SignalType.MD5, value)])])
-        self.store.submit(Submission(b"pin", value.encode(), b"digest", case)).result()
-        self.entries.append(self.store.feed(0, 100, IDS).entries[-1].entry)
+        self.store.cases.submit(Submission(b"pin", value.encode(), b"digest", case)).result()
+        self.entries.append(self.store.feed.page(0, 100, IDS).entries[-1].entry)
 
     def say(self, platform: int, verdict: Verdict, *entries: int, times: int = 1) -> None:
         """One platform's feedback on uploads that each matched these entries; the first one, if none is named."""
         matched = [self.entries[entry] for entry in entries or (0,)]
         events = [FeedbackEvent(f"{next(self.events):032x}", verdict, matched) for _ in range(times)]
         for some in itertools.batched(events, 500):
-            self.store.record(Report(self.platforms[platform], IDS, some)).result()
+            self.store.feedback.record(Report(self.platforms[platform], IDS, some)).result()
 
     def told(self, entry: int = 0) -> list[EntryStatus]:
         """What the feed said of an entry after it was added."""
-        lines = self.store.feed(0, 1000, IDS).entries
+        lines = self.store.feed.page(0, 1000, IDS).entries
         return [line.standing for line in lines if line.entry == self.entries[entry] and line.standing]
 
 
@@ -194,9 +198,9 @@ def test_a_flood_asks_for_a_review_until_somebody_decides(desk: Desk, caplog: py
     """So many matches within an hour ask for a review, which the log tells; resumed, it blocks for good."""
     for _ in range(8):
         desk.say(0, Verdict.BLOCKED)
-        desk.now += HOUR // 5
+        desk.now += HOUR_SECONDS // 5
     assert desk.told() == [], "slower ones do nothing"
-    desk.now += HOUR
+    desk.now += HOUR_SECONDS
     desk.say(1, Verdict.BLOCKED, times=3)
     for verdict in (Verdict.BLOCKED, Verdict.PENDING_REVIEW):
         desk.say(2, verdict)
@@ -208,7 +212,7 @@ def test_a_flood_asks_for_a_review_until_somebody_decides(desk: Desk, caplog: py
     for platform in range(5):
         desk.say(platform, Verdict.NOT_BLOCKED)
     assert desk.told() == [EntryStatus.REVIEW]
-    desk.store.change([1], EntryStatus.BLOCK).result()
+    desk.store.feedback.change([1], EntryStatus.BLOCK).result()
     for platform in (1, 2):
         desk.say(platform, Verdict.BLOCKED, times=20)
     assert desk.told() == [EntryStatus.REVIEW, EntryStatus.BLOCK]
@@ -251,7 +255,7 @@ def test_what_moderators_confirmed_is_no_longer_braked(desk: Desk) -> None:
     for platform in (2, 3, 4):
         desk.say(platform, Verdict.BLOCKED)
     assert desk.told() == [EntryStatus.REVIEW], "these gates had not heard of it"
-    desk.now += LAG
+    desk.now += LAG_SECONDS
     for platform in (2, 3):
         desk.say(platform, Verdict.BLOCKED)
     assert desk.told() == [EntryStatus.REVIEW]
@@ -267,8 +271,8 @@ def test_what_moderators_confirmed_is_no_longer_braked(desk: Desk) -> None:
 def test_levels_are_let_go(desk: Desk) -> None:
     """After an hour nothing is left of what was counted."""
     desk.say(0, Verdict.BLOCKED)
-    desk.now += 2 * HOUR
-    desk.store.retain()
+    desk.now += 2 * HOUR_SECONDS
+    desk.store.cases.retain()
     with desk.engine.connect() as connection:
         assert connection.execute(select(tables.levels)).all() == []
 
@@ -305,12 +309,12 @@ def test_what_is_well_known_only_asks_for_a_review(new_database: NewDatabase, tm
     now = [1_800_000_000]
     store = Store(engine, lambda: now[0], CasePolicy(mix), BenignList.load(path))
     pictures = [Picture([SignalMessage(SignalType.PDQ, value, 100)]) for value in (near, far)]
-    store.submit(Submission(b"pin", b"key", b"digest", NewCase(pictures))).result()
+    store.cases.submit(Submission(b"pin", b"key", b"digest", NewCase(pictures))).result()
     now[0] += 2 * mix
-    store.tick()
+    store.feed.tick()
     standings: dict[str, EntryStatus] = {}
     values: dict[str, str] = {}
-    for line in store.feed(0, 100, IDS).entries:
+    for line in store.feed.page(0, 100, IDS).entries:
         standings[line.entry] = line.standing or EntryStatus.BLOCK
         if line.signal:
             values[line.signal.value] = line.entry

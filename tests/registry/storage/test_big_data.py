@@ -23,17 +23,19 @@ from takeback.protocol import (
     SignalMessage,
     Verdict,
 )
-from takeback.registry.rules.cases import DAY, Case, CasePolicy, Entry
+from takeback.registry.rules.cases import Case, CasePolicy, Entry
 from takeback.registry.rules.entry_status import EntryState, StatusLimits, StatusSource
 from takeback.registry.security.credentials import PlatformKey
 from takeback.registry.security.entry_ids import EntryIds
 from takeback.registry.storage import case_queries, entry_statuses, feed_queries, retention, status_queries
+from takeback.registry.storage.case_store import Submission, Withdrawn
 from takeback.registry.storage.engine import bulk_write
 from takeback.registry.storage.engine import tables as t
 from takeback.registry.storage.engine.database import WRITES, open_database
 from takeback.registry.storage.platforms import Platforms, holders
-from takeback.registry.storage.store import Store, Submission, Withdrawn
+from takeback.registry.storage.store import Store
 from takeback.signals import SignalType
+from takeback.times import DAY_SECONDS
 from tests.registry.conftest import STORES
 from tests.registry.postgres import Cluster
 
@@ -175,22 +177,22 @@ def test_many_keys_are_looked_up(big: Big, connection: Connection) -> None:
 def test_erasure_goes_on_for_everybody(big: Big) -> None:
     """A registry with such an entry ends what expires and erases what ended, through its own door."""
     now = [float(NOW)]
-    store = Store(big.engine, lambda: now[0], CasePolicy(0, 365 * DAY, 30 * DAY))
+    store = Store(big.engine, lambda: now[0], CasePolicy(0, 365 * DAY_SECONDS, 30 * DAY_SECONDS))
     case = NewCase([Picture([signal(1)])])
-    number = store.submit(Submission(b"pin", b"key", b"digest", case)).result().status.number
+    number = store.cases.submit(Submission(b"pin", b"key", b"digest", case)).result().status.number
     with big.engine.execution_options(**WRITES).begin() as connection:
         connection.execute(t.entries.update().where(t.entries.c.number > 1).values(added=None, active=False))
-    store.withdraw(Withdrawn(number)).result()
-    now[0] += 31 * DAY
-    assert store.retain() is False
-    assert store.case(number) is None
+    store.cases.withdraw(Withdrawn(number)).result()
+    now[0] += 31 * DAY_SECONDS
+    assert store.cases.retain() is False
+    assert store.cases.case(number) is None
     with big.engine.begin() as connection:
         assert count(connection, t.feedback) == 0
     store.close()
 
 
 def test_what_is_looked_for_goes_in_lots() -> None:
-    """`IN` stands in one place alone, but for a few constants; new code has to go through `many.among`."""
+    """`IN` stands in one place alone, but for a few constants; new code has to go through `bulk_write.among`."""
     folder = Path(package.__file__ or "").parent
     grows = [
         f"{path.name}:{call.lineno}"
@@ -201,7 +203,7 @@ def test_what_is_looked_for_goes_in_lots() -> None:
         if call.func.attr in {"in_", "not_in", "notin_", "any_", "tuple_"}
         if not _is_constant(call.args[0])
     ]
-    assert [place for place in grows if not place.startswith("many.py:")] == []
+    assert [place for place in grows if not place.startswith("bulk_write.py:")] == []
     assert len(grows) == 1
 
 

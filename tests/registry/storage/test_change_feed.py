@@ -8,10 +8,11 @@ from sqlalchemy import Engine, delete, select, update
 
 from takeback.protocol import MAX_FEED_LIMIT, EntryStatus, FeedAction, NewCase, Picture, SignalMessage
 from takeback.registry.security.entry_ids import EntryIds
+from takeback.registry.storage.case_store import Submission, Withdrawn
 from takeback.registry.storage.change_feed import ChangeFeed, ChangeRecord
 from takeback.registry.storage.engine import tables as t
 from takeback.registry.storage.engine.database import open_database
-from takeback.registry.storage.store import Store, Submission, Withdrawn
+from takeback.registry.storage.store import Store
 from takeback.signals import SignalType
 from tests.registry.conftest import NewDatabase
 
@@ -34,17 +35,17 @@ class History:
         self.keys += 1
         key = self.keys.to_bytes(16)
         case = NewCase([Picture([SignalMessage(SignalType.MD5, value)])])
-        self.cases.append(self.store.submit(Submission(b"pin", key, key, case)).result().status.number)
+        self.cases.append(self.store.cases.submit(Submission(b"pin", key, key, case)).result().status.number)
 
     def withdraw(self, place: int) -> None:
         """Ends a case."""
-        self.store.withdraw(Withdrawn(self.cases.pop(place))).result()
+        self.store.cases.withdraw(Withdrawn(self.cases.pop(place))).result()
 
     def standing(self) -> dict[str, str]:
         """What a client that holds everything holds: entry to value, of those that stand at `block`."""
         held: dict[str, str] = {}
         shown: dict[str, EntryStatus] = {}
-        page = self.store.feed(0, MAX_FEED_LIMIT, IDS)
+        page = self.store.feed.page(0, MAX_FEED_LIMIT, IDS)
         assert page.head <= MAX_FEED_LIMIT
         for line in page.entries:
             if line.signal:
@@ -86,7 +87,7 @@ def test_clients_that_follow_by_time_end_with_what_stands(history: History, seed
             history.withdraw(chance.randrange(len(history.cases)))
         elif act == 3:
             one = chance.randrange(1, history.keys + 1)
-            history.store.change([one], chance.choice(list(EntryStatus))).result()
+            history.store.feedback.change([one], chance.choice(list(EntryStatus))).result()
         elif act == 4:
             after, end = history.records.number_at(until), history.records.end_at(history.now)
             while after < end:

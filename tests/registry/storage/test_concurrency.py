@@ -17,8 +17,9 @@ from hypothesis import strategies as st
 from takeback.protocol import FeedAction, NewCase, Picture, SignalMessage
 from takeback.registry.rules.cases import CasePolicy
 from takeback.registry.security.entry_ids import EntryIds
+from takeback.registry.storage.case_store import Submission, Withdrawn
 from takeback.registry.storage.engine.database import open_database
-from takeback.registry.storage.store import Store, Submission, Withdrawn
+from takeback.registry.storage.store import Store
 from takeback.signals import SignalType
 
 SHARED = [SignalMessage(SignalType.MD5, f"{n:032x}") for n in range(8)]
@@ -38,9 +39,9 @@ def write(where: Path | str, seed: int, events: int, mix: int, said: "Queue[Any]
             signals = [*choice.sample(SHARED, choice.randint(0, 3)), _own()]
             message = NewCase([Picture(signals)])
             key = secrets.token_bytes(16)
-            waiting.append((store.submit(Submission(b"pin", key, key, message)), {s.value for s in signals}))
+            waiting.append((store.cases.submit(Submission(b"pin", key, key, message)), {s.value for s in signals}))
         going = choice.sample(sorted(open_cases), choice.randint(0, len(open_cases)))
-        ended = [store.withdraw(Withdrawn(number)) for number in going]
+        ended = [store.cases.withdraw(Withdrawn(number)) for number in going]
         for future, values in waiting:
             open_cases[future.result().status.number] = values
         for number, future in zip(going, ended, strict=True):
@@ -56,7 +57,7 @@ def _own() -> SignalMessage:
 
 def follow(store: Store, after: int, active: dict[str, str]) -> int:
     """Takes over what is there after a number, checks each line, and gives the last number."""
-    while entries := (page := store.feed(after, 17, IDS)).entries:
+    while entries := (page := store.feed.page(after, 17, IDS)).entries:
         for entry in entries:
             assert entry.number == after + 1, "a gap, or a line that came late"
             after = entry.number
@@ -89,7 +90,7 @@ def test_the_feed_has_no_gap_under_many_writers(new_database: Callable[[], Path 
     for writer in writers:
         writer.join()
         assert writer.exitcode == 0
-    while store.next_moment() is not None:
+    while store.feed.next_moment() is not None:
         time.sleep(0.05)
     follow(store, after, active)
     store.close()

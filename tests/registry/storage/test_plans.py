@@ -11,9 +11,11 @@ from sqlalchemy import event
 from takeback.protocol import FeedbackEvent, NewCase, Picture, SignalMessage, Verdict
 from takeback.registry.rules.cases import CasePolicy
 from takeback.registry.security.entry_ids import EntryIds
+from takeback.registry.storage.case_store import Addition, Submission, Withdrawn
 from takeback.registry.storage.engine.database import open_database
+from takeback.registry.storage.feedback_store import PlatformPosition, Report
 from takeback.registry.storage.platforms import Platforms
-from takeback.registry.storage.store import Addition, PlatformPosition, Report, Store, Submission, Withdrawn
+from takeback.registry.storage.store import Store
 from takeback.signals import SignalType
 from tests.registry.support import telling
 
@@ -29,23 +31,23 @@ def _everything(store: Store, platforms: Platforms) -> None:
     """A case comes, gets a picture, is reported, and goes; a platform follows."""
     key = platforms.add("Example Photos")
     platform, ids = platforms.check(key), EntryIds(bytes(32))
-    number = store.submit(Submission(bytes(32), bytes(32), bytes(32), _pictures())).result().status.number
-    store.add_pictures(Addition(number, b"1" * 32, bytes(32), _pictures())).result()
-    store.tick()
-    page = store.feed(0, 1000, ids)
+    number = store.cases.submit(Submission(bytes(32), bytes(32), bytes(32), _pictures())).result().status.number
+    store.cases.add_pictures(Addition(number, b"1" * 32, bytes(32), _pictures())).result()
+    store.feed.tick()
+    page = store.feed.page(0, 1000, ids)
     told = FeedbackEvent(secrets.token_hex(16), Verdict.NOT_BLOCKED, [page.entries[0].entry])
-    store.record(Report(platform.id, ids, [told])).result()
-    store.move(PlatformPosition(platform.id, 1)).result()
-    list(store.active_at(1, ids))
-    store.look([key])
-    store.knows(bytes(32))
-    case = store.case(number)
+    store.feedback.record(Report(platform.id, ids, [told])).result()
+    store.feedback.move(PlatformPosition(platform.id, 1)).result()
+    list(store.feed.active_at(1, ids))
+    store.feed.look([key])
+    store.cases.knows(bytes(32))
+    case = store.cases.case(number)
     assert case
-    store.status(case)
-    store.withdraw(Withdrawn(number, frozenset({0}))).result()
-    store.withdraw(Withdrawn(number)).result()
-    store.tick()
-    store.retain()
+    store.cases.status(case)
+    store.cases.withdraw(Withdrawn(number, frozenset({0}))).result()
+    store.cases.withdraw(Withdrawn(number)).result()
+    store.feed.tick()
+    store.cases.retain()
 
 
 def test_nothing_reads_a_whole_table(tmp_path: Path) -> None:

@@ -26,10 +26,12 @@ from sqlalchemy.exc import OperationalError
 from takeback.errors import CaseClosed, KeyReused, StoreUnavailable
 from takeback.protocol import FeedAction, FeedbackEvent, NewCase, Picture, SignalMessage, Verdict
 from takeback.registry.security.entry_ids import EntryIds
+from takeback.registry.storage.case_store import Addition, Submission, Withdrawn
 from takeback.registry.storage.engine.database import open_database
 from takeback.registry.storage.engine.group_commit import GroupCommit
+from takeback.registry.storage.feedback_store import PlatformPosition, Report
 from takeback.registry.storage.platforms import Platforms
-from takeback.registry.storage.store import Addition, PlatformPosition, Report, Store, Submission, Withdrawn
+from takeback.registry.storage.store import Store
 from takeback.signals import SignalType
 
 POOL = [SignalMessage(SignalType.MD5, f"{n:032x}") for n in range(6)]
@@ -72,7 +74,7 @@ class Registry(RuleBasedStateMachine):
     @rule(target=cases, group=st.lists(PICTURES, min_size=1, max_size=4))
     def submit(self, group: list[list[list[SignalMessage]]]) -> Any:
         """Cases that arrive together."""
-        sent = [(self.store.submit(submission(pictures)), pictures) for pictures in group]
+        sent = [(self.store.cases.submit(submission(pictures)), pictures) for pictures in group]
         numbers = [self._submitted(future, pictures) for future, pictures in sent]
         return multiple(*numbers)
 
@@ -91,17 +93,17 @@ class Registry(RuleBasedStateMachine):
         addition = Addition(number, key, key, NewCase([Picture(signals) for signals in pictures]))
         if number in self.active:
             for _ in range(2):
-                self.store.add_pictures(addition).result()
+                self.store.cases.add_pictures(addition).result()
             self.active[number] += [{signal.value for signal in signals} for signals in pictures]
             self.blocked[number] += [0] * len(pictures)
         else:
             with pytest.raises(CaseClosed):
-                self.store.add_pictures(addition).result()
+                self.store.cases.add_pictures(addition).result()
 
     @rule(number=cases, positions=st.sets(st.integers(0, 3), min_size=1))
     def withdraw_some(self, number: str, positions: set[int]) -> None:
         """Some pictures leave a case, and it ends with its last."""
-        status = self.store.withdraw(Withdrawn(number, frozenset(positions))).result()
+        status = self.store.cases.withdraw(Withdrawn(number, frozenset(positions))).result()
         if number in self.active:
             for position in positions & set(range(len(self.active[number]))):
                 self.active[number][position] = set()
@@ -112,7 +114,7 @@ class Registry(RuleBasedStateMachine):
     @rule(group=st.lists(consumes(cases), min_size=1, max_size=3))
     def withdraw(self, group: list[str]) -> None:
         """Withdrawals that arrive together."""
-        for future in [self.store.withdraw(Withdrawn(number)) for number in group]:
+        for future in [self.store.cases.withdraw(Withdrawn(number)) for number in group]:
             assert future.result().state == "withdrawn"
         for number in group:
             self.active.pop(number, None)
@@ -125,7 +127,7 @@ class Registry(RuleBasedStateMachine):
         entries = [ids.get(value, "f" * 32) for value in sorted(touched)]
         happened = FeedbackEvent(next(KEYS).to_bytes(16).hex(), Verdict.BLOCKED, entries)
         report = Report(self.platform.id, self.ids, [happened] * (2 if same else 1))
-        recorded = [self.store.record(report).result().recorded for _ in range(2)][-1]
+        recorded = [self.store.feedback.record(report).result().recorded for _ in range(2)][-1]
         assert (recorded > 0) == bool(touched & ids.keys())
         for number, pictures in self.active.items():
             for position, signals in enumerate(pictures):
@@ -135,7 +137,7 @@ class Registry(RuleBasedStateMachine):
     def move(self, share: float) -> None:
         """The platform takes over a share of the feed."""
         self.cursor = int(self.heads[-1] * share)
-        self.store.move(PlatformPosition(self.platform.id, self.cursor)).result()
+        self.store.feedback.move(PlatformPosition(self.platform.id, self.cursor)).result()
 
     @invariant()
     def the_feed_is_the_model(self) -> None:
@@ -150,9 +152,9 @@ class Registry(RuleBasedStateMachine):
         if not hasattr(self, "store"):
             return
         for number, counts in self.blocked.items():
-            case = self.store.case(number)
+            case = self.store.cases.case(number)
             assert case
-            status = self.store.status(case)
+            status = self.store.cases.status(case)
             assert [picture.blocked for picture in status.pictures] == counts
             assert status.state == ("active" if number in self.active else "withdrawn")
             assert status.platforms == (self.cursor >= case.feed_number)
@@ -163,7 +165,7 @@ class Registry(RuleBasedStateMachine):
         ever: set[str] = set()
         after = 0
         while True:
-            page = self.store.feed(after, 7, self.ids)
+            page = self.store.feed.page(after, 7, self.ids)
             assert page.head >= self.heads[-1], "the head never falls"
             self.heads.append(page.head)
             for entry in page.entries:
@@ -206,7 +208,7 @@ def test_one_bad_event_does_not_harm_its_group(store: Store) -> None:
     good, other = submission([[POOL[0]]]), submission([[POOL[1]]])
     broken = Submission(None, next(KEYS).to_bytes(16), b"", good.case)  # type: ignore[arg-type]
     writer = GroupCommit(store._engine, lambda _: None)
-    jobs = [(store._submit, one) for one in (good, broken, other)]
+    jobs = [(store.cases._submit, one) for one in (good, broken, other)]
     gate: Future[None] = Future()
     writer.submit(lambda _c, group: [gate.result() for _ in group], None)
     futures = [writer.submit(batch, item) for batch, item in jobs]
@@ -217,7 +219,7 @@ def test_one_bad_event_does_not_harm_its_group(store: Store) -> None:
     assert outcomes[0].created
     assert isinstance(outcomes[1], StoreUnavailable)
     assert outcomes[2].created
-    assert store.feed(0, 10, EntryIds(bytes(32))).head == 2
+    assert store.feed.page(0, 10, EntryIds(bytes(32))).head == 2
 
 
 def test_a_key_reused_within_one_group_is_refused(store: Store) -> None:
@@ -225,7 +227,7 @@ def test_a_key_reused_within_one_group_is_refused(store: Store) -> None:
     first = submission([[POOL[0]]])
     second = Submission(b"pin", first.key, b"other", first.case)
     with store._engine.begin() as connection:
-        one, two = store._submit(connection, [first, second])
+        one, two = store.cases._submit(connection, [first, second])
 
     assert not isinstance(one, KeyReused)
     assert isinstance(two, KeyReused)
@@ -242,12 +244,12 @@ def test_when_the_disk_fails_nothing_is_kept_and_it_recovers(store: Store) -> No
 
     event.listen(store._engine, "commit", fail)
     with pytest.raises(StoreUnavailable):
-        store.submit(message).result()
-    assert store.feed(0, 10, EntryIds(bytes(32))).head == 0
+        store.cases.submit(message).result()
+    assert store.feed.page(0, 10, EntryIds(bytes(32))).head == 0
     failing = False
 
-    assert store.submit(message).result().created
-    assert store.feed(0, 10, EntryIds(bytes(32))).head == 1
+    assert store.cases.submit(message).result().created
+    assert store.feed.page(0, 10, EntryIds(bytes(32))).head == 1
 
 
 def test_what_was_kept_although_it_failed_is_found_again(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -262,11 +264,11 @@ def test_what_was_kept_although_it_failed_is_found_again(store: Store, monkeypat
     with monkeypatch.context() as fault:
         fault.setattr(dialect, "do_commit", commit_and_fail)
         with pytest.raises(StoreUnavailable):
-            store.submit(message).result()
-    again = store.submit(message).result()
+            store.cases.submit(message).result()
+    again = store.cases.submit(message).result()
 
     assert not again.created
-    assert store.feed(0, 10, EntryIds(bytes(32))).head == 1
+    assert store.feed.page(0, 10, EntryIds(bytes(32))).head == 1
 
 
 def test_what_comes_while_another_process_writes_goes_along(tmp_path: Path) -> None:

@@ -11,10 +11,7 @@ from takeback import chain
 from takeback.chain import START
 from takeback.errors import FeedBroken
 from takeback.protocol import MAX_FEED_LIMIT, EntryStatus, FeedAction, FeedEntry, FeedHead, FeedPage
-from takeback.signals import Signal, SignalType
-
-type SignalKey = tuple[SignalType, str]
-"""What makes two signals the same to the feed: their type and their value."""
+from takeback.signals import Signal, SignalKey
 
 
 @dataclass(frozen=True, slots=True)

@@ -45,7 +45,8 @@ def list_(entry: int | None, limit: int, as_json: bool, **where: object) -> None
 def end(cases: tuple[str, ...], yes: bool, as_json: bool, **where: object) -> None:
     """End cases, by the numbers that `case list` shows: their entries leave the feed, but for those of other cases."""
     from takeback.registry.server import open_data
-    from takeback.registry.storage.store import Store, Withdrawn
+    from takeback.registry.storage.case_store import Withdrawn
+    from takeback.registry.storage.store import Store
 
     settings = read_settings(os.environ, **where)
     store = Store(open_data(settings), time.time, settings.policy)
@@ -55,7 +56,7 @@ def end(cases: tuple[str, ...], yes: bool, as_json: bool, **where: object) -> No
         if ending and not yes:
             click.confirm(f"End {_listed(ending)}? This cannot be undone", abort=True, err=True)
         for one in ending:
-            store.withdraw(Withdrawn(one.number)).result()
+            store.cases.withdraw(Withdrawn(one.number)).result()
     finally:
         store.close()
     over = [one.number for one in found if not one.is_open]
@@ -65,7 +66,7 @@ def end(cases: tuple[str, ...], yes: bool, as_json: bool, **where: object) -> No
 
 
 def _found(store: "Store", number: str) -> "Case":
-    found = store.case(number) if number.isascii() and number.isdigit() and len(number) == 10 else None
+    found = store.cases.case(number) if number.isascii() and number.isdigit() and len(number) == 10 else None
     if found is None:
         raise SettingsError(f"there is no case {number!r}; see: takeback registry case list")
     return found

@@ -90,7 +90,7 @@ def expire(**where: object) -> None:
     settings = read_settings(os.environ, **where)
     store = Store(open_data(settings), time.time, settings.policy)
     try:
-        while store.retain():
+        while store.cases.retain():
             pass
     finally:
         store.close()

@@ -55,6 +55,6 @@ def tabulated(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
 
 def moment_or_dash(seconds: int | None) -> str:
     """A moment as the protocol writes it."""
-    from takeback.registry.rules.cases import moment
+    from takeback.times import moment
 
     return "-" if seconds is None else str(moment(seconds))

@@ -37,7 +37,8 @@ from takeback.registry.logs import LOG
 from takeback.registry.rules import cases as rules
 from takeback.registry.rules.cases import Case
 from takeback.registry.security.credentials import PinKey
-from takeback.registry.storage.store import Addition, Report, Submission, Submitted, Withdrawn
+from takeback.registry.storage.case_store import Addition, Submission, Submitted, Withdrawn
+from takeback.registry.storage.feedback_store import Report
 
 PROBLEM: Final = "application/problem+json"
 RETRY_AFTER: Final = 5
@@ -68,7 +69,7 @@ async def new_case(request: Ask, services: Services) -> Response[bytes]:
     digest = pins.message(pin, protocol.encode(case))
     submission = Submission(pins.pin(pin), pins.idempotency_key(key), digest, case)
     sent = await _admitted(request, services, key, case)
-    submitted = await _kept(services, sent, services.store.submit(submission))
+    submitted = await _kept(services, sent, services.store.cases.submit(submission))
     return answer(submitted.status, HTTPStatus.CREATED if submitted.created else HTTPStatus.OK)
 
 
@@ -127,7 +128,7 @@ async def case_status(request: Ask, services: Services) -> Response[bytes]:
     """What became of a case."""
     query(request)
     case = await owned(request, services)
-    return answer(await asyncio.to_thread(services.store.status, case))
+    return answer(await asyncio.to_thread(services.store.cases.status, case))
 
 
 @post(openapi.PICTURES, status_code=HTTPStatus.OK)
@@ -142,7 +143,7 @@ async def add_pictures(request: Ask, services: Services) -> Response[bytes]:
     digest = pins.message(pin_of(request), case.number.encode() + protocol.encode(more))
     addition = Addition(case.number, pins.idempotency_key(key), digest, more)
     sent = await _admitted(request, services, key, more)
-    return answer((await _kept(services, sent, services.store.add_pictures(addition))).status)
+    return answer((await _kept(services, sent, services.store.cases.add_pictures(addition))).status)
 
 
 @post(openapi.WITHDRAW)
@@ -151,7 +152,7 @@ async def withdraw(request: Ask, services: Services) -> Response[bytes]:
     query(request)
     case = await owned(request, services)
     positions = await _positions(request, services, case) if await request.body() else None
-    status = await done(services.store.withdraw(Withdrawn(case.number, positions)))
+    status = await done(services.store.cases.withdraw(Withdrawn(case.number, positions)))
     return answer(status)
 
 
@@ -159,7 +160,7 @@ async def _positions(request: Ask, services: Services, case: Case) -> frozenset[
     """The pictures that a withdrawal names. Raises `InvalidMessage` for one that the case does not have."""
     refuse_other_types(request)
     wanted = protocol.decode_request(await request.body(), protocol.Withdrawal).pictures
-    there = await asyncio.to_thread(services.store.picture_count, case.number)
+    there = await asyncio.to_thread(services.store.cases.picture_count, case.number)
     for place, position in enumerate(wanted):
         if position >= there:
             raise InvalidMessage("the case has no such picture", f"pictures[{place}]")
@@ -173,8 +174,8 @@ async def feedback(request: Ask, services: Services) -> Response[bytes]:
     query(request)
     refuse_other_types(request)
     events = protocol.decode_request(await request.body(), protocol.Feedback).feedback
-    services.store.meter.count(platform.id)
-    receipt = await done(services.store.record(Report(platform.id, services.ids_of(platform), events)))
+    services.store.usage.count(platform.id)
+    receipt = await done(services.store.feedback.record(Report(platform.id, services.ids_of(platform), events)))
     return answer(receipt)
 
 
@@ -192,7 +193,7 @@ async def ready(request: Ask, services: Services) -> Response[bytes]:
     query(request)
     if services.heads.stopped:
         raise StoreUnavailable("the registry is about to stop")
-    await asyncio.to_thread(services.store.head)
+    await asyncio.to_thread(services.store.feed.head)
     return answer(openapi.Health())
 
 

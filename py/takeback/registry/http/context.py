@@ -26,8 +26,9 @@ from takeback.registry.security.proof_of_work import ProofOfWork
 from takeback.registry.security.rate_limit import Proxies, RateLimit
 from takeback.registry.storage.change_feed import ChangeFeed
 from takeback.registry.storage.engine.request_coalescing import RequestCoalescer
+from takeback.registry.storage.feed_store import Look
 from takeback.registry.storage.platforms import Platform, Platforms
-from takeback.registry.storage.store import Look, Store
+from takeback.registry.storage.store import Store
 
 JSON: Final = "application/json"
 FORWARDED: Final = "X-Forwarded-For"
@@ -123,7 +124,7 @@ async def owned(request: Ask, services: Services) -> Case:
     if not re.fullmatch(protocol.CASE_NUMBER_PATTERN, number):
         raise InvalidMessage("a case number is 10 digits", "number")
     pin = pin_of(request)
-    case = await asyncio.to_thread(services.store.case, number)
+    case = await asyncio.to_thread(services.store.cases.case, number)
     if not services.pins.opens(case.pin if case else bytes(PIN_BYTES), pin) or case is None:
         services.guesses.count(number, sender(request, services))
         raise CaseNotFound("there is no case with this number and this PIN")
@@ -133,7 +134,7 @@ async def owned(request: Ask, services: Services) -> Case:
 async def known_under(services: Services, key: str) -> PinKey | None:
     """The PIN key under which a message with this idempotency key came before, if one did."""
     for pins in services.pins.all():
-        if await asyncio.to_thread(services.store.knows, pins.idempotency_key(key)):
+        if await asyncio.to_thread(services.store.cases.knows, pins.idempotency_key(key)):
             return pins
     return None
 

@@ -19,8 +19,9 @@ from takeback.registry.http import openapi, tiles
 from takeback.registry.http.content_encoding import choose
 from takeback.registry.http.context import JSON, Ask, Services, answer, done, number, platform_key, platform_of, query
 from takeback.registry.security.credentials import PlatformKey
+from takeback.registry.storage.feed_store import Look, Reading
+from takeback.registry.storage.feedback_store import PlatformPosition
 from takeback.registry.storage.platforms import Platform
-from takeback.registry.storage.store import Look, PlatformPosition, Reading
 
 SEEN_EVERY: Final = 60
 """Seconds. A platform that polls in vain is noted this often at most, so that an idle poll writes nothing.
@@ -55,7 +56,7 @@ async def feed(request: Ask, services: Services) -> Response[bytes]:
         look, reading = await _read(services, key, after, limit)
         if reading.page.entries:
             await _move(services, look.platform, after, reading.number)
-    services.store.meter.count(platform.id, len(reading.page.entries))
+    services.store.usage.count(platform.id, len(reading.page.entries))
     body = protocol.encode(reading.page)
     head = services.signer.sign(reading.number, reading.link, reading.page.head, platform.key_id, body)
     return conditional(request, body, head)
@@ -66,7 +67,7 @@ async def _read(services: Services, key: PlatformKey, after: int, limit: int) ->
     look = await services.looks.answer(key)
     if after >= look.head:
         return look, Reading(protocol.FeedPage([], look.head), look.head, look.link)
-    return look, await asyncio.to_thread(services.store.read, after, limit, services.ids_of(look.platform))
+    return look, await asyncio.to_thread(services.store.feed.read, after, limit, services.ids_of(look.platform))
 
 
 @get(openapi.FEED_KEYS)
@@ -86,7 +87,7 @@ async def feed_tile(request: Ask, services: Services) -> Response[bytes]:
     made = await asyncio.to_thread(tiles.tile, services.store, place, services.ids_of(platform))
     if made is None:
         raise HTTPException(status_code=HTTPStatus.NOT_FOUND)
-    services.store.meter.count(platform.id, bulk.TILE)
+    services.store.usage.count(platform.id, bulk.TILE)
     lines, link = made
     last = (place + 1) * bulk.TILE
     head = services.signer.sign(last, link, last, platform.key_id, lines)
@@ -131,7 +132,7 @@ def _parquet(services: Services, platform: Platform) -> tuple[IO[bytes], str]:
             undo.pop_all()
     except OSError as error:
         raise StoreUnavailable("the registry has no room for this now") from error
-    services.store.meter.count(platform.id, told)
+    services.store.usage.count(platform.id, told)
     return file, services.signer.sign_digest(number, link, number, platform.key_id, digest)
 
 
@@ -181,7 +182,7 @@ async def _move(services: Services, platform: Platform, after: int, told: int) -
     """Notes how far a platform has come, and up to where it is told the feed now."""
     seen = services.now() - (platform.seen_at or 0) < SEEN_EVERY
     if not (seen and (platform.cursor, platform.told) == (after, told)):
-        await done(services.store.move(PlatformPosition(platform.id, after, told)))
+        await done(services.store.feedback.move(PlatformPosition(platform.id, after, told)))
 
 
 ROUTES: Final = (feed, feed_keys, feed_tile, feed_snapshot, feed_parquet)

@@ -20,7 +20,6 @@ from sqlalchemy import Engine
 from takeback.protocol import EntryStatus
 from takeback.registry.http import docs
 from takeback.registry.http.context import Ask, basic_password
-from takeback.registry.rules.cases import moment
 from takeback.registry.storage.status_queries import (
     CASE,
     DAYS,
@@ -34,6 +33,7 @@ from takeback.registry.storage.status_queries import (
     overview,
     summed,
 )
+from takeback.times import moment
 
 PATH: Final = "/operator"
 MOST: Final = 100

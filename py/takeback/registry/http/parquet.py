@@ -7,10 +7,10 @@ from typing import IO, Any, Final
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from takeback.registry.rules.cases import DAY
 from takeback.registry.security.entry_ids import EntryIds
 from takeback.registry.storage.row_mapping import AnyRow, is_told
 from takeback.registry.storage.store import Store
+from takeback.times import DAY_SECONDS
 
 _WORD: Final = pa.dictionary(pa.int8(), pa.string())
 COLUMNS: Final = pa.schema(
@@ -33,10 +33,10 @@ _PIECE: Final = 1 << 20
 
 def write(store: Store, ids: EntryIds, out: IO[bytes]) -> tuple[int, bytes, int]:
     """Writes what the feed adds up to now, as a platform sees it: up to which number, its link, how many entries."""
-    number, link = store.head()
+    number, link = store.feed.head()
     count = 0
     with pq.ParquetWriter(out, COLUMNS, compression="zstd") as file:
-        for lot in store.active_at(number, ids):
+        for lot in store.feed.active_at(number, ids):
             told = [(row, name) for row, name in lot if is_told(row, ids.platform)]
             file.write_table(_table(told))
             count += len(told)
@@ -64,7 +64,7 @@ def _table(lot: Sequence[tuple[AnyRow, str]]) -> Any:
         [row.kind for row in rows],
         [bool(row.ai_made) for row in rows],
         [row.age_band for row in rows],
-        [None if row.added_at is None else row.added_at // DAY for row in rows],
+        [None if row.added_at is None else row.added_at // DAY_SECONDS for row in rows],
         [row.standing for row in rows],
     ]
     arrays = [pa.array(values, field.type) for values, field in zip(columns, COLUMNS, strict=True)]

@@ -16,11 +16,11 @@ from takeback.errors import SettingsError
 from takeback.private import keep_names
 from takeback.protocol import FeedHead, FeedKey, FeedKeys
 from takeback.registry.logs import LOG
-from takeback.registry.rules.cases import moment
 from takeback.registry.security.credentials import make_secret, read_secret, write_secret
 from takeback.registry.storage import feed_queries
 from takeback.registry.storage.engine import tables as t
 from takeback.registry.storage.engine.database import WRITES, writing
+from takeback.times import moment
 
 LOOK: Final = 1.0
 """Seconds between looks whether the key was rotated: every process goes on with the new one by itself."""

@@ -8,7 +8,6 @@ of different people mix, coming and going.
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import Final
 
 from takeback.protocol import (
@@ -25,24 +24,22 @@ from takeback.protocol import (
     SignalMessage,
 )
 from takeback.registry.rules.entry_status import DEFAULT, StatusLimits
-from takeback.signals import SignalType
+from takeback.signals import SignalKey, SignalType
+from takeback.times import DAY_SECONDS, moment
 
-DAY: Final = 24 * 60 * 60
 QUIET: Final = 120
 """Seconds after a change is in the feed before its case says how many platforms were told.
 
 By then every platform that waits for news, or asks at least once a minute, was told and noted, whether or not the
 change brought it any lines: so nobody learns by their own case whether others had sent the same picture before.
 """
-WARNING: Final = 30 * DAY
+WARNING: Final = 30 * DAY_SECONDS
 """Seconds before a case expires from which its status warns."""
 
 LOT_PICTURES: Final = 15
 LOT_SIGNALS: Final = 240
 """What one lot holds at most: pictures, and signals of them, each frame of a `vpdq` counting as one."""
 
-type SignalKey = tuple[SignalType, str]
-"""What makes two signals the same: type and value. All else comes from whoever sent it first."""
 type Shuffle = Callable[[list[int]], None]
 
 
@@ -56,7 +53,7 @@ class CasePolicy:
 
     mix: int = 0
     expire: int = 0
-    keep: int = 30 * DAY
+    keep: int = 30 * DAY_SECONDS
     limits: StatusLimits = DEFAULT
 
     @property
@@ -190,16 +187,6 @@ def status(case: Case, platforms: int, pictures: Sequence[PictureStatus], policy
         expires_at=None if expires_at is None else moment(expires_at),
         expires_soon=expires_at is not None and expires_at - WARNING <= now,
     )
-
-
-def moment(seconds: int) -> str:
-    """A time in seconds since 1970 as the protocol writes it: `2026-11-23T10:00:00Z`."""
-    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-
-
-def day(seconds: int) -> str:
-    """The day of a time in seconds since 1970, as the protocol writes it: `2026-11-23`."""
-    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%d")
 
 
 def lots(pictures: int, signals: int) -> int:

@@ -10,12 +10,12 @@ from enum import StrEnum
 from typing import Final
 
 from takeback.protocol import EntryStatus, Verdict
+from takeback.times import HOUR_SECONDS
 
-HOUR: Final = 60 * 60
-SLOT: Final = 10 * 60
+SLOT_SECONDS: Final = 10 * 60
 """Seconds of a slot. Matches are counted in the present slot and those before it that make up the last hour."""
-SLOTS: Final = HOUR // SLOT
-LAG: Final = HOUR
+SLOTS: Final = HOUR_SECONDS // SLOT_SECONDS
+LAG_SECONDS: Final = HOUR_SECONDS
 """Seconds after an entry came to ask for a review from which `blocked` means that a person looked.
 
 Until then it may be of a gate that blocked by itself, and had not heard.
@@ -96,7 +96,7 @@ def share(levels: MutableMapping[int, Level], entries: Sequence[int], slot: int)
 
 def is_confirmed(votes: Iterable[Vote], since: int, limits: StatusLimits) -> bool:
     """Whether enough platforms looked at what asks for a review `since` a moment, and blocked it."""
-    blocked, not_blocked = count(vote for vote in votes if vote.at >= since + LAG)
+    blocked, not_blocked = count(vote for vote in votes if vote.at >= since + LAG_SECONDS)
     return bool(limits.demote) and blocked >= limits.demote and blocked > not_blocked
 
 

@@ -15,8 +15,8 @@ from typing import Final, Self
 
 from takeback.errors import NotAPlatform, SettingsError, TooManyGuesses
 from takeback.private import keep_names
-from takeback.registry.rules.cases import DAY
 from takeback.registry.security.entry_ids import EntryIds
+from takeback.times import DAY_SECONDS
 
 PIN_KEY_BYTES: Final = 32
 MAX_SECRETS: Final = 3
@@ -244,12 +244,12 @@ class PinGuessLimit:
         self._key = b""
         self._key_from = float("-inf")
         self._here = WindowedCounter(MAX_GUESSES, GUESS_WINDOW)
-        self._all = WindowedCounter(MAX_DAILY_GUESSES, DAY)
+        self._all = WindowedCounter(MAX_DAILY_GUESSES, DAY_SECONDS)
 
     def count(self, number: str, network: str | None) -> None:
         """Counts a wrong PIN for a case from a part of the network. Raises `TooManyGuesses`."""
         now = self._clock()
-        if now - self._key_from >= DAY:
+        if now - self._key_from >= DAY_SECONDS:
             self._key, self._key_from = secrets.token_bytes(32), now
             self._here.clear()
         here = hmac.digest(self._key, f"{number} {network or ''}".encode(), "sha256")

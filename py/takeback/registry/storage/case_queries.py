@@ -8,11 +8,11 @@ from sqlalchemy import ColumnElement, Connection, Row, and_, bindparam, func, or
 from sqlalchemy import case as case_of
 
 from takeback.protocol import CaseState, PictureStatus, Verdict
-from takeback.registry.rules import cases as rules
 from takeback.registry.rules.cases import Case
 from takeback.registry.storage import feed_queries
 from takeback.registry.storage.engine import bulk_write
 from takeback.registry.storage.engine import tables as t
+from takeback.times import moment
 
 _CASE: Final = select(t.cases).where(t.cases.c.number == bindparam("case"))
 _OPEN: Final = (CaseState.RECEIVED, CaseState.ACTIVE)
@@ -217,14 +217,14 @@ def pictures(connection: Connection, number: str, quiet: int) -> list[PictureSta
 
 
 def _picture(ended_at: int | None, seen: Row[*tuple[Any, ...]] | None) -> PictureStatus:
-    withdrawn_at = None if ended_at is None else rules.moment(ended_at)
+    withdrawn_at = None if ended_at is None else moment(ended_at)
     if seen is None:
         return PictureStatus(0, 0, None, None, withdrawn_at=withdrawn_at)
     return PictureStatus(
         seen.blocked,
         seen.platforms,
-        None if seen.first is None else rules.moment(seen.first),
-        None if seen.last is None else rules.moment(seen.last),
+        None if seen.first is None else moment(seen.first),
+        None if seen.last is None else moment(seen.last),
         seen.pending_review,
         seen.not_blocked,
         withdrawn_at,

@@ -12,14 +12,14 @@ from sqlalchemy import Connection, Engine, Row, and_, bindparam, func, select
 from sqlalchemy import case as case_of
 
 from takeback.protocol import EntryStatus, FeedAction, PictureKind, SignalMessage
-from takeback.registry.rules.cases import DAY
 from takeback.registry.security.entry_ids import EntryIds
 from takeback.registry.storage import feed_queries
 from takeback.registry.storage.engine import tables as t
 from takeback.registry.storage.row_mapping import AnyRow, is_told
 from takeback.signals import PDQ_QUALITY_FLOOR, SignalType
+from takeback.times import DAY_SECONDS
 
-UNDATED: Final = DAY
+UNDATED: Final = DAY_SECONDS
 """The moment told of an entry from before moments were kept: past any zone's beginning of 1970."""
 
 _AT: Final = case_of(

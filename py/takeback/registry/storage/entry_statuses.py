@@ -8,8 +8,8 @@ from sqlalchemy import Connection, bindparam, delete, func, select, update
 from takeback.protocol import EntryStatus, FeedbackEvent, Verdict
 from takeback.registry.logs import LOG
 from takeback.registry.rules.entry_status import (
-    LAG,
-    SLOT,
+    LAG_SECONDS,
+    SLOT_SECONDS,
     SLOTS,
     EntryState,
     Level,
@@ -58,7 +58,11 @@ def look_at(connection: Connection, platform: int, said: Touched, limits: Status
     since = {row.number: row.since for row in rows}
     disputed = {entry for event, touched in said if event.verdict is Verdict.NOT_BLOCKED for entry in touched}
     voted = [number for number, one in known.items() if number in disputed or one.judge is StatusSource.VOTES]
-    looked = [number for number, one in known.items() if one.judge is StatusSource.FLOOD and now >= since[number] + LAG]
+    looked = [
+        number
+        for number, one in known.items()
+        if one.judge is StatusSource.FLOOD and now >= since[number] + LAG_SECONDS
+    ]
     votes = _votes(connection, [*voted, *looked])
     for number, one in known.items():
         found = judge(one, votes.get(number, []), flooded=number in floods, limits=limits, since=since[number])
@@ -85,7 +89,7 @@ def _votes(connection: Connection, numbers: Sequence[int]) -> dict[int, list[Vot
 def _count(connection: Connection, platform: int, said: Touched, limits: StatusLimits, now: int) -> set[int]:
     """Counts what a platform matched; gives the entries that flood by what all platforms matched in the last hour."""
     matched = [touched for event, touched in said if event.verdict is not Verdict.NOT_BLOCKED]
-    slot = now // SLOT
+    slot = now // SLOT_SECONDS
     levels: dict[int, dict[int, Level]] = {}
     touched = {entry for entries in matched for entry in entries}
     for row in bulk_write.among(connection, _LEVELS, t.levels.c.entry, touched, before=slot - SLOTS):

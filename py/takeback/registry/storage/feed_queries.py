@@ -14,7 +14,7 @@ from takeback.registry.security.entry_ids import EntryIds
 from takeback.registry.storage import row_mapping
 from takeback.registry.storage.engine import bulk_write
 from takeback.registry.storage.engine import tables as t
-from takeback.signals import SignalType
+from takeback.signals import SignalKey, SignalType
 
 SALT: Final = 16
 """Bytes of chance in an entry's leaf."""
@@ -165,10 +165,10 @@ def touch(connection: Connection) -> None:
 
 def active_signals(
     connection: Connection, signals: Iterable[SignalMessage], platform: int | None = None
-) -> dict[rules.SignalKey, int]:
+) -> dict[SignalKey, int]:
     """Which of the `signals` have an active entry, as its number; of those that a `platform` is told, if one asks."""
     asked = {(signal.type, stored_value(signal)): (signal.type, signal.value) for signal in signals}
-    active: dict[rules.SignalKey, int] = {}
+    active: dict[SignalKey, int] = {}
     for row in bulk_write.among(connection, _WITH_VALUE, t.entries.c.value, {value for _, value in asked}):
         if platform is not None and not row_mapping.is_told(row, platform):
             continue

@@ -6,8 +6,8 @@ from sqlalchemy import Row
 
 from takeback import chain
 from takeback.protocol import AgeBand, EntryStatus, FeedAction, FeedEntry, PictureKind, SignalMessage
-from takeback.registry.rules import cases as rules
 from takeback.signals import SignalType, Variant
+from takeback.times import day
 
 NOBODY: Final = "0" * 32
 """The id in a line that is made for its leaf alone, which no platform's id is part of."""
@@ -42,7 +42,7 @@ def saying(number: int, action: FeedAction, standing: str | None, entry: AnyRow,
         PictureKind(entry.kind),
         bool(entry.ai_made),
         AgeBand(entry.age_band),
-        None if entry.added_at is None else rules.day(entry.added_at),
+        None if entry.added_at is None else day(entry.added_at),
         told,
         entry.salt.hex(),
     )

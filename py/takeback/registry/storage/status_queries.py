@@ -12,11 +12,11 @@ import msgspec
 from sqlalchemy import Column, Connection, and_, case, func, literal_column, or_, select
 
 from takeback.protocol import EntryStatus, Verdict
-from takeback.registry.rules.cases import DAY, moment
 from takeback.registry.rules.entry_status import StatusSource
 from takeback.registry.storage.engine import bulk_write
 from takeback.registry.storage.engine import tables as t
 from takeback.registry.storage.usage import Usage, used
+from takeback.times import DAY_SECONDS, moment
 
 DAYS: Final = 30
 PLATFORM: Final = ("Platform", "Behind", "Last seen", "Requests", "Lines told", "Said of uploads")
@@ -234,7 +234,7 @@ def _standings(connection: Connection) -> dict[str, int]:
 
 
 def _platforms(connection: Connection, head: int, now: int) -> list[PlatformState]:
-    uses = used(connection, now // DAY - DAYS + 1)
+    uses = used(connection, now // DAY_SECONDS - DAYS + 1)
     said: dict[int, dict[str, int]] = {}
     verdicts = select(t.feedback.c.platform, t.feedback.c.verdict, func.count())
     for platform, verdict, number in connection.execute(
@@ -252,8 +252,8 @@ def _platforms(connection: Connection, head: int, now: int) -> list[PlatformStat
 
 def _daily(connection: Connection, column: Column[Any], now: int, *where: Any) -> list[int]:
     """How many rows there are a day (UTC), today last."""
-    first = now // DAY - DAYS + 1
-    day = (column // DAY).label("day")
-    rows = connection.execute(select(day, func.count()).where(column >= first * DAY, *where).group_by(day))
+    first = now // DAY_SECONDS - DAYS + 1
+    day = (column // DAY_SECONDS).label("day")
+    rows = connection.execute(select(day, func.count()).where(column >= first * DAY_SECONDS, *where).group_by(day))
     found: dict[int, int] = {int(one): number for one, number in rows}
     return [found.get(first + n, 0) for n in range(DAYS)]

@@ -13,10 +13,10 @@ from sqlalchemy import Connection, bindparam, func, insert, select, update
 
 from takeback.errors import StoreUnavailable
 from takeback.registry.logs import LOG
-from takeback.registry.rules.cases import DAY
 from takeback.registry.storage.engine import tables as t
 from takeback.registry.storage.engine.group_commit import GroupCommit
 from takeback.registry.storage.engine.periodic import PeriodicTask
+from takeback.times import DAY_SECONDS
 
 EVERY: Final = 60.0
 """Seconds between writings."""
@@ -59,7 +59,7 @@ class UsageMeter:
 
     def count(self, platform: int, lines: int = 0) -> None:
         """A request of a platform was answered, with so many lines."""
-        self._add((platform, int(self._clock()) // DAY), Usage(1, lines))
+        self._add((platform, int(self._clock()) // DAY_SECONDS), Usage(1, lines))
 
     def write_down(self) -> bool:
         """Writes down what was counted since the last time; whether there is more, which there never is.

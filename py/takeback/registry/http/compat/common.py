@@ -9,8 +9,8 @@ from takeback.protocol import FeedbackEvent, FeedbackReceipt, Verdict
 from takeback.registry.http.context import Ask, Services, done
 from takeback.registry.http.feed_routes import SEEN_EVERY
 from takeback.registry.security.credentials import PlatformKey
+from takeback.registry.storage.feedback_store import PlatformPosition, Report
 from takeback.registry.storage.platforms import Platform
-from takeback.registry.storage.store import PlatformPosition, Report
 
 PAGE: Final = 1000
 """Lines of the feed in one answer, at most."""
@@ -39,7 +39,7 @@ async def came_to(services: Services, platform: Platform, number: int, told: int
     """Notes that the platform has applied the feed up to `number`, and is told it up to `told`, as it was `at` then."""
     seen = services.now() - (platform.seen_at or 0) < SEEN_EVERY
     if not (seen and (platform.cursor, platform.told) == (number, max(number, told))):
-        await done(services.store.move(PlatformPosition(platform.id, number, told, at)))
+        await done(services.store.feedback.move(PlatformPosition(platform.id, number, told, at)))
 
 
 def vote(what: str, verdict: Verdict, entries: list[str]) -> FeedbackEvent:
@@ -50,7 +50,7 @@ def vote(what: str, verdict: Verdict, entries: list[str]) -> FeedbackEvent:
 async def tell(services: Services, platform: Platform, events: list[FeedbackEvent]) -> FeedbackReceipt:
     """Records what the platform says."""
     report = Report(platform.id, services.ids_of(platform), events)
-    return await done(services.store.record(report))
+    return await done(services.store.feedback.record(report))
 
 
 def parameter(request: Ask, name: str, default: str) -> str:

@@ -28,10 +28,10 @@ from takeback.registry.http.compat.common import (
     vote,
 )
 from takeback.registry.http.context import Ask, Services, basic_password
-from takeback.registry.rules.cases import moment
 from takeback.registry.storage.change_feed import ChangeRecord
 from takeback.registry.storage.platforms import Platform
 from takeback.signals import SignalType
+from takeback.times import moment
 
 NAMESPACE: Final = "https://hashsharing.ncmec.org/hashsharing/v2"
 REGISTRY: Final = "1"
@@ -85,7 +85,7 @@ async def entries(request: Ask, services: Services) -> Response[bytes]:
         start, end = await _window(services, platform, since, until)
     last = min(end, start + size - 1)
     stretch = await asyncio.to_thread(services.records.stretch, start - 1, last, services.ids_of(platform))
-    services.store.meter.count(platform.id, len(stretch.records))
+    services.store.usage.count(platform.id, len(stretch.records))
     root = _root("queryResult")
     for kind in PictureKind:
         _entries(root, kind, stretch.records)

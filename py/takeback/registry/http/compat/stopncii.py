@@ -101,7 +101,7 @@ async def fetch_hashes(request: Ask, services: Services) -> Response[bytes]:
     if stretch.lost and first:
         return _too_old()
     more = last < end
-    services.store.meter.count(platform.id, len(stretch.records))
+    services.store.usage.count(platform.id, len(stretch.records))
     told = [_record(record) for record in stretch.records if (record.kind, record.type) in _TYPES]
     return _answer(
         {
