@@ -47,9 +47,13 @@ ELSEWHERE: Final = {
     "gate/test_service.py": ("exact hashes and errors are tried by what a check says", ["errors", "hashing/exact"]),
     "gate/feed/test_signed.py": ("the chain is tried by a gate that is lied to", ["chain"]),
     "gate/upload_views/test_look_ups.py": ("frames are where a gate looks for views", ["gate/upload_views/letterbox"]),
-    "gate/processes/test_workers.py": (
+    "gate/processes/test_pool.py": (
         "hashing processes are tried by what a gate gets from them",
-        ["gate/rules/media", *(f"hashing/{name}" for name in ("confine", "process", "rehearsal", "size"))],
+        [
+            "gate/processes/hashing_process",
+            "gate/rules/media",
+            *(f"hashing/{name}" for name in ("confine", "process", "rehearsal", "size")),
+        ],
     ),
     "hashing/test_decoders.py": ("heads of files are read before a decoder runs", ["hashing/boxes", "hashing/jxl"]),
     "hashing/test_hostile.py": ("they are there to refuse what is hostile", ["hashing/structure", "hashing/tiff"]),
@@ -58,7 +62,7 @@ ELSEWHERE: Final = {
     "registry/http/test_app.py": (
         "the routes, and what they share, are tried by their answers",
         [
-            *(f"registry/http/{name}" for name in ("app", "context", "long_poll")),
+            *(f"registry/http/{name}" for name in ("app", "context", "long_poll", "problems")),
             "registry/server",
             "registry/storage/engine/periodic",
         ],

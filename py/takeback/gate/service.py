@@ -24,7 +24,8 @@ from takeback.gate.feed.follow import Added, Changed, Changes, FeedPosition, Rem
 from takeback.gate.feed.state import State
 from takeback.gate.index.multi_index import Index
 from takeback.gate.index_handle import IndexHandle
-from takeback.gate.processes.workers import Job, Read, shared
+from takeback.gate.processes.hashing_process import Read
+from takeback.gate.processes.pool import Job, shared
 from takeback.gate.rate_brake import RateBrake
 from takeback.gate.rules.benign_list import BenignIndex
 from takeback.gate.rules.decision import Decision, Feed, Knowledge, Probe, blocking_by_kind, decide, of_file, probes

@@ -2,7 +2,7 @@
 
 It trusts its parent and is not trusted by it. Both ways go frames, each its length in four bytes and then its bytes.
 The parent sends a job in JSON; this process asks for pieces of the file, tells how large the picture is and waits to be
-let go on, and sends the answer in JSON, then the reduced picture. The parent's side: gate/processes/workers.py.
+let go on, and sends the answer in JSON, then the reduced picture. The parent's side: gate/processes/pool.py.
 """
 
 import gc

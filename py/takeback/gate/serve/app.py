@@ -19,7 +19,7 @@ from starlette.routing import Match, Route
 from starlette.types import Receive, Scope, Send
 
 from takeback.errors import GateError, InvalidMessage, PictureError, RequestRefused, SettingsError
-from takeback.gate.processes.workers import Read
+from takeback.gate.processes.hashing_process import Read
 from takeback.gate.rules.decision import Decision
 from takeback.gate.rules.policy import Action
 from takeback.gate.serve import hma, openapi

@@ -15,7 +15,7 @@ from starlette.responses import Response
 
 from takeback.errors import InvalidMessage, InvalidSignal, UnknownFormat
 from takeback.gate.index.multi_index import usable
-from takeback.gate.processes.workers import Read
+from takeback.gate.processes.hashing_process import Read
 from takeback.gate.rules.decision import Decision, Feed, Match
 from takeback.gate.rules.media import MediaKind
 from takeback.gate.rules.policy import Action

@@ -8,10 +8,10 @@ from typing import Any, Final
 from litestar import Litestar
 
 from takeback import protocol
-from takeback.registry.http.app import takes
 from takeback.registry.http.content_encoding import IDENTITY
 from takeback.registry.http.metrics import MEDIA, RegistryMetrics
 from takeback.registry.http.metrics import PATH as METRICS
+from takeback.registry.http.problems import takes
 from takeback.registry.http.response_headers import Headers, ResponseKind, headers_for, kind_of
 from takeback.registry.http.static_files import File, Page, read
 

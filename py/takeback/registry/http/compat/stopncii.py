@@ -18,7 +18,6 @@ from msgspec import Meta, Struct
 from takeback import protocol
 from takeback.errors import InvalidMessage
 from takeback.protocol import MAX_FEEDBACK, PictureKind, SignalMessage, Verdict
-from takeback.registry.http.app import problem
 from takeback.registry.http.compat.common import (
     MAX_AHEAD,
     PAGE,
@@ -30,6 +29,7 @@ from takeback.registry.http.compat.common import (
     vote,
 )
 from takeback.registry.http.context import JSON, Ask, Services
+from takeback.registry.http.problems import problem
 from takeback.registry.storage.change_feed import ChangePage, ChangeRecord
 from takeback.registry.storage.platforms import Platform
 from takeback.signals import HEX_DIGITS, SignalType

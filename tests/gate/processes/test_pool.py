@@ -17,8 +17,9 @@ from typing import Final
 import pytest
 
 from takeback.errors import GateError, OverBudget
-from takeback.gate.processes import workers
-from takeback.gate.processes.workers import Pool, Process, Read
+from takeback.gate.processes import hashing_process
+from takeback.gate.processes.hashing_process import Process, Read
+from takeback.gate.processes.pool import Pool
 from takeback.gate.rules.media import MediaKind
 from takeback.gate.rules.policy import Budget
 from takeback.hashing import hash_picture
@@ -176,7 +177,7 @@ def test_a_sealed_process_cannot_live_for_ever() -> None:
 
 def test_a_spent_process_is_replaced(monkeypatch: pytest.MonkeyPatch) -> None:
     """A process that has used the time it has in all makes room for another one, and no file is harmed by that."""
-    monkeypatch.setattr(workers, "SPENT_SECONDS", 0.0)
+    monkeypatch.setattr(hashing_process, "SPENT_SECONDS", 0.0)
     pool = Pool(Budget(processes=1))
     try:
         seen = set[int]()
@@ -246,7 +247,7 @@ def test_threads_share_a_pool(pool: Pool) -> None:
 def test_processes_end_with_their_parent() -> None:
     """When the program that started them is killed, the processes end."""
     program = (
-        "import io, sys, time; from takeback.gate.processes.workers import Pool\n"
+        "import io, sys, time; from takeback.gate.processes.pool import Pool\n"
         "from takeback.gate.rules.policy import Budget\n"
         "pool = Pool(Budget(processes=1)); pool.submit(io.BytesIO(sys.stdin.buffer.read())).result()\n"
         "print(*pool.processes, flush=True); time.sleep(60)"
@@ -298,7 +299,7 @@ def test_what_a_process_says_is_not_trusted(said: bytes | None, monkeypatch: pyt
     ready, endless = json.dumps({"sealed": []}).encode(), "b'x' * 2_000_000"
     frames = f"({ready!r}, {endless if said is None else repr(said)}, b'')"
     program = f"{lines}; [say(d) for d in {frames}]; out.flush(); sys.stdin.buffer.read()"
-    monkeypatch.setattr(workers, "_PROGRAM", program)
+    monkeypatch.setattr(hashing_process, "_PROGRAM", program)
     pool = Pool(Budget(processes=1))
     try:
         assert read(pool, FILE).kind is MediaKind.UNREADABLE
@@ -308,7 +309,7 @@ def test_what_a_process_says_is_not_trusted(said: bytes | None, monkeypatch: pyt
 
 def test_a_process_that_does_not_start_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     """Where no process can be started, whoever waits hears so, and other files still get their exact hashes."""
-    monkeypatch.setattr(workers, "_PROGRAM", "raise SystemExit")
+    monkeypatch.setattr(hashing_process, "_PROGRAM", "raise SystemExit")
     pool = Pool(Budget(processes=1))
     try:
         with pytest.raises(GateError, match="no process to hash files in"):
