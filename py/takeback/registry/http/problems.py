@@ -95,7 +95,7 @@ def _crashed(_request: Ask, error: Exception) -> Response[bytes]:
     return problem(500, "internal", "The registry made a mistake; it is noted", "nothing was kept; try again later")
 
 
-HANDLERS: Final[Mapping[type[Exception], Callable[[Ask, Any], Response[bytes]]]] = MappingProxyType(
+HANDLERS: Final[Mapping[int | type[Exception], Callable[[Ask, Any], Response[bytes]]]] = MappingProxyType(
     {TakebackError: _refused, DBAPIError: _cannot_read, HTTPException: _http_error, Exception: _crashed}
 )
 """For each kind of exception the function that makes the answer."""
