@@ -32,22 +32,28 @@ FREE: Final = {
     "Problem.field": "the path of a field that somebody sent, whatever it is called",
     "SignalMessage.value": "its type says the shape; test_no_example_takes_a_line_feed and test_no_signal_takes_one",
     "HashFeedback.tags": "StopNCII's free words, which are not kept",
-    "registry.openapi.Health.status": "answered, never taken",
-    "messages.Health.status": "answered, never taken",
-    "messages.Health.detail": "words for a person",
+    "registry.http.openapi.Health.status": "answered, never taken",
+    "messages.SidecarHealth.status": "answered, never taken",
+    "messages.SidecarHealth.detail": "words for a person",
     "MatchAnswer": "answered, never taken",
     "DecisionAnswer": "answered, never taken",
-    "pin_keys.Held.name": "answered, never taken",
+    "pin_keys.PinKeyUsage.name": "answered, never taken",
     "Hashes.uploader": "a platform's own word for who uploads, of which a keyed hash is kept",
-    "workers._Found.signals": "Signal says the shape; a hashing process is not believed",
-    "workers._Found.dihedral": "read as a PDQ hash before it is used",
-    "workers._Found.notes": "words for a person",
-    "workers._Refused.text": "words for a person",
-    "workers._Refused.code": "looked up among the kinds that there are",
-    "workers._Said.sealed": "names of seals, which are only shown",
+    "hashing_process._Found.signals": "Signal says the shape; a hashing process is not believed",
+    "hashing_process._Found.dihedral": "read as a PDQ hash before it is used",
+    "hashing_process._Found.notes": "words for a person",
+    "hashing_process._Refused.text": "words for a person",
+    "hashing_process._Refused.code": "looked up among the kinds that there are",
+    "hashing_process._Said.sealed": "names of seals, which are only shown",
 }
 """Texts without a pattern, each with the reason. Nothing else may be without."""
-OWN_FILES: Final = ("gate.index_file", "registry.pages", "registry.backup", "registry.overview", "registry.canaries")
+OWN_FILES: Final = (
+    "gate.index.file",
+    "registry.http.static_files",
+    "registry.operations.backup",
+    "registry.storage.status_queries",
+    "registry.storage.canaries",
+)
 """Modules whose structures stand in files of our own, or in none: they are no messages."""
 YEAR: Final = 2028
 """A leap year."""
