@@ -49,11 +49,10 @@ def main() -> bool:
     with tempfile.TemporaryDirectory() as folder, sync_playwright() as playwright:
         site = Path(folder, "dist")
         shutil.copytree(DIST, site)
-        tile = _tile()
         with serving(site, lambda path: headers_for(kind_of(path), tls=False), frozenset()) as server:
             for size in SIZES:
                 name = f"{size[0]}x{size[1]}.jpg"
-                _save(tile, size, site / name)
+                drawn(size).save(site / name, quality=88)
                 browser = playwright.chromium.launch(executable_path=chromium(), args=ARGUMENTS)
                 try:
                     page = browser.new_page()
@@ -110,17 +109,14 @@ def _ancestors(number: int, processes: dict[int, dict[str, str]]) -> Iterator[in
         yield number
 
 
-def _tile() -> Image.Image:
+def drawn(size: tuple[int, int]) -> Image.Image:
+    """A picture of this size: a large gradient under the grain of a tile that is repeated over it."""
     grain = Image.effect_noise((TILE // 4, TILE // 4), 40).resize((TILE, TILE), Image.Resampling.BICUBIC)
     shapes = (Image.radial_gradient("L").resize((TILE, TILE)), Image.linear_gradient("L").resize((TILE, TILE)), grain)
-    return Image.blend(Image.merge("RGB", shapes), Image.merge("RGB", (grain,) * 3), 0.3)
-
-
-def _save(tile: Image.Image, size: tuple[int, int], path: Path) -> None:
-    """A JPEG of this size: a large gradient with the grain of a tile repeated over it."""
+    tile = Image.blend(Image.merge("RGB", shapes), Image.merge("RGB", (grain,) * 3), 0.3)
     picture = Image.merge("RGB", (Image.radial_gradient("L").resize(size),) * 3)
     for left in range(0, size[0], TILE):
         for top in range(0, size[1], TILE):
             part = picture.crop((left, top, left + TILE, top + TILE))
             picture.paste(Image.blend(part, tile, 0.4), (left, top))
-    picture.save(path, "JPEG", quality=88)
+    return picture
