@@ -23,8 +23,8 @@ def security_txt(contacts: Sequence[str], clock: Callable[[], float]) -> HTTPRou
     @get(PATH, sync_to_thread=False)
     def security_txt_file() -> Response[str]:
         """The file, whose date is a midnight so that it tells nothing of the server's clock."""
-        today = int(clock()) // DAY_SECONDS
-        lines = [*(f"Contact: {contact}" for contact in contacts), f"Expires: {moment((today + FRESH_DAYS) * DAY_SECONDS)}"]
+        until = (int(clock()) // DAY_SECONDS + FRESH_DAYS) * DAY_SECONDS
+        lines = [*(f"Contact: {contact}" for contact in contacts), f"Expires: {moment(until)}"]
         return Response("".join(f"{line}\n" for line in lines), media_type="text/plain")
 
     return security_txt_file
