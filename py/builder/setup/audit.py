@@ -14,16 +14,10 @@ from types import MappingProxyType
 from typing import Any, Final, cast
 
 from builder import ROOT, WORK, BuildError
-from builder.setup.environment import LOCK, TOOLS_LOCK
 from builder.setup.pins import read_pins
 from builder.steps import step
 
-PYTHON_LOCKS: Final = (
-    LOCK,
-    TOOLS_LOCK,
-    ROOT / "py" / "requirements-bench.lock",
-    ROOT / "tests" / "bench" / "schema.lock",
-)
+PYTHON_LOCKS: Final = (*sorted((ROOT / "py").glob("requirements*.lock")), ROOT / "tests" / "bench" / "schema.lock")
 NODE_FOLDERS: Final = (ROOT, ROOT / "tests" / "bench" / "lighthouse")
 """Each has a package-lock.json."""
 LOG: Final = WORK / "audit.log"
