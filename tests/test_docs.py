@@ -14,6 +14,7 @@ import pytest
 
 from builder.options import parse
 from takeback.cli import main
+from tests.test_architecture import ZONES
 
 ROOT: Final = Path(__file__).resolve().parents[1]
 GUIDES: Final = sorted(
@@ -26,6 +27,8 @@ TOP: Final = frozenset({"py", "web", "tests", ".ci", ".github", ".devcontainer"}
 """Folders of the repository: a word that begins with one is a path."""
 SIGNED: Final = (["feed", "1"], ["feed", "key", "1"])
 """What stands in backticks behind `takeback` and is no command: the first lines of what the registry signs."""
+DATA: Final = ("keys/",)
+"""Folders of an operator's data that have the name of a folder beside a guide."""
 FENCE: Final = re.compile(r"^```(\w*)[^\n]*\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 
 
@@ -42,7 +45,7 @@ def _paths(text: str, folder: Path) -> Iterator[str]:
         first = name.split("/")[0]
         if re.fullmatch(r"\w+\.(py|c)", name) and not any(_everywhere(name)):
             yield word
-        if first not in TOP and not (first and (folder / first).is_dir()):
+        if first not in TOP and (name.startswith(DATA) or not (first and (folder / first).is_dir())):
             continue
         found = sorted((ROOT if first in TOP else folder).glob(name.rstrip("/")))
         if not found or (test and f"def {test}(" not in found[0].read_text()):
@@ -186,6 +189,23 @@ def test_what_is_not_there_is_found(text: str) -> None:
 def test_what_is_there_passes(text: str) -> None:
     """Paths, links and commands that exist are no faults, nor is what only looks like one."""
     assert faults(text, ROOT / "py") == []
+
+
+ARCHITECTURE: Final = (ROOT / "ARCHITECTURE.md").read_text()
+
+
+def test_every_room_is_on_the_map() -> None:
+    """ARCHITECTURE.md has a line for each package of Python, and for no other."""
+    packages = [file.parent.relative_to(ROOT) for file in ROOT.glob("py/*/**/__init__.py")]
+    rooms = {f"{room}/" for room in packages if "slim" not in room.parts}  # in there: what replaces Pyodide's modules
+    assert set(re.findall(r"^\| `(py/[\w/]+/)` \|", ARCHITECTURE, re.MULTILINE)) == rooms - {"py/takeback/"}
+
+
+def test_the_arrows_are_those_that_are_tested() -> None:
+    """ARCHITECTURE.md tells for each part what it may import, as the test of the imports has it."""
+    told = re.findall(r"^\| `(\w+)` \| (`\w+`(?:, `\w+`)*|nothing) \|$", ARCHITECTURE, re.MULTILINE)
+    arrows = {zone: set(re.findall(r"`(\w+)`", may)) for zone, may in told}
+    assert arrows == {zone: may for zone, may in ZONES.items() if zone != "takeback"}
 
 
 def test_images_are_named_by_digest() -> None:

@@ -10,12 +10,12 @@ from pathlib import Path
 import pytest
 
 from builder import ROOT
-from builder.locks import PARTS, lock_file, lock_of
+from builder.setup.locks import PARTS, lock_file, lock_of
 
 
 @pytest.mark.parametrize("part", PARTS)
 def test_a_part_is_what_the_whole_lock_says(part: str) -> None:
-    """The file is what `python -m builder.locks` writes: what the part needs, each pin as the whole lock has it."""
+    """The file is what `python -m builder.setup.locks` writes: the pins of the whole lock that the part needs."""
     assert lock_file(part).read_text() == lock_of(PARTS[part])
 
 

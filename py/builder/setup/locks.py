@@ -1,6 +1,6 @@
 """The parts of `requirements.lock` that a registry and a gate need, so that each is installed by hash and by itself.
 
-`.venv/bin/python -m builder.locks` writes them anew; a test fails while they differ from the whole lock.
+`.venv/bin/python -m builder.setup.locks` writes them anew; a test fails while they differ from the whole lock.
 """
 
 import re
@@ -13,7 +13,7 @@ from typing import Final
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
-from builder.environment import LOCK
+from builder.setup.environment import LOCK
 
 PARTS: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType(
     {
