@@ -18,8 +18,8 @@ from builder.setup.environment import LOCK
 PARTS: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType(
     {
         "build": ("hatchling", "ziglang"),
-        "gate": ("takeback[gate,video,scan]",),
-        "registry": ("takeback[registry,postgresql,parquet]",),
+        "gate": ("takeback [gate,video,scan]",),
+        "registry": ("takeback [registry,postgresql,parquet]",),
     }
 )
 """For each part what it is to install; `build` makes the wheel."""

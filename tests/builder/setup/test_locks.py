@@ -33,7 +33,7 @@ def test_a_part_is_all_that_is_needed(tmp_path: Path) -> None:
     assert wheels.returncode == 0, wheels.stderr
     (wheel,) = (tmp_path / "wheel").iterdir()
     assert _run(*pip, wheel).returncode == 0
-    asked = _run(*pip[:-1], "--dry-run", "--no-index", f"{wheel}{PARTS['registry'][0].removeprefix('takeback')}")
+    asked = _run(*pip[:-1], "--dry-run", "--no-index", f"{wheel}{PARTS['registry'][0].removeprefix('takeback ')}")
     assert asked.returncode == 0, asked.stderr  # pip finds every requirement of the extras satisfied
     shown = _run(python.with_name("takeback"), "registry", "check", "--data", tmp_path / "var")
     assert "all is well" in shown.stdout, shown.stderr
