@@ -15,6 +15,7 @@ from builder import DIST, ROOT, WORK, BuildError
 from builder.demo.serve import serve_site
 from builder.native.kernel import INDEX, KERNEL, build_native, digest, native_target
 from builder.options import Options
+from builder.setup import audit as advisories
 from builder.setup.browsers import BrowsersError, ensure_browsers
 from builder.site.assemble import build_site
 from builder.steps import fingerprint, once, one_at_a_time, step
@@ -89,6 +90,11 @@ def check(options: Options) -> int:
     else:
         print(f"In order: {', '.join(checks)}.")
     return 1 if failed else 0
+
+
+def audit(_: Options) -> int:
+    """Asks whether a locked package has a known fault; 1 if one has."""
+    return advisories.audit()
 
 
 def bench(options: Options) -> int:
@@ -174,5 +180,5 @@ def _wants_browsers(arguments: Sequence[str]) -> bool:
 
 
 COMMANDS: Final[Mapping[str, Callable[[Options], int]]] = MappingProxyType(
-    {"setup": setup, "build": build, "serve": serve, "test": test, "check": check, "bench": bench}
+    {"setup": setup, "build": build, "serve": serve, "test": test, "check": check, "audit": audit, "bench": bench}
 )

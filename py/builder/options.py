@@ -31,6 +31,8 @@ HELP: Final = {
         missing. What you add is passed on to pytest.""",
     "check": """Checks the code without running it: ruff and mypy for Python, tsc and prettier for JavaScript, and who
         may import whom. --fix formats and repairs what can be repaired by itself.""",
+    "audit": """Asks the advisory services whether a package that the locks name has a known fault, for Python and for
+        JavaScript. Needs a network. The exit status is 1 if there is a fault, or if a service did not answer.""",
     "bench": """Measures how fast it is, and how it bears what is hostile. Names one benchmark, or runs all of them;
         --list says what there is, and which options each takes. Close other programs first. The exit status is 1 if a
         benchmark found a fault.""",
@@ -44,6 +46,7 @@ EXAMPLES: Final = {
     "serve": ["serve", "serve --port 8001", "serve --host 0.0.0.0 --data /srv/takeback"],
     "test": ["test", "test tests/registry", "test -k withdraw"],
     "check": ["check", "check --fix"],
+    "audit": ["audit"],
     "bench": ["bench", "bench --list", "bench hashing", "bench hostile --files 100000", "bench faults --kills 1000"],
     "clean": ["clean", "clean --all"],
 }

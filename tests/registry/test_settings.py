@@ -1,6 +1,5 @@
 import re
 from dataclasses import fields
-from importlib.metadata import metadata
 from pathlib import Path
 
 import pytest
@@ -81,8 +80,9 @@ def test_a_bad_value_is_named(variable: str, value: str) -> None:
 
 
 def test_the_container_is_made_of_what_there_is() -> None:
-    """It sets settings that there are, and asks for extras that the package has."""
+    """It sets settings that there are, and installs the release's list for registries, by hash, and nothing else."""
     file = README.with_name("Containerfile").read_text()
     assert set(re.findall(r"(TAKEBACK_\w+)=", file)) <= set(documented())
-    (extras,) = re.findall(r"whl\)\[([\w,]+)\]", file)
-    assert set(extras.split(",")) <= set(metadata("takeback").get_all("Provides-Extra") or [])
+    assert re.findall(r"^COPY (.+)$", file, re.MULTILINE) == ["takeback-*.whl takeback-*-registry.txt /release/"]
+    installed = re.findall(r"pip install (.+?) &&", file)
+    assert installed == ["--no-cache-dir --require-hashes --requirement takeback-*-registry.txt"]

@@ -21,6 +21,7 @@ from takeback.registry.http.context import Services
 from takeback.registry.http.long_poll import LongPoll
 from takeback.registry.http.metrics import RegistryMetrics
 from takeback.registry.http.operator_page import operator_page
+from takeback.registry.http.security_txt import security_txt
 from takeback.registry.http.site import Site
 from takeback.registry.http.static_files import Page
 from takeback.registry.keys.feed_signing import Signer, check_newest, public_keys
@@ -111,6 +112,7 @@ def build_site(settings: RegistrySettings, clock: Callable[[], float] = time.tim
     )
     more = [
         operator_page(engine, settings.operator_key, clock),
+        *([security_txt(settings.security_contact, clock)] if settings.security_contact else ()),
         *(ncmec.ROUTES if settings.ncmec else ()),
         *(stopncii.ROUTES if settings.stopncii else ()),
     ]

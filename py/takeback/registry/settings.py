@@ -3,6 +3,7 @@
 README.md beside this file lists them all; a test holds the two together.
 """
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from pathlib import Path
@@ -27,6 +28,8 @@ LIMITS: Final = {
     "flood": (0, 1_000_000),
 }
 """The least and the most of each setting that is a number."""
+_MAIL: Final = re.compile(r"(?:mailto:)?([!-.0-9;-?A-~]+@[!-.0-9;-?A-~]+)")
+_LINK: Final = re.compile(r"(?:https://|tel:)[!-~]+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +72,8 @@ class RegistrySettings:
     """Whether clients of NCMEC's Hash Sharing v2 are served at `/ncmec`."""
     stopncii: bool = False
     """Whether clients of StopNCII's platform API are served at `/stopncii/v1`."""
+    security_contact: tuple[str, ...] = ()
+    """Contacts for security faults in `/.well-known/security.txt`: e-mail, `https:` or `tel:`, comma-separated."""
 
     @property
     def store(self) -> Path | str:
@@ -118,6 +123,19 @@ def read_proxies(value: str, name: str) -> tuple[Network, ...]:
         raise SettingsError(f"{name} is {value!r}; it must be networks such as 10.0.0.0/8,192.0.2.7") from error
 
 
+def read_contacts(value: str, name: str) -> tuple[str, ...]:
+    """The contacts of the setting of this `name`, as the URIs that RFC 9116 asks for. Raises `SettingsError`."""
+    return tuple(_contact(word.strip(), name) for word in value.split(","))
+
+
+def _contact(word: str, name: str) -> str:
+    if mail := _MAIL.fullmatch(word):
+        return f"mailto:{mail[1]}"
+    if _LINK.fullmatch(word):
+        return word
+    raise SettingsError(f"{name} has {word!r}; it must be an e-mail address, https://... or tel:..., apart by commas")
+
+
 def _parse(setting: str, name: str, value: str) -> object:
     if setting in {"data", "keys", "page", "well_known"}:
         return Path(value)
@@ -128,6 +146,8 @@ def _parse(setting: str, name: str, value: str) -> object:
         return int(value)
     if setting == "proxies":
         return read_proxies(value, name)
+    if setting == "security_contact":
+        return read_contacts(value, name)
     if setting in {"tls", "ncmec", "stopncii"}:
         if value not in {"0", "1"}:
             raise SettingsError(f"{name} is {value!r}; it must be 0 or 1")

@@ -18,6 +18,7 @@ ADDRESSES = {
     "/page/app.js": ResponseKind.STATIC,
     "/runtime/python.wasm": ResponseKind.STATIC,
     "/nothing.html": ResponseKind.STATIC,
+    "/.well-known/security.txt": ResponseKind.STATIC,
     "/healthz": ResponseKind.API,
     "/v1/feed": ResponseKind.API,
     "/v1/nothing": ResponseKind.API,
@@ -25,12 +26,14 @@ ADDRESSES = {
     "/docs": ResponseKind.DOCS,
 }
 
+CONTACT = ("--security-contact", "security@takeback.example")
+
 
 @pytest.fixture(scope="module")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """A registry that serves a page too, behind TLS."""
     folder = tmp_path_factory.mktemp("site")
-    with serving(folder / "var", "--page", make_page(folder / "dist"), "--tls") as server:
+    with serving(folder / "var", "--page", make_page(folder / "dist"), "--tls", *CONTACT) as server:
         yield server
 
 

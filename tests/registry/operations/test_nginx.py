@@ -16,7 +16,7 @@ import httpx
 import pytest
 
 from tests.registry import debian
-from tests.registry.http.test_response_headers import ADDRESSES
+from tests.registry.http.test_response_headers import ADDRESSES, CONTACT
 from tests.registry.http.test_static_files import FILES, make_page
 from tests.registry.support import Server, command, md5, problem, secret_headers, serving
 
@@ -56,7 +56,7 @@ def free_port() -> int:
 def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """A registry that nginx stands in front of."""
     folder = tmp_path_factory.mktemp("registry")
-    with serving(folder / "var", "--page", make_page(folder / "dist"), "--tls") as server:
+    with serving(folder / "var", "--page", make_page(folder / "dist"), "--tls", *CONTACT) as server:
         yield server
 
 

@@ -36,6 +36,7 @@ def test_settings_stand_in_the_unit() -> None:
         page=Path("/srv/page"), host="::1", port=8001, tls=True, mix=60, expire=365, keep=7,
         proxies=networks("10.0.0.0/8 192.0.2.7"), arrivals=0, work=0, demote=0, flood=10,
         well_known=Path("/srv/known.txt"), ncmec=True, stopncii=True,
+        security_contact=("mailto:security@takeback.example", "https://takeback.example/report"),
     )  # fmt: skip
     usual = RegistrySettings()
     assert all(getattr(settings, one.name) != getattr(usual, one.name) for one in fields(RegistrySettings))

@@ -10,7 +10,7 @@ import click
 
 from takeback.registry.cli import canary_commands, case_commands, operator_commands
 from takeback.registry.cli.options import Commands, data, data_option, moment_or_dash, tabulated
-from takeback.registry.settings import read_proxies, read_settings
+from takeback.registry.settings import read_contacts, read_proxies, read_settings
 
 if TYPE_CHECKING:
     from takeback.registry.keys.pin_keys import PinKeyUsage
@@ -82,6 +82,10 @@ _keys_option = click.option(
 @click.option("--well-known", type=click.Path(path_type=Path), help="List of well-known pictures [TAKEBACK_WELL_KNOWN]")
 @click.option("--ncmec/--no-ncmec", default=None, help="Serve clients of NCMEC's hash sharing [TAKEBACK_NCMEC]")
 @click.option("--stopncii/--no-stopncii", default=None, help="Serve clients of StopNCII's API [TAKEBACK_STOPNCII]")
+@click.option(
+    "--security-contact", metavar="CONTACTS", help="Where to report security faults [TAKEBACK_SECURITY_CONTACT]",
+    callback=lambda _context, _option, value: None if value is None else read_contacts(value, "--security-contact"),
+)  # fmt: skip
 def serve(**options: object) -> None:
     """Serve the API and, with --page, the page. Stop it with Ctrl+C."""
     from takeback.registry import server

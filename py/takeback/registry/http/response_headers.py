@@ -1,6 +1,7 @@
 """The response headers, defined once: the server sends them, and `nginx.py` prints them for a proxy.
 
-Each kind of answer may do only what it needs. SECURITY.md's sealed worker obeys the policy of its own script's answer.
+Each kind of answer may do only what it needs. A worker obeys the policy of the answer that brought its own script,
+which is what seals it: SECURITY.md, "Response headers".
 """
 
 from base64 import b64encode

@@ -116,6 +116,9 @@ server {{
     location /docs {{
         proxy_pass {registry};
     }}
+    location = /.well-known/security.txt {{
+        proxy_pass {registry};
+    }}
     location @registry {{
         proxy_pass {registry};
     }}
