@@ -77,10 +77,31 @@ def decode_heic(data: bytes) -> DecodedImage:
     """The main picture by libheif, turned, mirrored and cropped as the file says; EXIF's mark counts no more."""
     from pi_heif import HeifImageFile
 
-    image: Image.Image = HeifImageFile(io.BytesIO(mended_heic(data)))
-    image.load()
+    try:
+        image: Image.Image = HeifImageFile(io.BytesIO(mended_heic(data)))
+        image.load()
+    except Exception:  # libde265 1.1 refuses HEVC of several layers, which the browser's 1.0 and FFmpeg read
+        other = _decode_by_ffmpeg(data)
+        if other is None:
+            raise
+        image = other
     image.info.pop("exif", None)
     return image
+
+
+def _decode_by_ffmpeg(data: bytes) -> Image.Image | None:
+    """The main picture by FFmpeg if it is coded as a whole; None without PyAV and for what FFmpeg cannot read."""
+    from PIL import ExifTags, ImageOps
+
+    from takeback.hashing.boxes import main_picture
+    from takeback.hashing.video import first_pixels
+
+    main = main_picture(data)
+    if main is None or (pixels := first_pixels(data, (main.width, main.height))) is None:
+        return None
+    image = Image.fromarray(pixels)
+    image.getexif()[ExifTags.Base.Orientation] = main.orientation
+    return ImageOps.exif_transpose(image)
 
 
 def decode_avif(data: bytes) -> DecodedImage:
