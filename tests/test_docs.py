@@ -27,8 +27,8 @@ TOP: Final = frozenset({"py", "web", "tests", ".ci", ".github", ".devcontainer"}
 """Folders of the repository: a word that begins with one is a path."""
 SIGNED: Final = (["feed", "1"], ["feed", "key", "1"])
 """What stands in backticks behind `takeback` and is no command: the first lines of what the registry signs."""
-DATA: Final = ("keys/",)
-"""Folders of an operator's data that have the name of a folder beside a guide."""
+NO_SOURCES: Final = ("build/", "dist/", "var/", "keys/")
+"""What commands make, and folders of an operator's data, one of which has the name of a room."""
 FENCE: Final = re.compile(r"^```(\w*)[^\n]*\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 
 
@@ -45,7 +45,7 @@ def _paths(text: str, folder: Path) -> Iterator[str]:
         first = name.split("/")[0]
         if re.fullmatch(r"\w+\.(py|c)", name) and not any(_everywhere(name)):
             yield word
-        if first not in TOP and (name.startswith(DATA) or not (first and (folder / first).is_dir())):
+        if first not in TOP and (name.startswith(NO_SOURCES) or not (first and (folder / first).is_dir())):
             continue
         found = sorted((ROOT if first in TOP else folder).glob(name.rstrip("/")))
         if not found or (test and f"def {test}(" not in found[0].read_text()):
@@ -216,6 +216,15 @@ def test_images_are_named_by_digest() -> None:
             assert image in stages or re.fullmatch(r"[\w./:-]+@sha256:[0-9a-f]{64}", image), file
             stages.add(stage)
         assert stages, file
+
+
+def test_every_issue_template_warns() -> None:
+    """Each form for an issue says before anything else that no intimate picture is to be attached."""
+    forms = [file for file in ROOT.glob(".github/ISSUE_TEMPLATE/*.yml") if file.name != "config.yml"]
+    assert len(forms) == 3
+    for form in forms:
+        first = form.read_text().partition("body:")[2].strip().splitlines()[:4]
+        assert "**Never attach an intimate picture" in first[-1], form
 
 
 def test_hooks_run_the_checks_and_fetch_nothing() -> None:
