@@ -25,8 +25,8 @@ GUIDES: Final = sorted(
 )
 TOP: Final = frozenset({"py", "web", "tests", ".ci", ".github", ".devcontainer"})
 """Folders of the repository: a word that begins with one is a path."""
-SIGNED: Final = (["feed", "1"], ["feed", "key", "1"])
-"""What stands in backticks behind `takeback` and is no command: the first lines of what the registry signs."""
+NO_COMMANDS: Final = (["feed", "1"], ["feed", "key", "1"], ["ssh-ed25519", "AAAA"])
+"""What stands behind `takeback` in backticks and is no command: lines that the registry signs, and a signer's line."""
 NO_SOURCES: Final = ("build/", "dist/", "var/", "keys/")
 """What commands make, and folders of an operator's data, one of which has the name of a room."""
 FENCE: Final = re.compile(r"^```(\w*)[^\n]*\n(.*?)^```$", re.MULTILINE | re.DOTALL)
@@ -120,7 +120,7 @@ def _is_module(words: list[str]) -> bool:
 
 def _is_takeback_command(words: list[str]) -> bool:
     """Whether words are a command of `takeback`, and each option one that it has."""
-    if words in SIGNED:
+    if words in NO_COMMANDS:
         return True
     command: click.Command = main
     context = click.Context(main)

@@ -18,8 +18,10 @@ from builder.setup.pins import read_pins
 from builder.steps import step
 
 PYTHON_LOCKS: Final = (*sorted((ROOT / "py").glob("requirements*.lock")), ROOT / "tests" / "bench" / "schema.lock")
-NODE_FOLDERS: Final = (ROOT, ROOT / "tests" / "bench" / "lighthouse")
-"""Each has a package-lock.json."""
+NODE_LOCKS: Final = (
+    ROOT / "package-lock.json",
+    *(lock for top in ("py", "tests") for lock in sorted((ROOT / top).glob("**/package-lock.json"))),
+)
 LOG: Final = WORK / "audit.log"
 
 
@@ -84,9 +86,9 @@ def _python_lines(package: Mapping[str, Any]) -> Iterator[str]:
 def ask_about_javascript() -> tuple[int, list[str]]:
     """How many JavaScript packages the locks name, and the known faults. Raises `Unanswered`."""
     packages, lines = 0, list[str]()
-    for folder in NODE_FOLDERS:
+    for lock in NODE_LOCKS:
         options = ["--package-lock-only", "--json", "--fetch-retries=0", "--fetch-timeout=30000"]
-        answer = _answer_of(["npm", "audit", *options], folder)
+        answer = _answer_of(["npm", "audit", *options], lock.parent)
         packages += answer["metadata"]["dependencies"]["total"]
         lines += [line for package in answer["vulnerabilities"].values() for line in _javascript_lines(package)]
     return packages, list(dict.fromkeys(lines))
