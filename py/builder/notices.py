@@ -5,10 +5,10 @@ from pathlib import Path
 from typing import Final
 
 from builder import ROOT, BuildError
+from builder.archives import read_zip
 from builder.cache import Cache
 from builder.fetch import fetch_wheel
 from builder.pins import Pins
-from builder.runtime import read_zip
 
 LICENCES: Final = Path(__file__).with_name("licences")
 RULE: Final = "=" * 78

@@ -20,7 +20,7 @@ from builder.browsers import ensure_browsers
 from builder.cache import Cache
 from builder.fetch import fetch_wheel
 from builder.pins import read_pins
-from builder.runtime import PYODIDE
+from builder.pyodide_release import PYODIDE
 from builder.site import LATER, build_site, write_site
 from takeback.registry.headers import headers_for, kind_of
 from takeback.signals import hamming_distance
