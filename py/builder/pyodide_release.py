@@ -47,7 +47,11 @@ def run_node(arguments: list[str]) -> str:
 
 
 def _complaint(said: str) -> str:
-    """The line that names the error, or else the last. Node prints a line of source too, and Pyodide's is very long."""
+    """The line that names the error, or else the last. Node prints a line of source too, and Pyodide's is very long.
+
+    Of a source that does not compile, the line before says where the error is.
+    """
     lines = [line.strip() for line in said.splitlines() if line.strip()] or ["it gave no reason"]
     named = [line for line in lines if re.match(r"\w*Error\b", line)]
-    return (named or lines)[-1][:MAX_COMPLAINT]
+    place = re.search(r'PyCompileError: +File (".*", line \d+)', said)
+    return f"{(named or lines)[-1]}{f' in {place[1]}' if place else ''}"[:MAX_COMPLAINT]

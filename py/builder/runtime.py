@@ -1,7 +1,8 @@
 """Makes the files of `/runtime`: CPython for the browser, and archives of bytecode that is all it needs.
 
 `python.zip` is the used part of the standard library, from which Python imports. `packages.zip` is the used part of
-Pillow and of this package, unpacked by the worker. Members are stored, because the transfer is compressed as a whole.
+Pillow and the hashing core, taken out of its wheel, unpacked by the worker; the wheel itself stands beside it for other
+pages (`browser_wheel.py`). Members are stored, because the transfer is compressed as a whole.
 What a page asks for only when it is wanted: `phash.zip`, with numpy and imagehash, unpacked beside the others once the
 first picture has its other hashes, and the decoders, each when the first picture of its kind is chosen.
 """
