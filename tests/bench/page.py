@@ -16,7 +16,7 @@ from PIL import Image
 from playwright.sync_api import Browser, Page, sync_playwright
 
 from builder import DIST, WORK
-from builder.runtime.archives import PYODIDE
+from builder.runtime.pyodide_release import PYODIDE
 from builder.setup.browsers import ensure_browsers
 from builder.setup.cache import Cache
 from builder.setup.fetch import fetch_wheel

@@ -22,6 +22,8 @@ from builder.site.notices import notices
 WEB: Final = ROOT / "web"
 NEVER_KEPT: Final = frozenset({"keeper.js", "leave.txt", "manifest.json", source.NAME})
 """What the service worker does not keep: itself, the way to be rid of it, and what is for checking the server."""
+FOR_OTHERS: Final = ".whl"
+"""The end of the name of what is for other pages, which it does not keep either."""
 RUNTIME_ORDER: Final = ("pyodide.asm.wasm", "python.zip", "packages.zip", "pyodide-lock.json")
 LATER: Final = ("phash.zip", *DECODERS)
 """Files of the runtime that the page loads when they are wanted."""
@@ -74,16 +76,20 @@ def seal_index(files: dict[str, bytes]) -> bytes:
         return f'{tag[0]} integrity="{integrity(data)}"'
 
     page = _TAG.sub(hashed, files["index.html"].decode())
-    size = sum(len(data) for path, data in files.items() if path not in NEVER_KEPT)
+    size = sum(len(files[path]) for path in kept_paths(files))
     kept = f'  <meta name="kept-bytes" content="{size}" />\n  '
     return page.replace("</head>", f"{_runtime_list(files)}{_words_list(files)}{kept}</head>", 1).encode()
+
+
+def kept_paths(files: Iterable[str]) -> list[str]:
+    """The files that the service worker keeps, so that the page opens without a network."""
+    return sorted(path for path in files if path not in NEVER_KEPT and not path.endswith(FOR_OTHERS))
 
 
 def keeper(files: dict[str, bytes], cache: Cache) -> bytes:
     """The service worker, with the path and the sha256 of each file that it may keep. Raises `BuildError`."""
     script = page_script(KEEPER, cache).decode()
-    paths = sorted(path for path in files if path not in NEVER_KEPT)
-    listed = [["/" if path == "index.html" else f"/{path}", sha256(files[path])] for path in paths]
+    listed = [["/" if path == "index.html" else f"/{path}", sha256(files[path])] for path in kept_paths(files)]
     written = json.dumps(listed, separators=(",", ":"))
     for place, filled in (
         ("FILES=[]", f"FILES={written}"),

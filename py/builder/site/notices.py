@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Final
 
 from builder import ROOT, BuildError
-from builder.runtime.archives import read_zip
+from builder.runtime.zips import read_zip
 from builder.setup.cache import Cache
 from builder.setup.fetch import fetch_wheel
 from builder.setup.pins import Pins

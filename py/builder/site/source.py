@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Final
 
 from builder import ROOT, BuildError
-from builder.runtime.archives import stored_zip
+from builder.runtime.zips import stored_zip
 
 NAME: Final = "source.zip"
 PARTS: Final = (

@@ -19,6 +19,7 @@ from builder import BuildError
 from builder.native.kernel import build_for_webassembly
 from builder.native.kernel_check import check_kernel
 from builder.runtime import archives, modules
+from builder.runtime.pyodide_release import pinned_file, run_node
 from builder.runtime.samples import samples, write_samples
 from builder.setup import fetch
 from builder.setup.cache import Cache, sha256
@@ -155,12 +156,12 @@ def test_a_server_without_ranges_is_told(
 def test_a_changed_npm_file_is_refused(pins: Pins) -> None:
     """A file of the npm package that is not the pinned one stops the build."""
     with pytest.raises(BuildError, match="npm ci"):
-        archives.pinned_file(replace(pins, files={"pyodide.mjs": "0" * 64}), "pyodide.mjs")
+        pinned_file(replace(pins, files={"pyodide.mjs": "0" * 64}), "pyodide.mjs")
 
 
 def test_the_pins_are_those_of_pyodides_own_lock(pins: Pins) -> None:
     """The wheels' hashes are the ones that this Pyodide release itself gives."""
-    lock = json.loads(archives.pinned_file(pins, "pyodide-lock.json"))["packages"]
+    lock = json.loads(pinned_file(pins, "pyodide-lock.json"))["packages"]
     for wheel in pins.wheels.values():
         assert (lock[wheel.name]["sha256"], lock[wheel.name]["file_name"]) == (wheel.sha256, wheel.file)
 
@@ -174,11 +175,14 @@ def test_the_runtime_is_the_same_each_time_it_is_made(pins: Pins, cache: Cache, 
 
 
 def test_the_lock_that_ships_is_valid_and_true(pins: Pins) -> None:
-    """`pyodide-lock` reads the lock, and it names the archive that ships by its hash."""
+    """`pyodide-lock` reads the lock, and it names the archives and the wheel that ship by their hashes."""
     files = archives.runtime_files(pins, Cache())
     lock = PyodideLockSpec.from_dict(json.loads(files["pyodide-lock.json"]))
     assert lock.info.python.startswith(pins.python)
-    assert [package.sha256 for package in lock.packages.values()] == [sha256(files["packages.zip"])]
+    named = {package.file_name: package.sha256 for package in lock.packages.values()}
+    [wheel] = [name for name in files if name.endswith(".whl")]
+    assert named == {name: sha256(files[name]) for name in ("packages.zip", "phash.zip", wheel)}
+    lock.check_wheel_filenames()
 
 
 def test_archives_hold_only_bytecode_libraries_and_nothing_compressed(pins: Pins) -> None:
@@ -285,5 +289,5 @@ def test_a_complaint_of_node_is_one_short_line(tmp_path: Path) -> None:
     script = tmp_path / "fails.mjs"
     script.write_text(f"/* {'x' * 5000} */ throw new RangeError('no room');")
     with pytest.raises(BuildError) as raised:
-        archives.run_node([str(script)])
+        run_node([str(script)])
     assert str(raised.value) == "Pyodide under Node failed: RangeError: no room"
