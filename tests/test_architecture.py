@@ -21,10 +21,23 @@ ZONES: Final = {
     "chain": {"errors", "protocol"},
     "bulk": {"errors", "signals", "protocol"},
     "limits": set[str](),
+    "connections": {"errors"},
     "hashing": {"errors", "signals"},
     "well_known": {"errors", "signals"},
     "registry": {"errors", "signals", "protocol", "chain", "bulk", "limits", "well_known", "private"},
-    "gate": {"errors", "signals", "protocol", "chain", "bulk", "limits", "hashing", "well_known", "private"},
+    "gate": {
+        "errors",
+        "signals",
+        "protocol",
+        "chain",
+        "bulk",
+        "limits",
+        "connections",
+        "hashing",
+        "well_known",
+        "private",
+    },
+    "verify": {"errors", "connections"},
     "cli": {"errors"},
     "takeback": set[str](),
 }
@@ -72,6 +85,7 @@ OTHERS: Final = {
     "gate/examples/fastapi_uploads.py": {"fastapi"},
     "gate/examples/flask_uploads.py": {"flask"},
     "gate/examples/starlette_uploads.py": {"starlette"},
+    "verify": {"brotli", "click", "httpx", "msgspec"},
     "cli": {"click"},
 }
 """For each zone, or single file, the installed packages that it may import. Nobody else may import any."""
@@ -141,6 +155,7 @@ def test_a_module_imports_only_what_its_zone_may(file: Path) -> None:
         ("__init__.py", "from takeback.errors import TakebackError"),
         ("cli.py", "from takeback.gate import Gate"),
         ("gate/commands.py", "import builder"),
+        ("verify/site.py", "from takeback.gate.settings import Settings"),
     ],
 )
 def test_a_wrong_arrow_is_found(path: str, source: str) -> None:

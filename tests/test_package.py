@@ -1,5 +1,6 @@
 """What is installed by those who have no copy of the repository: the wheel, and the sources it is made from."""
 
+import json
 import os
 import re
 import shutil
@@ -57,6 +58,12 @@ def test_the_sdist_makes_the_same_wheel(wheel: Path, tmp_path: Path) -> None:
         archive.extractall(tmp_path, filter="data")
     again = packed("wheel", tmp_path / sdist.name.removesuffix(".tar.gz"), tmp_path / "wheel")
     assert names(again) == names(wheel)
+
+
+def test_the_version_stands_once() -> None:
+    """The npm package carries the version of the Python package, which is the release's."""
+    for name in ("package.json", "package-lock.json"):
+        assert json.loads((ROOT / name).read_text())["version"] == __version__
 
 
 def test_python_m_build_is_not_build_py() -> None:

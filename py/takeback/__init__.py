@@ -10,7 +10,7 @@ and, through Pyodide, inside the sealed worker of the page.
 `protocol` is what they say to each other (PROTOCOL.md), `signals` and `errors` are the words they share.
 """
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 
 
 def how_to_install(extra: str) -> str:
