@@ -15,6 +15,7 @@ from builder import DIST, ROOT, WORK, BuildError
 from builder.browsers import BrowsersError, ensure_browsers
 from builder.kernel import INDEX, KERNEL, build_native, digest, native_target
 from builder.options import Options
+from builder.release import RELEASE, how_to_verify, make_release
 from builder.serve import serve_site
 from builder.site import build_site
 from builder.steps import fingerprint, once, one_at_a_time, step
@@ -117,6 +118,14 @@ def bench(options: Options) -> int:
     return 1 if found else 0
 
 
+def release(_: Options) -> int:
+    """Makes a release, and says how to verify it."""
+    with one_at_a_time():
+        commit = make_release()
+    print(how_to_verify(RELEASE, commit), end="")
+    return 0
+
+
 def _options_of(benchmark: ModuleType) -> list[str]:
     """The options that a benchmark takes: the parameters of its `main`."""
     return list(inspect.signature(benchmark.main).parameters)
@@ -174,5 +183,5 @@ def _wants_browsers(arguments: Sequence[str]) -> bool:
 
 
 COMMANDS: Final[Mapping[str, Callable[[Options], int]]] = MappingProxyType(
-    {"setup": setup, "build": build, "serve": serve, "test": test, "check": check, "bench": bench}
+    {"setup": setup, "build": build, "serve": serve, "test": test, "check": check, "bench": bench, "release": release}
 )

@@ -34,6 +34,11 @@ HELP: Final = {
     "bench": """Measures how fast it is, and how it bears what is hostile. Names one benchmark, or runs all of them;
         --list says what there is, and which options each takes. Close other programs first. The exit status is 1 if a
         benchmark found a fault.""",
+    "release": """Makes a release of the commit that is checked out, in build/release/: the wheel, the sdist, the page's
+        archive, lists to install from by hash, bills of materials, and SHA256SUMS. The same commit always gives the
+        same bytes; anything that is not committed is refused. Signs the sums if TAKEBACK_SIGNING_KEY names the file of
+        an SSH key, and prints how to verify all of it.""",
+    "reference": """Writes the reference of the public Python API, py/takeback/API.md, from the docstrings.""",
     "clean": """Removes what was made here: .venv, node_modules, dist, build and the tools' caches. Cases and keys in
         var/ stay, unless you say --all.""",
 }
@@ -45,6 +50,8 @@ EXAMPLES: Final = {
     "test": ["test", "test tests/registry", "test -k withdraw"],
     "check": ["check", "check --fix"],
     "bench": ["bench", "bench --list", "bench hashing", "bench hostile --files 100000", "bench faults --kills 1000"],
+    "release": ["release"],
+    "reference": ["reference"],
     "clean": ["clean", "clean --all"],
 }
 

@@ -1,0 +1,170 @@
+"""Makes a release in `build/release/`: wheel, sdist, the page's archive, bills of materials, and their sums.
+
+Everything follows from the commit: two clones of it give the same bytes on machines with the same tools. Only the
+signature, which is made last and stands beside the sums, is the signer's.
+"""
+
+import gzip
+import io
+import os
+import shutil
+import subprocess
+import sys
+import tarfile
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from builder import ROOT, WORK, BuildError
+from builder.cache import sha256
+from builder.requirement_lists import USES, requirement_list
+from builder.sbom import bills
+from builder.site import build_site
+from builder.steps import step
+from takeback import __version__
+
+RELEASE: Final = WORK / "release"
+SUMS: Final = "SHA256SUMS"
+KEY_VARIABLE: Final = "TAKEBACK_SIGNING_KEY"
+"""The file of an SSH key, or of its public half where an agent holds the key."""
+NAMESPACE: Final = "takeback-release"
+"""What the signature is for, as `takeback verify` asks for it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Commit:
+    """What a release is made from; `time` is in seconds since 1970."""
+
+    id: str
+    time: int
+
+
+def make_release(folder: Path = RELEASE) -> Commit:
+    """Fills `folder` with the release of the commit that is checked out; signs it if there is a key.
+
+    Raises `BuildError` where something is not committed, or a tool fails.
+    """
+    commit, key = clean_commit(), signing_key()
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    environment = {"SOURCE_DATE_EPOCH": str(commit.time)}
+    name = f"takeback-{__version__}"
+    with step("building the wheel and the sdist"):
+        wheel = _packages(folder, environment)
+    with tempfile.TemporaryDirectory() as place, step("building the page"):
+        build_site(Path(place))
+        archive = page_archive(Path(place), f"{name}-page", commit.time)
+        (folder / f"{name}-page.tar.gz").write_bytes(archive)
+        shutil.copy(Path(place, "manifest.json"), folder / f"{name}-page-manifest.json")
+    for use in USES:
+        (folder / f"{name}-{use}.txt").write_text(requirement_list(wheel, use))
+    with step("listing what it is made of"):
+        for what, bill in bills(wheel, __version__, environment).items():
+            (folder / f"{name}-{what}.cdx.json").write_bytes(bill)
+    (folder / SUMS).write_text(_sums(folder))
+    if key:
+        sign(folder / SUMS, key)
+    return commit
+
+
+def clean_commit() -> Commit:
+    """The commit that is checked out. Raises `BuildError` unless it is all that is here."""
+    top = _git("rev-parse", "--show-toplevel")
+    if Path(top) != ROOT:
+        raise BuildError("a release is made from a clone with its history, and this folder is not one")
+    if changed := _git("status", "--porcelain").splitlines():
+        more = f" and {len(changed) - 1} more" if len(changed) > 1 else ""
+        raise BuildError(
+            f"a release is made from what is committed, and {changed[0].split(maxsplit=1)[1]}{more} is not: commit, "
+            "ignore or remove it, then run the same command again"
+        )
+    commit, time = _git("log", "-1", "--format=%H %ct").split()
+    return Commit(commit, int(time))
+
+
+def _git(*arguments: str) -> str:
+    """What git says. Raises `BuildError` where there is no git, or no clone."""
+    try:
+        done = subprocess.run(["git", *arguments], cwd=ROOT, capture_output=True, text=True, check=False)
+    except FileNotFoundError as error:
+        raise BuildError("git was not found: install it (Debian: `apt-get install git`)") from error
+    if done.returncode:
+        said = done.stderr.strip().splitlines() or ["no reason given"]
+        raise BuildError(f"a release is made from a clone with its history: {said[0].removeprefix('fatal: ')}")
+    return done.stdout.strip("\n")
+
+
+def signing_key() -> Path | None:
+    """The key that signs, if one is given. Raises `BuildError` for one that is not there."""
+    given = os.environ.get(KEY_VARIABLE)
+    if not given:
+        return None
+    key = Path(given).expanduser()
+    if not key.is_file():
+        raise BuildError(f"{KEY_VARIABLE} names {key}, which is not there: give the file of an SSH key")
+    if shutil.which("ssh-keygen") is None:
+        raise BuildError("ssh-keygen was not found: install OpenSSH's client, or release without a signature")
+    return key
+
+
+def _packages(folder: Path, environment: dict[str, str]) -> Path:
+    """Builds the sdist and the wheel into `folder`; the wheel's path. Raises `BuildError`."""
+    command = [sys.executable, "-m", "hatchling", "build", "-t", "sdist", "-t", "wheel", "-d", str(folder)]
+    done = subprocess.run(
+        command, cwd=ROOT, env={**os.environ, **environment}, capture_output=True, text=True, check=False
+    )
+    if done.returncode:
+        said = done.stderr.strip().splitlines() or ["it gave no reason"]
+        raise BuildError(f"the wheel could not be built: {said[-1]}")
+    (wheel,) = folder.glob("*.whl")
+    return wheel
+
+
+def page_archive(site: Path, name: str, time: int) -> bytes:
+    """A tar.gz of every file of `site`, in the folder `name`: sorted, owned by root, all of one `time`."""
+    out = io.BytesIO()
+    with (
+        gzip.GzipFile(fileobj=out, mode="wb", filename="", mtime=time) as packed,
+        tarfile.open(fileobj=packed, mode="w", format=tarfile.USTAR_FORMAT) as archive,
+    ):
+        for path in sorted(path for path in site.rglob("*") if path.is_file()):
+            member = tarfile.TarInfo(f"{name}/{path.relative_to(site).as_posix()}")
+            member.size, member.mtime, member.uname, member.gname = path.stat().st_size, time, "root", "root"
+            with path.open("rb") as file:
+                archive.addfile(member, file)
+    return out.getvalue()
+
+
+def _sums(folder: Path) -> str:
+    """The SHA-256 of each file, in the form of `sha256sum`."""
+    return "".join(f"{sha256(path.read_bytes())}  {path.name}\n" for path in sorted(folder.iterdir()))
+
+
+def sign(sums: Path, key: Path) -> None:
+    """Writes the SSH signature of `sums` beside it. Raises `BuildError`."""
+    command = ["ssh-keygen", "-q", "-Y", "sign", "-n", NAMESPACE, "-f", str(key), str(sums)]
+    done = subprocess.run(command, stderr=subprocess.PIPE, text=True, check=False)  # it may ask for a passphrase
+    if done.returncode:
+        said = done.stderr.strip().splitlines() or ["no reason given"]
+        raise BuildError(f"the release is made and not signed: {said[-1]}")
+
+
+def how_to_verify(folder: Path, commit: Commit) -> str:
+    """What to tell whoever made a release: what it is, and how everybody else checks it."""
+    where = folder.relative_to(ROOT)
+    sizes = "".join(f"  {path.stat().st_size:>12,}  {path.name}\n" for path in sorted(folder.iterdir()))
+    signed = (folder / f"{SUMS}.sig").exists()
+    checks = ["sha256sum --check SHA256SUMS"]
+    if signed:
+        checks.append(f"ssh-keygen -Y verify -f allowed_signers -I takeback -n {NAMESPACE} -s {SUMS}.sig < {SUMS}")
+    checks.append(f"takeback verify https://SITE --release .{' --signers allowed_signers' if signed else ''}")
+    note = (
+        "\nallowed_signers holds a line: takeback, and the public key.\n"
+        if signed
+        else f"\nIt is not signed: set {KEY_VARIABLE} to the file of an SSH key, and run this again.\n"
+    )
+    steps = "".join(f"  {check}\n" for check in checks)
+    return (
+        f"{where}/ holds takeback {__version__} of commit {commit.id}:\n{sizes}Check it, in that folder:\n{steps}{note}"
+    )
