@@ -15,6 +15,8 @@ from builder import DIST, ROOT, WORK, BuildError
 from builder.browsers import BrowsersError, ensure_browsers
 from builder.kernel import INDEX, KERNEL, build_native, digest, native_target
 from builder.options import Options
+from builder.reference import REFERENCE
+from builder.reference import write as write_reference
 from builder.release import RELEASE, how_to_verify, make_release
 from builder.serve import serve_site
 from builder.site import build_site
@@ -126,6 +128,14 @@ def release(_: Options) -> int:
     return 0
 
 
+def reference(_: Options) -> int:
+    """Writes the reference of the public API."""
+    make_kernel()
+    write_reference()
+    print(f"{REFERENCE.relative_to(ROOT)} is written")
+    return 0
+
+
 def _options_of(benchmark: ModuleType) -> list[str]:
     """The options that a benchmark takes: the parameters of its `main`."""
     return list(inspect.signature(benchmark.main).parameters)
@@ -183,5 +193,14 @@ def _wants_browsers(arguments: Sequence[str]) -> bool:
 
 
 COMMANDS: Final[Mapping[str, Callable[[Options], int]]] = MappingProxyType(
-    {"setup": setup, "build": build, "serve": serve, "test": test, "check": check, "bench": bench, "release": release}
+    {
+        "setup": setup,
+        "build": build,
+        "serve": serve,
+        "test": test,
+        "check": check,
+        "bench": bench,
+        "release": release,
+        "reference": reference,
+    }
 )

@@ -32,6 +32,39 @@ TakebackError
     └── SiteUnreachable     the site did not answer, or not in time
 """
 
+__all__ = [
+    "CaseClosed",
+    "CaseNotFound",
+    "DamagedPicture",
+    "FeedBroken",
+    "GateError",
+    "InvalidMessage",
+    "InvalidSignal",
+    "KeyRefused",
+    "KeyReused",
+    "NotAPlatform",
+    "OverBudget",
+    "PictureError",
+    "PictureTooLarge",
+    "RegistryError",
+    "RegistryUnreachable",
+    "ReleaseUnusable",
+    "RequestRefused",
+    "SettingsError",
+    "SiteUnreachable",
+    "SoundOnly",
+    "StateDamaged",
+    "StoreUnavailable",
+    "SyncElsewhere",
+    "TakebackError",
+    "TooManyCases",
+    "TooManyGuesses",
+    "TryLater",
+    "UnknownFormat",
+    "VerifyError",
+    "WorkNeeded",
+]
+
 
 class TakebackError(Exception):
     """The root. `code` is a stable name that programs may act on; the text is for people."""

@@ -53,7 +53,7 @@ def make_key(path: Path) -> str:
 def sign(folder: Path, key: Path, namespace: str = "takeback-release") -> None:
     """Signs the sums of a release."""
     (folder / "SHA256SUMS.sig").unlink(missing_ok=True)
-    command = ["ssh-keygen", "-q", "-Y", "sign", "-n", namespace, "-f", key, folder / "SHA256SUMS"]
+    command: list[str | Path] = ["ssh-keygen", "-q", "-Y", "sign", "-n", namespace, "-f", key, folder / "SHA256SUMS"]
     subprocess.run(command, check=True, capture_output=True)
 
 

@@ -46,10 +46,9 @@ def test_the_signature_is_checked_first(tmp_path: Path, folder: Path) -> None:
     """With signers the release must be signed by one; the last line says that it was."""
     (tmp_path / "signers").write_text(make_key(tmp_path / "key"))
     with registry(tmp_path, tmp_path / "dist") as address:
-        arguments = ["verify", address, "--release", folder, "--signers", tmp_path / "signers"]
-        unsigned = command(*arguments)
+        unsigned = command("verify", address, "--release", folder, "--signers", tmp_path / "signers")
         sign(folder, tmp_path / "key")
-        signed = command(*arguments)
+        signed = command("verify", address, "--release", folder, "--signers", tmp_path / "signers")
     assert unsigned.returncode == 2
     assert unsigned.stderr.startswith("Error: the signature cannot be checked")
     assert signed.returncode == 0, signed.stderr

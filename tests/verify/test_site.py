@@ -6,6 +6,7 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import override
 
 import brotli
 import pytest
@@ -74,6 +75,7 @@ class _Endless(socketserver.StreamRequestHandler):
     pause = 0.0
     part = b"x" * 65536
 
+    @override
     def handle(self) -> None:
         self.request.recv(65536)
         try:

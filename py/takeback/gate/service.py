@@ -25,6 +25,7 @@ from takeback.gate.flood import Flood
 from takeback.gate.follow import Added, Changed, Changes, Position, Removed, Step, agree, follow
 from takeback.gate.held import Held
 from takeback.gate.index import Index
+from takeback.gate.policy import Policy
 from takeback.gate.policy import load as load_policy
 from takeback.gate.state import State
 from takeback.gate.views import look_ups
@@ -74,6 +75,9 @@ class Gate:
 
     Several processes may open the same folder: what one of them syncs, the others decide by.
     """
+
+    policy: Policy
+    """What the gate decides by; read when it was opened."""
 
     def __init__(
         self, registry: str, home: Path, state: State, client: Client, clock: Callable[[], float] = time.time
