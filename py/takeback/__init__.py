@@ -20,4 +20,4 @@ __version__ = "0.2.0"
 
 def how_to_install(extra: str) -> str:
     """What to run for an optional part: by the repository or a file, because the name stands on no package index."""
-    return f"pip install '.[{extra}]' in a clone of the repository, or 'FILE.whl[{extra}]'"
+    return f"pip install 'FILE.whl[{extra}]' with the wheel of a release, or '.[{extra}]' in a clone of the repository"
