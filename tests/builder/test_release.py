@@ -31,8 +31,9 @@ def make_clone(folder: Path) -> Path:
     if not (ROOT / ".git").exists():
         pytest.skip("needs a clone with its history")
     subprocess.run(["git", "clone", "--quiet", ROOT, folder], check=True)
-    (folder / ".git" / "info" / "exclude").write_text("/node_modules\n")
-    (folder / "node_modules").symlink_to(ROOT / "node_modules")
+    for name in (".venv", "node_modules"):
+        (folder / name).symlink_to(ROOT / name)
+    (folder / ".git" / "info" / "exclude").write_text("/.venv\n/node_modules\n")
     for module in (KERNEL, INDEX):
         shutil.copy(module.native, folder / module.native.relative_to(ROOT))
     return folder
