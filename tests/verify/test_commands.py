@@ -3,8 +3,10 @@
 import gzip
 import os
 import shutil
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Final
 
@@ -173,6 +175,26 @@ def test_a_registry_without_a_page_is_no_site(tmp_path: Path) -> None:
         done = command("verify", server.address)
     assert done.returncode == 2
     assert "serves no manifest.json (status 404); is it a Takeback site?" in done.stderr
+
+
+class _Elsewhere(BaseHTTPRequestHandler):
+    """Sends everybody to another address."""
+
+    def do_GET(self) -> None:
+        self.send_response(301)
+        self.send_header("Location", "https://www.example.org/")
+        self.end_headers()
+
+
+def test_a_site_at_another_address(folder: Path) -> None:
+    """A site that redirects is not compared file by file, and the line says what to do."""
+    with ThreadingHTTPServer(("127.0.0.1", 0), _Elsewhere) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        address = f"http://127.0.0.1:{server.server_port}"
+        done = command("verify", address, "--release", folder)
+        server.shutdown()
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr == f"Error: {address} redirects elsewhere (status 301): give the address that it leads to\n"
 
 
 def test_certificates_that_cannot_be_read_are_told(tmp_path: Path) -> None:

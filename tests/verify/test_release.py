@@ -1,8 +1,9 @@
 """Reading a release: its sums, its signature, its manifest, and what is refused."""
 
+import gzip
 import json
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import pytest
 from hypothesis import given
@@ -124,6 +125,23 @@ def test_what_is_no_release_is_told_in_a_line(tmp_path: Path, place: str, told: 
     with pytest.raises(ReleaseUnusable, match=told) as caught:
         read_release(tmp_path / place)
     assert "\n" not in str(caught.value)
+
+
+WHOLE: Final = archive_of({"a/index.html": b"page" * 99, "a/manifest.json": b'{"files": []}'})
+
+
+@given(st.data())
+def test_a_damaged_archive_is_refused(tmp_path_factory: pytest.TempPathFactory, data: st.DataObject) -> None:
+    """Wherever an archive was cut or changed, and without sums that would tell, it is refused as a release."""
+    damaged = bytearray(gzip.decompress(WHOLE))
+    for place in data.draw(st.lists(st.integers(0, len(damaged) - 1), max_size=4)):
+        damaged[place] = data.draw(st.integers(0, 255))
+    packed = bytearray(gzip.compress(bytes(damaged), 1))
+    packed[data.draw(st.integers(0, len(packed) - 1))] ^= data.draw(st.integers(0, 255))
+    file = tmp_path_factory.getbasetemp() / "damaged.tar.gz"
+    file.write_bytes(packed[: data.draw(st.integers(0, len(packed)))])
+    with pytest.raises(ReleaseUnusable):
+        read_release(file)
 
 
 def test_two_releases_in_a_folder_are_not_guessed_between(folder: Path) -> None:

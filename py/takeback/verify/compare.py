@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from hashlib import sha256
 from typing import Final
 
-from takeback.errors import ReleaseUnusable
+from takeback.errors import ReleaseUnusable, SiteUnreachable
 from takeback.verify.release import MANIFEST, MAX_MANIFEST, ListedFile, Release, release_of
 from takeback.verify.site import ENCODINGS, Served, Site, Undecodable, unpacked
 
@@ -37,12 +37,22 @@ def own_release(site: Site) -> Release:
 
 def compare(site: Site, release: Release) -> Iterator[Compared]:
     """Asks for each file of `release` in each form, and for what the site lists besides. Raises `SiteUnreachable`."""
+    _check_home(site)
     for name, listed in sorted(release.files.items()):
         for path in [f"/{name}", *(["/"] if name == "index.html" else [])]:
             for encoding in ENCODINGS:
                 yield Compared(path, encoding, fault(site.get(path, encoding, listed.size), listed, encoding))
     for name in sorted(_listed_by(site) - release.files.keys()):
         yield Compared(f"/{name}", ENCODINGS[0], "extra: the site lists it, the release does not")
+
+
+def _check_home(site: Site) -> None:
+    """Raises `SiteUnreachable` where the site's first page is at another address."""
+    status = site.get("/", ENCODINGS[0], 0).status
+    if 300 <= status < 400:
+        raise SiteUnreachable(
+            f"{site.address} redirects elsewhere (status {status}): give the address that it leads to"
+        )
 
 
 def fault(served: Served, listed: ListedFile, asked: str) -> str | None:
