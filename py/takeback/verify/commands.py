@@ -9,7 +9,7 @@ from typing import Final
 
 import click
 
-from takeback.verify.compare import compare, own_release
+from takeback.verify.compare import check_home, compare, own_release
 from takeback.verify.release import Release, read_release
 from takeback.verify.site import Site
 
@@ -43,8 +43,10 @@ def verify(address: str, place: Path | None, signers: Path | None) -> None:
     """
     if signers and not place:
         raise click.UsageError("--signers needs --release: a site's own manifest carries no signature")
+    release = read_release(place, signers) if place else None
     with Site(address) as site:
-        release = read_release(place, signers) if place else own_release(site)
+        check_home(site)
+        release = release or own_release(site)
         answers = faults = 0
         for compared in compare(site, release):
             answers += 1

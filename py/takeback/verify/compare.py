@@ -27,6 +27,15 @@ class Compared:
         return f"{self.path}{form}: {self.fault or 'same'}"
 
 
+def check_home(site: Site) -> None:
+    """Raises `SiteUnreachable` where the site's first page is at another address, or nothing answers."""
+    status = site.get("/", ENCODINGS[0], 0).status
+    if 300 <= status < 400:
+        raise SiteUnreachable(
+            f"{site.address} redirects elsewhere (status {status}): give the address that it leads to"
+        )
+
+
 def own_release(site: Site) -> Release:
     """What the site says of itself. Raises `SiteUnreachable`, and `ReleaseUnusable` for a site that says nothing."""
     served = site.get(f"/{MANIFEST}", ENCODINGS[0], MAX_MANIFEST)
@@ -37,22 +46,12 @@ def own_release(site: Site) -> Release:
 
 def compare(site: Site, release: Release) -> Iterator[Compared]:
     """Asks for each file of `release` in each form, and for what the site lists besides. Raises `SiteUnreachable`."""
-    _check_home(site)
     for name, listed in sorted(release.files.items()):
         for path in [f"/{name}", *(["/"] if name == "index.html" else [])]:
             for encoding in ENCODINGS:
                 yield Compared(path, encoding, fault(site.get(path, encoding, listed.size), listed, encoding))
     for name in sorted(_listed_by(site) - release.files.keys()):
         yield Compared(f"/{name}", ENCODINGS[0], "extra: the site lists it, the release does not")
-
-
-def _check_home(site: Site) -> None:
-    """Raises `SiteUnreachable` where the site's first page is at another address."""
-    status = site.get("/", ENCODINGS[0], 0).status
-    if 300 <= status < 400:
-        raise SiteUnreachable(
-            f"{site.address} redirects elsewhere (status {status}): give the address that it leads to"
-        )
 
 
 def fault(served: Served, listed: ListedFile, asked: str) -> str | None:
