@@ -57,7 +57,7 @@ def _thing(thing: object) -> Iterator[str]:
         return
     bases = ", ".join(ast.unparse(base) for base in node.bases)
     yield f"### `class {node.name}{f'({bases})' if bases else ''}`\n{_doc(node)}"
-    if lines := [f"{field}  # {doc}" if doc else field for field, doc in fields(node)]:
+    if lines := [f"# {doc}\n{field}" if doc else field for field, doc in fields(node)]:
         yield "\n".join(["```python", *lines, "```\n"])
     yield from (f"#### `{node.name}.{signature(method)}`\n{_doc(method)}" for method in methods(node))
 
@@ -77,7 +77,7 @@ def fields(node: ast.ClassDef) -> Iterator[tuple[str, str]]:
             case ast.AnnAssign(target=ast.Name(id=name)) | ast.Assign(targets=[ast.Name(id=name)]) if _shown(
                 node, name
             ):
-                yield ast.unparse(member), " ".join(_text(after).split())
+                yield ast.unparse(member).replace("'", '"'), " ".join(_text(after).split())
 
 
 def methods(node: ast.ClassDef) -> list[ast.FunctionDef]:
