@@ -102,7 +102,7 @@ def test_a_release_is_complete(folder: Path) -> None:
     listed = {name: digest for digest, name in map(str.split, (folder / "SHA256SUMS").read_text().splitlines())}
     assert listed.keys() == names - {"SHA256SUMS", "SHA256SUMS.sig"}
     assert all(sha256((folder / name).read_bytes()).hexdigest() == digest for name, digest in listed.items())
-    assert {"takeback/hashing/_kernel.so", "takeback/gate/_index.so"} <= set(zipfile.ZipFile(folder / wheel).namelist())
+    assert {KERNEL.inside, INDEX.inside} <= set(zipfile.ZipFile(folder / wheel).namelist())
 
 
 def test_the_signature_is_the_signers(clones: tuple[Path, Path], folder: Path) -> None:
