@@ -23,13 +23,11 @@ from builder.sbom import bills
 from builder.site import build_site
 from builder.steps import step
 from takeback import __version__
+from takeback.verify.release import NAMESPACE, SIGNATURE, SIGNER, SUMS
 
 RELEASE: Final = WORK / "release"
-SUMS: Final = "SHA256SUMS"
 KEY_VARIABLE: Final = "TAKEBACK_SIGNING_KEY"
 """The file of an SSH key, or of its public half where an agent holds the key."""
-NAMESPACE: Final = "takeback-release"
-"""What the signature is for, as `takeback verify` asks for it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +46,7 @@ def make_release(folder: Path = RELEASE) -> Commit:
     commit, key = clean_commit(), signing_key()
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
-    environment = {"SOURCE_DATE_EPOCH": str(commit.time)}
+    environment = {"SOURCE_DATE_EPOCH": str(commit.time), "TAKEBACK_WHEEL": ""}  # never the browser's wheel
     name = f"takeback-{__version__}"
     with step("building the wheel and the sdist"):
         wheel = _packages(folder, environment)
@@ -73,7 +71,7 @@ def clean_commit() -> Commit:
     top = _git("rev-parse", "--show-toplevel")
     if Path(top) != ROOT:
         raise BuildError("a release is made from a clone with its history, and this folder is not one")
-    if changed := _git("status", "--porcelain").splitlines():
+    if changed := _git("status", "--porcelain", "--untracked-files=normal").splitlines():
         more = f" and {len(changed) - 1} more" if len(changed) > 1 else ""
         raise BuildError(
             f"a release is made from what is committed, and {changed[0].split(maxsplit=1)[1]}{more} is not: commit, "
@@ -154,13 +152,13 @@ def how_to_verify(folder: Path, commit: Commit) -> str:
     """What to tell whoever made a release: what it is, and how everybody else checks it."""
     where = folder.relative_to(ROOT)
     sizes = "".join(f"  {path.stat().st_size:>12,}  {path.name}\n" for path in sorted(folder.iterdir()))
-    signed = (folder / f"{SUMS}.sig").exists()
+    signed = (folder / SIGNATURE).exists()
     checks = ["sha256sum --check SHA256SUMS"]
     if signed:
-        checks.append(f"ssh-keygen -Y verify -f allowed_signers -I takeback -n {NAMESPACE} -s {SUMS}.sig < {SUMS}")
+        checks.append(f"ssh-keygen -Y verify -f allowed_signers -I {SIGNER} -n {NAMESPACE} -s {SIGNATURE} < {SUMS}")
     checks.append(f"takeback verify https://SITE --release .{' --signers allowed_signers' if signed else ''}")
     note = (
-        "\nallowed_signers holds a line: takeback, and the public key.\n"
+        f"\nallowed_signers holds a line: {SIGNER}, and the public key.\n"
         if signed
         else f"\nIt is not signed: set {KEY_VARIABLE} to the file of an SSH key, and run this again.\n"
     )
