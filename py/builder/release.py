@@ -1,7 +1,7 @@
-"""Makes a release in `build/release/`: wheel, sdist, the page's archive, bills of materials, and their sums.
+"""Makes a release in `build/release/`: wheel, sdist, the page's archive, requirement lists, SBOMs, and checksums.
 
-Everything follows from the commit: two clones of it give the same bytes on machines with the same tools. Only the
-signature, which is made last and stands beside the sums, is the signer's.
+The commit determines every byte: two clones give the same files on machines with the same Python, Node.js and npm. The
+signature alone depends on who signs.
 """
 
 import gzip
@@ -19,7 +19,7 @@ from typing import Final
 from builder import ROOT, WORK, BuildError
 from builder.cache import sha256
 from builder.requirement_lists import USES, requirement_list
-from builder.sbom import bills
+from builder.sbom import make_sboms
 from builder.site import build_site
 from builder.steps import step
 from takeback import __version__
@@ -57,9 +57,9 @@ def make_release(folder: Path = RELEASE) -> Commit:
         shutil.copy(Path(place, "manifest.json"), folder / f"{name}-page-manifest.json")
     for use in USES:
         (folder / f"{name}-{use}.txt").write_text(requirement_list(wheel, use))
-    with step("listing what it is made of"):
-        for what, bill in bills(wheel, __version__, environment).items():
-            (folder / f"{name}-{what}.cdx.json").write_bytes(bill)
+    with step("making the SBOMs"):
+        for what, sbom in make_sboms(wheel, __version__, environment).items():
+            (folder / f"{name}-{what}.cdx.json").write_bytes(sbom)
     (folder / SUMS).write_text(_sums(folder))
     if key:
         sign(folder / SUMS, key)
@@ -67,7 +67,7 @@ def make_release(folder: Path = RELEASE) -> Commit:
 
 
 def clean_commit() -> Commit:
-    """The commit that is checked out. Raises `BuildError` unless it is all that is here."""
+    """The commit that is checked out. Raises `BuildError` if any file is new or changed since."""
     top = _git("rev-parse", "--show-toplevel")
     if Path(top) != ROOT:
         raise BuildError("a release is made from a clone with its history, and this folder is not one")
@@ -82,7 +82,7 @@ def clean_commit() -> Commit:
 
 
 def _git(*arguments: str) -> str:
-    """What git says. Raises `BuildError` where there is no git, or no clone."""
+    """The output of git. Raises `BuildError` if git is missing or this is not a clone."""
     try:
         done = subprocess.run(["git", *arguments], cwd=ROOT, capture_output=True, text=True, check=False)
     except FileNotFoundError as error:
@@ -94,7 +94,7 @@ def _git(*arguments: str) -> str:
 
 
 def signing_key() -> Path | None:
-    """The key that signs, if one is given. Raises `BuildError` for one that is not there."""
+    """The key named by the environment, if any. Raises `BuildError` if its file or ssh-keygen is missing."""
     given = os.environ.get(KEY_VARIABLE)
     if not given:
         return None
@@ -149,7 +149,7 @@ def sign(sums: Path, key: Path) -> None:
 
 
 def how_to_verify(folder: Path, commit: Commit) -> str:
-    """What to tell whoever made a release: what it is, and how everybody else checks it."""
+    """Text for whoever made a release: its files, and the commands that verify them."""
     where = folder.relative_to(ROOT)
     sizes = "".join(f"  {path.stat().st_size:>12,}  {path.name}\n" for path in sorted(folder.iterdir()))
     signed = (folder / SIGNATURE).exists()

@@ -1,4 +1,4 @@
-"""What a release is installed from: for each use a list of the wheel and every package that it needs, by hash."""
+"""Requirement lists of a release: for each use, the wheel and every package that it needs, by hash."""
 
 import re
 from collections.abc import Iterable, Mapping
@@ -22,9 +22,9 @@ USES: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType(
         "scan": ("gate", "video", "scan"),
     }
 )
-"""The lists, each with the extras of the wheel that it installs."""
+"""Each list with the extras of the wheel that it installs."""
 PYTHONS: Final = ("3.12", "3.13", "3.14")
-"""What one of these needs on this platform stands in a list, with its marker."""
+"""A list holds what any of these Pythons needs on this platform, with its marker."""
 
 
 def requirement_list(wheel: Path, use: str) -> str:
@@ -50,7 +50,7 @@ def lock_blocks() -> dict[str, str]:
 
 
 def needed(requirements: Iterable[str], extras: Iterable[str]) -> set[str]:
-    """The packages that `requirements` with `extras` lead to, by their normalised names."""
+    """The normalised names of the packages that `requirements` with `extras` need, directly or indirectly."""
     left = [(one, frozenset(extras)) for one in requirements]
     seen = set()
     while left:
@@ -74,13 +74,13 @@ def _applies(requirement: Requirement, extras: frozenset[str]) -> bool:
 
 
 def _requires(wheel: Path) -> list[str]:
-    """What the wheel itself says that it needs."""
+    """The requirements in the wheel's metadata."""
     folder = f"{'-'.join(wheel.name.split('-')[:2])}.dist-info/"
     return PathDistribution(ZipPath(wheel, folder)).requires or []
 
 
 def _installed_requires(name: str) -> list[str]:
-    """What a package of the environment says that it needs; nothing of one that is for another Python."""
+    """The requirements of an installed package; empty for one that only another Python needs."""
     try:
         return requires(name) or []
     except PackageNotFoundError:

@@ -1,4 +1,4 @@
-"""Bills of materials of a release, by CycloneDX's own tools: of the wheel, of the page, of the page's Python."""
+"""Software bills of materials (SBOMs) of a release, made by CycloneDX's own tools."""
 
 import os
 import shutil
@@ -16,16 +16,16 @@ from builder.requirement_lists import USES, lock_blocks, locked
 from builder.steps import fingerprint, once
 
 TOOLS: Final = WORK / "cyclonedx"
-"""Where the two tools are installed: nothing but a release needs them, so they stay out of `.venv`."""
+"""Where the two tools are installed: only a release needs them, so they stay out of `.venv`."""
 TOOLS_LOCK: Final = ROOT / "py" / "requirements-release.lock"
 SCRIPTS: Final = Path(__file__).with_name("cyclonedx")
-"""The npm package of the other tool, with its lock."""
+"""The npm package that pins the JavaScript tool, with its lock."""
 _REPRODUCIBLE: Final = ("--output-reproducible", "--output-format", "JSON")
-"""Leaves out the serial number, and takes the time from SOURCE_DATE_EPOCH or leaves it out."""
+"""Omits the random serial number; the timestamp is SOURCE_DATE_EPOCH, or omitted too."""
 
 
-def bills(wheel: Path, version: str, environment: Mapping[str, str]) -> dict[str, bytes]:
-    """The bills by name: `wheel`, `page` (JavaScript) and `page-python` (what runs in Pyodide). Raises `BuildError`."""
+def make_sboms(wheel: Path, version: str, environment: Mapping[str, str]) -> dict[str, bytes]:
+    """SBOMs in JSON by name: `wheel`, `page` (npm packages), `page-python` (what Pyodide runs). Raises `BuildError`."""
     once("installing CycloneDX's tools", TOOLS / "stamp", fingerprint([TOOLS_LOCK, SCRIPTS]), [], _install)
     extras = sorted({extra for use in USES.values() for extra in use})
     return {
@@ -44,7 +44,7 @@ def _install() -> None:
 
 
 def _of_python(requirements: str, version: str, environment: Mapping[str, str]) -> bytes:
-    """The bill of these locked requirements, whose root is this project at `version`."""
+    """The SBOM of these locked requirements; its root component is this project at `version`."""
     with tempfile.TemporaryDirectory() as folder:
         project = Path(folder, "pyproject.toml")
         text = (ROOT / "pyproject.toml").read_text()
@@ -54,23 +54,23 @@ def _of_python(requirements: str, version: str, environment: Mapping[str, str]) 
 
 
 def _of_scripts(environment: Mapping[str, str]) -> bytes:
-    """The bill of package-lock.json."""
+    """The SBOM of package-lock.json."""
     tool = TOOLS / "node_modules" / ".bin" / "cyclonedx-npm"
     return _run([str(tool), "--package-lock-only", *_REPRODUCIBLE, "package.json"], environment)
 
 
 def _pyodide_packages() -> str:
-    """The wheels of the Pyodide release, by their pins, and imagehash, which the page's Python holds besides."""
+    """The requirements of the page's Python: the pinned wheels of the Pyodide release, and imagehash."""
     wheels = [f"{wheel.name}=={wheel.version} --hash=sha256:{wheel.sha256}\n" for wheel in read_pins().wheels.values()]
     return "".join([*wheels, lock_blocks()["imagehash"]])
 
 
 def _run(command: Sequence[str], environment: Mapping[str, str], given: str = "") -> bytes:
-    """What a tool prints. Raises `BuildError` with its last complaint."""
+    """The standard output of a tool. Raises `BuildError` with the last line of its standard error."""
     done = subprocess.run(
         command, cwd=ROOT, env={**os.environ, **environment}, input=given.encode(), capture_output=True, check=False
     )
     if done.returncode:
         said = done.stderr.decode("utf-8", "replace").strip().splitlines() or ["it gave no reason"]
-        raise BuildError(f"the bill of materials could not be made by {Path(command[0]).name}: {said[-1]}")
+        raise BuildError(f"the SBOM could not be made by {Path(command[0]).name}: {said[-1]}")
     return done.stdout

@@ -84,7 +84,7 @@ def test_two_clones_give_the_same_bytes(clones: tuple[Path, Path]) -> None:
 
 
 def test_a_release_is_complete(folder: Path) -> None:
-    """A release holds wheel, sdist, page, lists, bills of materials, and the sums of all of them."""
+    """A release holds the wheel, the sdist, the page, requirement lists, SBOMs, and the checksums of all of them."""
     names = {path.name for path in folder.iterdir()}
     (wheel,) = {name for name in names if name.endswith(".whl")}
     assert re.fullmatch(rf"{NAME}-py3-none-(manylinux|macosx|linux)_\w+\.whl", wheel)
@@ -124,12 +124,12 @@ def test_the_archive_is_the_page_that_a_registry_serves(folder: Path, tmp_path: 
 
 
 @pytest.mark.parametrize("kind", ["wheel", "page", "page-python"])
-def test_bills_of_materials_name_what_is_locked(folder: Path, kind: str) -> None:
-    """Each bill is CycloneDX of this version, and has each package with its version, and no number made by chance."""
-    bill = json.loads((folder / f"{NAME}-{kind}.cdx.json").read_bytes())
-    assert (bill["bomFormat"], bill["metadata"]["component"]["version"]) == ("CycloneDX", __version__)
-    assert "serialNumber" not in bill
-    named = {component["name"]: component["version"] for component in bill["components"]}
+def test_sboms_name_what_is_locked(folder: Path, kind: str) -> None:
+    """Each SBOM is CycloneDX of this version, has each package with its version, and no random serial number."""
+    sbom = json.loads((folder / f"{NAME}-{kind}.cdx.json").read_bytes())
+    assert (sbom["bomFormat"], sbom["metadata"]["component"]["version"]) == ("CycloneDX", __version__)
+    assert "serialNumber" not in sbom
+    named = {component["name"]: component["version"] for component in sbom["components"]}
     assert named.keys() >= {"wheel": {"litestar", "httpx", "pillow"}, "page": {"pyodide"}}.get(
         kind, {"imagehash", "numpy", "pillow"}
     )
