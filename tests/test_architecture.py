@@ -21,11 +21,24 @@ ZONES: Final = {
     "chain": {"errors", "protocol"},
     "bulk": {"errors", "signals", "protocol"},
     "limits": set[str](),
+    "connections": {"errors"},
     "hashing": {"errors", "signals"},
     "benign_list": {"errors", "signals"},
     "times": set[str](),
     "registry": {"errors", "signals", "protocol", "chain", "bulk", "limits", "benign_list", "private", "times"},
-    "gate": {"errors", "signals", "protocol", "chain", "bulk", "limits", "hashing", "benign_list", "private"},
+    "gate": {
+        "errors",
+        "signals",
+        "protocol",
+        "chain",
+        "bulk",
+        "limits",
+        "connections",
+        "hashing",
+        "benign_list",
+        "private",
+    },
+    "verify": {"errors", "connections"},
     "cli": {"errors"},
     "takeback": set[str](),
 }
@@ -73,6 +86,7 @@ OTHERS: Final = {
     "gate/examples/fastapi_uploads.py": {"fastapi"},
     "gate/examples/flask_uploads.py": {"flask"},
     "gate/examples/starlette_uploads.py": {"starlette"},
+    "verify": {"brotli", "click", "httpx", "msgspec"},
     "cli": {"click"},
 }
 """For each zone, or single file, the installed packages that it may import. Nobody else may import any."""
@@ -147,6 +161,7 @@ def test_a_module_imports_only_what_its_zone_may(file: Path) -> None:
         ("__init__.py", "from takeback.errors import TakebackError"),
         ("cli.py", "from takeback.gate import Gate"),
         ("gate/commands.py", "import builder"),
+        ("verify/site.py", "from takeback.gate.settings import Settings"),
     ],
 )
 def test_a_wrong_arrow_is_found(path: str, source: str) -> None:

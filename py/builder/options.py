@@ -36,6 +36,11 @@ HELP: Final = {
     "bench": """Measures how fast it is, and how it bears what is hostile. Names one benchmark, or runs all of them;
         --list says what there is, and which options each takes. Close other programs first. The exit status is 1 if a
         benchmark found a fault.""",
+    "release": """Makes a release of the commit that is checked out, in build/release/: the wheel, the sdist, the page's
+        archive, requirement lists with hashes, SBOMs (CycloneDX) and SHA256SUMS. The same commit always gives the
+        same bytes. Refuses to run while files are not committed. Signs SHA256SUMS if TAKEBACK_SIGNING_KEY names the
+        file of an SSH key, and prints how to verify the release.""",
+    "reference": """Writes the reference of the public Python API, py/takeback/API.md, from the docstrings.""",
     "clean": """Removes what was made here: .venv, node_modules, dist, build and the tools' caches. Cases and keys in
         var/ stay, unless you say --all.""",
 }
@@ -48,6 +53,8 @@ EXAMPLES: Final = {
     "check": ["check", "check --fix"],
     "audit": ["audit"],
     "bench": ["bench", "bench --list", "bench hashing", "bench hostile --files 100000", "bench faults --kills 1000"],
+    "release": ["release"],
+    "reference": ["reference"],
     "clean": ["clean", "clean --all"],
 }
 

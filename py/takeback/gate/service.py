@@ -29,6 +29,7 @@ from takeback.gate.processes.pool import Job, shared
 from takeback.gate.rate_brake import RateBrake
 from takeback.gate.rules.benign_list import BenignIndex
 from takeback.gate.rules.decision import Decision, Feed, Knowledge, Probe, blocking_by_kind, decide, of_file, probes
+from takeback.gate.rules.policy import Policy
 from takeback.gate.rules.policy import load as load_policy
 from takeback.gate.upload_views.look_ups import look_ups
 from takeback.protocol import ENTRY_ID_PATTERN, MAX_FEEDBACK, MAX_FEEDBACK_ENTRIES, EntryStatus, FeedbackEvent, Verdict
@@ -75,6 +76,9 @@ class Gate:
 
     Several processes may open the same folder: what one of them syncs, the others decide by.
     """
+
+    policy: Policy
+    """What the gate decides by; read when it was opened."""
 
     def __init__(
         self, registry: str, home: Path, state: State, client: Client, clock: Callable[[], float] = time.time

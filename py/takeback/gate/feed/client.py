@@ -5,8 +5,6 @@ holds the key, nor anything an answer said beyond its own problem text.
 """
 
 import re
-import socket
-import ssl
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -19,6 +17,7 @@ import httpx
 
 from takeback import __version__, chain
 from takeback.bulk import Reader
+from takeback.connections import unreadable_certificates, why
 from takeback.errors import FeedBroken, GateError, InvalidMessage, KeyRefused, RegistryUnreachable, SettingsError
 from takeback.gate.settings import GateSettings
 from takeback.protocol import (
@@ -88,9 +87,7 @@ class Client:
                 base_url=settings.registry, headers=headers, timeout=timeout, follow_redirects=False
             )
         except OSError as error:  # ssl's own errors are such too
-            raise SettingsError(
-                f"the certificates that SSL_CERT_FILE or SSL_CERT_DIR names cannot be read: {error.strerror or error}"
-            ) from error
+            raise unreadable_certificates(error) from error
 
     def __enter__(self) -> Self:
         return self
@@ -231,29 +228,7 @@ def _translated() -> Iterator[None]:
     except httpx.TimeoutException as error:
         raise RegistryUnreachable("the registry did not answer in time") from error
     except (httpx.HTTPError, httpx.InvalidURL) as error:
-        raise RegistryUnreachable(f"the registry cannot be reached: {_why(error)}") from error
-
-
-def _why(error: BaseException) -> str:
-    """What stands between the gate and the registry, by the first cause that says so: each asks for something else."""
-    cause: BaseException | None = error
-    while cause is not None:
-        match cause:
-            case ssl.SSLCertVerificationError():
-                return (
-                    f"its certificate is not trusted ({cause.verify_message}); if an authority of your own signed it, "
-                    "set SSL_CERT_FILE to the file of that authority's certificate"
-                )
-            case ssl.SSLError():
-                return f"TLS fails ({cause.reason or 'no reason given'}); does this address and port speak HTTPS?"
-            case socket.gaierror():
-                return f"its name cannot be looked up (DNS: {cause.strerror}); correct the address, or mend the DNS"
-            case ConnectionRefusedError():
-                return "the connection is refused; nothing listens at this address and port, or a firewall says so"
-            case OSError() if cause.strerror:
-                return cause.strerror
-        cause = cause.__cause__ or cause.__context__
-    return f"it broke off the conversation ({type(error).__name__})"
+        raise RegistryUnreachable(f"the registry cannot be reached: {why(error)}") from error
 
 
 def batch(events: Sequence[FeedbackEvent]) -> list[FeedbackEvent]:
