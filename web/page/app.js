@@ -1,12 +1,12 @@
 /** Starts the page and moves between its screens. */
-import { installExit } from "./exit.js";
-import { buildFrame } from "./frame.js";
-import { Hasher } from "./hasher.js";
-import { isKept } from "./keep.js";
-import { Preparation } from "./preparation.js";
-import { Registry } from "./registry.js";
-import { Sender } from "./sender.js";
-import { Session } from "./session.js";
+import { installExit } from "./frame/leave.js";
+import { buildFrame } from "./frame/frame.js";
+import { Hasher } from "./session/hasher.js";
+import { isKept } from "./engine/keep.js";
+import { Preparation } from "./session/preparation.js";
+import { Registry } from "./registry/client.js";
+import { Sender } from "./session/sender.js";
+import { Session } from "./session/session.js";
 import { adult } from "./screens/adult.js";
 import { age } from "./screens/age.js";
 import { showCase } from "./screens/case.js";
@@ -29,10 +29,10 @@ import { unsupported } from "./screens/unsupported.js";
 import { urgent } from "./screens/urgent.js";
 import { where } from "./screens/where.js";
 import { withdraw } from "./screens/withdraw.js";
-import { say, speak, spoken, wished } from "./words.js";
+import { say, speak, spoken, wished } from "./language/words.js";
 
 /** For whoever wants to hash without the screens, as the tests do. */
-export { createDoor } from "./door.js";
+export { createDoor } from "./engine/door.js";
 
 const SCREENS = {
   start,

@@ -1,5 +1,5 @@
 /**
- * What the page and the sealed worker say to each other. The page's door (`web/page/door.js`) speaks the same.
+ * What the page and the sealed worker say to each other. The page's door (`web/page/engine/door.js`) speaks the same.
  *
  * @typedef {object} RuntimeFiles What the worker needs, handed over by the page.
  * @property {WebAssembly.Module} wasm CPython.

@@ -96,7 +96,7 @@ def keeper(files: dict[str, bytes], cache: Cache) -> bytes:
 
 
 def _runtime_list(files: dict[str, bytes]) -> str:
-    """The runtime's files as `<meta>` lines for `web/page/runtime.js`: address, size, hash.
+    """The runtime's files as `<meta>` lines for `web/page/engine/runtime.js`: address, size, hash.
 
     They are not preloaded by `<link>`: WebKit would then load them twice.
     """
@@ -109,7 +109,7 @@ def _runtime_list(files: dict[str, bytes]) -> str:
 
 
 def _words_list(files: dict[str, bytes]) -> str:
-    """The languages as `<meta>` lines for `web/page/languages.js`: code, address, hash."""
+    """The languages as `<meta>` lines for `web/page/language/languages.js`: code, address, hash."""
     paths = sorted(path for path in files if path.startswith("words/") and path.endswith(".json"))
     lines = [f"{Path(path).stem} /{path} {integrity(files[path])}" for path in paths]
     return "".join(f'  <meta name="words-file" content="{line}" />\n  ' for line in lines)

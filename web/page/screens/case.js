@@ -1,10 +1,10 @@
-import { drawing, h } from "../dom.js";
-import { explain } from "../faults.js";
-import { actions, button, heading, live, note, paragraph, section } from "../parts.js";
-import { groupNumber } from "../typed.js";
-import { say, sayDate, sayTime } from "../words.js";
+import { drawing, h } from "../ui/dom.js";
+import { explain } from "./parts/faults.js";
+import { actions, button, heading, live, note, paragraph, section } from "../ui/parts.js";
+import { groupNumber } from "../registry/credentials.js";
+import { say, sayDate, sayTime } from "../language/words.js";
 
-/** @type {Record<import("../registry.js").CaseState, import("../words.js").Key>} */
+/** @type {Record<import("../registry/client.js").CaseState, import("../language/words.js").Key>} */
 const STATES = {
   received: "case.received",
   active: "case.active",
@@ -87,28 +87,28 @@ export function showCase(app) {
   }
 }
 
-/** @param {import("../registry.js").CaseStatus} status */
+/** @param {import("../registry/client.js").CaseStatus} status */
 function since({ withdrawn_at, received_at }) {
   if (withdrawn_at) return say("case.withdrawn-on", { date: sayDate(withdrawn_at) });
   return say("case.sent", { date: sayDate(received_at) });
 }
 
-/** @param {import("../registry.js").CaseStatus} status */
+/** @param {import("../registry/client.js").CaseStatus} status */
 function after({ state }) {
   return state === "expired" ? [paragraph("case.expired-more")] : [];
 }
 
-/** @param {import("../registry.js").CaseStatus} status */
+/** @param {import("../registry/client.js").CaseStatus} status */
 function meanwhile({ state }) {
   return [paragraph(state === "received" ? "case.received-more" : "case.active-more")];
 }
 
-/** @param {import("../registry.js").CaseStatus} status */
+/** @param {import("../registry/client.js").CaseStatus} status */
 function pickedUp({ platforms }) {
   return platforms ? paragraph("case.platforms", { count: platforms }) : paragraph("case.no-platform");
 }
 
-/** @param {import("../registry.js").CaseStatus} status */
+/** @param {import("../registry/client.js").CaseStatus} status */
 function end({ expires_at, expires_soon }) {
   if (!expires_at) return [];
   const date = sayDate(expires_at);
@@ -117,7 +117,7 @@ function end({ expires_at, expires_soon }) {
 }
 
 /**
- * @param {import("../registry.js").PictureStatus} picture
+ * @param {import("../registry/client.js").PictureStatus} picture
  * @param {number} number
  * @param {(() => void) | null} withdraw
  */
@@ -149,7 +149,7 @@ function row(picture, number, withdraw) {
   );
 }
 
-/** @param {import("../registry.js").PictureStatus} picture */
+/** @param {import("../registry/client.js").PictureStatus} picture */
 function happened({ blocked, platforms, first_blocked_at, last_blocked_at, pending_review, not_blocked }) {
   const last = last_blocked_at ? sayDate(last_blocked_at) : "";
   const sentences = [

@@ -1,13 +1,13 @@
-import { drawing, h, write } from "../dom.js";
-import { button, heading, lead, live } from "../parts.js";
-import { readiness } from "../readiness.js";
-import { say } from "../words.js";
+import { drawing, h, write } from "../ui/dom.js";
+import { button, heading, lead, live } from "../ui/parts.js";
+import { readiness } from "./parts/readiness.js";
+import { say } from "../language/words.js";
 
 /** Below this PDQ says too little to find changed copies; the same as in the core. */
 const QUALITY_FLOOR = 50;
 
-/** @typedef {import("../words.js").Key} Key */
-/** @typedef {import("../session.js").Picture} Picture */
+/** @typedef {import("../language/words.js").Key} Key */
+/** @typedef {import("../session/session.js").Picture} Picture */
 
 /** @type {Record<string, Key>} */
 const FAULTS = {
@@ -17,7 +17,7 @@ const FAULTS = {
   "picture-too-large": "hashing.large",
 };
 
-/** @type {Partial<Record<Picture["stage"], import("../dom.js").Drawing>>} */
+/** @type {Partial<Record<Picture["stage"], import("../ui/dom.js").Drawing>>} */
 const DRAWN = { done: "check", same: "check", failed: "warning" };
 
 /**

@@ -1,7 +1,7 @@
-import { h } from "../dom.js";
-import { EXITS } from "../exits.js";
-import { actions, button, heading, outside, paragraph, section } from "../parts.js";
-import { say } from "../words.js";
+import { h } from "../ui/dom.js";
+import { EXITS } from "../content/escape-attempts.js";
+import { actions, button, heading, outside, paragraph, section } from "../ui/parts.js";
+import { say } from "../language/words.js";
 
 /** Every file of the page with its size and SHA-256, made by the build. */
 const MANIFEST = "/manifest.json";

@@ -1,17 +1,17 @@
-import { h, write } from "../dom.js";
-import { FTC } from "../helplines.js";
-import { draft, notice, reminder, secondLetter } from "../letters.js";
-import { deadlineAfter } from "../notice.js";
-import { actions, button, code, heading, lead, live, more, note, outside, paragraph } from "../parts.js";
-import { makeKey } from "../pin.js";
-import { PLATFORMS } from "../platforms.js";
-import { copy, save } from "../save.js";
-import { say, sayDate } from "../words.js";
+import { h, write } from "../ui/dom.js";
+import { FTC } from "../content/helplines.js";
+import { draft, notice, reminder, secondLetter } from "../content/letters.js";
+import { deadlineAfter } from "../content/notice.js";
+import { actions, button, code, heading, lead, live, more, note, outside, paragraph } from "../ui/parts.js";
+import { makeKey } from "../registry/secrets.js";
+import { PLATFORMS } from "../content/platforms.js";
+import { copy, save } from "../ui/save.js";
+import { say, sayDate } from "../language/words.js";
 
 /** Names that say nothing. */
 const FILES = { text: "paper.txt", reminder: "reminder.ics" };
 
-/** @typedef {import("../notice.js").Place} Place */
+/** @typedef {import("../content/notice.js").Place} Place */
 
 /**
  * The notices, ready to be sent by the person: one for each platform.
@@ -37,11 +37,11 @@ export function letters(app) {
 }
 
 /**
- * @param {import("../notice.js").Answers} answers
+ * @param {import("../content/notice.js").Answers} answers
  * @param {Place} place
  */
 function letter(answers, place) {
-  const platform = /** @type {Record<string, import("../platforms.js").Platform>} */ (PLATFORMS)[
+  const platform = /** @type {Record<string, import("../content/platforms.js").Platform>} */ (PLATFORMS)[
     place.platform
   ];
   const name = platform?.name ?? place.name.trim();
@@ -71,7 +71,7 @@ function letter(answers, place) {
 /**
  * The deadline, its reminder, and what to do once it is over.
  *
- * @param {import("../notice.js").Answers} answers
+ * @param {import("../content/notice.js").Answers} answers
  * @param {Place} place
  * @param {string} name of the platform
  * @param {Date} sent

@@ -1,10 +1,10 @@
-import { h } from "../dom.js";
-import { explain } from "../faults.js";
-import { actions, button, heading, lead, live, more, paragraph } from "../parts.js";
-import { readNumber, readPin } from "../typed.js";
-import { say } from "../words.js";
+import { h } from "../ui/dom.js";
+import { explain } from "./parts/faults.js";
+import { actions, button, heading, lead, live, more, paragraph } from "../ui/parts.js";
+import { readNumber, readPin } from "../registry/credentials.js";
+import { say } from "../language/words.js";
 
-/** @typedef {import("../words.js").Key} Key */
+/** @typedef {import("../language/words.js").Key} Key */
 
 /** @type {Record<"missing" | "length" | "letters", Key>} */
 const NUMBER_FAULTS = {
@@ -43,7 +43,7 @@ export function lookup(app) {
     await look({ number: typed.number.ok, pin: typed.pin.ok });
   }
 
-  /** @param {import("../registry.js").Ownership} ownership */
+  /** @param {import("../registry/client.js").Ownership} ownership */
   async function look(ownership) {
     told.textContent = say("lookup.looking");
     try {
@@ -79,7 +79,7 @@ export function lookup(app) {
  * @param {string} id
  * @param {Key} label
  * @param {Key} hint
- * @param {import("../dom.js").Attributes} attributes
+ * @param {import("../ui/dom.js").Attributes} attributes
  */
 function field(id, label, hint, attributes) {
   const fault = h("p", { class: "fault", id: `${id}-fault` });

@@ -1,9 +1,9 @@
-import { h } from "../dom.js";
-import { choiceField, selectField, textField, tickField } from "../fields.js";
-import { missing, noAnswers, noPlace } from "../notice.js";
-import { actions, button, heading, lead, note, paragraph } from "../parts.js";
-import { PLATFORMS } from "../platforms.js";
-import { say } from "../words.js";
+import { h } from "../ui/dom.js";
+import { choiceField, selectField, textField, tickField } from "../ui/fields.js";
+import { missing, noAnswers, noPlace } from "../content/notice.js";
+import { actions, button, heading, lead, note, paragraph } from "../ui/parts.js";
+import { PLATFORMS } from "../content/platforms.js";
+import { say } from "../language/words.js";
 
 /** @typedef {ReturnType<typeof textField> | ReturnType<typeof selectField> | ReturnType<typeof choiceField>} Field */
 
@@ -36,7 +36,7 @@ export function notice(app) {
   }
 
   /**
-   * @param {import("../notice.js").Place} given
+   * @param {import("../content/notice.js").Place} given
    * @param {number} at
    */
   function place(given, at) {
@@ -161,7 +161,7 @@ export function notice(app) {
             ["fake", "notice.reason-fake"],
           ],
           answers.reasons,
-          (reasons) => (answers.reasons = /** @type {import("../notice.js").Reason[]} */ (reasons)),
+          (reasons) => (answers.reasons = /** @type {import("../content/notice.js").Reason[]} */ (reasons)),
         ),
       ),
       textField("words", "notice.words", {
@@ -195,9 +195,9 @@ export function notice(app) {
    * A field for one line of the answers.
    *
    * @param {"email" | "phone" | "sign"} id
-   * @param {import("../words.js").Key} label
-   * @param {import("../dom.js").Attributes} attributes
-   * @param {import("../words.js").Key} [hint]
+   * @param {import("../language/words.js").Key} label
+   * @param {import("../ui/dom.js").Attributes} attributes
+   * @param {import("../language/words.js").Key} [hint]
    */
   function line(id, label, attributes, hint) {
     const keepText = (/** @type {string} */ text) => (answers[id] = text);

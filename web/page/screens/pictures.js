@@ -1,8 +1,8 @@
-import { drawing, h } from "../dom.js";
-import { actions, button, heading, lead, live, note, paragraph } from "../parts.js";
-import { tickField } from "../fields.js";
-import { readiness } from "../readiness.js";
-import { say, sayList, saySize } from "../words.js";
+import { drawing, h } from "../ui/dom.js";
+import { actions, button, heading, lead, live, note, paragraph } from "../ui/parts.js";
+import { tickField } from "../ui/fields.js";
+import { readiness } from "./parts/readiness.js";
+import { say, sayList, saySize } from "../language/words.js";
 
 /** Pictures at a time: more than that and a phone is busy for a quarter of an hour. */
 const MOST = 200;

@@ -1,9 +1,9 @@
-import { helpByCountry } from "../country.js";
-import { h } from "../dom.js";
-import { lines } from "../lines.js";
-import { actions, button, heading, lead, note, paragraph, press, section } from "../parts.js";
-import { PLATFORMS } from "../platforms.js";
-import { say } from "../words.js";
+import { helpByCountry } from "./parts/help-by-country.js";
+import { h } from "../ui/dom.js";
+import { lines } from "./parts/help-line-list.js";
+import { actions, button, heading, lead, note, paragraph, press, section } from "../ui/parts.js";
+import { PLATFORMS } from "../content/platforms.js";
+import { say } from "../language/words.js";
 
 /**
  * What helps when a picture is online already.

@@ -1,9 +1,9 @@
-import { h, write } from "../dom.js";
-import { actions, button, heading, lead, live, more, note, paragraph } from "../parts.js";
-import { copy, save } from "../save.js";
-import { codeOf, pictureOf } from "../ticket.js";
-import { groupNumber } from "../typed.js";
-import { say } from "../words.js";
+import { h, write } from "../ui/dom.js";
+import { actions, button, heading, lead, live, more, note, paragraph } from "../ui/parts.js";
+import { copy, save } from "../ui/save.js";
+import { codeOf, pictureOf } from "../ui/receipt-image.js";
+import { groupNumber } from "../registry/credentials.js";
+import { say } from "../language/words.js";
 
 /** Names that say nothing. */
 const FILES = { text: "notes.txt", picture: "notes.png" };

@@ -1,8 +1,8 @@
-import { h, write } from "../dom.js";
-import { button, heading, live, paragraph } from "../parts.js";
-import { say } from "../words.js";
+import { h, write } from "../ui/dom.js";
+import { button, heading, live, paragraph } from "../ui/parts.js";
+import { say } from "../language/words.js";
 
-/** @type {Record<string, import("../words.js").Key>} */
+/** @type {Record<string, import("../language/words.js").Key>} */
 const WAITING = { offline: "sending.offline", slow: "sending.slow", busy: "sending.busy" };
 
 /**
@@ -67,7 +67,7 @@ export function sending(app) {
   ];
 }
 
-/** @param {import("../sender.js").Sending} state */
+/** @param {import("../session/sender.js").Sending} state */
 function sentence(state) {
   if (state.kind === "closed") return say("case.closed");
   if (state.kind === "refused") return say("sending.refused");

@@ -1,8 +1,8 @@
-import { drawing, h } from "../dom.js";
-import { keeping } from "../keeping.js";
-import { actions, button, heading, lead, note, paragraph, section } from "../parts.js";
-import { readiness } from "../readiness.js";
-import { say } from "../words.js";
+import { drawing, h } from "../ui/dom.js";
+import { keeping } from "./parts/keep-choice.js";
+import { actions, button, heading, lead, note, paragraph, section } from "../ui/parts.js";
+import { readiness } from "./parts/readiness.js";
+import { say } from "../language/words.js";
 
 /**
  * What this is, what leaves the device, and what it cannot do.
@@ -36,10 +36,10 @@ export function start(app) {
   ];
 }
 
-/** @type {import("../words.js").Key[]} */
+/** @type {import("../language/words.js").Key[]} */
 const LIMITS = ["start.limit-posted", "start.limit-platforms", "start.limit-changed", "start.limit-chats"];
 
-/** @type {[import("../dom.js").Drawing, import("../words.js").Key, import("../words.js").Key][]} */
+/** @type {[import("../ui/dom.js").Drawing, import("../language/words.js").Key, import("../language/words.js").Key][]} */
 const HAPPENS = [
   ["picture", "start.stays", "start.stays-more"],
   ["hash", "start.hash", "start.hash-more"],

@@ -1,6 +1,6 @@
-import { lines } from "../lines.js";
-import { heading, lead } from "../parts.js";
-import { say } from "../words.js";
+import { lines } from "./parts/help-line-list.js";
+import { heading, lead } from "../ui/parts.js";
+import { say } from "../language/words.js";
 
 /**
  * For a browser that cannot hash: who can help instead.

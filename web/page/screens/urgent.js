@@ -1,7 +1,7 @@
-import { danger, helpByCountry } from "../country.js";
-import { h, write } from "../dom.js";
-import { actions, button, heading, lead, note, numbered, paragraph, section } from "../parts.js";
-import { say } from "../words.js";
+import { danger, helpByCountry } from "./parts/help-by-country.js";
+import { h, write } from "../ui/dom.js";
+import { actions, button, heading, lead, note, numbered, paragraph, section } from "../ui/parts.js";
+import { say } from "../language/words.js";
 
 /**
  * Threats and blackmail: the next ten minutes.

@@ -1,7 +1,7 @@
-import { actions, button, choices, heading, lead } from "../parts.js";
-import { say } from "../words.js";
+import { actions, button, choices, heading, lead } from "../ui/parts.js";
+import { say } from "../language/words.js";
 
-/** @type {[import("../words.js").Key, import("../app.js").ScreenName][]} */
+/** @type {[import("../language/words.js").Key, import("../app.js").ScreenName][]} */
 const ANSWERS = [
   ["where.private", "pictures"],
   ["where.threat", "urgent"],

@@ -1,7 +1,7 @@
-import { h } from "../dom.js";
-import { explain } from "../faults.js";
-import { actions, button, heading, lead, live, note, paragraph } from "../parts.js";
-import { say } from "../words.js";
+import { h } from "../ui/dom.js";
+import { explain } from "./parts/faults.js";
+import { actions, button, heading, lead, live, note, paragraph } from "../ui/parts.js";
+import { say } from "../language/words.js";
 
 /**
  * Asks once more, and says what it means.

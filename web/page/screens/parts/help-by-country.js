@@ -1,0 +1,75 @@
+/** The country, chosen by the person and never guessed: it selects help lines and the number to call in danger. */
+import { h } from "../../ui/dom.js";
+import { selectField } from "../../ui/fields.js";
+import { EMERGENCY, HELP_LINES } from "../../content/helplines.js";
+import { lines } from "./help-line-list.js";
+import { say, sayCountry } from "../../language/words.js";
+
+/** @typedef {import("../../content/helplines.js").Help} Help */
+
+/**
+ * A list of countries, and the help lines of the one that is chosen.
+ *
+ * @param {import("../../app.js").App} app
+ * @param {Help[]} helps what is looked for, the most important first
+ * @param {(country: string) => void} [onChange]
+ */
+export function helpByCountry({ session }, helps, onChange) {
+  const found = h("div", { class: "found", "aria-live": "polite" });
+  const picker = selectField("country", "lines.country", choices(), session.country, (country) => {
+    session.country = country;
+    show();
+    onChange?.(country);
+  });
+
+  function show() {
+    found.replaceChildren(lines(helpIn(session.country, helps)));
+  }
+
+  show();
+  return [picker.element, h("p", { class: "hint" }, say("lines.private")), found];
+}
+
+/**
+ * What to say to someone in danger.
+ *
+ * @param {string} country
+ */
+export function danger(country) {
+  const number = /** @type {Record<string, string>} */ (EMERGENCY)[country];
+  return number ? say("urgent.danger", { number }) : say("urgent.danger-any");
+}
+
+/**
+ * The lines of a country that do one of these things, then those that are anywhere.
+ *
+ * @param {string} country
+ * @param {Help[]} helps
+ */
+export function helpIn(country, helps) {
+  const all = /** @type {import("./help-line-list.js").LineName[]} */ (Object.keys(HELP_LINES));
+  const rank = (/** @type {import("./help-line-list.js").LineName} */ name) =>
+    helps.findIndex((help) => helpsOf(name).includes(help));
+  const fitting = all.filter((name) => rank(name) >= 0);
+  const near = fitting.filter((name) => HELP_LINES[name].country === country);
+  const anywhere = fitting.filter((name) => HELP_LINES[name].country === null);
+  const order = (/** @type {import("./help-line-list.js").LineName[]} */ names) =>
+    names.sort((one, other) => rank(one) - rank(other));
+  return [...order(near), ...order(anywhere)];
+}
+
+/**
+ * @param {import("./help-line-list.js").LineName} name
+ * @returns {Help[]}
+ */
+function helpsOf(name) {
+  return HELP_LINES[name].helps;
+}
+
+/** @returns {[string, string][]} */
+function choices() {
+  const codes = new Set(Object.values(HELP_LINES).flatMap(({ country }) => country ?? []));
+  const named = [...codes].map((code) => /** @type {[string, string]} */ ([code, sayCountry(code)]));
+  named.sort(([, one], [, other]) => one.localeCompare(other));
+  return [["", say("lines.choose")], ...named, ["elsewhere", say("lines.elsewhere")]];
+}
