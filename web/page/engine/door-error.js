@@ -1,6 +1,4 @@
-/** What goes wrong when a picture is hashed. */
-
-/** Why there are no hashes. `code` is one of the package's codes of errors, or one of those below. */
+/** Why a file could not be hashed. `code` is an error code of `py/takeback/errors.py`, or one of those below. */
 export class DoorError extends Error {
   /**
    * @param {"aborted" | "worker-crashed" | "runtime-unavailable" | "unsupported-browser" | "unreadable-file" | string} code

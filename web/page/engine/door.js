@@ -1,73 +1,60 @@
-/** The one door to the sealed workers: what goes in is a picture, what comes out is its hashes. */
+/**
+ * The one door to the sealed workers: a picture goes in, its hashes come out. It queues pictures, starts and replaces
+ * workers, and aborts.
+ */
 import { DoorError } from "./door-error.js";
-import { Lane, lanesFor } from "./picture-worker.js";
-import { loadLater, loadRuntime } from "./runtime.js";
-import { Videos } from "./video-worker.js";
+import { PictureWorker, workersFor } from "./picture-worker.js";
+import { loadOptional, loadRuntime } from "./runtime.js";
+import { VideoWorker } from "./video-worker.js";
 
+/** @typedef {import("../../messages.d.ts").Hashed} Hashed */
+/** @typedef {import("../../messages.d.ts").RuntimeFiles} RuntimeFiles */
 /**
- * What the worker found.
- *
- * @typedef {object} Hashed
- * @property {{ type: string, value: string, quality?: number, variant?: string }[]} signals
- * @property {"video"} [kind]
- * @property {number | null} quality of a video its best frame's; nothing where the browser cannot decode its frames
- * @property {number} width of the upright picture, in pixels
- * @property {number} height
- * @property {string} format
- * @property {boolean} [incomplete] whether the file of a picture lacks a part, and what is there was hashed
- * @property {string} [unseen] why its pixels cannot be had, where there are the exact signals alone
- * @property {number} [orientation] of a picture: what makes the decoded pixels upright, in EXIF's numbers
- */
-
-/** @typedef {import("./runtime.js").Runtime} Runtime */
-/**
- * Who wants to know what: `onStep` of `started`, `decoded` and `hashed`; `onHashed` of all signals but phash, once they
- * are there.
- *
- * @typedef {object} Ways
- * @property {AbortSignal} [signal]
- * @property {(step: string) => unknown} [onStep]
- * @property {(share: number) => unknown} [onShare]
- * @property {(hashed: Hashed) => unknown} [onHashed]
+ * @typedef {object} HashOptions
+ * @property {AbortSignal} [signal] terminates the worker that is hashing the file
+ * @property {(step: string) => unknown} [onStep] of a picture: `started`, `decoded`, `hashed`
+ * @property {(share: number) => unknown} [onShare] of a video: how much is done, from 0 to 1
+ * @property {(hashed: Hashed) => unknown} [onHashed] of a picture: all signals but phash, as soon as they are there
  */
 /**
- * `again`: its worker died at it, so it is tried once more while nothing else is.
+ * A picture that was asked for. `retried`: a worker died while hashing it, so it is tried once more, by itself.
  *
- * @typedef {{ id: number, file: Blob, ways: Ways, again: boolean, done: (hashed: Hashed) => void, failed: (fault: DoorError) => void }} Request
+ * @typedef {{ id: number, file: Blob, options: HashOptions, retried: boolean, resolve: (hashed: Hashed) => void, reject: (error: DoorError) => void }} Request
  */
 
-/** Pictures that may lack their phash before it is made, although others still wait. */
-const MOST_UNFINISHED = 10;
-/** Milliseconds that numpy and imagehash may take to arrive once nothing else is to be done. */
-const PATIENCE = 20_000;
+/** So many pictures may lack their phash before it is made, even while others wait. */
+const MAX_UNFINISHED = 10;
+/** How long to wait for numpy and imagehash once nothing else is left to do. */
+const PHASH_WAIT_MILLISECONDS = 20_000;
 const PHASH = "phash.zip";
-/** Why the pixels of a picture cannot be had. Its file has exact hashes all the same. */
-const UNSEEN = new Set(["damaged-picture", "picture-too-large", "worker-crashed"]);
-/** An empty function with one SIMD instruction: Python's kernel needs them. */
+/** Errors after which a picture still gets its exact hashes. */
+const EXACT_ONLY = new Set(["damaged-picture", "picture-too-large", "worker-crashed"]);
+/** A module with one SIMD instruction, which the hashing kernel needs: to ask whether the browser has them. */
 // prettier-ignore
 const SIMD = new Uint8Array([
   0, 97, 115, 109, 1, 0, 0, 0, 1, 5, 1, 96, 0, 1, 123, 3, 2, 1, 0, 10, 10, 1, 8, 0, 65, 0, 253, 15, 253, 98, 11,
 ]);
+
 /**
  * Opens the door: loads the runtime and starts the worker.
  *
- * @param {{ onProgress?: (progress: import("./runtime.js").Progress) => void }} [ways]
+ * @param {{ onProgress?: (progress: import("./runtime.js").Progress) => void }} [options]
  */
 export function createDoor({ onProgress = () => {} } = {}) {
   return new Door(onProgress);
 }
 
 class Door {
-  /** @type {Runtime | undefined} */
+  /** @type {RuntimeFiles | undefined} */
   #runtime;
-  /** @type {Lane[]} */
-  #lanes = [];
-  #most = 2;
-  /** @type {Request[]} not at a worker yet, in the order in which they came */
+  /** @type {PictureWorker[]} */
+  #workers = [];
+  #maxWorkers = 2;
+  /** Pictures that no worker has yet, oldest first. @type {Request[]} */
   #waiting = [];
-  /** @type {Map<string, Promise<ArrayBuffer | undefined>>} what was loaded beside the runtime */
-  #later = new Map();
-  #videos = new Videos();
+  /** Files that were loaded after the runtime, by name. @type {Map<string, Promise<ArrayBuffer | undefined>>} */
+  #optional = new Map();
+  #videos = new VideoWorker();
   #nextId = 1;
   #closed = false;
   #wasReady = false;
@@ -76,258 +63,262 @@ class Door {
 
   /** @param {(progress: import("./runtime.js").Progress) => void} onProgress */
   constructor(onProgress) {
-    this.#ready.promise.catch(() => {}); // whoever hashes is told as well
+    this.#ready.promise.catch(() => {}); // `hash` rejects with it too
     void this.#open(onProgress);
   }
 
-  /** Settles when the first picture can be hashed at once, or never. */
+  /** Resolves once a picture can be hashed at once; rejects with `DoorError` when that has become impossible. */
   get ready() {
     return this.#ready.promise;
   }
 
   /**
-   * Hashes one picture. Aborting throws the worker away that is at it, and with it all it had read.
+   * Hashes one picture or video. Aborting terminates the worker that has it, and with it all that it has read.
    *
    * @param {Blob} file
-   * @param {Ways} [ways]
+   * @param {HashOptions} [options]
    * @returns {Promise<Hashed>}
+   * @throws {DoorError}
    */
-  async hash(file, ways = {}) {
-    await untilAborted(this.#ready.promise, ways.signal);
+  async hash(file, options = {}) {
+    await untilAborted(this.#ready.promise, options.signal);
     if (this.#closed) throw new DoorError("aborted", "the door is closed");
     const { promise, resolve, reject } = /** @type {PromiseWithResolvers<Hashed>} */ (withResolvers());
-    const request = { id: this.#nextId++, file, ways, again: false, done: resolve, failed: reject };
+    const request = { id: this.#nextId++, file, options, retried: false, resolve, reject };
     const abort = () => this.#abort(request);
-    ways.signal?.addEventListener("abort", abort);
+    options.signal?.addEventListener("abort", abort);
     this.#waiting.push(request);
-    this.#share();
-    return promise.finally(() => ways.signal?.removeEventListener("abort", abort));
+    this.#distribute();
+    return promise.finally(() => options.signal?.removeEventListener("abort", abort));
   }
 
-  /** Ends the workers and drops the runtime; what is still asked for is aborted. */
+  /** Terminates the workers and drops the runtime; every open request rejects with `aborted`. */
   close() {
     this.#closed = true;
     this.#videos.close();
     this.#runtime = undefined;
     const closed = new DoorError("aborted", "the door is closed");
     this.#ready.reject(closed);
-    for (const lane of this.#lanes.splice(0)) {
-      lane.close();
-      for (const { request } of lane.rest.values()) request.failed(closed);
-      lane.request?.failed(closed);
+    for (const worker of this.#workers.splice(0)) {
+      worker.close();
+      for (const { request } of worker.unfinished.values()) request.reject(closed);
+      worker.current?.reject(closed);
     }
-    for (const request of this.#waiting.splice(0)) request.failed(closed);
+    for (const request of this.#waiting.splice(0)) request.reject(closed);
   }
 
   /** @param {(progress: import("./runtime.js").Progress) => void} onProgress */
   async #open(onProgress) {
     try {
       if (!globalThis.WebAssembly?.validate(SIMD)) throw unsupported();
-      const first = this.#addLane(); // its script loads while the files do
+      const first = this.#addWorker(); // its script loads alongside the files
       this.#runtime = await loadRuntime((progress) => this.#closed || onProgress(progress));
       if (!this.#closed) first.start(this.#runtime);
-    } catch (fault) {
-      this.#fail(fault instanceof DoorError ? fault : unavailable(fault));
+    } catch (error) {
+      this.#fail(error instanceof DoorError ? error : unavailable(error));
     }
   }
 
-  #addLane() {
-    const lane = new Lane((teller, message) => this.#receive(teller, message));
-    if (!lane.usable) throw unsupported();
-    this.#lanes.push(lane);
-    return lane;
+  #addWorker() {
+    const worker = new PictureWorker((from, message) => this.#receive(from, message));
+    if (!worker.usable) throw unsupported();
+    this.#workers.push(worker);
+    return worker;
   }
 
-  /** Gives every worker that is free the next picture, or else what it needs for phash. */
-  #share() {
+  /** Gives each idle worker the next picture, or numpy and imagehash when none is left or many lack their phash. */
+  #distribute() {
     if (this.#closed) return;
-    const wanted = Math.min(lanesFor(this.#waiting.length), this.#most);
-    if (this.#runtime && this.#lanes.length < wanted) this.#addLane().start(this.#runtime);
-    for (const lane of this.#lanes) {
-      if (!lane.ready || lane.request) continue;
+    const wanted = Math.min(workersFor(this.#waiting.length), this.#maxWorkers);
+    if (this.#runtime && this.#workers.length < wanted) this.#addWorker().start(this.#runtime);
+    for (const worker of this.#workers) {
+      if (!worker.ready || worker.current) continue;
       const next = this.#next();
-      if (next) lane.hash(next);
-      if (!next || lane.rest.size >= MOST_UNFINISHED) void this.#bringPhash(lane);
+      if (next) worker.hash(next);
+      if (!next || worker.unfinished.size >= MAX_UNFINISHED) void this.#sendPhash(worker);
     }
   }
 
-  /** The next picture. One that is tried again is alone. */
+  /** The next picture to hash; a retried one waits until no other is being hashed, and others wait for it. */
   #next() {
-    const busy = this.#lanes.flatMap(({ request }) => request ?? []);
-    if (busy.some(({ again }) => again) || (busy.length && this.#waiting[0]?.again)) return undefined;
+    const busy = this.#workers.flatMap(({ current }) => current ?? []);
+    if (busy.some(({ retried }) => retried) || (busy.length && this.#waiting[0]?.retried)) return undefined;
     return this.#waiting.shift();
   }
 
   /**
-   * @param {Lane} lane
-   * @param {import("./picture-worker.js").FromWorker} message
+   * @param {PictureWorker} worker
+   * @param {import("../../messages.d.ts").FromPictureWorker} message
    */
-  #receive(lane, message) {
-    if (message.kind === "crashed") return this.#crashed(lane);
-    if (message.kind === "ready") return this.#becomeReady(lane);
-    if (message.kind === "needs") return void this.#bring(lane, message.name);
-    if (message.kind === "rest") return this.#finish(lane, message.id, JSON.parse(message.json));
-    const { request } = lane;
+  #receive(worker, message) {
+    if (message.kind === "crashed") return this.#replaceCrashed(worker);
+    if (message.kind === "ready") return this.#markReady(worker);
+    if (message.kind === "needs") return void this.#sendOptional(worker, message.name);
+    if (message.kind === "rest") return this.#finish(worker, message.id, JSON.parse(message.json));
+    const { current: request } = worker;
     if (request?.id !== message.id) return;
-    if (message.kind === "step") return void request.ways.onStep?.(message.step);
-    lane.request = undefined;
+    if (message.kind === "step") return void request.options.onStep?.(message.step);
+    worker.current = undefined;
     if (message.kind === "video")
-      void this.#videos.hash(request.file, request.ways).then(request.done, request.failed);
+      void this.#videos.hash(request.file, request.options).then(request.resolve, request.reject);
     if (message.kind === "missing")
-      request.failed(new DoorError("decoder-missing", "a part of the page is missing"));
+      request.reject(new DoorError("decoder-missing", "a part of the page is missing"));
     if (message.kind === "unreadable")
-      request.failed(new DoorError("unreadable-file", "the browser cannot read this file"));
+      request.reject(new DoorError("unreadable-file", "the browser cannot read this file"));
     if (message.kind === "result")
-      this.#hashed(lane, request, JSON.parse(message.json), message.moving === true);
-    this.#share();
+      this.#receiveHashes(worker, request, JSON.parse(message.json), message.moving === true);
+    this.#distribute();
   }
 
   /**
-   * @param {Lane} lane
+   * @param {PictureWorker} worker
    * @param {Request} request
    * @param {any} answer
-   * @param {boolean} moving whether it may have frames as well
+   * @param {boolean} moving whether the video worker may find frames in it
    */
-  #hashed(lane, request, answer, moving) {
-    if (answer.error) return this.#failed(request, answer.error);
-    lane.rest.set(request.id, { request, hashed: answer, moving });
-    request.ways.onHashed?.(answer);
+  #receiveHashes(worker, request, answer, moving) {
+    if (answer.error) return this.#rejectOrHashExactly(request, answer.error);
+    worker.unfinished.set(request.id, { request, hashed: answer, moving });
+    request.options.onHashed?.(answer);
     void this.#load(PHASH);
   }
 
   /**
-   * Of a picture whose pixels cannot be had, the exact hashes; of what is no picture, nothing.
+   * Settles a picture that could not be hashed: by its exact hashes if it is a picture that cannot be decoded.
    *
    * @param {Request} request
-   * @param {{ code: string, text: string }} fault
+   * @param {{ code: string, text: string }} error
    */
-  #failed(request, { code, text }) {
-    if (!UNSEEN.has(code)) return request.failed(new DoorError(code, text));
-    const done = (/** @type {Hashed} */ hashed) => request.done({ ...hashed, unseen: code });
-    void this.#videos.exact(request.file, request.ways).then(done, request.failed);
+  #rejectOrHashExactly(request, { code, text }) {
+    if (!EXACT_ONLY.has(code)) return request.reject(new DoorError(code, text));
+    const resolve = (/** @type {Hashed} */ hashed) => request.resolve({ ...hashed, unseen: code });
+    void this.#videos.exact(request.file, request.options).then(resolve, request.reject);
   }
 
   /**
-   * @param {Lane} lane
+   * @param {PictureWorker} worker
    * @param {number} id
    * @param {Hashed["signals"]} signals
    */
-  #finish(lane, id, signals) {
-    const found = lane.rest.get(id);
-    lane.rest.delete(id);
+  #finish(worker, id, signals) {
+    const found = worker.unfinished.get(id);
+    worker.unfinished.delete(id);
     if (found) void this.#complete(found, signals);
   }
 
   /**
-   * @param {import("./picture-worker.js").Waiting} waiting
+   * @param {import("./picture-worker.js").Unfinished} unfinished
    * @param {Hashed["signals"]} signals
    */
   async #complete({ request, hashed, moving }, signals) {
     try {
-      const frames = moving ? await this.#videos.frames(request.file, hashed.orientation, request.ways) : [];
-      request.done({ ...hashed, signals: [...hashed.signals, ...frames, ...signals] });
-    } catch (fault) {
-      request.failed(/** @type {DoorError} */ (fault));
+      const frames = moving
+        ? await this.#videos.frames(request.file, hashed.orientation, request.options)
+        : [];
+      request.resolve({ ...hashed, signals: [...hashed.signals, ...frames, ...signals] });
+    } catch (error) {
+      request.reject(/** @type {DoorError} */ (error));
     }
   }
 
-  /** @param {Lane} lane */
-  async #bringPhash(lane) {
-    if (lane.phash || lane.rest.size === 0) return;
-    lane.phash = true;
-    const late = new Promise((resolve) => setTimeout(resolve, PATIENCE));
+  /** @param {PictureWorker} worker */
+  async #sendPhash(worker) {
+    if (worker.hasPhash || worker.unfinished.size === 0) return;
+    worker.hasPhash = true;
+    const late = new Promise((resolve) => setTimeout(resolve, PHASH_WAIT_MILLISECONDS));
     const packages = await Promise.race([this.#load(PHASH), late]);
-    if (packages) return lane.send({ kind: "phash", packages });
-    lane.phash = false;
-    this.#finishAll(lane);
+    if (packages) return worker.send({ kind: "phash", packages });
+    worker.hasPhash = false;
+    this.#giveUpPhash(worker);
   }
 
   /**
-   * Lets go of the pictures whose phash cannot be made: they are not held back for it.
+   * Finishes the pictures whose phash cannot be made without it.
    *
-   * @param {Lane} lane
+   * @param {PictureWorker} worker
    */
-  #finishAll(lane) {
-    for (const id of [...lane.rest.keys()]) this.#finish(lane, id, []);
+  #giveUpPhash(worker) {
+    for (const id of [...worker.unfinished.keys()]) this.#finish(worker, id, []);
   }
 
   /**
-   * @param {Lane} lane
+   * @param {PictureWorker} worker
    * @param {string} name
    */
-  async #bring(lane, name) {
-    lane.send({ kind: "later", name, content: await this.#load(name) });
+  async #sendOptional(worker, name) {
+    worker.send({ kind: "later", name, content: await this.#load(name) });
   }
 
   /**
-   * A file that is not part of the runtime, loaded once; nothing if it cannot be had, and then it is tried again.
+   * A file that is not part of the runtime, loaded once; undefined if that fails, and then the next call tries again.
    *
    * @param {string} name
    */
   #load(name) {
-    const known = this.#later.get(name);
+    const known = this.#optional.get(name);
     if (known) return known;
-    const loading = loadLater(name).catch(() => void this.#later.delete(name));
-    this.#later.set(name, loading);
+    const loading = loadOptional(name).catch(() => void this.#optional.delete(name));
+    this.#optional.set(name, loading);
     return loading;
   }
 
-  /** @param {Lane} lane */
-  #becomeReady(lane) {
-    lane.ready = true;
+  /** @param {PictureWorker} worker */
+  #markReady(worker) {
+    worker.ready = true;
     this.#wasReady = true;
     this.#ready.resolve();
-    this.#share();
+    this.#distribute();
   }
 
   /** @param {Request} request */
   #abort(request) {
     this.#waiting = this.#waiting.filter((other) => other !== request);
-    for (const lane of this.#lanes) {
-      lane.rest.delete(request.id);
-      if (lane.request !== request) continue;
-      lane.request = undefined;
-      this.#replace(lane);
+    for (const worker of this.#workers) {
+      worker.unfinished.delete(request.id);
+      if (worker.current !== request) continue;
+      worker.current = undefined;
+      this.#replace(worker);
     }
-    request.failed(new DoorError("aborted", "hashing was stopped"));
-    this.#share();
+    request.reject(new DoorError("aborted", "hashing was stopped"));
+    this.#distribute();
   }
 
   /**
-   * A worker is gone. The picture it was at is tried once more, alone; the second time it is to blame.
+   * A worker died. The picture it was hashing is tried once more, by itself; if that kills a worker too, it is the cause.
    *
-   * @param {Lane} lane
+   * @param {PictureWorker} worker
    */
-  #crashed(lane) {
+  #replaceCrashed(worker) {
     if (!this.#wasReady) return this.#fail(unavailable("the worker did not start"));
-    const { request, ready } = lane;
-    lane.request = undefined;
-    if (!ready && this.#lanes.length === 1) return this.#fail(unavailable("the worker did not start again"));
-    if (!ready) this.#most = 1;
-    if (ready && !request) this.#finishAll(lane); // it died of phash
-    if (request?.again)
-      this.#failed(request, { code: "worker-crashed", text: "the picture could not be hashed" });
-    else if (request) this.#waiting.unshift(Object.assign(request, { again: true }));
-    this.#replace(lane);
-    this.#share();
+    const { current: request, ready } = worker;
+    worker.current = undefined;
+    if (!ready && this.#workers.length === 1)
+      return this.#fail(unavailable("the worker did not start again"));
+    if (!ready) this.#maxWorkers = 1;
+    if (ready && !request) this.#giveUpPhash(worker); // it died while making a phash
+    if (request?.retried)
+      this.#rejectOrHashExactly(request, { code: "worker-crashed", text: "the picture could not be hashed" });
+    else if (request) this.#waiting.unshift(Object.assign(request, { retried: true }));
+    this.#replace(worker);
+    this.#distribute();
   }
 
   /**
-   * A fresh worker from what is in memory. The pictures whose phash is lost begin anew.
+   * Starts another worker from the runtime in memory. The pictures whose phash died with the old one are hashed again.
    *
-   * @param {Lane} lane
+   * @param {PictureWorker} worker
    */
-  #replace(lane) {
-    lane.close();
-    this.#waiting.push(...[...lane.rest.values()].map(({ request }) => request));
-    lane.rest.clear();
-    this.#lanes = this.#lanes.filter((other) => other !== lane);
-    if (this.#runtime && this.#lanes.length < this.#most) this.#addLane().start(this.#runtime);
+  #replace(worker) {
+    worker.close();
+    this.#waiting.push(...[...worker.unfinished.values()].map(({ request }) => request));
+    worker.unfinished.clear();
+    this.#workers = this.#workers.filter((other) => other !== worker);
+    if (this.#runtime && this.#workers.length < this.#maxWorkers) this.#addWorker().start(this.#runtime);
   }
 
-  /** @param {DoorError} fault */
-  #fail(fault) {
-    this.#ready.reject(fault);
+  /** @param {DoorError} error */
+  #fail(error) {
+    this.#ready.reject(error);
     this.close();
   }
 }

@@ -1,83 +1,79 @@
-/** One sealed worker for pictures, and the pictures that it is at. */
-import { startWorker, WORKER } from "./workers.js";
+/** One sealed worker for pictures: what it is hashing, and what of it still lacks its phash. */
+import { startWorker, PICTURE_WORKER } from "./workers.js";
 
+/** @typedef {import("../../messages.d.ts").FromPictureWorker} FromPictureWorker */
+/** @typedef {import("../../messages.d.ts").Hashed} Hashed */
 /** @typedef {import("./door.js").Request} Request */
-/** @typedef {import("./door.js").Hashed} Hashed */
-/** @typedef {{ request: Request, hashed: Hashed, moving: boolean }} Waiting */
-/**
- * @typedef {{ kind: "ready" } | { kind: "step", id: number, step: string } | { kind: "needs", name: string }
- *   | { kind: "missing", id: number } | { kind: "result", id: number, json: string, moving?: boolean }
- *   | { kind: "rest", id: number, json: string } | { kind: "unreadable", id: number } | { kind: "video", id: number }
- *   | { kind: "crashed" }} FromWorker
- */
+/** @typedef {{ request: Request, hashed: Hashed, moving: boolean }} Unfinished `moving`: it may have frames as well */
 
-export class Lane {
-  /** Whether Python runs. */
+export class PictureWorker {
+  /** Whether Python runs in it. */
   ready = false;
-  /** Whether it was given numpy and imagehash, or soon will be. */
-  phash = false;
-  /** What it is at. @type {Request | undefined} */
-  request;
-  /** The pictures that lack their phash alone. @type {Map<number, Waiting>} */
-  rest = new Map();
+  /** Whether it was sent numpy and imagehash, or is about to be. */
+  hasPhash = false;
+  /** The picture that it is hashing. @type {Request | undefined} */
+  current;
+  /** The pictures that lack nothing but their phash, by the number of the request. @type {Map<number, Unfinished>} */
+  unfinished = new Map();
   #worker;
 
   /**
    * Starts the worker's script. Throws nothing; `usable` is false in a browser without module workers.
    *
-   * @param {(lane: Lane, message: FromWorker) => void} hear is told what it says, and `crashed` when it dies
+   * @param {(from: PictureWorker, message: FromPictureWorker) => void} onMessage gets what the worker says, and `crashed`
+   *   when it dies; nothing after `close`
    */
-  constructor(hear) {
-    const worker = startWorker(WORKER);
+  constructor(onMessage) {
+    const worker = startWorker(PICTURE_WORKER);
     this.#worker = worker;
     if (!worker) return;
-    /** @param {MessageEvent<FromWorker>} event */
-    worker.onmessage = ({ data }) => this.#worker === worker && hear(this, data);
-    worker.onerror = () => this.#worker === worker && hear(this, { kind: "crashed" });
+    /** @param {MessageEvent<FromPictureWorker>} event */
+    worker.onmessage = ({ data }) => this.#worker === worker && onMessage(this, data);
+    worker.onerror = () => this.#worker === worker && onMessage(this, { kind: "crashed", text: "error" });
   }
 
   get usable() {
     return this.#worker !== undefined;
   }
 
-  /** @param {import("./runtime.js").Runtime} files */
+  /** @param {import("../../messages.d.ts").RuntimeFiles} files */
   start(files) {
     this.send({ kind: "start", files });
   }
 
   /** @param {Request} request */
   hash(request) {
-    this.request = request;
-    request.ways.onStep?.("started");
+    this.current = request;
+    request.options.onStep?.("started");
     this.send({ kind: "hash", id: request.id, file: request.file });
   }
 
-  /** @param {object} message */
+  /** @param {import("../../messages.d.ts").ToPictureWorker} message */
   send(message) {
     this.#worker?.postMessage(message);
   }
 
-  /** Ends the worker, and with it all it had read. */
+  /** Terminates the worker, and with it all that it has read. */
   close() {
     this.#worker?.terminate();
     this.#worker = undefined;
   }
 }
 
-/** Pictures that must be waiting before a second worker is worth the second that it takes to start. */
-const MANY = 12;
-/** Gigabytes of memory under which a device has enough to do with one. */
-const ENOUGH = 4;
+/** A second worker takes a second to start; with fewer pictures waiting, that is not worth it. */
+const SECOND_WORKER_PICTURES = 12;
+/** A device with less memory is busy enough with one worker. */
+const SECOND_WORKER_GIGABYTES = 4;
 
 /**
- * How many workers are right for this device while so many pictures wait. Browsers that do not tell the memory are
- * taken at their word on cores, but for phones and tablets among them.
+ * How many workers this device should have for a queue of pictures. Browsers that do not tell the memory get two by their
+ * cores, except on phones and tablets.
  *
- * @param {number} waiting
+ * @param {number} waiting length of the queue
  */
-export function lanesFor(waiting) {
+export function workersFor(waiting) {
   const { hardwareConcurrency: cores = 1, maxTouchPoints } = navigator;
-  const memory =
-    "deviceMemory" in navigator ? Number(navigator.deviceMemory) : maxTouchPoints > 1 ? 0 : ENOUGH;
-  return waiting >= MANY && cores > 1 && memory >= ENOUGH ? 2 : 1;
+  const unknown = maxTouchPoints > 1 ? 0 : SECOND_WORKER_GIGABYTES;
+  const gigabytes = "deviceMemory" in navigator ? Number(navigator.deviceMemory) : unknown;
+  return waiting >= SECOND_WORKER_PICTURES && cores > 1 && gigabytes >= SECOND_WORKER_GIGABYTES ? 2 : 1;
 }

@@ -1,29 +1,20 @@
-/** Brings the files of the runtime here, checked, and says how far it is. */
+/** Fetches the runtime's files, checks each against the digest that the build wrote into the page, and reports progress. */
 
 /** @typedef {{ loaded: number, total: number }} Progress in bytes, after decompression */
 /** @typedef {{ address: string, size: number, integrity: string }} RuntimeFile */
 
 /**
- * What the sealed worker is started with.
- *
- * @typedef {object} Runtime
- * @property {WebAssembly.Module} wasm CPython, compiled here while it arrives.
- * @property {ArrayBuffer} python
- * @property {ArrayBuffer} packages
- * @property {string} lock
+ * Checking here instead of by `integrity` lets WebAssembly compile while it arrives: the browser would hold every byte
+ * back until the last. Undefined on a page without TLS, where `integrity` is used.
  */
+const subtle = globalThis.crypto?.subtle;
 
 /**
- * Absent where the page is not on TLS. The browser's own check of a file would hold every byte back until the last, so
- * the digest is taken here where the browser lets us.
- */
-const digests = globalThis.crypto?.subtle;
-
-/**
- * Loads every file at once. Rejects when one of them cannot be had, or is not the one that the page was built with.
+ * Loads all files in parallel.
  *
  * @param {(progress: Progress) => void} onProgress
- * @returns {Promise<Runtime>}
+ * @returns {Promise<import("../../messages.d.ts").RuntimeFiles>}
+ * @throws {Error} if a file cannot be fetched, or its digest is not the one in the page
  */
 export async function loadRuntime(onProgress) {
   const files = listed("runtime-file");
@@ -41,19 +32,21 @@ export async function loadRuntime(onProgress) {
 }
 
 /**
- * One of the files that are only loaded when they are wanted. Rejects like `loadRuntime`.
+ * One of the files that most pictures do not need.
  *
  * @param {string} name
+ * @throws {Error} like `loadRuntime`
  */
-export async function loadLater(name) {
+export async function loadOptional(name) {
   return load(named(listed("later-file"), name), () => {});
 }
 
 /**
- * Compiles CPython while it streams in, and answers once its digest has proved right.
+ * Compiles CPython while it streams in; resolves once its digest is checked.
  *
  * @param {RuntimeFile} file
  * @param {(bytes: number) => void} onBytes
+ * @throws {Error} like `loadRuntime`
  */
 async function compile(file, onBytes) {
   /** @type {ReadableStreamDefaultController<Uint8Array<ArrayBuffer>>} */
@@ -67,7 +60,7 @@ async function compile(file, onBytes) {
   });
   arrival.then(
     () => feed.close(),
-    (fault) => feed.error(fault),
+    (error) => feed.error(error),
   );
   const [wasm] = await Promise.all([compiled, arrival.then((content) => verify(file, content))]);
   return wasm;
@@ -76,6 +69,7 @@ async function compile(file, onBytes) {
 /**
  * @param {RuntimeFile[]} files
  * @param {string} name
+ * @throws {Error} if the build did not list it
  */
 function named(files, name) {
   const file = files.find(({ address }) => address === `/runtime/${name}`);
@@ -97,7 +91,7 @@ function listed(kind) {
 }
 
 /**
- * One file, checked.
+ * The content of one file.
  *
  * @param {RuntimeFile} file
  * @param {(bytes: number) => void} onBytes
@@ -109,23 +103,24 @@ async function load(file, onBytes) {
 }
 
 /**
- * The bytes of a file, each part told as it streams in.
+ * The bytes of a file before their digest is checked; `onPart` gets each part as it arrives.
  *
  * @param {RuntimeFile} file
  * @param {(part: Uint8Array<ArrayBuffer>) => void} onPart
+ * @throws {Error} if the file cannot be fetched or is longer than the page says
  */
 async function receive(file, onPart) {
   const response = await fetch(file.address, {
     cache: "no-store",
     credentials: "omit",
-    ...(digests ? {} : { integrity: file.integrity }),
+    ...(subtle ? {} : { integrity: file.integrity }),
   });
   if (!response.ok || !response.body) throw new Error(`${file.address}: ${response.status}`);
   const content = new Uint8Array(file.size);
   let at = 0;
   const reader = response.body.getReader();
   for (let part = await reader.read(); !part.done; part = await reader.read()) {
-    content.set(part.value, at); // throws when the file is longer than it should be
+    content.set(part.value, at); // RangeError if the file is too long
     at += part.value.length;
     onPart(part.value);
   }
@@ -133,14 +128,15 @@ async function receive(file, onPart) {
 }
 
 /**
- * Throws unless this is the file that the page was built with. What is short ends in zeros, so its digest tells.
+ * Checks the digest. A file that is too short ends in zeros here, so it fails too.
  *
  * @param {RuntimeFile} file
  * @param {Uint8Array<ArrayBuffer>} content
+ * @throws {Error} if it is not the file that the page was built with
  */
 async function verify(file, content) {
-  if (!digests) return; // the browser has done it
-  const digest = new Uint8Array(await digests.digest("SHA-384", content));
+  if (!subtle) return; // the browser has checked `integrity`
+  const digest = new Uint8Array(await subtle.digest("SHA-384", content));
   if (`sha384-${btoa(String.fromCharCode(...digest))}` !== file.integrity)
     throw new Error(`${file.address} is not the file that this page was built with`);
 }

@@ -1,136 +1,142 @@
-/** Takes videos through a sealed worker of their own, one after the other. It is started when the first one comes. */
+/** The sealed worker for videos: one video at a time. It is started when the first video comes. */
 import { DoorError } from "./door-error.js";
 import { startWorker, VIDEO_WORKER } from "./workers.js";
 
-/** @typedef {import("./door.js").Hashed} Hashed */
-/** @typedef {import("./door.js").Ways} Ways */
-/**
- * @typedef {{ kind: "share", id: number, share: number } | { kind: "result", id: number, json: string }
- *   | { kind: "unreadable", id: number } | { kind: "crashed" } | { kind: "alive" }} FromWorker
- * @typedef {{ kind: "hash" | "frameless" | "animation" | "exact", file: Blob, orientation?: number | undefined }} Wish
- */
+/** @typedef {import("../../messages.d.ts").Hashed} Hashed */
+/** @typedef {import("../../messages.d.ts").VideoRequest} VideoRequest */
+/** @typedef {import("./door.js").HashOptions} HashOptions */
 
-/** Milliseconds between two looks at whether the worker is alive, and after how many without a sign it is not. */
-const LOOK = 5000;
-const MOST_LOOKS = 12;
+/** How often to check that the worker is alive; it says so every two seconds. */
+const ALIVE_CHECK_MILLISECONDS = 5000;
+/** After so many checks in a row without a message, the worker hangs. */
+const MAX_SILENT_CHECKS = 12;
 
-export class Videos {
+export class VideoWorker {
   /** @type {Worker | undefined} */
   #worker;
-  /** @type {Promise<unknown>} the end of the videos so far */
-  #turn = Promise.resolve();
-  /** @type {((fault: DoorError) => void) | undefined} ends the video in work */
-  #end;
+  /** Settles when all videos so far are done. @type {Promise<unknown>} */
+  #queue = Promise.resolve();
+  /** Rejects the video that is being hashed. @type {((error: DoorError) => void) | undefined} */
+  #rejectCurrent;
   #nextId = 1;
 
   /**
-   * Hashes one video; one of which the worker dies or gets stuck has its exact hashes alone. Aborting throws the worker
-   * away, and with it all it had read.
+   * Hashes one video; if the worker dies of it or hangs, gives its exact hashes alone. Aborting terminates the worker, and
+   * with it all that it has read.
    *
    * @param {Blob} file
-   * @param {Ways} ways
+   * @param {HashOptions} options
    * @returns {Promise<Hashed>}
+   * @throws {DoorError}
    */
-  hash(file, ways) {
-    return this.#queue({ kind: "hash", file }, ways).catch((fault) => {
-      if (fault.code !== "worker-crashed") throw fault;
-      return this.#queue({ kind: "frameless", file }, ways);
+  hash(file, options) {
+    return this.#enqueue({ kind: "hash", file }, options).catch((error) => {
+      if (error.code !== "worker-crashed") throw error;
+      return this.#enqueue({ kind: "frameless", file }, options);
     });
   }
 
   /**
-   * The exact hashes of a picture whose pixels cannot be had, of any size.
+   * The exact hashes of a picture of any size that cannot be decoded.
    *
    * @param {Blob} file
-   * @param {Ways} ways
+   * @param {HashOptions} options
    * @returns {Promise<Hashed>}
+   * @throws {DoorError}
    */
-  exact(file, ways) {
-    return this.#queue({ kind: "exact", file }, ways);
+  exact(file, options) {
+    return this.#enqueue({ kind: "exact", file }, options);
   }
 
   /**
-   * @param {Wish} wish
-   * @param {Ways} ways
-   * @returns {Promise<Hashed>}
-   */
-  #queue(wish, ways) {
-    const hashed = this.#turn.then(() => this.#hash(wish, ways));
-    this.#turn = hashed.catch(() => {});
-    return hashed;
-  }
-
-  /**
-   * The signals of the frames of an animated picture: none where the browser cannot decode them.
+   * The signals of the frames of an animated picture; none if the browser cannot decode them.
    *
    * @param {Blob} file
-   * @param {number | undefined} orientation of the picture
-   * @param {Ways} ways
-   * @returns {Promise<Hashed["signals"]>} rejects when it is aborted
+   * @param {number | undefined} orientation of the picture, as in `Hashed`
+   * @param {HashOptions} options
+   * @returns {Promise<Hashed["signals"]>}
+   * @throws {DoorError} `aborted`, and no other
    */
-  async frames(file, orientation, ways) {
-    const answer = await this.#queue({ kind: "animation", file, orientation }, ways).catch((fault) => {
-      if (fault.code === "aborted") throw fault;
+  async frames(file, orientation, options) {
+    const hashed = await this.#enqueue({ kind: "animation", file, orientation }, options).catch((error) => {
+      if (error.code === "aborted") throw error;
       return { signals: [] };
     });
-    return answer.signals;
+    return hashed.signals;
   }
 
-  /** Ends the worker; what is still asked for is aborted. */
+  /** Terminates the worker and rejects the video in work with `aborted`. */
   close() {
     this.#stop(new DoorError("aborted", "the door is closed"));
   }
 
   /**
-   * @param {Wish} wish
-   * @param {Ways} ways
+   * @param {VideoRequest} request
+   * @param {HashOptions} options
    * @returns {Promise<Hashed>}
    */
-  #hash(wish, { signal, onShare }) {
+  #enqueue(request, options) {
+    const hashed = this.#queue.then(() => this.#process(request, options));
+    this.#queue = hashed.catch(() => {});
+    return hashed;
+  }
+
+  /**
+   * Sends one request to the worker and settles with its answer.
+   *
+   * @param {VideoRequest} request
+   * @param {HashOptions} options
+   * @returns {Promise<Hashed>}
+   */
+  #process(request, { signal, onShare }) {
     return new Promise((resolve, reject) => {
-      let looks = 0;
-      const watch = setInterval(() => (looks += 1) > MOST_LOOKS && this.#crashed(), LOOK);
-      const stop = () => this.#stop(new DoorError("aborted", "hashing was stopped"));
-      const leave = () => {
-        clearInterval(watch);
-        signal?.removeEventListener("abort", stop);
+      let silentChecks = 0;
+      const aliveCheck = setInterval(() => {
+        silentChecks += 1;
+        if (silentChecks > MAX_SILENT_CHECKS) this.#crash();
+      }, ALIVE_CHECK_MILLISECONDS);
+      const abort = () => this.#stop(new DoorError("aborted", "hashing was stopped"));
+      const cleanUp = () => {
+        clearInterval(aliveCheck);
+        signal?.removeEventListener("abort", abort);
       };
-      this.#end = (fault) => {
-        leave();
-        reject(fault);
+      this.#rejectCurrent = (error) => {
+        cleanUp();
+        reject(error);
       };
-      if (signal?.aborted) return stop();
-      signal?.addEventListener("abort", stop);
+      if (signal?.aborted) return abort();
+      signal?.addEventListener("abort", abort);
       const worker = (this.#worker ??= startWorker(VIDEO_WORKER));
       if (!worker)
         return this.#stop(new DoorError("unsupported-browser", "the browser lacks module workers"));
       const id = this.#nextId++;
-      worker.onerror = () => this.#crashed();
-      /** @param {MessageEvent<FromWorker>} event */
+      worker.onerror = () => this.#crash();
+      /** @param {MessageEvent<import("../../messages.d.ts").FromVideoWorker>} event */
       worker.onmessage = ({ data }) => {
-        looks = 0;
-        if (data.kind === "crashed") return this.#crashed();
+        silentChecks = 0;
+        if (data.kind === "crashed") return this.#crash();
         if (data.kind === "alive" || data.id !== id) return;
         if (data.kind === "share") return void onShare?.(data.share);
-        leave();
+        cleanUp();
         if (data.kind === "unreadable")
           return reject(new DoorError("unreadable-file", "the browser cannot read this file"));
+        /** @type {Hashed | import("../../messages.d.ts").HashingFailed} */
         const answer = JSON.parse(data.json);
-        if (answer.error) reject(new DoorError(answer.error.code, answer.error.text));
+        if ("error" in answer) reject(new DoorError(answer.error.code, answer.error.text));
         else resolve(answer);
       };
-      worker.postMessage({ ...wish, id });
+      worker.postMessage({ ...request, id });
     });
   }
 
-  #crashed() {
+  #crash() {
     this.#stop(new DoorError("worker-crashed", "the video could not be hashed"));
   }
 
-  /** @param {DoorError} fault */
-  #stop(fault) {
+  /** @param {DoorError} error */
+  #stop(error) {
     this.#worker?.terminate();
     this.#worker = undefined;
-    this.#end?.(fault);
+    this.#rejectCurrent?.(error);
   }
 }

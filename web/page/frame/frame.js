@@ -1,15 +1,15 @@
-/** What stands around every screen: the way out, the way to help, the language, and the menu. */
+/** What stands around every screen: "Leave quickly", "Help now", the language, whether the device is offline, the menu. */
 import { drawing, h, write } from "../ui/dom.js";
 import { button } from "../ui/parts.js";
 import { languages, say, spoken } from "../language/words.js";
 
-/** @typedef {import("../app.js").ScreenName} ScreenName */
+/** @typedef {import("../screens/shared/context.d.ts").ScreenName} ScreenName */
 /**
- * @typedef {object} Ways
+ * @typedef {object} Actions what the frame's buttons do
  * @property {(screen: ScreenName) => void} go
  * @property {() => void} leave
- * @property {(code: string) => void} speak
- * @property {import("../session/preparation.js").Preparation} preparation once it is ready, pictures need no network
+ * @property {(code: string) => void} speak changes the language
+ * @property {import("../session/preparation.js").Preparation} preparation once it is ready, hashing needs no network
  */
 
 /** @type {[ScreenName, import("../language/words.js").Key][]} */
@@ -26,20 +26,27 @@ const MENU = [
 /**
  * Builds the frame.
  *
- * @param {Ways} ways
- * @returns {{ main: HTMLElement, voice: HTMLElement, tellKept: (kept: boolean) => void }} where screens go, a line that
- *   is read out, and a way to say whether the program is kept on the device
+ * @param {Actions} actions
+ * @returns {{ main: HTMLElement, voice: HTMLElement, showKept: (kept: boolean) => void }} the element for screens, the
+ *   live region for announcements, and what updates the line that says whether the program is kept on the device
  */
-export function buildFrame(ways) {
+export function buildFrame(actions) {
   document.documentElement.lang = spoken.code;
   document.documentElement.dir = spoken.dir;
   document.title = say("frame.title");
   const main = h("main", { id: "main" });
   const voice = h("p", { class: "unseen", role: "status" });
-  const trace = h("p");
-  const tellKept = (/** @type {boolean} */ kept) => write(trace, say(kept ? "frame.kept" : "frame.trace"));
-  document.body.replaceChildren(skipLink(main), bar(ways), offline(ways), main, foot(ways, trace), voice);
-  return { main, voice, tellKept };
+  const keptLine = h("p");
+  const showKept = (/** @type {boolean} */ kept) => write(keptLine, say(kept ? "frame.kept" : "frame.trace"));
+  document.body.replaceChildren(
+    skipLink(main),
+    bar(actions),
+    offline(actions),
+    main,
+    foot(actions, keptLine),
+    voice,
+  );
+  return { main, voice, showKept };
 }
 
 /** @param {HTMLElement} main */
@@ -49,7 +56,7 @@ function skipLink(main) {
   return skip;
 }
 
-/** @param {Ways} ways */
+/** @param {Actions} actions */
 function bar({ go, leave, speak }) {
   return h(
     "header",
@@ -73,8 +80,8 @@ function bar({ go, leave, speak }) {
 
 /** @param {(code: string) => void} speak */
 function picker(speak) {
-  const there = languages();
-  if (there.length < 2) return null;
+  const choices = languages();
+  if (choices.length < 2) return null;
   const select = h(
     "select",
     {
@@ -83,7 +90,7 @@ function picker(speak) {
       "aria-label": say("frame.language"),
       onchange: () => speak(select.value),
     },
-    there.map(({ code, name }) =>
+    choices.map(({ code, name }) =>
       h("option", { value: code, lang: code, selected: code === spoken.code }, name),
     ),
   );
@@ -91,26 +98,26 @@ function picker(speak) {
 }
 
 /**
- * Shows itself while the device has no network, and says what still works.
+ * A line that says, while the device has no network, what still works.
  *
- * @param {Ways} ways
+ * @param {Actions} actions
  */
 function offline({ preparation }) {
   const line = h("p", { class: "offline", role: "status" });
-  const words = () => say(preparation.state.kind === "ready" ? "frame.offline" : "problem.offline");
-  const show = () => write(line, navigator.onLine ? "" : words());
-  const look = () => line.isConnected && show();
-  for (const event of ["online", "offline"]) addEventListener(event, look);
-  preparation.addEventListener("change", look);
+  const text = () => say(preparation.state.kind === "ready" ? "frame.offline" : "problem.offline");
+  const show = () => write(line, navigator.onLine ? "" : text());
+  const update = () => line.isConnected && show();
+  for (const event of ["online", "offline"]) addEventListener(event, update);
+  preparation.addEventListener("change", update);
   show();
   return line;
 }
 
 /**
- * @param {Ways} ways
- * @param {HTMLElement} trace what stays on the device
+ * @param {Actions} actions
+ * @param {HTMLElement} keptLine says what stays on the device
  */
-function foot({ go }, trace) {
+function foot({ go }, keptLine) {
   return h(
     "footer",
     { class: "foot" },
@@ -129,7 +136,7 @@ function foot({ go }, trace) {
         ),
       ),
     ),
-    trace,
+    keptLine,
     !spoken.reviewed && h("p", {}, say("frame.unreviewed")),
   );
 }

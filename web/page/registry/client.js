@@ -1,7 +1,7 @@
-/** The page's side of the protocol. It sees hashes, never bytes. */
-import { doWork } from "./proof-of-work.js";
+/** The page's side of the protocol (PROTOCOL.md). It sees hashes, never the bytes of a file. */
+import { solve } from "./proof-of-work.js";
 
-/** @typedef {{ type: string, value: string, quality?: number, variant?: string }} WireSignal */
+/** @typedef {import("../../messages.d.ts").Signal} Signal */
 /**
  * @typedef {object} PictureStatus
  * @property {number} blocked
@@ -24,31 +24,31 @@ import { doWork } from "./proof-of-work.js";
  * @property {string | null} [expires_at]
  * @property {boolean} [expires_soon]
  */
-/** @typedef {{ signals: WireSignal[], kind?: "video", ai_made?: true }} WirePicture what has its default is left out */
-/** @typedef {"was_minor"} AgeBand `minor` is the default, and left out */
+/** @typedef {{ signals: Signal[], kind?: "video", ai_made?: true }} WirePicture defaults are left out */
+/** @typedef {"was_minor"} AgeBand left out for a minor */
 /** @typedef {{ number: string, pin: string }} Ownership */
 /** @typedef {{ body: string, headers: Record<string, string> }} Message */
 /** @typedef {{ status: number, headers: Headers, text: string }} Answer */
-/** @typedef {"offline" | "slow" | "busy" | "not-found" | "too-many" | "closed" | "refused"} FaultKind */
+/** @typedef {"offline" | "slow" | "busy" | "not-found" | "too-many" | "closed" | "refused"} RegistryErrorKind */
 
 export const CASES = "/v1/cases";
-const WORK_WANTED = "/v1/work";
-/** The header that shows the registry the work it asked for. */
-const WORK = "Takeback-Work";
-/** Pictures in one message; the same as in the protocol. */
+const CHALLENGES = "/v1/work";
+/** The header with the solution of the proof of work. */
+const SOLUTION_HEADER = "Takeback-Work";
+/** Per message, as in the protocol. */
 const MAX_PICTURES = 50;
-/** Tries of one message at the price that the registry tells: it doubles at most six times. */
-const MOST_TRIES = 7;
-/** Bytes of one message: the protocol's 64 KiB, less some room. */
-const MAX_BODY = 64_000;
-/** A message is at most 64 KiB; a minute carries that over the slowest phone network there is. */
-const ANSWER_WITHIN = 60_000;
+/** How often one message is sent with a new proof of work: the price doubles at most six times. */
+const MAX_TRIES = 7;
+/** The protocol takes 64 KiB. */
+const MAX_BODY_BYTES = 64_000;
+/** Enough for 64 KiB over the slowest phone network. */
+const TIMEOUT_MILLISECONDS = 60_000;
 const STATES = new Set(["received", "active", "withdrawn", "expired"]);
 
-/** What went wrong between the page and the registry. `retryAfter` is in seconds. */
+/** Why a request failed. `retryAfter` is in seconds, 0 if the registry named none. */
 export class RegistryError extends Error {
   /**
-   * @param {FaultKind} kind
+   * @param {RegistryErrorKind} kind
    * @param {number} [retryAfter]
    */
   constructor(kind, retryAfter = 0) {
@@ -57,40 +57,40 @@ export class RegistryError extends Error {
     this.retryAfter = retryAfter;
   }
 
-  /** Whether the same message may well get through later. */
-  get passing() {
+  /** Whether the same request may succeed later. */
+  get temporary() {
     return this.kind === "offline" || this.kind === "slow" || this.kind === "busy";
   }
 }
 
 /**
- * The messages that bring pictures, down to their last letter: what is shown is what is sent. The first opens a case or
- * adds to one; the rest, if it takes more than one, add.
+ * The messages that carry pictures, as they are shown and sent, letter for letter. The first opens a case or adds to one;
+ * the others add to it.
  *
  * @param {WirePicture[]} pictures
- * @param {{ pin: string, makeKey: () => string, ageBand?: AgeBand | undefined }} ways
+ * @param {{ pin: string, makeKey: () => string, ageBand?: AgeBand | undefined }} options
  * @returns {Message[]}
  */
 export function messagesFor(pictures, { pin, makeKey, ageBand }) {
-  return portions(pictures).map((portion) => ({
-    body: JSON.stringify({ pictures: portion, ...(ageBand ? { age_band: ageBand } : {}) }),
+  return batches(pictures).map((batch) => ({
+    body: JSON.stringify({ pictures: batch, ...(ageBand ? { age_band: ageBand } : {}) }),
     headers: { "Content-Type": "application/json", "Takeback-Pin": pin, "Idempotency-Key": makeKey() },
   }));
 }
 
 /**
- * Pictures in portions of which each fits into a message.
+ * Pictures in batches, each of which fits into one message.
  *
  * @param {WirePicture[]} pictures
  */
-function portions(pictures) {
+function batches(pictures) {
   /** @type {WirePicture[][]} */
   const found = [];
   let size = 0;
   for (const picture of pictures) {
     const more = JSON.stringify(picture).length + 1;
     const last = found.at(-1);
-    if (last && last.length < MAX_PICTURES && size + more <= MAX_BODY) {
+    if (last && last.length < MAX_PICTURES && size + more <= MAX_BODY_BYTES) {
       last.push(picture);
       size += more;
     } else {
@@ -102,25 +102,25 @@ function portions(pictures) {
 }
 
 /**
- * How many pictures and signals there are, as the registry is told of them: each frame of a `vpdq` counts as one signal.
+ * The query that tells the registry how much a message holds: each frame of a `vpdq` counts as a signal.
  *
  * @param {WirePicture[]} pictures
  */
-function amountOf(pictures) {
+function countsOf(pictures) {
   const all = pictures.flatMap(({ signals }) => signals);
   const frames = all.flatMap(({ type, value }) => (type === "vpdq" ? value.split(";").slice(1) : []));
   return `pictures=${pictures.length}&signals=${all.length + frames.length}`;
 }
 
-/** Speaks with the registry; each method is one request, and `persist` is what repeats one. */
+/** The registry over HTTP. Nothing is tried again here: `retry` does that. */
 export class Registry {
   #fetch;
-  #within;
+  #timeout;
 
-  /** @param {{ fetch?: typeof globalThis.fetch, within?: number }} [ways] `within` is in milliseconds */
-  constructor({ fetch = (...request) => globalThis.fetch(...request), within = ANSWER_WITHIN } = {}) {
+  /** @param {{ fetch?: typeof globalThis.fetch, timeout?: number }} [options] `timeout` in milliseconds */
+  constructor({ fetch = (...request) => globalThis.fetch(...request), timeout = TIMEOUT_MILLISECONDS } = {}) {
     this.#fetch = fetch;
-    this.#within = within;
+    this.#timeout = timeout;
   }
 
   /**
@@ -128,68 +128,72 @@ export class Registry {
    *
    * @param {Message} message
    * @param {AbortSignal} signal
+   * @throws {RegistryError}
    */
   async open(message, signal) {
-    return this.#status(await this.#bring(CASES, message, signal));
+    return this.#status(await this.#post(CASES, message, signal));
   }
 
   /**
-   * Brings pictures. The registry may ask the computer for some work first, by how many they are, and for more when very
-   * much comes: the price is told when the message is there.
+   * Posts pictures with the proof of work that the registry asks for. Its price depends on how much the message holds, and
+   * may have gone up by the time that the message arrives; the answer then carries the new challenge.
    *
    * @param {string} path
    * @param {Message} message
    * @param {AbortSignal} signal
    */
-  async #bring(path, { body, headers }, signal) {
-    let asking = await this.#askForWork(body, headers, signal);
-    for (let tries = 0; tries < MOST_TRIES; tries += 1) {
-      const work = await this.#work(asking, signal);
-      const response = await this.#ask(
+  async #post(path, { body, headers }, signal) {
+    let challenge = await this.#challenge(body, headers, signal);
+    for (let tries = 0; tries < MAX_TRIES; tries += 1) {
+      const solution = await this.#solve(challenge, signal);
+      const response = await this.#request(
         path,
-        { method: "POST", headers: { ...headers, ...work }, body },
+        { method: "POST", headers: { ...headers, ...solution }, body },
         signal,
       );
       if (response.status === 429 && !isWrongPin(response))
-        throw new RegistryError("busy", seconds(response));
+        throw new RegistryError("busy", retryAfter(response));
       if (response.status !== 428) return response;
-      asking = response;
+      challenge = response;
     }
     throw new RegistryError("busy");
   }
 
   /**
+   * Asks for the proof of work that a message needs.
+   *
    * @param {string} body of the message
    * @param {Record<string, string>} headers of it
    * @param {AbortSignal} signal
    */
-  async #askForWork(body, { "Idempotency-Key": key = "" }, signal) {
-    const path = `${WORK_WANTED}?${amountOf(JSON.parse(body).pictures)}`;
-    const response = await this.#ask(path, { headers: { "Idempotency-Key": key } }, signal);
-    if (response.status !== 200) throw new RegistryError("busy", seconds(response));
+  async #challenge(body, { "Idempotency-Key": key = "" }, signal) {
+    const path = `${CHALLENGES}?${countsOf(JSON.parse(body).pictures)}`;
+    const response = await this.#request(path, { headers: { "Idempotency-Key": key } }, signal);
+    if (response.status !== 200) throw new RegistryError("busy", retryAfter(response));
     return response;
   }
 
   /**
-   * Does the work that an answer asks for; gives the header that shows it.
+   * Solves the challenge in an answer; gives the header with the solution, or none if the answer asks for nothing.
    *
    * @param {Answer} answer
    * @param {AbortSignal} signal
    * @returns {Promise<Record<string, string>>}
+   * @throws {RegistryError} `slow` if it took too long, `offline` for anything but a challenge
    */
-  async #work({ text }, signal) {
+  async #solve({ text }, signal) {
     /** @type {string | undefined} */
-    let shown;
+    let solution;
     try {
       const { work } = JSON.parse(text);
       if (work === null) return {};
-      shown = await doWork(work, signal);
+      solution = await solve(work, signal);
     } catch {
       signal.throwIfAborted();
-      throw new RegistryError("offline"); // it is no answer of the registry
+      throw new RegistryError("offline"); // not an answer of the registry
     }
-    if (shown === undefined) throw new RegistryError("slow");
-    return { [WORK]: shown };
+    if (solution === undefined) throw new RegistryError("slow");
+    return { [SOLUTION_HEADER]: solution };
   }
 
   /**
@@ -198,23 +202,32 @@ export class Registry {
    * @param {string} number
    * @param {Message} message
    * @param {AbortSignal} signal
+   * @throws {RegistryError}
    */
   async add(number, message, signal) {
-    return this.#status(await this.#bring(`${CASES}/${number}/pictures`, message, signal));
+    return this.#status(await this.#post(`${CASES}/${number}/pictures`, message, signal));
   }
 
   /**
+   * The status of a case.
+   *
    * @param {Ownership} ownership
    * @param {AbortSignal} signal
+   * @throws {RegistryError}
    */
   async read({ number, pin }, signal) {
-    return this.#status(await this.#ask(`${CASES}/${number}`, { headers: { "Takeback-Pin": pin } }, signal));
+    return this.#status(
+      await this.#request(`${CASES}/${number}`, { headers: { "Takeback-Pin": pin } }, signal),
+    );
   }
 
   /**
+   * Withdraws a case or some of its pictures.
+   *
    * @param {Ownership} ownership
-   * @param {number[]} positions of the pictures from 0, or none for the whole case
+   * @param {number[]} positions of the pictures, from 0; empty for the whole case
    * @param {AbortSignal} signal
+   * @throws {RegistryError}
    */
   async withdraw({ number, pin }, positions, signal) {
     const some = positions.length > 0;
@@ -223,7 +236,7 @@ export class Registry {
       headers: { "Takeback-Pin": pin, ...(some ? { "Content-Type": "application/json" } : {}) },
       ...(some ? { body: JSON.stringify({ pictures: positions }) } : {}),
     };
-    return this.#status(await this.#ask(`${CASES}/${number}/withdraw`, request, signal));
+    return this.#status(await this.#request(`${CASES}/${number}/withdraw`, request, signal));
   }
 
   /**
@@ -231,8 +244,10 @@ export class Registry {
    * @param {RequestInit} request
    * @param {AbortSignal} signal
    * @returns {Promise<Answer>}
+   * @throws {RegistryError} `slow` or `offline`
+   * @throws {DOMException} the signal's reason
    */
-  async #ask(path, request, signal) {
+  async #request(path, request, signal) {
     const stop = new AbortController();
     const abort = () => stop.abort(signal.reason);
     signal.throwIfAborted();
@@ -241,9 +256,9 @@ export class Registry {
     const timer = setTimeout(() => {
       late = true;
       stop.abort();
-    }, this.#within);
+    }, this.#timeout);
     try {
-      const response = await this.#fetch(path, { ...request, ...PRIVATELY, signal: stop.signal });
+      const response = await this.#fetch(path, { ...request, ...PRIVATE_REQUEST, signal: stop.signal });
       return { status: response.status, headers: response.headers, text: await response.text() };
     } catch {
       signal.throwIfAborted();
@@ -257,20 +272,21 @@ export class Registry {
   /**
    * @param {Answer} response
    * @returns {CaseStatus}
+   * @throws {RegistryError} for every other answer
    */
   #status(response) {
     const { status, headers, text } = response;
     if (status === 404 || isWrongPin(response)) throw new RegistryError("not-found");
-    if (status === 429) throw new RegistryError("too-many", seconds({ headers }));
+    if (status === 429) throw new RegistryError("too-many", retryAfter({ headers }));
     if (status === 409 && text.includes(":case-closed")) throw new RegistryError("closed");
-    if (status >= 500 || status === 408) throw new RegistryError("busy", seconds({ headers }));
+    if (status >= 500 || status === 408) throw new RegistryError("busy", retryAfter({ headers }));
     if (status !== 200 && status !== 201) throw new RegistryError("refused");
     return readStatus(text);
   }
 }
 
 /** @type {RequestInit} */
-const PRIVATELY = {
+const PRIVATE_REQUEST = {
   mode: "same-origin",
   credentials: "omit",
   cache: "no-store",
@@ -279,7 +295,7 @@ const PRIVATELY = {
 };
 
 /**
- * Whether a PIN was wrong after too many others were: the right one opens its case at once, so there is no wait to tell.
+ * Whether the PIN was wrong, after too many wrong ones: the right one opens the case at once, so there is no wait to tell.
  *
  * @param {Answer} answer
  */
@@ -290,7 +306,7 @@ function isWrongPin({ status, text }) {
 /**
  * @param {string} text
  * @returns {CaseStatus}
- * @throws {RegistryError} `offline` for anything that is not a case's status: a hotel's log-in page, say
+ * @throws {RegistryError} `offline` for anything but a case's status, such as the log-in page of a hotel's network
  */
 function readStatus(text) {
   try {
@@ -304,12 +320,12 @@ function readStatus(text) {
     )
       return status;
   } catch {
-    // falls through: it is no answer of the registry
+    // not JSON: thrown below
   }
   throw new RegistryError("offline");
 }
 
 /** @param {{ headers: Headers }} response */
-function seconds({ headers }) {
+function retryAfter({ headers }) {
   return Math.max(0, Number.parseInt(headers.get("Retry-After") ?? "0", 10) || 0);
 }

@@ -1,21 +1,21 @@
-/** Reads what people type: case numbers and PINs in any shape. */
+/** Reads case numbers and PINs as people type them. */
 import { PIN_ALPHABET, PIN_LENGTH, groupPin } from "./secrets.js";
 
 const NUMBER_LENGTH = 10;
 
 /**
  * @template {string} Fault
- * @typedef {{ ok: string } | { fault: Fault, count: number }} Read what was meant, or what is wrong with it
+ * @typedef {{ ok: string } | { fault: Fault, count: number }} Read the value in its proper form, or what is wrong; `count` of the characters typed
  */
 
 /**
- * A case number: 10 digits, whatever stands between them.
+ * A case number: 10 digits of any script, with any separators.
  *
  * @param {string} typed
  * @returns {Read<"missing" | "length" | "letters">}
  */
 export function readNumber(typed) {
-  const digits = bare(typed).replace(/\p{Nd}/gu, latinDigit);
+  const digits = withoutSeparators(typed).replace(/\p{Nd}/gu, latinDigit);
   if (digits === "") return { fault: "missing", count: 0 };
   if (/[^0-9]/.test(digits)) return { fault: "letters", count: digits.length };
   if (digits.length !== NUMBER_LENGTH) return { fault: "length", count: digits.length };
@@ -29,7 +29,7 @@ export function readNumber(typed) {
  * @returns {Read<"missing" | "length" | "letters">}
  */
 export function readPin(typed) {
-  const characters = bare(typed).toUpperCase();
+  const characters = withoutSeparators(typed).toUpperCase();
   if (characters === "") return { fault: "missing", count: 0 };
   if ([...characters].some((one) => !PIN_ALPHABET.includes(one)))
     return { fault: "letters", count: characters.length };
@@ -47,12 +47,12 @@ export function groupNumber(number) {
 }
 
 /** @param {string} typed */
-function bare(typed) {
+function withoutSeparators(typed) {
   return typed.normalize("NFKC").replace(/[\s\p{Pd}\p{Cf}.,:;#_/−]/gu, "");
 }
 
 /**
- * The same digit as 0-9. Unicode keeps the ten digits of a script together, from zero up.
+ * A digit of any script as 0-9. In Unicode the ten digits of a script follow each other, from zero up.
  *
  * @param {string} digit
  */

@@ -1,52 +1,53 @@
-/** Trying again until it works: when, and how long to wait. */
+/** Tries a request again until it succeeds: when, and after how long. */
 
-/** Seconds before each next try; the last one repeats. */
-const WAITS = [1, 2, 4, 8, 15, 30];
-/** A wait is stretched by up to this share, so that many pages do not come back at the same moment. */
-const SPREAD = 0.25;
-/** What the registry asks for is kept, up to this: nobody waits for longer than they can see a reason for. */
-const LONGEST = 120;
+/** Before each further try; the last one repeats. */
+const WAIT_SECONDS = [1, 2, 4, 8, 15, 30];
+/** A wait is longer by up to this fraction, so that many pages do not come back at the same moment. */
+const JITTER = 0.25;
+/** A longer `Retry-After` is cut to this: nobody should wait for more than two minutes without seeing why. */
+const MAX_WAIT_SECONDS = 120;
 
 /**
  * Seconds to wait after a number of failed tries.
  *
  * @param {number} failures from 1
  * @param {number} random from 0 to 1
- * @param {number} [asked] what the registry asked for, in seconds
+ * @param {number} [retryAfter] in seconds, from the registry
  */
-export function waitAfter(failures, random, asked = 0) {
-  const own = (WAITS[Math.min(failures, WAITS.length) - 1] ?? LONGEST) * (1 + SPREAD * random);
-  return Math.min(Math.max(own, asked), LONGEST);
+export function waitAfter(failures, random, retryAfter = 0) {
+  const own =
+    (WAIT_SECONDS[Math.min(failures, WAIT_SECONDS.length) - 1] ?? MAX_WAIT_SECONDS) * (1 + JITTER * random);
+  return Math.min(Math.max(own, retryAfter), MAX_WAIT_SECONDS);
 }
 
 /**
- * @typedef {object} Ways
- * @property {(seconds: number) => Promise<void>} wait ends early when the person asks to try now
+ * @typedef {object} RetryOptions
+ * @property {(seconds: number) => Promise<void>} wait may resolve early, to try at once
  * @property {() => number} random from 0 to 1
- * @property {(fault: import("./client.js").RegistryError, seconds: number) => void} onWait before each wait
- * @property {AbortSignal} signal stops it all
+ * @property {(error: import("./client.js").RegistryError, seconds: number) => void} onWait before each wait
+ * @property {AbortSignal} signal
  */
 
 /**
- * Does `attempt` until it gives an answer. Only passing faults are tried again; the rest are thrown.
+ * Calls `attempt` until it succeeds. Only temporary errors are tried again; all others are thrown.
  *
  * @template T
  * @param {() => Promise<T>} attempt
- * @param {Ways} ways
+ * @param {RetryOptions} options
  * @returns {Promise<T>}
- * @throws {import("./client.js").RegistryError | DOMException} a lasting fault, or the signal's reason
+ * @throws {import("./client.js").RegistryError | DOMException} a permanent error, or the signal's reason
  */
-export async function persist(attempt, { wait, random, onWait, signal }) {
+export async function retry(attempt, { wait, random, onWait, signal }) {
   for (let failures = 1; ; failures += 1) {
     signal.throwIfAborted();
     try {
       return await attempt();
-    } catch (error) {
+    } catch (thrown) {
       signal.throwIfAborted();
-      const fault = /** @type {import("./client.js").RegistryError} */ (error);
-      if (!fault.passing) throw error;
-      const seconds = waitAfter(failures, random(), fault.retryAfter);
-      onWait(fault, seconds);
+      const error = /** @type {import("./client.js").RegistryError} */ (thrown);
+      if (!error.temporary) throw error;
+      const seconds = waitAfter(failures, random(), error.retryAfter);
+      onWait(error, seconds);
       await wait(seconds);
     }
   }

@@ -1,13 +1,13 @@
-/** The secrets that the page makes: the PIN and the idempotency keys. */
+/** Makes PINs and idempotency keys. */
 
-/** 30 characters that are hard to mistake for each other; the same as in the protocol. */
+/** 30 characters that are not easily mistaken for each other, as in the protocol. */
 export const PIN_ALPHABET = "23456789ABCDEFGHJKMNPQRSTVWXYZ";
 export const PIN_LENGTH = 12;
-const GROUP = 4;
-/** The largest multiple of the alphabet's size in a byte; bytes from here on would favour some characters. */
-const FAIR = 256 - (256 % PIN_ALPHABET.length);
+const GROUP_LENGTH = 4;
+/** Bytes from here on are thrown away: they would make some characters likelier than others. */
+const UNBIASED_LIMIT = 256 - (256 % PIN_ALPHABET.length);
 
-/** @typedef {(bytes: Uint8Array<ArrayBuffer>) => Uint8Array} Fill fills the bytes at random and gives them back */
+/** @typedef {(bytes: Uint8Array<ArrayBuffer>) => Uint8Array} Fill fills the bytes at random and returns them */
 
 /** @type {Fill} */
 const secure = (bytes) => crypto.getRandomValues(bytes);
@@ -20,7 +20,7 @@ const secure = (bytes) => crypto.getRandomValues(bytes);
 export function makePin(random = secure) {
   let pin = "";
   while (pin.length < PIN_LENGTH) {
-    const fair = [...random(new Uint8Array(PIN_LENGTH))].filter((byte) => byte < FAIR);
+    const fair = [...random(new Uint8Array(PIN_LENGTH))].filter((byte) => byte < UNBIASED_LIMIT);
     for (const byte of fair) pin += PIN_ALPHABET.charAt(byte % PIN_ALPHABET.length);
   }
   return groupPin(pin.slice(0, PIN_LENGTH));
@@ -37,5 +37,5 @@ export function makeKey(random = secure) {
 
 /** @param {string} characters the 12 characters without dashes */
 export function groupPin(characters) {
-  return [0, GROUP, 2 * GROUP].map((at) => characters.slice(at, at + GROUP)).join("-");
+  return [0, GROUP_LENGTH, 2 * GROUP_LENGTH].map((at) => characters.slice(at, at + GROUP_LENGTH)).join("-");
 }

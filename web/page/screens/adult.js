@@ -5,7 +5,7 @@ import { say } from "../language/words.js";
 /**
  * For people who were 18 or over: where the same help is.
  *
- * @type {import("../app.js").Screen}
+ * @type {import("./shared/context.d.ts").Screen}
  */
 export function adult(app) {
   return [

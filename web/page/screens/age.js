@@ -12,7 +12,7 @@ const ANSWERS = [
 /**
  * Whose picture it is, in bands.
  *
- * @type {import("../app.js").Screen}
+ * @type {import("./shared/context.d.ts").Screen}
  */
 export function age(app) {
   /** @param {import("../session/session.js").About | "adult"} about */

@@ -1,5 +1,5 @@
 import { drawing, h } from "../ui/dom.js";
-import { explain } from "./parts/faults.js";
+import { explain } from "./shared/faults.js";
 import { actions, button, heading, live, note, paragraph, section } from "../ui/parts.js";
 import { groupNumber } from "../registry/credentials.js";
 import { say, sayDate, sayTime } from "../language/words.js";
@@ -15,7 +15,7 @@ const STATES = {
 /**
  * A case: how it stands, and what platforms did.
  *
- * @type {import("../app.js").Screen}
+ * @type {import("./shared/context.d.ts").Screen}
  */
 export function showCase(app) {
   const { owned } = app.session;

@@ -21,7 +21,7 @@ const QUESTIONS = [
 /**
  * Questions and answers.
  *
- * @type {import("../app.js").Screen}
+ * @type {import("./shared/context.d.ts").Screen}
  */
 export function faq(app) {
   return [

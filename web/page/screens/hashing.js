@@ -1,6 +1,6 @@
 import { drawing, h, write } from "../ui/dom.js";
 import { button, heading, lead, live } from "../ui/parts.js";
-import { readiness } from "./parts/readiness.js";
+import { readiness } from "./shared/readiness.js";
 import { say } from "../language/words.js";
 
 /** Below this PDQ says too little to find changed copies; the same as in the core. */
@@ -23,7 +23,7 @@ const DRAWN = { done: "check", same: "check", failed: "warning" };
 /**
  * The hashes are made: each picture's progress, and all of it.
  *
- * @type {import("../app.js").Screen}
+ * @type {import("./shared/context.d.ts").Screen}
  */
 export function hashing(app) {
   const { hasher, session } = app;

@@ -1,4 +1,4 @@
-import { helpByCountry } from "./parts/help-by-country.js";
+import { helpByCountry } from "./shared/help-by-country.js";
 import { h } from "../ui/dom.js";
 import { CHECKED } from "../content/helplines.js";
 import { actions, button, heading, lead } from "../ui/parts.js";
@@ -7,7 +7,7 @@ import { say, sayMonth } from "../language/words.js";
 /**
  * Help lines by country.
  *
- * @type {import("../app.js").Screen}
+ * @type {import("./shared/context.d.ts").Screen}
  */
 export function helplines(app) {
   return [

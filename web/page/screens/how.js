@@ -12,7 +12,7 @@ const NOTICES = "/notices.txt";
 /**
  * How it works, and how to check.
  *
- * @type {import("../app.js").Screen}
+ * @type {import("./shared/context.d.ts").Screen}
  */
 export function how(app) {
   return [

@@ -16,7 +16,7 @@ const FILES = { text: "paper.txt", reminder: "reminder.ics" };
 /**
  * The notices, ready to be sent by the person: one for each platform.
  *
- * @type {import("../app.js").Screen}
+ * @type {import("./shared/context.d.ts").Screen}
  */
 export function letters(app) {
   const { answers } = app.session;

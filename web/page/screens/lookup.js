@@ -1,5 +1,5 @@
 import { h } from "../ui/dom.js";
-import { explain } from "./parts/faults.js";
+import { explain } from "./shared/faults.js";
 import { actions, button, heading, lead, live, more, paragraph } from "../ui/parts.js";
 import { readNumber, readPin } from "../registry/credentials.js";
 import { say } from "../language/words.js";
@@ -22,7 +22,7 @@ const PIN_FAULTS = {
 /**
  * Opens a case by its number and PIN.
  *
- * @type {import("../app.js").Screen}
+ * @type {import("./shared/context.d.ts").Screen}
  */
 export function lookup(app) {
   const { registry, session, leaving } = app;

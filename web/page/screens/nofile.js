@@ -1,12 +1,12 @@
 import { h } from "../ui/dom.js";
-import { helpByCountry } from "./parts/help-by-country.js";
+import { helpByCountry } from "./shared/help-by-country.js";
 import { actions, button, heading, lead, section } from "../ui/parts.js";
 import { say } from "../language/words.js";
 
 /**
  * Without the file: what can be done instead. Never a hint to go and get it.
  *
- * @type {import("../app.js").Screen}
+ * @type {import("./shared/context.d.ts").Screen}
  */
 export function nofile(app) {
   return [

@@ -10,7 +10,7 @@ import { say } from "../language/words.js";
 /**
  * The notice builder: the answers that the law asks for, once, for any number of platforms.
  *
- * @type {import("../app.js").Screen}
+ * @type {import("./shared/context.d.ts").Screen}
  */
 export function notice(app) {
   const { session } = app;

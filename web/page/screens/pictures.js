@@ -1,7 +1,7 @@
 import { drawing, h } from "../ui/dom.js";
 import { actions, button, heading, lead, live, note, paragraph } from "../ui/parts.js";
 import { tickField } from "../ui/fields.js";
-import { readiness } from "./parts/readiness.js";
+import { readiness } from "./shared/readiness.js";
 import { say, sayList, saySize } from "../language/words.js";
 
 /** Pictures at a time: more than that and a phone is busy for a quarter of an hour. */
@@ -15,7 +15,7 @@ const NAMES = ["JPEG", "PNG", "WebP", "GIF", "BMP", "TIFF", "HEIC", "AVIF", "JPE
 /**
  * Choosing pictures: by button, by dropping, by pasting. No previews and no names.
  *
- * @type {import("../app.js").Screen}
+ * @type {import("./shared/context.d.ts").Screen}
  */
 export function pictures(app) {
   const { session, leaving } = app;

@@ -15,7 +15,7 @@ const TEXTS = {
 /**
  * How to report a picture to one platform, and what to write.
  *
- * @type {import("../app.js").Screen}
+ * @type {import("./shared/context.d.ts").Screen}
  */
 export function platform(app) {
   const { session } = app;

@@ -1,6 +1,6 @@
-import { helpByCountry } from "./parts/help-by-country.js";
+import { helpByCountry } from "./shared/help-by-country.js";
 import { h } from "../ui/dom.js";
-import { lines } from "./parts/help-line-list.js";
+import { lines } from "./shared/help-line-list.js";
 import { actions, button, heading, lead, note, paragraph, press, section } from "../ui/parts.js";
 import { PLATFORMS } from "../content/platforms.js";
 import { say } from "../language/words.js";
@@ -8,7 +8,7 @@ import { say } from "../language/words.js";
 /**
  * What helps when a picture is online already.
  *
- * @type {import("../app.js").Screen}
+ * @type {import("./shared/context.d.ts").Screen}
  */
 export function posted(app) {
   const { session } = app;

@@ -11,7 +11,7 @@ const FILES = { text: "notes.txt", picture: "notes.png" };
 /**
  * The case number and the PIN, to keep.
  *
- * @type {import("../app.js").Screen}
+ * @type {import("./shared/context.d.ts").Screen}
  */
 export function receipt(app) {
   const { session } = app;

@@ -6,7 +6,7 @@ import { say } from "../language/words.js";
 /**
  * The exact message, before it leaves the device.
  *
- * @type {import("../app.js").Screen}
+ * @type {import("./shared/context.d.ts").Screen}
  */
 export function review(app) {
   const { session } = app;

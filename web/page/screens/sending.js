@@ -8,7 +8,7 @@ const WAITING = { offline: "sending.offline", slow: "sending.slow", busy: "sendi
 /**
  * The message goes out, again and again until it is there.
  *
- * @type {import("../app.js").Screen}
+ * @type {import("./shared/context.d.ts").Screen}
  */
 export function sending(app) {
   const { sender, session } = app;
@@ -72,6 +72,6 @@ function sentence(state) {
   if (state.kind === "closed") return say("case.closed");
   if (state.kind === "refused") return say("sending.refused");
   if (state.kind === "stopped") return say("sending.stopped");
-  if (state.kind === "waiting") return say(WAITING[state.fault] ?? "sending.busy");
+  if (state.kind === "waiting") return say(WAITING[state.cause] ?? "sending.busy");
   return say("sending.now");
 }

@@ -1,13 +1,13 @@
 import { drawing, h } from "../ui/dom.js";
-import { keeping } from "./parts/keep-choice.js";
+import { keeping } from "./shared/keep-choice.js";
 import { actions, button, heading, lead, note, paragraph, section } from "../ui/parts.js";
-import { readiness } from "./parts/readiness.js";
+import { readiness } from "./shared/readiness.js";
 import { say } from "../language/words.js";
 
 /**
  * What this is, what leaves the device, and what it cannot do.
  *
- * @type {import("../app.js").Screen}
+ * @type {import("./shared/context.d.ts").Screen}
  */
 export function start(app) {
   // The runtime must not hold up the first paint: it is asked for in the frame after it.

@@ -1,4 +1,4 @@
-import { danger, helpByCountry } from "./parts/help-by-country.js";
+import { danger, helpByCountry } from "./shared/help-by-country.js";
 import { h, write } from "../ui/dom.js";
 import { actions, button, heading, lead, note, numbered, paragraph, section } from "../ui/parts.js";
 import { say } from "../language/words.js";
@@ -6,7 +6,7 @@ import { say } from "../language/words.js";
 /**
  * Threats and blackmail: the next ten minutes.
  *
- * @type {import("../app.js").Screen}
+ * @type {import("./shared/context.d.ts").Screen}
  */
 export function urgent(app) {
   const call = h("p", { class: "lead" }, danger(app.session.country));

@@ -1,7 +1,7 @@
 import { actions, button, choices, heading, lead } from "../ui/parts.js";
 import { say } from "../language/words.js";
 
-/** @type {[import("../language/words.js").Key, import("../app.js").ScreenName][]} */
+/** @type {[import("../language/words.js").Key, import("./shared/context.d.ts").ScreenName][]} */
 const ANSWERS = [
   ["where.private", "pictures"],
   ["where.threat", "urgent"],
@@ -12,7 +12,7 @@ const ANSWERS = [
 /**
  * Where the picture is: it decides what helps most.
  *
- * @type {import("../app.js").Screen}
+ * @type {import("./shared/context.d.ts").Screen}
  */
 export function where(app) {
   return [

@@ -1,12 +1,12 @@
 import { h } from "../ui/dom.js";
-import { explain } from "./parts/faults.js";
+import { explain } from "./shared/faults.js";
 import { actions, button, heading, lead, live, note, paragraph } from "../ui/parts.js";
 import { say } from "../language/words.js";
 
 /**
  * Asks once more, and says what it means.
  *
- * @type {import("../app.js").Screen}
+ * @type {import("./shared/context.d.ts").Screen}
  */
 export function withdraw(app) {
   const { session, registry, leaving } = app;

@@ -1,19 +1,19 @@
-/** Takes the chosen pictures through the sealed workers. */
+/** Has the chosen pictures hashed, and follows the progress of each. */
 import { codeOf } from "./preparation.js";
 
-/** Faults of the page, not of a picture: the picture waits. */
+/** Errors that are not the picture's: it goes back to `waiting`. */
 const NOT_THE_PICTURE = new Set(["aborted", "runtime-unavailable", "unsupported-browser"]);
-/** What becomes of a picture at the worker's steps. @type {Record<string, import("./session.js").Stage>} */
+/** The stage of a picture after each step of the worker. @type {Record<string, import("./session.js").Stage>} */
 const STAGES = { started: "opening", decoded: "making" };
 
-/** Sends `change` at every step. */
+/** Dispatches `change` whenever a picture changes. */
 export class Hasher extends EventTarget {
   #session;
   #preparation;
   /** @type {AbortController | null} */
   #running = null;
-  /** How many pictures were handed over and have no answer. */
-  #atWork = 0;
+  /** How many pictures were given to the door and have no answer yet. */
+  #pending = 0;
 
   /**
    * @param {import("./session.js").Session} session
@@ -29,30 +29,30 @@ export class Hasher extends EventTarget {
     return this.#running !== null;
   }
 
-  /** Whether no picture is left to do. */
+  /** Whether every picture is done or has failed. */
   get finished() {
     return this.#session.pictures.every((picture) => picture.stage !== "waiting" && !isWorking(picture));
   }
 
-  /** Does every picture that waits: all are handed over, the workers take them in turn. */
+  /** Hashes every waiting picture: the door gets all of them at once and queues them. */
   async run() {
     if (this.#running) return;
     const stop = new AbortController();
     this.#running = stop;
     const waiting = this.#session.pictures.filter((picture) => picture.stage === "waiting");
     await Promise.all(waiting.map((picture) => this.#hash(picture, stop.signal)));
-    this.#rest(stop);
+    this.#end(stop);
   }
 
-  /** Stops. The pictures in work wait again. */
+  /** Stops. Pictures that were being hashed go back to `waiting`. */
   stop() {
     this.#running?.abort();
     this.#running = null;
-    for (const picture of this.#session.pictures.filter(isWorking)) this.#wait(picture);
+    for (const picture of this.#session.pictures.filter(isWorking)) this.#reset(picture);
     this.#changed();
   }
 
-  /** @param {import("./session.js").Picture} picture that failed, or has its exact hashes alone */
+  /** @param {import("./session.js").Picture} picture that failed, or has nothing but its exact hashes */
   retry(picture) {
     picture.stage = "waiting";
     delete picture.fault;
@@ -60,12 +60,12 @@ export class Hasher extends EventTarget {
     const running = this.#running;
     if (!running) return void this.run();
     this.#changed();
-    void this.#hash(picture, running.signal).then(() => this.#rest(running));
+    void this.#hash(picture, running.signal).then(() => this.#end(running));
   }
 
-  /** @param {AbortController} stop of the run that may be over */
-  #rest(stop) {
-    if (this.#running === stop && this.#atWork === 0) this.#running = null;
+  /** @param {AbortController} stop of the run, which ends with its last picture */
+  #end(stop) {
+    if (this.#running === stop && this.#pending === 0) this.#running = null;
     this.#changed();
   }
 
@@ -80,7 +80,7 @@ export class Hasher extends EventTarget {
       picture.stage = stage;
       this.#changed();
     };
-    /** @param {import("../engine/door.js").Hashed} hashed */
+    /** @param {import("../../messages.d.ts").Hashed} hashed */
     const keep = (hashed, partial = false) => {
       if (signal.aborted || !this.#session.pictures.includes(picture)) return;
       picture.partial = partial;
@@ -88,31 +88,31 @@ export class Hasher extends EventTarget {
       this.#changed();
     };
     delete picture.share;
-    this.#atWork += 1;
+    this.#pending += 1;
     try {
       const onStep = (/** @type {string} */ name) => STAGES[name] && become(STAGES[name]);
       const onShare = (/** @type {number} */ share) => {
         picture.share = share;
         become("making");
       };
-      const onHashed = (/** @type {import("../engine/door.js").Hashed} */ hashed) => keep(hashed, true);
+      const onHashed = (/** @type {import("../../messages.d.ts").Hashed} */ hashed) => keep(hashed, true);
       keep(await this.#preparation.hash(picture.file, { signal, onStep, onShare, onHashed }));
-    } catch (fault) {
-      const code = codeOf(fault);
+    } catch (error) {
+      const code = codeOf(error);
       if (signal.aborted) return;
       if (NOT_THE_PICTURE.has(code)) {
-        this.#wait(picture);
+        this.#reset(picture);
         return this.#changed();
       }
       picture.fault = code;
       become("failed");
     } finally {
-      this.#atWork -= 1;
+      this.#pending -= 1;
     }
   }
 
-  /** @param {import("./session.js").Picture} picture that begins anew */
-  #wait(picture) {
+  /** @param {import("./session.js").Picture} picture to be hashed from the start */
+  #reset(picture) {
     picture.stage = "waiting";
     delete picture.partial;
     delete picture.hashed;

@@ -1,17 +1,17 @@
-/** Gets the device ready: starts the sealed worker and follows it, for every screen that asks. */
+/** Gets the device ready to hash: opens the door to the sealed workers, and tells screens how far it is. */
 import { createDoor } from "../engine/door.js";
 
 /** @typedef {{ kind: "loading", fraction: number } | { kind: "ready" } | { kind: "failed", code: string }} Readiness */
 
 /** @typedef {ReturnType<typeof createDoor>} Door */
 
-/** Faults after which a door stays shut; `start` opens another. */
-const LASTING = new Set(["runtime-unavailable", "unsupported-browser"]);
+/** Errors after which a door is of no use any more; `start` opens another. */
+const FATAL = new Set(["runtime-unavailable", "unsupported-browser"]);
 
-/** How often the loading tells how far it is: a slow phone has enough to do. */
-const STEPS = 50;
+/** How often the progress of loading is reported: redrawing costs a slow phone time. */
+const PROGRESS_STEPS = 50;
 
-/** Sends `change` whenever `state` changes. */
+/** Dispatches `change` whenever `state` changes. */
 export class Preparation extends EventTarget {
   /** @type {Door | null} */
   #door = null;
@@ -19,13 +19,13 @@ export class Preparation extends EventTarget {
   /** @type {Readiness} */
   state = { kind: "loading", fraction: 0 };
 
-  /** Starts loading, once; after a failure, again. */
+  /** Starts loading, unless it has started and not failed. */
   start() {
     if (this.#door && this.state.kind !== "failed") return;
     this.#become({ kind: "loading", fraction: 0 });
     const door = createDoor({
       onProgress: ({ loaded, total }) => {
-        const fraction = Math.floor((STEPS * loaded) / total) / STEPS;
+        const fraction = Math.floor((PROGRESS_STEPS * loaded) / total) / PROGRESS_STEPS;
         if (this.state.kind === "loading" && fraction > this.state.fraction)
           this.#become({ kind: "loading", fraction });
       },
@@ -33,11 +33,11 @@ export class Preparation extends EventTarget {
     this.#door = door;
     door.ready.then(
       () => this.#door === door && this.#become({ kind: "ready" }),
-      (/** @type {unknown} */ fault) => this.#fail(door, codeOf(fault)),
+      (/** @type {unknown} */ error) => this.#fail(door, codeOf(error)),
     );
   }
 
-  /** Ends once the device is ready, or it has turned out that it cannot be. */
+  /** Resolves once the device is ready, or has failed to get ready. */
   async settled() {
     this.start();
     await this.#door?.ready.catch(() => {});
@@ -47,21 +47,21 @@ export class Preparation extends EventTarget {
    * Hands a picture to the worker.
    *
    * @param {File} file
-   * @param {import("../engine/door.js").Ways} ways
+   * @param {import("../engine/door.js").HashOptions} options
    * @throws {import("../engine/door-error.js").DoorError}
    */
-  async hash(file, ways) {
+  async hash(file, options) {
     this.start();
     const door = /** @type {Door} */ (this.#door);
     try {
-      return await door.hash(file, ways);
-    } catch (fault) {
-      if (LASTING.has(codeOf(fault))) this.#fail(door, codeOf(fault));
-      throw fault;
+      return await door.hash(file, options);
+    } catch (error) {
+      if (FATAL.has(codeOf(error))) this.#fail(door, codeOf(error));
+      throw error;
     }
   }
 
-  /** Ends the worker and all it holds. */
+  /** Terminates the workers, and with them all that they have read. */
   close() {
     this.#door?.close();
     this.#door = null;
@@ -69,7 +69,7 @@ export class Preparation extends EventTarget {
   }
 
   /**
-   * @param {Door} door that gave up; a later one is not blamed
+   * @param {Door} door that failed; ignored if it has been replaced
    * @param {string} code
    */
   #fail(door, code) {
@@ -84,10 +84,10 @@ export class Preparation extends EventTarget {
 }
 
 /**
- * The code of a door's error.
+ * The code of a `DoorError`; of any other error, that of a crash.
  *
- * @param {unknown} fault
+ * @param {unknown} error
  */
-export function codeOf(fault) {
-  return fault instanceof Error && "code" in fault ? String(fault.code) : "worker-crashed";
+export function codeOf(error) {
+  return error instanceof Error && "code" in error ? String(error.code) : "worker-crashed";
 }

@@ -1,13 +1,13 @@
-/** Sends the message until the registry has it. */
-import { persist } from "../registry/retry.js";
+/** Sends the prepared messages, and tries again until the registry has them. */
+import { retry } from "../registry/retry.js";
 import { RegistryError } from "../registry/client.js";
 
 /**
  * @typedef {{ kind: "idle" } | { kind: "sending" } | { kind: "refused" } | { kind: "closed" } | { kind: "stopped" } |
- *   { kind: "waiting", fault: import("../registry/client.js").FaultKind, seconds: number }} Sending
+ *   { kind: "waiting", cause: import("../registry/client.js").RegistryErrorKind, seconds: number }} Sending
  */
 
-/** Sends `change` whenever `state` changes, and `sent` once the registry has the case. */
+/** Dispatches `change` whenever `state` changes, and `sent` once the registry has the case. */
 export class Sender extends EventTarget {
   /** @type {Sending} */
   state = { kind: "idle" };
@@ -30,7 +30,7 @@ export class Sender extends EventTarget {
     return this.state.kind === "sending" || this.state.kind === "waiting";
   }
 
-  /** Sends what the session has prepared. The same messages go out again with the same PIN and keys. */
+  /** Sends what the session has prepared. Starting again sends the same messages with the same PIN and keys. */
   async start() {
     if (this.running) return;
     const { signal } = (this.#stop = new AbortController());
@@ -44,18 +44,18 @@ export class Sender extends EventTarget {
             ? this.#registry.open(message, signal)
             : this.#registry.add(number, message, signal);
         };
-        this.#session.accept(await persist(attempt, this.#ways(signal)));
+        this.#session.accept(await retry(attempt, this.#retryOptions(signal)));
       }
       this.#finish();
-    } catch (fault) {
+    } catch (error) {
       if (signal.aborted) return;
-      if (!(fault instanceof RegistryError)) throw fault;
+      if (!(error instanceof RegistryError)) throw error;
       if (outgoing.sent > 0) this.#finish();
-      else this.#become({ kind: fault.kind === "closed" ? "closed" : "refused" });
+      else this.#become({ kind: error.kind === "closed" ? "closed" : "refused" });
     }
   }
 
-  /** All was sent, or all that could be. */
+  /** Everything was sent, or as much of it as the registry takes. */
   #finish() {
     this.#session.finish();
     this.#become({ kind: "idle" });
@@ -64,30 +64,30 @@ export class Sender extends EventTarget {
 
   /**
    * @param {AbortSignal} signal
-   * @returns {import("../registry/retry.js").Ways}
+   * @returns {import("../registry/retry.js").RetryOptions}
    */
-  #ways(signal) {
+  #retryOptions(signal) {
     return {
       signal,
       random: Math.random,
       wait: (seconds) => this.#wait(seconds),
-      onWait: ({ kind: fault }, seconds) =>
-        this.#become({ kind: "waiting", fault, seconds: Math.ceil(seconds) }),
+      onWait: ({ kind: cause }, seconds) =>
+        this.#become({ kind: "waiting", cause, seconds: Math.ceil(seconds) }),
     };
   }
 
-  /** Tries now instead of later. */
+  /** Ends the wait before the next try. */
   tryNow() {
     this.#wake();
   }
 
-  /** Stops. What was prepared stays, so that sending again makes no second case. */
+  /** Stops. The prepared messages stay, so that sending again does not open a second case. */
   stop() {
     if (!this.running) return;
     this.#stop.abort();
     this.#wake();
     this.#become({ kind: "stopped" });
-    // Once there is a case, its number comes first; the rest can be added to it.
+    // Once there is a case, the person must see its number; the other pictures can be added to it later.
     if (this.#session.outgoing?.sent) this.#finish();
   }
 

@@ -1,25 +1,25 @@
-/** What the page knows of the person's work. It lives in memory and nowhere else. */
+/** Everything that the page knows about the person. It is in memory and nowhere else. */
 import { makeKey, makePin } from "../registry/secrets.js";
 import { messagesFor } from "../registry/client.js";
 
 /** @typedef {"waiting" | "opening" | "making" | "done" | "same" | "failed"} Stage */
 /**
  * @typedef {object} Picture
- * @property {File} file handed to the sealed worker, and to nothing else
+ * @property {File} file read by a sealed worker and by nothing else
  * @property {Stage} stage
- * @property {number} [share] of a video in work: how much is done, from 0 to 1
- * @property {string} [fault] the code of what went wrong
- * @property {number} [sameAs] the number of the picture that it repeats
- * @property {import("../engine/door.js").Hashed} [hashed]
- * @property {boolean} [partial] whether its phash is still to come
+ * @property {number} [share] of a video that is being hashed: how much is done, from 0 to 1
+ * @property {string} [fault] the code of the error
+ * @property {number} [sameAs] of a duplicate: the number of the first one, from 1
+ * @property {import("../../messages.d.ts").Hashed} [hashed]
+ * @property {boolean} [partial] whether its phash is still being made
  */
 /** @typedef {"now" | "then" | "child" | "adult"} About whose picture it is */
 /**
  * @typedef {object} Outgoing
  * @property {string} pin
  * @property {import("../registry/client.js").Message[]} messages
- * @property {number} sent how many of them the registry has
- * @property {string | null} number of the case that they add to, once there is one
+ * @property {number} sent how many of the messages the registry has
+ * @property {string | null} number of the case, once there is one
  * @property {Picture[]} pictures
  */
 
@@ -36,27 +36,27 @@ export class Session {
     this.about = null;
     /** Whether the pictures were made or changed with AI. @type {boolean} */
     this.ai = false;
-    /** Whether the pictures join the case that is open. @type {boolean} */
+    /** Whether the pictures are added to the case in `owned`. @type {boolean} */
     this.adding = false;
-    /** What is to be sent, or partly was. @type {Outgoing | null} */
+    /** The messages, from the moment that they are shown until they are sent. @type {Outgoing | null} */
     this.outgoing = null;
     /** @type {{ pin: string, status: import("../registry/client.js").CaseStatus } | null} */
     this.owned = null;
-    /** Whether the receipt is on the screen and not yet kept. @type {boolean} */
+    /** Whether the person has yet to say that they kept number and PIN. @type {boolean} */
     this.unkept = false;
-    /** A sentence for the next screen to begin with. @type {string} */
+    /** A sentence for the next screen to show first. @type {string} */
     this.notice = "";
-    /** The picture to be withdrawn, from 0, or null for the case. @type {number | null} */
+    /** The position of the picture to withdraw, from 0, or null for the whole case. @type {number | null} */
     this.withdrawing = null;
-    /** The country that the person chose: ISO 3166-1, `elsewhere`, or nothing. @type {string} */
+    /** The country that the person chose: an ISO 3166-1 code, `elsewhere`, or empty. @type {string} */
     this.country = "";
     /** The platform whose guide is open: a key of `platforms.js`, or `other`. @type {string} */
     this.platform = "other";
-    /** What was typed into the notice. It never leaves the device. @type {import("../content/notice.js").Answers | null} */
+    /** What was typed into the form of the notice. It never leaves the device. @type {import("../content/notice.js").Answers | null} */
     this.answers = null;
   }
 
-  /** Whether leaving now would lose work. */
+  /** Whether leaving now would lose something. */
   get unsaved() {
     return this.unkept || this.pictures.length > 0;
   }
@@ -71,7 +71,7 @@ export class Session {
   add(files, most) {
     const fresh = files.filter((file, at) => {
       const before = [...this.pictures.map((picture) => picture.file), ...files.slice(0, at)];
-      return !before.some((other) => alike(other, file));
+      return !before.some((other) => isSameFile(other, file));
     });
     const taken = fresh.slice(0, Math.max(0, most - this.pictures.length));
     this.pictures.push(...taken.map((file) => ({ file, stage: /** @type {const} */ ("waiting") })));
@@ -83,19 +83,19 @@ export class Session {
   remove(picture) {
     this.pictures = this.pictures.filter((other) => other !== picture);
     this.outgoing = null;
-    this.#refold();
+    this.#markDuplicates();
   }
 
   /**
-   * Keeps what the worker made of a picture. A file that was chosen twice counts once.
+   * Stores the hashes of a picture. Pictures with the same hashes count once.
    *
    * @param {Picture} picture
-   * @param {import("../engine/door.js").Hashed} hashed
+   * @param {import("../../messages.d.ts").Hashed} hashed
    */
   hashed(picture, hashed) {
     picture.hashed = hashed;
     this.outgoing = null;
-    this.#refold();
+    this.#markDuplicates();
   }
 
   /** The pictures that will be sent. */
@@ -135,7 +135,7 @@ export class Session {
   }
 
   /**
-   * Lets go of what was sent; what was not stays in the list.
+   * Drops the pictures that were sent; the others stay in the list.
    *
    * @returns {number} how many pictures are left
    */
@@ -154,7 +154,9 @@ export class Session {
   }
 
   /**
-   * @param {import("../engine/door.js").Hashed} hashed
+   * A picture as the registry takes it.
+   *
+   * @param {import("../../messages.d.ts").Hashed} hashed
    * @returns {import("../registry/client.js").WirePicture}
    */
   #wire({ signals, kind }) {
@@ -162,7 +164,7 @@ export class Session {
     return { signals, ...(video ? { kind: "video" } : {}), ...(this.ai ? { ai_made: true } : {}) };
   }
 
-  #refold() {
+  #markDuplicates() {
     /** @type {Map<string, number>} */
     const seen = new Map();
     for (const [at, picture] of this.pictures.entries()) {
@@ -177,11 +179,11 @@ export class Session {
 }
 
 /**
- * Whether two files look the same from outside.
+ * Whether two files have the same name, size and date.
  *
  * @param {File} one
  * @param {File} other
  */
-function alike(one, other) {
+function isSameFile(one, other) {
   return one.name === other.name && one.size === other.size && one.lastModified === other.lastModified;
 }

@@ -149,7 +149,7 @@ test("one more wrong PIN after too many is a wrong PIN: the right one opens the 
     const type = "urn:takeback:problem:too-many-guesses";
     const { registry } = answering(json(429, { type }, { "Retry-After": "86400" }));
     const fault = await faultOf(ask(registry));
-    assert.deepEqual([fault.kind, fault.passing], ["not-found", false]);
+    assert.deepEqual([fault.kind, fault.temporary], ["not-found", false]);
   }
 });
 
@@ -267,7 +267,7 @@ test("each answer becomes the fault that it is", async () => {
     const { registry } = answering(json(status, { detail: "no" }, { "Retry-After": "7" }));
     const fault = await faultOf(registry.read({ number: STATUS.number, pin: SECRETS.pin }, NEVER));
     assert.ok(fault instanceof RegistryError);
-    assert.deepEqual([fault.kind, fault.passing], [kind, passing], String(status));
+    assert.deepEqual([fault.kind, fault.temporary], [kind, passing], String(status));
     if (["busy", "too-many"].includes(kind)) assert.equal(fault.retryAfter, 7);
   }
 });
@@ -275,7 +275,7 @@ test("each answer becomes the fault that it is", async () => {
 test("a flood at the door of a new case passes", async () => {
   const { registry } = answering(json(429, {}, { "Retry-After": "3" }));
   const fault = await faultOf(registry.open(MESSAGE, NEVER));
-  assert.deepEqual([fault.kind, fault.retryAfter, fault.passing], ["busy", 3, true]);
+  assert.deepEqual([fault.kind, fault.retryAfter, fault.temporary], ["busy", 3, true]);
 });
 
 test("an answer that is not the registry's counts as no connection", async () => {
@@ -299,7 +299,7 @@ test("a network that fails counts as no connection", async () => {
 test("a registry that never answers is slow", async () => {
   const fetch = (_path, { signal }) =>
     new Promise((_done, fail) => signal.addEventListener("abort", () => fail(signal.reason)));
-  const fault = await faultOf(new Registry({ fetch, within: 5 }).open(MESSAGE, NEVER));
+  const fault = await faultOf(new Registry({ fetch, timeout: 5 }).open(MESSAGE, NEVER));
   assert.equal(fault.kind, "slow");
 });
 

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { persist, waitAfter } from "../../../../web/page/registry/retry.js";
+import { retry, waitAfter } from "../../../../web/page/registry/retry.js";
 import { RegistryError } from "../../../../web/page/registry/client.js";
 
 const NEVER = new AbortController().signal;
@@ -29,12 +29,12 @@ function failing(...faults) {
   return { attempt, tries: () => tries };
 }
 
-test("passing faults are tried again, with longer and longer waits", async () => {
+test("temporary errors are tried again, with longer and longer waits", async () => {
   const { attempt, tries } = failing(
     ...["offline", "slow", "busy", "offline"].map((kind) => new RegistryError(kind)),
   );
   const { ways: given, waits, told } = ways();
-  assert.equal(await persist(attempt, given), "there");
+  assert.equal(await retry(attempt, given), "there");
   assert.equal(tries(), 5);
   assert.deepEqual(waits, [1, 2, 4, 8]);
   assert.deepEqual(told, [
@@ -48,7 +48,7 @@ test("passing faults are tried again, with longer and longer waits", async () =>
 test("it goes on for as long as it takes, and never waits more than half a minute of its own", async () => {
   const { attempt, tries } = failing(...Array.from({ length: 40 }, () => new RegistryError("offline")));
   const { ways: given, waits } = ways();
-  await persist(attempt, given);
+  await retry(attempt, given);
   assert.equal(tries(), 41);
   assert.equal(Math.max(...waits), 30);
 });
@@ -64,23 +64,23 @@ test("waits are spread by up to a quarter", () => {
   assert.equal(waitAfter(3, 1), 5);
 });
 
-test("a lasting fault ends it at once", async () => {
+test("a permanent error ends it at once", async () => {
   for (const kind of ["refused", "not-found", "too-many"]) {
     const { attempt, tries } = failing(new RegistryError(kind));
-    await assert.rejects(persist(attempt, ways().ways), { kind });
+    await assert.rejects(retry(attempt, ways().ways), { kind });
     assert.equal(tries(), 1);
   }
 });
 
 test("a fault of the program is not hidden by trying again", async () => {
   const { attempt } = failing(new TypeError("a bug"));
-  await assert.rejects(persist(attempt, ways().ways), TypeError);
+  await assert.rejects(retry(attempt, ways().ways), TypeError);
 });
 
 test("a stop during a wait ends it without another try", async () => {
   const stop = new AbortController();
   const { attempt, tries } = failing(new RegistryError("offline"));
   const { ways: given } = ways({ signal: stop.signal, wait: async () => stop.abort() });
-  await assert.rejects(persist(attempt, given), { name: "AbortError" });
+  await assert.rejects(retry(attempt, given), { name: "AbortError" });
   assert.equal(tries(), 1);
 });

@@ -10,7 +10,7 @@ import { say, sayCountry } from "../../language/words.js";
 /**
  * A list of countries, and the help lines of the one that is chosen.
  *
- * @param {import("../../app.js").App} app
+ * @param {import("./context.d.ts").ScreenContext} app
  * @param {Help[]} helps what is looked for, the most important first
  * @param {(country: string) => void} [onChange]
  */

@@ -6,7 +6,7 @@ import { say, sayPercent } from "../../language/words.js";
 /** @type {Record<import("../../session/preparation.js").Readiness["kind"], import("../../language/words.js").Key>} */
 const SENTENCES = { loading: "ready.loading", ready: "ready.ready", failed: "ready.failed" };
 
-/** @param {import("../../app.js").App} app */
+/** @param {import("./context.d.ts").ScreenContext} app */
 export function readiness(app) {
   const words = live("words");
   // Beside the words and not in them: a screen reader would read every change.

@@ -1,19 +1,19 @@
 /** Where a person decides whether the page's program is kept. */
 import { h } from "../../ui/dom.js";
-import { canKeep, drop, keep } from "../../engine/keep.js";
+import { canKeep, keep, removeKept } from "../../engine/keep.js";
 import { button, live, more, paragraph } from "../../ui/parts.js";
 import { say, saySize } from "../../language/words.js";
 
 /**
  * The choice, folded away; nothing in a browser that cannot keep.
  *
- * @param {import("../../app.js").App} app
+ * @param {import("./context.d.ts").ScreenContext} app
  */
 export function keeping(app) {
   if (!canKeep) return [];
   const told = live();
   const on = button("keep.on", () => act(keepAfterwards, "keep.is-on"));
-  const off = button("keep.off", () => act(drop, "keep.is-off"));
+  const off = button("keep.off", () => act(removeKept, "keep.is-off"));
 
   /** Not while the same files are on their way here: that takes twice as long, and WebKit's service worker hangs. */
   const keepAfterwards = () => app.preparation.settled().then(keep);
@@ -29,7 +29,7 @@ export function keeping(app) {
       () => false,
       () => true,
     );
-    await app.lookWhatIsKept();
+    await app.updateKept();
     on.disabled = off.disabled = false;
     show();
     told.textContent = say(failed ? "keep.failed" : done);
@@ -40,7 +40,7 @@ export function keeping(app) {
     off.hidden = !app.kept;
   }
 
-  void app.lookWhatIsKept().then(show);
+  void app.updateKept().then(show);
   show();
   const size = saySize(keptBytes());
   const texts = [paragraph("keep.trace"), paragraph("keep.never"), paragraph("keep.leave")];
