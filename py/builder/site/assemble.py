@@ -20,6 +20,11 @@ from builder.site.compression import compressed
 from builder.site.notices import notices
 
 WEB: Final = ROOT / "web"
+STYLES: Final = (
+    *("tokens", "ground", "frame", "headings", "buttons", "parts", "pictures"),
+    *("text", "receipt", "forms", "guides", "fallback", "preferences"),
+)
+"""The sheets of `web/styles/` that make `styles.css`, in the order in which their rules override each other."""
 NEVER_KEPT: Final = frozenset({"keeper.js", "leave.txt", "manifest.json", source.NAME})
 """What the service worker does not keep: itself, the way to be rid of it, and what is for checking the server."""
 RUNTIME_ORDER: Final = ("pyodide.asm.wasm", "python.zip", "packages.zip", "pyodide-lock.json")
@@ -48,12 +53,20 @@ def build_site(dist: Path = DIST, cache: Cache | None = None) -> None:
 
 
 def static_files() -> dict[str, bytes]:
-    """The files of `web/` that are served as they are, by path."""
-    paths = [WEB / "index.html", WEB / "styles.css", WEB / "icon.svg", *(WEB / "words").glob("*.json")]
+    """The files of `web/` that are served without being bundled, by path. Raises `BuildError`."""
+    paths = [WEB / "index.html", WEB / "icon.svg", *(WEB / "words").glob("*.json")]
     try:
-        return {path.relative_to(WEB).as_posix(): path.read_bytes() for path in paths}
+        files = {path.relative_to(WEB).as_posix(): path.read_bytes() for path in paths}
+        return {**files, "styles.css": styles(WEB / "styles")}
     except OSError as error:
         raise BuildError(f"{error.filename} cannot be read ({error.strerror})") from error
+
+
+def styles(folder: Path) -> bytes:
+    """The one style sheet that is served, joined from `folder`. Raises `BuildError` if a sheet there is not in `STYLES`."""
+    if unknown := {path.stem for path in folder.glob("*.css")} - set(STYLES):
+        raise BuildError(f"web/styles/{min(unknown)}.css has no place in the order of the styles: add it to STYLES")
+    return b"\n".join((folder / f"{name}.css").read_bytes() for name in STYLES)
 
 
 def integrity(data: bytes) -> str:

@@ -1,19 +1,19 @@
 import { h } from "../ui/dom.js";
-import { explain } from "./shared/faults.js";
-import { actions, button, heading, lead, live, more, paragraph } from "../ui/parts.js";
+import { explain } from "./shared/registry-errors.js";
+import { actions, button, errorLine, heading, lead, live, more, paragraph } from "../ui/parts.js";
 import { readNumber, readPin } from "../registry/credentials.js";
 import { say } from "../language/words.js";
 
 /** @typedef {import("../language/words.js").Key} Key */
 
 /** @type {Record<"missing" | "length" | "letters", Key>} */
-const NUMBER_FAULTS = {
+const NUMBER_ERRORS = {
   missing: "lookup.number-missing",
   length: "lookup.number-length",
   letters: "lookup.number-letters",
 };
 /** @type {Record<"missing" | "length" | "letters", Key>} */
-const PIN_FAULTS = {
+const PIN_ERRORS = {
   missing: "lookup.pin-missing",
   length: "lookup.pin-length",
   letters: "lookup.pin-letters",
@@ -29,14 +29,14 @@ export function lookup(app) {
   const number = field("number", "lookup.number", "lookup.number-hint", { inputmode: "numeric" });
   const pin = field("pin", "lookup.pin", "lookup.pin-hint", { autocapitalize: "characters" });
   const told = live();
-  const wrong = h("p", { class: "fault", role: "alert" });
+  const wrong = errorLine();
 
   /** @param {Event} event */
   async function submit(event) {
     event.preventDefault();
     const typed = { number: readNumber(number.input.value), pin: readPin(pin.input.value) };
-    number.complain("fault" in typed.number ? say(NUMBER_FAULTS[typed.number.fault], typed.number) : "");
-    pin.complain("fault" in typed.pin ? say(PIN_FAULTS[typed.pin.fault], typed.pin) : "");
+    number.complain("fault" in typed.number ? say(NUMBER_ERRORS[typed.number.fault], typed.number) : "");
+    pin.complain("fault" in typed.pin ? say(PIN_ERRORS[typed.pin.fault], typed.pin) : "");
     wrong.textContent = "";
     if ("fault" in typed.number) return number.input.focus();
     if ("fault" in typed.pin) return pin.input.focus();
@@ -49,10 +49,10 @@ export function lookup(app) {
     try {
       session.owned = { pin: ownership.pin, status: await registry.read(ownership, leaving) };
       app.go("case");
-    } catch (fault) {
+    } catch (error) {
       if (leaving.aborted) return;
       told.textContent = "";
-      wrong.textContent = explain(fault);
+      wrong.textContent = explain(error);
     }
   }
 

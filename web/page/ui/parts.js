@@ -1,17 +1,18 @@
-/** The parts that screens are made of. */
+/** The parts that screens are made of. Their words are keys of the language files. */
 import { drawing, h } from "./dom.js";
 import { say } from "../language/words.js";
 
 /** @typedef {import("../language/words.js").Key} Key */
 /** @typedef {import("../language/words.js").Values} Values */
 
+/** From the first question to the receipt. */
 const STEPS = 6;
 
 /**
  * The heading of a screen, which takes the focus when the screen comes up.
  *
  * @param {string} text
- * @param {number | undefined} [step] of the way to a case
+ * @param {number | undefined} [step] on the way to a case, from 1
  */
 export function heading(text, step) {
   return h(
@@ -33,7 +34,11 @@ export function paragraph(key, values) {
   return h("p", {}, say(key, values));
 }
 
-/** @param {Key} key */
+/**
+ * The first sentence of a screen.
+ *
+ * @param {Key} key
+ */
 export function lead(key) {
   return h("p", { class: "lead" }, say(key));
 }
@@ -48,7 +53,7 @@ export function button(key, press, look = "second") {
 }
 
 /**
- * A button whose words are a name.
+ * A button labelled with a name instead of a key.
  *
  * @param {string} words
  * @param {() => void} press
@@ -58,7 +63,7 @@ export function press(words, press) {
 }
 
 /**
- * A block of text, letter for letter. It scrolls; the keyboard can scroll it too.
+ * Text that is shown as it is. It scrolls, also with the keyboard.
  *
  * @param {string} label
  * @param {string} text
@@ -77,7 +82,22 @@ export function actions(...buttons) {
 }
 
 /**
- * A link to another site, always in a new tab, so that nothing here is lost.
+ * Shows the buttons of another state, once; if the focus was on a button, it goes to the first new one.
+ *
+ * @param {HTMLElement} foot
+ * @param {string} state
+ * @param {() => HTMLElement[]} buttons of that state
+ */
+export function replaceActions(foot, state, buttons) {
+  if (foot.dataset["state"] === state) return;
+  const focused = foot.contains(document.activeElement);
+  foot.dataset["state"] = state;
+  foot.replaceChildren(...buttons());
+  if (focused) foot.querySelector("button")?.focus();
+}
+
+/**
+ * A link to another site. It opens in a new tab, so that nothing here is lost.
  *
  * @param {string} address
  * @param {string} text
@@ -94,7 +114,7 @@ export function outside(address, text, look = "link") {
 }
 
 /**
- * A box that stands out.
+ * A box that draws attention.
  *
  * @param {"calm" | "warning"} kind
  * @param {...import("./dom.js").Child} children
@@ -109,7 +129,7 @@ export function note(kind, ...children) {
 }
 
 /**
- * A part of a screen with a heading of its own.
+ * A part of a screen with its own heading.
  *
  * @param {Key} title
  * @param {...import("./dom.js").Child} children
@@ -119,7 +139,7 @@ export function section(title, ...children) {
 }
 
 /**
- * Something to open for more.
+ * Details that can be unfolded.
  *
  * @param {Key} title
  * @param {...import("./dom.js").Child} children
@@ -134,12 +154,21 @@ export function more(title, ...children) {
 }
 
 /**
- * A line that is read out when its words change.
+ * A live region: screen readers say its text when it changes.
  *
  * @param {string} [look]
  */
 export function live(look = "status") {
   return h("p", { class: look, role: "status" });
+}
+
+/**
+ * A line that says what went wrong, and is read out at once.
+ *
+ * @param {string} [id] for the field that it belongs to
+ */
+export function errorLine(id) {
+  return h("p", { class: "fault", id, role: "alert" });
 }
 
 /**
@@ -156,7 +185,7 @@ export function numbered(steps) {
 }
 
 /**
- * Large buttons, one of which is the answer.
+ * Large buttons, one for each answer to a question.
  *
  * @param {[Key, () => void][]} answers
  */

@@ -1,14 +1,15 @@
-/** What to say when the registry could not be asked. */
+/** What to say when a request to the registry failed. */
 import { RegistryError } from "../../registry/client.js";
 import { say } from "../../language/words.js";
 
 /**
- * @param {unknown} fault
+ * @param {unknown} error
  * @returns {string}
+ * @throws {unknown} what is not a `RegistryError`: a fault of the program
  */
-export function explain(fault) {
-  if (!(fault instanceof RegistryError)) throw fault;
-  switch (fault.kind) {
+export function explain(error) {
+  if (!(error instanceof RegistryError)) throw error;
+  switch (error.kind) {
     case "offline":
       return say("problem.offline");
     case "slow":
@@ -18,7 +19,7 @@ export function explain(fault) {
     case "not-found":
       return say("lookup.not-found");
     case "too-many":
-      return say("lookup.too-many", { count: Math.max(1, Math.ceil(fault.retryAfter / 60)) });
+      return say("lookup.too-many", { count: Math.max(1, Math.ceil(error.retryAfter / 60)) });
     case "closed":
       return say("case.closed");
     case "refused":
