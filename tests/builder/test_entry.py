@@ -13,7 +13,7 @@ import pytest
 
 ROOT: Final = Path(__file__).resolve().parents[2]
 BUILD: Final = ROOT / "build.py"
-COMMANDS: Final = ("setup", "build", "serve", "test", "check", "bench", "clean")
+COMMANDS: Final = ("setup", "build", "serve", "dev", "test", "check", "bench", "clean")
 
 
 def run(*arguments: str, python: str = sys.executable, **environment: str) -> subprocess.CompletedProcess[str]:

@@ -1,4 +1,4 @@
-"""The rooms of the page: which may import which, and how long a function may be; read from the sources by `figures.mjs`."""
+"""The rooms of the page: which may import which, and how long functions and files may be; `figures.mjs` reads them."""
 
 import json
 import re
@@ -48,7 +48,7 @@ ROOMS: Final = {
 @cache
 def _figures(web: Path = WEB) -> dict[str, Any]:
     """What `figures.mjs` reads from a folder."""
-    command = ["node", ROOT / "tests" / "web" / "figures.mjs", web, "--json"]
+    command = ["node", str(ROOT / "tests" / "web" / "figures.mjs"), str(web), "--json"]
     ran = subprocess.run(command, capture_output=True, text=True, check=True)
     figures: dict[str, Any] = json.loads(ran.stdout)
     return figures
@@ -102,7 +102,10 @@ def test_a_wrong_import_is_found(tmp_path: Path, file: str, source: str) -> None
 
 def test_the_messages_are_types_alone() -> None:
     """The file that page and workers share holds types, and is named in types and nowhere else."""
-    assert re.findall(r"^export (?!type|interface)|^(?:import|declare)\b", (WEB / MESSAGES).read_text(), re.MULTILINE) == []
+    assert (
+        re.findall(r"^export (?!type|interface)|^(?:import|declare)\b", (WEB / MESSAGES).read_text(), re.MULTILINE)
+        == []
+    )
     for path in WEB.rglob("*.js"):
         code = re.sub(r"/\*.*?\*/", "", path.read_text(), flags=re.DOTALL)
         assert MESSAGES not in code, path

@@ -75,7 +75,10 @@ def test_the_title_gives_nothing_away() -> None:
 
 def test_styles_ask_no_other_file() -> None:
     """The styles load nothing: no font, no picture, no other sheet."""
-    assert re.findall(r"url\(|@import|@font-face", "".join(path.read_text() for path in (WEB / "styles").glob("*.css"))) == []
+    assert (
+        re.findall(r"url\(|@import|@font-face", "".join(path.read_text() for path in (WEB / "styles").glob("*.css")))
+        == []
+    )
 
 
 def test_the_exits_that_are_named_are_those_that_are_tried() -> None:

@@ -45,16 +45,20 @@ def build_site(dist: Path = DIST, cache: Cache | None = None) -> None:
     files["video.js"] = cached_bundle(cache, VIDEO_WORKER)
     files["notices.txt"] = notices(pins, cache)
     files[source.NAME] = source.source_zip()
-    files["leave.txt"] = (WEB / "leave.txt").read_bytes()
-    files["index.html"] = seal_index(files)
+    write_site(dist, complete(files, cache), cache)
+
+
+def complete(files: dict[str, bytes], cache: Cache) -> dict[str, bytes]:
+    """`files` with those that are made from all the others: the sealed page, the service worker, the manifest."""
+    files = {**files, "index.html": seal_index(files)}
     files["keeper.js"] = keeper(files, cache)
     files["manifest.json"] = manifest(files)
-    write_site(dist, files, cache)
+    return files
 
 
 def static_files() -> dict[str, bytes]:
     """The files of `web/` that are served without being bundled, by path. Raises `BuildError`."""
-    paths = [WEB / "index.html", WEB / "icon.svg", *(WEB / "words").glob("*.json")]
+    paths = [WEB / "index.html", WEB / "icon.svg", WEB / "leave.txt", *(WEB / "words").glob("*.json")]
     try:
         files = {path.relative_to(WEB).as_posix(): path.read_bytes() for path in paths}
         return {**files, "styles.css": styles(WEB / "styles")}
@@ -63,7 +67,7 @@ def static_files() -> dict[str, bytes]:
 
 
 def styles(folder: Path) -> bytes:
-    """The one style sheet that is served, joined from `folder`. Raises `BuildError` if a sheet there is not in `STYLES`."""
+    """The style sheet that is served, joined from `folder`. Raises `BuildError` if `STYLES` lacks a sheet."""
     if unknown := {path.stem for path in folder.glob("*.css")} - set(STYLES):
         raise BuildError(f"web/styles/{min(unknown)}.css has no place in the order of the styles: add it to STYLES")
     return b"\n".join((folder / f"{name}.css").read_bytes() for name in STYLES)
@@ -145,7 +149,7 @@ def write_site(dist: Path, files: dict[str, bytes], cache: Cache) -> None:
             wanted |= {path + suffix: form for suffix, form in packed.items()}
     try:
         for path, data in wanted.items():
-            _write_changed(dist / path, data)
+            write_changed(dist / path, data)
         _remove(dist, before - wanted.keys())
     except OSError as error:
         raise BuildError(
@@ -153,7 +157,7 @@ def write_site(dist: Path, files: dict[str, bytes], cache: Cache) -> None:
         ) from error
 
 
-def _write_changed(path: Path, data: bytes) -> None:
+def write_changed(path: Path, data: bytes) -> None:
     """Writes a file unless it holds `data` already."""
     if not (path.is_file() and path.stat().st_size == len(data) and path.read_bytes() == data):
         write_atomically(path, data)
