@@ -174,7 +174,7 @@ def test_the_headers_are_those_of_production(served: Served, tmp_path: Path) -> 
 
 def test_a_complaint_is_one_line() -> None:
     """Of what esbuild says, the place and the reason are told, without the excerpt and without Node's own traceback."""
-    said = '✘ [ERROR] Expected ";" but found "error"\n\n    web/page/app.js:224:7:\n      224 │ syntax\n\nnode:child_process'
+    said = '✘ [ERROR] Expected ";" but found "error"\n\n    web/page/app.js:224:7:\n      224 │ x\n\nnode:child_process'
     assert first_complaint(said) == 'web/page/app.js:224:7: Expected ";" but found "error"'
     assert first_complaint('✘ [ERROR] Could not read from file: "/gone"\n') == 'Could not read from file: "/gone"'
     assert first_complaint("sh: no such thing\nmore") == "sh: no such thing"
