@@ -14,11 +14,11 @@ from pathlib import Path
 from typing import Final
 
 from builder import DIST, WORK, BuildError
-from builder.site.bundle import KEEPER, PAGE, SOURCE_MAPS, VIDEO_WORKER, WORKER, bundle_page, bundle_worker
-from builder.setup.cache import Cache, sha256
-from builder.options import Options
 from builder.demo.serve import address_of, make_data_folder, running_registry, shown
+from builder.options import Options
+from builder.setup.cache import Cache, sha256
 from builder.site.assemble import WEB, complete, static_files, write_changed
+from builder.site.bundle import KEEPER, PAGE, SOURCE_MAPS, VIDEO_WORKER, WORKER, bundle_page, bundle_worker
 
 FOLDER: Final = WORK / "dev"
 RELOAD: Final = Path(__file__).with_name("dev_reload.js")

@@ -17,8 +17,8 @@ from typing import Final
 import pytest
 
 from builder import DIST, WORK
-from builder.site.bundle import first_complaint
 from builder.commands import make_site
+from builder.site.bundle import first_complaint
 from tests.builder.demo.test_serve import free_port, read_until
 from tests.registry.support import serving
 
