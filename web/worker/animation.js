@@ -5,7 +5,7 @@
 import { inTime } from "./frames.js";
 import { Kernel } from "./kernel.js";
 import { hashOverWhite } from "./luma.js";
-import { samples, SLACK } from "./vpdq.js";
+import { samples, SLACK_SECONDS } from "./vpdq.js";
 
 const TYPE = "image/avif";
 /** Of all frames together; of a larger animation nothing but the first frame is hashed. */
@@ -64,7 +64,7 @@ async function hashFrames(decoder, count, orientation) {
     const seconds = now / 1000;
     const duration = (image.duration ?? 0) / 1000;
     now += duration > MIN_FRAME_MILLISECONDS ? duration : DEFAULT_FRAME_MILLISECONDS;
-    const shown = Math.ceil(seconds - 2 * SLACK) < now / 1000; // while this frame is shown a second begins, give or take the slack
+    const shown = Math.ceil(seconds - 2 * SLACK_SECONDS) < now / 1000; // while this frame is shown a second begins, give or take the slack
     if (shown)
       hashed.set(number, { number, seconds, ...(await hashOverWhite(kernel, image, turn, mirrored)) });
     starts.push(seconds);

@@ -1,4 +1,4 @@
-/** The ways out of the worker that `tests/e2e/exits.js` tries, by its names: words to show, and nothing that runs. */
+/** Names of the ways out of the sealed worker that `tests/e2e/exits.js` tries. They are shown; nothing here runs them. */
 export const EXITS = [
   ...[
     "fetch",

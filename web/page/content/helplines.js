@@ -1,6 +1,6 @@
 /**
- * Organisations that help: names, numbers and addresses, the same in every language. Each was checked in `CHECKED`
- * against two sources that do not copy each other, both named in `sources`; what could not be is not here.
+ * Organisations that help: names, numbers and addresses, the same in every language. Each was checked in the
+ * month `CHECKED` against two independent sources, both named in `sources`; others are left out.
  */
 
 /** The month of the last check. */

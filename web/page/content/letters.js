@@ -1,6 +1,6 @@
 /**
- * The letters to platforms, and the reminder. They are in English in every language of the page: the law is of the
- * United States, and the people who read them are there.
+ * The letters to platforms, and the reminder. They are in English whatever the page's language: the law is that of the
+ * United States, and platforms read them there.
  */
 import { linesOf } from "./notice.js";
 
@@ -51,7 +51,7 @@ export function notice(answers, place, platform, today) {
 }
 
 /**
- * The letter for when the 48 hours are over.
+ * The letter to send when the 48 hours have passed.
  *
  * @param {Answers} answers
  * @param {Place} place
@@ -73,10 +73,10 @@ export function secondLetter(answers, place, platform, sent, deadline) {
 }
 
 /**
- * A calendar's entry for the deadline (RFC 5545). It does not say what it is for.
+ * A calendar entry for the deadline (RFC 5545), which does not say what it is for.
  *
  * @param {Date} deadline
- * @param {{ id: string, made: Date, title: string }} ways
+ * @param {{ id: string, made: Date, title: string }} options
  */
 export function reminder(deadline, { id, made, title }) {
   return [
@@ -101,7 +101,7 @@ export function reminder(deadline, { id, made, title }) {
 }
 
 /**
- * An e-mail to be finished in the person's own program; the address is left to them.
+ * A `mailto:` link that opens the letter in the person's own mail program (RFC 6068); they fill in the address.
  *
  * @param {string} text
  */

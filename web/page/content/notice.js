@@ -1,15 +1,15 @@
-/** A removal notice under 47 U.S.C. 223a: what the person answered, and what is still missing. Nothing of it is sent. */
+/** The answers for a removal notice under 47 U.S.C. 223a, and which of them are missing. They never leave the device. */
 
-/** The law gives a platform this long from the moment that it gets a valid notice; 47 U.S.C. 223a(a)(3). */
-const HOURS = 48;
+/** A platform must remove the picture within this time of receiving a valid notice: 47 U.S.C. 223a(a)(3). */
+const DEADLINE_HOURS = 48;
 const EMAIL = /^[^\s@]+@[^\s@]+\.[^\s@]+$/;
 
 /** @typedef {"minor" | "never" | "fake"} Reason */
 /**
  * @typedef {object} Place one platform, and where the picture is on it
- * @property {string} platform a key of `platforms.js`, `other`, or nothing yet
+ * @property {string} platform a key of `PLATFORMS`, `other`, or empty
  * @property {string} name of another platform
- * @property {string} links one a line
+ * @property {string} links one per line
  * @property {string} find how to find it without a link
  */
 /**
@@ -23,7 +23,7 @@ const EMAIL = /^[^\s@]+@[^\s@]+\.[^\s@]+$/;
  * @property {string} phone
  * @property {string} sign
  */
-/** @typedef {{ field: string, key: import("../language/words.js").Key }} Missing the field's id, and what to say of it */
+/** @typedef {{ field: string, key: import("../language/words.js").Key }} Missing the field's id, and what to say at it */
 
 /**
  * @param {"me" | "child" | ""} who
@@ -39,7 +39,7 @@ export function noPlace() {
 }
 
 /**
- * What the law asks for and is not there yet, in the order of the form: 47 U.S.C. 223a(a)(1)(B).
+ * What the law requires and is still missing, in the order of the form: 47 U.S.C. 223a(a)(1)(B).
  *
  * @param {Answers} answers
  * @returns {Missing[]}
@@ -65,7 +65,7 @@ export function missing({ who, places, reasons, faith, email, phone, sign }) {
 
 /** @param {Date} sent */
 export function deadlineAfter(sent) {
-  return new Date(sent.getTime() + HOURS * 3_600_000);
+  return new Date(sent.getTime() + DEADLINE_HOURS * 3_600_000);
 }
 
 /** @param {string} text */

@@ -1,7 +1,7 @@
 /**
  * Where pictures are reported on platforms: names and addresses, the same in every language. Each address was checked in
- * November 2026 against the platform's own pages and one other source (both named in `sources`); a platform whose
- * address could not be is not here, and gets the general guide.
+ * November 2026 against the platform's own pages and one other source (both named in `sources`); platforms
+ * whose address could not be checked are left out and get the general guide.
  */
 
 /**

@@ -1,17 +1,19 @@
 /**
+ * Fills messages with values, and chooses plural forms.
+ *
  * @typedef {{ by: string, other: Message } & { [form in Intl.LDMLPluralRule]?: Message }} Plural
  * @typedef {string | Plural} Message text with `{names}`, or the plural forms of one number
  */
 
 /**
- * Fills a message. Gives the parts in order, so that a value may be something else than text (an element).
+ * Fills a message. Returns its parts in order, so that a value may be an element instead of text.
  *
  * @template T
  * @param {Message} message
  * @param {Record<string, T | string | number>} values
  * @param {string} locale
  * @returns {(T | string)[]}
- * @throws {Error} when the message asks for a value that is not given: a fault in the program
+ * @throws {Error} if a value is missing: a bug in the page
  */
 export function fill(message, values, locale) {
   if (typeof message !== "string") return fill(choose(message, values, locale), values, locale);

@@ -1,4 +1,4 @@
-/** Which languages there are, which of them the person's browser asks for, and how one is fetched. */
+/** Which languages there are, which one the browser asks for, and how its words are fetched. */
 import { language as english } from "../../words/en.js";
 
 /** @typedef {keyof typeof english.words} Key */
@@ -6,12 +6,12 @@ import { language as english } from "../../words/en.js";
  * @typedef {object} Language
  * @property {string} code BCP 47
  * @property {string} dir `ltr` or `rtl`
- * @property {boolean} reviewed by someone who grew up with it
+ * @property {boolean} reviewed by a native speaker
  * @property {Record<Key, import("./format.js").Message>} words
  */
 /** @typedef {{ code: string, address: string, integrity: string }} WordsFile */
 
-/** The language that is always there. @type {Language} */
+/** Part of the page; the others are fetched. @type {Language} */
 export const ENGLISH = english;
 
 /**
@@ -28,7 +28,7 @@ export function listed(page) {
 }
 
 /**
- * The language to speak: the first wish that there is a language for, in its script, if possible of its country.
+ * The code of the language to use: for the first wish whose language and script are there, if possible of its region.
  *
  * @param {readonly string[]} wishes as in `navigator.languages`
  * @param {string[]} codes of the languages that there are
@@ -44,11 +44,11 @@ export function choose(wishes, codes) {
 }
 
 /**
- * A language's words, checked by the browser against the hash that the page was built with.
+ * A language's words. The browser checks them against the hash that the build wrote into the page.
  *
  * @param {WordsFile} file
  * @returns {Promise<Language>}
- * @throws {Error} when it cannot be had
+ * @throws {Error} if they cannot be fetched, or the hash differs
  */
 export async function fetchLanguage({ address, integrity }) {
   const response = await fetch(address, { cache: "no-store", credentials: "omit", integrity });

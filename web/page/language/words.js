@@ -1,4 +1,4 @@
-/** The one place that knows which language is spoken. */
+/** The language of the page, and everything that is said in it. */
 import { fill } from "./format.js";
 import { ENGLISH, choose, fetchLanguage, listed } from "./languages.js";
 
@@ -10,23 +10,23 @@ export let spoken = ENGLISH;
 
 const files = typeof document === "undefined" ? [] : listed(document);
 
-/** Every language that can be spoken: its code and its name in itself. */
+/** Every language of the page: its code, and its name in that language. */
 export function languages() {
   const codes = [ENGLISH.code, ...files.map(({ code }) => code)];
   const named = codes.map((code) => ({ code, name: nameOf(code) }));
   return named.sort((one, other) => one.name.localeCompare(other.name, spoken.code));
 }
 
-/** The code of the language that the browser asks for. */
+/** The code of the page's language that the browser's settings ask for. */
 export function wished() {
   return choose(navigator.languages, [ENGLISH.code, ...files.map(({ code }) => code)]);
 }
 
 /**
- * Speaks another language from here on.
+ * Changes the language. What is on the screen stays as it is.
  *
  * @param {string} code
- * @throws {Error} when its words cannot be had; the language stays as it was
+ * @throws {Error} if its words cannot be fetched; the language stays as it was
  */
 export async function speak(code) {
   const file = files.find((one) => one.code === code);
@@ -34,7 +34,7 @@ export async function speak(code) {
 }
 
 /**
- * The sentence for a key, its values filled in.
+ * The text of a key with its values filled in.
  *
  * @param {Key} key
  * @param {Values} [values]
@@ -43,7 +43,7 @@ export function say(key, values = {}) {
   return fill(spoken.words[key], values, spoken.code).join("");
 }
 
-/** The person's own way to write dates and numbers, where their browser tells one for this language. */
+/** The locale for dates and numbers: the person's own variant of the page's language, if their browser names one. */
 function local() {
   const [language] = spoken.code.split("-");
   return navigator.languages.find((wish) => wish.split("-")[0] === language) ?? spoken.code;
@@ -62,9 +62,9 @@ export function saySize(bytes) {
 }
 
 /**
- * A day and a time of the day where the person is.
+ * Date and time in the person's time zone.
  *
- * @param {string | Date} moment as on the wire (UTC, whole seconds), or a date
+ * @param {string | Date} moment a date, or a time as the registry writes it (RFC 3339, UTC)
  */
 export function sayDate(moment) {
   return new Intl.DateTimeFormat(local(), { dateStyle: "long", timeStyle: "short" }).format(new Date(moment));

@@ -3,7 +3,7 @@ import { actions, button, heading, lead, outside, paragraph } from "../ui/parts.
 import { say } from "../language/words.js";
 
 /**
- * For people who were 18 or over: where the same help is.
+ * For people who were 18 or over in the picture: who helps them.
  *
  * @type {import("./shared/context.d.ts").Screen}
  */

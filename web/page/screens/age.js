@@ -10,7 +10,7 @@ const ANSWERS = [
 ];
 
 /**
- * Whose picture it is, in bands.
+ * Asks whose picture it is, by age band.
  *
  * @type {import("./shared/context.d.ts").Screen}
  */

@@ -8,13 +8,13 @@ import { PLATFORMS } from "../content/platforms.js";
 import { copy, save } from "../ui/save.js";
 import { say, sayDate } from "../language/words.js";
 
-/** Names that say nothing. */
+/** Names that do not say what is in the files. */
 const FILES = { text: "paper.txt", reminder: "reminder.ics" };
 
 /** @typedef {import("../content/notice.js").Place} Place */
 
 /**
- * The notices, ready to be sent by the person: one for each platform.
+ * The notices, one for each platform, for the person to send.
  *
  * @type {import("./shared/context.d.ts").Screen}
  */
@@ -69,7 +69,7 @@ function letter(answers, place) {
 }
 
 /**
- * The deadline, its reminder, and what to do once it is over.
+ * The deadline, a reminder, and what to do when it has passed.
  *
  * @param {import("../content/notice.js").Answers} answers
  * @param {Place} place
@@ -103,7 +103,7 @@ function afterwards(answers, place, name, sent) {
 }
 
 /**
- * The ways in which a letter is taken along.
+ * Buttons that copy, mail, print and save a letter.
  *
  * @param {string} text
  * @param {HTMLElement} told
@@ -121,7 +121,7 @@ function handOver(text, told) {
 }
 
 /**
- * Prints a letter and nothing else of the page.
+ * Prints a letter without the rest of the page.
  *
  * @param {string} text
  */

@@ -74,7 +74,7 @@ export function lookup(app) {
 }
 
 /**
- * A field with its label, its hint and its own error.
+ * A text field for a number or a PIN.
  *
  * @param {string} id
  * @param {Key} label

@@ -4,7 +4,7 @@ import { actions, button, heading, lead, section } from "../ui/parts.js";
 import { say } from "../language/words.js";
 
 /**
- * Without the file: what can be done instead. Never a hint to go and get it.
+ * For a person without the file: what they can do instead. It never suggests getting the file.
  *
  * @type {import("./shared/context.d.ts").Screen}
  */

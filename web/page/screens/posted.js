@@ -6,7 +6,7 @@ import { PLATFORMS } from "../content/platforms.js";
 import { say } from "../language/words.js";
 
 /**
- * What helps when a picture is online already.
+ * What to do if a picture is online already.
  *
  * @type {import("./shared/context.d.ts").Screen}
  */

@@ -10,7 +10,7 @@ import { say } from "../language/words.js";
  * @type {import("./shared/context.d.ts").Screen}
  */
 export function start(app) {
-  // The runtime must not hold up the first paint: it is asked for in the frame after it.
+  // The runtime is requested one frame after the first paint, so that it does not delay it.
   requestAnimationFrame(() => requestAnimationFrame(() => app.preparation.start()));
   return [
     heading(say("start.title")),

@@ -4,7 +4,7 @@ import { actions, button, heading, lead, note, numbered, paragraph, section } fr
 import { say } from "../language/words.js";
 
 /**
- * Threats and blackmail: the next ten minutes.
+ * What to do in the next ten minutes about threats and blackmail.
  *
  * @type {import("./shared/context.d.ts").Screen}
  */

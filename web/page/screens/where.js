@@ -10,7 +10,7 @@ const ANSWERS = [
 ];
 
 /**
- * Where the picture is: it decides what helps most.
+ * Asks where the picture is, which decides what helps most.
  *
  * @type {import("./shared/context.d.ts").Screen}
  */

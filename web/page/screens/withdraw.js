@@ -3,7 +3,7 @@ import { actions, button, errorLine, heading, lead, live, note, paragraph } from
 import { say } from "../language/words.js";
 
 /**
- * Asks once more, and says what it means.
+ * Asks for confirmation, and says what withdrawing means.
  *
  * @type {import("./shared/context.d.ts").Screen}
  */

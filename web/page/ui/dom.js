@@ -1,10 +1,10 @@
-/** Builds elements. Text is always text: nothing here reads markup. */
+/** Builds elements. Strings become text nodes; nothing here parses markup. */
 
 /** @typedef {Node | string | null | undefined | false} Child */
 /** @typedef {Record<string, string | number | boolean | undefined | ((event: Event) => void)>} Attributes */
 
 /**
- * An element. An attribute that is false or undefined is left out; `onclick` and the like are listeners.
+ * An element. Attributes that are false or undefined are left out; functions are listeners, such as `onclick`.
  *
  * @template {keyof HTMLElementTagNameMap} Tag
  * @param {Tag} tag
@@ -24,6 +24,8 @@ export function h(tag, attributes = {}, ...children) {
 }
 
 /**
+ * The children without those that stand for nothing.
+ *
  * @param {Child[]} children
  * @returns {(Node | string)[]}
  */
@@ -32,7 +34,7 @@ export function present(children) {
 }
 
 /**
- * Changes a line only when its words do, so that it is not read out again.
+ * Changes the text of a line only if it differs, so that screen readers do not repeat it.
  *
  * @param {HTMLElement} line
  * @param {string} text
@@ -43,7 +45,7 @@ export function write(line, text) {
 
 const SVG = "http://www.w3.org/2000/svg";
 
-/** Line drawings on a 24 by 24 grid. */
+/** Paths of icons on a 24 by 24 grid. */
 const DRAWINGS = {
   leave: "M10 4H5v16h5M10 12h10M16 8l4 4-4 4",
   picture: "M4 5h16v14H4zM4 16l5-5 4 4 3-3 4 4M15.5 9.5h.01",
@@ -60,7 +62,7 @@ const DRAWINGS = {
 /** @typedef {keyof typeof DRAWINGS} Drawing */
 
 /**
- * A small picture beside words; screen readers skip it.
+ * An icon beside text; screen readers skip it.
  *
  * @param {Drawing} name
  */

@@ -1,23 +1,23 @@
-/** The parts that forms are made of: each has its label, its hint and its own error. */
+/** Fields of forms, each with a label, a hint and an error of its own. */
 import { h, write } from "./dom.js";
 import { say } from "../language/words.js";
 
 /** @typedef {import("../language/words.js").Key} Key */
 
-/** Nothing typed here is remembered, corrected or read along by the browser. */
+/** The browser neither stores what is typed nor sends it to a spelling service. */
 const PRIVATE = { autocomplete: "off", autocorrect: "off", autocapitalize: "off", spellcheck: "false" };
 
 /**
- * A box to type in.
+ * A text field.
  *
  * @param {string} id
  * @param {Key} label
- * @param {object} [ways]
- * @param {Key} [ways.hint]
- * @param {boolean} [ways.long] whether it has several lines
- * @param {string} [ways.value]
- * @param {(text: string) => void} [ways.keep] is told of every change
- * @param {import("./dom.js").Attributes} [ways.attributes]
+ * @param {object} [options]
+ * @param {Key} [options.hint]
+ * @param {boolean} [options.long] whether it has several lines
+ * @param {string} [options.value]
+ * @param {(text: string) => void} [options.keep] gets every change
+ * @param {import("./dom.js").Attributes} [options.attributes]
  */
 export function textField(id, label, { hint, long = false, value = "", keep, attributes } = {}) {
   const fault = faultLine(id);
@@ -42,11 +42,11 @@ export function textField(id, label, { hint, long = false, value = "", keep, att
 }
 
 /**
- * A list to choose one thing from. The first choice stands for none.
+ * A list to choose one value from. The first choice stands for none.
  *
  * @param {string} id
  * @param {Key} label
- * @param {[string, string][]} choices values and their words
+ * @param {[string, string][]} choices values and their labels
  * @param {string} value
  * @param {(value: string) => void} keep
  */
@@ -62,12 +62,12 @@ export function selectField(id, label, choices, value, keep) {
 }
 
 /**
- * Choices that belong together: ticks, or one of several.
+ * A group of check boxes, or of radio buttons.
  *
  * @param {string} id
  * @param {Key} legend
  * @param {"radio" | "checkbox"} type
- * @param {[string, Key][]} choices values and their words
+ * @param {[string, Key][]} choices values and their labels
  * @param {string[]} chosen
  * @param {(chosen: string[]) => void} keep
  */
@@ -97,7 +97,7 @@ export function choiceField(id, legend, type, choices, chosen, keep) {
 }
 
 /**
- * One box to tick.
+ * A single check box.
  *
  * @param {string} id
  * @param {Key} label
@@ -135,7 +135,7 @@ function faultLine(id) {
 /**
  * @param {HTMLElement} fault
  * @param {...HTMLElement} inputs
- * @returns {(text: string) => void} says what is wrong, or that nothing is
+ * @returns {(text: string) => void} shows an error at the field, or removes it if the text is empty
  */
 function complainer(fault, ...inputs) {
   return (text) => {

@@ -1,8 +1,10 @@
-/** Hands things to the person: a file, or words in the clipboard. */
+/** Gives the person a file, or text in the clipboard. */
 import { h } from "./dom.js";
 
 /**
- * @param {string} name that must say nothing
+ * Downloads a file.
+ *
+ * @param {string} name must not say what is in it
  * @param {Blob} content
  */
 export function save(name, content) {
@@ -12,8 +14,10 @@ export function save(name, content) {
 }
 
 /**
+ * Copies text to the clipboard.
+ *
  * @param {string} text
- * @returns {Promise<boolean>} whether it worked
+ * @returns {Promise<boolean>} whether the browser let it
  */
 export async function copy(text) {
   try {

@@ -1,4 +1,4 @@
-/** The country, chosen by the person and never guessed: it selects help lines and the number to call in danger. */
+/** Help lines by country. The person chooses the country; it is never guessed. */
 import { h } from "../../ui/dom.js";
 import { selectField } from "../../ui/fields.js";
 import { EMERGENCY, HELP_LINES } from "../../content/helplines.js";
@@ -8,10 +8,10 @@ import { say, sayCountry } from "../../language/words.js";
 /** @typedef {import("../../content/helplines.js").Help} Help */
 
 /**
- * A list of countries, and the help lines of the one that is chosen.
+ * The list of countries, and below it the help lines of the chosen one.
  *
  * @param {import("./context.d.ts").ScreenContext} app
- * @param {Help[]} helps what is looked for, the most important first
+ * @param {Help[]} helps the kinds of help to show, the most important first
  * @param {(country: string) => void} [onChange]
  */
 export function helpByCountry({ session }, helps, onChange) {
@@ -31,7 +31,7 @@ export function helpByCountry({ session }, helps, onChange) {
 }
 
 /**
- * What to say to someone in danger.
+ * Whom to call in danger, in that country.
  *
  * @param {string} country
  */
@@ -41,7 +41,7 @@ export function danger(country) {
 }
 
 /**
- * The lines of a country that do one of these things, then those that are anywhere.
+ * The help lines of a country with one of these kinds of help, then those for any country.
  *
  * @param {string} country
  * @param {Help[]} helps

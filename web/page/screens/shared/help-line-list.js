@@ -1,4 +1,4 @@
-/** Shows help lines. */
+/** A list of help lines with their names, what they do, and how to reach them. */
 import { h } from "../../ui/dom.js";
 import { HELP_LINES } from "../../content/helplines.js";
 import { outside } from "../../ui/parts.js";

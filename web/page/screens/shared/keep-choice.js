@@ -1,11 +1,11 @@
-/** Where a person decides whether the page's program is kept. */
+/** Lets the person choose whether the page's program is kept on the device. */
 import { h } from "../../ui/dom.js";
 import { canKeep, keep, removeKept } from "../../engine/keep.js";
 import { button, live, more, paragraph } from "../../ui/parts.js";
 import { say, saySize } from "../../language/words.js";
 
 /**
- * The choice, folded away; nothing in a browser that cannot keep.
+ * The choice, folded up; empty in a browser that cannot do it.
  *
  * @param {import("./context.d.ts").ScreenContext} app
  */
@@ -15,7 +15,7 @@ export function keeping(app) {
   const on = button("keep.on", () => act(keepAfterwards, "keep.is-on"));
   const off = button("keep.off", () => act(removeKept, "keep.is-off"));
 
-  /** Not while the same files are on their way here: that takes twice as long, and WebKit's service worker hangs. */
+  /** Not while the page loads the same files: that takes twice as long, and WebKit's service worker hangs. */
   const keepAfterwards = () => app.preparation.settled().then(keep);
 
   /**
@@ -47,7 +47,7 @@ export function keeping(app) {
   return [more("keep.title", paragraph("keep.more", { size }), ...texts, h("div", {}, on, off), told)];
 }
 
-/** Bytes of all files, which the build wrote into the page. */
+/** The size of all files in bytes, which the build wrote into the page. */
 function keptBytes() {
   return Number(document.querySelector('meta[name="kept-bytes"]')?.getAttribute("content"));
 }

@@ -1,4 +1,4 @@
-/** The quiet line that tells how far the device is. */
+/** A line that says how far the device is with getting ready to hash. */
 import { h, write } from "../../ui/dom.js";
 import { button, live } from "../../ui/parts.js";
 import { say, sayPercent } from "../../language/words.js";
@@ -9,7 +9,7 @@ const SENTENCES = { loading: "ready.loading", ready: "ready.ready", failed: "rea
 /** @param {import("./context.d.ts").ScreenContext} app */
 export function readiness(app) {
   const words = live("words");
-  // Beside the words and not in them: a screen reader would read every change.
+  // Beside the live region and not in it: a screen reader would say every change.
   const percent = h("span", { class: "percent", "aria-hidden": "true" });
   const bar = h("progress", { max: 1, "aria-hidden": "true" });
   const retry = button("ready.retry", () => app.preparation.start(), "plain");
