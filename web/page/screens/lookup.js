@@ -1,4 +1,5 @@
 import { h } from "../ui/dom.js";
+import { textField } from "../ui/fields.js";
 import { explain } from "./shared/registry-errors.js";
 import { actions, button, errorLine, heading, lead, live, more, paragraph } from "../ui/parts.js";
 import { readNumber, readPin } from "../registry/credentials.js";
@@ -26,8 +27,14 @@ const PIN_ERRORS = {
  */
 export function lookup(app) {
   const { registry, session, leaving } = app;
-  const number = field("number", "lookup.number", "lookup.number-hint", { inputmode: "numeric" });
-  const pin = field("pin", "lookup.pin", "lookup.pin-hint", { autocapitalize: "characters" });
+  const number = textField("number", "lookup.number", {
+    hint: "lookup.number-hint",
+    attributes: { dir: "ltr", inputmode: "numeric" },
+  });
+  const pin = textField("pin", "lookup.pin", {
+    hint: "lookup.pin-hint",
+    attributes: { dir: "ltr", autocapitalize: "characters" },
+  });
   const told = live();
   const wrong = errorLine();
 
@@ -71,40 +78,4 @@ export function lookup(app) {
     more("lookup.lost", paragraph("lookup.lost-more")),
     actions(button("frame.back", () => app.go("start"), "plain")),
   ];
-}
-
-/**
- * A text field for a number or a PIN.
- *
- * @param {string} id
- * @param {Key} label
- * @param {Key} hint
- * @param {import("../ui/dom.js").Attributes} attributes
- */
-function field(id, label, hint, attributes) {
-  const fault = h("p", { class: "fault", id: `${id}-fault` });
-  const input = h("input", {
-    id,
-    type: "text",
-    dir: "ltr",
-    autocomplete: "off",
-    autocorrect: "off",
-    spellcheck: "false",
-    "aria-describedby": `${id}-hint ${id}-fault`,
-    ...attributes,
-  });
-  const element = h(
-    "div",
-    { class: "field" },
-    h("label", { for: id }, say(label)),
-    h("p", { class: "hint", id: `${id}-hint` }, say(hint)),
-    fault,
-    input,
-  );
-  /** @param {string} text what is wrong, or nothing */
-  function complain(text) {
-    fault.textContent = text;
-    input.setAttribute("aria-invalid", String(text !== ""));
-  }
-  return { element, input, complain };
 }
