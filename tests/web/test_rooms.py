@@ -125,6 +125,16 @@ def test_files_are_read_in_one_sitting() -> None:
     assert {name for name, count in lines.items() if count > MAX_FILE_LINES} == LISTS
 
 
+def test_the_readme_names_what_is_there() -> None:
+    """Every script, style sheet and folder that web/README.md names is there, and every room is in its map."""
+    text = (WEB / "README.md").read_text()
+    named = set(re.findall(r"[\w./-]+\.(?:js|ts|mjs|py|html|md)\b", text))
+    places = [ROOT, WEB, WEB / "page", *(WEB / room for room in ROOMS)]
+    assert {name for name in named if not any((place / name).is_file() for place in places)} == set()
+    drawn = {line.split()[0].rstrip("/") for line in re.findall(r"^ *[\w.]+/ .*", text, re.MULTILINE)}
+    assert {PurePosixPath(room).name for room in ROOMS} <= drawn
+
+
 @pytest.mark.parametrize("test", sorted(path.name for path in Path(__file__).parent.rglob("*.test.js")))
 def test_tests_stand_where_the_modules_do(test: str) -> None:
     """A file of JavaScript tests is named by a module and stands in the folder of that module."""

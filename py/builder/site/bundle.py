@@ -4,6 +4,7 @@ import re
 import subprocess
 import tempfile
 from collections.abc import Callable, Sequence
+from functools import cache
 from pathlib import Path
 from typing import Final
 
@@ -69,8 +70,14 @@ def bundle_worker(entry: Path, out: Path, more: Sequence[str] = ()) -> None:
     options += ["--legal-comments=eof", "--charset=utf8", f"--outfile={out}", *more]
     with tempfile.TemporaryDirectory() as folder:
         compiled = Path(folder, "kernel.wasm")
-        compiled.write_bytes(kernel.build_for_webassembly())
+        compiled.write_bytes(_compiled_kernel(kernel.digest()))
         _esbuild(str(entry), *options, f"--alias:takeback-kernel={compiled}", "--loader:.wasm=binary")
+
+
+@cache
+def _compiled_kernel(_digest: str) -> bytes:
+    """The kernel for WebAssembly, compiled once in this process for the same sources."""
+    return kernel.build_for_webassembly()
 
 
 def _esbuild(*arguments: str) -> None:

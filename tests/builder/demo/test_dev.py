@@ -10,14 +10,17 @@ import subprocess
 import time
 import urllib.request
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 import pytest
+from playwright.sync_api import expect, sync_playwright
 
 from builder import DIST, WORK
 from builder.commands import make_site
+from builder.setup.browsers import ensure_browsers
 from builder.site.bundle import first_complaint
 from tests.builder.demo.test_serve import free_port, read_until
 from tests.registry.support import serving
@@ -129,6 +132,35 @@ def test_an_edit_is_served(served: Served) -> None:
     served.wait_for("styles.css", "--target: 2.875rem")
     served.wait_for("dev-build.json", f'"rest": "{scripts["rest"]}"')
     assert json.loads(served.get("dev-build.json"))["styles"] != before["styles"]
+
+
+@pytest.mark.timeout(300)
+def test_an_open_tab_shows_an_edit(served: Served) -> None:
+    """In an open tab new styles replace the old ones and what was typed stays; after a new script it is loaded anew."""
+    with ThreadPoolExecutor(1) as thread:  # the tests of the page may have Playwright at work in this one
+        thread.submit(watch_a_tab, served).result()
+
+
+def watch_a_tab(served: Served) -> None:
+    """Opens the page in Chromium, edits its sources, and waits until the tab shows each edit."""
+    soon = WITHIN * 1000
+    with sync_playwright() as playwright:
+        root = ["--no-sandbox"] if os.geteuid() == 0 else []
+        chromium = playwright.chromium.launch(executable_path=ensure_browsers().chromium, args=root)
+        page = chromium.new_page()
+        page.goto(served.address)
+        page.get_by_role("button", name="I have a case number").first.click(timeout=soon)
+        field = page.get_by_role("textbox", name="Case number")
+        field.fill("482 915")
+        served.edit(
+            "web/styles/buttons.css", lambda source: source.replace("min-height: var(--target)", "min-height: 77px")
+        )
+        expect(page.get_by_role("button", name="Show my case")).to_have_css("min-height", "77px", timeout=soon)
+        expect(page.locator('link[rel="stylesheet"]')).to_have_count(1, timeout=soon)
+        expect(field).to_have_value("482 915")
+        served.edit("web/words/en.js", lambda source: source.replace('"start.begin": "', '"start.begin": "Edited: '))
+        expect(page.get_by_role("button", name="Edited:")).to_be_visible(timeout=soon)
+        chromium.close()
 
 
 @pytest.mark.timeout(300)
