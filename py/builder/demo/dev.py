@@ -5,15 +5,15 @@ from a release in two ways: scripts carry source maps, and the page has one more
 """
 
 import json
-import os
 import re
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
-from builder import DIST, WORK, BuildError
+from builder import DIST, ROOT, WORK, BuildError
 from builder.demo.serve import address_of, make_data_folder, running_registry, shown
 from builder.options import Options
 from builder.setup.cache import Cache, sha256
@@ -21,6 +21,7 @@ from builder.site.assemble import WEB, complete, static_files, write_changed
 from builder.site.bundle import KEEPER, PAGE, SOURCE_MAPS, VIDEO_WORKER, WORKER, bundle_page, bundle_worker
 
 FOLDER: Final = WORK / "dev"
+PYTHON: Final = ROOT / "py" / "takeback"
 RELOAD: Final = Path(__file__).with_name("dev_reload.js")
 BUILD: Final = "dev-build.json"
 """What an open tab asks for again and again: digests of the build that is served now."""
@@ -36,35 +37,33 @@ def serve_edits(options: Options) -> int:
     """Serves until Ctrl-C; the exit status. Raises `BuildError`."""
     make_data_folder(options.data)
     site = EditedSite()
-    seen = stamps()
+    seen, python = stamps(WEB, ""), stamps(PYTHON, ".py")
     site.build()
     try:
         with running_registry(options, FOLDER) as registry:
             print(f"\nThe page:  {address_of(options)}\n\nEdit web/ and watch it. Ctrl-C stops.", flush=True)
             while registry.poll() is None:
                 time.sleep(POLL_SECONDS)
-                if (now := stamps()) != seen:
+                if (now := stamps(WEB, "")) != seen:
                     seen = now
                     rebuild(site)
+                if (now := stamps(PYTHON, ".py")) != python:
+                    python = now
+                    print("Python changed: start dev again to see it", flush=True)
     except KeyboardInterrupt:
         print(f"\nStopped. What was sent is kept in {shown(options.data)}/.", flush=True)
         return 0
     raise BuildError(f"the registry ended by itself (status {registry.returncode}); what it said stands above")
 
 
-def stamps() -> Stamps:
-    """When each source of the page was last written, and its size."""
-    return {path: (stat.st_mtime_ns, stat.st_size) for path, stat in _stats(WEB)}
-
-
-def _stats(folder: Path) -> Iterator[tuple[Path, os.stat_result]]:
-    """Every file below `folder`; one that an editor removes meanwhile is left out."""
-    for path in folder.rglob("*"):
-        try:
+def stamps(folder: Path, suffix: str) -> Stamps:
+    """When each file below `folder` whose name ends in `suffix` was last written, and its size."""
+    found = {}
+    for path in folder.rglob(f"*{suffix}"):
+        with suppress(FileNotFoundError):  # an editor may remove it meanwhile
             if path.is_file():
-                yield path, path.stat()
-        except FileNotFoundError:
-            continue
+                found[path] = (path.stat().st_mtime_ns, path.stat().st_size)
+    return found
 
 
 def rebuild(site: "EditedSite") -> None:

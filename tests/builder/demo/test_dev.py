@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import IO, Final
 
 import pytest
 from playwright.sync_api import expect, sync_playwright
@@ -39,6 +39,7 @@ class Served:
 
     root: Path
     address: str
+    output: IO[str]
     errors: Path
 
     def get(self, path: str) -> str:
@@ -56,6 +57,10 @@ class Served:
         """Changes a source, as an editor writes it."""
         source = self.root / path
         source.write_text(change(source.read_text()))
+
+    def wait_for_line(self, text: str) -> None:
+        """Comes back once the command has printed `text`."""
+        read_until(self.output, text)
 
     def wait_for(self, path: str, text: str) -> str:
         """What is at a path, once it holds `text`."""
@@ -85,7 +90,7 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
         try:
             assert process.stdout is not None
             read_until(process.stdout, "Ctrl-C stops.")
-            yield Served(root, f"http://127.0.0.1:{port}/", errors)
+            yield Served(root, f"http://127.0.0.1:{port}/", process.stdout, errors)
             os.killpg(process.pid, signal.SIGINT)
             assert process.wait(WITHIN) == 0
         finally:
@@ -178,6 +183,13 @@ def test_a_mistake_is_told_and_the_page_stays(served: Served) -> None:
     assert "createDoor" in served.get("page.js")
     served.edit("web/page/app.js", lambda _: f'{whole}globalThis["repaired"] = true;\n')
     served.wait_for("page.js", "repaired")
+
+
+@pytest.mark.timeout(300)
+def test_an_edit_of_python_asks_for_a_new_start(served: Served) -> None:
+    """A changed Python module is not half in use: it is said that it takes a new start."""
+    served.edit("py/takeback/errors.py", lambda source: f"{source}\n")
+    served.wait_for_line("Python changed: start dev again to see it")
 
 
 @pytest.mark.timeout(300)
