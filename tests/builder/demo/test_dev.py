@@ -58,6 +58,17 @@ class Served:
         source = self.root / path
         source.write_text(change(source.read_text()))
 
+    def build_with(self, path: str, rules: str) -> dict[str, str]:
+        """The digests of the build that has further `rules` in a style sheet, and every edit before."""
+        before = json.loads(self.get("dev-build.json"))["styles"]
+        self.edit(path, lambda source: source + rules)
+        deadline = time.monotonic() + WITHIN
+        while (build := json.loads(self.get("dev-build.json")))["styles"] == before:
+            assert time.monotonic() < deadline, self.errors.read_text()
+            time.sleep(0.05)
+        digests: dict[str, str] = build
+        return digests
+
     def wait_for_line(self, text: str) -> None:
         """Comes back once the command has printed `text`."""
         read_until(self.output, text)
@@ -122,21 +133,25 @@ def map_of(script: str) -> dict[str, list[str]]:
 @pytest.mark.timeout(300)
 def test_an_edit_is_served(served: Served) -> None:
     """A changed script, a changed worker, changed words and a changed style sheet are served without a command."""
-    before = json.loads(served.get("dev-build.json"))
     served.edit("web/page/ui/dom.js", lambda source: source.replace("drawing ${name}", "edited-icon ${name}"))
     served.wait_for("page.js", "edited-icon ")
     served.edit("web/worker/exact.js", lambda source: source.replace('type: "md5"', 'type: "edited-md5"'))
     served.wait_for("video.js", "edited-md5")
     served.edit("web/words/de.json", lambda source: source.replace('"code": "de"', '"code": "de", "edited": true'))
     served.wait_for("words/de.json", '"edited"')
-    scripts = json.loads(served.get("dev-build.json"))
-    assert (scripts["styles"], scripts["rest"]) == (before["styles"], scripts["rest"])
-    assert scripts["rest"] != before["rest"]
-
     served.edit("web/styles/tokens.css", lambda source: source.replace("--target: 2.75rem", "--target: 2.875rem"))
     served.wait_for("styles.css", "--target: 2.875rem")
-    served.wait_for("dev-build.json", f'"rest": "{scripts["rest"]}"')
-    assert json.loads(served.get("dev-build.json"))["styles"] != before["styles"]
+
+
+@pytest.mark.timeout(300)
+def test_tabs_learn_what_changed(served: Served) -> None:
+    """The digests that open tabs ask for tell a new style sheet from anything else."""
+    first = served.build_with("web/styles/guides.css", "\n.first {\n  color: red;\n}\n")
+    second = served.build_with("web/styles/guides.css", "\n.second {\n  color: red;\n}\n")
+    assert second["rest"] == first["rest"]
+    served.edit("web/words/fr.json", lambda source: source.replace('"code": "fr"', '"code": "fr", "edited": true'))
+    third = served.build_with("web/styles/guides.css", "\n.third {\n  color: red;\n}\n")
+    assert third["rest"] != first["rest"]
 
 
 @pytest.mark.timeout(300)
