@@ -12,6 +12,7 @@ from types import MappingProxyType, ModuleType
 from typing import Final
 
 from builder import DIST, ROOT, WORK, BuildError
+from builder.demo.dev import serve_edits
 from builder.demo.serve import serve_site
 from builder.native.kernel import INDEX, KERNEL, build_native, digest, native_target
 from builder.options import Options
@@ -55,6 +56,12 @@ def serve(options: Options) -> int:
     """Runs the registry with the page until it is stopped."""
     make_site()
     return serve_site(options)
+
+
+def dev(options: Options) -> int:
+    """Runs the registry with the page as it is edited, until it is stopped."""
+    make_site()
+    return serve_edits(options)
 
 
 def test(options: Options) -> int:
@@ -203,6 +210,7 @@ COMMANDS: Final[Mapping[str, Callable[[Options], int]]] = MappingProxyType(
         "setup": setup,
         "build": build,
         "serve": serve,
+        "dev": dev,
         "test": test,
         "check": check,
         "audit": audit,
