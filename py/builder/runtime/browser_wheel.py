@@ -1,4 +1,4 @@
-"""Makes the wheel of the hashing core for browsers: any page that runs the pinned release of Pyodide can load it.
+"""Makes the wheel of the hashing core for browsers, which any page can load that runs the pinned release of Pyodide.
 
 pyodide-build gives the tag, and its `py-compile` makes the bytecode, run by the release's own interpreter under Node.
 pyodide-lock adds the wheel to the lock that ships. The page's own runtime takes the hashing core out of this wheel.
@@ -71,9 +71,10 @@ def source_wheel(pins: Pins) -> SourceWheel:
 
 
 def finish_wheel(wheel: SourceWheel, compiled: bytes) -> BrowserWheel:
-    """The wheel that ships, of what `pyodide py-compile` made of `wheel`: the command leaves the old record in it.
+    """The wheel that ships: `compiled` is what `pyodide py-compile` made of `wheel`.
 
-    Raises `BuildError` when `pyodide auditwheel` finds another library in it than the kernel.
+    The record is written anew, because the command keeps that of the sources. Raises `BuildError` when auditwheel finds
+    a library other than the kernel.
     """
     data = with_record(read_zip(compiled))
     check_libraries(data)
@@ -153,10 +154,11 @@ def check_libraries(wheel: bytes) -> None:
 
 
 def add_to_lock(lock: PyodideLockSpec, wheel: BrowserWheel) -> PyodideLockSpec:
-    """The lock with the wheel added, as `pyodide lockfile add-wheels` does. What it needs must be in the lock already.
+    """The lock with the wheel added, as `pyodide lockfile add-wheels` does. The lock must hold what the wheel needs.
 
-    pyodide-lock finds what can be imported by the sources, so it reads the wheel of sources. It compares a wheel's
-    platform with that of the Emscripten toolchain, which no wheel for this ABI names, so the platform stands in for it.
+    pyodide-lock 0.2 lists what can be imported by looking for `.py` files, so it reads the wheel of sources. It also
+    expects the platform of the wheel's tag to be `info.platform`, which is `emscripten_5_0_3` where the release's own
+    wheels say `pyemscripten_2026_0`; for the time of the call `info` has the platform of the tag.
     """
     *_, platform = wheel.name.removesuffix(".whl").split("-")
     info = evolve(lock.info, platform=platform.removesuffix(f"_{lock.info.arch}"))

@@ -1,6 +1,6 @@
 """Compiles Python for the browser: `pyodide py-compile` of pyodide-build, run by Pyodide's own CPython under Node.
 
-The command compiles for the interpreter that runs it, and no other CPython of the release's version is needed so.
+The command compiles for the interpreter that runs it, so no CPython of that version has to be installed.
 """
 
 import tempfile

@@ -27,8 +27,8 @@ STYLES: Final = (
 """The sheets of `web/styles/` that make `styles.css`, in the order in which their rules override each other."""
 NEVER_KEPT: Final = frozenset({"keeper.js", "leave.txt", "manifest.json", source.NAME})
 """What the service worker does not keep: itself, the way to be rid of it, and what is for checking the server."""
-FOR_OTHERS: Final = ".whl"
-"""The end of the name of what is for other pages, which it does not keep either."""
+WHEEL: Final = ".whl"
+"""The suffix of a wheel: it is for other pages, so the service worker does not keep it either."""
 RUNTIME_ORDER: Final = ("pyodide.asm.wasm", "python.zip", "packages.zip", "pyodide-lock.json")
 LATER: Final = ("phash.zip", *DECODERS)
 """Files of the runtime that the page loads when they are wanted."""
@@ -100,7 +100,7 @@ def seal_index(files: dict[str, bytes]) -> bytes:
 
 def kept_paths(files: Iterable[str]) -> list[str]:
     """The files that the service worker keeps, so that the page opens without a network."""
-    return sorted(path for path in files if path not in NEVER_KEPT and not path.endswith(FOR_OTHERS))
+    return sorted(path for path in files if path not in NEVER_KEPT and not path.endswith(WHEEL))
 
 
 def keeper(files: dict[str, bytes], cache: Cache) -> bytes:

@@ -12,7 +12,7 @@ import pytest
 from packaging.metadata import Metadata
 from packaging.utils import parse_wheel_filename
 
-from builder import BuildError
+from builder import ROOT, BuildError
 from builder.native.kernel import KERNEL, build_for_webassembly
 from builder.native.kernel_check import EXPORTS
 from builder.runtime import archives
@@ -64,6 +64,13 @@ def test_the_tag_is_that_of_the_release(wheel: BrowserWheel, pins: Pins) -> None
         assert parse_wheel_filename(known.file)[3] == tags
     [tag] = tags
     assert f"Tag: {tag}\n" in described(wheel, "WHEEL").decode()
+
+
+def test_the_guide_names_this_release(wheel: BrowserWheel, pins: Pins) -> None:
+    """The guide for other pages gives the wheel's name and the version of Pyodide that it is for."""
+    guide = (ROOT / "py" / "takeback" / "hashing" / "README.md").read_text("utf-8")
+    assert f"Pyodide {pins.version}" in guide
+    assert guide.count(wheel.name.replace(__version__, "VERSION")) == 2
 
 
 def test_the_metadata_is_valid_and_names_what_the_core_imports(wheel: BrowserWheel) -> None:
