@@ -4,8 +4,8 @@ from pathlib import Path
 
 from takeback import __version__
 from takeback.errors import FeedBroken, GateError, PictureError, RegistryUnreachable, TakebackError
-from takeback.gate import Action, Decision, Feed, Gate, Kind, Match, Policy, Position, Status, Synced, Verdict
-from takeback.hashing import HashedPicture, Plane, Signal, SignalType, Variant, hash_picture, with_variants
+from takeback.gate import Action, Decision, Feed, FeedPosition, Gate, Match, MediaKind, Policy, Status, Synced, Verdict
+from takeback.hashing import HashedPicture, Signal, SignalType, Thumbnail, Variant, hash_picture, with_variants
 
 
 def major() -> int:
@@ -29,7 +29,7 @@ def views_of(picture: bytes) -> list[str]:
 
 def thumbnail_size(picture: bytes) -> tuple[int, int]:
     """The size of what the views are made from, in pixels."""
-    plane: Plane = hash_picture(picture).plane
+    plane: Thumbnail = hash_picture(picture).plane
     return plane.width, plane.height
 
 
@@ -62,13 +62,13 @@ def check_elsewhere(gate: Gate, value: str, quality: int) -> Action:
 
 def is_unreadable(decision: Decision) -> bool:
     """Whether the file is a picture that could not be hashed."""
-    return decision.kind is Kind.UNREADABLE
+    return decision.kind is MediaKind.UNREADABLE
 
 
 def sync_or_wait(gate: Gate, seen: list[int]) -> str:
     """What a platform's own scheduler does: follow the feed, and tell apart what passes from what needs a person."""
 
-    def on_page(position: Position) -> None:
+    def on_page(position: FeedPosition) -> None:
         seen.append(position.checkpoint)
 
     try:

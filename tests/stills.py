@@ -9,9 +9,9 @@ import numpy as np
 from imagecodecs import jpegxl_encode
 from PIL import Image
 
-from builder.heic import box as _box
-from builder.heic import full as _full
-from builder.heic import heic, hevc
+from builder.runtime.heic import box as _box
+from builder.runtime.heic import full as _full
+from builder.runtime.heic import heic, hevc
 
 __all__ = ["SHOWN", "avif", "heic", "heic_pair", "jxl", "moving_avif", "places", "put", "shown"]
 

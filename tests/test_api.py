@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from takeback.gate import Action
-from takeback.gate.settings import Settings, save
+from takeback.gate.settings import GateSettings, save
 from takeback.hashing import hash_picture
 from tests import api_examples as examples
 from tests.gate.feeds import KEY
@@ -28,7 +28,7 @@ def test_a_gate(tmp_path: Path) -> None:
     assert examples.open_gate(tmp_path) is None
     registered, other = jpeg(drawing(1)), jpeg(drawing(2))
     with running() as registry:
-        save(tmp_path, Settings(registry.url, KEY))
+        save(tmp_path, GateSettings(registry.url, KEY))
         registry.log.add(hash_picture(registered).signals[0])
         gate = examples.open_gate(tmp_path)
         assert gate is not None
@@ -48,7 +48,7 @@ def test_a_gate(tmp_path: Path) -> None:
 
 def test_a_registry_that_is_away(tmp_path: Path) -> None:
     """Without a registry the gate opens, and a sync says that it is to be tried again."""
-    save(tmp_path, Settings("http://127.0.0.1:9", KEY))
+    save(tmp_path, GateSettings("http://127.0.0.1:9", KEY))
     gate = examples.open_gate(tmp_path)
     assert gate is not None
     with gate:

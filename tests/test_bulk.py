@@ -22,7 +22,7 @@ END: Final = bulk.end(encode(HEAD))
 
 def canonical(line: FeedEntry) -> FeedEntry:
     """The line as a tile has it: an `add` that says the common standing says none."""
-    same = line.action is not FeedAction.ADD or line.standing != protocol.Standing.BLOCK
+    same = line.action is not FeedAction.ADD or line.standing != protocol.EntryStatus.BLOCK
     return line if same else structs.replace(line, standing=None)
 
 

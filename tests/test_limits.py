@@ -15,7 +15,7 @@ import httpx
 import pytest
 
 from takeback import limits
-from takeback.gate.settings import Settings, save
+from takeback.gate.settings import GateSettings, save
 from tests.gate.feeds import KEY
 
 DESCRIPTORS: Final = 1024
@@ -27,7 +27,7 @@ def server(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
     """A sidecar, then a registry, as their commands start them, with the descriptors of a small machine."""
     home = tmp_path_factory.mktemp("limits")
     if request.param == "gate":
-        save(home, Settings("http://127.0.0.1:9", KEY))
+        save(home, GateSettings("http://127.0.0.1:9", KEY))
         command = ["gate", "serve", "--home", str(home), "--port", "0"]
     else:
         command = ["registry", "serve", "--data", str(home), "--port", "0"]

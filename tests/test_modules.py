@@ -10,78 +10,113 @@ PACKAGE: Final = ROOT / "py" / "takeback"
 TESTS: Final = ROOT / "tests"
 
 ELSEWHERE: Final = {
-    "gate/test_cold_start.py": ("a cold start is tried as the platform does it", ["gate/cold"]),
+    "gate/feed/test_snapshot_import.py": (
+        "a cold start is tried as the platform does it",
+        ["gate/feed/snapshot_import"],
+    ),
     "gate/test_commands.py": ("the command line is tried by its commands", ["cli"]),
-    "gate/test_examples.py": (
+    "gate/examples/test_examples.py": (
         "each example runs in its framework",
         [f"gate/examples/{name}_uploads" for name in ("django", "fastapi", "flask", "starlette")],
     ),
-    "gate/test_index.py": ("tables are the index's memory, and have no other user", ["gate/table"]),
-    "gate/test_index_file.py": ("a plan shows in how the file is cut", ["gate/plan"]),
-    "gate/test_policy.py": ("they act when the policy says so", ["gate/flood", "gate/well_known", "well_known"]),
-    "gate/test_scan.py": (
+    "gate/index/test_multi_index.py": ("tables are the index's memory, and have no other user", ["gate/index/native"]),
+    "gate/index/test_file.py": ("a plan shows in how the file is cut", ["gate/index/chunking"]),
+    "gate/rules/test_policy.py": (
+        "they act when the policy says so",
+        ["gate/rate_brake", "gate/rules/benign_list", "benign_list"],
+    ),
+    "gate/scan/test_scan.py": (
         "a scan is tried whole, by its files and its report",
         [
-            "gate/backfill",
+            "gate/scan/backfill",
             *(
                 f"gate/scan/{name}"
-                for name in ("keeper", "pool", "report", "run", "shared", "snapshot", "sources", "work")
+                for name in ("commands", "keeper", "pool", "report", "run", "shared", "snapshot", "sources", "work")
             ),
         ],
     ),
-    "gate/test_scan_ray.py": ("a cluster is tried by a scan on a real one", ["gate/scan/cluster"]),
-    "gate/test_serve.py": (
+    "gate/scan/test_cluster.py": ("a cluster is tried by a scan on a real one", ["gate/scan/cluster"]),
+    "gate/serve/test_app.py": (
         "the sidecar is tried by its answers",
         [f"gate/serve/{name}" for name in ("app", "hma", "messages", "metrics", "openapi", "uploads")],
     ),
-    "gate/test_serve_command.py": (
+    "gate/serve/test_server.py": (
         "processes and log are tried by the command",
-        ["gate/parent", "gate/serve/log", "gate/serve/server"],
+        ["gate/processes/parent", "gate/serve/log", "gate/serve/server"],
     ),
     "gate/test_service.py": ("exact hashes and errors are tried by what a check says", ["errors", "hashing/exact"]),
-    "gate/test_signed.py": ("the chain is tried by a gate that is lied to", ["chain"]),
-    "gate/test_views.py": ("frames are where a gate looks for views", ["gate/frames"]),
-    "gate/test_workers.py": (
+    "gate/feed/test_signed.py": ("the chain is tried by a gate that is lied to", ["chain"]),
+    "gate/upload_views/test_look_ups.py": ("frames are where a gate looks for views", ["gate/upload_views/letterbox"]),
+    "gate/processes/test_pool.py": (
         "hashing processes are tried by what a gate gets from them",
-        ["gate/media", *(f"hashing/{name}" for name in ("confine", "process", "rehearsal", "size"))],
+        [
+            "gate/processes/hashing_process",
+            "gate/rules/media",
+            *(f"hashing/{name}" for name in ("confine", "process", "rehearsal", "size")),
+        ],
     ),
     "hashing/test_decoders.py": ("heads of files are read before a decoder runs", ["hashing/boxes", "hashing/jxl"]),
     "hashing/test_hostile.py": ("they are there to refuse what is hostile", ["hashing/structure", "hashing/tiff"]),
     "hashing/test_pdq.py": ("the kernel is held against two other ways to the same hash", ["hashing/kernel"]),
-    "builder/test_runtime.py": ("the worker's door is tried in the worker's own runtime", ["hashing/sealed"]),
-    "registry/test_api.py": (
+    "builder/runtime/test_archives.py": ("the worker's door is tried in the worker's own runtime", ["hashing/sealed"]),
+    "registry/http/test_app.py": (
         "the routes, and what they share, are tried by their answers",
-        [f"registry/{name}" for name in ("app", "heads", "requests", "server", "ticker")],
+        [
+            *(f"registry/http/{name}" for name in ("app", "context", "long_poll", "problems")),
+            "registry/server",
+            "registry/storage/engine/periodic",
+        ],
     ),
-    "registry/test_backup.py": (
+    "registry/operations/test_backup.py": (
         "a proof is tried on a database that is whole and on damaged ones",
-        ["registry/checking"],
+        ["registry/operations/integrity"],
     ),
-    "registry/test_bulk_feed.py": ("Parquet is one form of the bulk feed", ["registry/parquet"]),
-    "registry/test_canaries.py": ("tried by what a platform is told", ["hashing/drawing", "registry/canary"]),
-    "registry/test_cases.py": ("SQL is tried by what it is there for", ["registry/case_queries"]),
-    "registry/test_commands.py": (
+    "registry/http/test_tiles.py": ("Parquet is one form of the bulk feed", ["registry/http/parquet"]),
+    "registry/storage/test_canaries.py": (
+        "tried by what a platform is told",
+        ["hashing/drawing", "registry/cli/canary_commands"],
+    ),
+    "registry/rules/test_cases.py": ("SQL is tried by what it is there for", ["registry/storage/case_queries"]),
+    "registry/cli/test_commands.py": (
         "options and platforms' keys are tried by the commands",
-        ["registry/options", "registry/platforms"],
+        ["registry/cli/options", "registry/storage/platforms"],
     ),
-    "registry/test_database.py": ("tables are held against the migrations", ["registry/tables"]),
+    "registry/storage/engine/test_database.py": (
+        "tables are held against the migrations",
+        ["registry/storage/engine/tables"],
+    ),
+    "test_patterns.py": ("every hour and day of a leap year is written and read back", ["times"]),
     "registry/test_private.py": ("of both zones, tried where the keys are", ["private"]),
-    "registry/test_feed.py": (
+    "registry/http/test_feed_routes.py": (
         "the feed is tried as a platform reads it",
-        ["registry/lines", "registry/mixing", "registry/queries"],
+        ["registry/storage/row_mapping", "registry/rules/publication_delay", "registry/storage/feed_queries"],
     ),
-    "registry/test_headers.py": ("the site is tried by its headers", ["registry/site"]),
-    "registry/test_judging.py": (
+    "registry/http/test_response_headers.py": ("the site is tried by its headers", ["registry/http/site"]),
+    "registry/rules/test_entry_status.py": (
         "judgements are tried by what becomes of an entry",
-        ["registry/familiar", "registry/judgements"],
+        ["registry/rules/benign_list", "registry/storage/entry_statuses"],
     ),
-    "registry/test_openapi.py": ("the page is made from the document", ["registry/docs"]),
-    "registry/test_operator.py": (
+    "registry/http/test_openapi.py": ("the page is made from the document", ["registry/http/docs"]),
+    "registry/cli/test_operator_commands.py": (
         "tried by what the operator sees",
-        ["registry/case_commands", "registry/metering", "registry/operator_page", "registry/overview"],
+        [
+            "registry/cli/case_commands",
+            "registry/storage/usage",
+            "registry/http/operator_page",
+            "registry/storage/status_queries",
+        ],
     ),
-    "registry/test_stopncii.py": ("both interfaces share it and are tried by their clients", ["registry/interfaces"]),
-    "registry/test_store.py": ("group commit is tried by events that arrive at once", ["registry/writer"]),
+    "registry/http/compat/test_stopncii.py": (
+        "both interfaces share it and are tried by their clients",
+        ["registry/http/compat/common"],
+    ),
+    "registry/storage/test_store.py": (
+        "stores and group commit are tried by events that arrive at once",
+        [
+            *(f"registry/storage/{name}_store" for name in ("case", "feed", "feedback")),
+            "registry/storage/engine/group_commit",
+        ],
+    ),
 }
 """Files of tests, each with why it tests modules of other names, and which."""
 LISTED: Final = {module: tests for tests, (_, modules) in ELSEWHERE.items() for module in modules}
@@ -89,14 +124,14 @@ MODULES: Final = sorted(
     file.relative_to(PACKAGE).with_suffix("").as_posix()
     for file in PACKAGE.rglob("*.py")
     if file.name != "__init__.py"
-    and "migrations" not in file.parts  # those hold no code; tests/registry/test_migrations.py
+    and "migrations" not in file.parts  # those hold no code; tests/registry/storage/engine/test_migrations.py
 )
 
 
 def own_tests(module: str) -> Path:
-    """Where the tests of a module's name lie: in the folder of its zone."""
-    *zone, name = module.split("/")
-    return TESTS.joinpath(*zone[:1], f"test_{name}.py")
+    """Where the tests of a module's name lie: in the folder of its room."""
+    *room, name = module.split("/")
+    return TESTS.joinpath(*room, f"test_{name}.py")
 
 
 @pytest.mark.parametrize("module", MODULES)

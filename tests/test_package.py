@@ -16,7 +16,7 @@ from typing import Final
 import hatchling
 import pytest
 
-from builder.requirement_lists import USES, requirement_list
+from builder.release.requirement_lists import USES, requirement_list
 from takeback import __version__, how_to_install
 
 ROOT: Final = Path(__file__).resolve().parents[1]
@@ -49,7 +49,7 @@ def names(wheel: Path) -> set[str]:
 def test_the_wheel_holds_the_compiled_code(wheel: Path) -> None:
     """The wheel is for one platform and any Python from 3.12 on, and every compiled module lies in it."""
     assert re.fullmatch(rf"takeback-{__version__}-py3-none-(manylinux|macosx|linux)_\w+\.whl", wheel.name)
-    assert {"takeback/hashing/_kernel.so", "takeback/gate/_index.so"} <= names(wheel)
+    assert {"takeback/hashing/_kernel.so", "takeback/gate/index/_index.so"} <= names(wheel)
 
 
 def test_the_sdist_makes_the_same_wheel(wheel: Path, tmp_path: Path) -> None:

@@ -20,8 +20,10 @@ from takeback import bulk, chain, protocol
 from takeback.errors import InvalidMessage, RegistryUnreachable
 from takeback.gate.serve import openapi as sidecar
 from takeback.protocol import FeedAction, FeedEntry, FeedHead, FeedPage, SignalMessage, decode, encode
-from takeback.registry import cases, openapi
+from takeback.registry.http import openapi
 from takeback.signals import SignalType
+from takeback.times import day as day_of
+from takeback.times import moment as moment_of
 from tests.test_protocol import EXAMPLES, KINDS
 
 FREE: Final = {
@@ -30,22 +32,28 @@ FREE: Final = {
     "Problem.field": "the path of a field that somebody sent, whatever it is called",
     "SignalMessage.value": "its type says the shape; test_no_example_takes_a_line_feed and test_no_signal_takes_one",
     "HashFeedback.tags": "StopNCII's free words, which are not kept",
-    "registry.openapi.Health.status": "answered, never taken",
-    "messages.Health.status": "answered, never taken",
-    "messages.Health.detail": "words for a person",
+    "registry.http.openapi.Health.status": "answered, never taken",
+    "messages.SidecarHealth.status": "answered, never taken",
+    "messages.SidecarHealth.detail": "words for a person",
     "MatchAnswer": "answered, never taken",
     "DecisionAnswer": "answered, never taken",
-    "pin_keys.Held.name": "answered, never taken",
+    "pin_keys.PinKeyUsage.name": "answered, never taken",
     "Hashes.uploader": "a platform's own word for who uploads, of which a keyed hash is kept",
-    "workers._Found.signals": "Signal says the shape; a hashing process is not believed",
-    "workers._Found.dihedral": "read as a PDQ hash before it is used",
-    "workers._Found.notes": "words for a person",
-    "workers._Refused.text": "words for a person",
-    "workers._Refused.code": "looked up among the kinds that there are",
-    "workers._Said.sealed": "names of seals, which are only shown",
+    "hashing_process._Found.signals": "Signal says the shape; a hashing process is not believed",
+    "hashing_process._Found.dihedral": "read as a PDQ hash before it is used",
+    "hashing_process._Found.notes": "words for a person",
+    "hashing_process._Refused.text": "words for a person",
+    "hashing_process._Refused.code": "looked up among the kinds that there are",
+    "hashing_process._Said.sealed": "names of seals, which are only shown",
 }
 """Texts without a pattern, each with the reason. Nothing else may be without."""
-OWN_FILES: Final = ("gate.index_file", "registry.pages", "registry.backup", "registry.overview", "registry.canaries")
+OWN_FILES: Final = (
+    "gate.index.file",
+    "registry.http.static_files",
+    "registry.operations.backup",
+    "registry.storage.status_queries",
+    "registry.storage.canaries",
+)
 """Modules whose structures stand in files of our own, or in none: they are no messages."""
 YEAR: Final = 2028
 """A leap year."""
@@ -217,7 +225,7 @@ def test_every_hour_of_a_leap_year() -> None:
     """Every hour and every last second of a day is written, taken as a signed moment, and read back."""
     for at in [*HOURS, *EDGES]:
         seconds = int(at.timestamp())
-        moment = cases.moment(seconds)
+        moment = moment_of(seconds)
         head = decode(encode(FeedHead(1, "0" * 64, 1, moment, "0" * 64)), FeedHead)
         assert protocol.seconds_of(head.at) == seconds
         chain.check_time(head, at.timestamp())
@@ -229,7 +237,7 @@ def test_every_day_of_a_leap_year() -> None:
     """Every day is written, taken as the day of an entry, and goes through the binary form and back."""
     signal = SignalMessage(SignalType.MD5, "0" * 32)
     for at in DAYS:
-        day = cases.day(int(at.timestamp()))
+        day = day_of(int(at.timestamp()))
         entry = FeedEntry(1, FeedAction.ADD, "0" * 32, signal, since=day, salt="0" * 32)
         page = decode(encode(FeedPage([entry], 1)), FeedPage)
         assert page.entries == [entry]

@@ -16,6 +16,7 @@ from takeback.protocol import (
     AgeBand,
     CaseState,
     CaseStatus,
+    EntryStatus,
     FeedAction,
     Feedback,
     FeedbackEvent,
@@ -31,7 +32,6 @@ from takeback.protocol import (
     PictureStatus,
     Problem,
     SignalMessage,
-    Standing,
     Verdict,
     Withdrawal,
     decode,
@@ -82,7 +82,7 @@ def signals(draw: st.DrawFn) -> SignalMessage:
 
 KINDS_OF_PICTURE = st.sampled_from(PictureKind)
 AGES = st.sampled_from(AgeBand)
-STANDINGS = st.sampled_from(Standing)
+STANDINGS = st.sampled_from(EntryStatus)
 DAYS = st.just("2026-11-23")
 PICTURES = st.builds(
     Picture,

@@ -12,14 +12,16 @@ from types import MappingProxyType, ModuleType
 from typing import Final
 
 from builder import DIST, ROOT, WORK, BuildError
-from builder.browsers import BrowsersError, ensure_browsers
-from builder.kernel import INDEX, KERNEL, build_native, digest, native_target
+from builder.demo.dev import serve_edits
+from builder.demo.serve import serve_site
+from builder.native.kernel import INDEX, KERNEL, build_native, digest, native_target
 from builder.options import Options
-from builder.reference import REFERENCE
-from builder.reference import write as write_reference
-from builder.release import RELEASE, how_to_verify, make_release
-from builder.serve import serve_site
-from builder.site import build_site
+from builder.release.make import RELEASE, how_to_verify, make_release
+from builder.release.reference import REFERENCE
+from builder.release.reference import write as write_reference
+from builder.setup import audit as advisories
+from builder.setup.browsers import BrowsersError, ensure_browsers
+from builder.site.assemble import build_site
 from builder.steps import fingerprint, once, one_at_a_time, step
 
 BENCHMARKS: Final = ROOT / "tests" / "bench"
@@ -54,6 +56,12 @@ def serve(options: Options) -> int:
     """Runs the registry with the page until it is stopped."""
     make_site()
     return serve_site(options)
+
+
+def dev(options: Options) -> int:
+    """Runs the registry with the page as it is edited, until it is stopped."""
+    make_site()
+    return serve_edits(options)
 
 
 def test(options: Options) -> int:
@@ -92,6 +100,11 @@ def check(options: Options) -> int:
     else:
         print(f"In order: {', '.join(checks)}.")
     return 1 if failed else 0
+
+
+def audit(_: Options) -> int:
+    """Asks whether a locked package has a known fault; 1 if one has."""
+    return advisories.audit()
 
 
 def bench(options: Options) -> int:
@@ -197,8 +210,10 @@ COMMANDS: Final[Mapping[str, Callable[[Options], int]]] = MappingProxyType(
         "setup": setup,
         "build": build,
         "serve": serve,
+        "dev": dev,
         "test": test,
         "check": check,
+        "audit": audit,
         "bench": bench,
         "release": release,
         "reference": reference,

@@ -27,10 +27,15 @@ HELP: Final = {
     "serve": """Starts Takeback on this computer: sets up, builds, makes a registry and a demo platform in var/, and
         serves the page. Prints the page's address and three commands that try the platform's side. Ctrl-C stops it;
         what was sent stays in var/ for the next time.""",
+    "dev": """Like serve, for working on the page: whatever is edited in web/ is built again at once, and open tabs show
+        it, styles without losing what was done on the page. Scripts carry source maps. It leaves dist/ alone, makes no
+        demo platform, and takes up edits of Python only when it is started again.""",
     "test": """Runs all tests, the fast ones first, the ones in real browsers last; installs the browsers that are
         missing. What you add is passed on to pytest.""",
     "check": """Checks the code without running it: ruff and mypy for Python, tsc and prettier for JavaScript, and who
         may import whom. --fix formats and repairs what can be repaired by itself.""",
+    "audit": """Asks the advisory services whether a package that the locks name has a known fault, for Python and for
+        JavaScript. Needs a network. The exit status is 1 if there is a fault, or if a service did not answer.""",
     "bench": """Measures how fast it is, and how it bears what is hostile. Names one benchmark, or runs all of them;
         --list says what there is, and which options each takes. Close other programs first. The exit status is 1 if a
         benchmark found a fault.""",
@@ -47,8 +52,10 @@ EXAMPLES: Final = {
     "setup": ["setup"],
     "build": ["build"],
     "serve": ["serve", "serve --port 8001", "serve --host 0.0.0.0 --data /srv/takeback"],
+    "dev": ["dev", "dev --port 8001"],
     "test": ["test", "test tests/registry", "test -k withdraw"],
     "check": ["check", "check --fix"],
+    "audit": ["audit"],
     "bench": ["bench", "bench --list", "bench hashing", "bench hostile --files 100000", "bench faults --kills 1000"],
     "release": ["release"],
     "reference": ["reference"],
@@ -90,10 +97,10 @@ def parse(arguments: list[str]) -> Options:
     )
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", title="commands", required=True)
     made = {name: _add(commands, name) for name in HELP}
-    serve = made["serve"]
-    serve.add_argument("--host", default=Options.host, help="the address to listen on (%(default)s)")
-    serve.add_argument("--port", type=_port, default=Options.port, help="the port to listen on (%(default)s)")
-    serve.add_argument("--data", type=_folder, default=Options.data, help="where cases and keys are kept (var)")
+    for serve in (made["serve"], made["dev"]):
+        serve.add_argument("--host", default=Options.host, help="the address to listen on (%(default)s)")
+        serve.add_argument("--port", type=_port, default=Options.port, help="the port to listen on (%(default)s)")
+        serve.add_argument("--data", type=_folder, default=Options.data, help="where cases and keys are kept (var)")
     made["check"].add_argument("--fix", action="store_true", help="repair and format first")
     made["bench"].add_argument("names", nargs="*", metavar="NAME", help="a benchmark (all of them)")
     made["bench"].add_argument("--list", action="store_true", help="say which benchmarks there are")

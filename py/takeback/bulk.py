@@ -10,7 +10,7 @@ from struct import Struct
 from typing import Final, NamedTuple
 
 from takeback.errors import FeedBroken, InvalidMessage, InvalidSignal
-from takeback.protocol import AgeBand, FeedAction, FeedEntry, FeedHead, PictureKind, SignalMessage, Standing, decode
+from takeback.protocol import AgeBand, EntryStatus, FeedAction, FeedEntry, FeedHead, PictureKind, SignalMessage, decode
 from takeback.signals import HEX_DIGITS, SignalType, Variant
 
 TILE: Final = 10_000
@@ -22,7 +22,7 @@ MAGIC: Final = {False: b"TBKTILE1", True: b"TBKSNAP1"}
 
 TYPES: Final = (SignalType.PDQ, SignalType.PHASH, SignalType.SHA256, SignalType.MD5, SignalType.VPDQ)
 ACTIONS: Final = (FeedAction.ERASED, FeedAction.ADD, FeedAction.REMOVE, FeedAction.CHANGE)
-STANDINGS: Final = (Standing.BLOCK, Standing.REVIEW, Standing.PAUSED)
+STANDINGS: Final = (EntryStatus.BLOCK, EntryStatus.REVIEW, EntryStatus.PAUSED)
 VARIANTS: Final = tuple(Variant)
 """In the order of `signals.py`, which PROTOCOL.md repeats: new ones come after the others."""
 VARIANT_CODES: Final = {variant: code for code, variant in enumerate(VARIANTS)}
@@ -53,14 +53,14 @@ class Add(NamedTuple):
     value: bytes
 
 
-class Record(NamedTuple):
+class BulkRecord(NamedTuple):
     """A line as it stands in the file; `add` goes with `add`, `standing` with `change`, `leaf` with `erased`."""
 
     number: int
     action: FeedAction
     entry: bytes
     add: Add | None = None
-    standing: Standing | None = None
+    standing: EntryStatus | None = None
     leaf: bytes | None = None
 
 
@@ -91,11 +91,11 @@ def flags_of(kind: str, ai_made: bool, age_band: str, standing: str) -> int:
         (VIDEO if kind == PictureKind.VIDEO else 0)
         | (AI_MADE if ai_made else 0)
         | (WAS_MINOR if age_band == AgeBand.WAS_MINOR else 0)
-        | STANDING_CODES[Standing(standing)] << STANDING_SHIFT
+        | STANDING_CODES[EntryStatus(standing)] << STANDING_SHIFT
     )
 
 
-def line_of(record: Record) -> FeedEntry:
+def line_of(record: BulkRecord) -> FeedEntry:
     """The line that a record stands for. Raises `FeedBroken`."""
     try:
         return _line_of(record)
@@ -131,7 +131,7 @@ class Reader:
         """The SHA-256 of all the bytes before the end."""
         return self._digest.digest()
 
-    def __iter__(self) -> Iterator[Record]:
+    def __iter__(self) -> Iterator[BulkRecord]:
         if self._take(8) != MAGIC[self._snapshot]:
             raise FeedBroken("the file is not a part of the feed in a form that is known")
         while True:
@@ -151,19 +151,19 @@ class Reader:
         if self._at != len(self._buffer) or any(self._pieces):
             raise FeedBroken("the file goes on after its end")
 
-    def _record(self, start: bytes) -> Record:
+    def _record(self, start: bytes) -> BulkRecord:
         number, code, entry = _LINE.unpack(start + self._take(17))
         if code >= len(ACTIONS):
             raise FeedBroken(f"number {number} has an action that is not known")
         action = ACTIONS[code]
         if action is FeedAction.ADD:
-            return Record(number, action, entry, self._add(number))
+            return BulkRecord(number, action, entry, self._add(number))
         if action is FeedAction.CHANGE:
             standing = self._take(1)[0]
             if standing >= len(STANDINGS):
                 raise FeedBroken(f"number {number} has a standing that is not known")
-            return Record(number, action, entry, standing=STANDINGS[standing])
-        return Record(number, action, entry, leaf=self._take(32) if action is FeedAction.ERASED else None)
+            return BulkRecord(number, action, entry, standing=STANDINGS[standing])
+        return BulkRecord(number, action, entry, leaf=self._take(32) if action is FeedAction.ERASED else None)
 
     def _add(self, number: int) -> Add:
         kind, variant, flags, quality, since = _ADD.unpack(self._take(6))
@@ -192,7 +192,7 @@ def _add_of(line: FeedEntry, signal: SignalMessage) -> Add:
     return Add(
         code,
         VARIANT_CODES[signal.variant],
-        flags_of(line.kind, line.ai_made, line.age_band, line.standing or Standing.BLOCK),
+        flags_of(line.kind, line.ai_made, line.age_band, line.standing or EntryStatus.BLOCK),
         NO_QUALITY if signal.quality is None else signal.quality,
         days_of(line.since),
         bytes.fromhex(line.salt or ""),
@@ -205,7 +205,7 @@ def days_of(day: str | None) -> int:
     return 0 if day is None else (date.fromisoformat(day) - _EPOCH).days
 
 
-def _line_of(record: Record) -> FeedEntry:
+def _line_of(record: BulkRecord) -> FeedEntry:
     name = record.entry.hex()
     if record.add is None:
         leaf = None if record.leaf is None else record.leaf.hex()
@@ -226,6 +226,6 @@ def _line_of(record: Record) -> FeedEntry:
         bool(add.flags & AI_MADE),
         AgeBand.WAS_MINOR if add.flags & WAS_MINOR else AgeBand.MINOR,
         (_EPOCH + timedelta(days=add.since)).isoformat() if add.since else None,
-        None if standing is Standing.BLOCK else standing,
+        None if standing is EntryStatus.BLOCK else standing,
         add.salt.hex() or None,
     )

@@ -14,7 +14,7 @@ from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
 from takeback.errors import FeedBroken, RegistryUnreachable
-from takeback.protocol import FeedAction, FeedEntry, FeedHead, FeedKey, Standing, seconds_of
+from takeback.protocol import EntryStatus, FeedAction, FeedEntry, FeedHead, FeedKey, seconds_of
 
 START: Final = bytes(32)
 """The link before the first line."""
@@ -33,7 +33,7 @@ def leaf(line: FeedEntry, added: int) -> bytes:
     text = (
         f"add\n{line.number}\n{signal.type}\n{signal.value}\n{'-' if signal.quality is None else signal.quality}\n"
         f"{signal.variant}\n{line.kind}\n{int(line.ai_made)}\n{line.age_band}\n{line.since or '-'}\n"
-        f"{line.standing or Standing.BLOCK}\n"
+        f"{line.standing or EntryStatus.BLOCK}\n"
     )
     return sha256(b"\x00" + bytes.fromhex(line.salt or "") + text.encode()).digest()
 

@@ -11,8 +11,8 @@ from takeback.errors import TakebackError
 
 _COMMANDS: Final = {
     "hash": "takeback.hashing.commands:hash_files",
-    "registry": "takeback.registry.commands:registry",
-    "platform": "takeback.registry.commands:platform",
+    "registry": "takeback.registry.cli.commands:registry",
+    "platform": "takeback.registry.cli.commands:platform",
     "gate": "takeback.gate.commands:gate",
     "verify": "takeback.verify.commands:verify",
     "completion": "takeback.cli:completion",

@@ -81,7 +81,7 @@ class FeedAction(StrEnum):
     """An `add` whose entry was removed since and whose signal the registry no longer keeps."""
 
 
-class Standing(StrEnum):
+class EntryStatus(StrEnum):
     """The strongest decision that an entry may lead to."""
 
     BLOCK = "block"
@@ -221,7 +221,7 @@ class FeedEntry(_Message, frozen=True, omit_defaults=True):
     ai_made: bool = False
     age_band: AgeBand = AgeBand.MINOR
     since: Day | None = None
-    standing: Standing | None = None
+    standing: EntryStatus | None = None
     salt: Salt | None = None
     leaf: Digest | None = None
 

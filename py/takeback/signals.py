@@ -34,6 +34,10 @@ class SignalType(StrEnum):
     VPDQ = "vpdq"
 
 
+type SignalKey = tuple[SignalType, str]
+"""What makes two signals the same: their type and their value."""
+
+
 class Variant(StrEnum):
     """Which view of the picture a signal describes."""
 

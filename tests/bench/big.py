@@ -14,8 +14,8 @@ from PIL import Image
 from playwright.sync_api import Page, sync_playwright
 
 from builder import DIST
-from builder.site import build_site
-from takeback.registry.headers import headers_for, kind_of
+from builder.site.assemble import build_site
+from takeback.registry.http.response_headers import headers_for, kind_of
 from tests.bench.hashing import peak, photograph
 from tests.bench.page import ARGUMENTS, chromium, run_ours
 from tests.bench.server import serving

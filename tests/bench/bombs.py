@@ -28,7 +28,7 @@ from typing import Final
 import httpx
 from PIL import Image
 
-from takeback.gate.settings import Settings, save
+from takeback.gate.settings import GateSettings, save
 from tests.bench.hashing import photograph
 from tests.gate.feeds import KEY
 
@@ -89,7 +89,7 @@ def main() -> None:
     files, good = bombs(), photograph(1155, 866)
     print(f"files of {', '.join(f'{len(data):,}' for data in files)} bytes")
     with tempfile.TemporaryDirectory() as folder:
-        save(Path(folder), Settings("http://127.0.0.1:9", KEY))
+        save(Path(folder), GateSettings("http://127.0.0.1:9", KEY))
         program = [sys.executable, "-c", "from takeback.cli import main; main()", "gate", "serve", "--home", folder]
         with subprocess.Popen([*program, "--port", "0"], stdout=subprocess.PIPE, text=True) as process:
             assert process.stdout

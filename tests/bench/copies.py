@@ -20,10 +20,10 @@ from numpy.typing import NDArray
 from PIL import Image, ImageOps, UnidentifiedImageError
 
 from takeback.errors import PictureError
-from takeback.gate.decision import probes
-from takeback.gate.index import usable
-from takeback.gate.policy import PDQ_REVIEW_DISTANCE as REVIEW_DISTANCE
-from takeback.gate.views import look_ups
+from takeback.gate.index.multi_index import usable
+from takeback.gate.rules.decision import probes
+from takeback.gate.rules.policy import PDQ_REVIEW_DISTANCE as REVIEW_DISTANCE
+from takeback.gate.upload_views.look_ups import look_ups
 from takeback.hashing import hash_picture, with_variants
 from takeback.signals import PDQ_MATCH_DISTANCE, Signal, SignalType, Variant
 from tests.bench._changes import CHANGES, changed

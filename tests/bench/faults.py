@@ -25,8 +25,8 @@ from sqlalchemy import create_engine, text
 
 from tests.registry.patroni import NoPatroni, managed, wait_for
 from tests.registry.postgres import USER, Cluster, NoPostgres, cluster
+from tests.registry.storage.test_durability import Client
 from tests.registry.support import PIN, Platform, Server, md5, secret_headers
-from tests.registry.test_durability import Client
 
 SECONDS = float(os.environ.get("SECONDS", "180"))
 PAUSE = (0.05, 1.0)

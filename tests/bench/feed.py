@@ -11,11 +11,12 @@ import time
 from pathlib import Path
 
 from takeback.gate import Gate
-from takeback.gate.settings import Settings, save
+from takeback.gate.settings import GateSettings, save
 from takeback.protocol import AgeBand, PictureKind, SignalMessage
-from takeback.registry import queries, tables
-from takeback.registry.cases import Entry
-from takeback.registry.database import WRITES, open_database
+from takeback.registry.rules.cases import Entry
+from takeback.registry.storage import feed_queries
+from takeback.registry.storage.engine import tables
+from takeback.registry.storage.engine.database import WRITES, open_database
 from takeback.signals import SignalType
 from tests.registry.support import Server
 
@@ -41,14 +42,14 @@ def fill(path: Path, start: int, end: int) -> None:
             for n in numbers
         ]
         with engine.execution_options(**WRITES).begin() as connection:
-            queries.publish(connection, entries, list(numbers), 1_800_000_000)
+            feed_queries.publish(connection, entries, list(numbers), 1_800_000_000)
     by_value.create(engine)
     engine.dispose()
 
 
 def cold_start(server: Server, key: str, home: Path) -> None:
     """Prints how long a new gate takes until it decides."""
-    save(home, Settings(server.address, key))
+    save(home, GateSettings(server.address, key))
     with Gate.open(home) as gate:
         start = time.perf_counter()
         synced = gate.sync()

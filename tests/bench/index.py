@@ -17,9 +17,9 @@ from typing import Any, Final, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from takeback.gate.index_file import Marks, Plans, load, save
-from takeback.gate.plan import plan
-from takeback.gate.table import Source
+from takeback.gate.index.chunking import plan
+from takeback.gate.index.file import IndexMarks, TablePlan, load, save
+from takeback.gate.index.native import TableRows
 from takeback.signals import PDQ_MATCH_DISTANCE as RADIUS
 
 SIZES: Final = [int(size) for size in os.environ.get("TAKEBACK_BENCH_SIZES", "100000,1000000,10000000").split(",")]
@@ -100,10 +100,10 @@ def ours(name: str, codes: Codes, asked: Codes, folder: Path) -> Figure:
     """Built, written, opened and asked as the gate does it; the time of writing is not that of building."""
     path = folder / "index.bin"
     entries = random(len(codes), np.random.default_rng(3))[:, :16].copy()
-    source = Source(codes, entries, np.full(len(codes), 100, np.uint16), None, len(codes))
+    source = TableRows(codes, entries, np.full(len(codes), 100, np.uint16), None, len(codes))
     plan(len(codes), 256, RADIUS)
     built = _built(source)
-    save(path, Marks(1, 1, {}), {"pdq": Plans(4, RADIUS, 1, [source])})
+    save(path, IndexMarks(1, 1, {}), {"pdq": TablePlan(4, RADIUS, 1, [source])})
     table = load(path)[1]["pdq"]  # as the process that wrote it, from the disk
     opened = _time(lambda: load(path))
     figure = measured(
@@ -118,9 +118,9 @@ def ours(name: str, codes: Codes, asked: Codes, folder: Path) -> Figure:
     return figure
 
 
-def _built(source: Source) -> float:
+def _built(source: TableRows) -> float:
     """Processor seconds of building alone."""
-    from takeback.gate.table import table_of
+    from takeback.gate.index.native import table_of
 
     start = time.process_time()
     table_of(4, RADIUS, 1, [source])

@@ -7,7 +7,7 @@ from typing import Final
 
 from playwright.sync_api import sync_playwright
 
-from builder.bundle import bundle_worker
+from builder.site.bundle import bundle_worker
 from tests.bench.page import ARGUMENTS, chromium
 from tests.bench.server import serving
 

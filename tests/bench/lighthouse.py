@@ -12,9 +12,9 @@ from pathlib import Path
 from typing import Any, Final
 
 from builder import DIST, WORK
-from builder.browsers import ensure_browsers
-from builder.site import build_site
-from takeback.registry.headers import headers_for, kind_of
+from builder.setup.browsers import ensure_browsers
+from builder.site.assemble import build_site
+from takeback.registry.http.response_headers import headers_for, kind_of
 from tests.bench.server import serving
 
 PACKAGE: Final = Path(__file__).with_suffix("")

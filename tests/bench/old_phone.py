@@ -15,9 +15,9 @@ from PIL import Image
 from playwright.sync_api import Browser, sync_playwright
 
 from builder import DIST
-from builder.browsers import ensure_browsers
-from builder.site import build_site
-from takeback.registry.headers import headers_for, kind_of
+from builder.setup.browsers import ensure_browsers
+from builder.site.assemble import build_site
+from takeback.registry.http.response_headers import headers_for, kind_of
 from tests.bench.page import HERE, hash_first, spread
 from tests.bench.server import CountingServer, serving
 from tests.e2e.desks import Manner, start_chromium

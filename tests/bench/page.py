@@ -16,13 +16,13 @@ from PIL import Image
 from playwright.sync_api import Browser, Page, sync_playwright
 
 from builder import DIST, WORK
-from builder.browsers import ensure_browsers
-from builder.cache import Cache
-from builder.fetch import fetch_wheel
-from builder.pins import read_pins
-from builder.runtime import PYODIDE
-from builder.site import LATER, build_site, write_site
-from takeback.registry.headers import headers_for, kind_of
+from builder.runtime.pyodide_release import PYODIDE
+from builder.setup.browsers import ensure_browsers
+from builder.setup.cache import Cache
+from builder.setup.fetch import fetch_wheel
+from builder.setup.pins import read_pins
+from builder.site.assemble import LATER, build_site, write_site
+from takeback.registry.http.response_headers import headers_for, kind_of
 from takeback.signals import hamming_distance
 from tests.bench.server import CountingServer, serving
 

@@ -14,11 +14,12 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from takeback.protocol import NewCase, Picture, SignalMessage, Standing
-from takeback.registry.database import open_database
-from takeback.registry.entry_ids import EntryIds
-from takeback.registry.overview import noticed, overview
-from takeback.registry.store import Store, Submission
+from takeback.protocol import EntryStatus, NewCase, Picture, SignalMessage
+from takeback.registry.security.entry_ids import EntryIds
+from takeback.registry.storage.case_store import Submission
+from takeback.registry.storage.engine.database import open_database
+from takeback.registry.storage.status_queries import noticed, overview
+from takeback.registry.storage.store import Store
 from takeback.signals import SignalType
 from tests.bench.feed import fill
 from tests.registry.support import telling
@@ -56,7 +57,7 @@ def operator_look(store: Store, path: Path) -> str:
     counted = time.perf_counter()
     with engine.begin() as connection:
         overview(connection, int(time.time()))
-        noticed(connection, [Standing.REVIEW, Standing.PAUSED], 100)
+        noticed(connection, [EntryStatus.REVIEW, EntryStatus.PAUSED], 100)
     engine.dispose()
     return f"the totals {counted - start:.2f} s, the operator's look {time.perf_counter() - counted:.2f} s"
 
@@ -69,10 +70,10 @@ def main() -> None:
         for size in SIZES:
             fill(path, before, size)
             store = Store(open_database(path), time.time)
-            page = median(lambda: store.feed(choice.randrange(size - 1000), 1000, IDS))  # noqa: B023 - used at once
-            case = median(lambda: store.submit(new_case()).result())  # noqa: B023 - used at once
+            page = median(lambda: store.feed.page(choice.randrange(size - 1000), 1000, IDS))  # noqa: B023 - used at once
+            case = median(lambda: store.cases.submit(new_case()).result())  # noqa: B023 - used at once
             look = operator_look(store, path)
-            before = store.head()[0]
+            before = store.feed.head()[0]
             store.close()
             costs.append((page, case))
             print(

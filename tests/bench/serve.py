@@ -18,9 +18,9 @@ from pathlib import Path
 from random import Random
 from typing import Final
 
-from takeback.gate.follow import Added, Changes, Position
-from takeback.gate.settings import Settings, save
-from takeback.gate.state import State
+from takeback.gate.feed.follow import Added, Changes, FeedPosition
+from takeback.gate.feed.state import State
+from takeback.gate.settings import GateSettings, save
 from takeback.signals import Signal, SignalType
 from tests.bench.hashing import photograph
 from tests.gate.feeds import KEY
@@ -35,7 +35,7 @@ HMA: Final = "its makers publish 450-500 requests/s for HMA on 10 pods"
 
 def fill(home: Path) -> None:
     """A gate's folder with `ENTRIES` random PDQ entries."""
-    save(home, Settings(REGISTRY, KEY))
+    save(home, GateSettings(REGISTRY, KEY))
     state = State(home, REGISTRY)
     numbers = Random(1)
     for start in range(0, ENTRIES, 50_000):
@@ -44,7 +44,7 @@ def fill(home: Path) -> None:
             Added(n, f"{n:032x}", Signal(SignalType.PDQ, f"{numbers.getrandbits(256):064x}", 100))
             for n in range(start + 1, end + 1)
         ]
-        state.apply(Changes(Position(start, ENTRIES if start else 0), Position(end, ENTRIES), tuple(steps)))
+        state.apply(Changes(FeedPosition(start, ENTRIES if start else 0), FeedPosition(end, ENTRIES), tuple(steps)))
     state.reached_end(time.time())
     state.close()
 

@@ -5,11 +5,13 @@ from pathlib import Path
 
 import pytest
 
-from builder import BuildError, clean, environment
-from builder.cache import Cache
-from builder.serve import GATE_FILES, make_data_folder
-from builder.site import write_site
-from takeback.gate import held, settings, state
+from builder import BuildError, clean
+from builder.demo.serve import GATE_FILES, make_data_folder
+from builder.setup import environment
+from builder.setup.cache import Cache
+from builder.site.assemble import write_site
+from takeback.gate import index_handle, settings
+from takeback.gate.feed import state
 
 
 @pytest.fixture
@@ -108,5 +110,5 @@ def test_a_probe_removes_nothing(tmp_path: Path) -> None:
 
 def test_the_demo_platform_is_all_that_is_begun_anew() -> None:
     """Of the demo platform's folder those files are removed that a gate makes, and no others."""
-    made = {settings.SETTINGS_FILE, state.STATE_FILE, state.LOCK_FILE, state.INDEX_LOCK_FILE, held.INDEX_FILE}
+    made = {settings.SETTINGS_FILE, state.STATE_FILE, state.LOCK_FILE, state.INDEX_LOCK_FILE, index_handle.INDEX_FILE}
     assert set(GATE_FILES) == made | {"registry", f"{state.STATE_FILE}-wal", f"{state.STATE_FILE}-shm"}

@@ -3,7 +3,7 @@
 import re
 from hashlib import sha256
 
-from takeback.registry.headers import headers_for, kind_of
+from takeback.registry.http.response_headers import headers_for, kind_of
 from tests.e2e.product import DIST
 from tests.e2e.recorder import Answer
 

@@ -14,7 +14,7 @@ from typing import Final
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, Playwright, sync_playwright
 
-from builder.browsers import Browsers, ensure_browsers
+from builder.setup.browsers import Browsers, ensure_browsers
 from tests.e2e import pictures
 from tests.e2e.desks import Manner, device, start_chromium, start_firefox, webkitgtk
 from tests.e2e.hands import Hands, PlaywrightHands, SeleniumHands

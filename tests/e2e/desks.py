@@ -14,7 +14,7 @@ from selenium.webdriver.remote.webdriver import WebDriver
 from selenium.webdriver.webkitgtk.options import Options
 from selenium.webdriver.webkitgtk.service import Service
 
-from builder.browsers import Browsers
+from builder.setup.browsers import Browsers
 
 CHROMIUM_FLAGS: Final = (
     "--disable-gpu",

@@ -7,8 +7,8 @@ from typing import Any, Final
 
 import pytest
 
-from builder.agreement import Answer, difference
-from builder.runtime_modules import native_answer
+from builder.runtime.agreement import HashAnswer, difference
+from builder.runtime.modules import native_answer
 from takeback.errors import PictureError
 from takeback.hashing import sent
 from takeback.hashing.video import SNIFFED, hash_video, video_format
@@ -65,7 +65,7 @@ def _apart(path: Path, browser: dict[str, Any]) -> str:
     return difference(browser, native)
 
 
-def _native(data: bytes) -> Answer:
+def _native(data: bytes) -> HashAnswer:
     """What is found natively in a picture or a video, in the form of the door's answers."""
     if not video_format(data[:SNIFFED]):
         return native_answer(data)

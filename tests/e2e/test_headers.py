@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from takeback.registry.headers import headers_for, kind_of
+from takeback.registry.http.response_headers import headers_for, kind_of
 from tests.e2e.hands import Hands, PlaywrightHands
 from tests.e2e.product import Registry
 from tests.e2e.screens import way_to_review

@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Final
 
-from takeback.registry.headers import Kind, headers_for
+from takeback.registry.http.response_headers import ResponseKind, headers_for
 from tests.e2e.builds import build_with
 from tests.e2e.hands import Hands, PlaywrightHands
 from tests.e2e.product import DIST, Registry
@@ -32,7 +32,7 @@ def test_a_kept_page_works_without_a_network_until_sending(engine: Hands, regist
     registry.recorder.cut()
     review = way_to_review(engine, registry.url, [picture])
     engine.wait_for_text("You chose to keep the program of this page on this device.")
-    assert engine.run(_POLICY_KEPT) == dict(headers_for(Kind.WORKER, tls=False))["content-security-policy"]
+    assert engine.run(_POLICY_KEPT) == dict(headers_for(ResponseKind.WORKER, tls=False))["content-security-policy"]
     review.send()
     engine.wait_for_text("No connection. We keep trying. Nothing is lost.")
     registry.recorder.mend()

@@ -5,7 +5,7 @@ from typing import Any, Final
 
 import pytest
 
-from builder.browsers import missing_fonts
+from builder.setup.browsers import missing_fonts
 from tests.e2e.hands import PlaywrightHands
 from tests.e2e.product import ROOT, Registry
 from tests.e2e.tour import tour

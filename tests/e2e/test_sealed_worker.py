@@ -7,8 +7,8 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from builder.bundle import bundle_worker
-from takeback.registry.headers import Kind, headers_for
+from builder.site.bundle import bundle_worker
+from takeback.registry.http.response_headers import ResponseKind, headers_for
 from tests.e2e.builds import build_with
 from tests.e2e.hands import Hands
 from tests.e2e.product import Registry
@@ -63,7 +63,7 @@ def test_there_is_no_way_out_of_the_sealed_worker(
     engine: Hands, here: Recorder, elsewhere: Recorder, script: bytes
 ) -> None:
     """Under the policy that the product's worker has, all ways out fail and nothing arrives anywhere."""
-    here.extra["/tried.js"] = Answer(200, SCRIPT | dict(headers_for(Kind.WORKER, tls=False)), script)
+    here.extra["/tried.js"] = Answer(200, SCRIPT | dict(headers_for(ResponseKind.WORKER, tls=False)), script)
     outcome = _try(engine, here, elsewhere, "/tried.js")
     assert {name for name, how in outcome.items() if how == "open"} == set()
     assert len(outcome) >= 13

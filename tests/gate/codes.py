@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping
 from random import Random
 
-from takeback.gate.index import MultiIndex, Row
+from takeback.gate.index.multi_index import IndexRow, MultiIndex
 from takeback.signals import Signal, SignalType, hamming_distance
 
 
@@ -53,7 +53,7 @@ def shaped(shape: str, count: int, seed: int, width: int = 256) -> list[int]:
     return [top & kept | numbers.getrandbits(width // 4) for _ in range(count)]
 
 
-def as_rows(held: Mapping[str, Signal]) -> list[Row]:
+def as_rows(held: Mapping[str, Signal]) -> list[IndexRow]:
     """Entries as a state keeps them."""
     return [(entry, one.type, one.value, one.quality) for entry, one in held.items()]
 

@@ -6,7 +6,7 @@ from hashlib import sha256
 from hypothesis import strategies as st
 
 from takeback import chain
-from takeback.protocol import FeedAction, FeedEntry, FeedPage, SignalMessage, Standing
+from takeback.protocol import EntryStatus, FeedAction, FeedEntry, FeedPage, SignalMessage
 from takeback.signals import HEX_DIGITS, Signal, SignalType
 
 KEY = "tbk_" + "a" * 16 + "_" + "5" * 64
@@ -39,7 +39,7 @@ class Log:
         self.active[entry] = new
         return entry
 
-    def change(self, entry: str, standing: Standing) -> None:
+    def change(self, entry: str, standing: EntryStatus) -> None:
         """Gives an entry another standing."""
         self.lines.append(FeedEntry(len(self.lines) + 1, FeedAction.CHANGE, entry, standing=standing))
 

@@ -16,7 +16,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from msgspec import structs
 
 from takeback import bulk, chain
-from takeback.gate.client import HEAD_HEADER
+from takeback.gate.feed.client import HEAD_HEADER
 from takeback.protocol import (
     FeedAction,
     Feedback,

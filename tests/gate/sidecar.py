@@ -10,14 +10,14 @@ import httpx
 import uvicorn
 from starlette.types import ASGIApp
 
-from takeback.gate.serve.app import Options, create_app
+from takeback.gate.serve.app import SidecarOptions, create_app
 
 
 @contextmanager
 def serving(home: Path, **changes: object) -> Iterator[httpx.Client]:
     """A sidecar over the gate in `home`, and a client of it; `changes` to its options."""
     values: dict[str, object] = {"max_bytes": 1 << 20, "places": 2, "threads": 2, **changes}
-    with answering(create_app(Options(str(home), **values))) as client:  # type: ignore[arg-type]
+    with answering(create_app(SidecarOptions(str(home), **values))) as client:  # type: ignore[arg-type]
         yield client
 
 

@@ -15,9 +15,9 @@ from takeback import chain
 from takeback.cli import main
 from takeback.errors import StateDamaged
 from takeback.gate import Match
-from takeback.gate.policy import Policy, parse
-from takeback.gate.settings import Settings, save
-from takeback.gate.state import STATE_FILE
+from takeback.gate.feed.state import STATE_FILE
+from takeback.gate.rules.policy import Policy, parse
+from takeback.gate.settings import GateSettings, save
 from tests.gate.feeds import KEY, entry_id, signal
 from tests.gate.pictures import drawing, jpeg, sent
 from tests.gate.servers import Registry, problem, running
@@ -39,7 +39,7 @@ def home(registry: Registry, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
     """A gate's folder, in the environment too."""
     monkeypatch.delenv("TAKEBACK_PLATFORM_KEY", raising=False)
     monkeypatch.setenv("TAKEBACK_GATE_HOME", str(tmp_path / "gate"))
-    save(tmp_path / "gate", Settings(registry.url, KEY))
+    save(tmp_path / "gate", GateSettings(registry.url, KEY))
     return tmp_path / "gate"
 
 

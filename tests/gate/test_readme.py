@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 
 from takeback.gate.commands import BLOCKED, FAILED, REVIEW, gate
-from takeback.gate.settings import Settings, save
+from takeback.gate.settings import GateSettings, save
 from takeback.hashing import hash_picture
 from tests.gate.feeds import KEY
 from tests.gate.pictures import drawing, jpeg
@@ -32,7 +32,7 @@ def test_example(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TAKEBACK_GATE_HOME", str(tmp_path))
     names: dict[str, object] = {}
     with running() as registry:
-        save(tmp_path, Settings(registry.url, KEY))
+        save(tmp_path, GateSettings(registry.url, KEY))
         registry.log.add(hash_picture(jpeg(drawing(1))).signals[0])
         exec(example[1], names)
         opened, may_be_stored = names["gate"], names["may_be_stored"]

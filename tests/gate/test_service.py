@@ -15,13 +15,13 @@ from takeback.errors import (
     StateDamaged,
 )
 from takeback.gate import Action, Gate, Synced, Verdict
-from takeback.gate.follow import Position
-from takeback.gate.media import Kind
-from takeback.gate.settings import Settings, save
-from takeback.gate.state import STATE_FILE
+from takeback.gate.feed.follow import FeedPosition
+from takeback.gate.feed.state import STATE_FILE
+from takeback.gate.rules.media import MediaKind
+from takeback.gate.settings import GateSettings, save
 from takeback.hashing import hash_picture
 from takeback.hashing.exact import exact_signals
-from takeback.protocol import Standing
+from takeback.protocol import EntryStatus
 from takeback.signals import Frame, Signal, SignalType, Variant
 from tests.gate.feeds import KEY, Log, entry_id, signal
 from tests.gate.pictures import drawing, jpeg, sent
@@ -41,7 +41,7 @@ def registry() -> Iterator[Registry]:
 @pytest.fixture
 def home(registry: Registry, tmp_path: Path) -> Path:
     """A folder that follows the registry."""
-    save(tmp_path / "gate", Settings(registry.url, KEY))
+    save(tmp_path / "gate", GateSettings(registry.url, KEY))
     return tmp_path / "gate"
 
 
@@ -136,7 +136,7 @@ def test_unreadable(registry: Registry, gate: Gate, tmp_path: Path) -> None:
     cut = FILE[:300]
     gate.sync()
     decision = gate.check(cut)
-    assert (decision.action, decision.kind, decision.why) == (Action.REVIEW, Kind.UNREADABLE, "damaged-picture")
+    assert (decision.action, decision.kind, decision.why) == (Action.REVIEW, MediaKind.UNREADABLE, "damaged-picture")
     assert decision.explain() == "unreadable: the picture is cut short or broken inside"
     registry.log.add(exact_signals(cut)[0])
     gate.sync()
@@ -165,7 +165,7 @@ def test_other_files_pass(registry: Registry, gate: Gate) -> None:
     for data in (b"hello", b"%PDF-1.7 ...", b""):
         decision = gate.check(data, given="application/pdf")
         named = "not_media: neither a picture nor a video"
-        assert (decision.action, decision.kind, decision.explain()) == (Action.ALLOW, Kind.NOT_MEDIA, named)
+        assert (decision.action, decision.kind, decision.explain()) == (Action.ALLOW, MediaKind.NOT_MEDIA, named)
     registry.log.add(exact_signals(b"hello")[0])
     gate.sync()
     assert gate.check(b"hello").action is Action.BLOCK
@@ -188,9 +188,9 @@ def test_long_feed(registry: Registry, gate: Gate) -> None:
     """A feed of many pages is followed to its end, page by page, and the last request tells it is taken over."""
     for seed in range(2500):
         registry.log.add(signal(seed))
-    told: list[Position] = []
+    told: list[FeedPosition] = []
     assert gate.sync(told.append) == Synced(2500, 0, 0, 2500, 2500)
-    assert told == [Position(n, 2500, registry.log.link(n)) for n in (1000, 2000, 2500)]
+    assert told == [FeedPosition(n, 2500, registry.log.link(n)) for n in (1000, 2000, 2500)]
     assert [request.query["after"] for request in registry.requests] == [0, 1000, 2000, 2500]
     assert gate.check_signals([signal(2499)]).action is Action.BLOCK
 
@@ -249,12 +249,12 @@ def test_standing(registry: Registry, gate: Gate) -> None:
     """What the registry demotes or pauses asks for a review, and may block again; the status tells what is paused."""
     entry = registry.log.add(signal(1))
     for standing, action in (
-        (Standing.REVIEW, Action.REVIEW),
-        (Standing.PAUSED, Action.REVIEW),
-        (Standing.BLOCK, Action.BLOCK),
+        (EntryStatus.REVIEW, Action.REVIEW),
+        (EntryStatus.PAUSED, Action.REVIEW),
+        (EntryStatus.BLOCK, Action.BLOCK),
     ):
         registry.log.change(entry, standing)
-        paused = standing is Standing.PAUSED
+        paused = standing is EntryStatus.PAUSED
         assert (gate.sync().paused, gate.status().paused) == (paused, paused)
         assert gate.check_signals([signal(1)]).action is action
 
@@ -284,7 +284,7 @@ def test_a_code_beside_a_paused_one_is_braked(registry: Registry, gate: Gate) ->
     gate.sync()
     for _ in range(100):
         gate.check_signals([signal(1)])
-    registry.log.change(first, Standing.PAUSED)
+    registry.log.change(first, EntryStatus.PAUSED)
     registry.log.add(bits_off(29, 100))
     gate.sync()
     assert gate.check_signals([signal(1)]).action is Action.REVIEW

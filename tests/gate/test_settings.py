@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 
 from takeback.errors import SettingsError
-from takeback.gate.settings import KEY_VARIABLE, Settings, load, save
+from takeback.gate.settings import KEY_VARIABLE, GateSettings, load, save
 from tests.gate.feeds import KEY
 
 OTHER = KEY.replace("5", "6")
@@ -21,16 +21,16 @@ def no_key(monkeypatch: pytest.MonkeyPatch) -> None:
 )
 def test_round_trip(tmp_path: Path, address: str) -> None:
     """What is saved is loaded, and only its owner can read it."""
-    path = save(tmp_path / "new" / "gate", Settings(address, KEY))
-    assert load(tmp_path / "new" / "gate") == Settings(address, KEY)
+    path = save(tmp_path / "new" / "gate", GateSettings(address, KEY))
+    assert load(tmp_path / "new" / "gate") == GateSettings(address, KEY)
     assert path.stat().st_mode & 0o777 == 0o600
     assert path.parent.stat().st_mode & 0o777 == 0o700
 
 
 def test_new_key(tmp_path: Path) -> None:
     """Saving again replaces the key, and the environment's key goes before it."""
-    save(tmp_path, Settings("https://registry.example", KEY))
-    save(tmp_path, Settings("https://registry.example", OTHER))
+    save(tmp_path, GateSettings("https://registry.example", KEY))
+    save(tmp_path, GateSettings("https://registry.example", OTHER))
     assert load(tmp_path).key == OTHER
 
 
@@ -53,20 +53,20 @@ def test_key_of_the_environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
 def test_refused_addresses(address: str) -> None:
     """An address that is none, or would show the key on the way, is refused."""
     with pytest.raises(SettingsError):
-        Settings(address, KEY)
+        GateSettings(address, KEY)
 
 
 @pytest.mark.parametrize("key", ["", "tbk_1", KEY[:-1], KEY + "0", KEY.upper(), KEY + "\n"])
 def test_refused_keys(key: str) -> None:
     """A key that is none is refused, and not repeated."""
     with pytest.raises(SettingsError) as caught:
-        Settings("https://h", key)
+        GateSettings("https://h", key)
     assert not key.strip() or key.strip() not in str(caught.value)
 
 
 def test_key_is_not_shown() -> None:
     """Settings that are printed do not show the key."""
-    assert KEY not in repr(Settings("https://h", KEY))
+    assert KEY not in repr(GateSettings("https://h", KEY))
 
 
 @pytest.mark.parametrize(
@@ -96,4 +96,4 @@ def test_no_place(tmp_path: Path) -> None:
     """A folder that cannot be made is an error."""
     (tmp_path / "file").touch()
     with pytest.raises(SettingsError, match="cannot be written"):
-        save(tmp_path / "file" / "gate", Settings("https://h", KEY))
+        save(tmp_path / "file" / "gate", GateSettings("https://h", KEY))

@@ -43,6 +43,23 @@ def test_a_heic_is_turned_once(turns: int, mirror: int | None) -> None:
     assert near(found[Variant.WHOLE], stills.shown(PICTURE, turns, mirror))
 
 
+@pytest.mark.parametrize(("turns", "mirror"), stills.SHOWN)
+def test_what_libheif_refuses_ffmpeg_may_read(turns: int, mirror: int | None, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A HEIC that libheif cannot decode is hashed from FFmpeg's pixels, turned and mirrored once as well."""
+
+    def refuse(_file: object) -> None:
+        raise ValueError
+
+    file = stills.heic(PICTURE, turns, mirror)
+    expected = pdq(file)[Variant.WHOLE]
+    monkeypatch.setattr("pi_heif.HeifImageFile", refuse)
+    found = pdq(file)
+    assert found.keys() == {Variant.WHOLE}
+    assert hamming_distance(found[Variant.WHOLE], expected) <= 2
+    with pytest.raises(PictureError):
+        hash_picture(stills.heic(PICTURE, size=(100, 100)))
+
+
 @pytest.mark.parametrize("orientation", range(2, 9))
 def test_an_avif_is_turned_once(orientation: int) -> None:
     """An AVIF is hashed as its properties turn it, and as it is stored."""
@@ -60,7 +77,7 @@ def test_a_jpeg_xl_is_read() -> None:
 def test_a_picture_too_large_never_meets_a_decoder(monkeypatch: pytest.MonkeyPatch) -> None:
     """A HEIC or JPEG XL that says it is over the limit is refused by its head, before a decoder makes room."""
 
-    def never(_data: bytes) -> decoders.Source:
+    def never(_data: bytes) -> decoders.DecodedImage:
         raise AssertionError
 
     for name in ("HEIC", "JXL"):

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from takeback.hashing import HashedPicture, hash_picture, with_variants
-from takeback.hashing.kernel import PdqStream, Plane, hash_view
+from takeback.hashing.kernel import PdqStream, Thumbnail, hash_view
 from takeback.hashing.pdq import Pdq, Pixels, hash_pixels
 from takeback.hashing.views import INNER, SHAPES, THIRDS, Box, frame, trimmed
 from takeback.protocol import MAX_SIGNALS
@@ -121,8 +121,8 @@ def test_the_reduced_picture(width: int, height: int, seed: int, pieces: list[in
 @given(st.integers(1, 512), st.integers(1, 512), st.lists(st.floats(-2000, 2000, width=32), min_size=6, max_size=6))
 def test_a_view_may_lie_anywhere(width: int, height: int, place: list[float]) -> None:
     """A view that reaches out of the picture, or is turned or turned over, is hashed and reads nothing outside."""
-    plane = Plane(width, height, bytes(range(256)) * (width * height // 256 + 1), float(width), float(height))
-    plane = Plane(width, height, plane.pixels[: width * height], float(width), float(height))
+    plane = Thumbnail(width, height, bytes(range(256)) * (width * height // 256 + 1), float(width), float(height))
+    plane = Thumbnail(width, height, plane.pixels[: width * height], float(width), float(height))
     x, y, *ways = place
     result = hash_view(plane, (x, y, ways[0], ways[1], ways[2], ways[3]))
     assert 0 <= result.quality <= 100

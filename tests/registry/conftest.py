@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from takeback.registry.database import open_database
+from takeback.registry.storage.engine.database import open_database
 from tests.registry.postgres import Cluster, NoPostgres, cluster
 from tests.registry.support import Platform, Server, serving
 

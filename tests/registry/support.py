@@ -16,8 +16,8 @@ import altcha
 import httpx
 
 from takeback import protocol
-from takeback.registry.database import open_database
-from takeback.registry.platforms import Platforms
+from takeback.registry.storage.engine.database import open_database
+from takeback.registry.storage.platforms import Platforms
 
 MAIN: Final = "from takeback.cli import main; main()"
 PIN: Final = "K7QM-2XRW-9DHF"

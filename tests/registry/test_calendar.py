@@ -11,15 +11,17 @@ import httpx
 import pytest
 import uvicorn
 
-from takeback.gate import Action, Gate, Verdict, cold
+from takeback.gate import Action, Gate, Verdict
 from takeback.gate import settings as gate_settings
-from takeback.registry import backup
-from takeback.registry.cases import DAY, QUIET, moment
-from takeback.registry.database import open_database
-from takeback.registry.requests import Services
+from takeback.gate.feed import snapshot_import
+from takeback.registry.http.context import Services
+from takeback.registry.operations import backup
+from takeback.registry.rules.cases import QUIET
 from takeback.registry.server import build_site, listen
-from takeback.registry.settings import Settings
+from takeback.registry.settings import RegistrySettings
+from takeback.registry.storage.engine.database import open_database
 from takeback.signals import Signal
+from takeback.times import DAY_SECONDS, moment
 from tests.gate.pictures import drawing, jpeg, sent
 from tests.registry.support import PIN, Json, secret_headers
 
@@ -69,13 +71,13 @@ class Here:
     def settle(self) -> None:
         """Lets the time of mixing pass, and all that is due come into the feed; polls count from the next second on."""
         self.clock.pass_time(MIX + 1)
-        while self.services.store.tick():
+        while self.services.store.feed.tick():
             pass
         self.clock.pass_time(1)
 
     def retain(self) -> None:
         """Ends and erases what is due."""
-        while self.services.store.retain():
+        while self.services.store.cases.retain():
             pass
 
     def send(self, picture: list[Signal]) -> Json:
@@ -105,7 +107,7 @@ class Here:
 def serving(data: Path, database: Path | str, clock: Clock) -> Iterator[Here]:
     """A registry over HTTP whose clock is `clock`."""
     address = database if isinstance(database, str) else ""
-    settings = Settings(
+    settings = RegistrySettings(
         data=data, database=address, mix=MIX, expire=EXPIRE, keep=KEEP, work=0, arrivals=0, ncmec=True, stopncii=True
     )
     site, services = build_site(settings, clock)
@@ -133,7 +135,7 @@ def test_a_whole_path(
     data = database.parent if isinstance(database, Path) else tmp_path / "var"
     with serving(data, database, clock) as registry:
         key = registry.services.platforms.add("forum").text()
-        gate_settings.save(tmp_path / "gate", gate_settings.Settings(registry.address, key))
+        gate_settings.save(tmp_path / "gate", gate_settings.GateSettings(registry.address, key))
         with Gate.open(tmp_path / "gate", clock=clock) as gate:
             first = registry.send(SIGNALS[0])
             assert (first["state"], first["received_at"]) == ("received", start)
@@ -153,7 +155,7 @@ def test_a_whole_path(
             assert (status["state"], status["platforms"]) == ("active", 1)
             assert status["pictures"][0]["blocked"] == 1
             assert status["pictures"][0]["first_blocked_at"] == seen
-            assert status["expires_at"] == moment(int(Clock(start).now) + EXPIRE * DAY)
+            assert status["expires_at"] == moment(int(Clock(start).now) + EXPIRE * DAY_SECONDS)
 
             ended = clock.pass_time(1)
             assert registry.withdraw(second["number"])["withdrawn_at"] == ended
@@ -162,13 +164,13 @@ def test_a_whole_path(
             assert gate.check(FILES[1]).action is Action.ALLOW
             _restored(tmp_path, new_database, database)
 
-            clock.pass_time(EXPIRE * DAY)
+            clock.pass_time(EXPIRE * DAY_SECONDS)
             registry.retain()
             assert registry.case(first["number"]).json()["state"] == "expired"
             registry.settle()
             assert gate.sync().removed == len(SIGNALS[0])
             assert gate.check(FILES[0]).action is Action.ALLOW
-            clock.pass_time(KEEP * DAY)
+            clock.pass_time(KEEP * DAY_SECONDS)
             registry.retain()
             assert registry.case(first["number"]).status_code == 404
             assert gate.sync().checkpoint == 2 * signals
@@ -180,11 +182,11 @@ def test_a_whole_path(
 def _fresh(folder: Path, registry: Here, key: str, monkeypatch: pytest.MonkeyPatch) -> int:
     """How many entries gates hold that start now: one from the first line, one from the snapshot."""
     held = []
-    for place, start in enumerate((cold.FROM, 0)):
+    for place, start in enumerate((snapshot_import.FROM, 0)):
         home = folder / f"fresh-{place}-{int(registry.clock())}"
-        gate_settings.save(home, gate_settings.Settings(registry.address, key))
+        gate_settings.save(home, gate_settings.GateSettings(registry.address, key))
         with monkeypatch.context() as changed, Gate.open(home, clock=registry.clock) as gate:
-            changed.setattr(cold, "FROM", start)
+            changed.setattr(snapshot_import, "FROM", start)
             gate.sync()
             held.append(sum(gate.status().entries.values()))
     assert held[0] == held[1]

@@ -6,12 +6,12 @@ from pathlib import Path
 from tests.registry.support import OTHER_PIN, PIN, Server, command, md5, pdq, secret_headers, serving
 
 BREAKS = """
-from takeback.registry import store
+from takeback.registry.storage.case_store import CaseStore
 
 def broken(self, case):
     raise RuntimeError(f"a secret of {case.number}")
 
-store.Store.status = broken
+CaseStore.status = broken
 from takeback.cli import main
 main()
 """

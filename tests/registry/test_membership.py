@@ -7,9 +7,9 @@ from typing import Any
 import httpx
 import pytest
 
-from takeback.registry.cases import QUIET
+from takeback.registry.rules.cases import QUIET
 from takeback.registry.server import build_site
-from takeback.registry.settings import Settings
+from takeback.registry.settings import RegistrySettings
 from tests.registry.conftest import NewDatabase
 from tests.registry.support import Json, follow, pdq, secret_headers, sha256
 
@@ -50,7 +50,7 @@ class World:
     def __init__(self, where: Path | str, data: Path) -> None:
         self.now = START
         database, kept = (where, data) if isinstance(where, str) else ("", where.parent)
-        settings = Settings(data=kept, database=database, keys=data / "keys", mix=MIX, work=0)
+        settings = RegistrySettings(data=kept, database=database, keys=data / "keys", mix=MIX, work=0)
         site, services = build_site(settings, lambda: float(self.now))
         self.store, platforms = services.store, services.platforms
         self.http = httpx.AsyncClient(transport=httpx.ASGITransport(site), base_url="http://registry")
@@ -64,7 +64,7 @@ class World:
     async def pass_time(self) -> None:
         """One step: the feed is looked after, and those platforms poll whose time it is."""
         self.now += STEP
-        self.store.tick()
+        self.store.feed.tick()
         for gate in self.gates:
             if (self.now - START) % gate.every == 0:
                 await gate.poll()

@@ -8,14 +8,14 @@ from pathlib import Path
 
 import pytest
 
-from takeback.registry.database import open_database
+from takeback.registry.storage.engine.database import open_database
 from tests.registry.support import clean_environment, command, md5, serving
 
 LOOKS = """
 import os, sys, threading
 os.umask(0)
 from pathlib import Path
-from takeback.registry.database import WRITES, open_database
+from takeback.registry.storage.engine.database import WRITES, open_database
 folder, seen, ended = Path(sys.argv[1]), {}, threading.Event()
 
 def look():

@@ -1,14 +1,13 @@
 import re
 from dataclasses import fields
-from importlib.metadata import metadata
 from pathlib import Path
 
 import pytest
 
 from takeback.errors import SettingsError
 from takeback.registry import settings
-from takeback.registry.commands import serve
-from takeback.registry.settings import Settings, read_settings
+from takeback.registry.cli.commands import serve
+from takeback.registry.settings import RegistrySettings, read_settings
 
 README = Path(settings.__file__).with_name("README.md")
 
@@ -27,9 +26,9 @@ def test_every_setting_is_documented() -> None:
     expected = {
         f"TAKEBACK_{setting.name.upper()}": (
             f"--{setting.name.replace('_', '-')}",
-            shown.get(getattr(Settings(), setting.name), str(getattr(Settings(), setting.name))),
+            shown.get(getattr(RegistrySettings(), setting.name), str(getattr(RegistrySettings(), setting.name))),
         )
-        for setting in fields(Settings)
+        for setting in fields(RegistrySettings)
     }
 
     assert {variable: row[:2] for variable, row in documented().items()} == expected
@@ -46,7 +45,7 @@ def test_every_setting_has_its_option() -> None:
     """`takeback registry serve` has an option for every setting, whose help names the variable."""
     options = {option.name: getattr(option, "help", "") for option in serve.params}
 
-    assert options.keys() == {setting.name for setting in fields(Settings)}
+    assert options.keys() == {setting.name for setting in fields(RegistrySettings)}
     for name, text in options.items():
         assert f"TAKEBACK_{str(name).upper()}" in text
 
@@ -57,10 +56,10 @@ def test_options_win_over_variables() -> None:
 
     read = read_settings(environ, port=82, page=None)
 
-    assert read == Settings(data=Path("/srv"), port=82, tls=True)
+    assert read == RegistrySettings(data=Path("/srv"), port=82, tls=True)
     assert read.pin_key == Path("/srv/keys/pin.key")
     assert read_settings({"TAKEBACK_KEYS": "/safe"}).pin_key == Path("/safe/pin.key")
-    assert read_settings({}) == Settings()
+    assert read_settings({}) == RegistrySettings()
 
 
 @pytest.mark.parametrize(
@@ -81,8 +80,9 @@ def test_a_bad_value_is_named(variable: str, value: str) -> None:
 
 
 def test_the_container_is_made_of_what_there_is() -> None:
-    """It sets settings that there are, and asks for extras that the package has."""
+    """It sets settings that there are, and installs the release's list for registries, by hash, and nothing else."""
     file = README.with_name("Containerfile").read_text()
     assert set(re.findall(r"(TAKEBACK_\w+)=", file)) <= set(documented())
-    (extras,) = re.findall(r"whl\)\[([\w,]+)\]", file)
-    assert set(extras.split(",")) <= set(metadata("takeback").get_all("Provides-Extra") or [])
+    assert re.findall(r"^COPY (.+)$", file, re.MULTILINE) == ["takeback-*.whl takeback-*-registry.txt /release/"]
+    installed = re.findall(r"pip install (.+?) &&", file)
+    assert installed == ["--no-cache-dir --require-hashes --requirement takeback-*-registry.txt"]

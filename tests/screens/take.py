@@ -17,7 +17,7 @@ from typing import Final, Literal
 from PIL import Image
 from playwright.sync_api import Browser, Page, sync_playwright
 
-from builder.browsers import ensure_browsers
+from builder.setup.browsers import ensure_browsers
 from takeback.protocol import Verdict
 from tests.e2e.desks import start_chromium
 from tests.e2e.pictures import draw

@@ -10,8 +10,8 @@ from typing import Final
 
 import pytest
 
-from builder.cache import Cache
-from builder.site import manifest, write_site
+from builder.setup.cache import Cache
+from builder.site.assemble import manifest, write_site
 from tests.registry.debian import install
 
 FILES: Final = {

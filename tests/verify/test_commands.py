@@ -14,7 +14,7 @@ import brotli
 import pytest
 
 from builder import DIST
-from builder.site import manifest
+from builder.site.assemble import manifest
 from tests.registry.support import command, serving
 from tests.verify.support import FILES, build, make_key, release, sign
 

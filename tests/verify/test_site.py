@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from takeback.errors import SettingsError, SiteUnreachable
-from takeback.verify.site import PACKING_BYTES, Served, Site, Undecodable, unpacked
+from takeback.verify.site import PACKING_BYTES, Served, ServedSite, Undecodable, unpacked
 
 PACK = {"identity": bytes, "gzip": gzip.compress, "br": brotli.compress}
 
@@ -36,7 +36,7 @@ PACK = {"identity": bytes, "gzip": gzip.compress, "br": brotli.compress}
 def test_an_address_that_cannot_be_asked(address: str, told: str) -> None:
     """An address that is none, has more than a host, or could be answered by anybody on the way is refused."""
     with pytest.raises(SettingsError, match=told):
-        Site(address)
+        ServedSite(address)
 
 
 @given(st.sampled_from(sorted(PACK)), st.binary(max_size=2000))
@@ -110,7 +110,7 @@ def listening(handler: type[_Endless]) -> Iterator[str]:
 
 def test_an_endless_answer_is_cut_off() -> None:
     """Of a body without an end little more than the file's size is read."""
-    with listening(_Endless) as address, Site(address) as site:
+    with listening(_Endless) as address, ServedSite(address) as site:
         assert 1000 < len(site.get("/", "identity", 1000).body) < 1000 + 4 * PACKING_BYTES
 
 
@@ -118,7 +118,7 @@ def test_an_answer_that_trickles_in_ends_too() -> None:
     """A site that sends a byte now and then is given up when the time for the whole is over."""
     with (
         listening(_Slow) as address,
-        Site(address, seconds=0.3) as site,
+        ServedSite(address, seconds=0.3) as site,
         pytest.raises(SiteUnreachable, match="takes too long"),
     ):
         site.get("/", "identity", 1000)
@@ -126,5 +126,5 @@ def test_an_answer_that_trickles_in_ends_too() -> None:
 
 def test_a_site_that_is_not_there_is_told() -> None:
     """Where nothing listens, the error says so and names the address."""
-    with Site("http://127.0.0.1:9") as site, pytest.raises(SiteUnreachable, match=r"127\.0\.0\.1:9.*is refused"):
+    with ServedSite("http://127.0.0.1:9") as site, pytest.raises(SiteUnreachable, match=r"127\.0\.0\.1:9.*is refused"):
         site.get("/", "identity", 1)

@@ -22,15 +22,15 @@ import click
 
 from takeback.errors import FeedBroken, GateError, PictureError, RegistryUnreachable, SettingsError, TakebackError
 from takeback.gate import settings as settings_file
-from takeback.gate.client import Client
-from takeback.gate.decision import Decision
-from takeback.gate.follow import Position
-from takeback.gate.policy import Action, as_toml
-from takeback.gate.policy import load as load_policy
+from takeback.gate.feed.client import Client
+from takeback.gate.feed.follow import FeedPosition
+from takeback.gate.feed.state import State
+from takeback.gate.rules.decision import Decision
+from takeback.gate.rules.policy import Action, as_toml
+from takeback.gate.rules.policy import load as load_policy
 from takeback.gate.scan.commands import backfill, scan
 from takeback.gate.service import Gate
-from takeback.gate.settings import HOME_VARIABLE, KEY_VARIABLE, Settings
-from takeback.gate.state import State
+from takeback.gate.settings import HOME_VARIABLE, KEY_VARIABLE, GateSettings
 from takeback.gate.watch import DEFAULT_INTERVAL, describe, rounds
 from takeback.gate.watch import watch as watch_feed
 from takeback.protocol import MAX_WAIT, Verdict
@@ -95,7 +95,7 @@ def init(
         raise SettingsError(f"give the platform key by --key-file FILE, --key-file - or {KEY_VARIABLE}")
     key, behind = [*key.split(maxsplit=1), ""][:2]
     feed_key = feed_key or behind.strip() or None
-    settings = Settings(registry.rstrip("/"), key)
+    settings = GateSettings(registry.rstrip("/"), key)
     if feed_key is not None and not re.fullmatch("[0-9a-f]{64}", feed_key):
         raise SettingsError("the feed key is not one: expected 64 hex digits, as the registry's operator tells")
     unasked = _ask_whether_it_is_one(settings)
@@ -184,14 +184,14 @@ def check(home: Path, files: tuple[Path, ...], as_json: bool, report: bool) -> N
 @click.option("--report", is_flag=True, help="Tell the registry of what is blocked.")
 def serve(host: str, port: int, max_megabytes: int, places: int | None, report: bool, **listen: Any) -> None:
     """Answer uploads over HTTP, as a sidecar for any language. TAKEBACK_GATE_TOKEN holds the callers' token."""
-    from takeback.gate.serve.app import Options
+    from takeback.gate.serve.app import SidecarOptions
     from takeback.gate.serve.server import TOKEN_VARIABLE, Listen
     from takeback.gate.serve.server import serve as serve_gate
 
     home = os.fspath(listen.pop("home"))
     threads = max(1, (os.cpu_count() or 1) // listen["processes"])
     waiting = listen.pop("waiting_megabytes") << 20
-    options = Options(
+    options = SidecarOptions(
         home,
         max_megabytes << 20,
         places or max(2, threads),
@@ -249,7 +249,7 @@ gate.add_command(scan)
 gate.add_command(backfill)
 
 
-def _ask_whether_it_is_one(settings: Settings) -> str:
+def _ask_whether_it_is_one(settings: GateSettings) -> str:
     """Refuses an address that answers otherwise than a registry. One may be away for now: why, else nothing, is given.
 
     Raises `SettingsError`, `KeyRefused`.
@@ -311,13 +311,13 @@ def _warn(opened: Gate) -> None:
         click.secho(f"WARNING: {warning}", err=True, fg="red", bold=True)
 
 
-def _progress() -> Callable[[Position], None]:
+def _progress() -> Callable[[FeedPosition], None]:
     """Tells how far a long sync is: with a bar where a person looks, else in a line a second."""
     if sys.stderr.isatty():
         return _bar()
     told = time.monotonic()
 
-    def on_page(position: Position) -> None:
+    def on_page(position: FeedPosition) -> None:
         nonlocal told
         if time.monotonic() - told >= 1:
             told = time.monotonic()
@@ -326,11 +326,11 @@ def _progress() -> Callable[[Position], None]:
     return on_page
 
 
-def _bar() -> Callable[[Position], None]:
+def _bar() -> Callable[[FeedPosition], None]:
     """A bar that appears with the first page and ends with the last."""
     bar = click.progressbar(length=1, label="reading the feed", file=sys.stderr, show_pos=True)
 
-    def on_page(position: Position) -> None:
+    def on_page(position: FeedPosition) -> None:
         bar.length = position.head
         bar.update(position.checkpoint - bar.pos)
         if bar.finished:

@@ -17,21 +17,22 @@ from typing import BinaryIO, Final, Self
 
 from takeback.chain import check_time, follow_key
 from takeback.errors import FeedBroken, PictureError, RegistryUnreachable, SettingsError, StateDamaged
-from takeback.gate import cold
 from takeback.gate import settings as settings_file
-from takeback.gate.client import Client, batch
-from takeback.gate.decision import Decision, Feed, Knowledge, Probe, blocking_by_kind, decide, of_file, probes
-from takeback.gate.flood import Flood
-from takeback.gate.follow import Added, Changed, Changes, Position, Removed, Step, agree, follow
-from takeback.gate.held import Held
-from takeback.gate.index import Index
-from takeback.gate.policy import Policy
-from takeback.gate.policy import load as load_policy
-from takeback.gate.state import State
-from takeback.gate.views import look_ups
-from takeback.gate.well_known import WellKnown
-from takeback.gate.workers import Job, Read, shared
-from takeback.protocol import ENTRY_ID_PATTERN, MAX_FEEDBACK, MAX_FEEDBACK_ENTRIES, FeedbackEvent, Standing, Verdict
+from takeback.gate.feed import snapshot_import
+from takeback.gate.feed.client import Client, batch
+from takeback.gate.feed.follow import Added, Changed, Changes, FeedPosition, Removed, Step, agree, follow
+from takeback.gate.feed.state import State
+from takeback.gate.index.multi_index import Index
+from takeback.gate.index_handle import IndexHandle
+from takeback.gate.processes.hashing_process import Read
+from takeback.gate.processes.pool import Job, shared
+from takeback.gate.rate_brake import RateBrake
+from takeback.gate.rules.benign_list import BenignIndex
+from takeback.gate.rules.decision import Decision, Feed, Knowledge, Probe, blocking_by_kind, decide, of_file, probes
+from takeback.gate.rules.policy import Policy
+from takeback.gate.rules.policy import load as load_policy
+from takeback.gate.upload_views.look_ups import look_ups
+from takeback.protocol import ENTRY_ID_PATTERN, MAX_FEEDBACK, MAX_FEEDBACK_ENTRIES, EntryStatus, FeedbackEvent, Verdict
 from takeback.signals import Signal, SignalType
 
 _ENTRY: Final = re.compile(ENTRY_ID_PATTERN)
@@ -91,9 +92,9 @@ class Gate:
         self._registry = registry
         self._state = state
         self._client = client
-        self._held = Held(home, state, self.policy.reach)
-        self._well_known = WellKnown.load(home, self.policy)
-        self._flood = Flood(self.policy.flood_matches, self.policy.flood_minutes * 60)
+        self._held = IndexHandle(home, state, self.policy.reach)
+        self._well_known = BenignIndex.load(home, self.policy)
+        self._flood = RateBrake(self.policy.flood_matches, self.policy.flood_minutes * 60)
         self._indexing = Lock()
         self._feed = Feed(0, None)
         self._looked = -math.inf
@@ -131,7 +132,7 @@ class Gate:
         self._client.close()
         self._state.close()
 
-    def sync(self, on_page: Callable[[Position], None] = lambda _: None, wait: int = 0) -> Synced:
+    def sync(self, on_page: Callable[[FeedPosition], None] = lambda _: None, wait: int = 0) -> Synced:
         """Follows the feed to its end, then sends the feedback that waits. `on_page` hears of each page applied.
 
         The last request brings nothing: it tells the registry that all before it is taken over. Where nothing is
@@ -145,7 +146,7 @@ class Gate:
                 wait = 0
                 if not changes.steps:
                     break
-                if not position.checkpoint and changes.after.head >= cold.FROM:
+                if not position.checkpoint and changes.after.head >= snapshot_import.FROM:
                     added += self._start(changes.after.head, on_page)
                     continue
                 self._state.apply(changes)
@@ -164,22 +165,22 @@ class Gate:
         """Believes the feed that is signed with this key, in hex, from now on."""
         self._state.trust(key)
 
-    def _start(self, head: int, on_page: Callable[[Position], None]) -> int:
+    def _start(self, head: int, on_page: Callable[[FeedPosition], None]) -> int:
         """Takes over the registry's snapshot; how many entries it has."""
         key = self._state.feed_key()
         with self._client.snapshot() as reader:
 
-            def reached() -> Position:
+            def reached() -> FeedPosition:
                 signed = self._client.signed(reader)
                 if signed.key != key:  # the page before was checked by it: the next sync follows the keys
                     raise RegistryUnreachable("the registry's snapshot is signed with another key than its feed")
                 check_time(signed, self._clock())
-                return Position(signed.number, max(signed.newest, head), bytes.fromhex(signed.chain))
+                return FeedPosition(signed.number, max(signed.newest, head), bytes.fromhex(signed.chain))
 
-            self._state.fill(cold.lots(reader, lambda number: on_page(Position(number, head))), reached)
+            self._state.fill(snapshot_import.lots(reader, lambda number: on_page(FeedPosition(number, head))), reached)
         return sum(self._state.counts().values())
 
-    def _next(self, position: Position, wait: int) -> Changes:
+    def _next(self, position: FeedPosition, wait: int) -> Changes:
         """The next page's changes, once the page, its signature, its key and its time are checked."""
         answer = self._client.feed(position.checkpoint, wait=wait)
         self._check_key(answer.head.key)
@@ -343,7 +344,7 @@ class Gate:
 
 def _pauses(step: Step) -> bool:
     """Whether the registry pauses an entry by it."""
-    return isinstance(step, Changed) and step.standing is Standing.PAUSED
+    return isinstance(step, Changed) and step.standing is EntryStatus.PAUSED
 
 
 @contextmanager

@@ -17,7 +17,7 @@ _KEY: Final = re.compile(r"tbk_[0-9a-f]{16}_[0-9a-f]{64}")
 
 
 @dataclass(frozen=True, slots=True)
-class Settings:
+class GateSettings:
     """Where the registry is, and who the platform is to it. Raises `SettingsError` for what cannot be used."""
 
     registry: str
@@ -34,7 +34,7 @@ class Settings:
         return self.key.split("_")[1]
 
 
-def load(home: Path) -> Settings:
+def load(home: Path) -> GateSettings:
     """The settings in `home`; the key in TAKEBACK_PLATFORM_KEY goes before the one in the file."""
     path = home / SETTINGS_FILE
     try:
@@ -48,10 +48,10 @@ def load(home: Path) -> Settings:
     if "registry" not in table:
         raise SettingsError(f'{path} does not say where the registry is: add registry = "https://..."')
     given = os.environ.get(KEY_VARIABLE, "").split(maxsplit=1)  # the feed's key may stand behind it
-    return Settings(table["registry"], given[0] if given else table.get("key", ""))
+    return GateSettings(table["registry"], given[0] if given else table.get("key", ""))
 
 
-def save(home: Path, settings: Settings) -> Path:
+def save(home: Path, settings: GateSettings) -> Path:
     """Writes the settings so that only their owner can read them, whole or not at all; returns the file's path."""
     path = home / SETTINGS_FILE
     draft = path.with_suffix(".new")

@@ -9,10 +9,10 @@ from dataclasses import dataclass, replace
 from takeback.errors import PictureError
 from takeback.hashing.animation import TooManyPixels, animation_signal
 from takeback.hashing.exact import exact_signals
-from takeback.hashing.kernel import Plane
+from takeback.hashing.kernel import Thumbnail
 from takeback.hashing.pdq import Pdq, hash_pixels
 from takeback.hashing.phash import phash_signals
-from takeback.hashing.picture import Picture, open_picture
+from takeback.hashing.picture import DecodedPicture, open_picture
 from takeback.hashing.views import variant_signals
 from takeback.hashing.vpdq import vpdq_signal
 from takeback.signals import Signal, SignalType, Variant, emptiness, frames_of, is_telling
@@ -20,9 +20,9 @@ from takeback.signals import Signal, SignalType, Variant, emptiness, frames_of, 
 __all__ = [
     "HashedPicture",
     "PictureError",
-    "Plane",
     "Signal",
     "SignalType",
+    "Thumbnail",
     "Variant",
     "hash_picture",
     "with_variants",
@@ -47,7 +47,7 @@ class HashedPicture:
     height: int
     format: str
     dihedral: dict[str, str]
-    plane: Plane
+    plane: Thumbnail
     incomplete: bool = False
     notes: tuple[str, ...] = ()
 
@@ -66,7 +66,7 @@ def hash_picture(data: bytes, on_step: Callable[[str], object] | None = None) ->
     return replace(hashed, signals=(*hashed.signals, *phash_signals(picture.shrink())))
 
 
-def hash_opened(picture: Picture, data: bytes) -> HashedPicture:
+def hash_opened(picture: DecodedPicture, data: bytes) -> HashedPicture:
     """All but phash, which the browser adds later. Raises `PictureError`."""
     upright = hash_pixels(picture.upright)
     signals = [_signal(upright, Variant.WHOLE)]

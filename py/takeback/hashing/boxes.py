@@ -28,7 +28,7 @@ _TURNED: Final = {
 
 
 @dataclass(frozen=True, slots=True)
-class Main:
+class PrimaryItem:
     """What a file says of its main picture: the size of its stored pixels, and EXIF's word for how to turn them."""
 
     width: int
@@ -57,7 +57,7 @@ def _is_moving(start: bytes) -> bool:
     return next((name for name, _ in boxes_of(start) if name not in _SKIPPED), b"") in _MOVING
 
 
-def main_picture(data: bytes) -> Main | None:
+def main_picture(data: bytes) -> PrimaryItem | None:
     """What the file says of its main picture, or nothing when that cannot be read: its decoder will know."""
     try:
         meta = next(content for name, content in boxes_of(data) if name == b"meta")[4:]
@@ -69,13 +69,13 @@ def main_picture(data: bytes) -> Main | None:
         return None
 
 
-def _described(properties: list[tuple[bytes, bytes]]) -> Main:
+def _described(properties: list[tuple[bytes, bytes]]) -> PrimaryItem:
     """The main picture by its properties: `ispe` its size, `irot` quarter turns, `imir` a mirror."""
     named = dict(reversed(properties))
     width, height = struct.unpack_from(">II", named[b"ispe"], 4)
     turns = named[b"irot"][0] & 3 if b"irot" in named else 0
     mirror = named[b"imir"][0] & 1 if b"imir" in named else None
-    return Main(width, height, _TURNED[turns, mirror])
+    return PrimaryItem(width, height, _TURNED[turns, mirror])
 
 
 def _properties(iprp: bytes, wanted: int) -> list[int]:

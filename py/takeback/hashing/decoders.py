@@ -1,7 +1,7 @@
 """The decoders that Pillow does not bring, as CPython has them; the sealed worker hands over its own (`Handed`).
 
-A decoder takes a whole file and gives what `Source` describes: pixels with a size and a mode of Pillow, cut out piece
-by piece. It may raise anything; `picture.py` makes one of our errors of it.
+A decoder takes a whole file and gives what `DecodedImage` describes: pixels with a size and a mode of Pillow, cut
+out piece by piece. It may raise anything; `picture.py` makes one of our errors of it.
 """
 
 import io
@@ -13,7 +13,7 @@ from PIL import Image
 from takeback.hashing.mend import mended_avif, mended_heic, still_of
 
 
-class Source(Protocol):
+class DecodedImage(Protocol):
     """A decoded picture: a Pillow image, or pixels elsewhere that are cut out as one."""
 
     @property
@@ -36,7 +36,7 @@ class Source(Protocol):
         """The pixels from left, top to right, bottom."""
 
 
-type Decoder = Callable[[bytes], Source]
+type Decoder = Callable[[bytes], DecodedImage]
 
 
 class HandedPixels(Protocol):
@@ -73,17 +73,38 @@ def bytes_of(buffer: Any) -> bytes:
     return bytes(to_bytes() if to_bytes else buffer)
 
 
-def decode_heic(data: bytes) -> Source:
+def decode_heic(data: bytes) -> DecodedImage:
     """The main picture by libheif, turned, mirrored and cropped as the file says; EXIF's mark counts no more."""
     from pi_heif import HeifImageFile
 
-    image: Image.Image = HeifImageFile(io.BytesIO(mended_heic(data)))
-    image.load()
+    try:
+        image: Image.Image = HeifImageFile(io.BytesIO(mended_heic(data)))
+        image.load()
+    except Exception:  # libde265 1.1 refuses HEVC of several layers, which the browser's 1.0 and FFmpeg read
+        other = _decode_by_ffmpeg(data)
+        if other is None:
+            raise
+        image = other
     image.info.pop("exif", None)
     return image
 
 
-def decode_avif(data: bytes) -> Source:
+def _decode_by_ffmpeg(data: bytes) -> Image.Image | None:
+    """The main picture by FFmpeg if it is coded as a whole; None without PyAV and for what FFmpeg cannot read."""
+    from PIL import ExifTags, ImageOps
+
+    from takeback.hashing.boxes import main_picture
+    from takeback.hashing.video import first_pixels
+
+    main = main_picture(data)
+    if main is None or (pixels := first_pixels(data, (main.width, main.height))) is None:
+        return None
+    image = Image.fromarray(pixels)
+    image.getexif()[ExifTags.Base.Orientation] = main.orientation
+    return ImageOps.exif_transpose(image)
+
+
+def decode_avif(data: bytes) -> DecodedImage:
     """The main picture or the first frame by Pillow, which tells in `exif` how the file wants it turned."""
     from PIL.AvifImagePlugin import AvifImageFile
 
@@ -100,7 +121,7 @@ def decode_avif(data: bytes) -> Source:
     return image
 
 
-def decode_jxl(data: bytes) -> Source:
+def decode_jxl(data: bytes) -> DecodedImage:
     """The first frame by libjxl, which turns it as the file says."""
     from imagecodecs import jpegxl_decode
 

@@ -49,7 +49,7 @@ class KernelResult:
 
 
 @dataclass(frozen=True, slots=True)
-class Plane:
+class Thumbnail:
     """A picture reduced to at most 512 pixels a side: `pixels` are luma, a byte each, rows from the top down.
 
     The picture itself is `across` x `down` of these pixels: the last column and row may stand for less than a whole.
@@ -62,7 +62,7 @@ class Plane:
     down: float
 
 
-type Frame = tuple[float, float, float, float, float, float]
+type Parallelogram = tuple[float, float, float, float, float, float]
 """A part of a plane: its corner, the way along its upper side, the way down its left side; x and y in pixels."""
 
 
@@ -145,16 +145,18 @@ class PdqStream:
         _library.pdq_finish(self._memory, ctypes.byref(result))
         return _read(result)
 
-    def plane(self) -> Plane:
+    def plane(self) -> Thumbnail:
         """The reduced picture, after the last row, if it was kept."""
         pixels = ctypes.create_string_buffer(PLANE_SIDE * PLANE_SIDE)
         size = (ctypes.c_int32 * 2)()
         _library.pdq_plane(self._memory, pixels, size)
         factor = -(-max(self._size) // PLANE_SIDE)
-        return Plane(size[0], size[1], pixels.raw[: size[0] * size[1]], self._size[0] / factor, self._size[1] / factor)
+        return Thumbnail(
+            size[0], size[1], pixels.raw[: size[0] * size[1]], self._size[0] / factor, self._size[1] / factor
+        )
 
 
-def hash_view(plane: Plane, frame: Frame) -> KernelResult:
+def hash_view(plane: Thumbnail, frame: Parallelogram) -> KernelResult:
     """PDQ of a part of a reduced picture, however it lies; what lies outside goes on as the edge."""
     result = _Result()
     _library.pdq_view(plane.pixels, plane.width, plane.height, (ctypes.c_float * 6)(*frame), ctypes.byref(result))

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from takeback.hashing.kernel import DIHEDRALS, PdqStream, Plane
+from takeback.hashing.kernel import DIHEDRALS, PdqStream, Thumbnail
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +29,7 @@ class Pdq:
     hash: str
     quality: int
     dihedral: dict[str, str]
-    plane: Plane
+    plane: Thumbnail
 
 
 def hash_pixels(pixels: Pixels) -> Pdq:

@@ -19,7 +19,7 @@ from PIL import Image, ImageFile
 from takeback.errors import DamagedPicture, PictureError, PictureTooLarge, UnknownFormat
 from takeback.hashing import boxes, jxl, partial, tiff
 from takeback.hashing.animation import Still, check_room
-from takeback.hashing.decoders import Decoder, Source, decoders
+from takeback.hashing.decoders import DecodedImage, Decoder, decoders
 from takeback.hashing.kernel import COLUMNS, MAX_SIDE, resize_rows
 from takeback.hashing.pdq import Pixels
 from takeback.hashing.structure import check_structure
@@ -44,7 +44,7 @@ _SIGNATURES: Final = {
 }
 """What a file of each format begins with. HEIC and AVIF are told apart by what they say (`boxes.kind_of`)."""
 FORMATS: Final = (*_SIGNATURES, "HEIC", "AVIF", "MPO")
-"""Every name that `Picture.format` may have. MPO is a JPEG with further pictures behind the main one."""
+"""Every name that `DecodedPicture.format` may have. MPO is a JPEG with further pictures behind the main one."""
 MAX_COLOURED: Final = 120_000_000
 """Of a larger JPEG phash is made of its luma: its colours would take half a gigabyte more."""
 TALL: Final = 100
@@ -80,7 +80,7 @@ type Small = Image.Image
 
 
 @dataclass(frozen=True, slots=True)
-class Picture:
+class DecodedPicture:
     """A decoded picture: its format, the size as a person sees it, its pixels upright and, if turned, as stored.
 
     `orientation` is what makes the decoded pixels upright, in EXIF's numbers. `shrink` makes what imagehash would make
@@ -99,7 +99,7 @@ class Picture:
     incomplete: bool
 
 
-def open_picture(data: bytes, decode: Decoder | None = None) -> Picture:
+def open_picture(data: bytes, decode: Decoder | None = None) -> DecodedPicture:
     """Decodes the main picture or the first frame of `data`. Raises `PictureError` and nothing else.
 
     `decode` takes the place of a decoder that is not Pillow's. The pixels come when they are asked for, and asking
@@ -229,7 +229,7 @@ def _check_size(size: tuple[int, int]) -> None:
         raise PictureTooLarge(f"a side is over {MAX_SIDE:,} pixels; save a smaller copy and try that")
 
 
-def _in_colours(source: Source, shown: Source, data: bytes) -> Source:
+def _in_colours(source: DecodedImage, shown: DecodedImage, data: bytes) -> DecodedImage:
     """What imagehash reads of the file: a JPEG in colours, whose grey is not its luma where colours are clipped.
 
     `shown` is what was decoded. It is kept where it has all colours, and where a decode with them has no room.
@@ -251,7 +251,7 @@ def _is_ycbcr(image: ImageFile.ImageFile) -> bool:
     return "jfif" in image.info or (image.info.get("adobe_transform") != 0 and planes != list(b"RGB"))
 
 
-def _describe(source: Source, name: str, data: bytes, shown: Image.Image | None = None) -> Picture:
+def _describe(source: DecodedImage, name: str, data: bytes, shown: Image.Image | None = None) -> DecodedPicture:
     """The two views of a decoded picture; `shown` is what can be seen of one that is incomplete."""
     moving = name in _MOVING and _is_animated(source)
     orientation, stored = _orientations(source, data)
@@ -265,7 +265,7 @@ def _describe(source: Source, name: str, data: bytes, shown: Image.Image | None 
             views = {Variant.WHOLE: _shrink(coloured, orientation)}
             return {**views, Variant.STORED: _shrink(coloured, stored)} if turned else views
 
-    return Picture(
+    return DecodedPicture(
         name,
         pixels.width,
         pixels.height,
@@ -278,7 +278,7 @@ def _describe(source: Source, name: str, data: bytes, shown: Image.Image | None 
     )
 
 
-def _is_animated(source: Source) -> bool:
+def _is_animated(source: DecodedImage) -> bool:
     """Whether there is a second frame."""
     try:
         return bool(getattr(source, "is_animated", False))
@@ -303,7 +303,7 @@ def _frames(name: str, data: bytes, orientation: int) -> Iterator[Still]:
         yield Still(_pixels(shown or moving, orientation), moving.info.get("duration") or 0)
 
 
-def _orientations(source: Source, data: bytes) -> tuple[int, int]:
+def _orientations(source: DecodedImage, data: bytes) -> tuple[int, int]:
     """What makes the decoded pixels upright, and what makes them as stored."""
     if data.startswith(tiff.SIGNATURES):
         return tiff.orientation_of(data), 1
@@ -312,7 +312,7 @@ def _orientations(source: Source, data: bytes) -> tuple[int, int]:
     return marked, 1
 
 
-def _shrink(image: Source, orientation: int) -> Small:
+def _shrink(image: DecodedImage, orientation: int) -> Small:
     """The picture turned by `orientation`, in grey and shrunk as imagehash would."""
     width, height = _size(image, orientation)
     scale = _scale(image)
@@ -330,7 +330,7 @@ def _shrink(image: Source, orientation: int) -> Small:
     return narrow.resize((COLUMNS, COLUMNS), Image.Resampling.LANCZOS)
 
 
-def _pixels(image: Source, orientation: int) -> Pixels:
+def _pixels(image: DecodedImage, orientation: int) -> Pixels:
     """The pixels of `image` turned by `orientation`, one strip after the other."""
     width, height = _size(image, orientation)
     alpha = image.has_transparency_data and (image.mode in _KEYED or "A" in image.mode.upper())
@@ -349,7 +349,7 @@ def _pixels(image: Source, orientation: int) -> Pixels:
     return Pixels(width, height, layout, strips())
 
 
-def _size(image: Source, orientation: int) -> tuple[int, int]:
+def _size(image: DecodedImage, orientation: int) -> tuple[int, int]:
     """Width and height of the turned picture."""
     width, height = image.size
     return (height, width) if orientation in _SIDEWAYS else (width, height)
@@ -362,7 +362,7 @@ def _pieces(width: int, height: int) -> Iterator[tuple[int, int]]:
         yield top, min(top + rows, height)
 
 
-def _cut(image: Source, orientation: int, top: int, bottom: int) -> Image.Image:
+def _cut(image: DecodedImage, orientation: int, top: int, bottom: int) -> Image.Image:
     """Rows `top` to `bottom` of the turned picture: cut out where they are stored, then turned."""
     sideways = orientation in _SIDEWAYS
     width, height = image.size
@@ -374,7 +374,7 @@ def _cut(image: Source, orientation: int, top: int, bottom: int) -> Image.Image:
     return strip if turn is None else strip.transpose(turn)
 
 
-def _scale(image: Source) -> float:
+def _scale(image: DecodedImage) -> float:
     """What brings grey values deeper than 8 bits to 0-255, as a viewer would show them."""
     if not isinstance(image, Image.Image):
         return 1.0

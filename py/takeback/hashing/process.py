@@ -2,7 +2,7 @@
 
 It trusts its parent and is not trusted by it. Both ways go frames, each its length in four bytes and then its bytes.
 The parent sends a job in JSON; this process asks for pieces of the file, tells how large the picture is and waits to be
-let go on, and sends the answer in JSON, then the reduced picture. The parent's side: gate/workers.py.
+let go on, and sends the answer in JSON, then the reduced picture. The parent's side: gate/processes/pool.py.
 """
 
 import gc
@@ -27,7 +27,7 @@ PIECE: Final = 1 << 20
 """Bytes of a video that are asked for at once."""
 
 
-class Door:
+class ParentPipes:
     """The two pipes to the parent."""
 
     def __init__(self, reader: BinaryIO, writer: BinaryIO) -> None:
@@ -56,10 +56,10 @@ class Door:
         return data
 
 
-class Far(io.RawIOBase):
+class ParentFile(io.RawIOBase):
     """The file of a job, which lies with the parent."""
 
-    def __init__(self, door: Door, size: int) -> None:
+    def __init__(self, door: ParentPipes, size: int) -> None:
         self._door = door
         self._size = size
         self._at = 0
@@ -89,9 +89,9 @@ class Far(io.RawIOBase):
         return len(data)
 
 
-def answer(door: Door, job: dict[str, Any]) -> None:
+def answer(door: ParentPipes, job: dict[str, Any]) -> None:
     """Does one job."""
-    kinds: dict[str, Callable[[Door, int], tuple[dict[str, object], bytes] | None]] = {
+    kinds: dict[str, Callable[[ParentPipes, int], tuple[dict[str, object], bytes] | None]] = {
         "picture": _picture,
         "video": _video,
     }
@@ -106,11 +106,11 @@ def answer(door: Door, job: dict[str, Any]) -> None:
         _refuse(door, "memory", "")
 
 
-def _refuse(door: Door, code: str, text: str) -> None:
+def _refuse(door: ParentPipes, code: str, text: str) -> None:
     door.send({"refused": {"code": code, "text": text}, "used": time.process_time()})
 
 
-def _picture(door: Door, size: int) -> tuple[dict[str, object], bytes] | None:
+def _picture(door: ParentPipes, size: int) -> tuple[dict[str, object], bytes] | None:
     data = door.read(0, size) if size else b""
     door.send({"pixels": pixels_of(data)})
     if door.take() != b"go":
@@ -127,8 +127,8 @@ def _picture(door: Door, size: int) -> tuple[dict[str, object], bytes] | None:
     return found, plane.pixels
 
 
-def _video(door: Door, size: int) -> tuple[dict[str, object], bytes]:
-    hashed = hash_video(io.BufferedReader(Far(door, size), PIECE))
+def _video(door: ParentPipes, size: int) -> tuple[dict[str, object], bytes]:
+    hashed = hash_video(io.BufferedReader(ParentFile(door, size), PIECE))
     if hashed.quality is None:
         raise hashed.fault or UnknownFormat("none of the video's frames can be read")
     return {"signals": _wire(hashed.signals)}, b""
@@ -138,14 +138,14 @@ def _wire(signals: tuple[Signal, ...]) -> list[list[object]]:
     return [[signal.type, signal.value, signal.quality, signal.variant] for signal in signals]
 
 
-def _take_over() -> Door:
+def _take_over() -> ParentPipes:
     """The pipes, out of reach of what decoders print or read."""
     reader, writer = os.fdopen(os.dup(0), "rb"), os.fdopen(os.dup(1), "wb")
     nothing = os.open(os.devnull, os.O_RDWR)
     for standard in range(3):
         os.dup2(nothing, standard)
     os.close(nothing)
-    return Door(reader, writer)
+    return ParentPipes(reader, writer)
 
 
 def main(memory: int, parent: int, life: int) -> None:

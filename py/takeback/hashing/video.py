@@ -3,12 +3,13 @@
 The browser does the same in `web/worker/video.js` with WebCodecs: the same frames, the same arithmetic on their luma.
 """
 
+import io
 import math
 import struct
 import time
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, BinaryIO, Final, NamedTuple, cast
 
@@ -22,10 +23,12 @@ from takeback.hashing.vpdq import rounded, samples, vpdq_signal
 from takeback.signals import Frame, Signal
 
 if TYPE_CHECKING:
+    import numpy as np
     from av.container import InputContainer
     from av.video.codeccontext import VideoCodecContext
     from av.video.frame import VideoFrame
     from av.video.stream import VideoStream
+    from numpy.typing import NDArray
 
 MAX_PIXELS: Final = 36_000_000
 """Of a frame: 8K (7680 x 4320) with room for a codec's edges."""
@@ -86,6 +89,21 @@ def video_format(start: bytes) -> str | None:
     if atom == b"ftyp" and brand and kind_of(start) is None:
         return "MOV" if brand == b"qt  " else "MP4"
     return "MOV" if atom in _OLD_ATOMS else None
+
+
+def first_pixels(data: bytes, size: tuple[int, int]) -> "NDArray[np.uint8] | None":
+    """The first frame of a file as rows, columns and RGB; None unless FFmpeg finds one of this `size` at once."""
+    try:
+        import av
+    except ImportError:
+        return None
+    if size[0] * size[1] > MAX_PIXELS:
+        return None
+    with suppress(av.FFmpegError, StopIteration), av.open(io.BytesIO(data), "r", format="mov") as container:
+        frame = next(container.decode(video=0))
+        if (frame.width, frame.height) == size:
+            return cast("NDArray[np.uint8]", frame.to_ndarray(format="rgb24"))
+    return None
 
 
 def hash_video(file: BinaryIO, patience: float = MAX_SECONDS) -> HashedVideo:

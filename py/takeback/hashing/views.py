@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from types import MappingProxyType
 from typing import Final
 
-from takeback.hashing.kernel import Frame, KernelResult, Plane, hash_view
+from takeback.hashing.kernel import KernelResult, Parallelogram, Thumbnail, hash_view
 from takeback.signals import PDQ_QUALITY_FLOOR, Signal, SignalType, Variant
 
 type Box = tuple[float, float, float, float]
@@ -61,7 +61,7 @@ Without it a border around a plain ground would be an entry, and match every suc
 """
 
 
-def variant_signals(plane: Plane, known: Iterable[str]) -> list[Signal]:
+def variant_signals(plane: Thumbnail, known: Iterable[str]) -> list[Signal]:
     """PDQ of the views of a picture. Left out: those that are too plain to be matched, and values that are `known`."""
     if min(plane.width, plane.height) < LEAST_SIDE:
         return []
@@ -81,7 +81,7 @@ def tells(result: KernelResult, name: str) -> bool:
     return result.quality >= PDQ_QUALITY_FLOOR and result.detail >= least
 
 
-def frame(plane: Plane, box: Box) -> Frame:
+def frame(plane: Thumbnail, box: Box) -> Parallelogram:
     """The view `box` as the kernel takes it."""
     left, top, right, bottom = box
     return (left * plane.across, top * plane.down, (right - left) * plane.across, 0, 0, (bottom - top) * plane.down)
@@ -93,7 +93,7 @@ def middle(shape: float, of: float) -> Box:
     return (1 - wide) / 2, (1 - high) / 2, (1 + wide) / 2, (1 + high) / 2
 
 
-def _boxes(plane: Plane) -> Iterator[tuple[Variant, Box]]:
+def _boxes(plane: Thumbnail) -> Iterator[tuple[Variant, Box]]:
     yield from INNER.items()
     yield from THIRDS.items()
     for variant, shape in SHAPES.items():
@@ -109,7 +109,9 @@ def _is_whole(box: Box) -> bool:
     return box[2] - box[0] > SAME and box[3] - box[1] > SAME
 
 
-def trimmed(plane: Plane, tolerance: int = GROUND_TOLERANCE, gap: float = GAP, *, smallest: float = SMALLEST) -> Box:
+def trimmed(
+    plane: Thumbnail, tolerance: int = GROUND_TOLERANCE, gap: float = GAP, *, smallest: float = SMALLEST
+) -> Box:
     """The largest thing on the ground around the picture; all of it without ground, or with too small a thing.
 
     It is the picture in a screenshot or between bars, and the thing itself in a picture of a thing on a plain ground.
@@ -129,7 +131,7 @@ def trimmed(plane: Plane, tolerance: int = GROUND_TOLERANCE, gap: float = GAP, *
     return left / plane.across, top / plane.down, min(1, right / plane.across), min(1, bottom / plane.down)
 
 
-def _edge(plane: Plane) -> bytes:
+def _edge(plane: Thumbnail) -> bytes:
     wide, pixels = plane.width, plane.pixels
     return pixels[:wide] + pixels[-wide:] + pixels[::wide] + pixels[wide - 1 :: wide]
 

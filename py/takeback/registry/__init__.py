@@ -1,5 +1,5 @@
 """The registry: holds people's cases and publishes the feed that platforms follow. It cannot read a picture.
 
-An event comes in through `site.py` and `app.py` (HTTP), `auth.py` (who may), `store.py` (what is kept) and `writer.py`
-(many events, one transaction); `cases.py` decides, without a clock, a database or a network.
+A request comes in through `http`, `security` says whether it may, `rules` decide without a clock, a database or a
+network, and `storage` keeps what was decided. `server.py` puts them together; `cli` and `operations` are for operators.
 """

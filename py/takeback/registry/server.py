@@ -15,35 +15,36 @@ from sqlalchemy import Engine
 
 from takeback.errors import SettingsError
 from takeback.limits import LimitedProtocol
-from takeback.registry import ncmec, stopncii
-from takeback.registry.app import create_app
-from takeback.registry.arrivals import Arrivals, Proxies
-from takeback.registry.auth import Guesses, PinKey, load_pin_key
-from takeback.registry.checking import Proof, prove, prove_keys
-from takeback.registry.database import WRITES, is_sqlite, open_database, snapshot_of
-from takeback.registry.familiar import WellKnown
-from takeback.registry.heads import Heads
+from takeback.registry.http.app import create_app
+from takeback.registry.http.compat import ncmec, stopncii
+from takeback.registry.http.context import Services
+from takeback.registry.http.long_poll import LongPoll
+from takeback.registry.http.metrics import RegistryMetrics
+from takeback.registry.http.operator_page import operator_page
+from takeback.registry.http.security_txt import security_txt
+from takeback.registry.http.site import Site
+from takeback.registry.http.static_files import Page
+from takeback.registry.keys.feed_signing import Signer, check_newest, public_keys
 from takeback.registry.logs import LOG, start_logging
-from takeback.registry.metrics import Metrics
-from takeback.registry.operator_page import operator_page
-from takeback.registry.pages import Page
-from takeback.registry.platforms import Platforms
-from takeback.registry.queries import keep_pin_key_mark, lock, pin_key_mark
-from takeback.registry.records import Records
-from takeback.registry.requests import Services
-from takeback.registry.settings import Settings
-from takeback.registry.signing import Signer, check_newest, public_keys
-from takeback.registry.site import Site
-from takeback.registry.store import Store
-from takeback.registry.together import Together
-from takeback.registry.work import Work
+from takeback.registry.operations.integrity import Proof, prove, prove_keys
+from takeback.registry.rules.benign_list import BenignList
+from takeback.registry.security.credentials import PinGuessLimit, PinKey, load_pin_key
+from takeback.registry.security.proof_of_work import ProofOfWork
+from takeback.registry.security.rate_limit import Proxies, RateLimit
+from takeback.registry.settings import RegistrySettings
+from takeback.registry.storage.change_feed import ChangeFeed
+from takeback.registry.storage.engine.database import WRITES, is_sqlite, open_database, snapshot_of
+from takeback.registry.storage.engine.request_coalescing import RequestCoalescer
+from takeback.registry.storage.feed_queries import keep_pin_key_mark, lock, pin_key_mark
+from takeback.registry.storage.platforms import Platforms
+from takeback.registry.storage.store import Store
 
 BACKLOG = 2048
 GRACE = 10
 """Seconds that requests under way may take when the server is told to stop."""
 
 
-def open_data(settings: Settings) -> Engine:
+def open_data(settings: RegistrySettings) -> Engine:
     """The database in the data folder, both made if they are not there. Raises `SettingsError`."""
     try:
         settings.data.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -65,7 +66,7 @@ def open_pin_key(engine: Engine, path: Path) -> PinKey:
     return key
 
 
-def check_data(settings: Settings) -> Proof:
+def check_data(settings: RegistrySettings) -> Proof:
     """Proves that the database is whole and that its keys are there. Raises `SettingsError` that says what is not."""
     engine = open_data(settings)
     if is_sqlite(engine):
@@ -85,7 +86,7 @@ def check_data(settings: Settings) -> Proof:
     return proof
 
 
-def build_site(settings: Settings, clock: Callable[[], float] = time.time) -> tuple[Site, Services]:
+def build_site(settings: RegistrySettings, clock: Callable[[], float] = time.time) -> tuple[Site, Services]:
     """The site over the data folder, and what its routes need; `clock` gives seconds since 1970.
 
     Raises `SettingsError`.
@@ -93,31 +94,32 @@ def build_site(settings: Settings, clock: Callable[[], float] = time.time) -> tu
     page = Page(settings.page) if settings.page else None
     engine = open_data(settings)
     pins, signer = open_pin_key(engine, settings.pin_key), Signer(engine, settings.feed_key, clock)
-    store = Store(engine, clock, settings.policy, WellKnown.load(settings.well_known))
-    heads = Heads(lambda: store.head()[0])
+    store = Store(engine, clock, settings.policy, BenignList.load(settings.well_known))
+    heads = LongPoll(lambda: store.feed.head()[0])
     services = Services(
         store,
         Platforms(engine, clock),
         pins,
-        Guesses(time.monotonic),
+        PinGuessLimit(time.monotonic),
         Proxies(settings.proxies),
-        Arrivals(settings.arrivals, time.monotonic),
-        Work(pins.work(), settings.work, clock),
+        RateLimit(settings.arrivals, time.monotonic),
+        ProofOfWork(pins.work(), settings.work, clock),
         signer,
         heads,
-        Together(store.look),
+        RequestCoalescer(store.feed.look),
         clock,
-        Records(engine),
+        ChangeFeed(engine),
     )
     more = [
         operator_page(engine, settings.operator_key, clock),
+        *([security_txt(settings.security_contact, clock)] if settings.security_contact else ()),
         *(ncmec.ROUTES if settings.ncmec else ()),
         *(stopncii.ROUTES if settings.stopncii else ()),
     ]
-    return Site(create_app(services, more), page, Metrics(store), tls=settings.tls), services
+    return Site(create_app(services, more), page, RegistryMetrics(store), tls=settings.tls), services
 
 
-def serve(settings: Settings, announce: Callable[[str], None]) -> None:
+def serve(settings: RegistrySettings, announce: Callable[[str], None]) -> None:
     """Serves until SIGINT or SIGTERM; requests under way are finished. Raises `SettingsError` if it cannot start."""
     start_logging()
     listener = listen(settings.host, settings.port)

@@ -3,15 +3,17 @@
 README.md beside this file lists them all; a test holds the two together.
 """
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Final
 
 from takeback.errors import SettingsError
-from takeback.registry.arrivals import Network, networks
-from takeback.registry.cases import DAY, Policy
-from takeback.registry.judging import Limits
+from takeback.registry.rules.cases import CasePolicy
+from takeback.registry.rules.entry_status import StatusLimits
+from takeback.registry.security.rate_limit import Network, networks
+from takeback.times import DAY_SECONDS
 
 PREFIX: Final = "TAKEBACK_"
 MAX_PORT: Final = 65_535
@@ -26,10 +28,12 @@ LIMITS: Final = {
     "flood": (0, 1_000_000),
 }
 """The least and the most of each setting that is a number."""
+_MAIL: Final = re.compile(r"(?:mailto:)?([!-.0-9;-?A-~]+@[!-.0-9;-?A-~]+)")
+_LINK: Final = re.compile(r"(?:https://|tel:)[!-~]+")
 
 
 @dataclass(frozen=True, slots=True)
-class Settings:
+class RegistrySettings:
     """Where the registry keeps its data and how it is reached."""
 
     data: Path = Path("var")
@@ -68,6 +72,8 @@ class Settings:
     """Whether clients of NCMEC's Hash Sharing v2 are served at `/ncmec`."""
     stopncii: bool = False
     """Whether clients of StopNCII's platform API are served at `/stopncii/v1`."""
+    security_contact: tuple[str, ...] = ()
+    """Contacts for security faults in `/.well-known/security.txt`: e-mail, `https:` or `tel:`, comma-separated."""
 
     @property
     def store(self) -> Path | str:
@@ -75,9 +81,11 @@ class Settings:
         return self.database or self.data / "registry.sqlite"
 
     @property
-    def policy(self) -> Policy:
+    def policy(self) -> CasePolicy:
         """The same, as the rules of cases know it."""
-        return Policy(self.mix, self.expire * DAY, self.keep * DAY, Limits(self.demote, self.flood))
+        return CasePolicy(
+            self.mix, self.expire * DAY_SECONDS, self.keep * DAY_SECONDS, StatusLimits(self.demote, self.flood)
+        )
 
     @property
     def pin_key(self) -> Path:
@@ -95,16 +103,16 @@ class Settings:
         return self.pin_key.with_name("operator.key")
 
 
-def read_settings(environ: Mapping[str, str], **options: object) -> Settings:
+def read_settings(environ: Mapping[str, str], **options: object) -> RegistrySettings:
     """The settings of `environ` and of the `options` that are not `None`. Raises `SettingsError`."""
     given: dict[str, object] = {}
-    for setting in fields(Settings):
+    for setting in fields(RegistrySettings):
         name = PREFIX + setting.name.upper()
         if options.get(setting.name) is not None:
             given[setting.name] = options[setting.name]
         elif environ.get(name):
             given[setting.name] = _parse(setting.name, name, environ[name])
-    return Settings(**given)  # type: ignore[arg-type]
+    return RegistrySettings(**given)  # type: ignore[arg-type]
 
 
 def read_proxies(value: str, name: str) -> tuple[Network, ...]:
@@ -113,6 +121,19 @@ def read_proxies(value: str, name: str) -> tuple[Network, ...]:
         return networks(value)
     except ValueError as error:
         raise SettingsError(f"{name} is {value!r}; it must be networks such as 10.0.0.0/8,192.0.2.7") from error
+
+
+def read_contacts(value: str, name: str) -> tuple[str, ...]:
+    """The contacts of the setting of this `name`, as the URIs that RFC 9116 asks for. Raises `SettingsError`."""
+    return tuple(_contact(word.strip(), name) for word in value.split(","))
+
+
+def _contact(word: str, name: str) -> str:
+    if mail := _MAIL.fullmatch(word):
+        return f"mailto:{mail[1]}"
+    if _LINK.fullmatch(word):
+        return word
+    raise SettingsError(f"{name} has {word!r}; it must be an e-mail address, https://... or tel:..., apart by commas")
 
 
 def _parse(setting: str, name: str, value: str) -> object:
@@ -125,6 +146,8 @@ def _parse(setting: str, name: str, value: str) -> object:
         return int(value)
     if setting == "proxies":
         return read_proxies(value, name)
+    if setting == "security_contact":
+        return read_contacts(value, name)
     if setting in {"tls", "ncmec", "stopncii"}:
         if value not in {"0", "1"}:
             raise SettingsError(f"{name} is {value!r}; it must be 0 or 1")

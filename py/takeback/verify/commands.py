@@ -11,7 +11,7 @@ import click
 
 from takeback.verify.compare import check_home, compare, own_release
 from takeback.verify.release import Release, read_release
-from takeback.verify.site import Site
+from takeback.verify.site import ServedSite
 
 DIFFERS: Final = 2
 
@@ -44,7 +44,7 @@ def verify(address: str, place: Path | None, signers: Path | None) -> None:
     if signers and not place:
         raise click.UsageError("--signers needs --release: a site's own manifest carries no signature")
     release = read_release(place, signers) if place else None
-    with Site(address) as site:
+    with ServedSite(address) as site:
         check_home(site)
         release = release or own_release(site)
         answers = faults = 0

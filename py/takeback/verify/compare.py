@@ -7,7 +7,7 @@ from typing import Final
 
 from takeback.errors import ReleaseUnusable, SiteUnreachable
 from takeback.verify.release import MANIFEST, MAX_MANIFEST, ListedFile, Release, release_of
-from takeback.verify.site import ENCODINGS, Served, Site, Undecodable, unpacked
+from takeback.verify.site import ENCODINGS, Served, ServedSite, Undecodable, unpacked
 
 OK: Final = 200
 NOT_FOUND: Final = 404
@@ -27,7 +27,7 @@ class Compared:
         return f"{self.path}{form}: {self.fault or 'same'}"
 
 
-def check_home(site: Site) -> None:
+def check_home(site: ServedSite) -> None:
     """Raises `SiteUnreachable` where the site's first page is at another address, or nothing answers."""
     status = site.get("/", ENCODINGS[0], 0).status
     if 300 <= status < 400:
@@ -36,7 +36,7 @@ def check_home(site: Site) -> None:
         )
 
 
-def own_release(site: Site) -> Release:
+def own_release(site: ServedSite) -> Release:
     """What the site says of itself. Raises `SiteUnreachable`, and `ReleaseUnusable` for a site that says nothing."""
     served = site.get(f"/{MANIFEST}", ENCODINGS[0], MAX_MANIFEST)
     if served.status != OK or len(served.body) > MAX_MANIFEST:
@@ -44,7 +44,7 @@ def own_release(site: Site) -> Release:
     return release_of(served.body)
 
 
-def compare(site: Site, release: Release) -> Iterator[Compared]:
+def compare(site: ServedSite, release: Release) -> Iterator[Compared]:
     """Asks for each file of `release` in each form, and for what the site lists besides. Raises `SiteUnreachable`."""
     for name, listed in sorted(release.files.items()):
         for path in [f"/{name}", *(["/"] if name == "index.html" else [])]:
@@ -72,7 +72,7 @@ def fault(served: Served, listed: ListedFile, asked: str) -> str | None:
     return None
 
 
-def _listed_by(site: Site) -> set[str]:
+def _listed_by(site: ServedSite) -> set[str]:
     """The paths that the site's own manifest lists; none if it is unreadable, which `compare` has told by then."""
     try:
         return set(own_release(site).files)

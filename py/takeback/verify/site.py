@@ -36,7 +36,7 @@ class Undecodable(Exception):
     """A body that is not what its content coding says, or is larger than it may be."""
 
 
-class Site:
+class ServedSite:
     """A connection to the site at `address`. `seconds` is for everything that is asked over it.
 
     Raises `SettingsError` for an address that cannot be asked.

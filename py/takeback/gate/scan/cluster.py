@@ -18,7 +18,7 @@ import pyarrow as pa
 from takeback.errors import SettingsError
 from takeback.gate.scan.pool import Done, Numbered
 from takeback.gate.scan.shared import unpack
-from takeback.gate.scan.sources import Rows
+from takeback.gate.scan.sources import RowChunk
 from takeback.gate.scan.work import scan
 from takeback.gate.service import Gate
 
@@ -85,7 +85,7 @@ def _next_wave(todo: Iterator[Numbered]) -> list[Numbered]:
     rows = 0
     for number, part in islice(todo, WAVE):
         wave.append((number, part))
-        rows += part.batch.num_rows if isinstance(part, Rows) else 0
+        rows += part.batch.num_rows if isinstance(part, RowChunk) else 0
         if rows >= WAVE_ROWS:
             break
     return wave

@@ -67,7 +67,7 @@ def backfill(home: Path, out: Path, since: int | None, **options: Any) -> None:
 
     INPUT as for `scan`: keep a table of the signals of what is stored, and this takes minutes after each sync.
     """
-    from takeback.gate.backfill import finished, last
+    from takeback.gate.scan.backfill import finished, last
 
     began = last(home) if since is None else since
     finished(home, _run(home, out, began, options).checkpoint)
@@ -75,12 +75,12 @@ def backfill(home: Path, out: Path, since: int | None, **options: Any) -> None:
 
 def _run(home: Path, out: Path, newer_than: int, options: dict[str, Any]) -> "Summary":
     try:
-        from takeback.gate.scan.run import Means, Plan, run_scan
+        from takeback.gate.scan.run import ScanPlan, ScanResources, run_scan
     except ModuleNotFoundError as error:
         raise SettingsError(f"this needs more packages ({error.name}): {how_to_install('gate,scan')}") from error
     columns = dict(_column(text) for text in options["columns"])
-    plan = Plan(options["inputs"], columns, options["table"], newer_than)
-    means = Means(options["workers"] or os.cpu_count() or 1, options["ray"])
+    plan = ScanPlan(options["inputs"], columns, options["table"], newer_than)
+    means = ScanResources(options["workers"] or os.cpu_count() or 1, options["ray"])
     with click.progressbar(length=1, label="scanning", file=sys.stderr, item_show_func=lambda text: text) as bar:
         summary = run_scan(home, out, plan, means, _teller(bar))
     for name, count in summary.lines():

@@ -10,8 +10,8 @@ from typing import Final
 
 import pyarrow as pa
 
-from takeback.gate.parent import end_with_parent
-from takeback.gate.scan.sources import Part, Rows
+from takeback.gate.processes.parent import end_with_parent
+from takeback.gate.scan.sources import RowChunk, ScanChunk
 from takeback.gate.scan.work import ADDRESS, KEY, MATCHES, failed, scan
 from takeback.gate.service import Gate
 
@@ -20,8 +20,8 @@ AHEAD: Final = 2
 KILLED: Final = "killed-its-process"
 """The reason given for a row whose work ends the process that does it."""
 
-type Numbered = tuple[int, Part]
-type Answer = tuple[int, pa.RecordBatch]
+type Numbered = tuple[int, ScanChunk]
+type ChunkResult = tuple[int, pa.RecordBatch]
 type Done = tuple[int, int, pa.RecordBatch]
 """A part's number, how many rows it had, and the rows that matched."""
 
@@ -38,7 +38,7 @@ def _open(snapshot: Path) -> None:
     _gate.warm_up()
 
 
-def _do(part: Part) -> Answer:
+def _do(part: ScanChunk) -> ChunkResult:
     batch = part.load()
     return batch.num_rows, scan(batch, _gate)
 
@@ -61,10 +61,10 @@ def _pool(snapshot: Path, workers: int) -> ProcessPoolExecutor:
 def _until_broken(todo: Iterator[Numbered], snapshot: Path, workers: int) -> Generator[Done, None, list[Numbered]]:
     """Does parts until there are none, or a process dies; gives back those that were under way then."""
     with _pool(snapshot, workers) as pool:
-        flying: dict[Future[Answer], Numbered] = {}
+        flying: dict[Future[ChunkResult], Numbered] = {}
         waiting: list[Numbered] = []
         while True:
-            done = set[Future[Answer]]()
+            done = set[Future[ChunkResult]]()
             try:
                 waiting += islice(todo, workers * AHEAD - len(flying))
                 while waiting:
@@ -82,7 +82,7 @@ def _until_broken(todo: Iterator[Numbered], snapshot: Path, workers: int) -> Gen
                 yield number, *answer
 
 
-def _carefully(part: Part, snapshot: Path) -> Answer:
+def _carefully(part: ScanChunk, snapshot: Path) -> ChunkResult:
     """Does a part alone, and in halves where it ends its process: of a row that does so alone, that is told."""
     try:
         with _pool(snapshot, 1) as pool:
@@ -94,5 +94,5 @@ def _carefully(part: Part, snapshot: Path) -> Answer:
         key = row.get(ADDRESS, row.get(KEY))
         return 1, pa.RecordBatch.from_pylist([failed(None if key is None else str(key), KILLED)], schema=MATCHES)
     half = batch.num_rows // 2
-    halves = [_carefully(Rows(piece), snapshot) for piece in (batch.slice(0, half), batch.slice(half))]
+    halves = [_carefully(RowChunk(piece), snapshot) for piece in (batch.slice(0, half), batch.slice(half))]
     return batch.num_rows, pa.concat_batches([found for _, found in halves])

@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.csv
 import pyarrow.parquet
 
-from takeback.gate.policy import Action
+from takeback.gate.rules.policy import Action
 from takeback.gate.scan.work import KEY, MATCHES
 from takeback.signals import PDQ_MATCH_DISTANCE, SignalType
 

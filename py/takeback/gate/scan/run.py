@@ -21,7 +21,7 @@ from takeback.errors import SettingsError
 from takeback.gate.scan import cluster, pool, snapshot
 from takeback.gate.scan.pool import Done
 from takeback.gate.scan.report import Summary, write_report
-from takeback.gate.scan.sources import Part, count, parts
+from takeback.gate.scan.sources import ScanChunk, count, parts
 
 PLAN: Final = "plan.json"
 LIST: Final = "list"
@@ -31,7 +31,7 @@ _SOURCES: Final = b"takeback_sources"
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
+class ScanPlan:
     """What a scan is of. `newer_than` leaves out entries up to a number of the feed."""
 
     inputs: Sequence[str]
@@ -41,7 +41,7 @@ class Plan:
 
 
 @dataclass(frozen=True, slots=True)
-class Means:
+class ScanResources:
     """What a scan is run with: processes here, or cores of the cluster at `ray`."""
 
     workers: int
@@ -71,7 +71,7 @@ class _Done:
             for source in json.loads(about.get(_SOURCES, b"[]")):
                 self._owners.setdefault(source, []).append(int(file.stem))
 
-    def remaining(self, parts: Iterable[Part]) -> Iterator[pool.Numbered]:
+    def remaining(self, parts: Iterable[ScanChunk]) -> Iterator[pool.Numbered]:
         """What is not done of `parts`, with numbers that are free; notes where what is done stands among them."""
         owners = {source: list(numbers) for source, numbers in self._owners.items()}
         number = max(self.rows, default=-1)
@@ -87,7 +87,7 @@ class _Done:
                 self._places[number] = place
                 yield number, part.only(left)
 
-    def keep(self, number: int, part: Part, rows: int, found: pa.RecordBatch) -> None:
+    def keep(self, number: int, part: ScanChunk, rows: int, found: pa.RecordBatch) -> None:
         """Writes what a part found, whole or not at all."""
         about = {_ROWS: str(rows).encode(), _SOURCES: json.dumps(part.sources).encode()}
         sink = pa.BufferOutputStream()
@@ -102,7 +102,7 @@ class _Done:
         return [self._folder / f"{number:09}.parquet" for _, number in there]
 
 
-def run_scan(home: Path, out: Path, plan: Plan, means: Means, tell: Callable[[Progress], None]) -> Summary:
+def run_scan(home: Path, out: Path, plan: ScanPlan, means: ScanResources, tell: Callable[[Progress], None]) -> Summary:
     """Scans, or goes on with a scan, and returns what it found. Raises `SettingsError`, `GateError`.
 
     What came into the input since it was stopped is scanned too; rows that are not in it any more are left out, but
@@ -112,7 +112,7 @@ def run_scan(home: Path, out: Path, plan: Plan, means: Means, tell: Callable[[Pr
     done = _Done(out)
     left = count(part for _, part in done.remaining(parts(plan.inputs, plan.columns, plan.table)))
     total = None if left is None else len(done.rows) + left
-    flying: dict[int, Part] = {}
+    flying: dict[int, ScanChunk] = {}
 
     def todo() -> Iterator[pool.Numbered]:
         for number, part in done.remaining(parts(plan.inputs, plan.columns, plan.table)):
@@ -133,7 +133,7 @@ def run_scan(home: Path, out: Path, plan: Plan, means: Means, tell: Callable[[Pr
     return summary
 
 
-def _begin(home: Path, out: Path, plan: Plan) -> int:
+def _begin(home: Path, out: Path, plan: ScanPlan) -> int:
     """Makes the folder, or checks that the one that is there is of the same scan; the number the list reaches."""
     wanted = {**asdict(plan), "inputs": list(plan.inputs), "checkpoint": None}
     try:
@@ -177,7 +177,7 @@ def _freeze(home: Path, out: Path, wanted: dict[str, Any]) -> int:
     return checkpoint
 
 
-def _run(todo: Iterable[pool.Numbered], out: Path, means: Means) -> Iterator[Done]:
+def _run(todo: Iterable[pool.Numbered], out: Path, means: ScanResources) -> Iterator[Done]:
     if means.ray is None:
         return pool.run(todo, out / LIST, means.workers)
     return cluster.run(todo, snapshot.pack(out / LIST), means.ray, means.workers)

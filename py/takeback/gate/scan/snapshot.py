@@ -11,11 +11,11 @@ from typing import Final
 
 from takeback.errors import SettingsError
 from takeback.gate import settings as settings_file
-from takeback.gate.policy import POLICY_FILE
+from takeback.gate.feed.state import STATE_FILE, State
+from takeback.gate.rules.benign_list import WELL_KNOWN_FILE
+from takeback.gate.rules.policy import POLICY_FILE
 from takeback.gate.service import Gate
-from takeback.gate.settings import Settings
-from takeback.gate.state import STATE_FILE, State
-from takeback.gate.well_known import WELL_KNOWN_FILE
+from takeback.gate.settings import GateSettings
 
 _NO_KEY: Final = f"tbk_{'0' * 16}_{'0' * 64}"
 
@@ -53,7 +53,7 @@ def _fill(home: Path, draft: Path, newer_than: int) -> int:
     for name in (POLICY_FILE, WELL_KNOWN_FILE):
         if (home / name).exists():
             shutil.copy(home / name, draft / name)
-    settings_file.save(draft, Settings(settings.registry, _NO_KEY))
+    settings_file.save(draft, GateSettings(settings.registry, _NO_KEY))
     with Gate.open(draft) as gate:
         gate.warm_up()  # makes now what workers would each make
     return checkpoint

@@ -33,7 +33,7 @@ type Names = Mapping[str, str]
 
 
 @dataclass(frozen=True, slots=True)
-class Pictures:
+class PictureChunk:
     """Files by their addresses."""
 
     addresses: tuple[str, ...]
@@ -79,7 +79,7 @@ class RowGroup:
 
 
 @dataclass(frozen=True, slots=True)
-class Rows:
+class RowChunk:
     """Rows that are here already."""
 
     batch: pa.RecordBatch
@@ -98,10 +98,10 @@ class Rows:
         return self.batch
 
 
-type Part = Pictures | RowGroup | Rows
+type ScanChunk = PictureChunk | RowGroup | RowChunk
 
 
-def parts(inputs: Sequence[str], renamed: Names, table: str | None = None) -> Iterator[Part]:
+def parts(inputs: Sequence[str], renamed: Names, table: str | None = None) -> Iterator[ScanChunk]:
     """The parts of every input: Parquet or CSV files, databases (`table` says which), or folders of pictures."""
     for address in inputs:
         if address.startswith(_DATABASE):
@@ -109,18 +109,18 @@ def parts(inputs: Sequence[str], renamed: Names, table: str | None = None) -> It
             continue
         for file in _files(address):
             if isinstance(file, tuple):
-                yield Pictures(file)
+                yield PictureChunk(file)
             elif file.endswith(".parquet"):
                 yield from _from_parquet(file, renamed)
             else:
                 yield from _from_csv(file, renamed)
 
 
-def count(parts: Iterable[Part]) -> int | None:
+def count(parts: Iterable[ScanChunk]) -> int | None:
     """How many parts there are; None where that takes reading them all."""
     total = 0
     for part in parts:
-        if isinstance(part, Rows):
+        if isinstance(part, RowChunk):
             return None
         total += 1
     return total
@@ -155,7 +155,7 @@ def _from_parquet(address: str, renamed: Names) -> Iterator[RowGroup]:
         yield RowGroup(address, group, columns, sha256(about.encode()).hexdigest())
 
 
-def _from_csv(address: str, renamed: Names) -> Iterator[Rows]:
+def _from_csv(address: str, renamed: Names) -> Iterator[RowChunk]:
     """All columns are read as text: a hash of digits alone is not a number."""
     try:
         with fsspec.open(address, "rb") as file:
@@ -173,7 +173,7 @@ def _from_csv(address: str, renamed: Names) -> Iterator[Rows]:
         raise SettingsError(f"{address} cannot be read as CSV: {type(error).__name__}") from error
 
 
-def _from_database(address: str, table: str | None, renamed: Names) -> Iterator[Rows]:
+def _from_database(address: str, table: str | None, renamed: Names) -> Iterator[RowChunk]:
     import sqlalchemy as sql
 
     if not table:
@@ -186,7 +186,7 @@ def _from_database(address: str, table: str | None, renamed: Names) -> Iterator[
         ordered = chosen.order_by(stored.c[columns[KEY]])
         with engine.connect().execution_options(yield_per=ROWS) as connection:
             for rows in connection.execute(ordered).mappings().partitions():
-                yield Rows(pa.RecordBatch.from_pylist([dict(row) for row in rows]))
+                yield RowChunk(pa.RecordBatch.from_pylist([dict(row) for row in rows]))
     except (sql.exc.SQLAlchemyError, ImportError) as error:
         raise SettingsError(f"the table {table} cannot be read: {type(error).__name__}") from error
 
@@ -206,10 +206,10 @@ def _columns(there: Iterable[str], renamed: Names, where: str) -> Names:
     return found
 
 
-def _slices(batches: Iterable[pa.RecordBatch], columns: Names) -> Iterator[Rows]:
+def _slices(batches: Iterable[pa.RecordBatch], columns: Names) -> Iterator[RowChunk]:
     for batch in batches:
         whole = _renamed(pa.Table.from_batches([batch]), columns)
-        yield from (Rows(whole.slice(at, ROWS)) for at in range(0, whole.num_rows, ROWS))
+        yield from (RowChunk(whole.slice(at, ROWS)) for at in range(0, whole.num_rows, ROWS))
 
 
 def _renamed(table: pa.Table, columns: Names) -> pa.RecordBatch:

@@ -10,9 +10,9 @@ import fsspec
 import pyarrow as pa
 
 from takeback.errors import InvalidSignal, PictureError, PictureTooLarge
-from takeback.gate.decision import Decision
-from takeback.gate.media import Kind
-from takeback.gate.policy import Action
+from takeback.gate.rules.decision import Decision
+from takeback.gate.rules.media import MediaKind
+from takeback.gate.rules.policy import Action
 from takeback.hashing.picture import MAX_BYTES
 from takeback.signals import Signal, SignalType
 
@@ -40,7 +40,7 @@ What is not there, or no row of signals, has the `decision` `error`; a file, wha
 """
 _FIELDS: Final = ("entry", "type", "distance", "quality", "variant", "dihedral")
 
-type Row = dict[str, Any]
+type ScanRow = dict[str, Any]
 
 
 class Checks(Protocol):
@@ -60,7 +60,7 @@ def scan(batch: pa.RecordBatch, gate: Checks) -> pa.RecordBatch:
     return pa.RecordBatch.from_pylist(rows, schema=MATCHES)
 
 
-def _decided(row: Row, gate: Checks, one: Callable[[Row, Checks], Decision]) -> Iterator[Row]:
+def _decided(row: ScanRow, gate: Checks, one: Callable[[ScanRow, Checks], Decision]) -> Iterator[ScanRow]:
     key = row.get(ADDRESS, row.get(KEY))
     key = None if key is None else str(key)
     try:
@@ -74,17 +74,17 @@ def _decided(row: Row, gate: Checks, one: Callable[[Row, Checks], Decision]) -> 
     else:
         for match in decision.matches:
             yield {KEY: key, "decision": decision.action.value, **{name: getattr(match, name) for name in _FIELDS}}
-        if decision.kind is Kind.UNREADABLE and not decision.matches:
+        if decision.kind is MediaKind.UNREADABLE and not decision.matches:
             found = failed(key, decision.why)
             yield found if decision.action is Action.ALLOW else {**found, "decision": decision.action.value}
 
 
-def failed(key: str | None, why: str) -> Row:
+def failed(key: str | None, why: str) -> ScanRow:
     """The row of an upload that could not be decided on."""
     return {KEY: key, "decision": "error", "error": why}
 
 
-def _picture(row: Row, gate: Checks) -> Decision:
+def _picture(row: ScanRow, gate: Checks) -> Decision:
     """Reads the file at an address, and hashes it."""
     with fsspec.open(row[ADDRESS], "rb") as file:
         data = file.read(MAX_BYTES + 1)
@@ -93,7 +93,7 @@ def _picture(row: Row, gate: Checks) -> Decision:
     return gate.check(data)
 
 
-def _stored(row: Row, gate: Checks) -> Decision:
+def _stored(row: ScanRow, gate: Checks) -> Decision:
     signals = signals_of(row)
     if not signals:
         raise InvalidSignal("the row holds no signal", "value")

@@ -19,16 +19,16 @@ from starlette.routing import Match, Route
 from starlette.types import Receive, Scope, Send
 
 from takeback.errors import GateError, InvalidMessage, PictureError, RequestRefused, SettingsError
-from takeback.gate.decision import Decision
-from takeback.gate.policy import Action
+from takeback.gate.processes.hashing_process import Read
+from takeback.gate.rules.decision import Decision
+from takeback.gate.rules.policy import Action
 from takeback.gate.serve import hma, openapi
 from takeback.gate.serve.log import say
-from takeback.gate.serve.messages import MAX_BODY, MAX_UPLOADER, Batch, Hashes, Health, Kept, Outcome
-from takeback.gate.serve.metrics import Metrics
-from takeback.gate.serve.uploads import Room, Upload, read_body, read_upload
+from takeback.gate.serve.messages import MAX_BODY, MAX_UPLOADER, DecisionBatch, Hashes, Kept, Outcome, SidecarHealth
+from takeback.gate.serve.metrics import SidecarMetrics
+from takeback.gate.serve.uploads import BodyBudget, Upload, read_body, read_upload
 from takeback.gate.service import Gate
 from takeback.gate.watch import where
-from takeback.gate.workers import Read
 from takeback.protocol import Problem, Verdict, decode
 
 JSON: Final = "application/json"
@@ -44,7 +44,7 @@ type Handler = Callable[[Request], Awaitable[Response]]
 
 
 @dataclass(frozen=True, slots=True)
-class Options:
+class SidecarOptions:
     """How a sidecar serves.
 
     `max_bytes` of a file; `places` are files that are decoded at once in a process, and `waiting` the bytes of all that
@@ -75,11 +75,11 @@ class _Direct:
 class Sidecar:
     """The routes over one gate."""
 
-    def __init__(self, gate: Gate, options: Options) -> None:
+    def __init__(self, gate: Gate, options: SidecarOptions) -> None:
         self._gate = gate
         self._options = options
-        self._metrics = Metrics()
-        self._room = Room(max(options.waiting, 2 * options.max_bytes))
+        self._metrics = SidecarMetrics()
+        self._room = BodyBudget(max(options.waiting, 2 * options.max_bytes))
         self._threads = ThreadPoolExecutor(options.threads, "check")
         self._health = ThreadPoolExecutor(2, "health")
         self._counting = ThreadPoolExecutor(1, "metrics")
@@ -174,7 +174,7 @@ class Sidecar:
     async def check_batch(self, request: Request) -> Response:
         """Decides on many uploads that the caller has hashed."""
         report = self._wants_report(request)
-        uploads = decode(await read_body(request, MAX_BODY), Batch).uploads
+        uploads = decode(await read_body(request, MAX_BODY), DecisionBatch).uploads
 
         def decide_all() -> list[Decision]:
             return [self._checked(upload) for upload in uploads]
@@ -265,17 +265,17 @@ class Sidecar:
 
     async def health(self, _request: Request) -> Response:
         """Whether the process answers."""
-        return _json(Health("ok"))
+        return _json(SidecarHealth("ok"))
 
     async def ready(self, _request: Request) -> Response:
         """Whether the gate can decide: its state can be read, and the feed was read to its end once."""
         try:
             age = await asyncio.get_running_loop().run_in_executor(self._health, self._gate.age)
         except GateError as error:
-            return _json(Health("unavailable", str(error)), 503)
+            return _json(SidecarHealth("unavailable", str(error)), 503)
         if age is None:
-            return _json(Health("unavailable", "this gate has never read the feed to its end"), 503)
-        return _json(Health("ok", f"the feed was read to its end {age:.0f} seconds ago"))
+            return _json(SidecarHealth("unavailable", "this gate has never read the feed to its end"), 503)
+        return _json(SidecarHealth("ok", f"the feed was read to its end {age:.0f} seconds ago"))
 
     async def metrics(self, _request: Request) -> Response:
         """Counters for Prometheus."""
@@ -298,7 +298,7 @@ def _uploader(request: Request) -> str | None:
     return given[0] if given else None
 
 
-def create_app(options: Options) -> Starlette:
+def create_app(options: SidecarOptions) -> Starlette:
     """The sidecar over the gate in `options.home`. Raises `SettingsError`, `GateError`."""
     gate = Gate.open(options.home)
     gate.look_every = LOOK_EVERY

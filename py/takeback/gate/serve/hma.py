@@ -14,13 +14,13 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from takeback.errors import InvalidMessage, InvalidSignal, UnknownFormat
-from takeback.gate.decision import Decision, Feed, Match
-from takeback.gate.index import usable
-from takeback.gate.media import Kind
-from takeback.gate.policy import Action
+from takeback.gate.index.multi_index import usable
+from takeback.gate.processes.hashing_process import Read
+from takeback.gate.rules.decision import Decision, Feed, Match
+from takeback.gate.rules.media import MediaKind
+from takeback.gate.rules.policy import Action
 from takeback.gate.serve.uploads import Upload
 from takeback.gate.service import Status
-from takeback.gate.workers import Read
 from takeback.hashing.video import SNIFFED, video_format
 from takeback.signals import PDQ_MATCH_DISTANCE, Signal, SignalType, Variant
 
@@ -81,7 +81,7 @@ def hashes(upload: Upload, read: Read, query: Mapping[str, str]) -> dict[str, st
         found = {"video_md5": found[SignalType.MD5], **found}
     elif read.why:
         raise read.why
-    elif read.kind is Kind.NOT_MEDIA:
+    elif read.kind is MediaKind.NOT_MEDIA:
         raise UnknownFormat("this is neither a picture nor a video")
     if "types" not in query:
         return found

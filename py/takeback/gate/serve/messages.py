@@ -7,8 +7,8 @@ from typing import Annotated, Final
 
 from msgspec import Meta, Struct
 
-from takeback.gate.media import Kind
-from takeback.gate.policy import Action
+from takeback.gate.rules.media import MediaKind
+from takeback.gate.rules.policy import Action
 from takeback.protocol import EntryId, SignalMessage, Verdict
 from takeback.signals import SignalType
 
@@ -35,7 +35,7 @@ class Hashes(_Message, frozen=True):
     uploader: Annotated[str, Meta(max_length=MAX_UPLOADER)] | None = None
 
 
-class Batch(_Message, frozen=True):
+class DecisionBatch(_Message, frozen=True):
     """Many uploads; the decisions come in their order."""
 
     uploads: Annotated[list[Hashes], Meta(min_length=1, max_length=MAX_BATCH)]
@@ -59,7 +59,7 @@ class Kept(_Message, frozen=True):
     kept: int
 
 
-class Health(_Message, frozen=True):
+class SidecarHealth(_Message, frozen=True):
     """Whether the sidecar runs (`/healthz`), or can decide (`/readyz`); `detail` says what is missing."""
 
     status: str
@@ -90,7 +90,7 @@ class DecisionAnswer(Struct, frozen=True):
     explanation: str
     matches: list[MatchAnswer]
     notes: list[str]
-    kind: Kind
+    kind: MediaKind
     why: str
     checkpoint: int
     id: EntryId

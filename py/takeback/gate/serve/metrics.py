@@ -13,7 +13,7 @@ from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.multiprocess import MultiProcessCollector
 from prometheus_client.registry import Collector
 
-from takeback.gate.decision import Decision
+from takeback.gate.rules.decision import Decision
 from takeback.gate.service import Gate, Status
 
 FOLDER_VARIABLE: Final = "PROMETHEUS_MULTIPROC_DIR"
@@ -21,7 +21,7 @@ _SECONDS: Final = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0
 """From a look-up to a picture of 120 megapixels."""
 
 
-class Metrics:
+class SidecarMetrics:
     """The counters of one process."""
 
     def __init__(self) -> None:

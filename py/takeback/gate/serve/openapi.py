@@ -43,7 +43,7 @@ _ERRORS: Final = {
 
 
 @dataclass(frozen=True, slots=True)
-class Operation:
+class SidecarOperation:
     """One route: what it takes and answers. `answer` is a message, or None for text or JSON without a schema."""
 
     id: str
@@ -57,8 +57,8 @@ class Operation:
 
 
 OPERATIONS: Final = (
-    Operation("check", "post", CHECK, "Decide on a file", messages.DecisionAnswer, FILE, ("report",)),
-    Operation(
+    SidecarOperation("check", "post", CHECK, "Decide on a file", messages.DecisionAnswer, FILE, ("report",)),
+    SidecarOperation(
         "checkSignals",
         "post",
         CHECK_SIGNALS,
@@ -67,16 +67,16 @@ OPERATIONS: Final = (
         messages.Hashes,
         ("report",),
     ),
-    Operation(
+    SidecarOperation(
         "checkBatch",
         "post",
         CHECK_BATCH,
         "Decide on many uploads that you have hashed",
         messages.BatchAnswer,
-        messages.Batch,
+        messages.DecisionBatch,
         ("report",),
     ),
-    Operation(
+    SidecarOperation(
         "feedback",
         "post",
         FEEDBACK,
@@ -85,7 +85,7 @@ OPERATIONS: Final = (
         messages.Outcome,
         status=202,
     ),
-    Operation(
+    SidecarOperation(
         "hmaLookup",
         "get",
         HMA_LOOKUP,
@@ -93,7 +93,7 @@ OPERATIONS: Final = (
         None,
         query=("signal", "signal_type", "banks"),
     ),
-    Operation(
+    SidecarOperation(
         "hmaLookupFile",
         "post",
         HMA_LOOKUP,
@@ -102,7 +102,7 @@ OPERATIONS: Final = (
         FILE,
         ("types", "banks"),
     ),
-    Operation(
+    SidecarOperation(
         "hmaRawLookup",
         "get",
         HMA_RAW_LOOKUP,
@@ -110,15 +110,19 @@ OPERATIONS: Final = (
         None,
         query=("signal", "signal_type", "banks", "include_distance"),
     ),
-    Operation("hmaIndex", "get", HMA_INDEX, "Ask how large the index is, and how new", None, query=("index",)),
-    Operation("hmaCompare", "post", HMA_COMPARE, "Ask how far pairs of hashes are apart", None, HASHES),
-    Operation("hmaStatus", "get", HMA_STATUS, "Ask whether look-ups are worth anything; 503 while not", None),
-    Operation("hmaLive", "get", HMA_LIVE, "Ask whether the process answers", None),
-    Operation("hmaHash", "post", HMA_HASH, "Hash a file, as hasher-matcher-actioner does", None, FILE, ("types",)),
-    Operation("health", "get", HEALTH, "Ask whether the process answers", messages.Health),
-    Operation("ready", "get", READY, "Ask whether the gate can decide; 503 while it cannot", messages.Health),
-    Operation("metrics", "get", METRICS, "Read the counters, in Prometheus' text format", None),
-    Operation("document", "get", DOCUMENT, "Read this document", None),
+    SidecarOperation("hmaIndex", "get", HMA_INDEX, "Ask how large the index is, and how new", None, query=("index",)),
+    SidecarOperation("hmaCompare", "post", HMA_COMPARE, "Ask how far pairs of hashes are apart", None, HASHES),
+    SidecarOperation("hmaStatus", "get", HMA_STATUS, "Ask whether look-ups are worth anything; 503 while not", None),
+    SidecarOperation("hmaLive", "get", HMA_LIVE, "Ask whether the process answers", None),
+    SidecarOperation(
+        "hmaHash", "post", HMA_HASH, "Hash a file, as hasher-matcher-actioner does", None, FILE, ("types",)
+    ),
+    SidecarOperation("health", "get", HEALTH, "Ask whether the process answers", messages.SidecarHealth),
+    SidecarOperation(
+        "ready", "get", READY, "Ask whether the gate can decide; 503 while it cannot", messages.SidecarHealth
+    ),
+    SidecarOperation("metrics", "get", METRICS, "Read the counters, in Prometheus' text format", None),
+    SidecarOperation("document", "get", DOCUMENT, "Read this document", None),
 )
 
 _QUERY: Final[dict[str, dict[str, Any]]] = {
@@ -190,7 +194,7 @@ def _schemas() -> dict[str, Any]:
     return schemas([*structs, Problem])
 
 
-def _operation(operation: Operation) -> dict[str, Any]:
+def _operation(operation: SidecarOperation) -> dict[str, Any]:
     answer: dict[str, Any] = {"description": "The answer"}
     if operation.answer is not None:
         answer["content"] = _json(operation.answer)
@@ -217,7 +221,7 @@ def _operation(operation: Operation) -> dict[str, Any]:
     return described
 
 
-def _statuses(operation: Operation) -> list[int]:
+def _statuses(operation: SidecarOperation) -> list[int]:
     """The errors that an operation may answer."""
     if operation.path in OPEN:
         return [503] if operation.path in {READY, HMA_STATUS} else []

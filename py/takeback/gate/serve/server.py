@@ -19,8 +19,8 @@ from uvicorn.supervisors import Multiprocess
 
 from takeback.connections import is_loopback
 from takeback.errors import SettingsError
-from takeback.gate.parent import end_with_parent
-from takeback.gate.serve.app import Options, create_app
+from takeback.gate.processes.parent import end_with_parent
+from takeback.gate.serve.app import SidecarOptions, create_app
 from takeback.gate.serve.log import say, start_logging
 from takeback.gate.serve.metrics import FOLDER_VARIABLE
 from takeback.gate.service import Gate
@@ -48,7 +48,7 @@ class Listen:
 class _Factory:
     """Makes the application in the process that is to serve it."""
 
-    options: Options
+    options: SidecarOptions
 
     def __call__(self) -> Starlette:
         end_with_parent()
@@ -56,7 +56,7 @@ class _Factory:
         return create_app(self.options)
 
 
-def serve(listen: Listen, options: Options, announce: Callable[[str], None]) -> None:
+def serve(listen: Listen, options: SidecarOptions, announce: Callable[[str], None]) -> None:
     """Serves until SIGINT or SIGTERM; requests under way are finished. Raises `SettingsError` if it cannot start."""
     if not options.token and not is_loopback(listen.host):
         raise SettingsError(
@@ -126,7 +126,7 @@ class _Stopped(BaseException):
 
 
 @contextmanager
-def _following(listen: Listen, options: Options) -> Iterator[None]:
+def _following(listen: Listen, options: SidecarOptions) -> Iterator[None]:
     """Follows the feed in a thread, if asked to. Trouble never stops the sidecar: it decides by what is known."""
     stop = threading.Event()
 

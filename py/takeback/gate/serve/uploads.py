@@ -36,7 +36,7 @@ class Upload:
     given: str = ""
 
 
-class Room:
+class BodyBudget:
     """Bytes of bodies that a process holds at once, those that are still arriving among them."""
 
     def __init__(self, most: int) -> None:

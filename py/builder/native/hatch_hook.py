@@ -1,0 +1,64 @@
+"""Puts the compiled modules into the wheel, so that whoever installs Takeback needs no compiler.
+
+`pip wheel .` makes a wheel for this machine. With `TAKEBACK_WHEEL=pyodide` it makes the one for Pyodide: the same
+layout, with the kernel as WebAssembly inside.
+
+An older Python reads this file too, when its pip asks which Python is needed: it is told so only if nothing fails here.
+"""
+
+import os
+import platform
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any, Final
+
+from hatchling.builders.hooks.plugin.interface import BuildHookInterface
+
+PYODIDE_PLATFORM: Final = "pyemscripten_2026_0_wasm32"
+"""The platform of Pyodide 314, as its own lock names it."""
+
+
+NEEDED: Final = (3, 12)
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
+
+
+class KernelHook(BuildHookInterface[Any]):
+    """Compiles the modules for the wheel that is being built."""
+
+    def initialize(self, version: str, build_data: dict[str, Any]) -> None:  # type: ignore[explicit-override] # 3.12's
+        """An editable install gets the modules beside their sources, a wheel gets them inside."""
+        if sys.version_info < NEEDED:
+            build_data["tag"] = "py2-none-any"  # nothing is compiled in it: pip reads what it needs and refuses it
+            return
+        from builder.native.kernel import INDEX, KERNEL, build_for_webassembly, build_native
+
+        if version == "editable":
+            build_native(KERNEL)
+            build_native(INDEX)
+            return
+        folder = Path(tempfile.mkdtemp())
+        pyodide = os.environ.get("TAKEBACK_WHEEL") == "pyodide"
+        if pyodide:
+            (folder / KERNEL.native.name).write_bytes(build_for_webassembly())
+        for module in [KERNEL] if pyodide else [KERNEL, INDEX]:
+            made = folder / module.native.name
+            if not pyodide:
+                build_native(module, made)
+            build_data["force_include"][str(made)] = module.inside
+        build_data["pure_python"] = False
+        build_data["tag"] = f"py3-none-{PYODIDE_PLATFORM if pyodide else native_platform()}"
+
+
+def native_platform() -> str:
+    """The platform tag of this machine's wheel: the oldest system the modules are compiled for."""
+    from builder.native.kernel import native_machine
+
+    machine = native_machine()
+    if sys.platform == "darwin":
+        return f"macosx_11_0_{'arm64' if machine == 'aarch64' else machine}"
+    if sys.platform == "win32":
+        return "win_amd64" if machine == "x86_64" else "win_arm64"
+    if platform.libc_ver()[0] != "glibc":
+        return f"linux_{machine}"
+    return f"manylinux_2_17_{machine}"

@@ -1,0 +1,118 @@
+"""Compiles what is written in C by the pinned zig: the kernel, also for WebAssembly, and the gate's index."""
+
+import hashlib
+import platform
+import subprocess
+import sys
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from types import MappingProxyType
+from typing import Final
+
+from builder import ROOT, BuildError
+
+
+@dataclass(frozen=True, slots=True)
+class Module:
+    """C files, and the module that they are compiled to beside them: one name everywhere, what is inside differs."""
+
+    source: Path
+    """The file that gives the module its name."""
+    also: tuple[Path, ...] = ()
+    processors: Mapping[str, str] = MappingProxyType({})
+    """What a machine's processor must be, where its oldest kind is too slow."""
+
+    @property
+    def native(self) -> Path:
+        """Where the module for this machine lies."""
+        return self.source.with_name(f"_{self.source.stem}.so")
+
+    @property
+    def inside(self) -> str:
+        """Its place in a wheel."""
+        return self.native.relative_to(ROOT / "py").as_posix()
+
+
+_HASHING: Final = ROOT / "py" / "takeback" / "hashing"
+KERNEL: Final = Module(_HASHING / "kernel.c", (_HASHING / "lanczos.c",))
+INDEX: Final = Module(
+    ROOT / "py" / "takeback" / "gate" / "index" / "index.c",
+    # counts bits in one instruction, as every processor since 2009
+    processors=MappingProxyType({"x86_64": "x86_64_v2"}),
+)
+FLAGS: Final = (
+    "-O3",
+    "-g0",
+    "-s",
+    "-std=c11",
+    "-fPIC",
+    "-shared",
+    "-ffp-contract=off",  # a fused multiply-add would change bits
+    "-fno-sanitize=undefined",
+    "-Wall",
+    "-Wextra",
+    "-Werror",
+)
+WEBASSEMBLY: Final = ("-target", "wasm32-freestanding", "-msimd128", "-nostdlib")
+_TARGETS: Final = {"linux": "{machine}-linux-gnu.2.17", "darwin": "{machine}-macos", "win32": "{machine}-windows-gnu"}
+"""Old enough for any machine that runs a Python we support."""
+_MACHINES: Final = {"AMD64": "x86_64", "arm64": "aarch64"}
+COMPILE_TIMEOUT: Final = 300
+"""Seconds; the first run of a fresh zig takes about ten."""
+
+
+def native_target() -> str:
+    """Zig's name for this machine with an old C library, so that the module runs on others of its kind as well."""
+    pattern = _TARGETS.get(sys.platform)
+    if pattern is None:
+        raise BuildError(f"the kernel cannot be built for {sys.platform} yet; use Linux, macOS or Windows")
+    return pattern.format(machine=native_machine())
+
+
+def native_machine() -> str:
+    """The processor of this machine by its usual name: `x86_64`, `aarch64`."""
+    return _MACHINES.get(platform.machine(), platform.machine())
+
+
+def build_native(module: Module, output: Path | None = None) -> Path:
+    """Compiles a module for this machine, beside its source or into `output`; who runs the old one goes on with it."""
+    output = output or module.native
+    made = output.with_suffix(".new")
+    processor = module.processors.get(native_machine())
+    tuned = [f"-mcpu={processor}"] if processor else []
+    made.write_bytes(compile_module(module, ("-target", native_target(), *tuned)))
+    made.replace(output)
+    return output
+
+
+def build_for_webassembly() -> bytes:
+    """The kernel as a WebAssembly side module that Pyodide loads through ctypes."""
+    return compile_module(KERNEL, WEBASSEMBLY)
+
+
+def compile_module(module: Module, target: tuple[str, ...]) -> bytes:
+    """What the compiler makes of a module; the same bytes each time. Raises `BuildError` with its first complaint."""
+    with tempfile.TemporaryDirectory() as folder:
+        made = Path(folder, module.native.name)
+        sources = [path.name for path in (module.source, *module.also)]
+        command = [sys.executable, "-m", "ziglang", "cc", *target, *FLAGS, *sources, "-o", str(made)]
+        try:
+            done = subprocess.run(
+                command, cwd=module.source.parent, capture_output=True, text=True, check=False, timeout=COMPILE_TIMEOUT
+            )
+        except subprocess.TimeoutExpired as error:
+            raise BuildError(f"the compiler did not end within {COMPILE_TIMEOUT} seconds; run this again") from error
+        if done.returncode:
+            lines = done.stderr.strip().splitlines() or ["it gave no reason"]
+            first = next((line for line in lines if "error" in line), lines[-1])
+            raise BuildError(f"{module.source.name} does not compile: {first}")
+        return made.read_bytes()
+
+
+def digest(module: Module = KERNEL) -> str:
+    """Changes when a module's source or the way it is compiled does."""
+    way = repr((FLAGS, WEBASSEMBLY, dict(module.processors)))
+    sources = b"".join(path.read_bytes() for path in (module.source, *module.also))
+    return hashlib.sha256(sources + way.encode()).hexdigest()

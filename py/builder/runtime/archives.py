@@ -1,0 +1,152 @@
+"""Makes the files of `/runtime`: CPython for the browser, and archives of bytecode that is all it needs.
+
+`python.zip` is the used part of the standard library, from which Python imports. `packages.zip` is the used part of
+Pillow and the hashing core, taken out of its wheel, unpacked by the worker; the wheel itself stands beside it for other
+pages (`browser_wheel.py`). Members are stored, because the transfer is compressed as a whole.
+What a page asks for only when it is wanted: `phash.zip`, with numpy and imagehash, unpacked beside the others once the
+first picture has its other hashes, and the decoders, each when the first picture of its kind is chosen.
+"""
+
+import importlib.util
+import json
+import tempfile
+from collections.abc import Iterable
+from importlib import metadata
+from pathlib import Path
+from typing import Final
+
+from pyodide_lock import PyodideLockSpec
+from pyodide_lock.spec import PackageSpec
+
+from builder import ROOT, BuildError
+from builder.runtime.browser_wheel import BrowserWheel, add_to_lock, finish_wheel, source_wheel
+from builder.runtime.bytecode import compile_archives
+from builder.runtime.pyodide_release import PYODIDE, pinned_file, release_info, run_node
+from builder.runtime.zips import read_zip, stored_zip
+from builder.setup.cache import Cache, sha256
+from builder.setup.fetch import fetch_wheel
+from builder.setup.pins import Pins
+
+MODULES_FILE: Final = Path(__file__).with_name("modules.txt")
+PHASH_MODULES_FILE: Final = Path(__file__).with_name("phash_modules.txt")
+DECODERS: Final = {
+    "heic.wasm": ROOT / "node_modules" / "libheif-js" / "libheif-wasm" / "libheif.wasm",
+    "avif.wasm": ROOT / "node_modules" / "@jsquash" / "avif" / "codec" / "dec" / "avif_dec.wasm",
+    "jxl.wasm": ROOT / "node_modules" / "@jsquash" / "jxl" / "codec" / "dec" / "jxl_dec.wasm",
+}
+"""The compiled decoders, as their packages ship them. The code that starts them is part of the worker."""
+SLIM: Final = Path(__file__).with_name("slim")
+
+
+def read_modules(path: Path = MODULES_FILE) -> set[str]:
+    """The names of the modules that ship, one a line; `#` starts a comment."""
+    lines = (line.partition("#")[0].strip() for line in path.read_text("utf-8").splitlines())
+    return {line for line in lines if line}
+
+
+def runtime_files(pins: Pins, cache: Cache, modules: set[str] | None = None) -> dict[str, bytes]:
+    """The files of `/runtime` by name. Without `modules` those of the lists; an empty set means all there are."""
+    chosen = read_modules() if modules is None else modules
+    later = read_modules(PHASH_MODULES_FILE) if modules is None else modules
+    files = {name: pinned_file(pins, name) for name in pins.files}
+    standard = {**read_zip(files["python_stdlib.zip"]), **slim_sources()}
+    library = pick(standard, chosen)
+    pillow = read_zip(fetch_wheel(pins, pins.wheels["pillow"], cache))
+    extra = pick({**standard, **pillow}, later) if later else {}
+    hashing = source_wheel(pins)
+    sources = {
+        "python.zip": stored_zip(library),
+        "pillow.zip": stored_zip(pick(pillow, chosen)),
+        "phash.zip": stored_zip({**extra, **phash_sources(pins, cache, later)}),
+        hashing.name: hashing.source,
+    }
+    compiled = compile_archives(pins, sources, cache)
+    wheel = finish_wheel(hashing, compiled[hashing.name])
+    packages = {**read_zip(compiled["pillow.zip"]), **wheel.modules()}
+    sizes = [len(data) for name, data in packages.items() if name.endswith(".so")]
+    assert len(sizes) == len(set(sizes)), "the worker tells libraries apart by their size"
+    archives = {"packages.zip": stored_zip(packages), "phash.zip": compiled["phash.zip"]}
+    return {
+        "pyodide.asm.wasm": files["pyodide.asm.wasm"],
+        "python.zip": compiled["python.zip"],
+        **archives,
+        "pyodide-lock.json": write_lock(pins, archives, wheel),
+        wheel.name: wheel.data,
+        **{name: _npm_file(path) for name, path in DECODERS.items()},
+    }
+
+
+def phash_sources(pins: Pins, cache: Cache, modules: set[str]) -> dict[str, bytes]:
+    """Numpy's modules of `modules`, all but its tests when that is empty; imagehash, and what stands for scipy."""
+    numpy = read_zip(fetch_wheel(pins, pins.wheels["numpy"], cache))
+    numpy = {name: data for name, data in numpy.items() if "/tests/" not in name and "/testing/_private/" not in name}
+    found = importlib.util.find_spec("imagehash")
+    if found is None or found.origin is None:
+        raise BuildError("imagehash is missing; run `python3 build.py setup`")
+    own = {"imagehash/__init__.py": Path(found.origin).read_bytes()}
+    scipy = {name: data for name, data in slim_sources().items() if name.startswith("scipy/")}
+    return {**pick(numpy, modules), **own, **scipy}
+
+
+def _npm_file(path: Path) -> bytes:
+    """A file of an npm package, whose integrity `npm ci` has checked. Raises `BuildError`."""
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise BuildError(f"{path} cannot be read ({error.strerror}); run `npm ci`") from error
+
+
+def slim_sources() -> dict[str, bytes]:
+    """What takes the place of modules that the worker does without; each says why."""
+    return {path.relative_to(SLIM).as_posix(): path.read_bytes() for path in SLIM.rglob("*.py")}
+
+
+def pick(members: dict[str, bytes], modules: set[str]) -> dict[str, bytes]:
+    """Those of `members` that are modules named in `modules`; all modules when it is empty."""
+    return {
+        name: data
+        for name, data in members.items()
+        if name.endswith((".py", ".so")) and (not modules or module_name(name) in modules)
+    }
+
+
+def module_name(member: str) -> str:
+    """The module that a member of a wheel is: `PIL/_webp.cpython-314.so` is `PIL._webp`."""
+    folder, _, file = member.rpartition("/")
+    stem = file.partition(".")[0]
+    parts = [*folder.split("/"), stem] if folder else [stem]
+    return ".".join(parts[:-1] if stem == "__init__" else parts)
+
+
+def write_lock(pins: Pins, archives: dict[str, bytes], wheel: BrowserWheel) -> bytes:
+    """Pyodide's lock of what ships: the two archives, by the names of the packages that the wheel needs, and the wheel.
+
+    With it a page of this site can load the wheel by its name, and what it needs along with it.
+    """
+    kept = (
+        ("pillow", pins.wheels["pillow"].version, "packages.zip", ["PIL", "takeback"]),
+        ("imagehash", metadata.version("imagehash"), "phash.zip", ["imagehash", "numpy", "scipy"]),
+    )
+    packages = {
+        name: PackageSpec(
+            name=name,
+            version=version,
+            file_name=file,
+            install_dir="site",
+            sha256=sha256(archives[file]),
+            imports=imports,
+        )
+        for name, version, file, imports in kept
+    }
+    lock = add_to_lock(PyodideLockSpec(info=release_info(pins), packages=packages), wheel)
+    return json.dumps(lock.to_dict(), indent=1, sort_keys=True).encode() + b"\n"
+
+
+def run_pictures(files: dict[str, bytes], pictures: Iterable[Path]) -> dict[str, object]:
+    """Hashes `pictures` with the runtime `files` under Node: `answers` by path, and the `modules` that were used."""
+    with tempfile.TemporaryDirectory() as folder:
+        for name, data in files.items():
+            Path(folder, name).write_bytes(data)
+        script = Path(__file__).with_name("run.mjs")
+        answer: dict[str, object] = json.loads(run_node([str(script), str(PYODIDE), folder, *map(str, pictures)]))
+    return answer

@@ -1,0 +1,103 @@
+"""Pictures of every format that is read, whole, odd and broken: what the runtime must know to hash any file.
+
+The list of modules that ship is made by hashing these and seeing what Python imports, and it is checked the same way.
+"""
+
+import io
+import random
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+from imagecodecs import jpegxl_encode
+from PIL import Image
+
+from builder.runtime.heic import heic
+
+SIZE: Final = (160, 120)
+_SEED: Final = 7
+
+
+def write_samples(folder: Path) -> list[Path]:
+    """Writes one file for each sample into `folder`; their paths."""
+    paths = []
+    for name, data in samples().items():
+        path = folder / name
+        path.write_bytes(data)
+        paths.append(path)
+    return paths
+
+
+def samples() -> dict[str, bytes]:
+    """The samples by name. Every whole file comes back once more cut in half."""
+    whole = {name: _save(picture, **ways) for name, (picture, ways) in _pictures().items()}
+    colour, _ = _pictures()["colour.png"]
+    whole |= {f"turned-{turns}.heic": heic(colour, turns, mirror) for turns, mirror in ((0, None), (1, 0), (2, None))}
+    whole |= {"colour.jxl": bytes(jpegxl_encode(np.asarray(colour), level=90, effort=3))}
+    cut = {f"cut-{name}": data[: len(data) // 2] for name, data in whole.items()}
+    noise = random.Random(_SEED).randbytes(4096)  # noqa: S311
+    broken = {f"broken-{name}": data[:200] + noise[:300] + data[500:] for name, data in whole.items()}
+    return {**whole, **cut, **broken, "empty": b"", "noise": noise, "text": b"not a picture\n", "huge.png": _huge()}
+
+
+def _pictures() -> dict[str, tuple[Image.Image, dict[str, object]]]:
+    """Pictures, and how each is to be saved."""
+    noise = Image.effect_noise(SIZE, 64)
+    colour = Image.merge(
+        "RGB", (noise, Image.linear_gradient("L").resize(SIZE), Image.radial_gradient("L").resize(SIZE))
+    )
+    clear = colour.copy()
+    clear.putalpha(noise)
+    turned = Image.Exif()
+    turned[0x0112] = 6
+    jpeg: dict[str, object] = {"format": "JPEG", "quality": 85}
+    tiff: dict[str, object] = {"format": "TIFF"}
+    avif: dict[str, object] = {"format": "AVIF", "speed": 10}
+    return {
+        "colour.jpg": (colour, jpeg),
+        "turned.jpg": (colour, {**jpeg, "exif": turned}),
+        "progressive.jpg": (colour, {**jpeg, "progressive": True}),
+        "grey.jpg": (noise, jpeg),
+        "cmyk.jpg": (colour.convert("CMYK"), jpeg),
+        "two.mpo": (colour, {"format": "MPO", "save_all": True, "append_images": [noise.convert("RGB")]}),
+        "colour.png": (colour, {"format": "PNG"}),
+        "turned.png": (colour, {"format": "PNG", "exif": turned}),
+        "clear.png": (clear, {"format": "PNG"}),
+        "grey-clear.png": (clear.convert("LA"), {"format": "PNG"}),
+        "palette.png": (colour.quantize(64), {"format": "PNG", "transparency": 3}),
+        "bits.png": (noise.convert("1"), {"format": "PNG"}),
+        "deep.png": (noise.convert("I;16"), {"format": "PNG"}),
+        "moving.png": (colour, {"format": "PNG", "save_all": True, "append_images": [noise.convert("RGB")]}),
+        "colour.webp": (colour, {"format": "WEBP"}),
+        "clear.webp": (clear, {"format": "WEBP", "lossless": True, "exif": turned}),
+        "moving.webp": (colour, {"format": "WEBP", "save_all": True, "append_images": [noise.convert("RGB")]}),
+        "moving.gif": (colour.quantize(32), {"format": "GIF", "save_all": True, "append_images": [noise.convert("P")]}),
+        "colour.bmp": (colour, {"format": "BMP"}),
+        "palette.bmp": (colour.quantize(16), {"format": "BMP"}),
+        "colour.avif": (colour, avif),
+        "clear.avif": (clear, {**avif, "exif": turned}),
+        "moving.avif": (colour, {**avif, "save_all": True, "append_images": [noise.convert("RGB")]}),
+        "plain.tiff": (colour, tiff),
+        "lzw.tiff": (colour, {**tiff, "compression": "tiff_lzw"}),
+        "deflate.tiff": (clear, {**tiff, "compression": "tiff_adobe_deflate"}),
+        "jpeg.tiff": (colour, {**tiff, "compression": "jpeg"}),
+        "fax.tiff": (noise.convert("1"), {**tiff, "compression": "group4"}),
+        "deep.tiff": (noise.convert("I;16"), tiff),
+        "float.tiff": (noise.convert("F"), tiff),
+        "cmyk.tiff": (colour.convert("CMYK"), tiff),
+        "turned.tiff": (colour, {**tiff, "exif": turned}),
+    }
+
+
+def _save(picture: Image.Image, **ways: object) -> bytes:
+    """The bytes of a file."""
+    out = io.BytesIO()
+    picture.save(out, **ways)  # type: ignore[arg-type]
+    return out.getvalue()
+
+
+def _huge() -> bytes:
+    """A small PNG that says it has 60,000 x 60,000 pixels."""
+    data = bytearray(_save(Image.new("L", (1, 1)), format="PNG"))
+    data[16:24] = (60_000).to_bytes(4, "big") * 2
+    return bytes(data)

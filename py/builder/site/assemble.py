@@ -1,0 +1,188 @@
+"""Makes `dist/`, everything that is served: the page with its hashes, the sealed worker, the runtime, the notices."""
+
+import json
+import re
+from base64 import b64encode
+from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
+from hashlib import sha384
+from pathlib import Path
+from typing import Final
+
+from builder import DIST, ROOT, BuildError
+from builder.runtime.archives import DECODERS, runtime_files
+from builder.runtime.modules import check_modules
+from builder.setup.cache import Cache, sha256, write_atomically
+from builder.setup.pins import read_pins
+from builder.site import source
+from builder.site.bundle import KEEPER, PAGE, VIDEO_WORKER, cached_bundle, page_script
+from builder.site.compression import compressed
+from builder.site.notices import notices
+
+WEB: Final = ROOT / "web"
+STYLES: Final = (
+    *("tokens", "ground", "frame", "headings", "buttons", "parts", "pictures"),
+    *("text", "receipt", "forms", "guides", "fallback", "preferences"),
+)
+"""The sheets of `web/styles/` that make `styles.css`, in the order in which their rules override each other."""
+NEVER_KEPT: Final = frozenset({"keeper.js", "leave.txt", "manifest.json", source.NAME})
+"""What the service worker does not keep: itself, the way to be rid of it, and what is for checking the server."""
+FOR_OTHERS: Final = ".whl"
+"""The end of the name of what is for other pages, which it does not keep either."""
+RUNTIME_ORDER: Final = ("pyodide.asm.wasm", "python.zip", "packages.zip", "pyodide-lock.json")
+LATER: Final = ("phash.zip", *DECODERS)
+"""Files of the runtime that the page loads when they are wanted."""
+_TAG: Final = re.compile(r'<(?:script type="module" src|link rel="stylesheet" href)="(?P<address>/[^"]*)"')
+
+
+def build_site(dist: Path = DIST, cache: Cache | None = None) -> None:
+    """Makes `dist` anew, as far as something changed. Raises `BuildError`."""
+    cache = cache or Cache()
+    pins = read_pins()
+    files = static_files()
+    files["page.js"] = page_script(PAGE, cache)
+    check_modules(pins, cache)
+    files |= {f"runtime/{name}": data for name, data in runtime_files(pins, cache).items()}
+    files["worker.js"] = cached_bundle(cache)
+    files["video.js"] = cached_bundle(cache, VIDEO_WORKER)
+    files["notices.txt"] = notices(pins, cache)
+    files[source.NAME] = source.source_zip()
+    write_site(dist, complete(files, cache), cache)
+
+
+def complete(files: dict[str, bytes], cache: Cache) -> dict[str, bytes]:
+    """`files` with those that are made from all the others: the sealed page, the service worker, the manifest."""
+    files = {**files, "index.html": seal_index(files)}
+    files["keeper.js"] = keeper(files, cache)
+    files["manifest.json"] = manifest(files)
+    return files
+
+
+def static_files() -> dict[str, bytes]:
+    """The files of `web/` that are served without being bundled, by path. Raises `BuildError`."""
+    paths = [WEB / "index.html", WEB / "icon.svg", WEB / "leave.txt", *(WEB / "words").glob("*.json")]
+    try:
+        files = {path.relative_to(WEB).as_posix(): path.read_bytes() for path in paths}
+        return {**files, "styles.css": styles(WEB / "styles")}
+    except OSError as error:
+        raise BuildError(f"{error.filename} cannot be read ({error.strerror})") from error
+
+
+def styles(folder: Path) -> bytes:
+    """The style sheet that is served, joined from `folder`. Raises `BuildError` if `STYLES` lacks a sheet."""
+    if unknown := {path.stem for path in folder.glob("*.css")} - set(STYLES):
+        raise BuildError(f"web/styles/{min(unknown)}.css has no place in the order of the styles: add it to STYLES")
+    return b"\n".join((folder / f"{name}.css").read_bytes() for name in STYLES)
+
+
+def integrity(data: bytes) -> str:
+    """The value of an `integrity` attribute for `data`."""
+    return f"sha384-{b64encode(sha384(data).digest()).decode()}"
+
+
+def seal_index(files: dict[str, bytes]) -> bytes:
+    """The page with a hash beside its script and style, and the list of the runtime's files with theirs.
+
+    Raises `BuildError` when a tag names a file that is not there.
+    """
+
+    def hashed(tag: re.Match[str]) -> str:
+        data = files.get(tag["address"].removeprefix("/"))
+        if data is None:
+            raise BuildError(f"web/index.html names {tag['address']}, which does not exist")
+        return f'{tag[0]} integrity="{integrity(data)}"'
+
+    page = _TAG.sub(hashed, files["index.html"].decode())
+    size = sum(len(files[path]) for path in kept_paths(files))
+    kept = f'  <meta name="kept-bytes" content="{size}" />\n  '
+    return page.replace("</head>", f"{_runtime_list(files)}{_words_list(files)}{kept}</head>", 1).encode()
+
+
+def kept_paths(files: Iterable[str]) -> list[str]:
+    """The files that the service worker keeps, so that the page opens without a network."""
+    return sorted(path for path in files if path not in NEVER_KEPT and not path.endswith(FOR_OTHERS))
+
+
+def keeper(files: dict[str, bytes], cache: Cache) -> bytes:
+    """The service worker, with the path and the sha256 of each file that it may keep. Raises `BuildError`."""
+    script = page_script(KEEPER, cache).decode()
+    listed = [["/" if path == "index.html" else f"/{path}", sha256(files[path])] for path in kept_paths(files)]
+    written = json.dumps(listed, separators=(",", ":"))
+    for place, filled in (
+        ("FILES=[]", f"FILES={written}"),
+        ('STORE=""', f'STORE="kept-{sha256(written.encode())[:16]}"'),
+    ):
+        if script.count(place) != 1:
+            raise BuildError(f"web/keeper/keeper.js must hold {place} once")
+        script = script.replace(place, filled)
+    return script.encode()
+
+
+def _runtime_list(files: dict[str, bytes]) -> str:
+    """The runtime's files as `<meta>` lines for `web/page/engine/runtime.js`: address, size, hash.
+
+    They are not preloaded by `<link>`: WebKit would then load them twice.
+    """
+    lines = []
+    for kind, names in (("runtime-file", RUNTIME_ORDER), ("later-file", LATER)):
+        for name in names:
+            data = files[f"runtime/{name}"]
+            lines.append(f'<meta name="{kind}" content="/runtime/{name} {len(data)} {integrity(data)}" />')
+    return "  " + "\n    ".join(lines) + "\n"
+
+
+def _words_list(files: dict[str, bytes]) -> str:
+    """The languages as `<meta>` lines for `web/page/language/languages.js`: code, address, hash."""
+    paths = sorted(path for path in files if path.startswith("words/") and path.endswith(".json"))
+    lines = [f"{Path(path).stem} /{path} {integrity(files[path])}" for path in paths]
+    return "".join(f'  <meta name="words-file" content="{line}" />\n  ' for line in lines)
+
+
+def manifest(files: dict[str, bytes]) -> bytes:
+    """The list of all files that are served, with size and sha256, for anyone who wants to check a site."""
+    entries = [{"path": path, "size": len(files[path]), "sha256": sha256(files[path])} for path in sorted(files)]
+    return (json.dumps({"files": entries}, indent=1) + "\n").encode()
+
+
+def write_site(dist: Path, files: dict[str, bytes], cache: Cache) -> None:
+    """Brings `files` into the folder `dist`, each with its compressed forms beside it, and no others of a build."""
+    wanted = dict(files)
+    before = _listed(dist)
+    squeezed = [path for path in files if path != source.NAME]  # few ask for it, and it is another with every change
+    with ThreadPoolExecutor() as pool:  # brotli lets go of the interpreter
+        forms = pool.map(lambda path: compressed(path, files[path], cache), squeezed)
+        for path, packed in zip(squeezed, forms, strict=True):
+            wanted |= {path + suffix: form for suffix, form in packed.items()}
+    try:
+        for path, data in wanted.items():
+            write_changed(dist / path, data)
+        _remove(dist, before - wanted.keys())
+    except OSError as error:
+        raise BuildError(
+            f"{error.filename} cannot be written ({error.strerror}); make room or set its rights"
+        ) from error
+
+
+def write_changed(path: Path, data: bytes) -> None:
+    """Writes a file unless it holds `data` already."""
+    if not (path.is_file() and path.stat().st_size == len(data) and path.read_bytes() == data):
+        write_atomically(path, data)
+
+
+def _listed(dist: Path) -> set[str]:
+    """What the build before put there, by its manifest: files and their compressed forms."""
+    try:
+        paths = {str(entry["path"]) for entry in json.loads((dist / "manifest.json").read_bytes())["files"]}
+    except (OSError, ValueError, KeyError, TypeError):
+        return set()
+    return {path + suffix for path in paths for suffix in ("", ".br", ".gz")}
+
+
+def _remove(dist: Path, paths: Iterable[str]) -> None:
+    """Removes files, and folders that are empty then; what is not below `dist` is left."""
+    for path in sorted(dist / path for path in paths):
+        if path.resolve().is_relative_to(dist.resolve()) and path.is_file():
+            path.unlink()
+            for folder in path.relative_to(dist).parents:
+                if folder != Path() and not any((dist / folder).iterdir()):
+                    (dist / folder).rmdir()

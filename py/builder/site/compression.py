@@ -1,0 +1,29 @@
+"""The compressed forms that stand beside every served file, so that the server never compresses."""
+
+import gzip
+from typing import Final
+
+import brotli
+
+from builder.setup.cache import Cache, sha256
+from builder.steps import step
+
+BROTLI_WINDOW: Final = 24
+"""16 MB, the largest that every browser reads: the whole of CPython is seen at once."""
+_BIG: Final = 1_000_000
+
+
+def compressed(path: str, data: bytes, cache: Cache) -> dict[str, bytes]:
+    """`data` as brotli and as gzip, by the suffix of the file that holds it; both always the same for the same data."""
+    digest = sha256(data)
+
+    def with_brotli() -> bytes:
+        if len(data) < _BIG:
+            return bytes(brotli.compress(data, quality=11, lgwin=BROTLI_WINDOW))
+        with step(f"compressing {path}"):
+            return bytes(brotli.compress(data, quality=11, lgwin=BROTLI_WINDOW))
+
+    return {
+        ".br": cache.get_or_make(f"compressed/{digest}-{brotli.__version__}.br", with_brotli),
+        ".gz": cache.get_or_make(f"compressed/{digest}.gz", lambda: gzip.compress(data, 9, mtime=0)),
+    }

@@ -1,0 +1,426 @@
+"""The one door to the compiled index (index.c): tables of codes that are built once, and rows that still grow.
+
+`_index.so` lies beside this file. A code is 64, 128 or 256 bits, with an entry's id and a note of 16 bits. While C
+looks for codes, other threads of Python go on.
+"""
+
+import ctypes
+import threading
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from functools import cache
+from pathlib import Path
+from typing import Any, Final, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from takeback.gate.index.chunking import MIN_BITS, Chunk, masks, own_bits, plan
+from takeback.signals import MAX_FRAMES
+
+ENTRY_BYTES: Final = 16
+MAX_ROWS: Final = 1 << 30
+_MAX_CHUNKS: Final = 64
+_BLOCK: Final = 32
+_LINE: Final = 64
+"""Bytes of a line of the cache: every array begins with one."""
+_ROOM: Final = 4096
+"""Hits that one call can bring; a second call brings more."""
+_FIRST_ROWS: Final = 256
+_ENTRY_ROWS: Final = 4 * MAX_FRAMES
+"""Rows of one entry at most: a video's frames, of which some may be replaced."""
+_SPILL_ROWS: Final = 256
+"""A block of fewer rows is never spilled."""
+_SPILL_BYTES: Final = 4 * (_BLOCK + 1)
+
+type Bytes = NDArray[np.uint8]
+type Hits = NDArray[np.uint32]
+"""Shape (n, 3): which of the codes asked for, the row, the distance."""
+
+
+class _Chunk(ctypes.Structure):
+    """`struct chunk` of index.c."""
+
+    _fields_ = (
+        *((name, ctypes.c_uint32) for name in ("start", "bits", "flips", "hashed", "masks")),
+        *((name, ctypes.c_void_p) for name in ("mask", "base", "end", "row")),
+    )
+
+
+class _Table(ctypes.Structure):
+    """`struct table` of index.c."""
+
+    _fields_ = (
+        ("count", ctypes.c_uint64),
+        ("seed", ctypes.c_uint64),
+        *((name, ctypes.c_uint32) for name in ("words", "distance", "chunks", "spills")),
+        *((name, ctypes.c_void_p) for name in ("codes", "entries", "notes", "spill")),
+        ("names", _Chunk),
+        ("chunk", _Chunk * _MAX_CHUNKS),
+    )
+
+
+class _Rows(ctypes.Structure):
+    """`struct rows` of index.c."""
+
+    _fields_ = (
+        *((name, ctypes.c_void_p) for name in ("codes", "entries", "notes", "dead")),
+        ("count", ctypes.c_uint64),
+    )
+
+
+def _load() -> ctypes.CDLL:
+    """The compiled index with its signatures. Raises `ImportError` when it was not built, or cannot run here."""
+    path = Path(__file__).with_name("_index.so")
+    try:
+        library = ctypes.CDLL(str(path))
+    except OSError as error:
+        raise ImportError(f"the compiled index is missing or does not fit this machine: build {path}") from error
+    if not library.index_runs_here():
+        raise ImportError("this processor is too old for the index: it cannot count bits in one instruction")
+    number, pointer = ctypes.c_uint64, ctypes.c_void_p
+    arguments = {
+        "query": (pointer, pointer, pointer, ctypes.c_uint32, ctypes.c_uint32, pointer, number),
+        "scan": (pointer, ctypes.c_uint32, pointer, ctypes.c_uint32, ctypes.c_uint32, pointer, number),
+        "find": (pointer, ctypes.c_char_p, pointer, number),
+        "build": (pointer, pointer, ctypes.c_uint32, pointer),
+        "checksum": (pointer, number),
+    }
+    for name, types in arguments.items():
+        function = getattr(library, f"index_{name}")
+        function.argtypes = types
+        function.restype = number
+    return library
+
+
+_library: Final = _load()
+
+
+class _Room(threading.local):
+    """Where C puts hits: each thread has its own."""
+
+    def __init__(self) -> None:
+        self.hits: Hits = np.zeros((_ROOM, 3), np.uint32)
+        self.address = self.hits.ctypes.data
+
+
+_room: Final = _Room()
+
+
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """What a table looks like; its memory follows from it. `spills` are known once it is built."""
+
+    words: int
+    distance: int
+    count: int
+    seed: int
+    chunks: tuple[Chunk, ...]
+    spills: int = 0
+
+    @classmethod
+    def of(cls, words: int, distance: int, count: int, seed: int) -> "Shape":
+        """The best shape for `count` codes of so many 64-bit words."""
+        return cls(words, distance, count, seed, plan(count, 64 * words, distance))
+
+    def is_sound(self) -> bool:
+        """Whether there can be such a table: what was read from a file is asked."""
+        bits = 64 * self.words
+        return (
+            self.words in {1, 2, 4}
+            and 0 < self.count <= MAX_ROWS
+            and 0 <= self.spills <= self.most_spills
+            and 0 < len(self.chunks) <= _MAX_CHUNKS
+            and all(
+                MIN_BITS <= c.bits <= own_bits(self.count) + 2 and 0 <= c.start <= bits - c.bits and 0 <= c.flips <= 2
+                for c in self.chunks
+            )
+            and sum(c.flips + 1 for c in self.chunks) > self.distance
+        )
+
+    @property
+    def most_spills(self) -> int:
+        """How many blocks may spill at most."""
+        return self.count // _SPILL_ROWS * (len(self.chunks) + 1)
+
+    def spilled(self, spills: int) -> "Shape":
+        """The same with so many spilled blocks."""
+        return replace(self, spills=spills)
+
+
+class _Layout(NamedTuple):
+    """The places of a table's arrays, in bytes from its beginning, and its size with the spills it has."""
+
+    codes: int
+    entries: int
+    notes: int
+    tables: tuple[tuple[int, int, int], ...]
+    """Of the names and of each chunk: bases, ends, rows."""
+    spill: int
+    size: int
+
+
+def _layout(shape: Shape) -> _Layout:
+    at = 0
+
+    def take(size: int) -> int:
+        nonlocal at
+        start, at = at, (at + size + _LINE - 1) // _LINE * _LINE
+        return start
+
+    codes, entries, notes = (take(size * shape.count) for size in (8 * shape.words, ENTRY_BYTES, 2))
+    tables = []
+    for place, bits in enumerate([own_bits(shape.count), *(chunk.bits for chunk in shape.chunks)]):
+        base, end = take(4 * ((1 << bits) // _BLOCK)), take(1 << bits)
+        tables.append((base, end, end if place == 1 else take(4 * shape.count)))
+    spill = take(_SPILL_BYTES * shape.spills)
+    return _Layout(codes, entries, notes, tuple(tables), spill, at)
+
+
+class TableRows:
+    """Rows that a table is built of: those that are not dead, as they were when this was made."""
+
+    def __init__(self, codes: Bytes, entries: Bytes, notes: NDArray[np.uint16], dead: Bytes | None, count: int) -> None:
+        self.dead = dead
+        self.arrays = codes, entries, notes
+        self.rows = count
+        self.living = count - (0 if dead is None else int(np.bitwise_count(dead).sum()))
+
+    @classmethod
+    def of(cls, words: int, codes: bytes, entries: bytes, notes: Sequence[int]) -> "TableRows":
+        """Of codes and entries in a row, each with its note."""
+        held = np.frombuffer(codes, np.uint8).reshape(-1, words * 8)
+        named = np.frombuffer(entries, np.uint8).reshape(-1, ENTRY_BYTES)
+        return cls(held, named, np.array(notes, np.uint16), None, len(notes))
+
+    def struct(self) -> _Rows:
+        """The same for C."""
+        codes, entries, notes = self.arrays
+        return _Rows(_address(codes), _address(entries), _address(notes), _address(self.dead), self.rows)
+
+
+class GrowingRows:
+    """Codes that are looked up by comparing with each. They may grow while others look up; no row is used twice.
+
+    One thread at a time may change them.
+    """
+
+    def __init__(self, words: int, capacity: int = _FIRST_ROWS) -> None:
+        self.words = words
+        self.count = 0
+        self.gone = 0
+        self._places: dict[bytes, range] = {}
+        self._arrays = (
+            np.zeros((capacity, words * 8), np.uint8),
+            np.zeros((capacity, ENTRY_BYTES), np.uint8),
+            np.zeros(capacity, np.uint16),
+            np.zeros(capacity // 8, np.uint8),
+        )
+
+    def append(self, entry: bytes, codes: Sequence[bytes], note: int) -> None:
+        """Takes in an entry's codes."""
+        while self.count + len(codes) > len(self._arrays[0]):
+            held, named, noted, dead = (np.concatenate([array, np.zeros_like(array)]) for array in self._arrays)
+            self._arrays = held, named, noted, dead
+        held, named, noted, _ = self._arrays
+        rows = range(self.count, self.count + len(codes))
+        for row, code in zip(rows, codes, strict=True):
+            held[row] = np.frombuffer(code, np.uint8)
+            named[row] = np.frombuffer(entry, np.uint8)
+            noted[row] = note
+        self.count = rows.stop
+        self._places[entry] = rows
+
+    def find(self, entry: bytes) -> list[int]:
+        """The rows of an entry that are not taken out."""
+        return _living(self._arrays[3], self._places.get(entry, ()))
+
+    def kill(self, rows: Sequence[int]) -> None:
+        """Takes out rows that are there."""
+        _mark(self._arrays[3], rows)
+        self.gone += len(rows)
+
+    def query(self, codes: bytes, asking: int, distance: int) -> Hits:
+        """The rows within `distance` of each of the codes."""
+        count, arrays = self.count, self._arrays  # in this order: the arrays hold what is counted
+        if not count:
+            return _NOTHING
+        held = _Rows(*[array.ctypes.data for array in arrays], count)
+        at = ctypes.addressof(held)
+        return _hits(lambda hits, room: _library.index_scan(at, self.words, codes, asking, distance, hits, room))
+
+    def entry(self, row: int) -> str:
+        """The entry of a row."""
+        return bytes(self._arrays[1][row]).hex()
+
+    def note(self, row: int) -> int:
+        """The note of a row."""
+        return int(self._arrays[2][row])
+
+    def source(self) -> TableRows:
+        """The rows as they are now."""
+        codes, entries, notes, dead = self._arrays
+        return TableRows(codes, entries, notes, dead.copy(), self.count)
+
+    def gone_since(self, source: TableRows) -> list[bytes]:
+        """The entries that were taken out since."""
+        return _gone_since(self._arrays[3], self._arrays[1], source)
+
+
+class Table:
+    """Codes in buckets, in memory that is not changed any more. What is taken out is marked beside it."""
+
+    def __init__(self, memory: Bytes, shape: Shape) -> None:
+        """Takes over what `build` left in memory."""
+        self.shape = shape
+        self.count = shape.count
+        self.gone = 0
+        layout = _layout(shape)
+        self._memory = memory
+        self._struct = _struct(memory, shape, layout)
+        self._at = ctypes.addressof(self._struct)
+        self._codes, self._entries, self._notes = _arrays(memory, shape, layout)
+        self._dead = np.zeros(shape.count // 8 + 1, np.uint8)
+        self._dead_at = _address(self._dead)
+
+    def query(self, codes: bytes, asking: int, distance: int) -> Hits:
+        """The rows within `distance` of each of the codes; it is the shape's at most."""
+        dead = self._dead_at if self.gone else None
+        return _hits(lambda hits, room: _library.index_query(self._at, dead, codes, asking, distance, hits, room))
+
+    def find(self, entry: bytes) -> list[int]:
+        """The rows of an entry that are not taken out."""
+        rows = (ctypes.c_uint32 * _ENTRY_ROWS)()
+        found = _library.index_find(self._at, entry, rows, _ENTRY_ROWS)
+        return _living(self._dead, rows[:found])
+
+    def kill(self, rows: Sequence[int]) -> None:
+        """Takes out rows that are there."""
+        _mark(self._dead, rows)
+        self.gone += len(rows)
+
+    def entry(self, row: int) -> str:
+        """The entry of a row."""
+        return bytes(self._entries[row]).hex()
+
+    def note(self, row: int) -> int:
+        """The note of a row."""
+        return int(self._notes[row])
+
+    def source(self) -> TableRows:
+        """The rows as they are now."""
+        return TableRows(self._codes, self._entries, self._notes, self._dead.copy(), self.count)
+
+    def gone_since(self, source: TableRows) -> list[bytes]:
+        """The entries that were taken out since."""
+        return _gone_since(self._dead, self._entries, source)
+
+
+def room_for(shape: Shape) -> int:
+    """The bytes of memory that a table of this shape takes at most."""
+    return _layout(shape.spilled(shape.most_spills)).size
+
+
+def size_of(shape: Shape) -> int:
+    """The bytes of memory that a table takes that is built."""
+    return _layout(shape).size
+
+
+def build(memory: Bytes, shape: Shape, sources: Sequence[TableRows]) -> Shape:
+    """Builds a table of all rows in `sources` that are not dead, into zeroed memory of `room_for`; its true shape."""
+    struct = _struct(memory, shape, _layout(shape.spilled(shape.most_spills)))
+    held = (_Rows * len(sources))(*(source.struct() for source in sources))
+    widest = max([own_bits(shape.count), *(chunk.bits for chunk in shape.chunks)])
+    places = private(4 << widest)
+    return shape.spilled(_library.index_build(ctypes.byref(struct), held, len(sources), _address(places)))
+
+
+def table_of(words: int, distance: int, seed: int, sources: Sequence[TableRows]) -> Table | None:
+    """A table in this process's own memory; None if there is no row."""
+    count = sum(source.living for source in sources)
+    if not count:
+        return None
+    shape = Shape.of(words, distance, count, seed)
+    memory = private(room_for(shape))
+    return Table(memory, build(memory, shape, sources))
+
+
+def private(size: int) -> Bytes:
+    """Zeroed memory that begins with a line of the cache; numpy asks the system for large pages."""
+    memory: Bytes = np.zeros(size + _LINE, np.uint8)
+    start = -memory.ctypes.data % _LINE
+    return memory[start : start + size]
+
+
+def checksum(memory: Bytes) -> int:
+    """A number that is another if the memory is, whose size is a multiple of 8."""
+    return int(_library.index_checksum(_address(memory), len(memory) // 8))
+
+
+_NOTHING: Final[Hits] = np.zeros((0, 3), np.uint32)
+
+
+def _hits(call: Callable[[int, int], int]) -> Hits:
+    """What C finds, in an array of one's own."""
+    found = call(_room.address, _ROOM)
+    if found <= _ROOM:
+        return _room.hits[:found].copy() if found else _NOTHING
+    while True:  # rows may be added while this goes on
+        hits: Hits = np.zeros((found + found // 8, 3), np.uint32)
+        found = call(hits.ctypes.data, len(hits))
+        if found <= len(hits):
+            return hits[:found]
+
+
+def _living(dead: Bytes, rows: Sequence[int]) -> list[int]:
+    return [row for row in rows if not dead[row >> 3] >> (row & 7) & 1]
+
+
+def _mark(dead: Bytes, rows: Sequence[int]) -> None:
+    for row in rows:
+        dead[row >> 3] |= 1 << (row & 7)
+
+
+def _gone_since(dead: Bytes, entries: Bytes, source: TableRows) -> list[bytes]:
+    assert source.dead is not None
+    news = dead[: len(source.dead)] & ~source.dead
+    rows = np.flatnonzero(np.unpackbits(news, bitorder="little"))
+    return [entries[row].tobytes() for row in rows]
+
+
+def _address(array: NDArray[Any] | None) -> int | None:
+    return None if array is None else array.ctypes.data
+
+
+def _arrays(memory: Bytes, shape: Shape, layout: _Layout) -> tuple[Bytes, Bytes, NDArray[np.uint16]]:
+    """A table's codes, entries and notes."""
+
+    def part(start: int, size: int) -> Bytes:
+        return memory[start : start + shape.count * size].reshape(-1, size)
+
+    notes = part(layout.notes, 2).view(np.uint16).reshape(-1)
+    return part(layout.codes, shape.words * 8), part(layout.entries, ENTRY_BYTES), notes
+
+
+def _struct(memory: Bytes, shape: Shape, layout: _Layout) -> _Table:
+    """The table for C."""
+    start = memory.ctypes.data
+    own = (Chunk(0, own_bits(shape.count), 0), True)
+    hashed = shape.distance == 0
+    parts = []
+    for place, (chunk, mixed) in enumerate([own, *((chunk, hashed) for chunk in shape.chunks)]):
+        base, end, row = layout.tables[place]
+        mask = _masks(chunk.bits, chunk.flips)
+        places = start + base, start + end, None if place == 1 else start + row
+        parts.append(_Chunk(*chunk, mixed, len(mask), ctypes.addressof(mask), *places))
+    sizes = shape.words, shape.distance, len(shape.chunks), shape.spills
+    arrays = (start + at for at in (layout.codes, layout.entries, layout.notes, layout.spill))
+    chunks = (_Chunk * _MAX_CHUNKS)(*parts[1:])
+    return _Table(shape.count, shape.seed, *sizes, *arrays, parts[0], chunks)
+
+
+@cache
+def _masks(bits: int, flips: int) -> ctypes.Array[ctypes.c_uint32]:
+    """The changes of a chunk for C; kept for ever, because tables point to them."""
+    found = masks(bits, flips)
+    return (ctypes.c_uint32 * len(found))(*found)

@@ -1,0 +1,262 @@
+"""Hashes uploads in processes of their own: each file has a budget of processor time and memory.
+
+A process that passes its budget, or whose caller goes away, is killed and replaced.
+"""
+
+import atexit
+import os
+from collections import deque
+from collections.abc import Iterator
+from concurrent.futures import Future, InvalidStateError
+from contextlib import contextmanager, suppress
+from threading import Condition, Lock, Thread
+from typing import BinaryIO, Final
+
+from takeback.errors import GateError, PictureError, PictureTooLarge, SoundOnly, UnknownFormat
+from takeback.gate.processes.hashing_process import START_SECONDS, Process, ProcessGone, Read
+from takeback.gate.rules.media import START, MediaKind, kind_of
+from takeback.gate.rules.policy import Budget
+from takeback.hashing.exact import exact_signals_of
+from takeback.hashing.picture import MAX_BYTES
+
+LARGE_PIXELS: Final = 50_000_000
+"""Few honest pictures have more pixels: files above this never take all processes."""
+
+
+class Job:
+    """A file that waits to be read, or is being read; `result` waits for it."""
+
+    def __init__(self, file: BinaryIO, given: str) -> None:
+        self.file = file
+        self.given = given
+        self.future = Future[Read]()
+        self.large = False
+        self._process: Process | None = None
+        self._left = False
+        self._lock = Lock()
+
+    def result(self) -> Read:
+        """What was read. Raises `PictureError` for a file that cannot even be opened, and `GateError`."""
+        return self.future.result()
+
+    def settle(self, outcome: Read | BaseException) -> None:
+        """Hands the outcome to whoever waits, if anybody still does."""
+        with suppress(InvalidStateError):
+            if isinstance(outcome, BaseException):
+                self.future.set_exception(outcome)
+            else:
+                self.future.set_result(outcome)
+
+    def cancel(self) -> None:
+        """Nobody waits for it any more: it is taken from the queue, or its process is killed."""
+        with self._lock:
+            self._left = True
+            if self._process:
+                self._process.kill("is no longer wanted")
+
+    @contextmanager
+    def at(self, process: Process) -> Iterator[bool]:
+        """Its turn in a process; gives whether anybody still waits."""
+        with self._lock:
+            self._process = process
+            wanted = not self._left
+        try:
+            yield wanted
+        finally:
+            with self._lock:
+                self._process = None
+
+
+class Pool:
+    """At most `budget.processes` processes, started when they are needed, and the files that wait for them.
+
+    Files over `LARGE_PIXELS` and videos have half of the processes at most, so that others never wait for them alone.
+    Threads may share it.
+    """
+
+    def __init__(self, budget: Budget) -> None:
+        self._budget = budget
+        self._most = budget.processes or max(2, os.cpu_count() or 1)
+        self._most_large = max(1, self._most // 2)
+        self._changed = Condition()
+        self._waiting: dict[bool, deque[Job]] = {False: deque(), True: deque()}
+        self._large_at_work = 0
+        self._idle = 0
+        self._threads: list[Thread] = []
+        self._closed = False
+        self.processes: dict[int, Process] = {}
+        """Those that run, by their number."""
+
+    def submit(self, file: BinaryIO, given: str = "") -> Job:
+        """Reads a file as soon as it is its turn; `given` is the media type that it came with, if any.
+
+        The file can seek, and is the pool's until the job is done.
+        """
+        job = Job(file, given)
+        self._queue(job)
+        return job
+
+    def warm_up(self) -> None:
+        """Starts all processes, so that no file has to wait for that."""
+        with self._changed:
+            while len(self._threads) < self._most:
+                self._start()
+
+    def close(self) -> None:
+        """Ends all processes; what waits is given up."""
+        with self._changed:
+            self._closed = True
+            self._changed.notify_all()
+            left = [*self._waiting[False], *self._waiting[True]]
+            running = list(self.processes.values())
+        for job in left:
+            job.settle(GateError("the gate is closed"))
+        for process in running:
+            process.kill()
+        for thread in self._threads:
+            thread.join(START_SECONDS)
+
+    def _queue(self, job: Job) -> None:
+        with self._changed:
+            if self._closed:
+                raise GateError("the gate is closed")
+            self._waiting[job.large].append(job)
+            if not self._idle and len(self._threads) < self._most:
+                self._start()
+            self._changed.notify()
+
+    def _start(self) -> None:
+        thread = Thread(target=self._work, name="hashing", daemon=True)
+        self._threads.append(thread)
+        thread.start()
+
+    def _next(self) -> Job | None:
+        """The next job, once there is one; None when there is to be no more."""
+        with self._changed:
+            self._idle += 1
+            try:
+                while not self._closed:
+                    if self._waiting[True] and self._large_at_work < self._most_large:
+                        self._large_at_work += 1
+                        return self._waiting[True].popleft()
+                    if self._waiting[False]:
+                        return self._waiting[False].popleft()
+                    self._changed.wait()
+            finally:
+                self._idle -= 1
+        return None
+
+    def _may_go_on(self, job: Job, pixels: int) -> bool:
+        """Whether a picture of this size may be decoded now; one that is large then waits with the others."""
+        with self._changed:
+            if job.large or pixels <= LARGE_PIXELS:
+                return True
+            job.large = self._large_at_work < self._most_large
+            self._large_at_work += job.large
+            return job.large
+
+    def _work(self) -> None:
+        """What each thread does: it has one process, and gives it one file after the other."""
+        process = self._started()
+        while job := self._next():
+            process = process or self._started()
+            try:
+                read = self._read(job, process)
+            except BaseException as error:  # noqa: BLE001 - whoever waits is told
+                self._give_back(job)
+                job.settle(_ours(error))
+            else:
+                self._answer(job, read)
+            if process and process.is_spent:
+                self._forget(process)
+                process = self._started()
+        if process:
+            self._forget(process)
+
+    def _started(self) -> Process | None:
+        """A new process; None where it cannot be started, which is told to whoever needs one."""
+        with suppress(ProcessGone, OSError):
+            process = Process(self._budget)
+            self.processes[process.pid] = process
+            return process
+        return None
+
+    def _forget(self, process: Process) -> None:
+        process.close()
+        self.processes.pop(process.pid, None)
+
+    def _answer(self, job: Job, read: Read | None) -> None:
+        """Hands over what was read; without it the job waits for a process that takes large files."""
+        if read is None:
+            job.large = True
+            self._queue(job)
+        else:
+            self._give_back(job)
+            job.settle(read)
+
+    def _give_back(self, job: Job) -> None:
+        """Lets the next large file have its turn, if this was one."""
+        if job.large:
+            with self._changed:
+                self._large_at_work -= 1
+                self._changed.notify_all()
+
+    def _read(self, job: Job, process: Process | None) -> Read | None:
+        """What a file is, by a process if it is one for it; None if it is large and has to wait."""
+        kind, size = _look(job)
+        why: PictureError = UnknownFormat("a picture or video of a kind that is not read")
+        if kind is MediaKind.PICTURE and size > MAX_BYTES:
+            why = PictureTooLarge(f"the file is over {MAX_BYTES >> 20} MB")
+        elif kind in {MediaKind.PICTURE, MediaKind.VIDEO}:
+            if process is None:
+                raise GateError("no process to hash files in can be started")
+            with job.at(process) as wanted:
+                if not wanted:
+                    raise GateError("nobody waits for the file")
+                if kind is MediaKind.VIDEO and not self._may_go_on(job, LARGE_PIXELS + 1):
+                    return None
+                try:
+                    return process.hash(job.file, size, kind, lambda pixels: self._may_go_on(job, pixels))
+                except ProcessGone:
+                    why = process.fate(kind)
+                except PictureError as error:
+                    why = error
+        job.file.seek(0)
+        exact = exact_signals_of(job.file)
+        if kind is MediaKind.NOT_MEDIA or isinstance(why, SoundOnly):
+            return Read(MediaKind.NOT_MEDIA, exact)
+        return Read(MediaKind.UNREADABLE, exact, why=why)
+
+
+def _look(job: Job) -> tuple[MediaKind, int]:
+    """What a file is to be read as, and its bytes."""
+    job.file.seek(0)
+    kind = kind_of(job.file.read(START), job.given)
+    return kind, job.file.seek(0, os.SEEK_END)
+
+
+def _ours(error: BaseException) -> BaseException:
+    """What the caller is told of a file that could not even be read."""
+    return PictureError(f"cannot be read: {error.strerror}") if isinstance(error, OSError) else error
+
+
+_pools: Final[dict[Budget, Pool]] = {}
+_making: Final = Lock()
+
+
+def shared(budget: Budget) -> Pool:
+    """The pool of this program with this budget: however many gates it opens, its processes are there once."""
+    with _making:
+        if budget not in _pools:
+            _pools[budget] = Pool(budget)
+        return _pools[budget]
+
+
+def _close_all() -> None:
+    for pool in _pools.values():
+        pool.close()
+
+
+atexit.register(_close_all)
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_pools.clear)  # a fork has the pipes of its parent's processes: not its own

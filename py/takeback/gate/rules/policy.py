@@ -1,0 +1,257 @@
+"""What a match leads to: `policy.toml` in the gate's folder. Every key may be left out; README.md tells of each."""
+
+import re
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from enum import StrEnum
+from pathlib import Path
+from typing import Any, Final, NamedTuple
+
+from takeback.errors import SettingsError
+from takeback.gate.index.multi_index import PHASH_MATCH_DISTANCE, Reach
+from takeback.signals import PDQ_MATCH_DISTANCE, PDQ_QUALITY_FLOOR
+
+PDQ_REVIEW_DISTANCE: Final = 40
+"""Bits up to which a PDQ hash asks for a review: tests/bench/copies.py found no two different pictures under 74."""
+POLICY_FILE: Final = "policy.toml"
+MAX_DISTANCE: Final = 63
+"""Of 256 bits; two unrelated codes are seldom nearer than 80."""
+_MAX_BYTES: Final = 65_536
+
+
+class Action(StrEnum):
+    """What to do with an upload."""
+
+    ALLOW = "allow"
+    REVIEW = "review"
+    BLOCK = "block"
+
+    @property
+    def weight(self) -> int:
+        """0 for `allow`, 1 for `review`, 2 for `block`."""
+        return _WEIGHTS[self]
+
+
+_WEIGHTS: Final = {action: weight for weight, action in enumerate(Action)}
+
+
+def weaker(*actions: Action) -> Action:
+    """The weakest of these."""
+    return min(actions, key=lambda action: action.weight)
+
+
+_ANY: Final = tuple(Action)
+_AT_MOST_REVIEW: Final = (Action.ALLOW, Action.REVIEW)
+
+
+class Budget(NamedTuple):
+    """What a file may cost: seconds of processor time and megabytes, in one of so many processes; 0 is one a core."""
+
+    picture_seconds: float = 5.0
+    video_seconds: float = 60.0
+    megabytes: int = 1024
+    processes: int = 0
+
+
+DEFAULT_BUDGET: Final = Budget()
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """The policy, with its defaults. What each says and may be is in `KEYS`."""
+
+    unreadable: Action = Action.REVIEW
+    sha256: Action = Action.BLOCK
+    md5: Action = Action.BLOCK
+    pdq: Action = Action.BLOCK
+    distance: int = PDQ_MATCH_DISTANCE
+    review_distance: int = PDQ_REVIEW_DISTANCE
+    quality_floor: int = PDQ_QUALITY_FLOOR
+    low_quality: Action = Action.ALLOW
+    low_quality_distance: int = 8
+    phash: Action = Action.REVIEW
+    phash_distance: int = PHASH_MATCH_DISTANCE
+    vpdq: Action = Action.BLOCK
+    frame_distance: int = PDQ_MATCH_DISTANCE
+    upload_share: float = 0.8
+    entry_share: float = 0.8
+    demoted: Action = Action.REVIEW
+    paused: Action = Action.REVIEW
+    well_known: Action = Action.ALLOW
+    stale_hours: float = 24.0
+    stale_matched: Action = Action.BLOCK
+    stale_unmatched: Action = Action.ALLOW
+    never_read: Action = Action.REVIEW
+    flood_matches: int = 100
+    flood_minutes: float = 60.0
+    picture_seconds: float = DEFAULT_BUDGET.picture_seconds
+    video_seconds: float = DEFAULT_BUDGET.video_seconds
+    megabytes: int = DEFAULT_BUDGET.megabytes
+    processes: int = DEFAULT_BUDGET.processes
+
+    @property
+    def budget(self) -> Budget:
+        """What a file may cost."""
+        return Budget(self.picture_seconds, self.video_seconds, self.megabytes, self.processes)
+
+    @property
+    def reach(self) -> Reach:
+        """What the index has to find for it."""
+        widest = max(self.distance, self.review_distance, self.low_quality_distance if self.uses_low_quality else 0)
+        return Reach(widest, self.phash_distance, self.frame_distance, self.least_quality, self.quality_floor)
+
+    @property
+    def uses_low_quality(self) -> bool:
+        """Whether a PDQ below the floor is looked up at all."""
+        return self.low_quality is not Action.ALLOW
+
+    @property
+    def least_quality(self) -> int:
+        """Of a PDQ that is looked up."""
+        return 0 if self.uses_low_quality else self.quality_floor
+
+
+class Range(NamedTuple):
+    """From the least number to the greatest."""
+
+    least: float
+    most: float
+
+
+class _Key(NamedTuple):
+    """Where a value of the policy stands in the file, and what it may be: one of some actions, or a range."""
+
+    place: str
+    may_be: tuple[Action, ...] | Range
+
+
+KEYS: Final[Mapping[str, _Key]] = {
+    "unreadable": _Key("unreadable", _ANY),
+    "sha256": _Key("sha256.action", _ANY),
+    "md5": _Key("md5.action", _ANY),
+    "pdq": _Key("pdq.action", _ANY),
+    "distance": _Key("pdq.distance", Range(0, MAX_DISTANCE)),
+    "review_distance": _Key("pdq.review_distance", Range(0, MAX_DISTANCE)),
+    "quality_floor": _Key("pdq.quality_floor", Range(0, 100)),
+    "low_quality": _Key("pdq.low_quality.action", _ANY),
+    "low_quality_distance": _Key("pdq.low_quality.distance", Range(0, PDQ_MATCH_DISTANCE)),
+    "phash": _Key("phash.action", _AT_MOST_REVIEW),
+    "phash_distance": _Key("phash.distance", Range(0, PHASH_MATCH_DISTANCE)),
+    "vpdq": _Key("vpdq.action", _ANY),
+    "frame_distance": _Key("vpdq.distance", Range(0, MAX_DISTANCE)),
+    "upload_share": _Key("vpdq.upload_share", Range(0.0, 1.0)),
+    "entry_share": _Key("vpdq.entry_share", Range(0.0, 1.0)),
+    "demoted": _Key("entries.demoted", _AT_MOST_REVIEW),
+    "paused": _Key("entries.paused", _AT_MOST_REVIEW),
+    "well_known": _Key("entries.well_known", _AT_MOST_REVIEW),
+    "stale_hours": _Key("stale.hours", Range(0.1, 8760.0)),
+    "stale_matched": _Key("stale.matched", (Action.REVIEW, Action.BLOCK)),
+    "stale_unmatched": _Key("stale.unmatched", _ANY),
+    "never_read": _Key("stale.never_read", _ANY),
+    "flood_matches": _Key("flood.matches", Range(0, 1_000_000_000)),
+    "flood_minutes": _Key("flood.minutes", Range(0.1, 10_080.0)),
+    "picture_seconds": _Key("budget.picture_seconds", Range(0.5, 600.0)),
+    "video_seconds": _Key("budget.video_seconds", Range(0.5, 3600.0)),
+    "megabytes": _Key("budget.megabytes", Range(64, 1_048_576)),
+    "processes": _Key("budget.processes", Range(0, 256)),
+}
+"""By the names of `Policy`. A number without a point is a whole one."""
+
+
+def load(home: Path) -> Policy:
+    """The policy in `home`, or the defaults. Raises `SettingsError` naming the line and the key that is wrong."""
+    path = home / POLICY_FILE
+    try:
+        with path.open("rb") as file:
+            data = file.read(_MAX_BYTES + 1)
+        text = data.decode("utf-8")
+    except FileNotFoundError:
+        return Policy()
+    except (OSError, UnicodeDecodeError) as error:
+        raise SettingsError(f"{path} cannot be read: {type(error).__name__}") from error
+    if len(data) > _MAX_BYTES:
+        raise SettingsError(f"{path} is larger than any policy")
+    try:
+        return parse(text)
+    except SettingsError as error:
+        raise SettingsError(f"{path}: {error}") from error
+
+
+def parse(text: str) -> Policy:
+    """The policy that a text of TOML says. Raises `SettingsError`.
+
+    1. It is TOML. 2. Every key is one of `KEYS`. 3. Every value is of its key's kind and within its limits.
+    4. The distance for a review is not less than that of a match.
+    """
+    try:
+        table = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise SettingsError(f"it is not TOML: {error}") from error
+    given = dict(_flat(table))
+    names = {key.place: name for name, key in KEYS.items()}
+    for place in given:
+        if place not in names:
+            raise SettingsError(f"{_where(text, place)} is not a key of the policy; there are {', '.join(names)}")
+    values = {names[place]: _value(text, place, KEYS[names[place]], value) for place, value in given.items()}
+    values.setdefault("review_distance", max(values.get("distance", 0), Policy().review_distance))
+    policy = Policy(**values)
+    if policy.review_distance < policy.distance:
+        raise SettingsError(f"{_where(text, 'pdq.review_distance')} is less than pdq.distance, {policy.distance}")
+    return policy
+
+
+def as_toml(policy: Policy) -> str:
+    """The policy with all its keys, as `parse` takes it."""
+    sections: dict[str, list[str]] = {}
+    for held in fields(policy):
+        section, _, key = KEYS[held.name].place.rpartition(".")
+        value = getattr(policy, held.name)
+        sections.setdefault(section, []).append(
+            f'{key} = "{value}"' if isinstance(value, Action) else f"{key} = {value}"
+        )
+    parts = [[f"[{section}]", *lines, ""] if section else [*lines, ""] for section, lines in sections.items()]
+    return "\n".join("\n".join(part) for part in parts)
+
+
+def _flat(table: Mapping[str, Any], before: str = "") -> list[tuple[str, Any]]:
+    """Every value with its whole key."""
+    found: list[tuple[str, Any]] = []
+    for key, value in table.items():
+        place = f"{before}{key}"
+        found += _flat(value, f"{place}.") if isinstance(value, dict) and value else [(place, value)]
+    return found
+
+
+def _value(text: str, place: str, key: _Key, value: object) -> Any:
+    may_be = key.may_be
+    if not isinstance(may_be, Range):
+        if value not in list(may_be):
+            raise SettingsError(f"{_where(text, place)} is {_named(value)}; it may be {', '.join(may_be)}")
+        return Action(str(value))
+    whole = isinstance(may_be.least, int)
+    if isinstance(value, int if whole else (int, float)) and not isinstance(value, bool):
+        number = float(value)
+        if may_be.least <= number <= may_be.most:
+            return value
+    kind = "a whole number" if whole else "a number"
+    choice = f"{kind} from {may_be.least:g} to {may_be.most:g}"
+    raise SettingsError(f"{_where(text, place)} is {_named(value)}; it is {choice}")
+
+
+def _named(value: object) -> str:
+    """A value on one short line."""
+    return repr(value)[:40]
+
+
+def _where(text: str, place: str) -> str:
+    """A key with the line that it stands on, where that can be told."""
+    section, _, key = place.rpartition(".")
+    inside = ""
+    for number, line in enumerate(text.splitlines(), 1):
+        if header := re.match(r"\s*\[\s*([\w.\s-]+?)\s*\]", line):
+            inside = header[1]
+        found = re.match(r"\s*([\w.-]+)\s*=", line)
+        if found and ".".join(filter(None, [inside, found[1]])) == ".".join(filter(None, [section, key])):
+            return f"line {number}: {place}"
+    return place

@@ -1,0 +1,77 @@
+"""`takeback registry case list|end`: the cases with the most entries, and the end of one that is no person's."""
+
+import os
+import time
+from typing import TYPE_CHECKING
+
+import click
+
+from takeback.errors import SettingsError
+from takeback.registry.cli.options import NUMBER, as_json_option, data, moment_or_dash, show, tabulated
+from takeback.registry.settings import read_settings
+
+if TYPE_CHECKING:
+    from takeback.registry.rules.cases import Case
+    from takeback.registry.storage.store import Store
+
+
+@click.group()
+def case() -> None:
+    """See which cases bring the most entries, and end one. The only commands that tell or take a case's number."""
+
+
+@case.command("list")
+@data
+@click.option("--entry", type=NUMBER, metavar="ENTRY", help="Only cases that hold this entry, as `entries` numbers it")
+@click.option("--limit", type=click.IntRange(1, 100_000), default=100, show_default=True, help="At most so many")
+@as_json_option
+def list_(entry: int | None, limit: int, as_json: bool, **where: object) -> None:
+    """List open cases, those with the most entries first."""
+    from takeback.registry.server import open_data
+    from takeback.registry.storage.status_queries import CASE, largest_cases
+
+    with open_data(read_settings(os.environ, **where)).begin() as connection:
+        found = largest_cases(connection, limit, entry)
+    rows = [(f"{one.case:010d}", *one.cells()) for one in found]
+    table = tabulated(("CASE", *(title.upper() for title in CASE)), rows)
+    show(found, table if found else "No open case.", as_json)
+
+
+@case.command()
+@click.argument("cases", metavar="CASE...", nargs=-1, required=True)
+@data
+@click.option("--yes", is_flag=True, help="Do not ask")
+@as_json_option
+def end(cases: tuple[str, ...], yes: bool, as_json: bool, **where: object) -> None:
+    """End cases, by the numbers that `case list` shows: their entries leave the feed, but for those of other cases."""
+    from takeback.registry.server import open_data
+    from takeback.registry.storage.case_store import Withdrawn
+    from takeback.registry.storage.store import Store
+
+    settings = read_settings(os.environ, **where)
+    store = Store(open_data(settings), time.time, settings.policy)
+    try:
+        found = [_found(store, number) for number in dict.fromkeys(one.replace(" ", "") for one in cases)]
+        ending = [one for one in found if one.is_open]
+        if ending and not yes:
+            click.confirm(f"End {_listed(ending)}? This cannot be undone", abort=True, err=True)
+        for one in ending:
+            store.cases.withdraw(Withdrawn(one.number)).result()
+    finally:
+        store.close()
+    over = [one.number for one in found if not one.is_open]
+    told = f"{len(ending)} ended; their entries leave the feed within {settings.mix} seconds"
+    told += f"; {len(over)} had ended before" if over else ""
+    show({"ended": [one.number for one in ending], "ended_before": over}, told, as_json)
+
+
+def _found(store: "Store", number: str) -> "Case":
+    found = store.cases.case(number) if number.isascii() and number.isdigit() and len(number) == 10 else None
+    if found is None:
+        raise SettingsError(f"there is no case {number!r}; see: takeback registry case list")
+    return found
+
+
+def _listed(ending: "list[Case]") -> str:
+    names = ", ".join(f"{one.number}, received {moment_or_dash(one.received_at)}" for one in ending)
+    return f"the case {names}" if len(ending) == 1 else f"{len(ending)} cases: {names}"

@@ -1,0 +1,302 @@
+"""`takeback registry ...` and `takeback platform ...`."""
+
+import os
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from takeback.registry.cli import canary_commands, case_commands, operator_commands
+from takeback.registry.cli.options import Commands, data, data_option, moment_or_dash, tabulated
+from takeback.registry.settings import read_contacts, read_proxies, read_settings
+
+if TYPE_CHECKING:
+    from takeback.registry.keys.pin_keys import PinKeyUsage
+    from takeback.registry.storage.platforms import Platform, Platforms
+
+
+@click.group(cls=Commands)
+def registry() -> None:
+    """Run a registry: people's cases and the feed."""
+
+
+for command in (
+    operator_commands.status,
+    operator_commands.entries,
+    operator_commands.pause,
+    operator_commands.resume,
+    operator_commands.expire,
+    operator_commands.operator_key,
+    canary_commands.canary,
+    case_commands.case,
+):
+    registry.add_command(command)
+
+
+@click.group(cls=Commands)
+def platform() -> None:
+    """Give platforms keys to the feed, and take them back."""
+
+
+_keys_option = click.option(
+    "--keys", type=click.Path(path_type=Path), help="Folder of the secret keys [TAKEBACK_KEYS; default: DATA/keys]"
+)
+
+
+@registry.command()
+@data
+@click.option(
+    "--keys", type=click.Path(path_type=Path), help="Folder of the PIN key [TAKEBACK_KEYS; default: DATA/keys]"
+)
+@click.option("--page", type=click.Path(path_type=Path), help="Folder of the built page to serve too [TAKEBACK_PAGE]")
+@click.option("--host", help="Address to listen on [TAKEBACK_HOST; default: 127.0.0.1]")
+@click.option("--port", type=click.IntRange(0, 65_535), help="Port, 0 for a free one [TAKEBACK_PORT; default: 8000]")
+@click.option("--tls/--no-tls", default=None, help="People reach the site over HTTPS: send HSTS [TAKEBACK_TLS]")
+@click.option("--mix", type=click.IntRange(0, 86_400), help="Seconds to mix entries over [TAKEBACK_MIX; default: 300]")
+@click.option(
+    "--expire", type=click.IntRange(0, 36_500), help="Days until a case expires [TAKEBACK_EXPIRE; default: 0]"
+)
+@click.option(
+    "--keep", type=click.IntRange(1, 36_500), help="Days until what ended is erased [TAKEBACK_KEEP; default: 30]"
+)
+@click.option(
+    "--proxies", metavar="NETWORKS", help="Your proxies, such as 10.0.0.0/8 [TAKEBACK_PROXIES]",
+    callback=lambda _context, _option, value: None if value is None else read_proxies(value, "--proxies"),
+)  # fmt: skip
+@click.option(
+    "--arrivals",
+    type=click.IntRange(0, 1_000_000),
+    help="Lots an hour of one network [TAKEBACK_ARRIVALS; default: 300]",
+)
+@click.option("--work", type=click.IntRange(0, 1_000_000), help="Tries a lot costs [TAKEBACK_WORK; default: 250]")
+@click.option(
+    "--demote", type=click.IntRange(0, 1000), help="Platforms that demote an entry [TAKEBACK_DEMOTE; default: 3]"
+)
+@click.option(
+    "--flood",
+    type=click.IntRange(0, 1_000_000),
+    help="Matches an hour that are too many [TAKEBACK_FLOOD; default: 5000]",
+)
+@click.option("--well-known", type=click.Path(path_type=Path), help="List of well-known pictures [TAKEBACK_WELL_KNOWN]")
+@click.option("--ncmec/--no-ncmec", default=None, help="Serve clients of NCMEC's hash sharing [TAKEBACK_NCMEC]")
+@click.option("--stopncii/--no-stopncii", default=None, help="Serve clients of StopNCII's API [TAKEBACK_STOPNCII]")
+@click.option(
+    "--security-contact", metavar="CONTACTS", help="Where to report security faults [TAKEBACK_SECURITY_CONTACT]",
+    callback=lambda _context, _option, value: None if value is None else read_contacts(value, "--security-contact"),
+)  # fmt: skip
+def serve(**options: object) -> None:
+    """Serve the API and, with --page, the page. Stop it with Ctrl+C."""
+    from takeback.registry import server
+
+    settings = read_settings(os.environ, **options)
+    what = f"page {settings.page}" if settings.page else "no page"
+    server.serve(settings, lambda address: click.echo(f"Takeback registry at {address} (data {settings.data}, {what})"))
+
+
+@registry.command()
+@click.option(
+    "--page", type=click.Path(path_type=Path), help="Folder of the built page on that machine [TAKEBACK_PAGE]"
+)
+@click.option("--host", help="Address where the registry listens [TAKEBACK_HOST; default: 127.0.0.1]")
+@click.option("--port", type=click.IntRange(1, 65_535), help="Port of the registry [TAKEBACK_PORT; default: 8000]")
+@click.option("--name", required=True, help="The site's name, such as takeback.example")
+@click.option("--certificate", required=True, help="File with the certificate chain")
+@click.option("--certificate-key", required=True, help="File with the certificate's key")
+def nginx(name: str, certificate: str, certificate_key: str, **options: object) -> None:
+    """Print a configuration for nginx that serves the page over HTTPS and passes the API on."""
+    from takeback.registry.operations.nginx import Tls, configuration
+
+    settings = read_settings(os.environ, **options)
+    click.echo(configuration(settings, name, Tls(certificate, certificate_key)), nl=False)
+
+
+@registry.command()
+@data_option
+@_keys_option
+@click.option("--page", type=click.Path(path_type=Path), help="Folder of the built page to serve too [TAKEBACK_PAGE]")
+@click.option(
+    "--program", default=lambda: os.path.realpath(sys.argv[0]), help="Where `takeback` is [default: this one]"
+)
+@click.option(
+    "--environment", default="/etc/takeback.env", show_default=True, help="File with what nobody else may read"
+)
+def systemd(program: str, environment: str, **options: object) -> None:
+    """Print a unit of systemd that runs the registry; the settings in the environment are taken over."""
+    from takeback.registry.operations.systemd import unit
+
+    click.echo(unit(read_settings(os.environ, **options), program, environment), nl=False)
+
+
+@registry.command()
+@click.argument("file", type=click.Path(path_type=Path, dir_okay=False))
+@data
+def backup(file: Path, **where: object) -> None:
+    """Write all of the database to FILE, as it is at one moment, while the registry runs. The keys are not in it."""
+    from takeback.registry.operations import backup as backups
+    from takeback.registry.server import open_data
+
+    proof = backups.write(open_data(read_settings(os.environ, **where)), file)
+    click.echo(f"{file} holds the feed up to number {proof.lines}, {proof.entries} entries, link {proof.link}")
+
+
+@registry.command()
+@click.argument("file", type=click.Path(path_type=Path, dir_okay=False, exists=True))
+@data
+def restore(file: Path, **where: object) -> None:
+    """Fill an empty database from FILE. It is kept only if its feed can be followed from the first line to the last."""
+    from takeback.registry.operations import backup as backups
+    from takeback.registry.server import open_data
+
+    proof = backups.read(open_data(read_settings(os.environ, **where)), file)
+    click.echo(f"restored: the feed up to number {proof.lines}, {proof.entries} entries, link {proof.link}")
+
+
+@registry.command()
+@data
+@_keys_option
+def check(**where: object) -> None:
+    """Follow the feed from the first line to the last, and see that nothing is missing and the keys fit."""
+    from takeback.registry.server import check_data
+
+    proof = check_data(read_settings(os.environ, **where))
+    click.echo(f"all is well: the feed up to number {proof.lines}, {proof.entries} entries, link {proof.link}")
+
+
+@registry.group("feed-key")
+def feed_key() -> None:
+    """The key that signs the feed."""
+
+
+@feed_key.command()
+@data
+def show(**where: object) -> None:
+    """Show the public key, for platforms that want to be sure of it before their first sync."""
+    from takeback.registry.keys.feed_signing import public_keys
+    from takeback.registry.server import open_data
+
+    keys = public_keys(open_data(read_settings(os.environ, **where)))
+    click.echo(keys[-1].key if keys else "No key yet: the first start of the registry makes it.")
+
+
+@feed_key.command("rotate")
+@data
+@_keys_option
+@click.option("--lost", is_flag=True, help="The old key is gone: every platform has to be told the new one by hand.")
+def rotate_feed_key(lost: bool, **where: object) -> None:
+    """Sign the feed with a new key from now on. The old one signs it, so gates go along by themselves."""
+    from takeback.registry.keys.feed_signing import rotate as rotate_key
+    from takeback.registry.server import open_data
+
+    settings = read_settings(os.environ, **where)
+    click.echo(rotate_key(open_data(settings), settings.feed_key, lost=lost).key)
+    click.echo(
+        f"Copy {settings.feed_key} to every machine that serves; running processes take it by themselves.", err=True
+    )
+
+
+@registry.group("pin-key")
+def pin_key() -> None:
+    """The key under which PINs are kept."""
+
+
+@pin_key.command("show")
+@data
+@_keys_option
+def show_pin_keys(**where: object) -> None:
+    """Show how many cases are under each secret of the key, and never the secrets."""
+    from takeback.registry.keys import pin_keys
+    from takeback.registry.server import open_data, open_pin_key
+
+    settings = read_settings(os.environ, **where)
+    engine = open_data(settings)
+    key = open_pin_key(engine, settings.pin_key)
+    with engine.begin() as connection:
+        _show_pin_keys(pin_keys.held(connection, key))
+
+
+@pin_key.command("rotate")
+@data
+@_keys_option
+def rotate_pin_key(**where: object) -> None:
+    """Keep new cases under a new secret. Cases that are there stay open under the old one until they are erased."""
+    from takeback.registry.keys import pin_keys
+    from takeback.registry.server import open_data
+
+    settings = read_settings(os.environ, **where)
+    _show_pin_keys(pin_keys.rotate(open_data(settings), settings.pin_key))
+    click.echo(f"Copy {settings.pin_key} to every machine that serves and to your backup, then restart all.", err=True)
+
+
+def _show_pin_keys(held: "Sequence[PinKeyUsage]") -> None:
+    click.echo(tabulated(("SECRET", "CASES"), [(one.name, str(one.cases)) for one in held]))
+
+
+@platform.command()
+@click.argument("name")
+@data
+def add(name: str, **where: object) -> None:
+    """Let a platform follow the feed, and show its key."""
+    feed = _feed_key(where)
+    _show_key(name, _platforms(where).add(name).text(), feed)
+
+
+@platform.command("list")
+@data
+def list_(**where: object) -> None:
+    """List the platforms and how far they have followed the feed."""
+    rows = [_row(one) for one in _platforms(where).all()]
+    if not rows:
+        click.echo("No platforms yet. Add one: takeback platform add NAME")
+        return
+    click.echo(tabulated(("NAME", "KEY", "CREATED", "LAST SEEN", "CURSOR", "REVOKED"), rows))
+
+
+@platform.command()
+@click.argument("name")
+@data
+def rotate(name: str, **where: object) -> None:
+    """Give a platform a new key. The old one stops at once."""
+    feed = _feed_key(where)
+    _show_key(name, _platforms(where).rotate(name).text(), feed)
+
+
+@platform.command()
+@click.argument("name")
+@data
+def revoke(name: str, **where: object) -> None:
+    """Take a platform's key back. `rotate` lets it in again."""
+    _platforms(where).revoke(name)
+    click.echo(f"The key of {name} is revoked. The platform can no longer read the feed.")
+
+
+def _platforms(where: Mapping[str, object]) -> "Platforms":
+    from takeback.registry.server import open_data
+    from takeback.registry.storage.platforms import Platforms
+
+    return Platforms(open_data(read_settings(os.environ, **where)))
+
+
+def _feed_key(where: Mapping[str, object]) -> str:
+    """The public key that signs the feed now, made if there never was one."""
+    from takeback.registry.keys.feed_signing import Signer, public_keys
+    from takeback.registry.server import open_data
+
+    settings = read_settings(os.environ, **where)
+    engine = open_data(settings)
+    try:
+        keys = public_keys(engine) or Signer(engine, settings.feed_key).keys().keys
+    finally:
+        engine.dispose()  # what it keeps open would keep the command from ending
+    return keys[-1].key
+
+
+def _show_key(name: str, key: str, feed: str) -> None:
+    click.echo(f"The key of {name}, shown only now, and the feed's; the registry keeps no copy of the first:", err=True)
+    click.echo(f"{key} {feed}")
+
+
+def _row(one: "Platform") -> tuple[str, ...]:
+    times = [moment_or_dash(at) for at in (one.created_at, one.seen_at, one.revoked_at)]
+    return (one.name, one.key_id, times[0], times[1], str(one.cursor), times[2])

@@ -1,0 +1,165 @@
+"""What every route needs: what a request must carry, and how an answer is made."""
+
+import asyncio
+import re
+from base64 import b64decode
+from binascii import Error
+from collections.abc import Callable, Mapping
+from concurrent.futures import Future
+from dataclasses import dataclass
+from http import HTTPStatus
+from typing import Any, Final
+
+from litestar import Request, Response
+from litestar.exceptions import HTTPException
+from msgspec import Struct
+
+from takeback import protocol
+from takeback.errors import CaseNotFound, InvalidMessage
+from takeback.registry.http import openapi
+from takeback.registry.http.long_poll import LongPoll
+from takeback.registry.keys.feed_signing import Signer
+from takeback.registry.rules.cases import Case
+from takeback.registry.security.credentials import PIN_BYTES, PinGuessLimit, PinKey, PlatformKey
+from takeback.registry.security.entry_ids import EntryIds
+from takeback.registry.security.proof_of_work import ProofOfWork
+from takeback.registry.security.rate_limit import Proxies, RateLimit
+from takeback.registry.storage.change_feed import ChangeFeed
+from takeback.registry.storage.engine.request_coalescing import RequestCoalescer
+from takeback.registry.storage.feed_store import Look
+from takeback.registry.storage.platforms import Platform, Platforms
+from takeback.registry.storage.store import Store
+
+JSON: Final = "application/json"
+FORWARDED: Final = "X-Forwarded-For"
+_BASIC: Final = re.compile(r"basic +([A-Za-z0-9+/=]+)", re.ASCII | re.IGNORECASE)
+
+type Ask = Request[Any, Any, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Services:
+    """What the routes need. `now` gives seconds since 1970."""
+
+    store: Store
+    platforms: Platforms
+    pins: PinKey
+    guesses: PinGuessLimit
+    proxies: Proxies
+    arrivals: RateLimit
+    work: ProofOfWork
+    signer: Signer
+    heads: LongPoll
+    looks: RequestCoalescer[PlatformKey, Look]
+    now: Callable[[], float]
+    records: ChangeFeed
+
+    def ids_of(self, platform: Platform) -> EntryIds:
+        """The ids under which a platform sees entries."""
+        return self.pins.entry_ids(platform.id, platform.own_ids_after)
+
+
+async def done[R](future: Future[R]) -> R:
+    """What the store gives once it is durable."""
+    return await asyncio.wrap_future(future)
+
+
+def answer(message: Struct, status: HTTPStatus = HTTPStatus.OK) -> Response[bytes]:
+    """A message as an answer."""
+    return Response(protocol.encode(message), status_code=status, media_type=JSON)
+
+
+# What a request must carry
+
+
+def refuse_other_types(request: Ask) -> None:
+    """Raises an error for a body that is not JSON."""
+    media, _, parameter = request.headers.get("content-type", "").lower().partition(";")
+    if media.strip() != JSON or parameter.replace('"', "").strip() not in {"", "charset=utf-8"}:
+        raise HTTPException(status_code=HTTPStatus.UNSUPPORTED_MEDIA_TYPE)
+
+
+def _header(request: Ask, name: str, pattern: str, form: str) -> str:
+    values = request.headers.getall(name, [])
+    if len(values) != 1:
+        raise InvalidMessage("this header is needed, once", name)
+    if not re.fullmatch(pattern, values[0]):
+        raise InvalidMessage(f"this header must be {form}", name)
+    return str(values[0])
+
+
+def pin_of(request: Ask) -> str:
+    """The PIN that the request shows. Raises `InvalidMessage`."""
+    return _header(request, openapi.PIN, protocol.PIN_PATTERN, "a PIN such as K7QM-2XRW-9DHF")
+
+
+def idempotency_key(request: Ask) -> str:
+    """The key under which the request may be repeated. Raises `InvalidMessage`."""
+    return _header(request, openapi.IDEMPOTENCY_KEY, protocol.IDEMPOTENCY_KEY_PATTERN, "32 lowercase hex digits")
+
+
+def query(request: Ask, *allowed: str) -> Mapping[str, str]:
+    """The query's parameters. Raises `InvalidMessage` for one that is unknown or stands twice."""
+    given: dict[str, str] = {}
+    for name, value in request.query_params.multi_items():
+        if name not in allowed:
+            raise InvalidMessage("there is no such parameter", name)
+        if name in given:
+            raise InvalidMessage("this parameter stands twice", name)
+        given[name] = value
+    return given
+
+
+def number(given: Mapping[str, str], name: str, least: int, most: int, usual: int | None = None) -> int:
+    """A number of the query; without it, the `usual` one or the most. Raises `InvalidMessage`."""
+    value = given.get(name, str(most if usual is None else usual))
+    if not re.fullmatch("0|[1-9][0-9]{0,18}", value) or not least <= int(value) <= most:
+        raise InvalidMessage(f"a whole number from {least} to {most}", name)
+    return int(value)
+
+
+async def owned(request: Ask, services: Services) -> Case:
+    """The case of the path, once its PIN has been shown."""
+    number = request.path_params["number"]
+    if not re.fullmatch(protocol.CASE_NUMBER_PATTERN, number):
+        raise InvalidMessage("a case number is 10 digits", "number")
+    pin = pin_of(request)
+    case = await asyncio.to_thread(services.store.cases.case, number)
+    if not services.pins.opens(case.pin if case else bytes(PIN_BYTES), pin) or case is None:
+        services.guesses.count(number, sender(request, services))
+        raise CaseNotFound("there is no case with this number and this PIN")
+    return case
+
+
+async def known_under(services: Services, key: str) -> PinKey | None:
+    """The PIN key under which a message with this idempotency key came before, if one did."""
+    for pins in services.pins.all():
+        if await asyncio.to_thread(services.store.cases.knows, pins.idempotency_key(key)):
+            return pins
+    return None
+
+
+def sender(request: Ask, services: Services) -> str | None:
+    """The part of the network that a request comes from, if that is known."""
+    peer = request.client.host if request.client else ""
+    return services.proxies.sender(peer, request.headers.getall(FORWARDED, []))
+
+
+def basic_password(request: Ask) -> str:
+    """The password that the request shows by HTTP Basic; empty if it shows none."""
+    basic = _BASIC.fullmatch(request.headers.get("authorization", ""))
+    try:
+        return b64decode(basic[1] if basic else "").decode().partition(":")[2]
+    except (Error, UnicodeDecodeError):
+        return ""
+
+
+def platform_key(request: Ask) -> PlatformKey:
+    """The key that the request shows. Raises `NotAPlatform`."""
+    values = request.headers.getall("authorization", [])
+    return PlatformKey.from_header(values[0] if len(values) == 1 else "")
+
+
+async def platform_of(request: Ask, services: Services) -> Platform:
+    """The platform that asks. Raises `NotAPlatform`."""
+    return await asyncio.to_thread(services.platforms.check, platform_key(request))

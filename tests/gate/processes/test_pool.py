@@ -1,0 +1,319 @@
+"""Files are read in processes that have a budget and reach nothing."""
+
+import io
+import json
+import os
+import signal as signals
+import struct
+import subprocess
+import sys
+import time
+import zlib
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Final
+
+import pytest
+
+from takeback.errors import GateError, OverBudget
+from takeback.gate.processes import hashing_process
+from takeback.gate.processes.hashing_process import Process, Read
+from takeback.gate.processes.pool import Pool
+from takeback.gate.rules.media import MediaKind
+from takeback.gate.rules.policy import Budget
+from takeback.hashing import hash_picture
+from takeback.hashing.exact import exact_signals
+from takeback.hashing.video import hash_video
+from tests.gate.pictures import drawing, jpeg
+
+VECTORS: Final = Path(__file__).parents[2] / "vectors"
+FILE: Final = jpeg(drawing(1))
+linux: Final = pytest.mark.skipif(sys.platform != "linux", reason="only Linux has these seals")
+
+
+@pytest.fixture(scope="module")
+def pool() -> Iterator[Pool]:
+    """Two processes with the usual budget."""
+    pool = Pool(Budget(processes=2))
+    yield pool
+    pool.close()
+
+
+def read(pool: Pool, data: bytes, given: str = "") -> Read:
+    """What a file is."""
+    return pool.submit(io.BytesIO(data), given).result()
+
+
+def large(side: int, channels: int = 1) -> bytes:
+    """A PNG of `side` x `side` grey or coloured pixels in a few kilobytes for each million of them."""
+    rows = zlib.compressobj(1)
+    packed = b"".join(rows.compress(bytes(channels * side + 1)) for _ in range(side)) + rows.flush()
+
+    def chunk(name: bytes, data: bytes) -> bytes:
+        return struct.pack(">I", len(data)) + name + data + struct.pack(">I", zlib.crc32(name + data))
+
+    head = struct.pack(">IIBBBBB", side, side, 8, 2 if channels == 3 else 0, 0, 0, 0)
+    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", head) + chunk(b"IDAT", packed) + chunk(b"IEND", b"")
+
+
+@pytest.mark.parametrize("file", sorted((VECTORS / "pictures").iterdir()), ids=lambda file: file.name)
+def test_a_process_finds_what_this_one_finds(pool: Pool, file: Path) -> None:
+    """Sealed in, every kind of picture gives the signals, turned forms and reduced picture that it gives here."""
+    found = read(pool, file.read_bytes())
+    if file.name in {"cut.jpg", "cut.png", "text.jpg"}:
+        assert found.kind is not MediaKind.PICTURE
+        assert found.signals == exact_signals(file.read_bytes())
+        return
+    here = hash_picture(file.read_bytes())
+    assert (found.kind, found.signals, found.dihedral, found.plane) == (
+        MediaKind.PICTURE,
+        here.signals,
+        here.dihedral,
+        here.plane,
+    )
+
+
+@pytest.mark.parametrize("file", sorted((VECTORS / "videos").iterdir()), ids=lambda file: file.name)
+def test_a_process_finds_what_this_one_finds_in_videos(pool: Pool, file: Path) -> None:
+    """Sealed in, every kind of video gives the signals that it gives here."""
+    with file.open("rb") as opened:
+        assert pool.submit(opened).result().signals == hash_video(opened).signals
+
+
+def attempts(code: str) -> "subprocess.CompletedProcess[str]":
+    """Runs Python in a process that has sealed itself off."""
+    program = f"""
+import ctypes, os, resource, signal, socket, sys
+from takeback.hashing.confine import confine
+held = confine(1 << 28, os.getppid(), 2)
+def fails(attempt):
+    try: attempt()
+    except (OSError, MemoryError, ValueError): return True
+    return False
+{code}
+"""
+    environ = {"PYTHONPATH": os.pathsep.join(sys.path)}
+    return subprocess.run([sys.executable, "-c", program], env=environ, capture_output=True, text=True, check=False)
+
+
+@linux
+@pytest.mark.parametrize(
+    "attempt",
+    [
+        "os.open('/etc/hostname', os.O_RDONLY)",
+        "os.open('/tmp/takeback-written', os.O_CREAT | os.O_WRONLY)",
+        "socket.socket()",
+        "socket.socket(socket.AF_UNIX)",
+        "os.pipe()",
+        "os.memfd_create('x')",
+        "os.dup(0)",
+        "os.fork()",
+        "os.execv('/bin/true', ['true'])",
+        "os.kill(os.getppid(), 0)",
+        "bytearray(1 << 29)",
+        "resource.setrlimit(resource.RLIMIT_NOFILE, (9, 9))",
+        "resource.setrlimit(resource.RLIMIT_CPU, (99, 99))",
+    ],
+)
+def test_what_a_sealed_process_cannot_do(attempt: str) -> None:
+    """After the seals are on, no file, socket, process or second budget is to be had."""
+    done = attempts(f"print(fails(lambda: {attempt}))")
+    assert done.stdout == "True\n", done.stderr
+
+
+@linux
+def test_a_sealed_process_cannot_read_its_parent() -> None:
+    """The memory of the process that holds the list and the key is out of reach."""
+    done = attempts(
+        "libc = ctypes.CDLL(None, use_errno=True)\n"
+        "print(libc.ptrace(16, os.getppid(), 0, 0), libc.process_vm_readv(os.getppid(), None, 0, None, 0, 0))"
+    )
+    assert done.stdout == "-1 -1\n", done.stderr
+
+
+@linux
+def test_the_seals_are_told(pool: Pool) -> None:
+    """A process says which seals hold; limits, its parent's end and no new privileges always do on Linux."""
+    read(pool, FILE)
+    for process in list(pool.processes.values()):
+        assert {"limits", "ends with its parent", "no new privileges"} <= set(process.seals)
+
+
+@linux
+def test_nothing_is_inherited(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """A process has neither this one's environment nor its open files."""
+    monkeypatch.setenv("TAKEBACK_PLATFORM_KEY", "secret")
+    with (tmp_path / "list").open("w"):
+        process = Process(Budget())
+        try:
+            environ = Path(f"/proc/{process.pid}/environ").read_bytes()
+            opened = {str(link.readlink()) for link in Path(f"/proc/{process.pid}/fd").iterdir()}
+        finally:
+            process.close()
+    assert b"secret" not in environ
+    assert {link.partition(":")[0] for link in opened} <= {"pipe", "/dev/null"}
+
+
+def test_time_is_limited() -> None:
+    """A file that takes more processor time than it may is unreadable, the limit is named, and the next one is read."""
+    pool = Pool(Budget(picture_seconds=0.05, processes=1))
+    try:
+        slow = read(pool, large(9000))
+        assert (slow.kind, slow.signals) == (MediaKind.UNREADABLE, exact_signals(large(9000)))
+        assert isinstance(slow.why, OverBudget)
+        assert str(slow.why) == "the file takes more than 0.05 seconds of processor time"
+        assert read(pool, FILE).kind is MediaKind.PICTURE
+    finally:
+        pool.close()
+
+
+@linux
+def test_a_sealed_process_cannot_live_for_ever() -> None:
+    """A process that switches its own timer off is killed by the system when its life is over."""
+    done = attempts("import itertools\nsignal.setitimer(signal.ITIMER_PROF, 0)\nall(itertools.repeat(True))")
+    assert -done.returncode in {signals.SIGKILL, signals.SIGXCPU}
+
+
+def test_a_spent_process_is_replaced(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A process that has used the time it has in all makes room for another one, and no file is harmed by that."""
+    monkeypatch.setattr(hashing_process, "SPENT_SECONDS", 0.0)
+    pool = Pool(Budget(processes=1))
+    try:
+        seen = set[int]()
+        for _ in range(3):
+            assert read(pool, FILE).kind is MediaKind.PICTURE
+            seen |= pool.processes.keys()
+        assert len(seen) > 1
+    finally:
+        pool.close()
+
+
+@linux
+def test_memory_is_limited() -> None:
+    """A file that needs more memory than it may have is unreadable, and the limit is named."""
+    pool = Pool(Budget(megabytes=64, processes=1))
+    try:
+        found = read(pool, large(10_900, 3))
+        assert (found.kind, str(found.why)) == (
+            MediaKind.UNREADABLE,
+            "the file needs more than 64 megabytes of memory",
+        )
+        assert read(pool, FILE).kind is MediaKind.PICTURE
+    finally:
+        pool.close()
+
+
+def test_large_files_leave_room_for_others(pool: Pool) -> None:
+    """While large pictures wait for each other, a small one is read."""
+    jobs = [pool.submit(io.BytesIO(large(7500))) for _ in range(4)]
+    assert read(pool, FILE).kind is MediaKind.PICTURE
+    assert not all(job.future.done() for job in jobs)
+    assert [job.result().kind for job in jobs] == [MediaKind.PICTURE] * 4
+
+
+def test_work_that_nobody_waits_for_ends(pool: Pool) -> None:
+    """A job that is given up is killed where it is, or never begun; others go on."""
+    running, waiting = [pool.submit(io.BytesIO(large(9900))) for _ in range(2)]
+    while not pool.processes:
+        time.sleep(0.01)
+    waiting.cancel()
+    time.sleep(0.2)
+    running.cancel()
+    assert read(pool, FILE).kind is MediaKind.PICTURE
+    with pytest.raises(GateError):
+        waiting.result()
+
+
+def test_a_killed_process_is_replaced(pool: Pool) -> None:
+    """A process that is killed from outside while it works makes its file unreadable, and the next is read."""
+    job = pool.submit(io.BytesIO(large(9900)))
+    time.sleep(0.3)
+    for number in list(pool.processes):
+        os.kill(number, signals.SIGKILL)
+    assert job.result().kind in {MediaKind.UNREADABLE, MediaKind.PICTURE}
+    assert [read(pool, FILE).kind for _ in range(4)][-1] is MediaKind.PICTURE
+
+
+def test_threads_share_a_pool(pool: Pool) -> None:
+    """Many threads at once get each their own file's result."""
+    files = [jpeg(drawing(seed)) for seed in range(8)]
+    with ThreadPoolExecutor(8) as threads:
+        found = list(threads.map(lambda data: read(pool, data), files * 3))
+    assert [one.signals for one in found] == [hash_picture(data).signals for data in files] * 3
+
+
+@linux
+def test_processes_end_with_their_parent() -> None:
+    """When the program that started them is killed, the processes end."""
+    program = (
+        "import io, sys, time; from takeback.gate.processes.pool import Pool\n"
+        "from takeback.gate.rules.policy import Budget\n"
+        "pool = Pool(Budget(processes=1)); pool.submit(io.BytesIO(sys.stdin.buffer.read())).result()\n"
+        "print(*pool.processes, flush=True); time.sleep(60)"
+    )
+    environ = {"PYTHONPATH": os.pathsep.join(sys.path)}
+    with subprocess.Popen(
+        [sys.executable, "-c", program], env=environ, stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    ) as parent:
+        assert parent.stdin
+        assert parent.stdout
+        parent.stdin.write(FILE)
+        parent.stdin.close()
+        child = int(parent.stdout.readline())
+        parent.kill()
+    wait_for(lambda: not is_running(child))
+
+
+def is_running(number: int) -> bool:
+    try:
+        return Path(f"/proc/{number}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except FileNotFoundError:
+        return False
+
+
+def wait_for(holds: Callable[[], bool]) -> None:
+    for _ in range(1000):
+        if holds():
+            return
+        time.sleep(0.01)
+    raise AssertionError("never")
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        b"not json",
+        b"{}",
+        b'{"found": {"signals": [["pdq", "zz", 1, "whole"]]}}',
+        b'{"found": {"signals": [], "plane": {"width": 9, "height": 9, "across": 9, "down": 9}}}',
+        b'{"found": {"signals": [["md5", 5, null, "whole"]]}}',
+        b'{"found": {"signals": []}, "more": 1}',
+        b'{"read": [-1, 5]}',
+        None,
+    ],
+)
+def test_what_a_process_says_is_not_trusted(said: bytes | None, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A process that says what it may not is ended, and its file is unreadable."""
+    lines = "import sys, os; out = os.fdopen(1, 'wb'); say = lambda d: out.write(len(d).to_bytes(4, 'big') + d)"
+    ready, endless = json.dumps({"sealed": []}).encode(), "b'x' * 2_000_000"
+    frames = f"({ready!r}, {endless if said is None else repr(said)}, b'')"
+    program = f"{lines}; [say(d) for d in {frames}]; out.flush(); sys.stdin.buffer.read()"
+    monkeypatch.setattr(hashing_process, "_PROGRAM", program)
+    pool = Pool(Budget(processes=1))
+    try:
+        assert read(pool, FILE).kind is MediaKind.UNREADABLE
+    finally:
+        pool.close()
+
+
+def test_a_process_that_does_not_start_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where no process can be started, whoever waits hears so, and other files still get their exact hashes."""
+    monkeypatch.setattr(hashing_process, "_PROGRAM", "raise SystemExit")
+    pool = Pool(Budget(processes=1))
+    try:
+        with pytest.raises(GateError, match="no process to hash files in"):
+            read(pool, FILE)
+        assert read(pool, b"hello").kind is MediaKind.NOT_MEDIA
+    finally:
+        pool.close()

@@ -1,0 +1,247 @@
+import json
+
+import pytest
+
+from takeback.gate.index.multi_index import Hit
+from takeback.gate.rules.decision import Feed, Knowledge, Match, Probe, decide, probes
+from takeback.gate.rules.policy import Action, Policy
+from takeback.protocol import EntryStatus
+from takeback.signals import Signal, SignalType, Variant
+from tests.gate.feeds import entry_id, signal
+
+PDQ = signal(1, quality=88)
+STORED = Signal(SignalType.PDQ, signal(2).value, 77, Variant.STORED)
+SHA = signal(3, SignalType.SHA256)
+TURNED = {"orig": PDQ.value, "rot90": signal(4).value, "flipx": signal(5).value}
+SIGNALS = (PDQ, STORED, SHA)
+ASKED = probes(SIGNALS, TURNED)
+FRESH = Feed(checkpoint=7, age=5)
+
+
+def test_probes() -> None:
+    """The upright pdq is looked up in every dihedral form, the stored one and the exact hashes as they are."""
+    views = [(probe.signal.variant, probe.dihedral) for probe in ASKED]
+    assert views == [("whole", "orig"), ("whole", "rot90"), ("whole", "flipx"), ("stored", "orig"), ("whole", "orig")]
+    assert [probe.signal.quality for probe in ASKED] == [88, 88, 88, 77, None]
+
+
+def test_nothing_matches() -> None:
+    """An upload that matches nothing is allowed, without a reason."""
+    decision = decide("c", SIGNALS, ASKED, [], FRESH)
+    assert (decision.action, decision.explain(), decision.checkpoint) == (Action.ALLOW, "", 7)
+
+
+@pytest.mark.parametrize(
+    ("hit", "reason"),
+    [
+        (Hit(0, entry_id(1), 12), f"pdq at distance 12, quality 88, entry {entry_id(1)}"),
+        (Hit(2, entry_id(1), 0), f"pdq at distance 0, quality 88, turned or mirrored (flipx), entry {entry_id(1)}"),
+        (Hit(3, entry_id(1), 31), f"pdq at distance 31, quality 77, pixels as stored, entry {entry_id(1)}"),
+        (Hit(4, entry_id(1), 0), f"sha256 equal, entry {entry_id(1)}"),
+    ],
+)
+def test_reasons(hit: Hit, reason: str) -> None:
+    """A match blocks, and one line tells the signal, the distance, the quality, the view and the entry."""
+    decision = decide("c", SIGNALS, ASKED, [hit], FRESH)
+    assert (decision.action, decision.explain()) == (Action.BLOCK, reason)
+
+
+def test_beyond_a_match() -> None:
+    """PDQ beyond the distance of a match leads to a review and no more, unless something else blocks."""
+    assert decide("c", SIGNALS, ASKED, [Hit(0, "a", 32)], FRESH).action is Action.REVIEW
+    assert decide("c", SIGNALS, ASKED, [Hit(0, "a", 32), Hit(4, "b", 0)], FRESH).action is Action.BLOCK
+
+
+def test_a_view_is_named() -> None:
+    """A match of a view that the gate made says which."""
+    view = Probe(Signal(SignalType.PDQ, PDQ.value, 90), "flipy", "turned by -2 degrees")
+    asked = probes(SIGNALS, TURNED, [view])
+    decision = decide("c", SIGNALS, asked, [Hit(len(asked) - 1, "a", 30)], FRESH)
+    assert decision.explain() == (
+        "pdq at distance 30, quality 90, turned by -2 degrees, turned or mirrored (flipy), entry a"
+    )
+
+
+def test_best_match_of_an_entry() -> None:
+    """An entry stands once with its nearest view, and the matches stand best first."""
+    hits = [Hit(0, "a", 20), Hit(1, "a", 4), Hit(3, "b", 2), Hit(0, "b", 2), Hit(4, "c", 0)]
+    matches = decide("c", SIGNALS, ASKED, hits, FRESH).matches
+    assert [(match.entry, match.distance, match.variant, match.dihedral) for match in matches] == [
+        ("c", 0, "whole", "orig"),
+        ("b", 2, "whole", "orig"),
+        ("a", 4, "whole", "rot90"),
+    ]
+    assert "(and 2 more)" in decide("c", SIGNALS, ASKED, hits, FRESH).explain()
+
+
+def test_low_quality_upload() -> None:
+    """A pdq of low quality is not looked up in any form, the decision says so, and exact hashes still count."""
+    low = Signal(SignalType.PDQ, PDQ.value, 49)
+    asked = probes([low, SHA], TURNED)
+    assert [probe.signal for probe in asked] == [SHA]
+    assert decide("c", [low, SHA], asked, [], FRESH).explain() == "pdq not used: quality 49 is below 50"
+    assert decide("c", [low, SHA], asked, [Hit(0, "e", 0)], FRESH).action is Action.BLOCK
+
+
+def test_phash_alone_never_blocks() -> None:
+    """A match by phash alone is looked at by a person; a dull picture's phash, which many share, is not looked up."""
+    phash = signal(6, SignalType.PHASH)
+    asked = probes((PDQ, phash))
+    alone = decide("c", (PDQ, phash), asked, [Hit(1, "a", 0)], FRESH)
+    assert (alone.action, [match.type for match in alone.matches]) == (Action.REVIEW, [SignalType.PHASH])
+    assert decide("c", (PDQ, phash), asked, [Hit(1, "a", 0), Hit(0, "b", 9)], FRESH).action is Action.BLOCK
+    assert probes((Signal(SignalType.PDQ, PDQ.value, 49), phash)) == []
+
+
+def test_never_synced() -> None:
+    """A gate that never read the feed to its end asks for a review, unless it knows enough to block."""
+    never = Feed(0, None)
+    decision = decide("c", SIGNALS, ASKED, [], never)
+    assert decision.action is Action.REVIEW
+    assert "never read the feed" in decision.explain()
+    assert decide("c", SIGNALS, ASKED, [Hit(0, "e", 0)], never).action is Action.BLOCK
+
+
+def test_stale() -> None:
+    """A gate that has no news for more than a day says so in every decision."""
+    assert "last read 30 hours ago" in decide("c", SIGNALS, ASKED, [], Feed(7, 30 * 3600)).explain()
+    assert decide("c", SIGNALS, ASKED, [], Feed(7, 24 * 3600)).explain() == ""
+
+
+def test_json() -> None:
+    """As JSON a decision carries all reasons and no hash."""
+    decision = decide("c" * 32, SIGNALS, ASKED, [Hit(1, entry_id(1), 9)], FRESH)
+    text = json.dumps(decision.as_dict())
+    assert json.loads(text) == {
+        "decision": "block",
+        "explanation": decision.explain(),
+        "matches": [
+            {
+                "entry": entry_id(1),
+                "type": "pdq",
+                "distance": 9,
+                "quality": 88,
+                "variant": "whole",
+                "dihedral": "rot90",
+                "action": "block",
+                "because": "",
+                "shares": None,
+            }
+        ],
+        "notes": [],
+        "checkpoint": 7,
+        "id": "c" * 32,
+        "kind": "signals",
+        "why": "",
+    }
+    assert decision.matches == (Match(entry_id(1), SignalType.PDQ, 9, 88, Variant.WHOLE, "rot90"),)
+    assert not any(value in text for value in [PDQ.value, *TURNED.values()])
+
+
+def led(hit: Hit, knows: Knowledge, feed: Feed = FRESH) -> tuple[Action, str]:
+    """What one hit leads to, and why."""
+    decision = decide("c", SIGNALS, ASKED, [hit], feed, knows)
+    return decision.action, decision.explain()
+
+
+@pytest.mark.parametrize(
+    ("distance", "changes", "action"),
+    [
+        (31, {}, Action.BLOCK),
+        (32, {}, Action.REVIEW),
+        (41, {}, Action.ALLOW),
+        (20, {"distance": 19, "review_distance": 19}, Action.ALLOW),
+        (20, {"distance": 19, "review_distance": 20}, Action.REVIEW),
+        (40, {"distance": 31, "review_distance": 40}, Action.REVIEW),
+        (40, {"distance": 40, "review_distance": 40}, Action.BLOCK),
+        (0, {"pdq": Action.REVIEW}, Action.REVIEW),
+        (0, {"pdq": Action.ALLOW}, Action.ALLOW),
+    ],
+)
+def test_distances(distance: int, changes: dict[str, object], action: Action) -> None:
+    """How near a pdq must be to block or to ask for a review is the policy's."""
+    policy = Policy(**changes)  # type: ignore[arg-type]
+    assert led(Hit(0, "e", distance), Knowledge(policy))[0] is action
+
+
+@pytest.mark.parametrize(
+    ("standing", "changes", "action", "reason"),
+    [
+        (EntryStatus.BLOCK, {}, Action.BLOCK, "sha256 equal, entry e"),
+        (EntryStatus.REVIEW, {}, Action.REVIEW, "sha256 equal, entry e, the registry asks for a review of it"),
+        (EntryStatus.REVIEW, {"demoted": Action.ALLOW}, Action.ALLOW, "the registry asks for a review of it"),
+        (EntryStatus.PAUSED, {"paused": Action.ALLOW}, Action.ALLOW, "entry e does not count: the registry paused it"),
+        (EntryStatus.PAUSED, {}, Action.REVIEW, "the registry paused it"),
+        (None, {}, Action.ALLOW, "entry e does not count: it was withdrawn just now"),
+    ],
+)
+def test_standings(standing: EntryStatus | None, changes: dict[str, object], action: Action, reason: str) -> None:
+    """A demoted, a paused and a withdrawn entry lead to what the policy says, with the reason."""
+    standings = {} if standing is None else {"e": standing}
+    policy = Policy(**changes)  # type: ignore[arg-type]
+    found, why = led(Hit(4, "e", 0), Knowledge(policy, standings))
+    assert (found, reason in why) == (action, True)
+
+
+def test_flood_and_well_known() -> None:
+    """What floods is looked at by a person; a well-known picture passes, or is looked at, as the policy says."""
+    assert led(Hit(4, "e", 0), Knowledge(floods=frozenset({"e"}))) == (
+        Action.REVIEW,
+        "sha256 equal, entry e, which suddenly matches many uploads",
+    )
+    assert led(Hit(4, "e", 0), Knowledge(floods=frozenset({"other"})))[0] is Action.BLOCK
+    assert led(Hit(4, "e", 0), Knowledge(well_known=True))[0] is Action.ALLOW
+    careful = Knowledge(Policy(well_known=Action.REVIEW), well_known=True)
+    assert decide("c", SIGNALS, ASKED, [Hit(4, "e", 0)], FRESH, careful).action is Action.REVIEW
+
+
+def test_stale_policy() -> None:
+    """What an old feed leads to is the policy's, for what matches and for what does not."""
+    old = Feed(7, 25 * 3600)
+    assert led(Hit(4, "e", 0), Knowledge(), old)[0] is Action.BLOCK
+    assert led(Hit(4, "e", 0), Knowledge(Policy(stale_matched=Action.REVIEW)), old)[0] is Action.REVIEW
+    careful = Knowledge(Policy(stale_unmatched=Action.REVIEW))
+    assert decide("c", SIGNALS, ASKED, [], old, careful).action is Action.REVIEW
+    assert decide("c", SIGNALS, ASKED, [], FRESH, careful).action is Action.ALLOW
+    assert (
+        decide("c", SIGNALS, ASKED, [], Feed(0, None), Knowledge(Policy(never_read=Action.ALLOW))).action
+        is Action.ALLOW
+    )
+
+
+@pytest.mark.parametrize(("asked", "held", "distance", "action"), [
+    (90, 49, 8, Action.REVIEW), (49, 90, 8, Action.REVIEW), (49, 90, 9, Action.ALLOW), (50, 50, 9, Action.BLOCK),
+])  # fmt: skip
+def test_low_but_near(asked: int, held: int, distance: int, action: Action) -> None:
+    """A pdq of low quality on either side leads to what the policy says, if it is very near."""
+    policy = Policy(low_quality=Action.REVIEW)
+    upload = [Signal(SignalType.PDQ, PDQ.value, asked)]
+    sought = probes(upload, policy=policy)
+    decision = decide("c", upload, sought, [Hit(0, "e", distance, held)], FRESH, Knowledge(policy))
+    assert decision.action is action
+
+
+def test_phash_distance() -> None:
+    """A phash farther than the policy says is no match."""
+    upload = [PDQ, signal(6, SignalType.PHASH)]
+    for far, action in ((6, Action.REVIEW), (7, Action.ALLOW)):
+        assert decide("c", upload, probes(upload), [Hit(1, "a", far)], FRESH).action is action
+
+
+@pytest.mark.parametrize(("shares", "action"), [
+    ((0.8, 0.8), Action.BLOCK), ((0.79, 1.0), Action.ALLOW), ((1.0, 0.79), Action.ALLOW),
+])  # fmt: skip
+def test_videos(shares: tuple[float, float], action: Action) -> None:
+    """A video matches when enough of its frames and enough of the entry's are near one of the other's."""
+    upload = [signal(7, SignalType.VPDQ)]
+    decision = decide("c", upload, probes(upload), [Hit(0, "a", 3, None, shares)], FRESH)
+    assert decision.action is action
+    assert ("vpdq of 80% of the upload's frames and 80% of the entry's" in decision.explain()) == (shares == (0.8, 0.8))
+
+
+def test_what_blocks_stands_first() -> None:
+    """An entry that blocks stands before one that only asks for a review, however near that is."""
+    knows = Knowledge(standings={"a": EntryStatus.REVIEW, "b": EntryStatus.BLOCK})
+    decision = decide("c", SIGNALS, ASKED, [Hit(4, "a", 0), Hit(0, "b", 30)], FRESH, knows)
+    assert [match.entry for match in decision.matches] == ["b", "a"]
+    assert decision.action is Action.BLOCK

@@ -1,0 +1,98 @@
+"""Several processes write into one feed, at random and at the same time, while a platform follows it."""
+
+import random
+import secrets
+import time
+from collections.abc import Callable
+from concurrent.futures import Future
+from multiprocessing import get_context
+from multiprocessing.queues import Queue
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from takeback.protocol import FeedAction, NewCase, Picture, SignalMessage
+from takeback.registry.rules.cases import CasePolicy
+from takeback.registry.security.entry_ids import EntryIds
+from takeback.registry.storage.case_store import Submission, Withdrawn
+from takeback.registry.storage.engine.database import open_database
+from takeback.registry.storage.store import Store
+from takeback.signals import SignalType
+
+SHARED = [SignalMessage(SignalType.MD5, f"{n:032x}") for n in range(8)]
+"""Signals that the processes send again and again, so that they meet."""
+IDS = EntryIds(bytes(32))
+PROCESSES = 3
+
+
+def write(where: Path | str, seed: int, events: int, mix: int, said: "Queue[Any]") -> None:
+    """One process: cases that come and go, many at a time. Says what it holds in the end."""
+    choice = random.Random(seed)
+    store = Store(open_database(where), time.time, CasePolicy(mix=mix))
+    open_cases: dict[str, set[str]] = {}
+    for _ in range(events):
+        waiting: list[tuple[Future[Any], set[str]]] = []
+        for _ in range(choice.randint(1, 8)):
+            signals = [*choice.sample(SHARED, choice.randint(0, 3)), _own()]
+            message = NewCase([Picture(signals)])
+            key = secrets.token_bytes(16)
+            waiting.append((store.cases.submit(Submission(b"pin", key, key, message)), {s.value for s in signals}))
+        going = choice.sample(sorted(open_cases), choice.randint(0, len(open_cases)))
+        ended = [store.cases.withdraw(Withdrawn(number)) for number in going]
+        for future, values in waiting:
+            open_cases[future.result().status.number] = values
+        for number, future in zip(going, ended, strict=True):
+            assert future.result().state == "withdrawn"
+            del open_cases[number]
+    store.close()
+    said.put(set().union(*open_cases.values()))
+
+
+def _own() -> SignalMessage:
+    return SignalMessage(SignalType.MD5, secrets.token_hex(16))
+
+
+def follow(store: Store, after: int, active: dict[str, str]) -> int:
+    """Takes over what is there after a number, checks each line, and gives the last number."""
+    while entries := (page := store.feed.page(after, 17, IDS)).entries:
+        for entry in entries:
+            assert entry.number == after + 1, "a gap, or a line that came late"
+            after = entry.number
+            if entry.action is FeedAction.ADD:
+                assert entry.signal
+                assert entry.signal.value not in active.values()
+                assert active.setdefault(entry.entry, entry.signal.value) == entry.signal.value
+            else:
+                del active[entry.entry]
+        assert after <= page.head
+    return after
+
+
+@pytest.mark.timeout(600)
+@settings(max_examples=3, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(seed=st.integers(0, 2**32), mix=st.sampled_from([0, 1]))
+def test_the_feed_has_no_gap_under_many_writers(new_database: Callable[[], Path | str], seed: int, mix: int) -> None:
+    """A platform that follows while processes write sees each number once, in order, and at last all that holds."""
+    where = new_database()
+    store = Store(open_database(where), time.time, CasePolicy(mix=mix))
+    processes = get_context("spawn")
+    said: Queue[Any] = processes.Queue()
+    writers = [processes.Process(target=write, args=(where, seed + n, 12, mix, said)) for n in range(PROCESSES)]
+    for writer in writers:
+        writer.start()
+    after, active = 0, dict[str, str]()
+    while any(writer.is_alive() for writer in writers):
+        after = follow(store, after, active)
+    expected = set().union(*(said.get(timeout=10) for _ in writers))
+    for writer in writers:
+        writer.join()
+        assert writer.exitcode == 0
+    while store.feed.next_moment() is not None:
+        time.sleep(0.05)
+    follow(store, after, active)
+    store.close()
+
+    assert set(active.values()) == expected
