@@ -56,8 +56,6 @@ def serve_site(options: Options) -> int:
     home = options.data / "demo-platform"
     pictures = make_pictures(options.data / "demo-pictures")
     make_platform(options.data, home, address)
-    for stop in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(stop, signal.default_int_handler)
     try:
         with running_registry(options, DIST) as registry:
             print(greeting(address, home, *pictures), flush=True)
@@ -70,7 +68,12 @@ def serve_site(options: Options) -> int:
 
 @contextmanager
 def running_registry(options: Options, page: Path) -> Iterator[subprocess.Popen[bytes]]:
-    """The registry with the page in the folder `page`, from its first answer on. Raises `BuildError`."""
+    """The registry with the page in the folder `page`, from its first answer on. Raises `BuildError`.
+
+    From here on SIGTERM is a `KeyboardInterrupt` too, so that the registry never outlives this process.
+    """
+    for stop in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(stop, signal.default_int_handler)
     where = ("--data", options.data, "--page", page, "--host", options.host, "--port", str(options.port))
     at_once = ("--mix", "0")  # the demo platform shall see a case without a wait
     registry = subprocess.Popen([TAKEBACK, "registry", "serve", *where, *at_once], stdout=subprocess.DEVNULL)
