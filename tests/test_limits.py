@@ -116,7 +116,7 @@ def test_a_caller_that_drips(server: httpx.Client, begun: bytes) -> None:
     """A caller that sends a byte now and then is dropped when its header is not there in time."""
     with closing(connect(server)) as caller:
         caller.sendall(begun)
-        answers = dripping(caller, b"a" if begun else b"", limits.HEAD_SECONDS + 10)
+        answers = dripping(caller, b"a" if begun else b"", limits.HEADER_SECONDS + 10)
     assert answers.rpartition(b"HTTP/1.1 ")[2].startswith(b"408")
 
 
@@ -172,4 +172,4 @@ def dripping(caller: socket.socket, drop: bytes, seconds: float) -> bytes:
 
 def test_the_protocol_knows_its_limits() -> None:
     """A process holds fewer connections than it may open descriptors."""
-    assert limits.most_connections() <= resource.getrlimit(resource.RLIMIT_NOFILE)[0] - limits.SPARE
+    assert limits.most_connections() <= resource.getrlimit(resource.RLIMIT_NOFILE)[0] - limits.SPARE_DESCRIPTORS

@@ -21,7 +21,7 @@ from builder.site.assemble import build_site
 from builder.steps import fingerprint, once, one_at_a_time, step
 
 BENCHMARKS: Final = ROOT / "tests" / "bench"
-MOST_AT_ONCE: Final = 4
+MAX_PARALLEL_TESTS: Final = 4
 """Tests side by side: each may start a database and three browsers."""
 SITE_SOURCES: Final = (
     ROOT / "web",
@@ -164,7 +164,7 @@ def _side_by_side() -> list[str]:
 
     What fails in a browser is tried twice more, and nothing else is.
     """
-    cores = min(os.cpu_count() or 1, MOST_AT_ONCE)
+    cores = min(os.cpu_count() or 1, MAX_PARALLEL_TESTS)
     return [f"--numprocesses={cores}", "--dist=loadfile", "--no-loadscope-reorder", "--browser-reruns=2", "--cov"]
 
 

@@ -13,10 +13,10 @@ from takeback.errors import FeedBroken, InvalidMessage, InvalidSignal
 from takeback.protocol import AgeBand, EntryStatus, FeedAction, FeedEntry, FeedHead, PictureKind, SignalMessage, decode
 from takeback.signals import HEX_DIGITS, SignalType, Variant
 
-TILE: Final = 10_000
+TILE_LINES: Final = 10_000
 """Lines of a tile."""
-MEDIA: Final = "application/octet-stream"
-MAX_HEAD: Final = 4096
+MEDIA_TYPE: Final = "application/octet-stream"
+MAX_HEAD_BYTES: Final = 4096
 MAGIC: Final = {False: b"TBKTILE1", True: b"TBKSNAP1"}
 """How a tile and a snapshot begin; the latter has no salts, because nothing in it is part of the chain."""
 
@@ -28,7 +28,7 @@ VARIANTS: Final = tuple(Variant)
 VARIANT_CODES: Final = {variant: code for code, variant in enumerate(VARIANTS)}
 TYPE_CODES: Final = {kind: code for code, kind in enumerate(TYPES)}
 STANDING_CODES: Final = {standing: code for code, standing in enumerate(STANDINGS)}
-SIZES: Final = tuple(HEX_DIGITS[kind] // 2 if kind in HEX_DIGITS else 0 for kind in TYPES)
+VALUE_BYTES: Final = tuple(HEX_DIGITS[kind] // 2 if kind in HEX_DIGITS else 0 for kind in TYPES)
 """Bytes of a value of each type; 0 for a text with its length before it."""
 VIDEO, AI_MADE, WAS_MINOR, STANDING_SHIFT = 2, 4, 8, 4
 NO_QUALITY: Final = 255
@@ -66,7 +66,7 @@ class BulkRecord(NamedTuple):
 
 def write_add(number: int, entry: bytes, add: Add) -> bytes:
     """The bytes of an `add`; without salt it is one of a snapshot."""
-    size = b"" if SIZES[add.type] else _LENGTH.pack(len(add.value))
+    size = b"" if VALUE_BYTES[add.type] else _LENGTH.pack(len(add.value))
     head = _LINE.pack(number, 1, entry) + _ADD.pack(add.type, add.variant, add.flags, add.quality, add.since)
     return head + add.salt + size + add.value
 
@@ -106,7 +106,7 @@ def line_of(record: BulkRecord) -> FeedEntry:
 def value_of(type_code: int, value: bytes) -> str:
     """A signal's value as the protocol writes it. Raises `FeedBroken`."""
     try:
-        return value.hex() if SIZES[type_code] else value.decode("ascii")
+        return value.hex() if VALUE_BYTES[type_code] else value.decode("ascii")
     except UnicodeDecodeError as wrong:
         raise FeedBroken("a text in the feed is none") from wrong
 
@@ -142,7 +142,7 @@ class Reader:
         self._digest.update(self._buffer[: self._at - len(_END)])
         self._ended = True
         (size,) = _HEAD.unpack(self._take(4))
-        if size > MAX_HEAD:
+        if size > MAX_HEAD_BYTES:
             raise FeedBroken("the end of the file breaks the form")
         try:
             self.head = decode(self._take(size), FeedHead)
@@ -170,7 +170,7 @@ class Reader:
         if kind >= len(TYPES) or variant >= len(VARIANTS) or flags >> STANDING_SHIFT >= len(STANDINGS):
             raise FeedBroken(f"number {number} has a signal that is not known")
         salt = b"" if self._snapshot else self._take(16)
-        size = SIZES[kind] or _LENGTH.unpack(self._take(2))[0]
+        size = VALUE_BYTES[kind] or _LENGTH.unpack(self._take(2))[0]
         return Add(kind, variant, flags, quality, since, salt, self._take(size))
 
     def _take(self, size: int) -> bytes:
@@ -196,7 +196,7 @@ def _add_of(line: FeedEntry, signal: SignalMessage) -> Add:
         NO_QUALITY if signal.quality is None else signal.quality,
         days_of(line.since),
         bytes.fromhex(line.salt or ""),
-        bytes.fromhex(signal.value) if SIZES[code] else signal.value.encode("ascii"),
+        bytes.fromhex(signal.value) if VALUE_BYTES[code] else signal.value.encode("ascii"),
     )
 
 

@@ -16,9 +16,9 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey,
 from takeback.errors import FeedBroken, RegistryUnreachable
 from takeback.protocol import EntryStatus, FeedAction, FeedEntry, FeedHead, FeedKey, seconds_of
 
-START: Final = bytes(32)
+FIRST_LINK: Final = bytes(32)
 """The link before the first line."""
-MAX_SKEW: Final = 15 * 60
+MAX_SKEW_SECONDS: Final = 15 * 60
 """Seconds that a signed answer may be away from the gate's own clock; an older one may have been kept back."""
 
 
@@ -69,7 +69,7 @@ def check(head: FeedHead, platform: str, digest: bytes) -> None:
 
 def check_time(head: FeedHead, now: float) -> None:
     """Raises `RegistryUnreachable` for an answer that was signed long ago, or in the future."""
-    if abs(now - seconds_of(head.at)) > MAX_SKEW:
+    if abs(now - seconds_of(head.at)) > MAX_SKEW_SECONDS:
         raise RegistryUnreachable(f"the registry's answer was signed at {head.at}: it is old, or a clock is wrong")
 
 

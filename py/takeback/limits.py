@@ -15,21 +15,21 @@ from typing import Any, Final, cast, override
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
-MAX_HEAD: Final = 64 * 1024
+MAX_HEADER_BYTES: Final = 64 * 1024
 """Bytes of a request's first line, header and trailer: browsers send under 4 KB."""
-MAX_FIELDS: Final = 100
+MAX_HEADER_FIELDS: Final = 100
 """Header fields of a request: browsers send about 20."""
-HEAD_SECONDS: Final = 10.0
+HEADER_SECONDS: Final = 10.0
 """From a connection, or from the first byte of a further request on it, to the end of the header."""
 SILENT_SECONDS: Final = 20.0
 """Between two bytes of a body, while the server reads it, or of an answer, while the caller reads it (Linux)."""
-TICK: Final = 1.0
+TICK_SECONDS: Final = 1.0
 """Seconds between two looks at a connection."""
-LINGER: Final = 1.0
+LINGER_SECONDS: Final = 1.0
 """Seconds for which a refused caller is heard out, so that it sees the answer and not a broken connection."""
 MAX_CONNECTIONS: Final = 4096
 """At once in a process; beyond it, whoever has been waiting for longest without a request makes room."""
-SPARE: Final = 128
+SPARE_DESCRIPTORS: Final = 128
 """Descriptors that are left for everything else: files, the database, processes."""
 _REFUSALS: Final = {
     408: (b"Request Timeout", "too-slow", "the request did not arrive in time"),
@@ -59,7 +59,7 @@ class LimitedProtocol(HttpToolsProtocol):
         super().connection_made(transport)
         self._drop_if_unread()
         _waiting[self] = None
-        self._ticking = self.loop.call_later(TICK, self._tick)
+        self._ticking = self.loop.call_later(TICK_SECONDS, self._tick)
         if len(self.connections) > most_connections():
             self._make_room()
 
@@ -86,7 +86,7 @@ class LimitedProtocol(HttpToolsProtocol):
             self._since = self.loop.time()
         self._unparsed += len(data)
         super().data_received(data)
-        if self._awaits == "head" and self._unparsed > MAX_HEAD:
+        if self._awaits == "head" and self._unparsed > MAX_HEADER_BYTES:
             self.refuse(431)
 
     @override
@@ -143,7 +143,7 @@ class LimitedProtocol(HttpToolsProtocol):
             cycle.disconnected = True
             cycle.message_event.set()
         self.flow.resume_reading()  # and drops what comes
-        self.loop.call_later(LINGER, self.transport.close)
+        self.loop.call_later(LINGER_SECONDS, self.transport.close)
 
     def _make_room(self) -> None:
         """Ends at once the connection that has been waiting for longest; this one, if all others have requests."""
@@ -155,16 +155,16 @@ class LimitedProtocol(HttpToolsProtocol):
 
     def _count(self, size: int) -> None:
         self._head += size
-        if self._head > MAX_HEAD or self._fields > MAX_FIELDS:
+        if self._head > MAX_HEADER_BYTES or self._fields > MAX_HEADER_FIELDS:
             self._is_too_large = True
             raise _TooLarge
 
     def _tick(self) -> None:
         """Looks at how long the caller has been silent, and comes again."""
-        self._ticking = self.loop.call_later(TICK, self._tick)
+        self._ticking = self.loop.call_later(TICK_SECONDS, self._tick)
         silent = self.loop.time() - self._since
         reads = not self.flow.read_paused
-        if (self._awaits == "head" and silent > HEAD_SECONDS) or (
+        if (self._awaits == "head" and silent > HEADER_SECONDS) or (
             self._awaits == "body" and reads and silent > SILENT_SECONDS
         ):
             self._ticking.cancel()
@@ -183,13 +183,13 @@ def most_connections() -> int:
     except ImportError:  # Windows has no such limit
         return MAX_CONNECTIONS
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    wanted = MAX_CONNECTIONS + 2 * SPARE
+    wanted = MAX_CONNECTIONS + 2 * SPARE_DESCRIPTORS
     if soft != resource.RLIM_INFINITY and soft < wanted:
         soft = wanted if hard == resource.RLIM_INFINITY else min(hard, wanted)
         with suppress(ValueError, OSError):
             resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
         soft = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
-    return MAX_CONNECTIONS if soft == resource.RLIM_INFINITY else max(1, min(MAX_CONNECTIONS, soft - SPARE))
+    return MAX_CONNECTIONS if soft == resource.RLIM_INFINITY else max(1, min(MAX_CONNECTIONS, soft - SPARE_DESCRIPTORS))
 
 
 def _refusal(status: int) -> bytes:

@@ -30,7 +30,7 @@ def check_private(*paths: Path) -> None:
         raise SettingsError(f"others may read {are_open[0]}; run: chmod go-rwx {' '.join(are_open)}")
 
 
-def keep_names(folder: Path) -> None:
+def sync_folder(folder: Path) -> None:
     """Makes the names of the files in a folder outlive a power cut."""
     if os.name == "posix":
         held = os.open(folder, os.O_RDONLY)

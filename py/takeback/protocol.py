@@ -18,7 +18,7 @@ from msgspec import Meta, Struct
 from takeback.errors import InvalidMessage, InvalidSignal
 from takeback.signals import MAX_FRAMES, Signal, SignalType, Variant, emptiness
 
-MAX_BODY: Final = 64 * 1024
+MAX_BODY_BYTES: Final = 64 * 1024
 """Bytes of a request. About 30 pictures with all their views fit in; no photograph worth the name does."""
 MAX_PICTURES: Final = 50
 MAX_ALL_SIGNALS: Final = 2000
@@ -28,12 +28,12 @@ MAX_CASE_PICTURES: Final = 1000
 MAX_SIGNALS: Final = 24
 VIEWS: Final = frozenset({SignalType.PDQ, SignalType.PHASH, SignalType.VPDQ})
 """Types of which a picture has one for each variant, and so at most 15 PDQ."""
-MAX_VALUE: Final = 91 * MAX_FRAMES
+MAX_VALUE_CHARACTERS: Final = 91 * MAX_FRAMES
 """Characters of a signal's value: a `vpdq` of the most frames with the longest numbers."""
-MAX_FEED_LIMIT: Final = 1000
-MAX_WAIT: Final = 30
+MAX_FEED_ENTRIES: Final = 1000
+MAX_WAIT_SECONDS: Final = 30
 """Seconds that a platform may wait for news of the feed."""
-MAX_FEEDBACK: Final = 500
+MAX_FEEDBACK_EVENTS: Final = 500
 MAX_FEEDBACK_ENTRIES: Final = 64
 
 # Patterns end with `\Z`: Python's `$` lets a line feed follow. `schemas` publishes them with `$`, as ECMA 262 has it.
@@ -120,7 +120,7 @@ class SignalMessage(_Message, frozen=True, omit_defaults=True):
     """A signal on the wire. `quality` goes with `pdq`, and only with `pdq`."""
 
     type: SignalType
-    value: Annotated[str, Meta(max_length=MAX_VALUE)]
+    value: Annotated[str, Meta(max_length=MAX_VALUE_CHARACTERS)]
     quality: Annotated[int, Meta(ge=0, le=100)] | None = None
     variant: Variant = Variant.WHOLE
 
@@ -247,7 +247,7 @@ class FeedEntry(_Message, frozen=True, omit_defaults=True):
 class FeedPage(_Message, frozen=True):
     """`GET /v1/feed`: the entries after a cursor, in order and without gaps; `head` is the newest number there is."""
 
-    entries: Annotated[list[FeedEntry], Meta(max_length=MAX_FEED_LIMIT)]
+    entries: Annotated[list[FeedEntry], Meta(max_length=MAX_FEED_ENTRIES)]
     head: FeedNumber
 
 
@@ -292,7 +292,7 @@ class FeedbackEvent(_Message, frozen=True):
 class Feedback(_Message, frozen=True):
     """`POST /v1/feedback`."""
 
-    feedback: Annotated[list[FeedbackEvent], Meta(min_length=1, max_length=MAX_FEEDBACK)]
+    feedback: Annotated[list[FeedbackEvent], Meta(min_length=1, max_length=MAX_FEEDBACK_EVENTS)]
 
 
 class FeedbackReceipt(_Message, frozen=True):

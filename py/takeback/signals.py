@@ -8,7 +8,7 @@ from typing import Final, override
 
 from takeback.errors import InvalidSignal
 
-LEAST_FRAMES: Final = 2
+MIN_FRAMES: Final = 2
 """Different frames of a `vpdq` value that is sent: what has one is a still, and its PDQ says the same."""
 MAX_FRAMES: Final = 256
 """Frames of a `vpdq` value: one a second of four minutes, and 21 KB."""
@@ -138,8 +138,8 @@ def emptiness(signal: Signal) -> str:
 
 def _emptiness_of_frames(value: str) -> str:
     hashes = [frame.hash for frame in frames_of(value)]
-    if len(hashes) < LEAST_FRAMES:
-        return f"a vpdq value has at least {LEAST_FRAMES} frames"
+    if len(hashes) < MIN_FRAMES:
+        return f"a vpdq value has at least {MIN_FRAMES} frames"
     if len(set(hashes)) < len(hashes):
         return "a frame stands twice in a vpdq value"
     return "" if all(map(is_telling, hashes)) else f"a frame's hash has {PDQ_ONES[0]} to {PDQ_ONES[-1]} bits set"

@@ -126,7 +126,7 @@ def looked_up(change: str, data: bytes) -> Copy:
     hashed = hash_picture(data)
     asked = [
         probe
-        for probe in probes(hashed.signals, hashed.dihedral, look_ups(hashed.plane))
+        for probe in probes(hashed.signals, hashed.dihedral, look_ups(hashed.thumbnail))
         if probe.signal.type is SignalType.PDQ
     ]
     names = [probe.view or probe.signal.variant for probe in asked]

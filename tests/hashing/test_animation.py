@@ -13,7 +13,7 @@ from takeback.errors import DamagedPicture
 from takeback.hashing import animation, hash_picture
 from takeback.hashing.animation import Still, animation_signal
 from takeback.hashing.pdq import Pixels, hash_pixels
-from takeback.hashing.vpdq import rounded, samples, vpdq_signal
+from takeback.hashing.vpdq import round_milliseconds, sampled_frames, vpdq_signal
 from takeback.signals import Frame, SignalType, frames_of
 from tests.e2e.pictures import draw
 
@@ -81,13 +81,13 @@ def stills(durations: Sequence[float]) -> Iterator[Still]:
 @settings(max_examples=40)
 @given(st.lists(st.integers(0, 4000), min_size=1, max_size=40))
 def test_the_frames_are_those_that_the_rule_for_videos_takes(durations: list[int]) -> None:
-    """Whatever the durations, the signal is that of the frames that `samples` names."""
+    """Whatever the durations, the signal is that of the frames that `sampled_frames` names."""
     starts = [0]
     for duration in durations[:-1]:
         starts.append(starts[-1] + (duration if duration > 10 else 100))
     hashed = [hash_pixels(still.pixels) for still in stills(durations)]
-    chosen = samples([start / 1000 for start in starts])
-    frames = [Frame(n, hashed[n].quality, hashed[n].hash, rounded(starts[n] / 1000)) for n in chosen]
+    chosen = sampled_frames([start / 1000 for start in starts])
+    frames = [Frame(n, hashed[n].quality, hashed[n].hash, round_milliseconds(starts[n] / 1000)) for n in chosen]
     assert animation_signal(stills(durations)) == vpdq_signal(frames)
 
 
@@ -104,17 +104,17 @@ def test_an_animation_with_too_many_pixels_is_hashed_by_its_first_frame(
     monkeypatch.setattr(animation, "MAX_PIXELS", 5 * 160 * 120 - 1)
     first = hash_picture(data)
     assert first.signals == tuple(signal for signal in whole.signals if signal.type is not SignalType.VPDQ)
-    assert first.notes == (animation.TOO_MANY,)
+    assert first.notes == (animation.TOO_MANY_PIXELS_TEXT,)
 
 
 def test_what_is_too_much_is_known_before_it_is_decoded() -> None:
     """Of a GIF whose second frame is beyond the limit, no frame is decoded for its vpdq."""
     with pytest.raises(animation.TooManyPixels):
-        animation.check_room(0, (8000, 8000))
-    animation.check_room(0, (5000, 10_000))
-    animation.check_room(99, (1000, 1000))
+        animation.check_total_pixels(0, (8000, 8000))
+    animation.check_total_pixels(0, (5000, 10_000))
+    animation.check_total_pixels(99, (1000, 1000))
     with pytest.raises(animation.TooManyPixels):
-        animation.check_room(100, (1000, 1000))
+        animation.check_total_pixels(100, (1000, 1000))
 
 
 def test_an_animation_without_a_frame_is_broken() -> None:

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from takeback.errors import PictureTooLarge
-from takeback.hashing.edits import Edit, edits_of, shown
+from takeback.hashing.edits import Edit, edits_of, shown_frames
 from tests.vectors.make_videos import EDITS
 
 HERE: Final = Path(__file__).parents[1] / "vectors"
@@ -20,7 +20,7 @@ VECTORS: Final[list[dict[str, Any]]] = json.loads((HERE / "vpdq.json").read_text
 @pytest.mark.parametrize("vector", VECTORS, ids=lambda vector: str(vector["edits"]))
 def test_the_vectors_of_edits(vector: dict[str, Any]) -> None:
     """Those frames are shown at those times that the vectors name."""
-    found = shown(vector["starts"], [Edit(*edit) for edit in vector["edits"]], len(vector["starts"]))
+    found = shown_frames(vector["starts"], [Edit(*edit) for edit in vector["edits"]], len(vector["starts"]))
     assert [list(part) for part in found] == vector["shown"]
 
 
@@ -30,7 +30,7 @@ def test_the_vectors_of_edits(vector: dict[str, Any]) -> None:
 )
 def test_what_is_shown_is_in_order_and_never_nothing(starts: list[int], edits: list[tuple[int, int]]) -> None:
     """Whatever the edits, times never fall, every frame is one of the track's, and of a video something is shown."""
-    found = shown(starts, [Edit(start, float(length)) for start, length in edits], 1000)
+    found = shown_frames(starts, [Edit(start, float(length)) for start, length in edits], 1000)
     assert [at for at, _ in found] == sorted(at for at, _ in found)
     assert all(0 <= frame < len(starts) for _, frame in found)
     assert bool(found) == bool(starts)
@@ -39,7 +39,7 @@ def test_what_is_shown_is_in_order_and_never_nothing(starts: list[int], edits: l
 def test_a_list_that_repeats_without_end_is_refused() -> None:
     """Edits that show the same frames over and over end at the limit."""
     with pytest.raises(PictureTooLarge, match="frames"):
-        shown(range(100), [Edit(0, 100.0)] * 50, 4000)
+        shown_frames(range(100), [Edit(0, 100.0)] * 50, 4000)
 
 
 @pytest.mark.parametrize("name", EDITS)

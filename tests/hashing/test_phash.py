@@ -18,7 +18,7 @@ from PIL import Image, ImageDraw, ImageOps
 from PIL.ExifTags import Base
 
 from takeback.hashing import hash_picture
-from takeback.hashing.kernel import COLUMNS, MAX_SIDE, resize_rows
+from takeback.hashing.kernel import COLUMNS, MAX_SIDE_PIXELS, resize_rows
 from takeback.hashing.picture import open_picture
 from takeback.signals import SignalType, Variant
 
@@ -126,7 +126,7 @@ def test_a_very_large_jpeg_is_shrunk_from_its_luma(monkeypatch: pytest.MonkeyPat
 @given(width=st.integers(1, 6000), height=st.integers(1, 60), seed=st.integers(0, 2**32 - 1))
 @example(width=32, height=9, seed=1)
 @example(width=4096, height=32, seed=1)
-@example(width=MAX_SIDE, height=2, seed=1)
+@example(width=MAX_SIDE_PIXELS, height=2, seed=1)
 def test_rows_are_resized_as_by_pillow(width: int, height: int, seed: int) -> None:
     """Every pixel is Pillow's, of noise as hard as noise can be."""
     pixels = np.random.default_rng(seed).choice([0, 1, 127, 128, 254, 255], (height, width)).astype(np.uint8)

@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from takeback.hashing import HashedPicture, hash_picture, with_variants
-from takeback.hashing.kernel import PdqStream, Thumbnail, hash_view
+from takeback.hashing.kernel import PdqStream, Thumbnail, hash_region
 from takeback.hashing.pdq import Pdq, Pixels, hash_pixels
-from takeback.hashing.views import INNER, SHAPES, THIRDS, Box, frame, trimmed
+from takeback.hashing.views import INNER, SHAPES, THIRDS, Box, region_of, trimmed
 from takeback.protocol import MAX_SIGNALS
 from takeback.signals import PDQ_QUALITY_FLOOR, SignalType, Variant, hamming_distance
 from tests.gate.pictures import drawing, jpeg
@@ -84,7 +84,7 @@ def test_the_ground_is_trimmed(ground: str) -> None:
     whole = Image.new("RGB", (1000, 900), ground)
     whole.paste(thing, (120, 340))
     hashed = hash_picture(jpeg(whole))
-    assert trimmed(hashed.plane) == pytest.approx((0.12, 340 / 900, 0.62, 640 / 900), abs=0.01)
+    assert trimmed(hashed.thumbnail) == pytest.approx((0.12, 340 / 900, 0.62, 640 / 900), abs=0.01)
     assert hamming_distance(variants(hashed)[Variant.TRIMMED], pdq(thing).hash) <= NEAR
 
 
@@ -92,7 +92,7 @@ def test_a_picture_without_ground_is_not_trimmed() -> None:
     """A picture that is full to its edges has no trimmed view."""
     noise = np.random.default_rng(1).integers(0, 256, (300, 400, 3), np.uint8)
     picture = Image.fromarray(noise).resize((40, 30)).resize((800, 600))
-    assert trimmed(hash_picture(jpeg(picture)).plane) == (0, 0, 1, 1)
+    assert trimmed(hash_picture(jpeg(picture)).thumbnail) == (0, 0, 1, 1)
 
 
 @settings(max_examples=40, deadline=None)
@@ -100,7 +100,7 @@ def test_a_picture_without_ground_is_not_trimmed() -> None:
 def test_the_reduced_picture(width: int, height: int, seed: int, pieces: list[int]) -> None:
     """The reduced picture is the means of squares, cut off at the edge, and changes no hash of the whole."""
     pixels = np.random.default_rng(seed).integers(0, 256, (height, width)).astype(np.uint8)
-    plain, kept = PdqStream(width, height, "L"), PdqStream(width, height, "L", keep_plane=True)
+    plain, kept = PdqStream(width, height, "L"), PdqStream(width, height, "L", keep_thumbnail=True)
     plain.push(pixels.tobytes())
     top = 0
     for rows in [*pieces, height]:
@@ -111,20 +111,20 @@ def test_the_reduced_picture(width: int, height: int, seed: int, pieces: list[in
     ends = [np.arange(0, side, factor) for side in (height, width)]
     sums = np.add.reduceat(np.add.reduceat(pixels.astype(np.float64), ends[0], 0), ends[1], 1)
     counts = np.outer(*(np.diff([*end, side]) for end, side in zip(ends, (height, width), strict=True)))
-    plane = kept.plane()
-    made = np.frombuffer(plane.pixels, np.uint8).reshape(plane.height, plane.width)
+    thumbnail = kept.thumbnail()
+    made = np.frombuffer(thumbnail.pixels, np.uint8).reshape(thumbnail.height, thumbnail.width)
     assert np.abs(made - sums / counts).max() <= 0.51
-    assert (plane.across, plane.down) == (width / factor, height / factor)
+    assert (thumbnail.across, thumbnail.down) == (width / factor, height / factor)
 
 
 @settings(max_examples=60, deadline=None)
 @given(st.integers(1, 512), st.integers(1, 512), st.lists(st.floats(-2000, 2000, width=32), min_size=6, max_size=6))
 def test_a_view_may_lie_anywhere(width: int, height: int, place: list[float]) -> None:
     """A view that reaches out of the picture, or is turned or turned over, is hashed and reads nothing outside."""
-    plane = Thumbnail(width, height, bytes(range(256)) * (width * height // 256 + 1), float(width), float(height))
-    plane = Thumbnail(width, height, plane.pixels[: width * height], float(width), float(height))
+    thumbnail = Thumbnail(width, height, bytes(range(256)) * (width * height // 256 + 1), float(width), float(height))
+    thumbnail = Thumbnail(width, height, thumbnail.pixels[: width * height], float(width), float(height))
     x, y, *ways = place
-    result = hash_view(plane, (x, y, ways[0], ways[1], ways[2], ways[3]))
+    result = hash_region(thumbnail, (x, y, ways[0], ways[1], ways[2], ways[3]))
     assert 0 <= result.quality <= 100
 
 
@@ -149,7 +149,7 @@ def test_detail_is_what_no_lines_along_the_sides_explain(seed: int, contrast: in
 
 def test_an_upright_view_is_a_turned_one_by_nothing() -> None:
     """The two ways to sample give the same hash where they meet, but for the last bits of a sum."""
-    plane = hash_picture(jpeg(drawing(3, (800, 600)))).plane
-    x, y, wide, _, _, high = frame(plane, (0.1, 0.1, 0.8, 0.9))
-    turned = hash_view(plane, (x, y, wide, 1e-6, 1e-6, high))
-    assert hamming_distance(hash_view(plane, (x, y, wide, 0, 0, high)).hash, turned.hash) <= 2
+    thumbnail = hash_picture(jpeg(drawing(3, (800, 600)))).thumbnail
+    x, y, wide, _, _, high = region_of(thumbnail, (0.1, 0.1, 0.8, 0.9))
+    turned = hash_region(thumbnail, (x, y, wide, 1e-6, 1e-6, high))
+    assert hamming_distance(hash_region(thumbnail, (x, y, wide, 0, 0, high)).hash, turned.hash) <= 2

@@ -15,7 +15,7 @@ from takeback.errors import DamagedPicture, PictureError, PictureTooLarge, Unkno
 from takeback.hashing import video
 from takeback.hashing.exact import exact_signals
 from takeback.hashing.video import HashedVideo, hash_video, video_format
-from takeback.hashing.vpdq import samples
+from takeback.hashing.vpdq import sampled_frames
 from takeback.signals import Frame, SignalType, frames_of, hamming_distance
 from tests import oracle
 from tests.vectors.make_videos import MARKS, RECIPES, UNEVEN, scene
@@ -122,7 +122,7 @@ def test_frames_of_uneven_length_are_sampled_by_their_times() -> None:
     steps = accumulate(islice(cycle(UNEVEN), RECIPES["uneven.mp4"].frames - 1), initial=0)
     starts = [step / 10 for step in steps]
     found = frames(hashed(read("uneven.mp4")))
-    assert [(frame.number, frame.seconds) for frame in found] == [(n, starts[n]) for n in samples(starts)]
+    assert [(frame.number, frame.seconds) for frame in found] == [(n, starts[n]) for n in sampled_frames(starts)]
 
 
 def test_a_jump_gives_the_same_frames(monkeypatch: pytest.MonkeyPatch) -> None:

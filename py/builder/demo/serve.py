@@ -25,9 +25,9 @@ GATE_FILES: Final = (
     *("state.sqlite", "state.sqlite-wal", "state.sqlite-shm"),
 )
 """What a gate's folder holds, and the marker beside it."""
-START_WITHIN: Final = 30
+START_TIMEOUT_SECONDS: Final = 30
 """Seconds for the registry to answer; one second is usual."""
-STOP_WITHIN: Final = 15
+STOP_TIMEOUT_SECONDS: Final = 15
 """Seconds for it to end; requests under way get ten."""
 
 
@@ -71,7 +71,7 @@ def serve_site(options: Options) -> int:
         return 0
     finally:
         registry.terminate()
-        registry.wait(STOP_WITHIN)
+        registry.wait(STOP_TIMEOUT_SECONDS)
     raise BuildError(f"the registry ended by itself (status {status}); what it said stands above")
 
 
@@ -138,7 +138,7 @@ def gate_can_reach(address: str) -> bool:
 
 def wait_until_it_answers(registry: subprocess.Popen[bytes], host: str, port: int) -> None:
     """Comes back when the registry is healthy. Raises `BuildError` if it ends or stays silent."""
-    end = time.monotonic() + START_WITHIN
+    end = time.monotonic() + START_TIMEOUT_SECONDS
     while time.monotonic() < end:
         if registry.poll() is not None:
             raise BuildError(f"the registry did not start (status {registry.returncode}); what it said stands above")
@@ -152,7 +152,7 @@ def wait_until_it_answers(registry: subprocess.Popen[bytes], host: str, port: in
         finally:
             connection.close()
         time.sleep(0.03)
-    raise BuildError(f"the registry did not answer within {START_WITHIN} seconds")
+    raise BuildError(f"the registry did not answer within {START_TIMEOUT_SECONDS} seconds")
 
 
 def greeting(address: str, home: Path, picture: Path, copy: Path) -> str:

@@ -59,7 +59,7 @@ WEBASSEMBLY: Final = ("-target", "wasm32-freestanding", "-msimd128", "-nostdlib"
 _TARGETS: Final = {"linux": "{machine}-linux-gnu.2.17", "darwin": "{machine}-macos", "win32": "{machine}-windows-gnu"}
 """Old enough for any machine that runs a Python we support."""
 _MACHINES: Final = {"AMD64": "x86_64", "arm64": "aarch64"}
-COMPILE_TIMEOUT: Final = 300
+COMPILE_TIMEOUT_SECONDS: Final = 300
 """Seconds; the first run of a fresh zig takes about ten."""
 
 
@@ -100,10 +100,17 @@ def compile_module(module: Module, target: tuple[str, ...]) -> bytes:
         command = [sys.executable, "-m", "ziglang", "cc", *target, *FLAGS, *sources, "-o", str(made)]
         try:
             done = subprocess.run(
-                command, cwd=module.source.parent, capture_output=True, text=True, check=False, timeout=COMPILE_TIMEOUT
+                command,
+                cwd=module.source.parent,
+                capture_output=True,
+                text=True,
+                check=False,
+                timeout=COMPILE_TIMEOUT_SECONDS,
             )
         except subprocess.TimeoutExpired as error:
-            raise BuildError(f"the compiler did not end within {COMPILE_TIMEOUT} seconds; run this again") from error
+            raise BuildError(
+                f"the compiler did not end within {COMPILE_TIMEOUT_SECONDS} seconds; run this again"
+            ) from error
         if done.returncode:
             lines = done.stderr.strip().splitlines() or ["it gave no reason"]
             first = next((line for line in lines if "error" in line), lines[-1])

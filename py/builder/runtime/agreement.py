@@ -9,11 +9,11 @@ from takeback.signals import SignalType, frames_of, hamming_distance
 type HashAnswer = Mapping[str, Any]
 """What a door gives: `signals`, `quality`, `width`, `height`, `format`; or `error`."""
 
-BITS: Final[Mapping[str, int]] = MappingProxyType({"JPEG": 2, "MPO": 2, "AVIF": 6, "HEIC": 6, "JXL": 6})
+MAX_PDQ_BITS: Final[Mapping[str, int]] = MappingProxyType({"JPEG": 2, "MPO": 2, "AVIF": 6, "HEIC": 6, "JXL": 6})
 """Of PDQ, by format, where browser and machine have other decoders; all other pictures are equal."""
-PHASH_BITS: Final[Mapping[str, int]] = MappingProxyType({"JPEG": 4, "MPO": 4, "AVIF": 6, "HEIC": 6, "JXL": 6})
+MAX_PHASH_BITS: Final[Mapping[str, int]] = MappingProxyType({"JPEG": 4, "MPO": 4, "AVIF": 6, "HEIC": 6, "JXL": 6})
 """Of phash. The browser's libjpeg smooths halved colours in another way, which shows where they are clipped."""
-MATCHED: Final = 50
+MIN_MATCHED_QUALITY: Final = 50
 """Hashes of less quality are not matched, so that a decoder's rounding may change them as it likes."""
 
 
@@ -51,9 +51,9 @@ def _apart(view: tuple[str, str], ours: Mapping[str, Any], theirs: Mapping[str, 
         return _frames_apart(ours["value"], theirs["value"], kind)
     if view[0] in {SignalType.SHA256, SignalType.MD5}:
         return "" if ours["value"] == theirs["value"] else f"{view[0]} differs"
-    most = (PHASH_BITS if view[0] == SignalType.PHASH else BITS).get(kind, 0)
+    most = (MAX_PHASH_BITS if view[0] == SignalType.PHASH else MAX_PDQ_BITS).get(kind, 0)
     bits = hamming_distance(ours["value"], theirs["value"])
-    weak = min(ours.get("quality", 100), theirs.get("quality", 100)) < MATCHED
+    weak = min(ours.get("quality", 100), theirs.get("quality", 100)) < MIN_MATCHED_QUALITY
     return "" if bits <= most or (weak and most) else f"{' '.join(view)}: {bits} bits of at most {most}"
 
 
@@ -63,7 +63,7 @@ def _frames_apart(ours: str, theirs: str, kind: str) -> str:
     shown = [[(frame.number, frame.seconds) for frame in frames] for frames in (here, there)]
     if shown[0] != shown[1]:
         return f"frames: browser {shown[0]}, native {shown[1]}"
-    strong = [(a, b) for a, b in zip(here, there, strict=True) if min(a.quality, b.quality) >= MATCHED]
+    strong = [(a, b) for a, b in zip(here, there, strict=True) if min(a.quality, b.quality) >= MIN_MATCHED_QUALITY]
     bits = max((hamming_distance(a.hash, b.hash) for a, b in strong), default=0)
-    most = BITS.get(kind, 0)
+    most = MAX_PDQ_BITS.get(kind, 0)
     return "" if bits <= most else f"frames: {bits} bits of at most {most}"

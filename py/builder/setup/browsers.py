@@ -31,7 +31,7 @@ OLDEST_FIREFOX: Final = 153
 """The pinned Playwright cannot start Firefox ESR 140, the one before."""
 MINI_BROWSER: Final = "*-linux-gnu/webkit2gtk-4.*/MiniBrowser"
 """Where WebKitGTK keeps the small browser that its driver starts, under `/usr/lib`."""
-INSTALL_TIMEOUT: Final = 900
+INSTALL_TIMEOUT_SECONDS: Final = 900
 """Seconds for one installing command; about 200 MB have to come in."""
 
 
@@ -133,7 +133,7 @@ def _run(command: Sequence[str]) -> None:
     """Run an installing command and keep its output for the case that it fails. Raises `BrowsersError`."""
     line = " ".join(command)
     try:
-        done = subprocess.run(command, capture_output=True, text=True, timeout=INSTALL_TIMEOUT, check=False)
+        done = subprocess.run(command, capture_output=True, text=True, timeout=INSTALL_TIMEOUT_SECONDS, check=False)
     except (OSError, subprocess.TimeoutExpired) as error:
         raise BrowsersError(f"the browsers for the tests cannot be installed: {error}") from error
     if done.returncode != 0:

@@ -22,7 +22,7 @@ STAMPS: Final = VENV / "stamps"
 NODE_MODULES: Final = ROOT / "node_modules"
 
 NEEDED_NODE: Final = 20
-NEEDED_SPACE: Final = 1_500_000_000
+NEEDED_SPACE_BYTES: Final = 1_500_000_000
 """Bytes: the packages and what is built from them take about 1.3 GB, most of it the C compiler."""
 
 INSTALL_NODE: Final = "install Node.js 20 or newer with npm (nodejs.org; Debian: `apt-get install nodejs npm`)"
@@ -62,9 +62,9 @@ def check_node() -> None:
 def check_space() -> None:
     """Raises `BuildError` if the disk is too full for the environment."""
     free = shutil.disk_usage(ROOT).free
-    if free < NEEDED_SPACE:
-        text = f"the disk of {ROOT} has {free / 1e9:.1f} GB left and {NEEDED_SPACE / 1e9:.1f} GB are needed; make room"
-        raise BuildError(f"{text} and run the same command again")
+    if free < NEEDED_SPACE_BYTES:
+        space = f"{free / 1e9:.1f} GB left and {NEEDED_SPACE_BYTES / 1e9:.1f} GB are needed"
+        raise BuildError(f"the disk of {ROOT} has {space}; make room and run the same command again")
 
 
 def _make_venv() -> None:

@@ -14,11 +14,11 @@ from builder.setup.cache import Cache, sha256
 from builder.setup.pins import Pins, Wheel
 from builder.steps import step
 
-TIMEOUT: Final = 30
+READ_TIMEOUT_SECONDS: Final = 30
 """Seconds without a byte after which a source counts as unreachable."""
-PIP_TIMEOUT: Final = 120
+PIP_TIMEOUT_SECONDS: Final = 120
 """Seconds that pip may take to say where the carrier lies."""
-BLOCK: Final = 256 * 1024
+BLOCK_BYTES: Final = 256 * 1024
 """Bytes of a ranged read: the carrier's table of contents fits in two."""
 
 
@@ -48,14 +48,14 @@ def fetch_wheel(pins: Pins, wheel: Wheel, cache: Cache) -> bytes:
 
 def from_cdn(pins: Pins, wheel: Wheel) -> bytes:
     """The wheel from the files of the Pyodide release."""
-    with urllib.request.urlopen(pins.cdn + wheel.file, timeout=TIMEOUT) as answer:
+    with urllib.request.urlopen(pins.cdn + wheel.file, timeout=READ_TIMEOUT_SECONDS) as answer:
         data: bytes = answer.read()
     return data
 
 
 def from_carrier(pins: Pins, wheel: Wheel) -> bytes:
     """The wheel out of the carrier, of which only the bytes that are needed are read."""
-    remote = io.BufferedReader(RemoteFile(carrier_address(pins.carrier)), BLOCK)
+    remote = io.BufferedReader(RemoteFile(carrier_address(pins.carrier)), BLOCK_BYTES)
     with zipfile.ZipFile(remote) as carrier:
         return carrier.read(pins.carrier_folder + wheel.file)
 
@@ -65,9 +65,9 @@ def carrier_address(requirement: str) -> str:
     command = [sys.executable, "-m", "pip", "install", "--dry-run", "--no-deps", "--ignore-installed"]
     command += ["--ignore-requires-python", "--only-binary=:all:", "--quiet", "--report", "-", requirement]
     try:
-        done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=PIP_TIMEOUT)
+        done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=PIP_TIMEOUT_SECONDS)
     except subprocess.TimeoutExpired as error:
-        raise OSError(f"pip did not find {requirement} within {PIP_TIMEOUT} seconds") from error
+        raise OSError(f"pip did not find {requirement} within {PIP_TIMEOUT_SECONDS} seconds") from error
     if done.returncode:
         lines = done.stderr.strip().splitlines() or ["no reason given"]
         raise OSError(f"pip did not find {requirement}: {lines[-1]}")
@@ -86,7 +86,7 @@ class RemoteFile(io.RawIOBase):
     def _range(self, wanted: str) -> tuple[bytes, int]:
         """The bytes of a range and the size of the whole file. Raises `OSError` when the server ignores ranges."""
         request = urllib.request.Request(self._address, headers={"Range": wanted})
-        with urllib.request.urlopen(request, timeout=TIMEOUT) as answer:
+        with urllib.request.urlopen(request, timeout=READ_TIMEOUT_SECONDS) as answer:
             if answer.status != http.client.PARTIAL_CONTENT:
                 raise OSError("the server does not answer ranges")
             return answer.read(), int(answer.headers["Content-Range"].rpartition("/")[2])

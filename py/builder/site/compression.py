@@ -8,7 +8,7 @@ import brotli
 from builder.setup.cache import Cache, sha256
 from builder.steps import step
 
-BROTLI_WINDOW: Final = 24
+BROTLI_WINDOW_BITS: Final = 24
 """16 MB, the largest that every browser reads: the whole of CPython is seen at once."""
 _BIG: Final = 1_000_000
 
@@ -19,9 +19,9 @@ def compressed(path: str, data: bytes, cache: Cache) -> dict[str, bytes]:
 
     def with_brotli() -> bytes:
         if len(data) < _BIG:
-            return bytes(brotli.compress(data, quality=11, lgwin=BROTLI_WINDOW))
+            return bytes(brotli.compress(data, quality=11, lgwin=BROTLI_WINDOW_BITS))
         with step(f"compressing {path}"):
-            return bytes(brotli.compress(data, quality=11, lgwin=BROTLI_WINDOW))
+            return bytes(brotli.compress(data, quality=11, lgwin=BROTLI_WINDOW_BITS))
 
     return {
         ".br": cache.get_or_make(f"compressed/{digest}-{brotli.__version__}.br", with_brotli),

@@ -1,4 +1,4 @@
-"""The shared core: the bytes of a picture in, its signals out. Runs alike in CPython and in the browser."""
+"""The shared core: turns the bytes of a picture into signals, in CPython and in the browser alike."""
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
@@ -19,14 +19,14 @@ __all__ = ["HashedPicture", "PictureError", "hash_opened", "hash_picture", "sent
 
 @dataclass(frozen=True, slots=True)
 class HashedPicture:
-    """What was found in a picture.
+    """The signals of a picture file, and what else hashing found in it.
 
-    `signals` are PDQ of the upright picture, PDQ of the pixels as stored where an orientation mark makes that another
-    hash, vpdq of an animation, SHA-256 and MD5 of the file, and imagehash's phash of the same views as PDQ.
-    `quality` is PDQ's, 0-100; `width` and `height` are upright, in pixels.
-    `dihedral` has the eight turned and mirrored PDQ hashes of the upright picture by name, `orig` first; `plane` is it
-    reduced, from which its views are hashed. `incomplete` says that the file is cut short or broken inside, and that
-    what it still shows was hashed; `notes` are what else a person may want to know of it.
+    `signals` holds PDQ of the upright picture, PDQ of the pixels as stored where an orientation mark makes that hash
+    differ, vpdq of an animation, SHA-256 and MD5 of the file, and imagehash's phash of the same variants as PDQ.
+    `quality` is PDQ's, 0-100; `width` and `height` are those of the upright picture, in pixels. `dihedral` maps names
+    to the PDQ hashes of the eight rotations and reflections, `orig` first; `thumbnail` is the reduced picture from
+    which regions are hashed. `incomplete` is true if the file is truncated or damaged and only what it still shows was
+    hashed; `notes` are further remarks for a person.
     """
 
     signals: tuple[Signal, ...]
@@ -35,16 +35,16 @@ class HashedPicture:
     height: int
     format: str
     dihedral: dict[str, str]
-    plane: Thumbnail
+    thumbnail: Thumbnail
     incomplete: bool = False
     notes: tuple[str, ...] = ()
 
 
 def hash_picture(data: bytes, on_step: Callable[[str], object] | None = None) -> HashedPicture:
-    """Hashes a picture file. `on_step` hears `decoded` and `hashed` as these steps end.
+    """Hashes a picture file. `on_step` is called with `decoded` and `hashed` as these steps end.
 
-    A person sends more of it (`with_variants`), and a gate looks more of it up. Raises `PictureError`: not a picture,
-    damaged, or over a limit.
+    A person's client sends more signals (`with_variants`), and a gate looks up more. Raises `PictureError` if `data` is
+    not a picture, is damaged, or exceeds a limit.
     """
     tell = on_step or (lambda _step: None)
     picture = open_picture(data)
@@ -55,7 +55,7 @@ def hash_picture(data: bytes, on_step: Callable[[str], object] | None = None) ->
 
 
 def hash_opened(picture: DecodedPicture, data: bytes) -> HashedPicture:
-    """All but phash, which the browser adds later. Raises `PictureError`."""
+    """Computes all signals but phash, which the browser adds later. Raises `PictureError`."""
     upright = hash_pixels(picture.upright)
     signals = [_signal(upright, Variant.WHOLE)]
     if picture.stored is not None:
@@ -76,20 +76,23 @@ def hash_opened(picture: DecodedPicture, data: bytes) -> HashedPicture:
         picture.height,
         picture.format,
         upright.dihedral,
-        upright.plane,
+        upright.thumbnail,
         picture.incomplete,
         notes,
     )
 
 
 def with_variants(hashed: HashedPicture) -> HashedPicture:
-    """What a person sends: with PDQ of the views that a copy may consist of, without what tells nothing."""
+    """Adds PDQ of the picture's regions and drops signals that carry no information: this is what a client sends."""
     known = [signal.value for signal in hashed.signals if signal.type is SignalType.PDQ]
-    return replace(hashed, signals=sent((*hashed.signals, *variant_signals(hashed.plane, known))))
+    return replace(hashed, signals=sent((*hashed.signals, *variant_signals(hashed.thumbnail, known))))
 
 
 def sent(signals: Iterable[Signal]) -> tuple[Signal, ...]:
-    """Those signals that a registry takes: of a flat picture the exact ones alone, no vpdq of a film of one frame."""
+    """Returns the signals that a registry accepts.
+
+    Of a flat picture only the exact hashes remain; a vpdq of a single frame is dropped.
+    """
     return tuple(signal for signal in _with_telling_frames(signals) if not emptiness(signal))
 
 

@@ -18,9 +18,9 @@ from PIL import Image, ImageFile
 
 from takeback.errors import DamagedPicture, PictureError, PictureTooLarge, UnknownFormat
 from takeback.hashing import boxes, jxl, partial, tiff
-from takeback.hashing.animation import Still, check_room
+from takeback.hashing.animation import Still, check_total_pixels
 from takeback.hashing.decoders import DecodedImage, Decoder, decoders
-from takeback.hashing.kernel import COLUMNS, MAX_SIDE, resize_rows
+from takeback.hashing.kernel import COLUMNS, MAX_SIDE_PIXELS, resize_rows
 from takeback.hashing.pdq import Pixels
 from takeback.hashing.structure import check_structure
 from takeback.hashing.tiff_strips import plain_tiff
@@ -45,9 +45,9 @@ _SIGNATURES: Final = {
 """What a file of each format begins with. HEIC and AVIF are told apart by what they say (`boxes.kind_of`)."""
 FORMATS: Final = (*_SIGNATURES, "HEIC", "AVIF", "MPO")
 """Every name that `DecodedPicture.format` may have. MPO is a JPEG with further pictures behind the main one."""
-MAX_COLOURED: Final = 120_000_000
+MAX_COLOUR_PIXELS: Final = 120_000_000
 """Of a larger JPEG phash is made of its luma: its colours would take half a gigabyte more."""
-TALL: Final = 100
+TALL_RATIO: Final = 100
 """Pillow shrinks the columns of a picture before its rows if it is more than so many times as high as wide."""
 
 _TURNS: Final = {
@@ -149,7 +149,7 @@ def _load(image: ImageFile.ImageFile, name: str, data: bytes, *, coloured: bool 
         return image
 
     if name in partial.FORMATS:
-        shown = partial.load(prepared(image), lambda: prepared(_open(name, data)))
+        shown = partial.load_shown(prepared(image), lambda: prepared(_open(name, data)))
         return image if shown is None and name == "JPEG" and partial.lacks_end(data) else shown
     image.load()
     return image if name == "WEBP" and partial.mended_webp(data) else None
@@ -225,8 +225,8 @@ def _check_size(size: tuple[int, int]) -> None:
         raise PictureTooLarge(
             f"the picture has over {MAX_PIXELS // 1_000_000} megapixels; save a smaller copy and try that"
         )
-    if max(size) > MAX_SIDE:
-        raise PictureTooLarge(f"a side is over {MAX_SIDE:,} pixels; save a smaller copy and try that")
+    if max(size) > MAX_SIDE_PIXELS:
+        raise PictureTooLarge(f"a side is over {MAX_SIDE_PIXELS:,} pixels; save a smaller copy and try that")
 
 
 def _in_colours(source: DecodedImage, shown: DecodedImage, data: bytes) -> DecodedImage:
@@ -235,7 +235,7 @@ def _in_colours(source: DecodedImage, shown: DecodedImage, data: bytes) -> Decod
     `shown` is what was decoded. It is kept where it has all colours, and where a decode with them has no room.
     """
     width, height = source.size
-    if len(getattr(source, "layer", ())) != 3 or shown.mode != "L" or width * height > MAX_COLOURED:
+    if len(getattr(source, "layer", ())) != 3 or shown.mode != "L" or width * height > MAX_COLOUR_PIXELS:
         return shown
     with suppress(Exception):  # it was decoded once, so what fails now is memory, whatever the decoder calls it
         image = _open("JPEG", data)
@@ -297,7 +297,7 @@ def _frames(name: str, data: bytes, orientation: int) -> Iterator[Still]:
                 moving.seek(number)
             except EOFError:
                 return
-            check_room(number, moving.size)
+            check_total_pixels(number, moving.size)
             shown = _load(moving, name, data) if number == 0 else None
             moving.load()
         yield Still(_pixels(shown or moving, orientation), moving.info.get("duration") or 0)
@@ -322,7 +322,7 @@ def _shrink(image: DecodedImage, orientation: int) -> Small:
         plain = _plain(strip, scale) if strip.mode in _DEEP else strip  # without a look at transparency, as imagehash
         return plain if plain.mode == "L" else plain.convert("L")
 
-    if height > TALL * width:
+    if height > TALL_RATIO * width:
         narrow = grey(0, height)
     else:
         resized = resize_rows((grey(*piece).tobytes() for piece in _pieces(width, height)), width)

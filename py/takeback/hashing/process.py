@@ -23,7 +23,7 @@ from takeback.hashing.size import pixels_of
 from takeback.hashing.video import hash_video
 from takeback.signals import Signal
 
-PIECE: Final = 1 << 20
+CHUNK_BYTES: Final = 1 << 20
 """Bytes of a video that are asked for at once."""
 
 
@@ -116,19 +116,19 @@ def _picture(door: ParentPipes, size: int) -> tuple[dict[str, object], bytes] | 
     if door.take() != b"go":
         return None
     hashed = hash_picture(data)
-    plane = hashed.plane
-    shape = {"width": plane.width, "height": plane.height, "across": plane.across, "down": plane.down}
+    thumbnail = hashed.thumbnail
+    shape = {"width": thumbnail.width, "height": thumbnail.height, "across": thumbnail.across, "down": thumbnail.down}
     found: dict[str, object] = {
         "signals": _wire(hashed.signals),
         "dihedral": hashed.dihedral,
         "plane": shape,
         "notes": list(hashed.notes),
     }
-    return found, plane.pixels
+    return found, thumbnail.pixels
 
 
 def _video(door: ParentPipes, size: int) -> tuple[dict[str, object], bytes]:
-    hashed = hash_video(io.BufferedReader(ParentFile(door, size), PIECE))
+    hashed = hash_video(io.BufferedReader(ParentFile(door, size), CHUNK_BYTES))
     if hashed.quality is None:
         raise hashed.fault or UnknownFormat("none of the video's frames can be read")
     return {"signals": _wire(hashed.signals)}, b""

@@ -15,12 +15,12 @@ MAX_FRAMES: Final = 10_000
 """Five minutes of animation. Only the first frame is hashed; a file with more was made to keep a decoder busy."""
 MAX_SCANS: Final = 100
 """Passes of a progressive JPEG; encoders make about ten. Each costs the time of the whole picture, and few bytes."""
-MAX_PREFACE: Final = 32 * 1024 * 1024
+MAX_PREFACE_BYTES: Final = 32 * 1024 * 1024
 """Bytes ahead of the picture's own. Colour profiles have a few megabytes, the maps that phones add stand behind."""
-MAX_GIF_PREFACE: Final = 1024 * 1024
+MAX_GIF_PREFACE_BYTES: Final = 1024 * 1024
 """The same for GIF, whose comments a decoder joins 255 bytes at a time."""
 MAX_SEGMENTS: Final = 10_000
-"""Segments ahead of a JPEG's first scan: `MAX_PREFACE` in segments of the usual 64 KB makes 512."""
+"""Segments ahead of a JPEG's first scan: `MAX_PREFACE_BYTES` in segments of the usual 64 KB makes 512."""
 MAX_CHUNKS: Final = 200_000
 """Chunks of a PNG: the largest file in the usual chunks of 8 KB makes 49,000."""
 MAX_BLOCKS: Final = 2_000_000
@@ -50,9 +50,9 @@ def _check_jpeg(data: bytes) -> None:
         place = data.find(b"\xff", place)
         if place < 0:
             return
-        while data[place + 1] == 0xFF and place <= MAX_PREFACE:
+        while data[place + 1] == 0xFF and place <= MAX_PREFACE_BYTES:
             place += 1
-        if place > MAX_PREFACE:
+        if place > MAX_PREFACE_BYTES:
             break
         marker = data[place + 1]
         if marker == 0xDA:
@@ -75,7 +75,7 @@ def _check_png(data: bytes) -> None:
         if kind == b"acTL" and struct.unpack_from(">I", data, place + 8)[0] > MAX_FRAMES:
             raise _too_many_frames()
         place += 12 + length
-        if not drawing and place > MAX_PREFACE:
+        if not drawing and place > MAX_PREFACE_BYTES:
             break
     raise PictureTooLarge(_TOO_MUCH)
 
@@ -97,7 +97,7 @@ def _check_gif(data: bytes) -> None:
             place += size + 1
             blocks += 1
         place += 1
-        if not frames and place > MAX_GIF_PREFACE:
+        if not frames and place > MAX_GIF_PREFACE_BYTES:
             break
     raise PictureTooLarge(_TOO_MUCH)
 

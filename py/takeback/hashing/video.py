@@ -15,11 +15,11 @@ from typing import TYPE_CHECKING, BinaryIO, Final, NamedTuple, cast
 
 from takeback import how_to_install
 from takeback.errors import DamagedPicture, PictureError, PictureTooLarge, SoundOnly, UnknownFormat
-from takeback.hashing.boxes import BRANDS_READ, kind_of
-from takeback.hashing.edits import Edit, edits_of, shown
-from takeback.hashing.exact import PIECE, exact_signals_of
+from takeback.hashing.boxes import BRANDS_BYTES, kind_of
+from takeback.hashing.edits import Edit, edits_of, shown_frames
+from takeback.hashing.exact import CHUNK_BYTES, exact_signals_of
 from takeback.hashing.pdq import Pdq, Pixels, hash_pixels
-from takeback.hashing.vpdq import rounded, samples, vpdq_signal
+from takeback.hashing.vpdq import round_milliseconds, sampled_frames, vpdq_signal
 from takeback.signals import Frame, Signal
 
 if TYPE_CHECKING:
@@ -38,7 +38,7 @@ MAX_SECONDS: Final = 300.0
 """For reading one video, so that one made to be slow ends too."""
 SEEK_SECONDS: Final = 4.0
 """A jump to a frame further off than this starts at the frame's own key frame instead of decoding all before it."""
-SNIFFED: Final = BRANDS_READ
+SNIFF_BYTES: Final = BRANDS_BYTES
 """Bytes from the start of a file that tell what it is."""
 
 _OLD_ATOMS: Final = frozenset({b"moov", b"mdat", b"wide", b"free", b"skip", b"pnot"})
@@ -77,7 +77,7 @@ class HashedVideo:
 
 
 def video_format(start: bytes) -> str | None:
-    """The container by the first `SNIFFED` bytes, by its name in `_DEMUXERS`; None for what is no video."""
+    """The container by the first `SNIFF_BYTES` bytes, by its name in `_DEMUXERS`; None for what is no video."""
     for begin, kind in _WHOLE_STARTS.items():
         if start.startswith(begin):
             return kind
@@ -114,7 +114,7 @@ def hash_video(file: BinaryIO, patience: float = MAX_SECONDS) -> HashedVideo:
     """
     deadline = time.monotonic() + patience
     file.seek(0)
-    kind = video_format(file.read(SNIFFED))
+    kind = video_format(file.read(SNIFF_BYTES))
     if kind is None:
         raise UnknownFormat("this is not a video of a kind that can be read (MP4, MOV, WebM, AVI, MPEG, WMV, FLV)")
     file.seek(0)
@@ -163,7 +163,7 @@ def _opened(file: BinaryIO, kind: str) -> Iterator[tuple["InputContainer", "Vide
         raise UnknownFormat(f"this is a video; to hash its frames: {how_to_install('video')}") from error
     file.seek(0)
     options = {"ignore_editlist": "1"} if _DEMUXERS[kind] == "mov" else {}
-    with av.open(file, "r", format=_DEMUXERS[kind], buffer_size=PIECE, options=options) as container:
+    with av.open(file, "r", format=_DEMUXERS[kind], buffer_size=CHUNK_BYTES, options=options) as container:
         yield container, _main_stream(container)
 
 
@@ -221,9 +221,12 @@ def _samples(index: _Index) -> list[_Sample]:
     """Which frames are hashed (PROTOCOL.md, "The frames of a video")."""
     if not index.starts:
         return []
-    seen = shown(index.starts, index.edits, MAX_PACKETS)
+    seen = shown_frames(index.starts, index.edits, MAX_PACKETS)
     seconds = [(at - seen[0].at) * index.tick for at, _ in seen]
-    return [_Sample(number, rounded(seconds[number]), index.starts[seen[number].frame]) for number in samples(seconds)]
+    return [
+        _Sample(number, round_milliseconds(seconds[number]), index.starts[seen[number].frame])
+        for number in sampled_frames(seconds)
+    ]
 
 
 def _hash_frames(

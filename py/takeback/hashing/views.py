@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from types import MappingProxyType
 from typing import Final
 
-from takeback.hashing.kernel import KernelResult, Parallelogram, Thumbnail, hash_view
+from takeback.hashing.kernel import KernelResult, Parallelogram, Thumbnail, hash_region
 from takeback.signals import PDQ_QUALITY_FLOOR, Signal, SignalType, Variant
 
 type Box = tuple[float, float, float, float]
@@ -39,85 +39,96 @@ SHAPES: Final[Mapping[Variant, float]] = MappingProxyType(
     }
 )
 """Width by height of what platforms cut from the middle."""
-SAME: Final = 0.98
+WHOLE_SHARE: Final = 0.98
 """A view of more than this share of each side is matched by the whole picture."""
-GROUND_TOLERANCE: Final = 10
+GROUND_TOLERANCE_LEVELS: Final = 10
 """Grey levels between two pixels of the same ground, after a JPEG's noise."""
-GROUND_NOISE: Final = 0.04
+GROUND_NOISE_SHARE: Final = 0.04
 """Share of a line's pixels that may be off the ground in a line of ground."""
-GAP: Final = 1 / 60
+GAP_SHARE: Final = 1 / 60
 """Share of a side: so little ground does not part a picture."""
-LEAST_SIDE: Final = 64
+MIN_SIDE_PIXELS: Final = 64
 """Pixels of a side of the reduced picture under which its views would say nothing."""
-SMALLEST: Final = 1 / 10
+MIN_CONTENT_SHARE: Final = 1 / 10
 """Share of a side that is left of a picture at least when its ground is cut off."""
-SMALLEST_SENT: Final = 1 / 5
+MIN_SENT_CONTENT_SHARE: Final = 1 / 5
 """The same of what a person sends: less is the bar of some program, which others have in their pictures too."""
-LEAST_DETAIL: Final = 5
-LEAST_DETAIL_OF_THIRD: Final = 10
+MIN_DETAIL_PERCENT: Final = 5
+MIN_THIRD_DETAIL_PERCENT: Final = 10
 """Percent of a view that lines along its sides do not explain; and in a third, which has little of the picture.
 
 Without it a border around a plain ground would be an entry, and match every such border.
 """
 
 
-def variant_signals(plane: Thumbnail, known: Iterable[str]) -> list[Signal]:
+def variant_signals(thumbnail: Thumbnail, known: Iterable[str]) -> list[Signal]:
     """PDQ of the views of a picture. Left out: those that are too plain to be matched, and values that are `known`."""
-    if min(plane.width, plane.height) < LEAST_SIDE:
+    if min(thumbnail.width, thumbnail.height) < MIN_SIDE_PIXELS:
         return []
     seen = set(known)
     signals = []
-    for variant, box in _boxes(plane):
-        result = hash_view(plane, frame(plane, box))
-        if tells(result, variant) and result.hash not in seen:
+    for variant, box in _boxes(thumbnail):
+        result = hash_region(thumbnail, region_of(thumbnail, box))
+        if has_detail(result, variant) and result.hash not in seen:
             seen.add(result.hash)
             signals.append(Signal(SignalType.PDQ, result.hash, result.quality, variant))
     return signals
 
 
-def tells(result: KernelResult, name: str) -> bool:
+def has_detail(result: KernelResult, name: str) -> bool:
     """Whether the view of this name says enough of its picture to match by."""
-    least = LEAST_DETAIL_OF_THIRD if name in THIRDS else LEAST_DETAIL
+    least = MIN_THIRD_DETAIL_PERCENT if name in THIRDS else MIN_DETAIL_PERCENT
     return result.quality >= PDQ_QUALITY_FLOOR and result.detail >= least
 
 
-def frame(plane: Thumbnail, box: Box) -> Parallelogram:
+def region_of(thumbnail: Thumbnail, box: Box) -> Parallelogram:
     """The view `box` as the kernel takes it."""
     left, top, right, bottom = box
-    return (left * plane.across, top * plane.down, (right - left) * plane.across, 0, 0, (bottom - top) * plane.down)
+    return (
+        left * thumbnail.across,
+        top * thumbnail.down,
+        (right - left) * thumbnail.across,
+        0,
+        0,
+        (bottom - top) * thumbnail.down,
+    )
 
 
-def middle(shape: float, of: float) -> Box:
+def centre_crop(shape: float, of: float) -> Box:
     """The largest view of `shape`, width by height, in the middle of a picture of the shape `of`."""
     wide, high = min(1, shape / of), min(1, of / shape)
     return (1 - wide) / 2, (1 - high) / 2, (1 + wide) / 2, (1 + high) / 2
 
 
-def _boxes(plane: Thumbnail) -> Iterator[tuple[Variant, Box]]:
+def _boxes(thumbnail: Thumbnail) -> Iterator[tuple[Variant, Box]]:
     yield from INNER.items()
     yield from THIRDS.items()
     for variant, shape in SHAPES.items():
-        box = middle(shape, plane.across / plane.down)
+        box = centre_crop(shape, thumbnail.across / thumbnail.down)
         if not _is_whole(box):
             yield variant, box
-    content = trimmed(plane, smallest=SMALLEST_SENT)
+    content = trimmed(thumbnail, smallest=MIN_SENT_CONTENT_SHARE)
     if not _is_whole(content):
         yield Variant.TRIMMED, content
 
 
 def _is_whole(box: Box) -> bool:
-    return box[2] - box[0] > SAME and box[3] - box[1] > SAME
+    return box[2] - box[0] > WHOLE_SHARE and box[3] - box[1] > WHOLE_SHARE
 
 
 def trimmed(
-    plane: Thumbnail, tolerance: int = GROUND_TOLERANCE, gap: float = GAP, *, smallest: float = SMALLEST
+    thumbnail: Thumbnail,
+    tolerance: int = GROUND_TOLERANCE_LEVELS,
+    gap: float = GAP_SHARE,
+    *,
+    smallest: float = MIN_CONTENT_SHARE,
 ) -> Box:
     """The largest thing on the ground around the picture; all of it without ground, or with too small a thing.
 
     It is the picture in a screenshot or between bars, and the thing itself in a picture of a thing on a plain ground.
     """
-    wide, high = plane.width, plane.height
-    off = plane.pixels.translate(_off_ground(_edge(plane), tolerance))
+    wide, high = thumbnail.width, thumbnail.height
+    off = thumbnail.pixels.translate(_off_ground(_edge(thumbnail), tolerance))
     left, top, right, bottom = 0, 0, wide, high
     for _ in range(2):
         rows = [off.count(1, y * wide + left, y * wide + right) for y in range(top, bottom)]
@@ -128,11 +139,16 @@ def trimmed(
         left, right = left + first, left + last
     if right - left < wide * smallest or bottom - top < high * smallest:
         return 0, 0, 1, 1
-    return left / plane.across, top / plane.down, min(1, right / plane.across), min(1, bottom / plane.down)
+    return (
+        left / thumbnail.across,
+        top / thumbnail.down,
+        min(1, right / thumbnail.across),
+        min(1, bottom / thumbnail.down),
+    )
 
 
-def _edge(plane: Thumbnail) -> bytes:
-    wide, pixels = plane.width, plane.pixels
+def _edge(thumbnail: Thumbnail) -> bytes:
+    wide, pixels = thumbnail.width, thumbnail.pixels
     return pixels[:wide] + pixels[-wide:] + pixels[::wide] + pixels[wide - 1 :: wide]
 
 
@@ -145,7 +161,7 @@ def _off_ground(edge: bytes, tolerance: int) -> bytes:
 
 def _longest(off: list[int], length: int, gap: int) -> tuple[int, int]:
     """Where the longest run of lines with more than noise on them begins and ends; all of them if none has."""
-    busy = [place for place, count in enumerate(off) if count > length * GROUND_NOISE]
+    busy = [place for place, count in enumerate(off) if count > length * GROUND_NOISE_SHARE]
     runs: list[tuple[int, int]] = []
     for place in busy:
         if runs and place - runs[-1][1] <= gap:

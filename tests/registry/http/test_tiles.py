@@ -25,7 +25,7 @@ def read(server: Server, platform: Platform, path: str, *, snapshot: bool) -> tu
     """A tile or snapshot, once its signature is checked."""
     answer = server.http.get(f"/v1/feed/{path}", headers=platform.headers)
     assert answer.status_code == 200, answer.text
-    assert answer.headers["content-type"] == bulk.MEDIA
+    assert answer.headers["content-type"] == bulk.MEDIA_TYPE
     reader = bulk.Reader([answer.content], snapshot=snapshot)
     records = list(reader)
     assert reader.head
@@ -41,7 +41,7 @@ def test_tiles_are_the_feed(short: Server) -> None:
     short.withdraw(number)
     short.submit([md5() for _ in range(4)])
     page = decode(short.http.get("/v1/feed?after=0", headers=platform.headers).content, FeedPage)
-    lines, link, added = [], chain.START, dict[str, int]()
+    lines, link, added = [], chain.FIRST_LINK, dict[str, int]()
     for place in range(2):
         reader, records = read(short, platform, f"tiles/{place}", snapshot=False)
         for record in records:

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from hashlib import sha256
 
 from takeback import bulk, chain
-from takeback.bulk import NO_QUALITY, SIZES, TYPE_CODES, Add
+from takeback.bulk import NO_QUALITY, TYPE_CODES, VALUE_BYTES, Add
 from takeback.protocol import FeedAction
 from takeback.registry.keys.feed_signing import Signer
 from takeback.registry.security.entry_ids import EntryIds
@@ -16,8 +16,8 @@ from takeback.times import DAY_SECONDS
 
 def tile(store: Store, place: int, ids: EntryIds) -> tuple[bytes, bytes] | None:
     """The lines of a tile, without its end, and the last one's link; `None` before the tile is full."""
-    reading = store.feed.read(place * bulk.TILE, bulk.TILE, ids)
-    if len(reading.page.entries) < bulk.TILE:
+    reading = store.feed.read(place * bulk.TILE_LINES, bulk.TILE_LINES, ids)
+    if len(reading.page.entries) < bulk.TILE_LINES:
         return None
     return bulk.MAGIC[False] + b"".join(map(bulk.write_line, reading.page.entries)), reading.link
 
@@ -53,5 +53,5 @@ def _add(row: AnyRow) -> Add:
         NO_QUALITY if row.quality is None else row.quality,
         0 if row.added_at is None else row.added_at // DAY_SECONDS,
         b"",
-        row.value if SIZES[code] else row.text,
+        row.value if VALUE_BYTES[code] else row.text,
     )

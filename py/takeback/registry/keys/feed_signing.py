@@ -13,7 +13,7 @@ from sqlalchemy import Connection, Engine, insert, select
 
 from takeback import chain, protocol
 from takeback.errors import SettingsError
-from takeback.private import keep_names
+from takeback.private import sync_folder
 from takeback.protocol import FeedHead, FeedKey, FeedKeys
 from takeback.registry.logs import LOG
 from takeback.registry.security.credentials import make_secret, read_secret, write_secret
@@ -145,7 +145,7 @@ def _finish(path: Path, newest: str) -> None:
     try:
         if _pending(path) == newest:
             _next(path).replace(path)
-            keep_names(path.parent)
+            sync_folder(path.parent)
         _next(path).unlink(missing_ok=True)
     except OSError as error:
         raise SettingsError(f"cannot write {path}: {error.strerror}") from error

@@ -42,7 +42,7 @@ class Proof:
 
 def prove(connection: Connection) -> Proof:
     """Follows the feed in the caller's transaction. Raises `SettingsError` that names what is broken."""
-    link, number, active, added = chain.START, 0, dict[int, str](), dict[int, int]()
+    link, number, active, added = chain.FIRST_LINK, 0, dict[int, str](), dict[int, int]()
     with connection.execute(_LINES) as rows:
         for row in rows:
             number += 1
