@@ -113,7 +113,7 @@ def boxes_of(data: bytes) -> Iterator[tuple[bytes, bytes]]:
             return
         size, name = struct.unpack_from(">I4s", data, at)
         head = 8
-        if size == 1:
+        if size == 1:  # a 64-bit size follows; 0 means to the end of the data (ISO/IEC 14496-12, 4.2)
             size, head = _number(data, at + 8, 8), 16
         end = at + size if size else len(data)
         if size and size < head:

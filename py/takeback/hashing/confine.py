@@ -53,6 +53,7 @@ def confine(memory: int, parent: int, life: int) -> list[str]:
         ("no new privileges", lambda: _prctl(_PR_SET_NO_NEW_PRIVS, 1)),
         ("system calls", _filter_calls),
     )
+    # The order matters: only root can become nobody, and the filter of system calls, which forbids the others, is last.
     held = []
     for name, put_on in tried:
         with suppress(OSError, AttributeError, ImportError, RuntimeError, ValueError):

@@ -1,8 +1,8 @@
-"""The program of a hashing process: a gate gives it files, it gives back what is found in them, and nothing else.
+"""The program of a hashing process: it receives files from a gate and returns what it finds in them.
 
-It trusts its parent and is not trusted by it. Both ways go frames, each its length in four bytes and then its bytes.
-The parent sends a job in JSON; this process asks for pieces of the file, tells how large the picture is and waits to be
-let go on, and sends the answer in JSON, then the reduced picture. The parent's side: gate/processes/pool.py.
+It trusts its parent, which does not trust it. Both directions carry frames: a four-byte length, then that many bytes.
+The parent sends a job in JSON; this process requests chunks of the file, reports the picture's size, waits for
+permission to go on, and sends the result in JSON, then the thumbnail. The parent's side is in gate/processes/pool.py.
 """
 
 import gc
@@ -24,7 +24,7 @@ from takeback.hashing.video import hash_video
 from takeback.signals import Signal
 
 CHUNK_BYTES: Final = 1 << 20
-"""Bytes of a video that are asked for at once."""
+"""Bytes of a video requested at a time."""
 
 
 class ParentPipes:
@@ -35,17 +35,17 @@ class ParentPipes:
         self._writer = writer
 
     def send(self, message: object, *more: bytes) -> None:
-        """Sends JSON, and `more` as frames of its own."""
+        """Sends a JSON message, then each of `more` as a frame."""
         for data in (json.dumps(message).encode(), *more):
             self._writer.write(len(data).to_bytes(4, "big") + data)
         self._writer.flush()
 
     def take(self) -> bytes:
-        """The next frame; ends the process when the parent is gone."""
+        """Receives the next frame; exits the process if the parent has closed the pipe."""
         return self._exactly(int.from_bytes(self._exactly(4), "big"))
 
     def read(self, at: int, length: int) -> bytes:
-        """A piece of the file."""
+        """Reads `length` bytes of the file at offset `at`."""
         self.send({"read": [at, length]})
         return self.take()
 
@@ -57,7 +57,7 @@ class ParentPipes:
 
 
 class ParentFile(io.RawIOBase):
-    """The file of a job, which lies with the parent."""
+    """The file of a job, read from the parent on demand."""
 
     def __init__(self, door: ParentPipes, size: int) -> None:
         self._door = door
@@ -90,7 +90,7 @@ class ParentFile(io.RawIOBase):
 
 
 def answer(door: ParentPipes, job: dict[str, Any]) -> None:
-    """Does one job."""
+    """Processes one job."""
     kinds: dict[str, Callable[[ParentPipes, int], tuple[dict[str, object], bytes] | None]] = {
         "picture": _picture,
         "video": _video,
@@ -139,7 +139,7 @@ def _wire(signals: tuple[Signal, ...]) -> list[list[object]]:
 
 
 def _take_over() -> ParentPipes:
-    """The pipes, out of reach of what decoders print or read."""
+    """The pipes on new descriptors, so that a decoder that prints or reads cannot disturb them."""
     reader, writer = os.fdopen(os.dup(0), "rb"), os.fdopen(os.dup(1), "wb")
     nothing = os.open(os.devnull, os.O_RDWR)
     for standard in range(3):
@@ -149,9 +149,9 @@ def _take_over() -> ParentPipes:
 
 
 def main(memory: int, parent: int, life: int) -> None:
-    """Answers jobs until the process `parent` is gone. `memory` in bytes, `life` in seconds of processor time."""
+    """Answers jobs until the process `parent` is gone. `memory` is in bytes, `life` in seconds of processor time."""
     door = _take_over()
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to answer
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent handles Ctrl-C
     load_all()
     door.send({"sealed": confine(memory, parent, life)})
     while True:
@@ -159,10 +159,10 @@ def main(memory: int, parent: int, life: int) -> None:
         _set_timer(job["seconds"])
         answer(door, job)
         _set_timer(0)
-        gc.collect()  # what a decoder left in circles may be half of what the next file needs
+        gc.collect()  # frees reference cycles of decoders, which may hold half of the memory that the next file needs
 
 
 def _set_timer(seconds: float) -> None:
-    """Ends this process after so many seconds of processor time; 0 for never. Windows has no such timer."""
+    """Ends this process after `seconds` of processor time; 0 means never. Windows has no such timer."""
     if sys.platform != "win32":
         signal.setitimer(signal.ITIMER_PROF, seconds)

@@ -177,7 +177,7 @@ def test_tampered_on_the_way(
         return replace(honest, body=body, headers={HEAD_HEADER: encode(head).decode()})
 
     registry.answer = tamper
-    refused(gate, FeedBroken, "rule 5: the answer is not what the registry signed")
+    refused(gate, FeedBroken, "rule 5: the answer does not match the registry's signature")
 
 
 def test_not_signed(registry: Registry, gate: Gate) -> None:

@@ -102,7 +102,7 @@ def more(records: list[bytes], entry: bytes, quality: int) -> list[bytes]:
 
 
 SPOILED: dict[str, tuple[dict[str, object], type[TakebackError], str]] = {
-    "cut": ({"cut": 200}, FeedBroken, "cut short"),
+    "cut": ({"cut": 200}, FeedBroken, "truncated"),
     "not signed": ({"sign": False}, FeedBroken, "rule 5"),
     "an entry twice": (
         {"change": lambda r: more(r, r[0][9:25], 90)},
