@@ -1,4 +1,4 @@
-"""Compiles what is written in C by the pinned zig: the kernel, also for WebAssembly, and the gate's index."""
+"""Compiles the C sources with the pinned zig: the kernel, natively and for WebAssembly, and the gate's index."""
 
 import hashlib
 import platform
@@ -16,22 +16,22 @@ from builder import ROOT, BuildError
 
 @dataclass(frozen=True, slots=True)
 class Module:
-    """C files, and the module that they are compiled to beside them: one name everywhere, what is inside differs."""
+    """C files, and the shared library that they are compiled to. Its name is the same on all systems."""
 
     source: Path
-    """The file that gives the module its name."""
+    """The file after which the library is named."""
     also: tuple[Path, ...] = ()
     processors: Mapping[str, str] = MappingProxyType({})
-    """What a machine's processor must be, where its oldest kind is too slow."""
+    """The processor to compile for, by machine, where the oldest one would be too slow."""
 
     @property
     def native(self) -> Path:
-        """Where the module for this machine lies."""
+        """The path of the library for this machine."""
         return self.source.with_name(f"_{self.source.stem}.so")
 
     @property
     def inside(self) -> str:
-        """Its place in a wheel."""
+        """Its path in a wheel."""
         return self.native.relative_to(ROOT / "py").as_posix()
 
 
@@ -39,7 +39,7 @@ _HASHING: Final = ROOT / "py" / "takeback" / "hashing"
 KERNEL: Final = Module(_HASHING / "kernel.c", (_HASHING / "lanczos.c",))
 INDEX: Final = Module(
     ROOT / "py" / "takeback" / "gate" / "index" / "index.c",
-    # counts bits in one instruction, as every processor since 2009
+    # a single instruction counts bits; all processors since 2009 have it
     processors=MappingProxyType({"x86_64": "x86_64_v2"}),
 )
 FLAGS: Final = (
@@ -57,14 +57,17 @@ FLAGS: Final = (
 )
 WEBASSEMBLY: Final = ("-target", "wasm32-freestanding", "-msimd128", "-nostdlib")
 _TARGETS: Final = {"linux": "{machine}-linux-gnu.2.17", "darwin": "{machine}-macos", "win32": "{machine}-windows-gnu"}
-"""Old enough for any machine that runs a Python we support."""
+"""Old enough for every machine that runs a supported Python."""
 _MACHINES: Final = {"AMD64": "x86_64", "arm64": "aarch64"}
 COMPILE_TIMEOUT_SECONDS: Final = 300
-"""Seconds; the first run of a fresh zig takes about ten."""
+"""The first run of a fresh zig takes about ten."""
 
 
 def native_target() -> str:
-    """Zig's name for this machine with an old C library, so that the module runs on others of its kind as well."""
+    """Returns zig's target for this machine with an old C library, so that the library runs on similar machines.
+
+    Raises `BuildError` for an unsupported system.
+    """
     pattern = _TARGETS.get(sys.platform)
     if pattern is None:
         raise BuildError(f"the kernel cannot be built for {sys.platform} yet; use Linux, macOS or Windows")
@@ -93,7 +96,7 @@ def build_for_webassembly() -> bytes:
 
 
 def compile_module(module: Module, target: tuple[str, ...]) -> bytes:
-    """What the compiler makes of a module; the same bytes each time. Raises `BuildError` with its first complaint."""
+    """Compiles a module, to the same bytes each time. Raises `BuildError` with the first error."""
     with tempfile.TemporaryDirectory() as folder:
         made = Path(folder, module.native.name)
         sources = [path.name for path in (module.source, *module.also)]
@@ -109,7 +112,7 @@ def compile_module(module: Module, target: tuple[str, ...]) -> bytes:
             )
         except subprocess.TimeoutExpired as error:
             raise BuildError(
-                f"the compiler did not end within {COMPILE_TIMEOUT_SECONDS} seconds; run this again"
+                f"the compiler did not finish within {COMPILE_TIMEOUT_SECONDS} seconds; run this again"
             ) from error
         if done.returncode:
             lines = done.stderr.strip().splitlines() or ["it gave no reason"]
@@ -119,7 +122,7 @@ def compile_module(module: Module, target: tuple[str, ...]) -> bytes:
 
 
 def digest(module: Module = KERNEL) -> str:
-    """Changes when a module's source or the way it is compiled does."""
+    """Returns a digest of a module's sources and compiler options."""
     way = repr((FLAGS, WEBASSEMBLY, dict(module.processors)))
     sources = b"".join(path.read_bytes() for path in (module.source, *module.also))
     return hashlib.sha256(sources + way.encode()).hexdigest()

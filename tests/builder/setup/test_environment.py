@@ -29,7 +29,7 @@ LOG = Path("setup.log")
         ("THESE PACKAGES DO NOT MATCH THE HASHES FROM THE REQUIREMENTS FILE", "not the one that the lock names"),
         ("npm error code EINTEGRITY", "not the one that the lock names"),
         ("first\nsomething new", "npm failed: something new"),
-        ("", "npm failed: without a word"),
+        ("", "npm failed: no output"),
     ],
 )
 def test_a_failed_installer_is_explained(said: str, told: str) -> None:
