@@ -1,4 +1,8 @@
-"""The shared core: turns the bytes of a picture into signals, in CPython and in the browser alike."""
+"""The shared core: turns the bytes of a picture into signals. It runs the same in CPython and in the browser.
+
+It may import `errors` and `signals`. Its interface is this module, `video.py` for videos, and `sealed.py` for
+JavaScript.
+"""
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
