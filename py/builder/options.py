@@ -32,8 +32,8 @@ HELP: Final = {
         Further arguments are passed to pytest.""",
     "check": """Checks the code without running it: ruff and mypy for Python, tsc and prettier for JavaScript, and the
         import rules. --fix formats the code and repairs what can be repaired automatically.""",
-    "audit": """Asks the advisory services whether any package in the lock files has a known vulnerability, for Python and
-        for JavaScript. Needs a network. The exit status is 1 if there is one, or if a service did not answer.""",
+    "audit": """Asks the advisory services whether any package in the lock files has a known vulnerability, for Python
+        and for JavaScript. Needs a network. The exit status is 1 if there is one, or if a service did not answer.""",
     "bench": """Measures speed, and behaviour under hostile input. Runs the benchmarks named, or all of them; --list
         shows them with their options. Close other programs first. The exit status is 1 if a benchmark found a
         fault.""",
