@@ -93,7 +93,7 @@ def check(options: Options) -> int:
 
 
 def audit(_: Options) -> int:
-    """Asks whether a locked package has a known fault; 1 if one has."""
+    """Asks whether any locked package has a known vulnerability; returns 1 if one has. Raises `BuildError`."""
     return advisories.audit()
 
 

@@ -1,9 +1,9 @@
-"""Mutated files of every format through the hashing, natively: what crashes, hangs, or leaks a traceback.
+"""Hashes mutated files of every format natively, looking for crashes, hangs and leaked tracebacks.
 
-`python3 build.py bench hostile --files 100000` hashes so many, `--first 100001` goes on after them. Each file is hashed
-in a worker process with a limit on processor time and on memory, as at a gate. A file that ends its worker, passes its
-limit, or raises anything but a `PictureError` is a finding: it is kept in `build/hostile/` by its number, which makes
-the same file again, and the exit status is 1.
+`python3 build.py bench hostile --files 100000` hashes this many, `--first 100001` continues after them. Each file is
+hashed in a worker process with limits on processor time and memory, as in a gate. A file that ends its worker, exceeds
+a limit, or raises anything but a `PictureError` is a finding: it is kept in `build/hostile/` under its number, which
+reproduces the file, and the exit status is 1.
 """
 
 import io

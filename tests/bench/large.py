@@ -1,4 +1,4 @@
-"""`python3 build.py bench large`: memory and time that a picture of 200 megapixels takes natively, by format.
+"""`python3 build.py bench large`: memory and time to hash a picture of 200 megapixels natively, by format.
 
 Each file is hashed by `takeback hash` in a process of its own; Linux and macOS tell the most memory that it had.
 """

@@ -80,7 +80,7 @@ def decode_heic(data: bytes) -> DecodedImage:
     try:
         image: Image.Image = HeifImageFile(io.BytesIO(mended_heic(data)))
         image.load()
-    except Exception:  # libde265 1.1 refuses HEVC of several layers, which the browser's 1.0 and FFmpeg read
+    except Exception:  # libde265 1.1 refuses HEVC with several layers, which the browser's 1.0 and FFmpeg decode
         other = _decode_by_ffmpeg(data)
         if other is None:
             raise
@@ -90,7 +90,10 @@ def decode_heic(data: bytes) -> DecodedImage:
 
 
 def _decode_by_ffmpeg(data: bytes) -> Image.Image | None:
-    """The main picture by FFmpeg if it is coded as a whole; None without PyAV and for what FFmpeg cannot read."""
+    """Decodes the primary item with FFmpeg if it is coded as a single picture.
+
+    Returns `None` without PyAV, or if FFmpeg cannot read it.
+    """
     from PIL import ExifTags, ImageOps
 
     from takeback.hashing.boxes import main_picture

@@ -92,7 +92,10 @@ def video_format(start: bytes) -> str | None:
 
 
 def first_pixels(data: bytes, size: tuple[int, int]) -> "NDArray[np.uint8] | None":
-    """The first frame of a file as rows, columns and RGB; None unless FFmpeg finds one of this `size` at once."""
+    """Returns the first frame of a file as an array of rows, columns and RGB.
+
+    Returns `None` without PyAV, or if FFmpeg's first frame does not have this `size`, width and height.
+    """
     try:
         import av
     except ImportError:
