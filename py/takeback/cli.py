@@ -45,6 +45,7 @@ class _Lazy(click.Group):
 
     @override
     def invoke(self, ctx: click.Context) -> object:
+        """Runs the command. Raises `_Refused` for errors of ours, and if a package is missing."""
         try:
             return super().invoke(ctx)
         except TakebackError as error:

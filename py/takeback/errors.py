@@ -128,7 +128,7 @@ class TooManyGuesses(TryLater):
 
 
 class TooManyCases(TryLater):
-    """Too many signals from one part of the network."""
+    """Too many signals from one network."""
 
     code = "too-many-cases"
 

@@ -49,7 +49,7 @@ class LimitedProtocol(HttpToolsProtocol):
         super().__init__(*arguments, **named)
         self._head = self._fields = self._unparsed = 0
         self._awaits = "head"
-        """`head`, then `body`, then the next `request`, for which uvicorn has a time limit of its own."""
+        """`head`, then `body`, then the next `request`, which uvicorn itself limits in time."""
         self._is_refused = self._is_too_large = False
         self._since = self.loop.time()
         self._ticking: asyncio.TimerHandle | None = None

@@ -298,7 +298,7 @@ class FeedbackEvent(_Message, frozen=True):
 
 
 class Feedback(_Message, frozen=True):
-    """`POST /v1/feedback`."""
+    """`POST /v1/feedback`: events of several uploads."""
 
     feedback: Annotated[list[FeedbackEvent], Meta(min_length=1, max_length=MAX_FEEDBACK_EVENTS)]
 

@@ -75,12 +75,15 @@ def native_target() -> str:
 
 
 def native_machine() -> str:
-    """The processor of this machine by its usual name: `x86_64`, `aarch64`."""
+    """Returns the usual name of this machine's processor: `x86_64` or `aarch64`."""
     return _MACHINES.get(platform.machine(), platform.machine())
 
 
 def build_native(module: Module, output: Path | None = None) -> Path:
-    """Compiles a module for this machine, beside its source or into `output`; who runs the old one goes on with it."""
+    """Compiles a module for this machine, beside its source or into `output`. Raises `BuildError`.
+
+    The file is replaced atomically, so that running processes keep the old one.
+    """
     output = output or module.native
     made = output.with_suffix(".new")
     processor = module.processors.get(native_machine())
@@ -91,7 +94,7 @@ def build_native(module: Module, output: Path | None = None) -> Path:
 
 
 def build_for_webassembly() -> bytes:
-    """The kernel as a WebAssembly side module that Pyodide loads through ctypes."""
+    """Returns the kernel as a WebAssembly side module for Pyodide's ctypes. Raises `BuildError`."""
     return compile_module(KERNEL, WEBASSEMBLY)
 
 

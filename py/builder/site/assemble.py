@@ -70,6 +70,7 @@ def seal_index(files: dict[str, bytes]) -> bytes:
     """
 
     def hashed(tag: re.Match[str]) -> str:
+        """The tag with its hash. Raises `BuildError` if it names a missing file."""
         data = files.get(tag["address"].removeprefix("/"))
         if data is None:
             raise BuildError(f"web/index.html names {tag['address']}, which does not exist")

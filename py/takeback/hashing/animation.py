@@ -49,13 +49,10 @@ def animation_signal(stills: Iterable[Still]) -> Signal:
     starts, hashed = list[float](), dict[int, Frame]()
     try:
         for number, still in enumerate(stills):
-            start, now = (
-                now / 1000,
-                now + (still.duration if still.duration > SHORTEST_DURATION_MS else DEFAULT_DURATION_MS),
-            )
-            if (
-                math.ceil(start - 2 * SLACK_SECONDS) < now / 1000
-            ):  # a whole second, give or take the slack, falls into this frame
+            duration = still.duration if still.duration > SHORTEST_DURATION_MS else DEFAULT_DURATION_MS
+            start, now = now / 1000, now + duration
+            # Whether a whole second, give or take the slack, falls into this frame.
+            if math.ceil(start - 2 * SLACK_SECONDS) < now / 1000:
                 pdq = hash_pixels(still.pixels)
                 hashed[number] = Frame(number, pdq.quality, pdq.hash, round_milliseconds(start))
             starts.append(start)

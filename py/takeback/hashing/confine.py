@@ -54,12 +54,12 @@ def confine(memory: int, parent: int, life: int) -> list[str]:
         ("system calls", _filter_calls),
     )
     # The order matters: only root can become nobody, and the filter of system calls, which forbids the others, is last.
-    held = []
-    for name, put_on in tried:
+    active = []
+    for name, apply in tried:
         with suppress(OSError, AttributeError, ImportError, RuntimeError, ValueError):
-            put_on()
-            held.append(name)
-    return held
+            apply()
+            active.append(name)
+    return active
 
 
 def _become_nobody() -> None:

@@ -327,7 +327,7 @@ def _shrink(image: DecodedImage, orientation: int) -> Small:
     if height > TALL_RATIO * width:
         narrow = grey(0, height)
     else:
-        resized = resize_rows((grey(*piece).tobytes() for piece in _strips(width, height)), width)
+        resized = resize_rows((grey(*rows).tobytes() for rows in _strips(width, height)), width)
         narrow = Image.frombytes("L", (COLUMNS, height), resized)
     return narrow.resize((COLUMNS, COLUMNS), Image.Resampling.LANCZOS)
 

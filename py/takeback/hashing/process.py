@@ -59,8 +59,8 @@ class ParentPipes:
 class ParentFile(io.RawIOBase):
     """The file of a job, read from the parent on demand."""
 
-    def __init__(self, door: ParentPipes, size: int) -> None:
-        self._door = door
+    def __init__(self, pipes: ParentPipes, size: int) -> None:
+        self._pipes = pipes
         self._size = size
         self._at = 0
 
@@ -83,37 +83,37 @@ class ParentFile(io.RawIOBase):
         wanted = min(len(buffer), self._size - self._at)
         if wanted <= 0:
             return 0
-        data = self._door.read(self._at, wanted)
+        data = self._pipes.read(self._at, wanted)
         buffer[: len(data)] = data
         self._at += len(data)
         return len(data)
 
 
-def answer(door: ParentPipes, job: dict[str, Any]) -> None:
+def answer(pipes: ParentPipes, job: dict[str, Any]) -> None:
     """Processes one job."""
     kinds: dict[str, Callable[[ParentPipes, int], tuple[dict[str, object], bytes] | None]] = {
         "picture": _picture,
         "video": _video,
     }
     try:
-        found = kinds[job["kind"]](door, job["size"])
+        found = kinds[job["kind"]](pipes, job["size"])
         if found:
-            door.send({"found": found[0], "used": time.process_time()}, found[1])
+            pipes.send({"found": found[0], "used": time.process_time()}, found[1])
     except PictureError as error:
         out_of_memory = isinstance(error.__cause__, MemoryError)
-        _refuse(door, "memory" if out_of_memory else error.code, str(error))
+        _refuse(pipes, "memory" if out_of_memory else error.code, str(error))
     except MemoryError:
-        _refuse(door, "memory", "")
+        _refuse(pipes, "memory", "")
 
 
-def _refuse(door: ParentPipes, code: str, text: str) -> None:
-    door.send({"refused": {"code": code, "text": text}, "used": time.process_time()})
+def _refuse(pipes: ParentPipes, code: str, text: str) -> None:
+    pipes.send({"refused": {"code": code, "text": text}, "used": time.process_time()})
 
 
-def _picture(door: ParentPipes, size: int) -> tuple[dict[str, object], bytes] | None:
-    data = door.read(0, size) if size else b""
-    door.send({"pixels": pixels_of(data)})
-    if door.take() != b"go":
+def _picture(pipes: ParentPipes, size: int) -> tuple[dict[str, object], bytes] | None:
+    data = pipes.read(0, size) if size else b""
+    pipes.send({"pixels": pixels_of(data)})
+    if pipes.take() != b"go":
         return None
     hashed = hash_picture(data)
     thumbnail = hashed.thumbnail
@@ -127,8 +127,8 @@ def _picture(door: ParentPipes, size: int) -> tuple[dict[str, object], bytes] | 
     return found, thumbnail.pixels
 
 
-def _video(door: ParentPipes, size: int) -> tuple[dict[str, object], bytes]:
-    hashed = hash_video(io.BufferedReader(ParentFile(door, size), CHUNK_BYTES))
+def _video(pipes: ParentPipes, size: int) -> tuple[dict[str, object], bytes]:
+    hashed = hash_video(io.BufferedReader(ParentFile(pipes, size), CHUNK_BYTES))
     if hashed.quality is None:
         raise hashed.fault or UnknownFormat("none of the video's frames can be read")
     return {"signals": _wire(hashed.signals)}, b""
@@ -150,14 +150,14 @@ def _take_over() -> ParentPipes:
 
 def main(memory: int, parent: int, life: int) -> None:
     """Answers jobs until the process `parent` is gone. `memory` is in bytes, `life` in seconds of processor time."""
-    door = _take_over()
+    pipes = _take_over()
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent handles Ctrl-C
     load_all()
-    door.send({"sealed": confine(memory, parent, life)})
+    pipes.send({"sealed": confine(memory, parent, life)})
     while True:
-        job = json.loads(door.take())
+        job = json.loads(pipes.take())
         _set_timer(job["seconds"])
-        answer(door, job)
+        answer(pipes, job)
         _set_timer(0)
         gc.collect()  # frees reference cycles of decoders, which may hold half of the memory that the next file needs
 

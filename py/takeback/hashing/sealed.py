@@ -87,6 +87,7 @@ def _decoder(data: object, decode: Decode) -> Decoder:
     """Wraps JavaScript's decoder as a `Decoder`. It reads the file where JavaScript holds it."""
 
     def decoded(file: bytes) -> Handed:
+        """Decodes the file. Raises `MemoryError` if JavaScript ran out of memory, or the decoder's own error."""
         try:
             pixels = _decoded(decode, data, file)
         except Exception as error:
