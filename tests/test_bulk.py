@@ -17,7 +17,7 @@ from tests.test_protocol import ENTRIES
 
 SPEC: Final = Path(protocol.__file__).with_name("PROTOCOL.md").read_text()
 HEAD: Final = FeedHead(1, "0" * 64, 1, "2026-11-23T10:00:00Z", "0" * 64, "0" * 128)
-END: Final = bulk.end(encode(HEAD))
+END: Final = bulk.encode_end(encode(HEAD))
 
 
 def canonical(line: FeedEntry) -> FeedEntry:

@@ -241,7 +241,7 @@ def test_every_day_of_a_leap_year() -> None:
         entry = FeedEntry(1, FeedAction.ADD, "0" * 32, signal, since=day, salt="0" * 32)
         page = decode(encode(FeedPage([entry], 1)), FeedPage)
         assert page.entries == [entry]
-        reader = bulk.Reader([bulk.MAGIC[False], bulk.write_line(entry), bulk.end(_head())], snapshot=False)
+        reader = bulk.Reader([bulk.MAGIC[False], bulk.write_line(entry), bulk.encode_end(_head())], snapshot=False)
         assert [bulk.line_of(record) for record in reader] == [entry]
 
 

@@ -81,7 +81,7 @@ def write_line(line: FeedEntry) -> bytes:
     return _LINE.pack(line.number, ACTIONS.index(line.action), entry) + tail
 
 
-def end(head: bytes) -> bytes:
+def encode_end(head: bytes) -> bytes:
     """Encodes what follows the last line: the head, which is signed for all preceding bytes."""
     return _END + _HEAD.pack(len(head)) + head
 

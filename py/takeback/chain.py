@@ -43,25 +43,25 @@ def link(before: bytes, leaf: bytes) -> bytes:
     return sha256(b"\x01" + before + leaf).digest()
 
 
-def erased(number: int, entry: str, leaf: bytes) -> FeedEntry:
+def tombstone(number: int, entry: str, leaf: bytes) -> FeedEntry:
     """Returns the tombstone of an `add` whose signal is no longer kept."""
     return FeedEntry(number, FeedAction.ERASED, entry, leaf=leaf.hex())
 
 
-def public(key: Ed25519PrivateKey) -> str:
+def public_hex(key: Ed25519PrivateKey) -> str:
     """Returns the public half of a key, in hex."""
     return key.public_key().public_bytes_raw().hex()
 
 
 def sign(key: Ed25519PrivateKey, head: FeedHead, platform: str, digest: bytes) -> FeedHead:
     """Returns `head` signed with `key`, for an answer to `platform`, a key id; `digest` is the answer's SHA-256."""
-    named = FeedHead(head.number, head.chain, head.newest, head.at, public(key))
+    named = FeedHead(head.number, head.chain, head.newest, head.at, public_hex(key))
     return FeedHead(
         head.number, head.chain, head.newest, head.at, named.key, key.sign(_statement(named, platform, digest)).hex()
     )
 
 
-def check(head: FeedHead, platform: str, digest: bytes) -> None:
+def check_signature(head: FeedHead, platform: str, digest: bytes) -> None:
     """Checks the signature of `head` for an answer to `platform`; `digest` is the answer's SHA-256.
 
     Raises `FeedBroken` if the key that the head names did not sign it.
@@ -91,17 +91,17 @@ def follow_key(pinned: str, key: str, keys: Sequence[FeedKey]) -> str:
             "the registry signed with a key that it has replaced: a key rotation is still in progress"
         )
     for before, after in zip(keys[start:end], keys[start + 1 : end + 1], strict=True):
-        if not succeeds(before.key, after):
+        if not is_successor(before.key, after):
             raise FeedBroken(f"rule 6: the registry's key {after.key} was not signed by its predecessor")
     return key
 
 
-def succeed(old: Ed25519PrivateKey, new: Ed25519PrivateKey) -> FeedKey:
+def sign_successor(old: Ed25519PrivateKey, new: Ed25519PrivateKey) -> FeedKey:
     """Returns the new key, signed by the old one."""
-    return FeedKey(public(new), old.sign(_succession(public(old), public(new))).hex())
+    return FeedKey(public_hex(new), old.sign(_succession(public_hex(old), public_hex(new))).hex())
 
 
-def succeeds(old: str, new: FeedKey) -> bool:
+def is_successor(old: str, new: FeedKey) -> bool:
     """Whether the key `old` signed `new`."""
     return new.signature is not None and _signed(old, new.signature, _succession(old, new.key))
 

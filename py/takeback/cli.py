@@ -81,12 +81,12 @@ def _not_installed(name: str, error: ModuleNotFoundError) -> click.Command:
 @click.pass_context
 def main(ctx: click.Context) -> None:
     """Hash pictures, run a registry, run a gate."""
-    ctx.obj = _drawn_signals
+    ctx.obj = _random_picture_signals
 
 
-def _drawn_signals() -> object:
+def _random_picture_signals() -> object:
     """Signals of a random picture. The registry cannot read pictures, so it gets this function through click."""
-    return import_module("takeback.hashing.drawing").drawn_signals()
+    return import_module("takeback.hashing.drawing").random_picture_signals()
 
 
 @click.command()

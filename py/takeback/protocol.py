@@ -16,7 +16,7 @@ import msgspec
 from msgspec import Meta, Struct
 
 from takeback.errors import InvalidMessage, InvalidSignal
-from takeback.signals import MAX_FRAMES, Signal, SignalType, Variant, emptiness
+from takeback.signals import MAX_FRAMES, Signal, SignalType, Variant, why_uninformative
 
 MAX_BODY_BYTES: Final = 64 * 1024
 """Bytes of a request. About 30 pictures with all their signals fit in; no usable photograph does."""
@@ -144,8 +144,8 @@ class Picture(_Message, frozen=True, omit_defaults=True):
     """The signals of one picture; `ai_made` as the person stated.
 
     Raises `ValueError` if a type and value occur twice, and `InvalidSignal` if a type in `VIEWS` has two signals of one
-    variant or a signal identifies no picture (`emptiness`). These rules apply to what is sent: the feed may hold older
-    entries.
+    variant or a signal identifies no picture (`why_uninformative`). These rules apply to what is sent: the feed may
+    hold older entries.
     """
 
     signals: Annotated[list[SignalMessage], Meta(min_length=1, max_length=MAX_SIGNALS)]
@@ -157,7 +157,7 @@ class Picture(_Message, frozen=True, omit_defaults=True):
             raise ValueError("a picture holds the same signal twice")
         seen = set()
         for place, signal in enumerate(self.signals):
-            if why := emptiness(signal.signal()):
+            if why := why_uninformative(signal.signal()):
                 raise InvalidSignal(why, f"signals[{place}].value")
             if signal.type in VIEWS and (signal.type, signal.variant) in seen:
                 raise InvalidSignal(
@@ -248,7 +248,7 @@ class FeedEntry(_Message, frozen=True, omit_defaults=True):
         if (self.leaf is not None) != (self.action is FeedAction.ERASED):
             raise ValueError("a leaf is required for erased, and allowed only there")
         if self.since is not None:
-            refuse_no_day(self.since)
+            check_day(self.since)
 
 
 class FeedPage(_Message, frozen=True):
@@ -354,7 +354,7 @@ class Problem(_Message, frozen=True, omit_defaults=True):
 
 
 @lru_cache(maxsize=4096)
-def refuse_no_day(day: str) -> None:
+def check_day(day: str) -> None:
     """Raises `ValueError` for a day that does not exist, such as 30 February."""
     date.fromisoformat(day)
 
@@ -410,11 +410,11 @@ def decode_request[M: Struct](body: bytes, kind: type[M]) -> M:
     Raises `InvalidMessage`.
     """
     message = decode(body, kind)
-    json.loads(body, object_pairs_hook=_refuse_twice)
+    json.loads(body, object_pairs_hook=_refuse_repeats)
     return message
 
 
-def _refuse_twice(pairs: list[tuple[str, object]]) -> None:
+def _refuse_repeats(pairs: list[tuple[str, object]]) -> None:
     seen = set()
     for name, _ in pairs:
         if name in seen:

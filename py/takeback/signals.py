@@ -128,27 +128,27 @@ _EMPTY: Final = frozenset(
 """SHA-256 and MD5 of an empty file."""
 
 
-def emptiness(signal: Signal) -> str:
+def why_uninformative(signal: Signal) -> str:
     """Says why a signal identifies no picture, so that it is neither sent nor accepted; empty if it identifies one."""
-    if signal.type is SignalType.PDQ and not is_telling(signal.value):
+    if signal.type is SignalType.PDQ and not is_informative(signal.value):
         return f"a pdq value has {PDQ_ONES[0]} to {PDQ_ONES[-1]} bits set"
     if signal.type is SignalType.PHASH and not int(signal.value, 16):
         return "a phash of 0 is that of any flat picture"
     if signal.value in _EMPTY:
         return f"this is the {signal.type} of an empty file"
-    return _emptiness_of_frames(signal.value) if signal.type is SignalType.VPDQ else ""
+    return _why_uninformative_frames(signal.value) if signal.type is SignalType.VPDQ else ""
 
 
-def _emptiness_of_frames(value: str) -> str:
+def _why_uninformative_frames(value: str) -> str:
     hashes = [frame.hash for frame in frames_of(value)]
     if len(hashes) < MIN_FRAMES:
         return f"a vpdq value has at least {MIN_FRAMES} frames"
     if len(set(hashes)) < len(hashes):
         return "a vpdq value holds the same frame twice"
-    return "" if all(map(is_telling, hashes)) else f"a frame's hash has {PDQ_ONES[0]} to {PDQ_ONES[-1]} bits set"
+    return "" if all(map(is_informative, hashes)) else f"a frame's hash has {PDQ_ONES[0]} to {PDQ_ONES[-1]} bits set"
 
 
-def is_telling(pdq: str) -> bool:
+def is_informative(pdq: str) -> bool:
     """Whether a PDQ hash has as many set bits as the hash of a picture with any detail."""
     return int(pdq, 16).bit_count() in PDQ_ONES
 

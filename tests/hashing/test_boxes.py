@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from takeback.hashing.boxes import STILLS, kind_of
+from takeback.hashing.boxes import STILLS, format_by_brands
 from takeback.hashing.video import video_format
 
 DOCUMENT = json.loads((Path(__file__).parents[1] / "vectors" / "brands.json").read_text("utf-8"))
@@ -16,8 +16,8 @@ DOCUMENT = json.loads((Path(__file__).parents[1] / "vectors" / "brands.json").re
 def test_pictures_are_told_from_videos_by_all_their_brands(case: dict[str, Any]) -> None:
     """Any brand of a picture makes a picture, unless another brand comes first and a video's box follows."""
     start = bytes.fromhex(case["start"])
-    assert (kind_of(start) or video_format(start)) == case["kind"]
-    assert kind_of(start) is None or video_format(start) is None
+    assert (format_by_brands(start) or video_format(start)) == case["kind"]
+    assert format_by_brands(start) is None or video_format(start) is None
 
 
 def test_the_brands_are_those_of_the_page() -> None:

@@ -99,7 +99,7 @@ def test_what_is_broken_ends_in_an_answer(kind: str, cut: float, hole: float | N
         assert hash_picture(broken).signals
 
 
-def handed(image: Image.Image) -> Callable[[object], decoders.HandedPixels]:
+def handed(image: Image.Image) -> Callable[[object], decoders.JavaScriptPixels]:
     """A decoder in the form that JavaScript provides, which returns this picture."""
     return lambda _file: SimpleNamespace(
         width=image.width, height=image.height, mode=image.mode, cut=lambda *box: image.crop(box).tobytes()
@@ -122,7 +122,7 @@ def test_pixels_that_are_handed_over_give_the_same(orientation: int) -> None:
 def test_a_decoder_without_memory_says_what_to_do() -> None:
     """If a decoder outside Python runs out of memory, the person is told what to do about it."""
 
-    def full(_file: object) -> decoders.HandedPixels:
+    def full(_file: object) -> decoders.JavaScriptPixels:
         raise RuntimeError("RangeError: memory")
 
     answer = json.loads(sealed.Hashing().hash(FILES["avif"], None, full))

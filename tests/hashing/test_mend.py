@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from takeback.hashing import hash_picture
-from takeback.hashing.boxes import boxes_of, main_picture
+from takeback.hashing.boxes import boxes_of, primary_item
 from takeback.hashing.mend import mended_avif, mended_heic, still_of
 from tests import stills
 from tests.e2e.pictures import draw
@@ -37,7 +37,7 @@ def test_pixi_is_put_in() -> None:
     without = AVIF.replace(b"pixi", b"free")
     mended = mended_avif(without)
     assert properties(mended)[b"pixi"] == b"\0\0\0\0\x03\x08\x08\x08"
-    assert main_picture(mended) == main_picture(AVIF)
+    assert primary_item(mended) == primary_item(AVIF)
     assert pdq(mended) == pdq(without) == pdq(AVIF)
 
 

@@ -23,7 +23,7 @@ from takeback.hashing.picture import open_picture
 from takeback.signals import SignalType, Variant
 
 ROOT = Path(__file__).parents[2]
-SHIM = ROOT / "py" / "builder" / "slim" / "scipy" / "fftpack.py"
+SHIM = ROOT / "py" / "builder" / "runtime" / "slim" / "scipy" / "fftpack.py"
 
 
 def phashes(file: Path) -> dict[Variant, str]:
@@ -119,7 +119,7 @@ def test_a_very_large_jpeg_is_shrunk_from_its_luma(monkeypatch: pytest.MonkeyPat
         image.draft("L", image.size)
         luma = image.resize((COLUMNS, COLUMNS), Image.Resampling.LANCZOS).tobytes()
     coloured = open_picture(file.getvalue()).shrink()[Variant.WHOLE].tobytes()
-    monkeypatch.setattr("takeback.hashing.picture.MAX_COLOURED", 73 * 57 - 1)
+    monkeypatch.setattr("takeback.hashing.picture.MAX_COLOUR_PIXELS", 73 * 57 - 1)
     assert open_picture(file.getvalue()).shrink()[Variant.WHOLE].tobytes() == luma != coloured
 
 

@@ -16,7 +16,7 @@ from takeback.hashing.phash import phash_signals
 from takeback.hashing.picture import DecodedPicture, open_picture
 from takeback.hashing.views import variant_signals
 from takeback.hashing.vpdq import vpdq_signal
-from takeback.signals import Signal, SignalType, Variant, emptiness, frames_of, is_telling
+from takeback.signals import Signal, SignalType, Variant, frames_of, is_informative, why_uninformative
 
 __all__ = ["HashedPicture", "PictureError", "hash_opened", "hash_picture", "sent", "with_variants"]
 
@@ -97,17 +97,17 @@ def sent(signals: Iterable[Signal]) -> tuple[Signal, ...]:
 
     Of a flat picture only the exact hashes remain; a vpdq of a single frame is dropped.
     """
-    return tuple(signal for signal in _with_telling_frames(signals) if not emptiness(signal))
+    return tuple(signal for signal in _with_informative_frames(signals) if not why_uninformative(signal))
 
 
-def _with_telling_frames(signals: Iterable[Signal]) -> Iterator[Signal]:
+def _with_informative_frames(signals: Iterable[Signal]) -> Iterator[Signal]:
     for signal in signals:
         frames = frames_of(signal.value) if signal.type is SignalType.VPDQ else ()
-        telling = [frame for frame in frames if is_telling(frame.hash)]
+        informative = [frame for frame in frames if is_informative(frame.hash)]
         if signal.type is not SignalType.VPDQ:
             yield signal
-        elif telling:
-            yield vpdq_signal(telling)
+        elif informative:
+            yield vpdq_signal(informative)
 
 
 def _signal(pdq: Pdq, variant: Variant) -> Signal:

@@ -36,7 +36,7 @@ class PrimaryItem:
     orientation: int
 
 
-def kind_of(data: bytes) -> str | None:
+def format_by_brands(data: bytes) -> str | None:
     """Returns `AVIF` or `HEIC` by all brands in the file (ISO/IEC 14496-12, 23008-12), or `None`.
 
     If the major brand is not a picture's, a video that lists a picture's brand is still a video.
@@ -57,7 +57,7 @@ def _is_moving(start: bytes) -> bool:
     return next((name for name, _ in boxes_of(start) if name not in _SKIPPED), b"") in _MOVING
 
 
-def main_picture(data: bytes) -> PrimaryItem | None:
+def primary_item(data: bytes) -> PrimaryItem | None:
     """Returns the primary item, or `None` if its description cannot be read, which the decoder then reports."""
     try:
         meta = next(content for name, content in boxes_of(data) if name == b"meta")[4:]

@@ -1,4 +1,4 @@
-"""The decoders outside Pillow, for CPython; the sealed worker provides its own (`Handed`).
+"""The decoders outside Pillow, for CPython; the sealed worker provides its own (`JavaScriptPicture`).
 
 A decoder takes a whole file and returns a `DecodedImage`, whose pixels are read strip by strip. It may raise any
 exception; `picture.py` converts it to one of ours.
@@ -39,7 +39,7 @@ class DecodedImage(Protocol):
 type Decoder = Callable[[bytes], DecodedImage]
 
 
-class HandedPixels(Protocol):
+class JavaScriptPixels(Protocol):
     """Pixels held by JavaScript (`web/worker/stills.js`) as rows of `mode`, one of Pillow's modes."""
 
     width: int
@@ -50,10 +50,10 @@ class HandedPixels(Protocol):
         """The bytes of a region, in a buffer or a JavaScript `Uint8Array`."""
 
 
-class Handed:
+class JavaScriptPicture:
     """A picture whose pixels stay in JavaScript's memory; strips are copied out on demand."""
 
-    def __init__(self, pixels: HandedPixels, orientation: int) -> None:
+    def __init__(self, pixels: JavaScriptPixels, orientation: int) -> None:
         self._pixels = pixels
         self.size = (pixels.width, pixels.height)
         self.mode = pixels.mode
@@ -63,11 +63,11 @@ class Handed:
     def crop(self, box: tuple[int, int, int, int]) -> Image.Image:
         """The pixels inside `box`: left, top, right, bottom."""
         left, top, right, bottom = box
-        part = bytes_of(self._pixels.cut(left, top, right, bottom))
+        part = copy_bytes(self._pixels.cut(left, top, right, bottom))
         return Image.frombytes(self.mode, (right - left, bottom - top), part)
 
 
-def bytes_of(buffer: Any) -> bytes:
+def copy_bytes(buffer: Any) -> bytes:
     """Copies the content of a Python buffer or a JavaScript array. Raises `MemoryError`."""
     to_bytes = getattr(buffer, "to_bytes", None)
     return bytes(to_bytes() if to_bytes else buffer)
@@ -96,10 +96,10 @@ def _decode_by_ffmpeg(data: bytes) -> Image.Image | None:
     """
     from PIL import ExifTags, ImageOps
 
-    from takeback.hashing.boxes import main_picture
+    from takeback.hashing.boxes import primary_item
     from takeback.hashing.video import first_pixels
 
-    main = main_picture(data)
+    main = primary_item(data)
     if main is None or (pixels := first_pixels(data, (main.width, main.height))) is None:
         return None
     image = Image.fromarray(pixels)

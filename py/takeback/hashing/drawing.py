@@ -25,7 +25,7 @@ NEAR_BITS: Final = 60
 _CHANCE: Final = random.SystemRandom()
 
 
-def drawn_signals() -> tuple[Signal, ...]:
+def random_picture_signals() -> tuple[Signal, ...]:
     """Returns all signals that a person's client would send for a random picture, which is not kept.
 
     Draws again until the picture hashes as most photographs do: full quality, and a region close to the whole.

@@ -128,7 +128,7 @@ def sniff(data: bytes) -> str:
     for name, signatures in _SIGNATURES.items():
         if data.startswith(signatures) and (name != "WEBP" or data[8:12] == b"WEBP"):
             return name
-    if kind := boxes.kind_of(data):
+    if kind := boxes.format_by_brands(data):
         return kind
     kinds = ", ".join(name for name in FORMATS if name != "MPO")
     raise UnknownFormat(f"this is not a picture of a kind that can be read ({kinds})")
@@ -138,7 +138,7 @@ def _announced(name: str, data: bytes) -> tuple[int, int]:
     """The size in the file's header, so that a picture over the limit is refused before its pixels are allocated."""
     if name == "JXL":
         return jxl.size_of(data) or (1, 1)
-    main = boxes.main_picture(data) if name in {"HEIC", "AVIF"} else None
+    main = boxes.primary_item(data) if name in {"HEIC", "AVIF"} else None
     return (main.width, main.height) if main else (1, 1)
 
 

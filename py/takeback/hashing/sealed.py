@@ -6,21 +6,21 @@ from collections.abc import Callable
 
 from takeback.errors import PictureError, PictureTooLarge
 from takeback.hashing import HashedPicture, hash_opened, sent, with_variants
-from takeback.hashing.boxes import main_picture
-from takeback.hashing.decoders import Decoder, Handed, HandedPixels, bytes_of, decoders
+from takeback.hashing.boxes import primary_item
+from takeback.hashing.decoders import Decoder, JavaScriptPicture, JavaScriptPixels, copy_bytes, decoders
 from takeback.hashing.mend import mended_avif, still_of
 from takeback.hashing.phash import phash_signals
 from takeback.hashing.picture import Small, open_picture, sniff
 from takeback.signals import Signal, Variant
 
-type Decode = Callable[[object], HandedPixels]
+type Decode = Callable[[object], JavaScriptPixels]
 """A decoder in JavaScript: takes the file and returns its pixels."""
 
 
 def decoder_for(start: object) -> str:
     """Returns the format for which the page must supply a decoder, given the `start` of a file; empty if none."""
     try:
-        name = sniff(bytes_of(start))
+        name = sniff(copy_bytes(start))
     except PictureError:
         return ""
     return name if name in decoders else ""
@@ -68,7 +68,7 @@ class Hashing:
     def _hash(self, data: object, tell: Callable[[str], object], decode: Decode | None) -> dict[str, object]:
         """Computes all signals but phash. Raises `PictureError`."""
         try:
-            file = bytes_of(data)
+            file = copy_bytes(data)
         except MemoryError as error:
             raise PictureTooLarge(
                 "there is not enough memory for this picture; close other programs or tabs"
@@ -86,7 +86,7 @@ class Hashing:
 def _decoder(data: object, decode: Decode) -> Decoder:
     """Wraps JavaScript's decoder as a `Decoder`. It reads the file where JavaScript holds it."""
 
-    def decoded(file: bytes) -> Handed:
+    def decoded(file: bytes) -> JavaScriptPicture:
         """Decodes the file. Raises `MemoryError` if JavaScript ran out of memory, or the decoder's own error."""
         try:
             pixels = _decoded(decode, data, file)
@@ -94,13 +94,13 @@ def _decoder(data: object, decode: Decode) -> Decoder:
             if "RangeError" in str(error):
                 raise MemoryError from error
             raise
-        main = main_picture(file) if sniff(file) == "AVIF" else None
-        return Handed(pixels, main.orientation if main else 1)
+        main = primary_item(file) if sniff(file) == "AVIF" else None
+        return JavaScriptPicture(pixels, main.orientation if main else 1)
 
     return decoded
 
 
-def _decoded(decode: Decode, data: object, file: bytes) -> HandedPixels:
+def _decoded(decode: Decode, data: object, file: bytes) -> JavaScriptPixels:
     """Decodes the file, repaired if it is an AVIF; of an animation that the decoder refuses, the still."""
     mended = mended_avif(file) if sniff(file) == "AVIF" else file
     try:

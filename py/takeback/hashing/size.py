@@ -34,7 +34,7 @@ def _size(name: str, data: bytes) -> tuple[int, int]:
         case "JXL":
             return jxl.size_of(data) or (0, 0)
         case "HEIC" | "AVIF":
-            main = boxes.main_picture(data)
+            main = boxes.primary_item(data)
             return (main.width, main.height) if main else (0, 0)
         case "JPEG":
             return JpegImageFile(io.BytesIO(data)).size

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, BinaryIO, Final, NamedTuple, cast
 
 from takeback import how_to_install
 from takeback.errors import DamagedPicture, PictureError, PictureTooLarge, SoundOnly, UnknownFormat
-from takeback.hashing.boxes import BRANDS_BYTES, kind_of
+from takeback.hashing.boxes import BRANDS_BYTES, format_by_brands
 from takeback.hashing.edits import Edit, edits_of, shown_frames
 from takeback.hashing.exact import CHUNK_BYTES, exact_signals_of
 from takeback.hashing.pdq import Pdq, Pixels, hash_pixels
@@ -86,7 +86,7 @@ def video_format(start: bytes) -> str | None:
     if any(start[at : at + 2 * size + 1 : size] == bytes([_SYNC] * 3) for at, size in _PACKETS):
         return "TS"
     atom, brand = start[4:8], start[8:12]
-    if atom == b"ftyp" and brand and kind_of(start) is None:
+    if atom == b"ftyp" and brand and format_by_brands(start) is None:
         return "MOV" if brand == b"qt  " else "MP4"
     return "MOV" if atom in _OLD_ATOMS else None
 

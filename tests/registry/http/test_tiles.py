@@ -29,7 +29,7 @@ def read(server: Server, platform: Platform, path: str, *, snapshot: bool) -> tu
     reader = bulk.Reader([answer.content], snapshot=snapshot)
     records = list(reader)
     assert reader.head
-    chain.check(reader.head, platform.key.split("_")[1], reader.digest)
+    chain.check_signature(reader.head, platform.key.split("_")[1], reader.digest)
     return reader, records
 
 
@@ -81,7 +81,7 @@ def test_the_snapshot_is_parquet_too(server: Server, platform: Platform) -> None
     answer = server.http.get("/v1/feed/snapshot.parquet", headers=platform.headers)
     assert answer.headers["content-type"] == "application/vnd.apache.parquet"
     head = decode(answer.headers["takeback-feed-head"].encode(), FeedHead)
-    chain.check(head, platform.key.split("_")[1], sha256_of(answer.content).digest())
+    chain.check_signature(head, platform.key.split("_")[1], sha256_of(answer.content).digest())
     assert head.number == platform.page()["head"]
     rows = parquet.read_table(BytesIO(answer.content)).to_pylist()
     assert {row["entry"]: (row["type"], row["value"]) for row in rows} == platform.active()

@@ -140,7 +140,7 @@ class Client:
         """The head that was signed for what was read. Raises `FeedBroken`."""
         if reader.head is None:
             raise FeedBroken("rule 5: the registry did not sign its answer")
-        chain.check(reader.head, self._key_id, reader.digest)
+        chain.check_signature(reader.head, self._key_id, reader.digest)
         return reader.head
 
     def feed_keys(self) -> list[FeedKey]:
@@ -156,7 +156,7 @@ class Client:
             head = decode(answer.headers.get(HEAD_HEADER, "").encode(), FeedHead)
         except InvalidMessage as error:
             raise FeedBroken("rule 5: the registry did not sign its answer") from error
-        chain.check(head, self._key_id, digest)
+        chain.check_signature(head, self._key_id, digest)
         return head
 
     def feedback(self, events: Sequence[FeedbackEvent]) -> FeedbackReceipt:

@@ -95,7 +95,7 @@ async def feed_tile(request: Ask, services: Services) -> Response[bytes]:
     headers = {"ETag": tag, "Cache-Control": "private, max-age=86400, immutable", "Vary": "Authorization"}
     if _has(request, tag):
         return Response(b"", status_code=HTTPStatus.NOT_MODIFIED, headers=headers, media_type=bulk.MEDIA_TYPE)
-    return Response(lines + bulk.end(head.encode()), headers=headers, media_type=bulk.MEDIA_TYPE)
+    return Response(lines + bulk.encode_end(head.encode()), headers=headers, media_type=bulk.MEDIA_TYPE)
 
 
 @get(openapi.SNAPSHOT)

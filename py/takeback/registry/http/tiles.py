@@ -34,14 +34,14 @@ def snapshot(store: Store, signer: Signer, platform: str, ids: EntryIds) -> Iter
         told += len(lot)
         yield piece
     store.usage.count(ids.platform, told)
-    yield bulk.end(signer.sign_digest(number, link, number, platform, digest.digest()).encode())
+    yield bulk.encode_end(signer.sign_digest(number, link, number, platform, digest.digest()).encode())
 
 
 def _written(row: AnyRow, name: str, platform: int) -> bytes:
     if is_told(row, platform):
         return bulk.write_add(row.number, bytes.fromhex(name), _add(row))
     leaf = chain.leaf(saying(row.number, FeedAction.ADD, row.added_as, row), row.number)
-    return bulk.write_line(chain.erased(row.number, name, leaf))
+    return bulk.write_line(chain.tombstone(row.number, name, leaf))
 
 
 def _add(row: AnyRow) -> Add:
