@@ -32,7 +32,14 @@ from takeback.gate.rules.decision import Decision, Feed, Knowledge, Probe, block
 from takeback.gate.rules.policy import Policy
 from takeback.gate.rules.policy import load as load_policy
 from takeback.gate.upload_views.look_ups import look_ups
-from takeback.protocol import ENTRY_ID_PATTERN, MAX_FEEDBACK, MAX_FEEDBACK_ENTRIES, EntryStatus, FeedbackEvent, Verdict
+from takeback.protocol import (
+    ENTRY_ID_PATTERN,
+    MAX_FEEDBACK_ENTRIES,
+    MAX_FEEDBACK_EVENTS,
+    EntryStatus,
+    FeedbackEvent,
+    Verdict,
+)
 from takeback.signals import Signal, SignalType
 
 _ENTRY: Final = re.compile(ENTRY_ID_PATTERN)
@@ -287,7 +294,7 @@ class Gate:
     def send_feedback(self) -> int:
         """Sends the feedback that waits; returns how many events the registry acknowledged."""
         sent = 0
-        while events := batch(self._state.waiting(MAX_FEEDBACK)):
+        while events := batch(self._state.waiting(MAX_FEEDBACK_EVENTS)):
             self._client.feedback(events)
             self._state.acknowledge(events)
             sent += len(events)

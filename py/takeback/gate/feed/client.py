@@ -21,9 +21,9 @@ from takeback.connections import unreadable_certificates, why
 from takeback.errors import FeedBroken, GateError, InvalidMessage, KeyRefused, RegistryUnreachable, SettingsError
 from takeback.gate.settings import GateSettings
 from takeback.protocol import (
-    MAX_BODY,
-    MAX_FEED_LIMIT,
-    MAX_VALUE,
+    MAX_BODY_BYTES,
+    MAX_FEED_ENTRIES,
+    MAX_VALUE_CHARACTERS,
     Feedback,
     FeedbackEvent,
     FeedbackReceipt,
@@ -36,7 +36,7 @@ from takeback.protocol import (
     encode,
 )
 
-MAX_ANSWER: Final = MAX_FEED_LIMIT * (MAX_VALUE + 512)
+MAX_ANSWER: Final = MAX_FEED_ENTRIES * (MAX_VALUE_CHARACTERS + 512)
 """Bytes of an answer: a page of nothing but the longest videos, 24 MB. One of pictures has 260 bytes an entry."""
 MAX_SECONDS: Final = 60.0
 """For a whole answer, so that one that trickles in ends too."""
@@ -99,7 +99,7 @@ class Client:
         """Closes the connections."""
         self._http.close()
 
-    def feed(self, after: int, limit: int = MAX_FEED_LIMIT, wait: int = 0) -> SignedPage:
+    def feed(self, after: int, limit: int = MAX_FEED_ENTRIES, wait: int = 0) -> SignedPage:
         """The page after a cursor, and the head that was signed for it; the registry may `wait` for news so long.
 
         Raises `FeedBroken` naming the number of an entry that is malformed, and for an answer that was not signed.
@@ -137,7 +137,7 @@ class Client:
         """The head that was signed for what was read. Raises `FeedBroken`."""
         if reader.head is None:
             raise FeedBroken("rule 5: the registry did not sign its answer")
-        chain.check(reader.head, self._key_id, reader.digest)
+        chain.check_signature(reader.head, self._key_id, reader.digest)
         return reader.head
 
     def feed_keys(self) -> list[FeedKey]:
@@ -153,7 +153,7 @@ class Client:
             head = decode(answer.headers.get(HEAD_HEADER, "").encode(), FeedHead)
         except InvalidMessage as error:
             raise FeedBroken("rule 5: the registry did not sign its answer") from error
-        chain.check(head, self._key_id, digest)
+        chain.check_signature(head, self._key_id, digest)
         return head
 
     def feedback(self, events: Sequence[FeedbackEvent]) -> FeedbackReceipt:
@@ -233,7 +233,7 @@ def _translated() -> Iterator[None]:
 
 def batch(events: Sequence[FeedbackEvent]) -> list[FeedbackEvent]:
     """As many of `events`, from the first on, as one message may hold."""
-    room = MAX_BODY - len(encode(Feedback([])))
+    room = MAX_BODY_BYTES - len(encode(Feedback([])))
     taken: list[FeedbackEvent] = []
     for event in events:
         room -= len(encode(event)) + 1
