@@ -7,7 +7,7 @@ import pytest
 from takeback.gate.feed.follow import Added, Changes, FeedPosition, Removed, Step
 from takeback.gate.feed.state import STATE_FILE, State
 from takeback.gate.index.file import IndexMarks, load
-from takeback.gate.index.multi_index import GROWN, Reach
+from takeback.gate.index.multi_index import MERGE_ROWS, Reach
 from takeback.gate.index_handle import INDEX_FILE, IndexHandle
 from takeback.signals import SignalType
 from tests.gate.codes import found
@@ -110,10 +110,10 @@ def test_the_file_is_not_written_for_little(home: Path) -> None:
         held.follow(apply(state, *added(41, 2)))
         held.keep()
         assert (home / INDEX_FILE).stat().st_ino == before
-        held.follow(apply(state, *added(43, GROWN)))
+        held.follow(apply(state, *added(43, MERGE_ROWS)))
         held.index.wait()  # all of it may be in one table by then, and is not in the file for that
         held.keep()
-        assert load(home / INDEX_FILE)[0].checkpoint == 42 + GROWN
+        assert load(home / INDEX_FILE)[0].checkpoint == 42 + MERGE_ROWS
 
 
 def test_one_writes(home: Path) -> None:

@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from takeback.gate.commands import BLOCKED, FAILED, REVIEW, gate
+from takeback.gate.commands import EXIT_BLOCKED, EXIT_ERROR, EXIT_REVIEW, gate
 from takeback.gate.settings import GateSettings, save
 from takeback.hashing import hash_picture
 from tests.gate.feeds import KEY
@@ -22,7 +22,7 @@ def test_exit_status() -> None:
     """The README tells the exit status that the commands give."""
     said = "0 all allowed, 1 at least one file is blocked, 2 an error, 3 at least one file needs a review"
     assert said in README
-    assert (BLOCKED, FAILED, REVIEW) == (1, 2, 3)
+    assert (EXIT_BLOCKED, EXIT_ERROR, EXIT_REVIEW) == (1, 2, 3)
 
 
 def test_example(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from takeback.errors import FeedBroken, KeyRefused, RegistryUnreachable, StateDamaged, SyncElsewhere
 from takeback.gate.service import Gate, Synced
-from takeback.gate.watch import MAX_WAIT, rounds, wait_before_next, watch
+from takeback.gate.watch import MAX_WAIT_SECONDS, sync_rounds, wait_before_next, watch
 
 QUIET = Synced(0, 0, 0, 7, 7)
 type Outcome = Synced | Exception
@@ -107,7 +107,7 @@ def test_the_gate_is_opened_anew_after_an_error_of_its_own() -> None:
             raise outcome
         return outcome
 
-    with rounds(lambda: cast("Gate", Opened(log)), sync) as one:
+    with sync_rounds(lambda: cast("Gate", Opened(log)), sync) as one:
         one()
         with pytest.raises(RegistryUnreachable):
             one()
@@ -122,5 +122,5 @@ def test_the_gate_is_opened_anew_after_an_error_of_its_own() -> None:
 def test_waits(interval: float, failures: int, chance: float) -> None:
     """A wait is never shorter than four fifths of the interval nor longer than six fifths of the longest."""
     wait = wait_before_next(interval, failures, chance)
-    assert 0.79 * interval <= wait <= 1.21 * max(interval, MAX_WAIT)
+    assert 0.79 * interval <= wait <= 1.21 * max(interval, MAX_WAIT_SECONDS)
     assert wait_before_next(interval, failures, 0) <= wait <= wait_before_next(interval, failures, 1)

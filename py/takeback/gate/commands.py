@@ -31,21 +31,21 @@ from takeback.gate.rules.policy import load as load_policy
 from takeback.gate.scan.commands import backfill, scan
 from takeback.gate.service import Gate
 from takeback.gate.settings import HOME_VARIABLE, KEY_VARIABLE, GateSettings
-from takeback.gate.watch import DEFAULT_INTERVAL, describe, rounds
+from takeback.gate.watch import DEFAULT_INTERVAL_SECONDS, describe, sync_rounds
 from takeback.gate.watch import watch as watch_feed
 from takeback.protocol import MAX_WAIT, Verdict
 
-BLOCKED: Final = 1
-FAILED: Final = 2
-REVIEW: Final = 3
-_MAX_KEY_FILE: Final = 4096
+EXIT_BLOCKED: Final = 1
+EXIT_ERROR: Final = 2
+EXIT_REVIEW: Final = 3
+_MAX_KEY_FILE_BYTES: Final = 4096
 _STDIN: Final = Path("-")
 
 
 class _Failure(click.ClickException):
     """An error for people, with a status of its own: 1 would say that a file is blocked."""
 
-    exit_code = FAILED
+    exit_code = EXIT_ERROR
 
 
 class _Gate(click.Group):
@@ -90,7 +90,9 @@ def init(
 
     The registry's operator gives both keys as one line, as `takeback platform add` prints it.
     """
-    key = key_file.read(_MAX_KEY_FILE).decode("ascii", "replace") if key_file else os.environ.get(KEY_VARIABLE, "")
+    key = (
+        key_file.read(_MAX_KEY_FILE_BYTES).decode("ascii", "replace") if key_file else os.environ.get(KEY_VARIABLE, "")
+    )
     if not key.strip():
         raise SettingsError(f"give the platform key by --key-file FILE, --key-file - or {KEY_VARIABLE}")
     key, behind = [*key.split(maxsplit=1), ""][:2]
@@ -98,7 +100,7 @@ def init(
     settings = GateSettings(registry.rstrip("/"), key)
     if feed_key is not None and not re.fullmatch("[0-9a-f]{64}", feed_key):
         raise SettingsError("the feed key is not one: expected 64 hex digits, as the registry's operator tells")
-    unasked = _ask_whether_it_is_one(settings)
+    unasked = _check_is_registry(settings)
     with closing(State(home, settings.registry)) as state:
         if feed_key:
             state.trust(feed_key)
@@ -123,23 +125,23 @@ def sync(home: Path) -> None:
 @gate.command()
 @_home
 @click.option(
-    "--interval", type=click.FloatRange(1, 86400), default=DEFAULT_INTERVAL, show_default=True, help="Seconds."
+    "--interval", type=click.FloatRange(1, 86400), default=DEFAULT_INTERVAL_SECONDS, show_default=True, help="Seconds."
 )
 def watch(home: Path, interval: float) -> None:
     """Follow the feed until stopped by Ctrl-C or SIGTERM. No error ends it: it says so and tries again."""
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     with Gate.open(home) as opened:
         status = opened.status()
-    _say(f"following {status.registry} from number {status.checkpoint}, every {interval:g} s; Ctrl-C stops")
+    _print_with_time(f"following {status.registry} from number {status.checkpoint}, every {interval:g} s; Ctrl-C stops")
     # The registry does the waiting, as long as it may: what is withdrawn passes within a second or two.
     held = int(min(interval, MAX_WAIT))
     pause = max(1.0, interval - held)
     try:
-        with rounds(lambda: Gate.open(home), lambda opened: opened.sync(_progress(), held)) as sync:
-            watch_feed(sync, time.sleep, _say, random.random, pause)
+        with sync_rounds(lambda: Gate.open(home), lambda opened: opened.sync(_progress(), held)) as sync:
+            watch_feed(sync, time.sleep, _print_with_time, random.random, pause)
     except KeyboardInterrupt:
         with Gate.open(home) as opened:
-            _say(f"stopped at number {opened.status().checkpoint}")
+            _print_with_time(f"stopped at number {opened.status().checkpoint}")
 
 
 @gate.command()
@@ -158,7 +160,7 @@ def check(home: Path, files: tuple[Path, ...], as_json: bool, report: bool) -> N
         outcomes = [_check(opened, path, as_json, report) for path in files]
         if report:
             _send(opened)
-    sys.exit(next((status for status in (BLOCKED, FAILED, REVIEW) if status in outcomes), 0))
+    sys.exit(next((status for status in (EXIT_BLOCKED, EXIT_ERROR, EXIT_REVIEW) if status in outcomes), 0))
 
 
 @gate.command()
@@ -168,7 +170,11 @@ def check(home: Path, files: tuple[Path, ...], as_json: bool, report: bool) -> N
 @click.option("--processes", type=click.IntRange(1, 256), default=1, show_default=True, help="One for each core.")
 @click.option("--follow", is_flag=True, help="Follow the feed too; without it, `gate watch` has to run.")
 @click.option(
-    "--interval", type=click.FloatRange(1, 86400), default=DEFAULT_INTERVAL, show_default=True, help="With --follow."
+    "--interval",
+    type=click.FloatRange(1, 86400),
+    default=DEFAULT_INTERVAL_SECONDS,
+    show_default=True,
+    help="With --follow.",
 )
 @click.option("--max-megabytes", type=click.IntRange(1, 384), default=64, show_default=True, help="Of one file.")
 @click.option(
@@ -200,7 +206,9 @@ def serve(host: str, port: int, max_megabytes: int, places: int | None, report: 
         report,
         os.environ.get(TOKEN_VARIABLE, ""),
     )
-    serve_gate(Listen(host, port, **listen), options, lambda address: _say(f"the gate answers at {address}"))
+    serve_gate(
+        Listen(host, port, **listen), options, lambda address: _print_with_time(f"the gate answers at {address}")
+    )
 
 
 @gate.command()
@@ -249,7 +257,7 @@ gate.add_command(scan)
 gate.add_command(backfill)
 
 
-def _ask_whether_it_is_one(settings: GateSettings) -> str:
+def _check_is_registry(settings: GateSettings) -> str:
     """Refuses an address that answers otherwise than a registry. One may be away for now: why, else nothing, is given.
 
     Raises `SettingsError`, `KeyRefused`.
@@ -272,20 +280,20 @@ def _check(opened: Gate, path: Path, as_json: bool, report: bool) -> int:
         if as_json:
             click.echo(json.dumps({"file": os.fspath(path), "error": {"code": error.code, "text": str(error)}}))
         else:
-            click.echo(f"ERROR {_shown(path)}: {error}", err=True)
-        return FAILED
+            click.echo(f"ERROR {_printable(path)}: {error}", err=True)
+        return EXIT_ERROR
     if report and decision.action is Action.BLOCK:
         opened.feedback(decision, Verdict.BLOCKED)
     click.echo(json.dumps({"file": os.fspath(path), **decision.as_dict()}) if as_json else _line(path, decision))
-    return {Action.BLOCK: BLOCKED, Action.REVIEW: REVIEW, Action.ALLOW: 0}[decision.action]
+    return {Action.BLOCK: EXIT_BLOCKED, Action.REVIEW: EXIT_REVIEW, Action.ALLOW: 0}[decision.action]
 
 
 def _line(path: Path, decision: Decision) -> str:
     reason = decision.explain()
-    return f"{decision.action.upper()} {_shown(path)}" + (f": {reason}" if reason else "")
+    return f"{decision.action.upper()} {_printable(path)}" + (f": {reason}" if reason else "")
 
 
-def _shown(path: Path) -> str:
+def _printable(path: Path) -> str:
     """The path on one line, whatever its name holds."""
     name = click.format_filename(path)
     return "".join(letter if letter.isprintable() else f"\\x{ord(letter):02x}" for letter in name)
@@ -339,7 +347,7 @@ def _bar() -> Callable[[FeedPosition], None]:
     return on_page
 
 
-def _say(text: str) -> None:
+def _print_with_time(text: str) -> None:
     """A line of a long-running command, with the time (UTC)."""
     click.echo(f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ} {text}")
 

@@ -12,14 +12,14 @@ from typing import Final
 from takeback.errors import GateError, StateDamaged
 from takeback.gate.feed.state import State
 from takeback.gate.index.file import IndexMarks, load, save
-from takeback.gate.index.multi_index import GROWN, MultiIndex, Reach
+from takeback.gate.index.multi_index import MERGE_ROWS, MultiIndex, Reach
 
 INDEX_FILE: Final = "index.bin"
-_SHARE: Final = 16
+_MAX_UNWRITTEN_DIVISOR: Final = 16
 """The file is written anew when so large a part of the entries is not in it: whoever opens it reads them one by one."""
-_AT_ONCE: Final = 1 << 25
+_SMALL_FILE_BYTES: Final = 1 << 25
 """Bytes of a file that is written anew with every withdrawal."""
-_BYTES_A_SECOND: Final = 3e6
+_REWRITE_BYTES_PER_SECOND: Final = 3e6
 """A larger file is written anew for withdrawals when it is older than this takes: a fiftieth of one core's time."""
 
 
@@ -95,7 +95,9 @@ class IndexHandle:
             file = self._path.stat()
         except OSError:
             return True
-        if not self._filed or self.unfiled > max(GROWN, self.index.size() // _SHARE):
+        if not self._filed or self.unfiled > max(MERGE_ROWS, self.index.size() // _MAX_UNWRITTEN_DIVISOR):
             return True
-        old_enough = file.st_size < _AT_ONCE or time.time() - file.st_mtime > file.st_size / _BYTES_A_SECOND
+        old_enough = (
+            file.st_size < _SMALL_FILE_BYTES or time.time() - file.st_mtime > file.st_size / _REWRITE_BYTES_PER_SECOND
+        )
         return old_enough and self._state.has_removed_since(self._filed)

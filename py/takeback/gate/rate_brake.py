@@ -15,9 +15,9 @@ from hashlib import blake2b
 from threading import Lock
 from typing import Final, NamedTuple
 
-MAX_ENTRIES: Final = 10_000
+MAX_TRACKED_ENTRIES: Final = 10_000
 """Entries that are watched at once; the one that matched longest ago is forgotten first."""
-MAX_UPLOADERS: Final = 100_000
+MAX_TRACKED_UPLOADERS: Final = 100_000
 """Pairs of a picture and an uploader that are remembered: some 15 MB. The oldest is forgotten first."""
 
 
@@ -63,7 +63,7 @@ class RateBrake:
             for entry in entries:
                 self._levels[entry] = _Level(level, now, picture)
                 self._levels.move_to_end(entry)
-            _trim(self._levels, MAX_ENTRIES)
+            _trim(self._levels, MAX_TRACKED_ENTRIES)
             return is_flood
 
     def _level(self, entry: str, now: float) -> tuple[float, int]:
@@ -81,7 +81,7 @@ class RateBrake:
             return False
         self._uploaders[pair] = now
         self._uploaders.move_to_end(pair)
-        _trim(self._uploaders, MAX_UPLOADERS)
+        _trim(self._uploaders, MAX_TRACKED_UPLOADERS)
         return True
 
 

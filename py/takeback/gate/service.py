@@ -19,16 +19,25 @@ from takeback.chain import check_time, follow_key
 from takeback.errors import FeedBroken, PictureError, RegistryUnreachable, SettingsError, StateDamaged
 from takeback.gate import settings as settings_file
 from takeback.gate.feed import snapshot_import
-from takeback.gate.feed.client import Client, batch
-from takeback.gate.feed.follow import Added, Changed, Changes, FeedPosition, Removed, Step, agree, follow
+from takeback.gate.feed.client import Client, first_batch
+from takeback.gate.feed.follow import Added, Changed, Changes, FeedPosition, Removed, Step, check_signed_head, follow
 from takeback.gate.feed.state import State
 from takeback.gate.index.multi_index import Index
 from takeback.gate.index_handle import IndexHandle
-from takeback.gate.processes.hashing_process import Read
-from takeback.gate.processes.pool import Job, shared
+from takeback.gate.processes.hashing_process import HashedFile
+from takeback.gate.processes.pool import Job, shared_pool
 from takeback.gate.rate_brake import RateBrake
 from takeback.gate.rules.benign_list import BenignIndex
-from takeback.gate.rules.decision import Decision, Feed, Knowledge, Probe, blocking_by_kind, decide, of_file, probes
+from takeback.gate.rules.decision import (
+    Decision,
+    Freshness,
+    Knowledge,
+    Probe,
+    blocking_by_kind,
+    decide,
+    for_file,
+    probes,
+)
 from takeback.gate.rules.policy import load as load_policy
 from takeback.gate.upload_views.look_ups import look_ups
 from takeback.protocol import ENTRY_ID_PATTERN, MAX_FEEDBACK, MAX_FEEDBACK_ENTRIES, EntryStatus, FeedbackEvent, Verdict
@@ -92,7 +101,7 @@ class Gate:
         self._well_known = BenignIndex.load(home, self.policy)
         self._flood = RateBrake(self.policy.flood_matches, self.policy.flood_minutes * 60)
         self._indexing = Lock()
-        self._feed = Feed(0, None)
+        self._feed = Freshness(0, None)
         self._looked = -math.inf
         self.brakes = True
         """Whether an entry that floods asks for a review; what looks at old uploads switches that off."""
@@ -142,7 +151,7 @@ class Gate:
                 wait = 0
                 if not changes.steps:
                     break
-                if not position.checkpoint and changes.after.head >= snapshot_import.FROM:
+                if not position.checkpoint and changes.after.head >= snapshot_import.MIN_SNAPSHOT_LINES:
                     added += self._start(changes.after.head, on_page)
                     continue
                 self._state.apply(changes)
@@ -173,7 +182,9 @@ class Gate:
                 check_time(signed, self._clock())
                 return FeedPosition(signed.number, max(signed.newest, head), bytes.fromhex(signed.chain))
 
-            self._state.fill(snapshot_import.lots(reader, lambda number: on_page(FeedPosition(number, head))), reached)
+            self._state.fill(
+                snapshot_import.snapshot_batches(reader, lambda number: on_page(FeedPosition(number, head))), reached
+            )
         return sum(self._state.counts().values())
 
     def _next(self, position: FeedPosition, wait: int) -> Changes:
@@ -182,7 +193,7 @@ class Gate:
         self._check_key(answer.head.key)
         check_time(answer.head, self._clock())
         changes = follow(position, self._state.known(answer.page), answer.page)
-        agree(changes, answer.head)
+        check_signed_head(changes, answer.head)
         return changes
 
     def _check_key(self, key: str) -> None:
@@ -217,13 +228,13 @@ class Gate:
 
         The file stays open until that is there.
         """
-        return shared(self.policy.budget).submit(file, given)
+        return shared_pool(self.policy.budget).submit(file, given)
 
-    def judge(self, read: Read, uploader: str | None = None) -> Decision:
+    def judge(self, read: HashedFile, uploader: str | None = None) -> Decision:
         """Decides on an upload that was read; `uploader` as for `check`."""
         views = look_ups(read.plane) if read.plane else ()
         asked = probes(read.signals, read.dihedral, views, policy=self.policy)
-        decision = of_file(self._decide(read.signals, asked, uploader), read.kind, read.why, self.policy)
+        decision = for_file(self._decide(read.signals, asked, uploader), read.kind, read.why, self.policy)
         return replace(decision, notes=(*decision.notes, *read.notes))
 
     def check_signals(
@@ -252,7 +263,7 @@ class Gate:
 
     def warm_up(self) -> None:
         """Reads all that is known into the index and starts the processes, so that the first check need not."""
-        shared(self.policy.budget).warm_up()
+        shared_pool(self.policy.budget).warm_up()
         self._refresh()
 
     def feedback(
@@ -283,7 +294,7 @@ class Gate:
     def send_feedback(self) -> int:
         """Sends the feedback that waits; returns how many events the registry acknowledged."""
         sent = 0
-        while events := batch(self._state.waiting(MAX_FEEDBACK)):
+        while events := first_batch(self._state.waiting(MAX_FEEDBACK)):
             self._client.feedback(events)
             self._state.acknowledge(events)
             sent += len(events)
@@ -304,7 +315,7 @@ class Gate:
             self._state.paused_count(),
         )
 
-    def freshness(self) -> Feed:
+    def freshness(self) -> Freshness:
         """How fresh the gate's knowledge is."""
         position, read_at = self._state.standing()
         return self._fresh(position.checkpoint, read_at)
@@ -318,10 +329,10 @@ class Gate:
         """What a person must know of how fresh the gate's knowledge is, if anything."""
         return self.freshness().warning()
 
-    def _fresh(self, checkpoint: int, read_at: float | None) -> Feed:
-        return Feed(checkpoint, self._age(read_at), self.policy.stale_hours * 3600)
+    def _fresh(self, checkpoint: int, read_at: float | None) -> Freshness:
+        return Freshness(checkpoint, self._age(read_at), self.policy.stale_hours * 3600)
 
-    def _refresh(self) -> tuple[Feed, Index]:
+    def _refresh(self) -> tuple[Freshness, Index]:
         """Brings the index to the state's checkpoint, whichever process moved that; says how fresh it is."""
         with self._indexing:
             now = time.monotonic()

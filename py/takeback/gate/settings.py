@@ -14,8 +14,8 @@ from takeback.errors import SettingsError
 HOME_VARIABLE: Final = "TAKEBACK_GATE_HOME"
 KEY_VARIABLE: Final = "TAKEBACK_PLATFORM_KEY"
 SETTINGS_FILE: Final = "gate.toml"
-_KEY: Final = re.compile(r"tbk_[0-9a-f]{16}_[0-9a-f]{64}")
-_ADDRESS: Final = re.compile(r"[!#-\[\]-~]+")
+_KEY_PATTERN: Final = re.compile(r"tbk_[0-9a-f]{16}_[0-9a-f]{64}")
+_ADDRESS_PATTERN: Final = re.compile(r"[!#-\[\]-~]+")
 """Printable ASCII without the quote and the backslash, so that an address stands in TOML as it is."""
 
 
@@ -28,7 +28,7 @@ class GateSettings:
 
     def __post_init__(self) -> None:
         _check_address(self.registry)
-        if not _KEY.fullmatch(self.key):
+        if not _KEY_PATTERN.fullmatch(self.key):
             raise SettingsError("the platform key is not one: expected tbk_, 16 hex digits, _, 64 hex digits")
 
     @property
@@ -77,7 +77,7 @@ def _check_address(address: str) -> None:
         host, _ = parts.hostname, parts.port
     except ValueError as error:
         raise SettingsError("the registry's address is not one: expected https://HOST[:PORT]") from error
-    if not _ADDRESS.fullmatch(address) or parts.scheme not in {"http", "https"} or not host:
+    if not _ADDRESS_PATTERN.fullmatch(address) or parts.scheme not in {"http", "https"} or not host:
         raise SettingsError("the registry's address is not one: expected https://HOST[:PORT]")
     if not {"@", "?", "#"}.isdisjoint(address):
         raise SettingsError("the registry's address may hold no user, password, query or fragment")

@@ -9,19 +9,19 @@ from typing import Final
 from takeback.errors import RegistryUnreachable, SyncElsewhere, TakebackError
 from takeback.gate.service import Gate, Synced
 
-DEFAULT_INTERVAL: Final = 30.0
+DEFAULT_INTERVAL_SECONDS: Final = 30.0
 """Seconds between polls: how long a withdrawn picture may go on being blocked."""
-MAX_WAIT: Final = 300.0
+MAX_WAIT_SECONDS: Final = 300.0
 """Seconds that trouble never makes longer: after an outage everyone is up to date within five minutes."""
-_JITTER: Final = 0.2
+_JITTER_SHARE: Final = 0.2
 """The share of a wait that is left to chance, so that a fleet of gates does not knock at the same moment."""
 
 
 def wait_before_next(interval: float, failures: int, chance: float) -> float:
     """Seconds to wait after so many `failures` in a row: twice as long each time; `chance` is from 0 to 1."""
-    longest = max(interval, MAX_WAIT)
+    longest = max(interval, MAX_WAIT_SECONDS)
     doubled: float = min(interval * 2.0 ** min(failures, 32), longest)
-    return doubled * (1 - _JITTER + 2 * _JITTER * chance)
+    return doubled * (1 - _JITTER_SHARE + 2 * _JITTER_SHARE * chance)
 
 
 def watch(
@@ -29,7 +29,7 @@ def watch(
     wait: Callable[[float], object],
     tell: Callable[[str], object],
     chance: Callable[[], float],
-    interval: float = DEFAULT_INTERVAL,
+    interval: float = DEFAULT_INTERVAL_SECONDS,
 ) -> None:
     """Syncs again and again and tells what it does, until `wait` raises: no error of one round ends it."""
     failures = 0
@@ -55,17 +55,17 @@ def explain(error: Exception) -> str:
     """What went wrong in a round, loudly if the registry is not just away; of a foreign error no text is told."""
     if isinstance(error, RegistryUnreachable):
         return str(error)
-    return f"ALARM: the feed is not followed: {error if isinstance(error, TakebackError) else where(error)}"
+    return f"ALARM: the feed is not followed: {error if isinstance(error, TakebackError) else error_location(error)}"
 
 
-def where(error: BaseException) -> str:
+def error_location(error: BaseException) -> str:
     """The kind of an error and its places in the code, without its text, which may hold what a caller sent."""
     frames = traceback.extract_tb(error.__traceback__)
     return f"{type(error).__name__} at " + ", ".join(f"{Path(f.filename).name}:{f.lineno}" for f in frames)
 
 
 @contextmanager
-def rounds(open_gate: Callable[[], Gate], sync: Callable[[Gate], Synced]) -> Iterator[Callable[[], Synced]]:
+def sync_rounds(open_gate: Callable[[], Gate], sync: Callable[[Gate], Synced]) -> Iterator[Callable[[], Synced]]:
     """One round of following at each call; the gate is opened at the first, and anew after an error of its own.
 
     So a state file that was moved away, a disk that was full and a key that was replaced are found as they are then.

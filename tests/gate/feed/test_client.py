@@ -7,7 +7,7 @@ import httpx
 import pytest
 
 from takeback.errors import FeedBroken, GateError, KeyRefused, RegistryUnreachable, SettingsError, TakebackError
-from takeback.gate.feed.client import MAX_ANSWER, Client, batch
+from takeback.gate.feed.client import MAX_ANSWER_BYTES, Client, first_batch
 from takeback.gate.settings import GateSettings
 from takeback.protocol import MAX_BODY, Feedback, FeedbackEvent, FeedbackReceipt, Verdict, encode
 from tests.gate.feeds import KEY, Log, entry_id, signal
@@ -74,7 +74,7 @@ LIES = {
         "number 42 breaks the protocol: a md5 value is 32 lowercase hex digits",
     ),
     "an unknown field": (Answer(b'{"entries":[],"head":40,"more":1}'), FeedBroken, "more"),
-    "huge": (Answer([b" " * 65536] * (MAX_ANSWER // 65536 + 1)), RegistryUnreachable, "over the limit"),
+    "huge": (Answer([b" " * 65536] * (MAX_ANSWER_BYTES // 65536 + 1)), RegistryUnreachable, "over the limit"),
     "compressed": (
         Answer(gzip.compress(b" " * 10_000_000), 200, {"Content-Encoding": "gzip"}),
         RegistryUnreachable,
@@ -115,7 +115,7 @@ def test_bad_receipt() -> None:
 def test_batch() -> None:
     """A batch of feedback is as long as one message may be, and no longer."""
     events = [FeedbackEvent(f"{n:032x}", Verdict.BLOCKED, [entry_id(m) for m in range(64)]) for n in range(100)]
-    taken = batch(events)
+    taken = first_batch(events)
     assert taken == events[: len(taken)]
     assert len(encode(Feedback(taken))) <= MAX_BODY < len(encode(Feedback(events[: len(taken) + 1])))
-    assert batch([]) == []
+    assert first_batch([]) == []

@@ -53,8 +53,8 @@ class Snapshots:
 @pytest.fixture
 def snapshots(monkeypatch: pytest.MonkeyPatch) -> Iterator[Snapshots]:
     """A registry with a feed that counts as long, from which two entries have gone."""
-    monkeypatch.setattr(snapshot_import, "FROM", 10)
-    monkeypatch.setattr(snapshot_import, "LOT", 3)
+    monkeypatch.setattr(snapshot_import, "MIN_SNAPSHOT_LINES", 10)
+    monkeypatch.setattr(snapshot_import, "SNAPSHOT_BATCH_ROWS", 3)
     with running() as registry:
         for seed in range(LINES):
             registry.log.add(signal(seed, KINDS[seed % 5]))
@@ -90,7 +90,7 @@ def test_main_path(snapshots: Snapshots, home: Path) -> None:
 
 def test_a_short_feed_comes_in_pages(snapshots: Snapshots, home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Before a short feed no snapshot is asked for."""
-    monkeypatch.setattr(snapshot_import, "FROM", 1000)
+    monkeypatch.setattr(snapshot_import, "MIN_SNAPSHOT_LINES", 1000)
     with Gate.open(home) as gate:
         assert gate.sync().added == LINES
     assert snapshots.asked == []

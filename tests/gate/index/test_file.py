@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from takeback.errors import GateError, StateDamaged
 from takeback.gate.index.chunking import MAX_FLIPS, masks, plan
-from takeback.gate.index.file import HEAD, IndexMarks, load, save
+from takeback.gate.index.file import HEAD_BYTES, IndexMarks, load, save
 from takeback.gate.index.multi_index import MultiIndex, Reach
 from takeback.signals import Signal, SignalType
 from tests.gate.codes import as_rows, as_signals, found, shaped
@@ -64,9 +64,9 @@ def test_nothing_to_save(tmp_path: Path) -> None:
     ("change", "complaint"),
     [
         (lambda _: b"", "cut short"),
-        (lambda data: data[: HEAD - 1], "cut short"),
+        (lambda data: data[: HEAD_BYTES - 1], "cut short"),
         (lambda data: data[:-1], "cut short"),
-        (lambda data: data[: HEAD + 5000], "cut short"),
+        (lambda data: data[: HEAD_BYTES + 5000], "cut short"),
         (lambda data: data + bytes(8), "behind its end"),
         (lambda data: b"SQLite format 3\0" + data[16:], "not one"),
         (lambda data: b"takeback index 2" + data[16:], "another version"),

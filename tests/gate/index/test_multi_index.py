@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
-from takeback.gate.index.multi_index import GROWN, Hit, MultiIndex, Reach
+from takeback.gate.index.multi_index import MERGE_ROWS, Hit, MultiIndex, Reach
 from takeback.signals import PDQ_MATCH_DISTANCE, Frame, Signal, SignalType
 from tests.gate.codes import as_rows, as_signals, flip, found, near, pdq, shaped
 from tests.gate.feeds import entry_id, signal
@@ -210,10 +210,10 @@ TestModel.settings = settings(max_examples=40, stateful_step_count=30)
 def test_thousands_of_changes() -> None:
     """After tens of thousands of adds, replacements and removals, bucketed meanwhile, nothing is lost or left."""
     index, held = MultiIndex(), dict[str, Signal]()
-    codes = shaped("clustered", GROWN * 5 // 2, 11)
+    codes = shaped("clustered", MERGE_ROWS * 5 // 2, 11)
     for place, code in enumerate(codes):
-        held[entry_id(place % (GROWN * 3 // 2))] = pdq(code)
-        index.add(entry_id(place % (GROWN * 3 // 2)), pdq(code))
+        held[entry_id(place % (MERGE_ROWS * 3 // 2))] = pdq(code)
+        index.add(entry_id(place % (MERGE_ROWS * 3 // 2)), pdq(code))
         if place % 3 == 0:
             held.pop(entry_id(place // 2), None)
             index.remove(entry_id(place // 2))

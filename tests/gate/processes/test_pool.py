@@ -18,7 +18,7 @@ import pytest
 
 from takeback.errors import GateError, OverBudget
 from takeback.gate.processes import hashing_process
-from takeback.gate.processes.hashing_process import Process, Read
+from takeback.gate.processes.hashing_process import HashedFile, Process
 from takeback.gate.processes.pool import Pool
 from takeback.gate.rules.media import MediaKind
 from takeback.gate.rules.policy import Budget
@@ -40,7 +40,7 @@ def pool() -> Iterator[Pool]:
     pool.close()
 
 
-def read(pool: Pool, data: bytes, given: str = "") -> Read:
+def read(pool: Pool, data: bytes, given: str = "") -> HashedFile:
     """What a file is."""
     return pool.submit(io.BytesIO(data), given).result()
 
@@ -177,7 +177,7 @@ def test_a_sealed_process_cannot_live_for_ever() -> None:
 
 def test_a_spent_process_is_replaced(monkeypatch: pytest.MonkeyPatch) -> None:
     """A process that has used the time it has in all makes room for another one, and no file is harmed by that."""
-    monkeypatch.setattr(hashing_process, "SPENT_SECONDS", 0.0)
+    monkeypatch.setattr(hashing_process, "MAX_PROCESS_CPU_SECONDS", 0.0)
     pool = Pool(Budget(processes=1))
     try:
         seen = set[int]()

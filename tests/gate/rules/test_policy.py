@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from takeback.errors import SettingsError
 from takeback.gate import rate_brake as brakes
-from takeback.gate.rate_brake import MAX_ENTRIES, RateBrake
+from takeback.gate.rate_brake import MAX_TRACKED_ENTRIES, RateBrake
 from takeback.gate.rules.policy import KEYS, Policy, Range, as_toml, load, parse
 
 README = (Path(__file__).parents[3] / "py/takeback/gate/README.md").read_text("utf-8")
@@ -183,11 +183,11 @@ def test_no_brake() -> None:
 
 def test_the_brake_forgets(monkeypatch: pytest.MonkeyPatch) -> None:
     """The brake keeps no more entries and uploaders than it has room for, and those that matched last."""
-    monkeypatch.setattr(brakes, "MAX_UPLOADERS", 50)
+    monkeypatch.setattr(brakes, "MAX_TRACKED_UPLOADERS", 50)
     flood = RateBrake(1, 60, Clock())
     flood.count(["first"])
-    for number in range(MAX_ENTRIES):
+    for number in range(MAX_TRACKED_ENTRIES):
         flood.count([str(number)], str(number) if number < 100 else None)
     assert not flood.count(["first"])
-    assert flood.count([str(MAX_ENTRIES - 1)])
-    assert (len(flood._levels), len(flood._uploaders)) == (MAX_ENTRIES, 50)
+    assert flood.count([str(MAX_TRACKED_ENTRIES - 1)])
+    assert (len(flood._levels), len(flood._uploaders)) == (MAX_TRACKED_ENTRIES, 50)

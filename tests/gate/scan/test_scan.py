@@ -22,10 +22,10 @@ from takeback.errors import SettingsError
 from takeback.gate import Gate
 from takeback.gate.scan import pool, shared, snapshot
 from takeback.gate.scan.backfill import last
-from takeback.gate.scan.pool import KILLED
+from takeback.gate.scan.pool import KILLED_REASON
 from takeback.gate.scan.run import Progress, ScanPlan, ScanResources, run_scan
-from takeback.gate.scan.sources import PICTURES, PictureChunk
-from takeback.gate.scan.work import MATCHES, scan
+from takeback.gate.scan.sources import CHUNK_PICTURES, PictureChunk
+from takeback.gate.scan.work import MATCHES_SCHEMA, scan_batch
 from takeback.gate.settings import GateSettings, save
 from takeback.hashing import hash_picture
 from takeback.signals import SignalType
@@ -150,15 +150,15 @@ def test_other_shapes_of_tables(home: Path) -> None:
     )
     wide = pa.RecordBatch.from_pylist([{"key": "a", "pdq": bytes.fromhex(value), "md5": None}])
     with Gate.open(home) as gate:
-        assert [(row["key"], row["decision"]) for row in scan(long, gate).to_pylist()] == [
+        assert [(row["key"], row["decision"]) for row in scan_batch(long, gate).to_pylist()] == [
             ("1", "block"),
             ("2", "error"),
             ("3", "error"),
         ]
-        again = scan(wide, gate)
+        again = scan_batch(wide, gate)
         assert [row["decision"] for row in again.to_pylist()] == ["block"]
-        assert again.schema == MATCHES
-        assert again == scan(wide, gate)
+        assert again.schema == MATCHES_SCHEMA
+        assert again == scan_batch(wide, gate)
 
 
 def test_it_goes_on_where_it_was_stopped(home: Path, tmp_path: Path) -> None:
@@ -281,7 +281,7 @@ def test_a_table_that_changed_meanwhile_is_scanned_anew(
     home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str
 ) -> None:
     """Rows that changed while a scan was stopped are scanned as they are now, and those before count no more."""
-    monkeypatch.setattr("takeback.gate.scan.sources.ROWS", 100)
+    monkeypatch.setattr("takeback.gate.scan.sources.CHUNK_ROWS", 100)
     source = tmp_path / f"stored.{kind}"
 
     def write(stored: pa.Table) -> None:
@@ -355,7 +355,7 @@ def test_a_picture_that_kills_its_process(home: Path, tmp_path: Path) -> None:
     parts = [Deadly((str(listed),) * 3), Deadly(("other-33",)), Deadly((str(listed),))]
     done = {number: (rows, found) for number, rows, found in pool.run(enumerate(parts), tmp_path / "list", 2)}
     assert {number: rows for number, (rows, _) in done.items()} == {0: 3, 1: 1, 2: 1}
-    assert done[1][1].to_pylist()[0]["error"] == KILLED
+    assert done[1][1].to_pylist()[0]["error"] == KILLED_REASON
     assert {row["decision"] for number in (0, 2) for row in done[number][1].to_pylist()} == {"block"}
 
 
@@ -450,7 +450,7 @@ def test_parts_are_small_enough_to_lose(home: Path, pictures: Path, tmp_path: Pa
         kept.append(len(list((tmp_path / "out" / "parts").glob("*.parquet"))))
 
     run_scan(home, tmp_path / "out", ScanPlan([str(pictures)]), ScanResources(1), watch)
-    assert kept == [0, 1, -(-74 // PICTURES)]
+    assert kept == [0, 1, -(-74 // CHUNK_PICTURES)]
     left = {file.name for file in (tmp_path / "out").iterdir()}
     assert left == {"plan.json", "matches.parquet", "summary.csv", "distances.png"}
     assert json.loads((tmp_path / "out" / "plan.json").read_text())["checkpoint"] == 4

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from takeback.gate import Gate
 from takeback.gate.feed.state import STATE_FILE
 from takeback.gate.serve import hma, openapi, uploads
-from takeback.gate.serve.app import LOOK_EVERY
+from takeback.gate.serve.app import REFRESH_SECONDS
 from takeback.gate.serve.messages import DecisionAnswer
 from takeback.gate.settings import GateSettings, save
 from takeback.hashing import hash_picture
@@ -116,7 +116,7 @@ def test_what_is_too_large_is_not_read(client: httpx.Client) -> None:
 
 def test_a_slow_body_gives_up_its_place(client: httpx.Client, monkeypatch: pytest.MonkeyPatch) -> None:
     """A caller that stops sending is refused in time, so that others get its place."""
-    monkeypatch.setattr(uploads, "MAX_SECONDS", 0.2)
+    monkeypatch.setattr(uploads, "MAX_BODY_SECONDS", 0.2)
     host, port = client.base_url.host, client.base_url.port
     slow = [socket.create_connection((host, port or 0), timeout=10) for _ in range(3)]
     for caller in slow:
@@ -280,7 +280,7 @@ def test_a_withdrawn_picture_passes(client: httpx.Client, home: Path, registry: 
         registry.log.remove(entry)
     with Gate.open(home) as gate:
         gate.sync()
-    time.sleep(LOOK_EVERY)
+    time.sleep(REFRESH_SECONDS)
     assert client.post("/v1/check", content=COPY).json()["decision"] == "allow"
 
 
@@ -325,7 +325,7 @@ def test_videos_as_hma(client: httpx.Client, home: Path, registry: Registry) -> 
     entry = registry.log.add(Signal(SignalType.MD5, md5))
     with Gate.open(home) as gate:
         gate.sync()
-    time.sleep(LOOK_EVERY)
+    time.sleep(REFRESH_SECONDS)
     found = client.post("/m/lookup", files={"video": data}).json()
     assert found["video_md5"][hma.BANK][0]["entry"] == entry
     assert client.post("/h/hash", files={"audio": data}).status_code == 400
@@ -421,7 +421,7 @@ def test_health_and_readiness(client: httpx.Client, home: Path, tmp_path: Path, 
     (home / STATE_FILE).write_bytes(b"x" * 9000)
     for name in ("-wal", "-shm"):
         (home / f"{STATE_FILE}{name}").unlink(missing_ok=True)
-    time.sleep(LOOK_EVERY)
+    time.sleep(REFRESH_SECONDS)
     assert client.get("/healthz").status_code == 200
     assert client.get("/readyz").status_code == 503
     assert client.post("/v1/check", content=COPY).status_code == 503

@@ -37,16 +37,16 @@ from takeback.protocol import (
     encode,
 )
 
-MAX_ANSWER: Final = MAX_FEED_LIMIT * (MAX_VALUE + 512)
+MAX_ANSWER_BYTES: Final = MAX_FEED_LIMIT * (MAX_VALUE + 512)
 """Bytes of an answer: a page of nothing but the longest videos, 24 MB. One of pictures has 260 bytes an entry."""
-MAX_SECONDS: Final = 60.0
+MAX_ANSWER_SECONDS: Final = 60.0
 """For a whole answer, so that one that trickles in ends too."""
-MAX_SNAPSHOT: Final = 16 << 30
+MAX_SNAPSHOT_BYTES: Final = 16 << 30
 """Bytes of a snapshot: some two hundred million pictures."""
 MAX_SNAPSHOT_SECONDS: Final = 4 * 60 * 60
 HEAD_HEADER: Final = "Takeback-Feed-Head"
 _TIMEOUT: Final = httpx.Timeout(15.0, connect=5.0)
-_MAX_TEXT: Final = 200
+_MAX_PROBLEM_CHARS: Final = 200
 """Characters of a problem's text that are passed on."""
 
 
@@ -71,7 +71,7 @@ class Client:
     """A connection to one registry, kept open between calls. May be shared by threads."""
 
     def __init__(
-        self, settings: GateSettings, *, timeout: httpx.Timeout = _TIMEOUT, seconds: float = MAX_SECONDS
+        self, settings: GateSettings, *, timeout: httpx.Timeout = _TIMEOUT, seconds: float = MAX_ANSWER_SECONDS
     ) -> None:
         """`timeout` is for each step of a request, `seconds` for the whole."""
         self._seconds = seconds
@@ -132,7 +132,7 @@ class Client:
             try:
                 if answer.status_code != httpx.codes.OK:
                     raise _refusal(answer.status_code, self._read(answer, self._seconds))
-                yield Reader(_pieces(answer), snapshot=True)
+                yield Reader(_body_chunks(answer), snapshot=True)
             finally:
                 answer.close()
 
@@ -204,21 +204,21 @@ class Client:
         body = bytearray()
         for part in answer.iter_raw():
             body += part
-            if len(body) > MAX_ANSWER:
-                raise RegistryUnreachable(f"the registry's answer is over the limit of {MAX_ANSWER} bytes")
+            if len(body) > MAX_ANSWER_BYTES:
+                raise RegistryUnreachable(f"the registry's answer is over the limit of {MAX_ANSWER_BYTES} bytes")
             if time.monotonic() > deadline:
                 raise RegistryUnreachable("the registry did not answer in time")
         return bytes(body)
 
 
-def _pieces(answer: httpx.Response) -> Iterator[bytes]:
+def _body_chunks(answer: httpx.Response) -> Iterator[bytes]:
     """A long body as it comes, within limits that are far off."""
     if answer.headers.get("Content-Encoding", "identity") != "identity":
         raise RegistryUnreachable("the registry sent a compressed answer that was not asked for")
     deadline, size = time.monotonic() + MAX_SNAPSHOT_SECONDS, 0
     for piece in answer.iter_raw():
         size += len(piece)
-        if size > MAX_SNAPSHOT or time.monotonic() > deadline:
+        if size > MAX_SNAPSHOT_BYTES or time.monotonic() > deadline:
             raise RegistryUnreachable("the registry's snapshot takes too long, or is over the limit")
         yield piece
 
@@ -231,10 +231,10 @@ def _translated() -> Iterator[None]:
     except httpx.TimeoutException as error:
         raise RegistryUnreachable("the registry did not answer in time") from error
     except (httpx.HTTPError, httpx.InvalidURL) as error:
-        raise RegistryUnreachable(f"the registry cannot be reached: {_why(error)}") from error
+        raise RegistryUnreachable(f"the registry cannot be reached: {_connection_failure(error)}") from error
 
 
-def _why(error: BaseException) -> str:
+def _connection_failure(error: BaseException) -> str:
     """What stands between the gate and the registry, by the first cause that says so: each asks for something else."""
     cause: BaseException | None = error
     while cause is not None:
@@ -256,7 +256,7 @@ def _why(error: BaseException) -> str:
     return f"it broke off the conversation ({type(error).__name__})"
 
 
-def batch(events: Sequence[FeedbackEvent]) -> list[FeedbackEvent]:
+def first_batch(events: Sequence[FeedbackEvent]) -> list[FeedbackEvent]:
     """As many of `events`, from the first on, as one message may hold."""
     room = MAX_BODY - len(encode(Feedback([])))
     taken: list[FeedbackEvent] = []
@@ -287,5 +287,5 @@ def _problem(body: bytes) -> str:
         problem = decode(body, Problem)
     except InvalidMessage:
         return ""
-    said = f"{problem.title} {problem.detail}".strip()[:_MAX_TEXT]
+    said = f"{problem.title} {problem.detail}".strip()[:_MAX_PROBLEM_CHARS]
     return ": " + "".join(letter if letter.isprintable() else "?" for letter in said)

@@ -101,7 +101,7 @@ def follow(position: FeedPosition, known: Known, page: FeedPage, limit: int = MA
     return Changes(position, after, steps)
 
 
-def agree(changes: Changes, head: FeedHead) -> None:
+def check_signed_head(changes: Changes, head: FeedHead) -> None:
     """Rule 5: what was signed is what the page leads to, so that nothing of the whole feed is another.
 
     Raises `FeedBroken`.

@@ -9,13 +9,13 @@ from takeback.gate.feed.state import EntryRow, SnapshotBatch
 from takeback.protocol import FeedAction
 from takeback.signals import Signal, SignalType
 
-FROM: Final = 20_000
+MIN_SNAPSHOT_LINES: Final = 20_000
 """Lines of a feed from which a new gate takes the snapshot instead of page after page."""
-LOT: Final = 10_000
+SNAPSHOT_BATCH_ROWS: Final = 10_000
 """Entries of a lot."""
 
 
-def lots(reader: Reader, on_lot: Callable[[int], None]) -> Iterator[SnapshotBatch]:
+def snapshot_batches(reader: Reader, on_lot: Callable[[int], None]) -> Iterator[SnapshotBatch]:
     """The snapshot's entries, checked one by one; `on_lot` hears of the last number of each. Raises `FeedBroken`."""
     last, lot = 0, SnapshotBatch([], [])
     for record in reader:
@@ -26,7 +26,7 @@ def lots(reader: Reader, on_lot: Callable[[int], None]) -> Iterator[SnapshotBatc
             lot.erased.append((record.number, record.entry.hex()))
         else:
             lot.entries.append(_row(record))
-        if len(lot.entries) == LOT:
+        if len(lot.entries) == SNAPSHOT_BATCH_ROWS:
             yield lot
             on_lot(last)
             lot = SnapshotBatch([], [])

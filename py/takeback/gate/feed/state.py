@@ -27,11 +27,11 @@ from takeback.signals import Signal, SignalType, Variant
 STATE_FILE: Final = "state.sqlite"
 LOCK_FILE: Final = "sync.lock"
 INDEX_LOCK_FILE: Final = "index.lock"
-_APPLICATION: Final = 0x7462_6733  # "tbg3": marks the file as a gate's state in this layout
+_APPLICATION_ID: Final = 0x7462_6733  # "tbg3": marks the file as a gate's state in this layout
 _BUSY_SECONDS: Final = 30
 _GLANCE_SECONDS: Final = 0.1
 """For those who ask how the gate stands: they are told that it cannot be read, rather than kept waiting."""
-_DAMAGE: Final = {
+_DAMAGE_CODES: Final = {
     sqlite3.SQLITE_CORRUPT,
     sqlite3.SQLITE_NOTADB,
     sqlite3.SQLITE_ERROR,
@@ -40,7 +40,7 @@ _DAMAGE: Final = {
 }
 """SQLite's codes for a file that is broken, or holds other tables or rows than ours."""
 
-_PRIMARY: Final = 0xFF
+_PRIMARY_CODE_MASK: Final = 0xFF
 """The part of an extended SQLite code that is the code proper."""
 
 _TABLES: Final = """
@@ -78,7 +78,7 @@ class SnapshotBatch(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class News:
+class EntryChanges:
     """What changed after a number: entries that came and are there still, ids that went, the checkpoint now."""
 
     added: Sequence[tuple[str, Signal]]
@@ -192,7 +192,7 @@ class State:
             if moved.rowcount != 1:
                 raise GateError("another sync moved the checkpoint in the meantime: run `takeback gate sync` again")
             for step in changes.steps:
-                _take(db, step)
+                _apply_step(db, step)
 
     def fill(self, lots: Iterable[SnapshotBatch], reached: Callable[[], FeedPosition]) -> None:
         """Takes over a snapshot, all or nothing, into a state that is empty; `reached` tells the position at its end.
@@ -222,14 +222,14 @@ class State:
         with self._lock, self._translated():
             self._db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
 
-    def news(self, after: int) -> News:
+    def news(self, after: int) -> EntryChanges:
         """What changed after number `after`; 0 gives every active entry."""
         with self._reading() as db, self._stored():
             checkpoint = self._follower(db, "checkpoint")[0]
             rows = db.execute("SELECT entry, type, value, quality, variant FROM entries WHERE number > ?", (after,))
             added = [(entry, _signal(*fields)) for entry, *fields in rows]
             removed = [entry for (entry,) in db.execute("SELECT entry FROM removals WHERE number > ?", (after,))]
-        return News(added, removed, checkpoint)
+        return EntryChanges(added, removed, checkpoint)
 
     def read_all[R](self, make: Callable[[Iterable[IndexRow]], R]) -> tuple[int, R]:
         """The checkpoint, and what `make` makes of all entries; others may use the state meanwhile."""
@@ -347,7 +347,7 @@ class State:
                 turn.execute("BEGIN EXCLUSIVE")
             except sqlite3.OperationalError as error:
                 turn.close()
-                if error.sqlite_errorcode & _PRIMARY != sqlite3.SQLITE_BUSY:
+                if error.sqlite_errorcode & _PRIMARY_CODE_MASK != sqlite3.SQLITE_BUSY:
                     raise
                 return None
             return turn
@@ -360,8 +360,8 @@ class State:
                 for statement in (*_TABLES.strip().split(";\n"), *_INDEXES):
                     db.execute(statement)
                 db.execute("INSERT INTO follower VALUES (1, ?, 0, 0, ?, NULL, NULL, NULL)", (registry, START))
-                db.execute(f"PRAGMA application_id = {_APPLICATION}")
-            elif mark != _APPLICATION:
+                db.execute(f"PRAGMA application_id = {_APPLICATION_ID}")
+            elif mark != _APPLICATION_ID:
                 raise self._damaged("it is not a gate's state")
             db.execute(_CONFIRMED)
             db.execute(_PAUSED_INDEX)
@@ -416,7 +416,7 @@ class State:
             raise GateError("the gate is closed") from error
         except sqlite3.DatabaseError as error:
             code = getattr(error, "sqlite_errorcode", None)
-            if code is None or code & _PRIMARY in _DAMAGE:
+            if code is None or code & _PRIMARY_CODE_MASK in _DAMAGE_CODES:
                 raise self._damaged(getattr(error, "sqlite_errorname", "a text in it is none")) from error
             raise GateError(f"the gate's state {self._path} cannot be used now: {error}") from error
 
@@ -450,7 +450,7 @@ class State:
         )
 
 
-def _take(db: sqlite3.Connection, step: Step) -> None:
+def _apply_step(db: sqlite3.Connection, step: Step) -> None:
     """Writes one step."""
     match step:
         case Added(number, entry, signal, standing):

@@ -21,17 +21,27 @@ import msgspec
 import numpy as np
 
 from takeback.errors import GateError, StateDamaged
-from takeback.gate.index.native import Bytes, Shape, Table, TableRows, build, checksum, private, room_for, size_of
+from takeback.gate.index.native import (
+    Bytes,
+    Shape,
+    Table,
+    TableRows,
+    build,
+    checksum,
+    max_table_bytes,
+    table_bytes,
+    zeroed_memory,
+)
 from takeback.private import keep_names
 
 MAGIC: Final = b"takeback index 1"
-HEAD: Final = 8192
-PAGE: Final = 4096
-LARGE_PAGE: Final = 1 << 21
-LARGE_TABLE: Final = 1 << 26
+HEAD_BYTES: Final = 8192
+PAGE_BYTES: Final = 4096
+LARGE_PAGE_BYTES: Final = 1 << 21
+LARGE_TABLE_BYTES: Final = 1 << 26
 """A table of this size or more begins with a large page, so that the system can map it in such."""
-_SUM: Final = slice(16, 24)
-_PIECE: Final = 1 << 26
+_CHECKSUM_SLICE: Final = slice(16, 24)
+_WRITE_BYTES: Final = 1 << 26
 """Bytes that are written at once."""
 
 
@@ -99,9 +109,9 @@ def load(path: Path) -> tuple[IndexMarks, dict[str, Table]]:
     """
     try:
         with path.open("rb") as file:
-            if os.fstat(file.fileno()).st_size < HEAD:
+            if os.fstat(file.fileno()).st_size < HEAD_BYTES:
                 raise StateDamaged(f"the index {path} is cut short")
-            memory = np.frombuffer(_mapped(file), np.uint8)
+            memory = np.frombuffer(_map_file(file), np.uint8)
     except FileNotFoundError as error:
         raise StateDamaged(f"the index {path} is not there") from error
     except OSError as error:
@@ -109,11 +119,11 @@ def load(path: Path) -> tuple[IndexMarks, dict[str, Table]]:
     head = _read_head(path, memory)
     if head.order != sys.byteorder:
         raise StateDamaged(f"the index {path} was made on another kind of machine")
-    end = HEAD
+    end = HEAD_BYTES
     tables = {}
     for name, part in head.tables.items():
-        size = size_of(part.shape) if part.shape.is_sound() else len(memory)
-        if part.at != _aligned(end, size) or part.at + size > len(memory):
+        size = table_bytes(part.shape) if part.shape.is_sound() else len(memory)
+        if part.at != _table_start(end, size) or part.at + size > len(memory):
             raise StateDamaged(f"the index {path} is cut short, or its table {name} cannot be")
         end = part.at + size
         if checksum(memory[part.at : end]) != part.sum:
@@ -125,40 +135,40 @@ def load(path: Path) -> tuple[IndexMarks, dict[str, Table]]:
 
 
 def _read_head(path: Path, memory: Bytes) -> _Head:
-    start = memory[:HEAD].tobytes()
+    start = memory[:HEAD_BYTES].tobytes()
     if not start.startswith(MAGIC):
         raise StateDamaged(f"the index {path} is not one, or of another version")
-    if checksum(memory[_SUM.stop : HEAD]) != int.from_bytes(start[_SUM], "little"):
+    if checksum(memory[_CHECKSUM_SLICE.stop : HEAD_BYTES]) != int.from_bytes(start[_CHECKSUM_SLICE], "little"):
         raise StateDamaged(f"the index {path} is damaged: the checksum of its head is another")
     try:
-        return msgspec.json.decode(start[_SUM.stop :], type=_Head)
+        return msgspec.json.decode(start[_CHECKSUM_SLICE.stop :], type=_Head)
     except msgspec.MsgspecError as error:
         raise StateDamaged(f"the index {path} has a head that cannot be read") from error
 
 
 def _write(file: BinaryIO, marks: IndexMarks, tables: Mapping[str, TablePlan]) -> None:
     parts: dict[str, _Part] = {}
-    end = HEAD
+    end = HEAD_BYTES
     for name, plans in tables.items():
         count = sum(source.living for source in plans.sources)
         if not count:
             continue
         shape = Shape.of(plans.words, plans.distance, count, plans.seed)
-        memory = private(room_for(shape))
+        memory = zeroed_memory(max_table_bytes(shape))
         shape = build(memory, shape, plans.sources)
-        memory = memory[: size_of(shape)]
-        parts[name] = _Part(_aligned(end, len(memory)), checksum(memory), shape)
+        memory = memory[: table_bytes(shape)]
+        parts[name] = _Part(_table_start(end, len(memory)), checksum(memory), shape)
         end = parts[name].at + len(memory)
         file.seek(parts[name].at)
-        file.writelines(memory[at : at + _PIECE].data for at in range(0, len(memory), _PIECE))
-    head = msgspec.json.encode(_Head(sys.byteorder, marks, parts)).ljust(HEAD - _SUM.stop)
-    assert len(head) == HEAD - _SUM.stop, "a head has room for every table"
+        file.writelines(memory[at : at + _WRITE_BYTES].data for at in range(0, len(memory), _WRITE_BYTES))
+    head = msgspec.json.encode(_Head(sys.byteorder, marks, parts)).ljust(HEAD_BYTES - _CHECKSUM_SLICE.stop)
+    assert len(head) == HEAD_BYTES - _CHECKSUM_SLICE.stop, "a head has room for every table"
     file.seek(0)
     file.write(MAGIC + checksum(np.frombuffer(head, np.uint8)).to_bytes(8, "little") + head)
     file.truncate(end)
 
 
-def _mapped(file: BinaryIO) -> mmap.mmap:
+def _map_file(file: BinaryIO) -> mmap.mmap:
     memory = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
     if hasattr(mmap, "MADV_HUGEPAGE"):
         with suppress(OSError):  # a file system that has none
@@ -166,7 +176,7 @@ def _mapped(file: BinaryIO) -> mmap.mmap:
     return memory
 
 
-def _aligned(end: int, size: int) -> int:
+def _table_start(end: int, size: int) -> int:
     """Where a table of a size begins, behind the end of the one before."""
-    page = LARGE_PAGE if size >= LARGE_TABLE else PAGE
+    page = LARGE_PAGE_BYTES if size >= LARGE_TABLE_BYTES else PAGE_BYTES
     return -(-end // page) * page

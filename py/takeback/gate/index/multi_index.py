@@ -10,7 +10,7 @@ from threading import Lock, Thread
 from typing import Final, NamedTuple, Protocol
 
 from takeback.gate.index.file import TablePlan
-from takeback.gate.index.native import GrowingRows, Table, TableRows, table_of
+from takeback.gate.index.native import GrowingRows, Table, TableRows, build_table
 from takeback.signals import (
     HEX_DIGITS,
     PDQ_MATCH_DISTANCE,
@@ -21,14 +21,14 @@ from takeback.signals import (
 )
 
 PHASH_MATCH_DISTANCE: Final = 6
-GROWN: Final = 8192
+MERGE_ROWS: Final = 8192
 """Rows that are compared one by one; when there are more, they get buckets."""
-_RATIO: Final = 8
+_MERGE_RATIO: Final = 8
 """Rows are put into buckets together with older ones, as long as these are not so many times as many."""
-_TRIES: Final = 3
+_LOCKLESS_TRIES: Final = 3
 """Of a look-up, before it keeps changes waiting."""
 
-_LOT: Final = 50_000
+_BATCH_ROWS: Final = 50_000
 """Entries that are taken in at a time."""
 
 type IndexPart = Table | GrowingRows
@@ -81,7 +81,7 @@ class Index(Protocol):
         """Every entry that matches any of `signals`, once for each of them that it matches."""
 
 
-class _Gathered:
+class _CodeBatch:
     """The codes of one type as they lie in an index, each with its entry and its note."""
 
     def __init__(self) -> None:
@@ -113,7 +113,7 @@ def _frames(value: str, reach: Reach) -> list[str]:
 class MultiIndex:
     """An index that looks only where matches can be (index.c), and goes on while it is changed.
 
-    New entries are compared one by one until there are `GROWN`; then a thread of its own puts them into buckets.
+    New entries are compared one by one until there are `MERGE_ROWS`; then a thread of its own puts them into buckets.
     """
 
     def __init__(self, reach: Reach | None = None, tables: Mapping[str, Table] | None = None) -> None:
@@ -122,15 +122,16 @@ class MultiIndex:
         near = self.reach.as_dict()
         tables = tables or {}
         self._near = {
-            kind: _Near(_digits(kind) // 16, near.get(kind.value, 0), tables.get(kind.value)) for kind in SignalType
+            kind: _TypeIndex(_hex_digits(kind) // 16, near.get(kind.value, 0), tables.get(kind.value))
+            for kind in SignalType
         }
 
     @classmethod
     def of(cls, reach: Reach, rows: Iterable[IndexRow]) -> "MultiIndex":
         """An index of entries, each of which comes once: much quicker than adding them one by one."""
         index = cls(reach)
-        gathered: dict[str, _Gathered] = defaultdict(_Gathered)
-        for lot in batched(rows, _LOT):
+        gathered: dict[str, _CodeBatch] = defaultdict(_CodeBatch)
+        for lot in batched(rows, _BATCH_ROWS):
             by_kind: dict[str, list[IndexRow]] = defaultdict(list)
             for row in lot:
                 by_kind[row[1]].append(row)
@@ -210,7 +211,7 @@ class MultiIndex:
             yield Hit(place, entry, max(found.values()), None, shares)
 
 
-class _Near:
+class _TypeIndex:
     """The codes of one type: tables that are built, and the rows that grow."""
 
     def __init__(self, words: int, distance: int, table: Table | None = None) -> None:
@@ -224,7 +225,7 @@ class _Near:
 
     def begin(self, source: TableRows) -> None:
         """Takes in the first rows, of an index that nobody uses yet."""
-        table = table_of(self.words, self._distance, self._seed, [source])
+        table = build_table(self.words, self._distance, self._seed, [source])
         self._parts = (GrowingRows(self.words),) if table is None else (table, GrowingRows(self.words))
 
     def put(self, entry: bytes, codes: Sequence[bytes], note: int) -> None:
@@ -238,7 +239,7 @@ class _Near:
                 self._replaced += bool(old)
             for part, rows in old:
                 part.kill(rows)
-            if self._worker is None and (growing.count >= GROWN or any(_is_hollow(part) for part in self._parts)):
+            if self._worker is None and (growing.count >= MERGE_ROWS or any(_is_sparse(part) for part in self._parts)):
                 self._worker = Thread(target=self._merge, name="index", daemon=True)
                 self._worker.start()
 
@@ -247,7 +248,7 @@ class _Near:
         if not codes:
             return []
         asked = b"".join(codes)
-        for _ in range(_TRIES):
+        for _ in range(_LOCKLESS_TRIES):
             parts, replaced = self._parts, self._replaced
             found = self._look(asked, len(codes))
             if parts is self._parts and replaced == self._replaced:
@@ -286,7 +287,7 @@ class _Near:
                 chosen = self._parts[first:]
                 sources = [part.source() for part in chosen]
                 self._parts = (*self._parts, GrowingRows(self.words))
-            table = table_of(self.words, self._distance, self._seed, sources)
+            table = build_table(self.words, self._distance, self._seed, sources)
             with self._changing:
                 made = () if table is None else (table,)
                 for part, source in zip(chosen, sources, strict=True):
@@ -303,14 +304,14 @@ def usable(signal: Signal, floor: int = PDQ_QUALITY_FLOOR) -> bool:
     return signal.quality is None or signal.quality >= floor
 
 
-def _digits(kind: SignalType) -> int:
+def _hex_digits(kind: SignalType) -> int:
     """Hex digits of a code: of a video's frame as many as of a picture."""
     return HEX_DIGITS.get(kind, HEX_DIGITS[SignalType.PDQ])
 
 
-def _is_hollow(part: IndexPart) -> bool:
+def _is_sparse(part: IndexPart) -> bool:
     """Whether too much of a part is gone."""
-    return part.gone > max(GROWN, part.count // 4)
+    return part.gone > max(MERGE_ROWS, part.count // 4)
 
 
 def _first_to_merge(parts: Sequence[IndexPart]) -> int:
@@ -318,7 +319,7 @@ def _first_to_merge(parts: Sequence[IndexPart]) -> int:
     living, first = 0, len(parts)
     for place in reversed(range(len(parts))):
         part = parts[place]
-        if living and part.count - part.gone > _RATIO * living and not any(map(_is_hollow, parts[: place + 1])):
+        if living and part.count - part.gone > _MERGE_RATIO * living and not any(map(_is_sparse, parts[: place + 1])):
             break
         living += part.count - part.gone
         first = place

@@ -15,23 +15,23 @@ from typing import Any, Final, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from takeback.gate.index.chunking import MIN_BITS, Chunk, masks, own_bits, plan
+from takeback.gate.index.chunking import MIN_CHUNK_BITS, Chunk, bucket_bits, masks, plan
 from takeback.signals import MAX_FRAMES
 
 ENTRY_BYTES: Final = 16
 MAX_ROWS: Final = 1 << 30
 _MAX_CHUNKS: Final = 64
-_BLOCK: Final = 32
-_LINE: Final = 64
+_BLOCK_BUCKETS: Final = 32
+_CACHE_LINE_BYTES: Final = 64
 """Bytes of a line of the cache: every array begins with one."""
-_ROOM: Final = 4096
+_HIT_CAPACITY: Final = 4096
 """Hits that one call can bring; a second call brings more."""
-_FIRST_ROWS: Final = 256
-_ENTRY_ROWS: Final = 4 * MAX_FRAMES
+_INITIAL_ROWS: Final = 256
+_MAX_ENTRY_ROWS: Final = 4 * MAX_FRAMES
 """Rows of one entry at most: a video's frames, of which some may be replaced."""
-_SPILL_ROWS: Final = 256
+_MIN_SPILLED_ROWS: Final = 256
 """A block of fewer rows is never spilled."""
-_SPILL_BYTES: Final = 4 * (_BLOCK + 1)
+_SPILL_BYTES: Final = 4 * (_BLOCK_BUCKETS + 1)
 
 type Bytes = NDArray[np.uint8]
 type Hits = NDArray[np.uint32]
@@ -96,15 +96,15 @@ def _load() -> ctypes.CDLL:
 _library: Final = _load()
 
 
-class _Room(threading.local):
+class _HitBuffer(threading.local):
     """Where C puts hits: each thread has its own."""
 
     def __init__(self) -> None:
-        self.hits: Hits = np.zeros((_ROOM, 3), np.uint32)
+        self.hits: Hits = np.zeros((_HIT_CAPACITY, 3), np.uint32)
         self.address = self.hits.ctypes.data
 
 
-_room: Final = _Room()
+_hit_buffer: Final = _HitBuffer()
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,7 +132,9 @@ class Shape:
             and 0 <= self.spills <= self.most_spills
             and 0 < len(self.chunks) <= _MAX_CHUNKS
             and all(
-                MIN_BITS <= c.bits <= own_bits(self.count) + 2 and 0 <= c.start <= bits - c.bits and 0 <= c.flips <= 2
+                MIN_CHUNK_BITS <= c.bits <= bucket_bits(self.count) + 2
+                and 0 <= c.start <= bits - c.bits
+                and 0 <= c.flips <= 2
                 for c in self.chunks
             )
             and sum(c.flips + 1 for c in self.chunks) > self.distance
@@ -141,7 +143,7 @@ class Shape:
     @property
     def most_spills(self) -> int:
         """How many blocks may spill at most."""
-        return self.count // _SPILL_ROWS * (len(self.chunks) + 1)
+        return self.count // _MIN_SPILLED_ROWS * (len(self.chunks) + 1)
 
     def spilled(self, spills: int) -> "Shape":
         """The same with so many spilled blocks."""
@@ -165,13 +167,13 @@ def _layout(shape: Shape) -> _Layout:
 
     def take(size: int) -> int:
         nonlocal at
-        start, at = at, (at + size + _LINE - 1) // _LINE * _LINE
+        start, at = at, (at + size + _CACHE_LINE_BYTES - 1) // _CACHE_LINE_BYTES * _CACHE_LINE_BYTES
         return start
 
     codes, entries, notes = (take(size * shape.count) for size in (8 * shape.words, ENTRY_BYTES, 2))
     tables = []
-    for place, bits in enumerate([own_bits(shape.count), *(chunk.bits for chunk in shape.chunks)]):
-        base, end = take(4 * ((1 << bits) // _BLOCK)), take(1 << bits)
+    for place, bits in enumerate([bucket_bits(shape.count), *(chunk.bits for chunk in shape.chunks)]):
+        base, end = take(4 * ((1 << bits) // _BLOCK_BUCKETS)), take(1 << bits)
         tables.append((base, end, end if place == 1 else take(4 * shape.count)))
     spill = take(_SPILL_BYTES * shape.spills)
     return _Layout(codes, entries, notes, tuple(tables), spill, at)
@@ -205,7 +207,7 @@ class GrowingRows:
     One thread at a time may change them.
     """
 
-    def __init__(self, words: int, capacity: int = _FIRST_ROWS) -> None:
+    def __init__(self, words: int, capacity: int = _INITIAL_ROWS) -> None:
         self.words = words
         self.count = 0
         self.gone = 0
@@ -233,18 +235,18 @@ class GrowingRows:
 
     def find(self, entry: bytes) -> list[int]:
         """The rows of an entry that are not taken out."""
-        return _living(self._arrays[3], self._places.get(entry, ()))
+        return _not_removed(self._arrays[3], self._places.get(entry, ()))
 
     def kill(self, rows: Sequence[int]) -> None:
         """Takes out rows that are there."""
-        _mark(self._arrays[3], rows)
+        _mark_removed(self._arrays[3], rows)
         self.gone += len(rows)
 
     def query(self, codes: bytes, asking: int, distance: int) -> Hits:
         """The rows within `distance` of each of the codes."""
         count, arrays = self.count, self._arrays  # in this order: the arrays hold what is counted
         if not count:
-            return _NOTHING
+            return _NO_HITS
         held = _Rows(*[array.ctypes.data for array in arrays], count)
         at = ctypes.addressof(held)
         return _hits(lambda hits, room: _library.index_scan(at, self.words, codes, asking, distance, hits, room))
@@ -264,7 +266,7 @@ class GrowingRows:
 
     def gone_since(self, source: TableRows) -> list[bytes]:
         """The entries that were taken out since."""
-        return _gone_since(self._arrays[3], self._arrays[1], source)
+        return _removed_since(self._arrays[3], self._arrays[1], source)
 
 
 class Table:
@@ -290,13 +292,13 @@ class Table:
 
     def find(self, entry: bytes) -> list[int]:
         """The rows of an entry that are not taken out."""
-        rows = (ctypes.c_uint32 * _ENTRY_ROWS)()
-        found = _library.index_find(self._at, entry, rows, _ENTRY_ROWS)
-        return _living(self._dead, rows[:found])
+        rows = (ctypes.c_uint32 * _MAX_ENTRY_ROWS)()
+        found = _library.index_find(self._at, entry, rows, _MAX_ENTRY_ROWS)
+        return _not_removed(self._dead, rows[:found])
 
     def kill(self, rows: Sequence[int]) -> None:
         """Takes out rows that are there."""
-        _mark(self._dead, rows)
+        _mark_removed(self._dead, rows)
         self.gone += len(rows)
 
     def entry(self, row: int) -> str:
@@ -313,42 +315,45 @@ class Table:
 
     def gone_since(self, source: TableRows) -> list[bytes]:
         """The entries that were taken out since."""
-        return _gone_since(self._dead, self._entries, source)
+        return _removed_since(self._dead, self._entries, source)
 
 
-def room_for(shape: Shape) -> int:
+def max_table_bytes(shape: Shape) -> int:
     """The bytes of memory that a table of this shape takes at most."""
     return _layout(shape.spilled(shape.most_spills)).size
 
 
-def size_of(shape: Shape) -> int:
+def table_bytes(shape: Shape) -> int:
     """The bytes of memory that a table takes that is built."""
     return _layout(shape).size
 
 
 def build(memory: Bytes, shape: Shape, sources: Sequence[TableRows]) -> Shape:
-    """Builds a table of all rows in `sources` that are not dead, into zeroed memory of `room_for`; its true shape."""
+    """Builds a table of the rows in `sources` that are not removed, and returns its shape.
+
+    `memory` is zeroed and has `max_table_bytes(shape)` bytes; the table takes up `table_bytes` of the returned shape.
+    """
     struct = _struct(memory, shape, _layout(shape.spilled(shape.most_spills)))
     held = (_Rows * len(sources))(*(source.struct() for source in sources))
-    widest = max([own_bits(shape.count), *(chunk.bits for chunk in shape.chunks)])
-    places = private(4 << widest)
+    widest = max([bucket_bits(shape.count), *(chunk.bits for chunk in shape.chunks)])
+    places = zeroed_memory(4 << widest)
     return shape.spilled(_library.index_build(ctypes.byref(struct), held, len(sources), _address(places)))
 
 
-def table_of(words: int, distance: int, seed: int, sources: Sequence[TableRows]) -> Table | None:
+def build_table(words: int, distance: int, seed: int, sources: Sequence[TableRows]) -> Table | None:
     """A table in this process's own memory; None if there is no row."""
     count = sum(source.living for source in sources)
     if not count:
         return None
     shape = Shape.of(words, distance, count, seed)
-    memory = private(room_for(shape))
+    memory = zeroed_memory(max_table_bytes(shape))
     return Table(memory, build(memory, shape, sources))
 
 
-def private(size: int) -> Bytes:
+def zeroed_memory(size: int) -> Bytes:
     """Zeroed memory that begins with a line of the cache; numpy asks the system for large pages."""
-    memory: Bytes = np.zeros(size + _LINE, np.uint8)
-    start = -memory.ctypes.data % _LINE
+    memory: Bytes = np.zeros(size + _CACHE_LINE_BYTES, np.uint8)
+    start = -memory.ctypes.data % _CACHE_LINE_BYTES
     return memory[start : start + size]
 
 
@@ -357,14 +362,14 @@ def checksum(memory: Bytes) -> int:
     return int(_library.index_checksum(_address(memory), len(memory) // 8))
 
 
-_NOTHING: Final[Hits] = np.zeros((0, 3), np.uint32)
+_NO_HITS: Final[Hits] = np.zeros((0, 3), np.uint32)
 
 
 def _hits(call: Callable[[int, int], int]) -> Hits:
     """What C finds, in an array of one's own."""
-    found = call(_room.address, _ROOM)
-    if found <= _ROOM:
-        return _room.hits[:found].copy() if found else _NOTHING
+    found = call(_hit_buffer.address, _HIT_CAPACITY)
+    if found <= _HIT_CAPACITY:
+        return _hit_buffer.hits[:found].copy() if found else _NO_HITS
     while True:  # rows may be added while this goes on
         hits: Hits = np.zeros((found + found // 8, 3), np.uint32)
         found = call(hits.ctypes.data, len(hits))
@@ -372,16 +377,16 @@ def _hits(call: Callable[[int, int], int]) -> Hits:
             return hits[:found]
 
 
-def _living(dead: Bytes, rows: Sequence[int]) -> list[int]:
+def _not_removed(dead: Bytes, rows: Sequence[int]) -> list[int]:
     return [row for row in rows if not dead[row >> 3] >> (row & 7) & 1]
 
 
-def _mark(dead: Bytes, rows: Sequence[int]) -> None:
+def _mark_removed(dead: Bytes, rows: Sequence[int]) -> None:
     for row in rows:
         dead[row >> 3] |= 1 << (row & 7)
 
 
-def _gone_since(dead: Bytes, entries: Bytes, source: TableRows) -> list[bytes]:
+def _removed_since(dead: Bytes, entries: Bytes, source: TableRows) -> list[bytes]:
     assert source.dead is not None
     news = dead[: len(source.dead)] & ~source.dead
     rows = np.flatnonzero(np.unpackbits(news, bitorder="little"))
@@ -405,7 +410,7 @@ def _arrays(memory: Bytes, shape: Shape, layout: _Layout) -> tuple[Bytes, Bytes,
 def _struct(memory: Bytes, shape: Shape, layout: _Layout) -> _Table:
     """The table for C."""
     start = memory.ctypes.data
-    own = (Chunk(0, own_bits(shape.count), 0), True)
+    own = (Chunk(0, bucket_bits(shape.count), 0), True)
     hashed = shape.distance == 0
     parts = []
     for place, (chunk, mixed) in enumerate([own, *((chunk, hashed) for chunk in shape.chunks)]):

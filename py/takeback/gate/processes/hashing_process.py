@@ -30,32 +30,32 @@ from takeback.hashing.kernel import DIHEDRALS, PLANE_SIDE, Thumbnail
 from takeback.hashing.picture import MAX_BYTES
 from takeback.signals import Signal, SignalType, Variant
 
-PATIENCE: Final = 6.0
+WALL_CLOCK_FACTOR: Final = 6.0
 """Times its processor time that a file may take by the clock, on a machine that is busy with others."""
-SPENT_SECONDS: Final = 600.0
+MAX_PROCESS_CPU_SECONDS: Final = 600.0
 """Of processor time, after which a process is replaced: so it may have a hard limit that no honest file reaches."""
-START_SECONDS: Final = 60.0
+MAX_START_SECONDS: Final = 60.0
 """For a process to load all decoders, which takes about one."""
-MAX_FRAME: Final = 1 << 20
+MAX_MESSAGE_BYTES: Final = 1 << 20
 """Bytes of any message from a process: a reduced picture has 256 KB."""
-MAX_PIECE: Final = 4 << 20
+MAX_READ_BYTES: Final = 4 << 20
 """Bytes of a video that a process may ask for at once."""
-ROOM: Final = 16
+MAX_BYTES_PER_PIXEL: Final = 16
 """Bytes that the hungriest decoder takes for a pixel, WebP's; not every decoder tells that it got no memory."""
 _PROGRAM: Final = (
     "import json, os, sys; hasattr(os, 'nice') and os.nice(5); sys.path[:] = json.loads(sys.argv[1]); "
     "from takeback.hashing.process import main; main(*map(int, sys.argv[2:]))"
 )
 """It stands back behind the one that answers uploads and health checks from the first: loading takes a second."""
-_KEPT: Final = ("LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH", "DYLD_FALLBACK_LIBRARY_PATH", "SYSTEMROOT")
+_KEPT_VARIABLES: Final = ("LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH", "DYLD_FALLBACK_LIBRARY_PATH", "SYSTEMROOT")
 """Of the environment: where libraries are. Everything else stays here, the platform key among it."""
-_CALM: Final = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1", "MALLOC_ARENA_MAX": "2"}
+_LIBRARY_LIMITS: Final = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1", "MALLOC_ARENA_MAX": "2"}
 """Threads and memory that libraries would take before anything is decoded."""
 
 type Length = Annotated[int, Meta(ge=0)]
 
 
-class _Plane(Struct, frozen=True, forbid_unknown_fields=True):
+class _ThumbnailShape(Struct, frozen=True, forbid_unknown_fields=True):
     width: Annotated[int, Meta(ge=1, le=PLANE_SIDE)]
     height: Annotated[int, Meta(ge=1, le=PLANE_SIDE)]
     across: Annotated[float, Meta(gt=0, le=PLANE_SIDE)]
@@ -65,7 +65,7 @@ class _Plane(Struct, frozen=True, forbid_unknown_fields=True):
 class _Found(Struct, frozen=True, forbid_unknown_fields=True):
     signals: Annotated[list[tuple[SignalType, str, int | None, Variant]], Meta(max_length=64)]
     dihedral: dict[str, str] = {}
-    plane: _Plane | None = None
+    plane: _ThumbnailShape | None = None
     notes: Annotated[list[Annotated[str, Meta(max_length=300)]], Meta(max_length=8)] = []
 
 
@@ -74,7 +74,7 @@ class _Refused(Struct, frozen=True, forbid_unknown_fields=True):
     text: Annotated[str, Meta(max_length=300)]
 
 
-class _Said(Struct, frozen=True, forbid_unknown_fields=True):
+class _ProcessMessage(Struct, frozen=True, forbid_unknown_fields=True):
     """What a process says: that it is ready, what it asks for, or its answer; one of them."""
 
     sealed: Annotated[list[Annotated[str, Meta(max_length=40)]], Meta(max_length=16)] | None = None
@@ -87,7 +87,7 @@ class _Said(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 @dataclass(frozen=True, slots=True)
-class Read:
+class HashedFile:
     """What a file turned out to be, and what was found in it: at least its exact hashes. `why` it was not read, if so.
 
     `plane` is a picture reduced, from which its views are hashed; `dihedral` holds the PDQ of its turned forms.
@@ -114,19 +114,19 @@ class Process:
         self.is_spent = False
         """Whether another one has to take its place."""
         paths = [os.path.abspath(path) for path in sys.path]  # noqa: PTH100 - an empty one is the current folder
-        life = int(SPENT_SECONDS + 2 * max(budget.picture_seconds, budget.video_seconds, START_SECONDS))
-        environ = {name: os.environ[name] for name in _KEPT if name in os.environ}
+        life = int(MAX_PROCESS_CPU_SECONDS + 2 * max(budget.picture_seconds, budget.video_seconds, MAX_START_SECONDS))
+        environ = {name: os.environ[name] for name in _KEPT_VARIABLES if name in os.environ}
         program = [os.fsdecode(spawn.get_executable() or sys.executable), "-I", "-c", _PROGRAM]
         self._process = subprocess.Popen(  # noqa: S603 - this very Python
             [*program, json.dumps(paths), str(budget.megabytes << 20), str(os.getpid()), str(life)],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
-            env=environ | _CALM,
+            env=environ | _LIBRARY_LIMITS,
             start_new_session=os.name == "posix",  # Ctrl-C is for the gate, which lets go of this one itself
         )
         try:
-            with self._within(START_SECONDS, "did not start"):
+            with self._within(MAX_START_SECONDS, "did not start"):
                 self.seals = tuple(self._listen().sealed or ())
         except ProcessGone:
             self.close()
@@ -150,10 +150,10 @@ class Process:
             with suppress(OSError):
                 cast("BinaryIO", pipe).close()
 
-    def hash(self, file: BinaryIO, size: int, kind: MediaKind, may_go_on: Callable[[int], bool]) -> Read | None:
+    def hash(self, file: BinaryIO, size: int, kind: MediaKind, may_go_on: Callable[[int], bool]) -> HashedFile | None:
         """What is found in the file; None if the picture is too large for now. Raises `ProcessGone`, `PictureError`."""
         seconds = self._budget.video_seconds if kind is MediaKind.VIDEO else self._budget.picture_seconds
-        with self._within(seconds * PATIENCE, f"takes more than {seconds * PATIENCE:g} seconds"):
+        with self._within(seconds * WALL_CLOCK_FACTOR, f"takes more than {seconds * WALL_CLOCK_FACTOR:g} seconds"):
             self._say(json.dumps({"kind": kind, "size": size, "seconds": seconds}).encode())
             pixels = 0
             while True:
@@ -161,7 +161,7 @@ class Process:
                 if said.read:
                     at, length = said.read
                     file.seek(at)
-                    self._say(file.read(min(length, MAX_BYTES if kind is MediaKind.PICTURE else MAX_PIECE)))
+                    self._say(file.read(min(length, MAX_BYTES if kind is MediaKind.PICTURE else MAX_READ_BYTES)))
                 elif said.pixels is not None:
                     pixels = said.pixels
                     if not may_go_on(pixels):
@@ -193,12 +193,12 @@ class Process:
     def _error(self, refused: _Refused, pixels: int) -> PictureError:
         if refused.code == "memory":
             return OverBudget(f"the file needs {self._most_memory()} of memory")
-        if refused.code == DamagedPicture.code and pixels * ROOM > self._budget.megabytes << 20:
+        if refused.code == DamagedPicture.code and pixels * MAX_BYTES_PER_PIXEL > self._budget.megabytes << 20:
             return OverBudget(f"the file is broken inside, or needs {self._most_memory()} of memory")
-        kinds = {kind.code: kind for kind in _kinds_of(PictureError)}
+        kinds = {kind.code: kind for kind in _subclasses_of(PictureError)}
         return kinds.get(refused.code, PictureError)(refused.text)
 
-    def _read(self, kind: MediaKind, found: _Found, pixels: bytes) -> Read:
+    def _read(self, kind: MediaKind, found: _Found, pixels: bytes) -> HashedFile:
         try:
             signals = tuple(Signal(*values) for values in found.signals)
             for value in found.dihedral.values():
@@ -211,7 +211,7 @@ class Process:
             if len(pixels) != shape.width * shape.height or not found.dihedral.keys() <= set(DIHEDRALS):
                 raise ProcessGone
             plane = Thumbnail(shape.width, shape.height, pixels, shape.across, shape.down)
-        return Read(kind, signals, found.dihedral, plane, notes=tuple(found.notes))
+        return HashedFile(kind, signals, found.dihedral, plane, notes=tuple(found.notes))
 
     @contextmanager
     def _within(self, seconds: float, why: str) -> Iterator[None]:
@@ -233,17 +233,17 @@ class Process:
         except OSError as error:
             raise ProcessGone from error
 
-    def _listen(self) -> _Said:
+    def _listen(self) -> _ProcessMessage:
         try:
-            said = msgspec.json.decode(self._take(), type=_Said)
+            said = msgspec.json.decode(self._take(), type=_ProcessMessage)
         except msgspec.MsgspecError as error:
             raise ProcessGone from error
-        self.is_spent = said.used > SPENT_SECONDS
+        self.is_spent = said.used > MAX_PROCESS_CPU_SECONDS
         return said
 
     def _take(self) -> bytes:
         length = int.from_bytes(self._exactly(4), "big")
-        if length > MAX_FRAME:
+        if length > MAX_MESSAGE_BYTES:
             raise ProcessGone
         return self._exactly(length)
 
@@ -257,7 +257,7 @@ class Process:
         return data
 
 
-def _kinds_of(kind: type[PictureError]) -> Iterator[type[PictureError]]:
+def _subclasses_of(kind: type[PictureError]) -> Iterator[type[PictureError]]:
     yield kind
     for below in kind.__subclasses__():
-        yield from _kinds_of(below)
+        yield from _subclasses_of(below)

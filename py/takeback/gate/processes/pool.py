@@ -13,8 +13,8 @@ from threading import Condition, Lock, Thread
 from typing import BinaryIO, Final
 
 from takeback.errors import GateError, PictureError, PictureTooLarge, SoundOnly, UnknownFormat
-from takeback.gate.processes.hashing_process import START_SECONDS, Process, ProcessGone, Read
-from takeback.gate.rules.media import START, MediaKind, kind_of
+from takeback.gate.processes.hashing_process import MAX_START_SECONDS, HashedFile, Process, ProcessGone
+from takeback.gate.rules.media import SNIFF_BYTES, MediaKind, kind_of
 from takeback.gate.rules.policy import Budget
 from takeback.hashing.exact import exact_signals_of
 from takeback.hashing.picture import MAX_BYTES
@@ -29,17 +29,17 @@ class Job:
     def __init__(self, file: BinaryIO, given: str) -> None:
         self.file = file
         self.given = given
-        self.future = Future[Read]()
+        self.future = Future[HashedFile]()
         self.large = False
         self._process: Process | None = None
         self._left = False
         self._lock = Lock()
 
-    def result(self) -> Read:
+    def result(self) -> HashedFile:
         """What was read. Raises `PictureError` for a file that cannot even be opened, and `GateError`."""
         return self.future.result()
 
-    def settle(self, outcome: Read | BaseException) -> None:
+    def settle(self, outcome: HashedFile | BaseException) -> None:
         """Hands the outcome to whoever waits, if anybody still does."""
         with suppress(InvalidStateError):
             if isinstance(outcome, BaseException):
@@ -114,7 +114,7 @@ class Pool:
         for process in running:
             process.kill()
         for thread in self._threads:
-            thread.join(START_SECONDS)
+            thread.join(MAX_START_SECONDS)
 
     def _queue(self, job: Job) -> None:
         with self._changed:
@@ -164,7 +164,7 @@ class Pool:
                 read = self._read(job, process)
             except BaseException as error:  # noqa: BLE001 - whoever waits is told
                 self._give_back(job)
-                job.settle(_ours(error))
+                job.settle(_translated(error))
             else:
                 self._answer(job, read)
             if process and process.is_spent:
@@ -185,7 +185,7 @@ class Pool:
         process.close()
         self.processes.pop(process.pid, None)
 
-    def _answer(self, job: Job, read: Read | None) -> None:
+    def _answer(self, job: Job, read: HashedFile | None) -> None:
         """Hands over what was read; without it the job waits for a process that takes large files."""
         if read is None:
             job.large = True
@@ -201,9 +201,9 @@ class Pool:
                 self._large_at_work -= 1
                 self._changed.notify_all()
 
-    def _read(self, job: Job, process: Process | None) -> Read | None:
+    def _read(self, job: Job, process: Process | None) -> HashedFile | None:
         """What a file is, by a process if it is one for it; None if it is large and has to wait."""
-        kind, size = _look(job)
+        kind, size = _kind_and_size(job)
         why: PictureError = UnknownFormat("a picture or video of a kind that is not read")
         if kind is MediaKind.PICTURE and size > MAX_BYTES:
             why = PictureTooLarge(f"the file is over {MAX_BYTES >> 20} MB")
@@ -224,18 +224,18 @@ class Pool:
         job.file.seek(0)
         exact = exact_signals_of(job.file)
         if kind is MediaKind.NOT_MEDIA or isinstance(why, SoundOnly):
-            return Read(MediaKind.NOT_MEDIA, exact)
-        return Read(MediaKind.UNREADABLE, exact, why=why)
+            return HashedFile(MediaKind.NOT_MEDIA, exact)
+        return HashedFile(MediaKind.UNREADABLE, exact, why=why)
 
 
-def _look(job: Job) -> tuple[MediaKind, int]:
+def _kind_and_size(job: Job) -> tuple[MediaKind, int]:
     """What a file is to be read as, and its bytes."""
     job.file.seek(0)
-    kind = kind_of(job.file.read(START), job.given)
+    kind = kind_of(job.file.read(SNIFF_BYTES), job.given)
     return kind, job.file.seek(0, os.SEEK_END)
 
 
-def _ours(error: BaseException) -> BaseException:
+def _translated(error: BaseException) -> BaseException:
     """What the caller is told of a file that could not even be read."""
     return PictureError(f"cannot be read: {error.strerror}") if isinstance(error, OSError) else error
 
@@ -244,7 +244,7 @@ _pools: Final[dict[Budget, Pool]] = {}
 _making: Final = Lock()
 
 
-def shared(budget: Budget) -> Pool:
+def shared_pool(budget: Budget) -> Pool:
     """The pool of this program with this budget: however many gates it opens, its processes are there once."""
     with _making:
         if budget not in _pools:

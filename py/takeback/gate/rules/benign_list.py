@@ -12,7 +12,7 @@ from takeback.gate.index.multi_index import Index, MultiIndex
 from takeback.gate.rules.policy import Policy
 from takeback.signals import Signal
 
-WELL_KNOWN_FILE: Final = "well-known.txt"
+BENIGN_LIST_FILE: Final = "well-known.txt"
 
 
 class BenignIndex:
@@ -27,7 +27,7 @@ class BenignIndex:
     def load(cls, home: Path, policy: Policy) -> Self:
         """The list in `home`, empty if there is none. Raises `SettingsError` naming the line that is wrong."""
         try:
-            return cls(policy, read_list(home / WELL_KNOWN_FILE))
+            return cls(policy, read_list(home / BENIGN_LIST_FILE))
         except FileNotFoundError:
             return cls(policy, [])
 

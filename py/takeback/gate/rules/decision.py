@@ -13,8 +13,8 @@ from takeback.signals import Signal, SignalType, Variant
 
 UPRIGHT: Final = "orig"
 """The name of the dihedral form that is the picture itself, neither turned nor mirrored."""
-DEFAULTS: Final = Policy()
-_VIEWS: Final[Mapping[str, str]] = {Variant.WHOLE: "", Variant.STORED: ", pixels as stored"}
+DEFAULT_POLICY: Final = Policy()
+_VARIANT_TEXTS: Final[Mapping[str, str]] = {Variant.WHOLE: "", Variant.STORED: ", pixels as stored"}
 _RANK: Final = {SignalType.SHA256: 0, SignalType.MD5: 1, SignalType.PDQ: 2, SignalType.VPDQ: 3, SignalType.PHASH: 4}
 
 
@@ -59,19 +59,19 @@ class Match:
             return f"{self.type} at distance {self.distance}"
         if self.type is not SignalType.PDQ:
             return f"{self.type} equal"
-        view = _VIEWS.get(self.variant, f", {self.variant}")
+        view = _VARIANT_TEXTS.get(self.variant, f", {self.variant}")
         view += "" if self.dihedral == UPRIGHT else f", turned or mirrored ({self.dihedral})"
         return f"{self.type} at distance {self.distance}, quality {self.quality}{view}"
 
 
 @dataclass(frozen=True, slots=True)
-class Feed:
+class Freshness:
     """How fresh the gate's knowledge is: its checkpoint, and seconds since the feed was read to its end."""
 
     checkpoint: int
     age: float | None
     """None when it never was."""
-    stale_after: float = DEFAULTS.stale_hours * 3600
+    stale_after: float = DEFAULT_POLICY.stale_hours * 3600
     """Seconds without news after which every decision says so: a day misses a day of withdrawals."""
 
     @property
@@ -131,7 +131,7 @@ class Knowledge:
     `well_known` says that the upload is on the platform's own list of pictures that stop nothing.
     """
 
-    policy: Policy = DEFAULTS
+    policy: Policy = DEFAULT_POLICY
     standings: Mapping[str, EntryStatus] | None = None
     floods: frozenset[str] = field(default=frozenset())
     well_known: bool = False
@@ -142,7 +142,7 @@ def probes(
     dihedral: Mapping[str, str] | None = None,
     views: Iterable[Probe] = (),
     *,
-    policy: Policy = DEFAULTS,
+    policy: Policy = DEFAULT_POLICY,
 ) -> list[Probe]:
     """All that is worth looking up: `signals`, with the whole picture's PDQ its other `dihedral` hashes, and `views`.
 
@@ -167,7 +167,7 @@ def decide(
     signals: Sequence[Signal],
     asked: Sequence[Probe],
     hits: Iterable[Hit],
-    feed: Feed,
+    feed: Freshness,
     knows: Knowledge | None = None,
 ) -> Decision:
     """Decides on the upload with these `signals` from what the index said of the probes `asked`.
@@ -194,7 +194,9 @@ def decide(
     return Decision(check, action, tuple(best.values()), tuple(notes), feed.checkpoint)
 
 
-def of_file(decision: Decision, kind: MediaKind, why: PictureError | None, policy: Policy = DEFAULTS) -> Decision:
+def for_file(
+    decision: Decision, kind: MediaKind, why: PictureError | None, policy: Policy = DEFAULT_POLICY
+) -> Decision:
     """The decision on a file's signals as that on the file: one that is unreadable leads to what the policy says."""
     if kind is MediaKind.NOT_MEDIA:
         return replace(decision, kind=kind, notes=(f"{kind}: neither a picture nor a video", *decision.notes))
@@ -205,7 +207,7 @@ def of_file(decision: Decision, kind: MediaKind, why: PictureError | None, polic
     return replace(decision, action=action, kind=kind, why=why.code, notes=notes)
 
 
-def _unmatched(feed: Feed, policy: Policy) -> Action:
+def _unmatched(feed: Freshness, policy: Policy) -> Action:
     """What an upload that matches nothing gets."""
     if feed.age is None:
         return policy.never_read
@@ -254,7 +256,7 @@ def _pdq(signal: Signal, hit: Hit, policy: Policy) -> tuple[Action | None, str]:
     return None, ""
 
 
-def _limited(match: Match, knows: Knowledge, feed: Feed) -> Match:
+def _limited(match: Match, knows: Knowledge, feed: Freshness) -> Match:
     """The match with the weakest action of all that limits it, and the reason."""
     policy = knows.policy
     standing = EntryStatus.BLOCK if knows.standings is None else knows.standings.get(match.entry)

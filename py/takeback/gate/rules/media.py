@@ -8,9 +8,9 @@ from takeback.errors import UnknownFormat
 from takeback.hashing.picture import sniff
 from takeback.hashing.video import video_format
 
-START: Final = 4096
+SNIFF_BYTES: Final = 4096
 """Bytes from the start of a file that are looked at."""
-_OTHERS: Final = re.compile(
+_UNSUPPORTED_FORMATS: Final = re.compile(
     rb"8BPS|\x00\x00\x00\x0cjP  |\xff\x4f\xff\x51|\x00\x00[\x01\x02]\x00[\x01-\xff]\x00|DDS |v/1\x01|qoif|P[1-7]\s"
     rb"|II\+\x00|MM\x00\+|IIRO|IIRS|IIU\x00|FUJIFILMCCD-RAW|FOVb|AT&TFORM|\x8aMNG|gimp xcf|FLIF|BPG\xfb"
     rb"|RIFF....(?:AVI |CDXA|WEBP)|FLV\x01|\x30\x26\xb2\x75\x8e\x66\xcf\x11|\x00\x00\x01[\xb0-\xbf]|\.RMF"
@@ -19,7 +19,7 @@ _OTHERS: Final = re.compile(
 )
 """How further kinds of pictures and videos begin, which are not read: Photoshop, JPEG 2000, icons, OpenEXR, raw files
 of cameras, AVI, Flash, Windows Media, MPEG streams, Ogg with pictures."""
-_SOUNDS: Final = frozenset({b"M4A ", b"M4B ", b"M4P ", b"F4A ", b"F4B "})
+_SOUND_BRANDS: Final = frozenset({b"M4A ", b"M4B ", b"M4P ", b"F4A ", b"F4B "})
 """Brands of the videos' container that hold sound alone."""
 
 
@@ -38,7 +38,7 @@ class MediaKind(StrEnum):
 
 def kind_of(start: bytes, given: str = "") -> MediaKind:
     """What a file with these first bytes is to be read as; `given` is the media type that it came with, if any."""
-    if start[4:8] == b"ftyp" and start[8:12] in _SOUNDS:
+    if start[4:8] == b"ftyp" and start[8:12] in _SOUND_BRANDS:
         return MediaKind.NOT_MEDIA
     if video_format(start):
         return MediaKind.VIDEO
@@ -46,5 +46,9 @@ def kind_of(start: bytes, given: str = "") -> MediaKind:
         sniff(start)
     except UnknownFormat:
         claims = given.strip().lower().startswith(("image/", "video/"))
-        return MediaKind.UNREADABLE if claims or _OTHERS.match(start) or start[4:8] == b"ftyp" else MediaKind.NOT_MEDIA
+        return (
+            MediaKind.UNREADABLE
+            if claims or _UNSUPPORTED_FORMATS.match(start) or start[4:8] == b"ftyp"
+            else MediaKind.NOT_MEDIA
+        )
     return MediaKind.PICTURE

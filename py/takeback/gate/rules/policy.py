@@ -15,9 +15,9 @@ from takeback.signals import PDQ_MATCH_DISTANCE, PDQ_QUALITY_FLOOR
 PDQ_REVIEW_DISTANCE: Final = 40
 """Bits up to which a PDQ hash asks for a review: tests/bench/copies.py found no two different pictures under 74."""
 POLICY_FILE: Final = "policy.toml"
-MAX_DISTANCE: Final = 63
+MAX_DISTANCE_BITS: Final = 63
 """Of 256 bits; two unrelated codes are seldom nearer than 80."""
-_MAX_BYTES: Final = 65_536
+_MAX_POLICY_BYTES: Final = 65_536
 
 
 class Action(StrEnum):
@@ -131,15 +131,15 @@ KEYS: Final[Mapping[str, _Key]] = {
     "sha256": _Key("sha256.action", _ANY),
     "md5": _Key("md5.action", _ANY),
     "pdq": _Key("pdq.action", _ANY),
-    "distance": _Key("pdq.distance", Range(0, MAX_DISTANCE)),
-    "review_distance": _Key("pdq.review_distance", Range(0, MAX_DISTANCE)),
+    "distance": _Key("pdq.distance", Range(0, MAX_DISTANCE_BITS)),
+    "review_distance": _Key("pdq.review_distance", Range(0, MAX_DISTANCE_BITS)),
     "quality_floor": _Key("pdq.quality_floor", Range(0, 100)),
     "low_quality": _Key("pdq.low_quality.action", _ANY),
     "low_quality_distance": _Key("pdq.low_quality.distance", Range(0, PDQ_MATCH_DISTANCE)),
     "phash": _Key("phash.action", _AT_MOST_REVIEW),
     "phash_distance": _Key("phash.distance", Range(0, PHASH_MATCH_DISTANCE)),
     "vpdq": _Key("vpdq.action", _ANY),
-    "frame_distance": _Key("vpdq.distance", Range(0, MAX_DISTANCE)),
+    "frame_distance": _Key("vpdq.distance", Range(0, MAX_DISTANCE_BITS)),
     "upload_share": _Key("vpdq.upload_share", Range(0.0, 1.0)),
     "entry_share": _Key("vpdq.entry_share", Range(0.0, 1.0)),
     "demoted": _Key("entries.demoted", _AT_MOST_REVIEW),
@@ -164,13 +164,13 @@ def load(home: Path) -> Policy:
     path = home / POLICY_FILE
     try:
         with path.open("rb") as file:
-            data = file.read(_MAX_BYTES + 1)
+            data = file.read(_MAX_POLICY_BYTES + 1)
         text = data.decode("utf-8")
     except FileNotFoundError:
         return Policy()
     except (OSError, UnicodeDecodeError) as error:
         raise SettingsError(f"{path} cannot be read: {type(error).__name__}") from error
-    if len(data) > _MAX_BYTES:
+    if len(data) > _MAX_POLICY_BYTES:
         raise SettingsError(f"{path} is larger than any policy")
     try:
         return parse(text)

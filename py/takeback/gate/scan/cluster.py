@@ -16,20 +16,20 @@ import numpy as np
 import pyarrow as pa
 
 from takeback.errors import SettingsError
-from takeback.gate.scan.pool import Done, Numbered
+from takeback.gate.scan.pool import NumberedChunk, NumberedResult
 from takeback.gate.scan.shared import unpack
 from takeback.gate.scan.sources import RowChunk
-from takeback.gate.scan.work import scan
+from takeback.gate.scan.work import scan_batch
 from takeback.gate.service import Gate
 
 CONNECT_SECONDS: Final = 10
-WAVE: Final = 10_000
+WAVE_CHUNKS: Final = 10_000
 """Parts that are given to the cluster at once."""
 WAVE_ROWS: Final = 4_000_000
 """Rows that travel inside the parts of a wave at most: a few hundred megabytes."""
 
 
-class Worker:
+class ScanWorker:
     """What runs in each process of the cluster: opens the node's copy of the list, and does parts."""
 
     def __init__(self, held: list[Any]) -> None:
@@ -51,15 +51,15 @@ class Worker:
 
     def _do(self, part: Any) -> tuple[int, bytes]:
         batch = part.load()
-        return batch.num_rows, _as_bytes(scan(batch, self._gate))
+        return batch.num_rows, _as_bytes(scan_batch(batch, self._gate))
 
 
-def run(parts: Iterable[Numbered], packed: bytes, address: str, workers: int) -> Iterator[Done]:
+def run(parts: Iterable[NumberedChunk], packed: bytes, address: str, workers: int) -> Iterator[NumberedResult]:
     """Does every part on the cluster at `address`, on at most `workers` cores, and gives each as it is done."""
     import ray
 
     try:
-        _knock(address)
+        _check_reachable(address)
         ray.init(address, ignore_reinit_error=True, log_to_driver=False, logging_level=logging.ERROR)
     except (OSError, RuntimeError, ValueError) as error:
         raise SettingsError(f"there is no Ray cluster at {address}: {type(error).__name__}") from error
@@ -72,18 +72,18 @@ def run(parts: Iterable[Numbered], packed: bytes, address: str, workers: int) ->
         ray.shutdown()
 
 
-def _knock(address: str) -> None:
+def _check_reachable(address: str) -> None:
     """Fails at once where nobody listens: Ray would try for minutes."""
     host, colon, port = address.removeprefix("ray://").rpartition(":")
     if colon and port.isdecimal():
         socket.create_connection((host.strip("[]"), int(port)), CONNECT_SECONDS).close()
 
 
-def _next_wave(todo: Iterator[Numbered]) -> list[Numbered]:
+def _next_wave(todo: Iterator[NumberedChunk]) -> list[NumberedChunk]:
     """The next parts that are done together."""
-    wave: list[Numbered] = []
+    wave: list[NumberedChunk] = []
     rows = 0
-    for number, part in islice(todo, WAVE):
+    for number, part in islice(todo, WAVE_CHUNKS):
         wave.append((number, part))
         rows += part.batch.num_rows if isinstance(part, RowChunk) else 0
         if rows >= WAVE_ROWS:
@@ -91,7 +91,7 @@ def _next_wave(todo: Iterator[Numbered]) -> list[Numbered]:
     return wave
 
 
-def _wave(wave: list[Numbered], held: list[Any], workers: int) -> Iterator[Done]:
+def _wave(wave: list[NumberedChunk], held: list[Any], workers: int) -> Iterator[NumberedResult]:
     import ray.data
 
     context = ray.data.DataContext.get_current()
@@ -99,7 +99,7 @@ def _wave(wave: list[Numbered], held: list[Any], workers: int) -> Iterator[Done]
     items = [{"number": number, "part": pickle.dumps(part)} for number, part in wave]
     given = ray.data.from_items(items, override_num_blocks=len(items))
     done = given.map_batches(
-        Worker, fn_constructor_args=(held,), batch_size=1, concurrency=workers, num_cpus=1, batch_format="numpy"
+        ScanWorker, fn_constructor_args=(held,), batch_size=1, concurrency=workers, num_cpus=1, batch_format="numpy"
     )
     for row in done.iter_rows():
         with pa.ipc.open_stream(row["found"]) as reader:

@@ -97,7 +97,7 @@ def _teller(bar: Any) -> "Callable[[Progress], None]":
         nonlocal began
         began = began or (time.monotonic(), progress.rows)
         speed = (progress.rows - began[1]) / max(time.monotonic() - began[0], 0.001)
-        bar.length = progress.parts or progress.done + 1  # a stream's end is not known before it comes
+        bar.length = progress.chunks or progress.done + 1  # a stream's end is not known before it comes
         bar.update(progress.done - bar.pos, f"{progress.rows} rows, {speed:.0f}/s")
 
     return tell

@@ -12,17 +12,17 @@ import pyarrow as pa
 
 from takeback.gate.processes.parent import end_with_parent
 from takeback.gate.scan.sources import RowChunk, ScanChunk
-from takeback.gate.scan.work import ADDRESS, KEY, MATCHES, failed, scan
+from takeback.gate.scan.work import ADDRESS_COLUMN, KEY_COLUMN, MATCHES_SCHEMA, error_row, scan_batch
 from takeback.gate.service import Gate
 
-AHEAD: Final = 2
+QUEUED_CHUNKS_PER_WORKER: Final = 2
 """Parts that wait for each worker."""
-KILLED: Final = "killed-its-process"
+KILLED_REASON: Final = "killed-its-process"
 """The reason given for a row whose work ends the process that does it."""
 
-type Numbered = tuple[int, ScanChunk]
+type NumberedChunk = tuple[int, ScanChunk]
 type ChunkResult = tuple[int, pa.RecordBatch]
-type Done = tuple[int, int, pa.RecordBatch]
+type NumberedResult = tuple[int, int, pa.RecordBatch]
 """A part's number, how many rows it had, and the rows that matched."""
 
 _gate: Gate
@@ -40,10 +40,10 @@ def _open(snapshot: Path) -> None:
 
 def _do(part: ScanChunk) -> ChunkResult:
     batch = part.load()
-    return batch.num_rows, scan(batch, _gate)
+    return batch.num_rows, scan_batch(batch, _gate)
 
 
-def run(parts: Iterable[Numbered], snapshot: Path, workers: int) -> Iterator[Done]:
+def run(parts: Iterable[NumberedChunk], snapshot: Path, workers: int) -> Iterator[NumberedResult]:
     """Does every part, and gives each as it is done, in any order."""
     todo = iter(parts)
     while True:
@@ -58,15 +58,17 @@ def _pool(snapshot: Path, workers: int) -> ProcessPoolExecutor:
     return ProcessPoolExecutor(workers, get_context("spawn"), _open, (snapshot,))
 
 
-def _until_broken(todo: Iterator[Numbered], snapshot: Path, workers: int) -> Generator[Done, None, list[Numbered]]:
+def _until_broken(
+    todo: Iterator[NumberedChunk], snapshot: Path, workers: int
+) -> Generator[NumberedResult, None, list[NumberedChunk]]:
     """Does parts until there are none, or a process dies; gives back those that were under way then."""
     with _pool(snapshot, workers) as pool:
-        flying: dict[Future[ChunkResult], Numbered] = {}
-        waiting: list[Numbered] = []
+        flying: dict[Future[ChunkResult], NumberedChunk] = {}
+        waiting: list[NumberedChunk] = []
         while True:
             done = set[Future[ChunkResult]]()
             try:
-                waiting += islice(todo, workers * AHEAD - len(flying))
+                waiting += islice(todo, workers * QUEUED_CHUNKS_PER_WORKER - len(flying))
                 while waiting:
                     flying[pool.submit(_do, waiting[0][1])] = waiting[0]
                     waiting.pop(0)
@@ -91,8 +93,10 @@ def _carefully(part: ScanChunk, snapshot: Path) -> ChunkResult:
         batch = part.load()
     if batch.num_rows <= 1:
         row = batch.to_pylist()[0]
-        key = row.get(ADDRESS, row.get(KEY))
-        return 1, pa.RecordBatch.from_pylist([failed(None if key is None else str(key), KILLED)], schema=MATCHES)
+        key = row.get(ADDRESS_COLUMN, row.get(KEY_COLUMN))
+        return 1, pa.RecordBatch.from_pylist(
+            [error_row(None if key is None else str(key), KILLED_REASON)], schema=MATCHES_SCHEMA
+        )
     half = batch.num_rows // 2
     halves = [_carefully(RowChunk(piece), snapshot) for piece in (batch.slice(0, half), batch.slice(half))]
     return batch.num_rows, pa.concat_batches([found for _, found in halves])

@@ -11,7 +11,7 @@ import pyarrow.csv
 import pyarrow.parquet
 
 from takeback.gate.rules.policy import Action
-from takeback.gate.scan.work import KEY, MATCHES
+from takeback.gate.scan.work import KEY_COLUMN, MATCHES_SCHEMA
 from takeback.signals import PDQ_MATCH_DISTANCE, SignalType
 
 MATCHES_FILE: Final = "matches.parquet"
@@ -42,14 +42,15 @@ def write_report(out: Path, found: Sequence[Path], scanned: int, checkpoint: int
     uploads: Counter[str] = Counter()
     entries: set[str] = set()
     distances: Counter[tuple[str, int]] = Counter()
-    with pa.parquet.ParquetWriter(out / MATCHES_FILE, MATCHES) as writer:
+    with pa.parquet.ParquetWriter(out / MATCHES_FILE, MATCHES_SCHEMA) as writer:
         for file in found:
             table = pa.parquet.read_table(file).replace_schema_metadata(None)
             writer.write_table(table)
             rows = table.to_pylist()
             uploads.update(
                 {
-                    (row[KEY], place if row[KEY] is None else 0): row["decision"] for place, row in enumerate(rows)
+                    (row[KEY_COLUMN], place if row[KEY_COLUMN] is None else 0): row["decision"]
+                    for place, row in enumerate(rows)
                 }.values()
             )
             entries.update(row["entry"] for row in rows if row["entry"])

@@ -19,13 +19,13 @@ import pyarrow.parquet
 
 from takeback.errors import SettingsError
 from takeback.gate.scan import cluster, pool, snapshot
-from takeback.gate.scan.pool import Done
+from takeback.gate.scan.pool import NumberedResult
 from takeback.gate.scan.report import Summary, write_report
-from takeback.gate.scan.sources import ScanChunk, count, parts
+from takeback.gate.scan.sources import ScanChunk, chunks, count
 
-PLAN: Final = "plan.json"
-LIST: Final = "list"
-PARTS: Final = "parts"
+PLAN_FILE: Final = "plan.json"
+LIST_FOLDER: Final = "list"
+PARTS_FOLDER: Final = "parts"
 _ROWS: Final = b"takeback_rows"
 _SOURCES: Final = b"takeback_sources"
 
@@ -53,15 +53,15 @@ class Progress:
     """How far a scan is: parts that are done, of how many, if that is known before the end, and rows in them."""
 
     done: int
-    parts: int | None
+    chunks: int | None
     rows: int
 
 
-class _Done:
+class _FinishedChunks:
     """The parts that are done, by number: what they were of, and where in the input that stands now."""
 
     def __init__(self, out: Path) -> None:
-        self._folder = out / PARTS
+        self._folder = out / PARTS_FOLDER
         self.rows: dict[int, int] = {}
         self._places: dict[int, int] = {}
         self._owners: dict[str, list[int]] = {}
@@ -71,11 +71,11 @@ class _Done:
             for source in json.loads(about.get(_SOURCES, b"[]")):
                 self._owners.setdefault(source, []).append(int(file.stem))
 
-    def remaining(self, parts: Iterable[ScanChunk]) -> Iterator[pool.Numbered]:
-        """What is not done of `parts`, with numbers that are free; notes where what is done stands among them."""
+    def remaining(self, chunks: Iterable[ScanChunk]) -> Iterator[pool.NumberedChunk]:
+        """What is not done of `chunks`, with numbers that are free; notes where what is done stands among them."""
         owners = {source: list(numbers) for source, numbers in self._owners.items()}
         number = max(self.rows, default=-1)
-        for place, part in enumerate(parts):
+        for place, part in enumerate(chunks):
             left = []
             for source in part.sources:
                 if held := owners.get(source):
@@ -109,13 +109,13 @@ def run_scan(home: Path, out: Path, plan: ScanPlan, means: ScanResources, tell: 
     for pictures of a part that has others still.
     """
     checkpoint = _begin(home, out, plan)
-    done = _Done(out)
-    left = count(part for _, part in done.remaining(parts(plan.inputs, plan.columns, plan.table)))
+    done = _FinishedChunks(out)
+    left = count(part for _, part in done.remaining(chunks(plan.inputs, plan.columns, plan.table)))
     total = None if left is None else len(done.rows) + left
     flying: dict[int, ScanChunk] = {}
 
-    def todo() -> Iterator[pool.Numbered]:
-        for number, part in done.remaining(parts(plan.inputs, plan.columns, plan.table)):
+    def todo() -> Iterator[pool.NumberedChunk]:
+        for number, part in done.remaining(chunks(plan.inputs, plan.columns, plan.table)):
             flying[number] = part
             yield number, part
 
@@ -125,11 +125,11 @@ def run_scan(home: Path, out: Path, plan: ScanPlan, means: ScanResources, tell: 
         tell(Progress(len(done.rows), total, sum(done.rows.values())))
     files = done.of_the_input()
     summary = write_report(out, files, sum(done.rows.values()), checkpoint)
-    shutil.rmtree(out / LIST)
-    for file in (out / PARTS).glob("*.parquet"):
+    shutil.rmtree(out / LIST_FOLDER)
+    for file in (out / PARTS_FOLDER).glob("*.parquet"):
         file.unlink()
     with suppress(OSError):  # what somebody else put there stays
-        (out / PARTS).rmdir()
+        (out / PARTS_FOLDER).rmdir()
     return summary
 
 
@@ -138,23 +138,23 @@ def _begin(home: Path, out: Path, plan: ScanPlan) -> int:
     wanted = {**asdict(plan), "inputs": list(plan.inputs), "checkpoint": None}
     try:
         out.mkdir(mode=0o700, parents=True, exist_ok=True)
-        if not (out / PLAN).exists():
+        if not (out / PLAN_FILE).exists():
             return _begin_anew(home, out, wanted)
-        known = json.loads((out / PLAN).read_bytes())
+        known = json.loads((out / PLAN_FILE).read_bytes())
         if not isinstance(known, dict) or {**known, "checkpoint": None} != wanted:
             raise SettingsError(f"{out} holds another scan: take another folder, or remove it")
         if known["checkpoint"] is None:
             return _freeze(home, out, wanted)
     except (OSError, ValueError) as error:
         raise SettingsError(f"{out} cannot be used: {error}") from error
-    if not (out / LIST).is_dir():
+    if not (out / LIST_FOLDER).is_dir():
         raise SettingsError(f"the scan in {out} is done: take another folder, or remove it")
     return int(known["checkpoint"])
 
 
 def _begin_anew(home: Path, out: Path, wanted: dict[str, Any]) -> int:
     """Makes an empty folder that of a scan; it is empty again if that fails."""
-    path, plan = out / PLAN, json.dumps(wanted).encode()
+    path, plan = out / PLAN_FILE, json.dumps(wanted).encode()
     for file in sorted(out.iterdir()):
         if file != path.with_suffix(".new") or not plan.startswith(file.read_bytes()):
             raise SettingsError(f"{out} holds {file.name}, which is not of a scan: take an empty folder")
@@ -168,19 +168,19 @@ def _begin_anew(home: Path, out: Path, wanted: dict[str, Any]) -> int:
 
 def _freeze(home: Path, out: Path, wanted: dict[str, Any]) -> int:
     """Makes the list in a folder that is a scan's by its plan; what is there was left by one that was stopped."""
-    for left in (out / LIST, snapshot.draft_of(out / LIST)):
+    for left in (out / LIST_FOLDER, snapshot.draft_of(out / LIST_FOLDER)):
         if left.exists():
             shutil.rmtree(left)
-    checkpoint = snapshot.freeze(home, out / LIST, wanted["newer_than"])
-    (out / PARTS).mkdir(exist_ok=True)
-    _write(out / PLAN, json.dumps({**wanted, "checkpoint": checkpoint}).encode())
+    checkpoint = snapshot.freeze(home, out / LIST_FOLDER, wanted["newer_than"])
+    (out / PARTS_FOLDER).mkdir(exist_ok=True)
+    _write(out / PLAN_FILE, json.dumps({**wanted, "checkpoint": checkpoint}).encode())
     return checkpoint
 
 
-def _run(todo: Iterable[pool.Numbered], out: Path, means: ScanResources) -> Iterator[Done]:
+def _run(todo: Iterable[pool.NumberedChunk], out: Path, means: ScanResources) -> Iterator[NumberedResult]:
     if means.ray is None:
-        return pool.run(todo, out / LIST, means.workers)
-    return cluster.run(todo, snapshot.pack(out / LIST), means.ray, means.workers)
+        return pool.run(todo, out / LIST_FOLDER, means.workers)
+    return cluster.run(todo, snapshot.pack(out / LIST_FOLDER), means.ray, means.workers)
 
 
 def _write(path: Path, data: bytes) -> None:

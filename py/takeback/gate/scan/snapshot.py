@@ -12,7 +12,7 @@ from typing import Final
 from takeback.errors import SettingsError
 from takeback.gate import settings as settings_file
 from takeback.gate.feed.state import STATE_FILE, State
-from takeback.gate.rules.benign_list import WELL_KNOWN_FILE
+from takeback.gate.rules.benign_list import BENIGN_LIST_FILE
 from takeback.gate.rules.policy import POLICY_FILE
 from takeback.gate.service import Gate
 from takeback.gate.settings import GateSettings
@@ -50,7 +50,7 @@ def _fill(home: Path, draft: Path, newer_than: int) -> int:
         checkpoint = state.copy(draft / STATE_FILE, newer_than)
     finally:
         state.close()
-    for name in (POLICY_FILE, WELL_KNOWN_FILE):
+    for name in (POLICY_FILE, BENIGN_LIST_FILE):
         if (home / name).exists():
             shutil.copy(home / name, draft / name)
     settings_file.save(draft, GateSettings(settings.registry, _NO_KEY))

@@ -17,18 +17,18 @@ import pyarrow.csv
 import pyarrow.parquet
 
 from takeback.errors import SettingsError
-from takeback.gate.scan.work import ADDRESS, KEY
+from takeback.gate.scan.work import ADDRESS_COLUMN, KEY_COLUMN
 from takeback.signals import SignalType
 
-ROWS: Final = 20_000
+CHUNK_ROWS: Final = 20_000
 """Of a part that is read here: a few seconds of work."""
-PICTURES: Final = 64
+CHUNK_PICTURES: Final = 64
 """Of a part: a few seconds of work too."""
-COLUMNS: Final = (KEY, "quality", "type", "value", *(kind.value for kind in SignalType))
+COLUMNS: Final = (KEY_COLUMN, "quality", "type", "value", *(kind.value for kind in SignalType))
 """The names that the work knows."""
 _DATABASE: Final = ("sqlite:", "postgresql:", "postgresql+", "mysql:", "mysql+")
 
-type Names = Mapping[str, str]
+type ColumnNames = Mapping[str, str]
 """What the platform calls a column, by our name for it."""
 
 
@@ -49,7 +49,7 @@ class PictureChunk:
 
     def load(self) -> pa.RecordBatch:
         """One row for each file."""
-        return pa.RecordBatch.from_pydict({ADDRESS: list(self.addresses)})
+        return pa.RecordBatch.from_pydict({ADDRESS_COLUMN: list(self.addresses)})
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +58,7 @@ class RowGroup:
 
     address: str
     group: int
-    columns: Names
+    columns: ColumnNames
     content: str
     """A digest of what the file says of these rows: their number, sizes, places and bounds."""
 
@@ -101,7 +101,7 @@ class RowChunk:
 type ScanChunk = PictureChunk | RowGroup | RowChunk
 
 
-def parts(inputs: Sequence[str], renamed: Names, table: str | None = None) -> Iterator[ScanChunk]:
+def chunks(inputs: Sequence[str], renamed: ColumnNames, table: str | None = None) -> Iterator[ScanChunk]:
     """The parts of every input: Parquet or CSV files, databases (`table` says which), or folders of pictures."""
     for address in inputs:
         if address.startswith(_DATABASE):
@@ -116,10 +116,10 @@ def parts(inputs: Sequence[str], renamed: Names, table: str | None = None) -> It
                 yield from _from_csv(file, renamed)
 
 
-def count(parts: Iterable[ScanChunk]) -> int | None:
+def count(chunks: Iterable[ScanChunk]) -> int | None:
     """How many parts there are; None where that takes reading them all."""
     total = 0
-    for part in parts:
+    for part in chunks:
         if isinstance(part, RowChunk):
             return None
         total += 1
@@ -140,10 +140,10 @@ def _files(address: str) -> Iterator[str | tuple[str, ...]]:
     names = [str(system.unstrip_protocol(name)) for name in names]
     yield from (name for name in names if name.endswith((".parquet", ".csv")))
     pictures = [name for name in names if not name.endswith((".parquet", ".csv"))]
-    yield from (tuple(pictures[at : at + PICTURES]) for at in range(0, len(pictures), PICTURES))
+    yield from (tuple(pictures[at : at + CHUNK_PICTURES]) for at in range(0, len(pictures), CHUNK_PICTURES))
 
 
-def _from_parquet(address: str, renamed: Names) -> Iterator[RowGroup]:
+def _from_parquet(address: str, renamed: ColumnNames) -> Iterator[RowGroup]:
     try:
         with fsspec.open(address, "rb") as file:
             found = pa.parquet.ParquetFile(file)
@@ -155,7 +155,7 @@ def _from_parquet(address: str, renamed: Names) -> Iterator[RowGroup]:
         yield RowGroup(address, group, columns, sha256(about.encode()).hexdigest())
 
 
-def _from_csv(address: str, renamed: Names) -> Iterator[RowChunk]:
+def _from_csv(address: str, renamed: ColumnNames) -> Iterator[RowChunk]:
     """All columns are read as text: a hash of digits alone is not a number."""
     try:
         with fsspec.open(address, "rb") as file:
@@ -173,7 +173,7 @@ def _from_csv(address: str, renamed: Names) -> Iterator[RowChunk]:
         raise SettingsError(f"{address} cannot be read as CSV: {type(error).__name__}") from error
 
 
-def _from_database(address: str, table: str | None, renamed: Names) -> Iterator[RowChunk]:
+def _from_database(address: str, table: str | None, renamed: ColumnNames) -> Iterator[RowChunk]:
     import sqlalchemy as sql
 
     if not table:
@@ -183,15 +183,15 @@ def _from_database(address: str, table: str | None, renamed: Names) -> Iterator[
         stored = sql.Table(table, sql.MetaData(), autoload_with=engine)
         columns = _columns(stored.columns.keys(), renamed, table)
         chosen = sql.select(*(stored.c[theirs].label(ours) for ours, theirs in columns.items()))
-        ordered = chosen.order_by(stored.c[columns[KEY]])
-        with engine.connect().execution_options(yield_per=ROWS) as connection:
+        ordered = chosen.order_by(stored.c[columns[KEY_COLUMN]])
+        with engine.connect().execution_options(yield_per=CHUNK_ROWS) as connection:
             for rows in connection.execute(ordered).mappings().partitions():
                 yield RowChunk(pa.RecordBatch.from_pylist([dict(row) for row in rows]))
     except (sql.exc.SQLAlchemyError, ImportError) as error:
         raise SettingsError(f"the table {table} cannot be read: {type(error).__name__}") from error
 
 
-def _columns(there: Iterable[str], renamed: Names, where: str) -> Names:
+def _columns(there: Iterable[str], renamed: ColumnNames, where: str) -> ColumnNames:
     """Which of our names are there, and what they are called."""
     names = set(there)
     if unknown := [name for name in renamed if name not in COLUMNS]:
@@ -199,20 +199,20 @@ def _columns(there: Iterable[str], renamed: Names, where: str) -> Names:
     if gone := [theirs for theirs in renamed.values() if theirs not in names]:
         raise SettingsError(f"{where} has no column {gone[0]}")
     found = {ours: renamed.get(ours, ours) for ours in COLUMNS if renamed.get(ours, ours) in names}
-    if KEY not in found:
+    if KEY_COLUMN not in found:
         raise SettingsError(f"{where} has no column that names a row: say which by --column key=NAME")
-    if not set(found) - {KEY, "quality", "type"}:
+    if not set(found) - {KEY_COLUMN, "quality", "type"}:
         raise SettingsError(f"{where} has no column of signals: say which by --column pdq=NAME or the like")
     return found
 
 
-def _slices(batches: Iterable[pa.RecordBatch], columns: Names) -> Iterator[RowChunk]:
+def _slices(batches: Iterable[pa.RecordBatch], columns: ColumnNames) -> Iterator[RowChunk]:
     for batch in batches:
         whole = _renamed(pa.Table.from_batches([batch]), columns)
-        yield from (RowChunk(whole.slice(at, ROWS)) for at in range(0, whole.num_rows, ROWS))
+        yield from (RowChunk(whole.slice(at, CHUNK_ROWS)) for at in range(0, whole.num_rows, CHUNK_ROWS))
 
 
-def _renamed(table: pa.Table, columns: Names) -> pa.RecordBatch:
+def _renamed(table: pa.Table, columns: ColumnNames) -> pa.RecordBatch:
     """The rows under our names, as one batch."""
     chosen = table.select(list(columns.values())).rename_columns(list(columns)).combine_chunks()
     batches = chosen.to_batches()

@@ -19,25 +19,33 @@ from starlette.routing import Match, Route
 from starlette.types import Receive, Scope, Send
 
 from takeback.errors import GateError, InvalidMessage, PictureError, RequestRefused, SettingsError
-from takeback.gate.processes.hashing_process import Read
+from takeback.gate.processes.hashing_process import HashedFile
 from takeback.gate.rules.decision import Decision
 from takeback.gate.rules.policy import Action
 from takeback.gate.serve import hma, openapi
-from takeback.gate.serve.log import say
-from takeback.gate.serve.messages import MAX_BODY, MAX_UPLOADER, DecisionBatch, Hashes, Kept, Outcome, SidecarHealth
+from takeback.gate.serve.log import write_log
+from takeback.gate.serve.messages import (
+    MAX_BODY_BYTES,
+    MAX_UPLOADER_CHARS,
+    DecisionBatch,
+    Hashes,
+    Kept,
+    Outcome,
+    SidecarHealth,
+)
 from takeback.gate.serve.metrics import SidecarMetrics
 from takeback.gate.serve.uploads import BodyBudget, Upload, read_body, read_upload
 from takeback.gate.service import Gate
-from takeback.gate.watch import where
+from takeback.gate.watch import error_location
 from takeback.protocol import Problem, Verdict, decode
 
-JSON: Final = "application/json"
-PROBLEM: Final = "application/problem+json"
-UPLOADER: Final = "takeback-uploader"
+JSON_TYPE: Final = "application/json"
+PROBLEM_TYPE: Final = "application/problem+json"
+UPLOADER_HEADER: Final = "takeback-uploader"
 """The header that says who uploads, so that the flood brake counts people."""
-LOOK_EVERY: Final = 0.05
+REFRESH_SECONDS: Final = 0.05
 """Seconds between looks at the gate's state: what another process applied is decided by that much later."""
-SMALL: Final = 16
+SMALL_BATCH_UPLOADS: Final = 16
 """Uploads of a batch that are looked up at once; a larger one goes to a thread, so that others need not wait."""
 
 type Handler = Callable[[Request], Awaitable[Response]]
@@ -125,7 +133,7 @@ class Sidecar:
                 hma.query_of(request)  # at every address: a parameter that stands twice is never taken in silence
                 answer = await handler(request)
             except Exception as error:  # noqa: BLE001 - whatever it is, the caller gets an answer, and no text of it
-                answer = problem(*_refusal(error))
+                answer = problem(*_problem_fields(error))
             self._metrics.request(path, answer.status_code, time.perf_counter() - start)
             return answer
 
@@ -147,13 +155,13 @@ class Sidecar:
         return _json(await self._decided(decision, report))
 
     @asynccontextmanager
-    async def _reading(self, request: Request) -> AsyncIterator[tuple[Upload, Read]]:
+    async def _reading(self, request: Request) -> AsyncIterator[tuple[Upload, HashedFile]]:
         """The file of a request, read by a process; its bytes count until the end. Stops when the caller goes away."""
         with self._room.share() as take:
             upload = await read_upload(request, self._options.max_bytes, take)
             self._metrics.upload(len(upload.data))
             job = self._gate.read(BytesIO(upload.data), upload.given)
-            read, gone = asyncio.wrap_future(job.future), asyncio.ensure_future(_leaving(request))
+            read, gone = asyncio.wrap_future(job.future), asyncio.ensure_future(_wait_for_disconnect(request))
             try:
                 either: tuple[asyncio.Future[Any], ...] = (read, gone)
                 await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
@@ -168,18 +176,18 @@ class Sidecar:
     async def check_signals(self, request: Request) -> Response:
         """Decides on an upload that the caller has hashed."""
         report = self._wants_report(request)
-        decision = self._checked(decode(await read_body(request, MAX_BODY), Hashes))
+        decision = self._checked(decode(await read_body(request, MAX_BODY_BYTES), Hashes))
         return _json(await self._decided(decision, report))
 
     async def check_batch(self, request: Request) -> Response:
         """Decides on many uploads that the caller has hashed."""
         report = self._wants_report(request)
-        uploads = decode(await read_body(request, MAX_BODY), DecisionBatch).uploads
+        uploads = decode(await read_body(request, MAX_BODY_BYTES), DecisionBatch).uploads
 
         def decide_all() -> list[Decision]:
             return [self._checked(upload) for upload in uploads]
 
-        decisions = decide_all() if len(uploads) <= SMALL else await self._in_thread(decide_all)
+        decisions = decide_all() if len(uploads) <= SMALL_BATCH_UPLOADS else await self._in_thread(decide_all)
         return _json({"decisions": [await self._decided(decision, report) for decision in decisions]})
 
     def _checked(self, upload: Hashes) -> Decision:
@@ -203,7 +211,7 @@ class Sidecar:
 
     async def feedback(self, request: Request) -> Response:
         """Keeps what became of an upload, until the registry has it on record."""
-        outcome = decode(await read_body(request, MAX_BODY), Outcome)
+        outcome = decode(await read_body(request, MAX_BODY_BYTES), Outcome)
 
         def keep() -> int:
             told, entries = self._gate, outcome.entries
@@ -251,7 +259,7 @@ class Sidecar:
 
     async def hma_compare(self, request: Request) -> Response:
         """How far pairs of hashes are apart."""
-        return _json(hma.compare(await read_body(request, MAX_BODY)))
+        return _json(hma.compare(await read_body(request, MAX_BODY_BYTES)))
 
     async def hma_status(self, _request: Request) -> Response:
         """Whether look-ups are worth anything."""
@@ -284,7 +292,7 @@ class Sidecar:
 
     async def document(self, _request: Request) -> Response:
         """The OpenAPI document."""
-        return Response(openapi.document_json(), media_type=JSON)
+        return Response(openapi.document_json(), media_type=JSON_TYPE)
 
     async def _in_thread[R](self, work: Callable[[], R]) -> R:
         return await asyncio.get_running_loop().run_in_executor(self._threads, work)
@@ -292,16 +300,18 @@ class Sidecar:
 
 def _uploader(request: Request) -> str | None:
     """Who uploads, by the caller's own name. Raises `InvalidMessage`."""
-    given = request.headers.getlist(UPLOADER)
-    if len(given) > 1 or len("".join(given)) > MAX_UPLOADER:
-        raise InvalidMessage(f"{UPLOADER} stands once, with at most {MAX_UPLOADER} characters", UPLOADER)
+    given = request.headers.getlist(UPLOADER_HEADER)
+    if len(given) > 1 or len("".join(given)) > MAX_UPLOADER_CHARS:
+        raise InvalidMessage(
+            f"{UPLOADER_HEADER} stands once, with at most {MAX_UPLOADER_CHARS} characters", UPLOADER_HEADER
+        )
     return given[0] if given else None
 
 
 def create_app(options: SidecarOptions) -> Starlette:
     """The sidecar over the gate in `options.home`. Raises `SettingsError`, `GateError`."""
     gate = Gate.open(options.home)
-    gate.look_every = LOOK_EVERY
+    gate.look_every = REFRESH_SECONDS
     gate.policy = replace(gate.policy, processes=options.places)
     gate.warm_up()
     sidecar = Sidecar(gate, options)
@@ -314,17 +324,17 @@ def create_app(options: SidecarOptions) -> Starlette:
     return Starlette(routes=sidecar.routes(), exception_handlers={HTTPException: _no_route}, lifespan=closing)
 
 
-async def _leaving(request: Request) -> None:
+async def _wait_for_disconnect(request: Request) -> None:
     """Ends when the caller goes away; the body must have been read."""
     while (await request.receive())["type"] != "http.disconnect":
         pass
 
 
 def _json(message: object, status: int = 200) -> Response:
-    return Response(msgspec.json.encode(message), status_code=status, media_type=JSON)
+    return Response(msgspec.json.encode(message), status_code=status, media_type=JSON_TYPE)
 
 
-def _refusal(error: Exception) -> tuple[int, str, str, str]:
+def _problem_fields(error: Exception) -> tuple[int, str, str, str]:
     """HTTP's status, the stable code, the text and the field that stand for an error."""
     match error:
         case RequestRefused():
@@ -336,17 +346,17 @@ def _refusal(error: Exception) -> tuple[int, str, str, str]:
         case PictureError():
             return 422, error.code, str(error), ""
         case GateError():
-            say(f"a request could not be served: {error}")
+            write_log(f"a request could not be served: {error}")
             return 503, error.code, str(error), ""
         case _:
-            say(f"an error that nobody foresaw: {where(error)}")
+            write_log(f"an error that nobody foresaw: {error_location(error)}")
             return 500, "internal", "the sidecar made a mistake; it is noted", ""
 
 
 def _problem(status: int, code: str, text: str, field: str) -> Response:
     title = "The upload cannot be decided on" if status == 422 else "The request is refused"
     body = Problem(f"urn:takeback:problem:{code}", title, status, text, field)
-    return Response(msgspec.json.encode(body), status_code=status, media_type=PROBLEM)
+    return Response(msgspec.json.encode(body), status_code=status, media_type=PROBLEM_TYPE)
 
 
 async def _no_route(request: Request, error: Exception) -> Response:

@@ -15,8 +15,8 @@ from starlette.responses import Response
 
 from takeback.errors import InvalidMessage, InvalidSignal, UnknownFormat
 from takeback.gate.index.multi_index import usable
-from takeback.gate.processes.hashing_process import Read
-from takeback.gate.rules.decision import Decision, Feed, Match
+from takeback.gate.processes.hashing_process import HashedFile
+from takeback.gate.rules.decision import Decision, Freshness, Match
 from takeback.gate.rules.media import MediaKind
 from takeback.gate.rules.policy import Action
 from takeback.gate.serve.uploads import Upload
@@ -31,7 +31,7 @@ BANK: Final = "TAKEBACK"
 """The bank of what blocks."""
 REVIEW_BANK: Final = "TAKEBACK_REVIEW"
 """The bank of what asks for a review."""
-CALLERS_QUALITY: Final = 100
+ASSUMED_QUALITY: Final = 100
 """A look-up brings no quality; its callers drop hashes below the floor themselves, as that system does."""
 _TYPES: Final = {
     "pdq": SignalType.PDQ,
@@ -39,7 +39,7 @@ _TYPES: Final = {
     "md5": SignalType.MD5,
     "video_md5": SignalType.MD5,
 }
-_ID_DIGITS: Final = 13
+_ID_HEX_DIGITS: Final = 13
 """Hex digits of an entry that make its number: 52 bits, which every JSON reader keeps."""
 
 type Banks = dict[str, list[dict[str, object]]]
@@ -57,12 +57,12 @@ def _signal(name: str, value: str) -> Signal:
         raise InvalidMessage(f"signal_type is one of {', '.join(_TYPES)}", "signal_type")
     kind = _TYPES[name]
     try:
-        return Signal(kind, value, CALLERS_QUALITY if kind is SignalType.PDQ else None)
+        return Signal(kind, value, ASSUMED_QUALITY if kind is SignalType.PDQ else None)
     except InvalidSignal as error:
         raise InvalidMessage(str(error), "signal") from error
 
 
-def hashes(upload: Upload, read: Read, query: Mapping[str, str]) -> dict[str, str]:
+def hashes(upload: Upload, read: HashedFile, query: Mapping[str, str]) -> dict[str, str]:
     """The hashes of a file by type; `types` chooses among them. A PDQ below the quality floor is empty, as there.
 
     A video has `video_md5`, by their name, also where its frames cannot be had. Raises `PictureError` for a photo that
@@ -99,7 +99,7 @@ def banks(matches: Iterable[Match], query: Mapping[str, str]) -> Banks:
     for match in matches:
         found[BANK if match.action is Action.BLOCK else REVIEW_BANK].append(
             {
-                "bank_content_id": int(match.entry[:_ID_DIGITS], 16),
+                "bank_content_id": int(match.entry[:_ID_HEX_DIGITS], 16),
                 "distance": str(match.distance),
                 "entry": match.entry,
             }
@@ -159,7 +159,7 @@ def _compared(left: Signal, right: Signal) -> list[object]:
     return [distance <= PDQ_MATCH_DISTANCE, {"distance": distance}]
 
 
-def health(feed: Feed) -> Response:
+def health(feed: Freshness) -> Response:
     """Whether look-ups are worth anything, in that system's words."""
     if feed.age is None:
         return Response("INDEX-NOT-LOADED", 503, media_type="text/html")

@@ -14,13 +14,13 @@ from takeback.signals import SignalType
 
 MAX_SIGNALS: Final = 64
 """Of one upload: more than any picture's copies, and room for a platform's own."""
-MAX_UPLOADER: Final = 256
+MAX_UPLOADER_CHARS: Final = 256
 """Characters of a name for who uploads, such as an account's number."""
-MAX_BATCH: Final = 1000
+MAX_BATCH_UPLOADS: Final = 1000
 """Uploads of one batch; it keeps a process busy for about a tenth of a second."""
-MAX_ENTRIES: Final = 4096
+MAX_OUTCOME_ENTRIES: Final = 4096
 """Entries of one feedback: what one upload may have matched."""
-MAX_BODY: Final = 16 * 1024 * 1024
+MAX_BODY_BYTES: Final = 16 * 1024 * 1024
 """Bytes of a JSON request: a full batch of uploads with 64 signals each."""
 
 
@@ -32,13 +32,13 @@ class Hashes(_Message, frozen=True):
     """One upload that the caller has hashed already; `uploader` is any name that the caller has for who uploads it."""
 
     signals: Annotated[list[SignalMessage], Meta(min_length=1, max_length=MAX_SIGNALS)]
-    uploader: Annotated[str, Meta(max_length=MAX_UPLOADER)] | None = None
+    uploader: Annotated[str, Meta(max_length=MAX_UPLOADER_CHARS)] | None = None
 
 
 class DecisionBatch(_Message, frozen=True):
     """Many uploads; the decisions come in their order."""
 
-    uploads: Annotated[list[Hashes], Meta(min_length=1, max_length=MAX_BATCH)]
+    uploads: Annotated[list[Hashes], Meta(min_length=1, max_length=MAX_BATCH_UPLOADS)]
 
 
 class Outcome(_Message, frozen=True):
@@ -48,7 +48,7 @@ class Outcome(_Message, frozen=True):
     """
 
     id: EntryId
-    entries: Annotated[list[EntryId], Meta(min_length=1, max_length=MAX_ENTRIES)]
+    entries: Annotated[list[EntryId], Meta(min_length=1, max_length=MAX_OUTCOME_ENTRIES)]
     verdict: Verdict
     confirmed: bool = False
 

@@ -17,7 +17,7 @@ from takeback.gate.rules.decision import Decision
 from takeback.gate.service import Gate, Status
 
 FOLDER_VARIABLE: Final = "PROMETHEUS_MULTIPROC_DIR"
-_SECONDS: Final = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
+_BUCKET_SECONDS: Final = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
 """From a look-up to a picture of 120 megapixels."""
 
 
@@ -34,7 +34,7 @@ class SidecarMetrics:
             "takeback_gate_request_seconds",
             "From a request's head to its answer.",
             ("route",),
-            buckets=_SECONDS,
+            buckets=_BUCKET_SECONDS,
             registry=self._registry,
         )
         self._decisions = Counter("takeback_gate_decisions", "Decisions.", ("action",), registry=self._registry)
@@ -69,11 +69,11 @@ class SidecarMetrics:
             registry = CollectorRegistry()
             MultiProcessCollector(registry)  # type: ignore[no-untyped-call]
         standing = CollectorRegistry()
-        standing.register(_Standing(gate.status()))
+        standing.register(_StatusGauges(gate.status()))
         return generate_latest(registry) + generate_latest(standing)
 
 
-class _Standing(Collector):
+class _StatusGauges(Collector):
     """Where the gate stands, as gauges."""
 
     def __init__(self, status: Status) -> None:

@@ -164,7 +164,7 @@ _UPLOADER: Final[dict[str, Any]] = {
     "in": "header",
     "description": "Any name that you have for who uploads, so that the flood brake counts people",
     "required": False,
-    "schema": {"type": "string", "maxLength": messages.MAX_UPLOADER},
+    "schema": {"type": "string", "maxLength": messages.MAX_UPLOADER_CHARS},
 }
 
 

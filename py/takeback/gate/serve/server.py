@@ -21,14 +21,14 @@ from uvicorn.supervisors import Multiprocess
 from takeback.errors import SettingsError
 from takeback.gate.processes.parent import end_with_parent
 from takeback.gate.serve.app import SidecarOptions, create_app
-from takeback.gate.serve.log import say, start_logging
+from takeback.gate.serve.log import start_logging, write_log
 from takeback.gate.serve.metrics import FOLDER_VARIABLE
 from takeback.gate.service import Gate
-from takeback.gate.watch import rounds, watch
+from takeback.gate.watch import sync_rounds, watch
 from takeback.limits import LimitedProtocol
 
-BACKLOG: Final = 2048
-GRACE: Final = 10
+BACKLOG_CONNECTIONS: Final = 2048
+GRACE_SECONDS: Final = 10
 """Seconds that requests under way may take when the sidecar is told to stop."""
 TOKEN_VARIABLE: Final = "TAKEBACK_GATE_TOKEN"  # noqa: S105 - its name
 
@@ -81,7 +81,7 @@ def serve(listen: Listen, options: SidecarOptions, announce: Callable[[str], Non
             loop="uvloop" if os.name == "posix" else "asyncio",
             proxy_headers=False,
             server_header=False,
-            timeout_graceful_shutdown=GRACE,
+            timeout_graceful_shutdown=GRACE_SECONDS,
             ws="none",
         )
         host, port = listener.getsockname()[:2]
@@ -105,7 +105,7 @@ def _listener(host: str, port: int) -> socket.socket:
     """A socket that listens there. Raises `SettingsError`."""
     try:
         family, _, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
-        return socket.create_server(address[:2], family=family, backlog=BACKLOG)
+        return socket.create_server(address[:2], family=family, backlog=BACKLOG_CONNECTIONS)
     except OSError as error:
         if error.errno == errno.EADDRINUSE:
             raise SettingsError(f"port {port} is in use; choose another with --port") from error
@@ -143,8 +143,8 @@ def _following(listen: Listen, options: SidecarOptions) -> Iterator[None]:
             raise _Stopped
 
     def follow() -> None:
-        with suppress(_Stopped), rounds(lambda: Gate.open(options.home), Gate.sync) as sync:
-            watch(sync, wait, say, random.random, listen.interval)
+        with suppress(_Stopped), sync_rounds(lambda: Gate.open(options.home), Gate.sync) as sync:
+            watch(sync, wait, write_log, random.random, listen.interval)
 
     thread = threading.Thread(target=follow, name="follow", daemon=True)
     if listen.follow:
@@ -154,4 +154,4 @@ def _following(listen: Listen, options: SidecarOptions) -> Iterator[None]:
     finally:
         stop.set()
         if listen.follow:
-            thread.join(GRACE)
+            thread.join(GRACE_SECONDS)

@@ -18,12 +18,12 @@ from takeback.errors import InvalidMessage, RequestRefused
 if TYPE_CHECKING:
     from python_multipart.multipart import MultipartCallbacks
 
-MAX_SECONDS: Final = 60.0
+MAX_BODY_SECONDS: Final = 60.0
 """For a whole body, so that a slow caller does not hold a place for ever."""
-_FIELDS: Final = {"photo": "image/*", "image": "image/*", "picture": "image/*", "video": "video/*"}
+_TYPE_BY_FIELD: Final = {"photo": "image/*", "image": "image/*", "picture": "image/*", "video": "video/*"}
 """What a form's field says of a file without a media type."""
-type Take = Callable[[int], None]
-_FORM_OVERHEAD: Final = 64 * 1024
+type ReserveBytes = Callable[[int], None]
+_FORM_OVERHEAD_BYTES: Final = 64 * 1024
 """Bytes that a form may have around its one file."""
 
 
@@ -44,7 +44,7 @@ class BodyBudget:
         self._held = 0
 
     @contextmanager
-    def share(self) -> Iterator[Take]:
+    def share(self) -> Iterator[ReserveBytes]:
         """Gives what takes room for so many bytes more; all of it is given back at the end."""
         taken = 0
 
@@ -61,11 +61,11 @@ class BodyBudget:
             self._held -= taken
 
 
-def _anything(_count: int) -> None:
+def _unlimited(_count: int) -> None:
     """Room without an end, for bodies that are small anyway."""
 
 
-async def read_upload(request: Request, limit: int, take: Take = _anything) -> Upload:
+async def read_upload(request: Request, limit: int, take: ReserveBytes = _unlimited) -> Upload:
     """The one file of a request: its form's only file, or its whole body. Raises `RequestRefused`, `InvalidMessage`.
 
     `take` hears of the bytes as they come.
@@ -79,20 +79,20 @@ async def read_upload(request: Request, limit: int, take: Take = _anything) -> U
     return Upload(data, given=given)
 
 
-async def read_body(request: Request, limit: int, take: Take = _anything) -> bytes:
+async def read_body(request: Request, limit: int, take: ReserveBytes = _unlimited) -> bytes:
     """The whole body, which may have `limit` bytes."""
-    async with _in_time():
+    async with _time_limit():
         return b"".join([part async for part in _limited(request, limit, take)])
 
 
-async def _from_form(request: Request, limit: int, take: Take) -> Upload:
+async def _from_form(request: Request, limit: int, take: ReserveBytes) -> Upload:
     """The one file of a form. Other fields are passed over."""
     _, options = parse_options_header(request.headers["content-type"])
     form = _Form()
     try:
-        parser = MultipartParser(options.get(b"boundary", b""), form.callbacks(), max_size=limit + _FORM_OVERHEAD)
-        async with _in_time():
-            async for part in _limited(request, limit + _FORM_OVERHEAD, take):
+        parser = MultipartParser(options.get(b"boundary", b""), form.callbacks(), max_size=limit + _FORM_OVERHEAD_BYTES)
+        async with _time_limit():
+            async for part in _limited(request, limit + _FORM_OVERHEAD_BYTES, take):
                 parser.write(part)
         parser.finalize()
     except FormParserError as error:
@@ -102,7 +102,7 @@ async def _from_form(request: Request, limit: int, take: Take) -> Upload:
     ((field, data),) = form.files
     if len(data) > limit:
         raise _too_large(limit)
-    return Upload(bytes(data), field, form.given or _FIELDS.get(field.lower(), ""))
+    return Upload(bytes(data), field, form.given or _TYPE_BY_FIELD.get(field.lower(), ""))
 
 
 class _Form:
@@ -158,19 +158,19 @@ class _Form:
 
 
 @asynccontextmanager
-async def _in_time() -> AsyncIterator[None]:
-    """A body that is read inside must arrive within `MAX_SECONDS`."""
+async def _time_limit() -> AsyncIterator[None]:
+    """A body that is read inside must arrive within `MAX_BODY_SECONDS`."""
     try:
-        async with asyncio.timeout(MAX_SECONDS):
+        async with asyncio.timeout(MAX_BODY_SECONDS):
             yield
     except TimeoutError as error:
-        text = f"the body did not arrive within {MAX_SECONDS:.0f} seconds"
+        text = f"the body did not arrive within {MAX_BODY_SECONDS:.0f} seconds"
         raise RequestRefused(408, "too-slow", text) from error
     except ClientDisconnect as error:
         raise RequestRefused(408, "too-slow", "the caller went away") from error
 
 
-async def _limited(request: Request, limit: int, take: Take) -> AsyncIterator[bytes]:
+async def _limited(request: Request, limit: int, take: ReserveBytes) -> AsyncIterator[bytes]:
     """The body in parts. Raises as soon as it is known to be over the limit, or that there is no room for it."""
     announced = request.headers.get("content-length", "")
     if announced.isdecimal() and int(announced) > limit:

@@ -10,20 +10,20 @@ from collections.abc import Iterator
 from typing import Final
 
 from takeback.gate.rules.decision import UPRIGHT, Probe
-from takeback.gate.upload_views.letterbox import framed
+from takeback.gate.upload_views.letterbox import content_boxes
 from takeback.hashing.kernel import DIHEDRALS, Parallelogram, Thumbnail, hash_view
 from takeback.hashing.views import LEAST_SIDE, THIRDS, Box, frame, tells
 from takeback.signals import Signal, SignalType
 
 MIRRORED: Final = "flipy"
-CUTS: Final[tuple[Box, ...]] = (
+CROPS: Final[tuple[Box, ...]] = (
     (0.015, 0.015, 0.985, 0.985),
     *((0.03, 0, 1, 1), (0, 0, 0.97, 1), (0, 0.03, 1, 1), (0, 0, 1, 0.97)),
     *((0.06, 0, 1, 1), (0, 0, 0.94, 1), (0, 0.06, 1, 1), (0, 0, 1, 0.94)),
     *((0.04, 0.04, 1, 1), (0, 0.04, 0.96, 1), (0.04, 0, 1, 0.96), (0, 0, 0.96, 0.96)),
 )
 """Off all sides, off each one, off each corner."""
-TURNS: Final = (1.0, 2.0, 3.2)
+TURN_DEGREES: Final = (1.0, 2.0, 3.2)
 """Degrees, either way."""
 TURNED_SHARE: Final = 0.95
 """Of each side of an upload that is turned back: less of the corners that a turn left empty."""
@@ -50,12 +50,12 @@ def _views(plane: Thumbnail) -> Iterator[tuple[str, Parallelogram, tuple[str, ..
     yield "reduced", frame(plane, (0, 0, 1, 1)), DIHEDRALS
     for variant, box in THIRDS.items():
         yield variant, frame(plane, box), both
-    for box in CUTS:
+    for box in CROPS:
         yield "cut", frame(plane, box), both
-    for degrees in TURNS:
+    for degrees in TURN_DEGREES:
         for turn in (degrees, -degrees):
             yield f"turned by {turn:+g} degrees", _turned(plane, turn), both
-    for place, box in enumerate(framed(plane)):
+    for place, box in enumerate(content_boxes(plane)):
         yield "without its frame", frame(plane, box), DIHEDRALS if place == 0 else both
 
 
