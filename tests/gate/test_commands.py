@@ -100,7 +100,7 @@ def test_init_refuses(home: Path, tmp_path: Path, registry: Registry) -> None:
     """No key, a wrong key, an open address and another registry's folder are refused in one line."""
     wrong = {
         "give the platform key by": ["--home", str(tmp_path / "a"), "--registry", registry.url],
-        "key is not one": ["--home", str(tmp_path / "b"), "--registry", registry.url, "--key-file", "-"],
+        "key is malformed": ["--home", str(tmp_path / "b"), "--registry", registry.url, "--key-file", "-"],
         "must start with https://": [
             "--home",
             str(tmp_path / "c"),
@@ -133,7 +133,7 @@ def test_check(home: Path, uploads: Path) -> None:
     broken = run("check", uploads / "broken.jpg")
     assert (broken.exit_code, broken.output.split(": ")[:2]) == (3, [f"REVIEW {uploads}/broken.jpg", "unreadable"])
     nothing = run("check", uploads / "nothing.jpg", uploads / "broken.jpg")
-    assert (nothing.exit_code, nothing.stderr) == (2, f"ERROR {uploads}/nothing.jpg: is not there\n")
+    assert (nothing.exit_code, nothing.stderr) == (2, f"ERROR {uploads}/nothing.jpg: does not exist\n")
     names = ("nothing.jpg", "text.jpg", "broken.jpg", "good.jpg", "bad.jpg")
     every = run("check", *(uploads / name for name in names))
     assert every.exit_code == 1
@@ -153,7 +153,7 @@ def test_check_json(home: Path, uploads: Path) -> None:
     assert set(bad["matches"][0]) == {held.name for held in fields(Match)}
     assert (text["decision"], text["kind"], text["why"]) == ("allow", "not_media", "")
     assert (broken["decision"], broken["kind"], broken["why"]) == ("review", "unreadable", "damaged-picture")
-    assert nothing["error"] == {"code": "picture", "text": "is not there"}
+    assert nothing["error"] == {"code": "picture", "text": "does not exist"}
 
 
 def test_names_stay_on_their_line(home: Path, uploads: Path) -> None:

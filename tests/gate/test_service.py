@@ -332,7 +332,7 @@ def test_policy(registry: Registry, home: Path) -> None:
         actions = [gate.check_signals([signal(1)]).action for _ in range(4)]
         assert actions == [Action.BLOCK, Action.BLOCK, Action.REVIEW, Action.REVIEW]
         assert gate.check_signals([signal(2)]).action is Action.BLOCK
-        gate.brakes = False
+        gate.uses_rate_brake = False
         assert gate.check_signals([signal(1)]).action is Action.BLOCK
     (home / "policy.toml").write_text("[pdq]\nreview_distance = 400")
     with pytest.raises(SettingsError, match=r"policy\.toml: line 2: pdq\.review_distance is 400"):

@@ -37,7 +37,7 @@ def test_new_key(tmp_path: Path) -> None:
 def test_key_of_the_environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The key may stand in the environment alone."""
     (tmp_path / "gate.toml").write_text('registry = "https://registry.example"\n')
-    with pytest.raises(SettingsError, match="key is not one"):
+    with pytest.raises(SettingsError, match="platform key is malformed"):
         load(tmp_path)
     monkeypatch.setenv(KEY_VARIABLE, OTHER)
     assert load(tmp_path).key == OTHER
@@ -74,9 +74,9 @@ def test_key_is_not_shown() -> None:
     [
         ("registry = ", "cannot be read"),
         ("\xff", "cannot be read"),
-        ('registry = "https://h"\nkey = 1', "both texts"),
-        ('registry = "https://h"\ncolour = "red"', "nothing else"),
-        ('key = "x"', "does not say where"),
+        ('registry = "https://h"\nkey = 1', "only the strings `registry` and `key`"),
+        ('registry = "https://h"\ncolour = "red"', "only the strings `registry` and `key`"),
+        ('key = "x"', "does not name the registry"),
     ],
 )
 def test_refused_files(tmp_path: Path, text: str, complaint: str) -> None:

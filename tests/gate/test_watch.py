@@ -57,7 +57,7 @@ def test_unreachable() -> None:
     away = RegistryUnreachable("the registry did not answer in time")
     waits, told = run(away, away, away, QUIET)
     assert waits == [20, 40, 80, 10]
-    assert told[0] == "the registry did not answer in time; trying again in 20 s, deciding by what is known"
+    assert told[0] == "the registry did not answer in time; trying again in 20 s, deciding by the last good state"
 
 
 @pytest.mark.parametrize(

@@ -186,7 +186,7 @@ def _fresh(folder: Path, registry: Here, key: str, monkeypatch: pytest.MonkeyPat
         home = folder / f"fresh-{place}-{int(registry.clock())}"
         gate_settings.save(home, gate_settings.GateSettings(registry.address, key))
         with monkeypatch.context() as changed, Gate.open(home, clock=registry.clock) as gate:
-            changed.setattr(snapshot_import, "FROM", start)
+            changed.setattr(snapshot_import, "MIN_SNAPSHOT_LINES", start)
             gate.sync()
             held.append(sum(gate.status().entries.values()))
     assert held[0] == held[1]

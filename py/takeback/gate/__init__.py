@@ -1,7 +1,8 @@
-"""The gate: follows the registry's feed, keeps the index, and decides `allow`, `review` or `block` for an upload.
+"""The gate: follows the registry's feed, keeps an index of it, and decides `allow`, `review` or `block` for an upload.
 
-`service.py` puts the rooms together, `commands.py` and `serve` are its two doors; `feed` and `index` hold the list,
-`rules` decide. It imports `hashing`, and nothing of the registry but the messages. Platforms use the names below.
+`service.py` combines the rooms. `commands.py` (the command line) and `serve` (HTTP) are its entry points. `feed` and
+`index` hold the list, and `rules` decide. The gate imports `hashing` and the protocol's messages, and nothing of the
+registry. The names below are the public interface for platforms.
 """
 
 from takeback.gate.rules.decision import Decision, Match

@@ -16,12 +16,12 @@ KEY_VARIABLE: Final = "TAKEBACK_PLATFORM_KEY"
 SETTINGS_FILE: Final = "gate.toml"
 _KEY_PATTERN: Final = re.compile(r"tbk_[0-9a-f]{16}_[0-9a-f]{64}")
 _ADDRESS_PATTERN: Final = re.compile(r"[!#-\[\]-~]+")
-"""Printable ASCII without the quote and the backslash, so that an address stands in TOML as it is."""
+"""Printable ASCII without quote and backslash, so that an address needs no escaping in TOML."""
 
 
 @dataclass(frozen=True, slots=True)
 class GateSettings:
-    """Where the registry is, and who the platform is to it. Raises `SettingsError` for what cannot be used."""
+    """The registry's address and the platform's key. Raises `SettingsError` if either is malformed."""
 
     registry: str
     key: str = field(repr=False)
@@ -29,33 +29,39 @@ class GateSettings:
     def __post_init__(self) -> None:
         _check_address(self.registry)
         if not _KEY_PATTERN.fullmatch(self.key):
-            raise SettingsError("the platform key is not one: expected tbk_, 16 hex digits, _, 64 hex digits")
+            raise SettingsError("the platform key is malformed: expected tbk_, 16 hex digits, _, 64 hex digits")
 
     @property
     def key_id(self) -> str:
-        """The part of the key that names it, which is no secret."""
+        """The key's identifier, which is not secret."""
         return self.key.split("_")[1]
 
 
 def load(home: Path) -> GateSettings:
-    """The settings in `home`; the key in TAKEBACK_PLATFORM_KEY goes before the one in the file."""
+    """Reads the settings in `home`; the key in TAKEBACK_PLATFORM_KEY overrides the one in the file.
+
+    Raises `SettingsError` if the file is missing, unreadable or wrong.
+    """
     path = home / SETTINGS_FILE
     try:
         table = tomllib.loads(path.read_text("utf-8"))
     except FileNotFoundError as error:
-        raise SettingsError(f"{path} is not there: make it with `takeback gate init`") from error
+        raise SettingsError(f"{path} does not exist: create it with `takeback gate init`") from error
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise SettingsError(f"{path} cannot be read: {type(error).__name__}") from error
     if set(table) - {"registry", "key"} or not all(isinstance(value, str) for value in table.values()):
-        raise SettingsError(f"{path} may hold `registry` and `key`, both texts, and nothing else")
+        raise SettingsError(f"{path} may hold only the strings `registry` and `key`")
     if "registry" not in table:
-        raise SettingsError(f'{path} does not say where the registry is: add registry = "https://..."')
-    given = os.environ.get(KEY_VARIABLE, "").split(maxsplit=1)  # the feed's key may stand behind it
+        raise SettingsError(f'{path} does not name the registry: add registry = "https://..."')
+    given = os.environ.get(KEY_VARIABLE, "").split(maxsplit=1)  # the feed key may follow it
     return GateSettings(table["registry"], given[0] if given else table.get("key", ""))
 
 
 def save(home: Path, settings: GateSettings) -> Path:
-    """Writes the settings so that only their owner can read them, whole or not at all; returns the file's path."""
+    """Writes the settings atomically, readable by their owner only, and returns the file's path.
+
+    Raises `SettingsError` if the file cannot be written.
+    """
     path = home / SETTINGS_FILE
     draft = path.with_suffix(".new")
     text = f'registry = "{settings.registry}"\nkey = "{settings.key}"\n'
@@ -71,22 +77,22 @@ def save(home: Path, settings: GateSettings) -> Path:
 
 
 def _check_address(address: str) -> None:
-    """Refuses an address to which the key must not be sent, or that is not the root of a registry."""
+    """Raises `SettingsError` for an address that is malformed, or over which the key would be sent in the clear."""
     try:
         parts = urlsplit(address)
         host, _ = parts.hostname, parts.port
     except ValueError as error:
-        raise SettingsError("the registry's address is not one: expected https://HOST[:PORT]") from error
+        raise SettingsError("the registry's address is malformed: expected https://HOST[:PORT]") from error
     if not _ADDRESS_PATTERN.fullmatch(address) or parts.scheme not in {"http", "https"} or not host:
-        raise SettingsError("the registry's address is not one: expected https://HOST[:PORT]")
+        raise SettingsError("the registry's address is malformed: expected https://HOST[:PORT]")
     if not {"@", "?", "#"}.isdisjoint(address):
-        raise SettingsError("the registry's address may hold no user, password, query or fragment")
+        raise SettingsError("the registry's address must not have a user, password, query or fragment")
     if parts.scheme == "http" and not _is_loopback(host):
-        raise SettingsError("the registry's address must start with https://, or the key could be read on the way")
+        raise SettingsError("the registry's address must start with https://, or the key could be read in transit")
 
 
 def _is_loopback(host: str) -> bool:
-    """Whether `host` is this machine."""
+    """Returns whether `host` is this machine."""
     try:
         return ip_address(host).is_loopback
     except ValueError:

@@ -61,7 +61,7 @@ LIES = {
     "too many": (problem(429), RegistryUnreachable, "429"),
     "fault without problem": (Answer(b"<html>oops", 502), RegistryUnreachable, "status 502.$"),
     "control characters": (problem(500, "a\x1b[31m\nb"), RegistryUnreachable, r"a\?\[31m\?b"),
-    "redirect": (Answer(b"", 302, {"Location": "http://127.0.0.1:1/"}), SettingsError, "leads elsewhere"),
+    "redirect": (Answer(b"", 302, {"Location": "http://127.0.0.1:1/"}), SettingsError, "redirects elsewhere"),
     "no registry": (Answer(b"nothing", 404), SettingsError, "no registry at this address"),
     "bad request": (problem(400, "after is odd"), GateError, "status 400.*after is odd"),
     "not JSON": (Answer(b"hello"), FeedBroken, "after number 40 breaks the protocol: the body is not JSON"),

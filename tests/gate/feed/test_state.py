@@ -32,14 +32,14 @@ def state(tmp_path: Path) -> Iterator[State]:
 
 def take(state: State, log: Log, limit: int = 1000) -> None:
     """Follows the log to its end, page by page."""
-    while (position := state.standing()[0]).checkpoint < len(log.lines):
+    while (position := state.position()[0]).checkpoint < len(log.lines):
         page = log.page(position.checkpoint, limit)
         state.apply(follow(position, state.known(page), page, limit))
 
 
 def holds(state: State, log: Log) -> bool:
     """Whether the state is what a follower of the whole log must have."""
-    news = state.news(0)
+    news = state.changes_since(0)
     return dict(news.added) == log.active and news.checkpoint == len(log.lines)
 
 
@@ -66,7 +66,7 @@ def test_news(state: State) -> None:
     back = log.add(signal(1))
     log.remove(log.add(signal(3)))
     take(state, log)
-    news = state.news(2)
+    news = state.changes_since(2)
     assert list(news.added) == [(back, signal(1))]
     assert {first, short} <= set(news.removed)
     assert news.checkpoint == 7
@@ -103,13 +103,13 @@ def test_feedback_waits(tmp_path: Path) -> None:
     """Feedback waits in order through a restart until it is acknowledged, once however often it is queued."""
     other = FeedbackEvent("0" * 32, Verdict.NOT_BLOCKED, [entry_id(2), entry_id(3)])
     with closing(State(tmp_path, URL)) as state:
-        state.queue([EVENT, other])
-        state.queue([EVENT])
+        state.queue_feedback([EVENT, other])
+        state.queue_feedback([EVENT])
     with closing(State(tmp_path, URL)) as state:
-        assert state.waiting(10) == [EVENT, other]
-        assert state.waiting(1) == [EVENT]
+        assert state.queued_feedback(10) == [EVENT, other]
+        assert state.queued_feedback(1) == [EVENT]
         state.acknowledge([EVENT])
-        assert (state.waiting(10), state.waiting_count()) == ([other], 1)
+        assert (state.queued_feedback(10), state.queued_feedback_count()) == ([other], 1)
 
 
 def test_counts(state: State) -> None:
@@ -125,25 +125,25 @@ def test_counts(state: State) -> None:
 
 def test_another_registry(state: State, tmp_path: Path) -> None:
     """A folder that follows one registry does not follow another."""
-    assert state.standing()[0].checkpoint == 0
+    assert state.position()[0].checkpoint == 0
     with pytest.raises(SettingsError, match=r"follows https://registry\.example"):
         State(tmp_path, "https://other.example")
 
 
 def test_only_the_owner_reads(state: State, tmp_path: Path) -> None:
     """Nobody but their owner can read the hashes."""
-    state.queue([EVENT])
+    state.queue_feedback([EVENT])
     assert {path.stat().st_mode & 0o077 for path in tmp_path.iterdir()} == {0}
 
 
 def test_two_syncs(state: State, tmp_path: Path) -> None:
     """While one process syncs another cannot, but it can read; afterwards it can."""
     with closing(State(tmp_path, URL)) as other:
-        with state.syncing():
-            with pytest.raises(GateError, match="another sync"), other.syncing(patience=0):
+        with state.sync_lock():
+            with pytest.raises(GateError, match="another sync"), other.sync_lock(timeout=0):
                 pass
             assert holds(other, Log())
-        with other.syncing(patience=0):
+        with other.sync_lock(timeout=0):
             pass
 
 
@@ -152,7 +152,7 @@ def test_stale_changes(state: State) -> None:
     log = Log()
     log.add(signal(1))
     page = log.page(0)
-    changes = follow(state.standing()[0], state.known(page), page)
+    changes = follow(state.position()[0], state.known(page), page)
     state.apply(changes)
     with pytest.raises(GateError, match="another sync moved the checkpoint"):
         state.apply(changes)
@@ -225,7 +225,7 @@ def test_damage(tmp_path: Path, damage: Callable[[Path], None]) -> None:
         pytest.raises(StateDamaged, match="move the file away and run") as caught,
         closing(State(tmp_path, URL)) as state,
     ):
-        state.news(0)
+        state.changes_since(0)
     assert "ABCDE" not in str(caught.value)
 
 
@@ -246,9 +246,9 @@ def test_other_peoples_errors(tmp_path: Path, error: Exception) -> None:
 
     with closing(State(tmp_path, URL)) as state:
         with pytest.raises(type(error)) as caught:
-            state.fill(lots(), lambda: FeedPosition(1, 1, START))
+            state.import_snapshot(lots(), lambda: FeedPosition(1, 1, START))
         assert caught.value is error
-        assert state.standing()[0].checkpoint == 0
+        assert state.position()[0].checkpoint == 0
 
 
 def test_closed(tmp_path: Path) -> None:
@@ -256,7 +256,7 @@ def test_closed(tmp_path: Path) -> None:
     state = State(tmp_path, URL)
     state.close()
     with pytest.raises(GateError, match="the gate is closed"):
-        state.standing()
+        state.position()
 
 
 def killing_log() -> Log:
@@ -272,12 +272,12 @@ def follow_until_killed(home: Path) -> None:
     """Follows the log and queues feedback, and tells in a file what is done."""
     log = killing_log()
     with (home / "told").open("w", buffering=1) as told, closing(State(home, URL)) as state:
-        while (position := state.standing()[0]).checkpoint < len(log.lines):
+        while (position := state.position()[0]).checkpoint < len(log.lines):
             page = log.page(position.checkpoint, 3)
-            with state.syncing():
+            with state.sync_lock():
                 state.apply(follow(position, state.known(page), page, 3))
             print(position.checkpoint + 3, file=told)
-            state.queue([EVENT])
+            state.queue_feedback([EVENT])
             print("queued", file=told)
         state.reached_end(1.0)
 
@@ -326,10 +326,10 @@ def test_kill(tmp_path: Path) -> None:
     for home in homes:
         told = (home / "told").read_text().split()
         with closing(State(home, URL)) as state:
-            at = state.standing()[0].checkpoint
+            at = state.position()[0].checkpoint
             assert at >= max(map(int, filter(str.isdigit, told)), default=0)
-            assert state.waiting(1) == [EVENT] or "queued" not in told
-            assert dict(state.news(0).added) == replay(log, at)
+            assert state.queued_feedback(1) == [EVENT] or "queued" not in told
+            assert dict(state.changes_since(0).added) == replay(log, at)
             take(state, log, 3)
             assert holds(state, log)
 

@@ -100,7 +100,7 @@ def test_refused_connections() -> None:
 
 def test_names_that_nobody_knows() -> None:
     """A name that cannot be looked up is a matter of DNS."""
-    assert "cannot be looked up (DNS: " in complaint("https://no-such-registry.invalid")
+    assert "cannot be resolved (DNS: " in complaint("https://no-such-registry.invalid")
 
 
 def test_a_certificate_that_is_not_trusted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -202,7 +202,7 @@ def test_the_folder_is_private(tmp_path: Path) -> None:
         "looking = threading.Thread(target=look); looking.start()\n"
         "for _ in range(20):\n"
         "    state = State(home, 'https://registry.example')\n"
-        "    with state.syncing(), state.turn_to_index(): state.reached_end(1.0)\n"
+        "    with state.sync_lock(), state.index_lock(): state.reached_end(1.0)\n"
         "    state.copy(home / 'copy.sqlite'); state.close()\n"
         "    for path in home.glob('*'): path.unlink()\n"
         "ended.set(); looking.join()\n"

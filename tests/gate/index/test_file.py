@@ -63,14 +63,14 @@ def test_nothing_to_save(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("change", "complaint"),
     [
-        (lambda _: b"", "cut short"),
-        (lambda data: data[: HEAD_BYTES - 1], "cut short"),
-        (lambda data: data[:-1], "cut short"),
-        (lambda data: data[: HEAD_BYTES + 5000], "cut short"),
-        (lambda data: data + bytes(8), "behind its end"),
+        (lambda _: b"", "is truncated"),
+        (lambda data: data[: HEAD_BYTES - 1], "is truncated"),
+        (lambda data: data[:-1], "is truncated"),
+        (lambda data: data[: HEAD_BYTES + 5000], "is truncated"),
+        (lambda data: data + bytes(8), "data after its last table"),
         (lambda data: b"SQLite format 3\0" + data[16:], "not one"),
         (lambda data: b"takeback index 2" + data[16:], "another version"),
-        (lambda data: data[:30] + b"?" + data[31:], "checksum of its head"),
+        (lambda data: data[:30] + b"?" + data[31:], "checksum of its header does not match"),
     ],
 )
 def test_refused(tmp_path: Path, change: object, complaint: str) -> None:
@@ -83,7 +83,7 @@ def test_refused(tmp_path: Path, change: object, complaint: str) -> None:
 
 def test_absent(tmp_path: Path) -> None:
     """A file that is not there, or is a folder, is refused."""
-    with pytest.raises(StateDamaged, match="not there"):
+    with pytest.raises(StateDamaged, match="does not exist"):
         load(tmp_path / "index.bin")
     with pytest.raises(StateDamaged, match="cannot be read"):
         load(tmp_path)
@@ -119,7 +119,7 @@ def test_a_writer_is_killed(tmp_path: Path) -> None:
     path = saved(tmp_path)
     before = path.read_bytes()
     program = (
-        "import os\nfrom pathlib import Path\nfrom tests.gate import test_index_file as t\n"
+        "import os\nfrom pathlib import Path\nfrom tests.gate.index import test_file as t\n"
         "os.fsync = lambda _: os._exit(9)\nt.saved(Path(os.environ['FOLDER']))"
     )
     python = [sys.executable, "-c", program]

@@ -179,7 +179,7 @@ def filler(log: Log, lines: int, seed: int) -> None:
 
 @pytest.mark.parametrize("at_once", [True, False], ids=["one fetch", "a fetch for each page"])
 def test_a_store_that_replaces_keeps_entries(at_once: bool) -> None:
-    """Whatever page or fetch an entry's standings come in, it is matched by its last one, and comes back."""
+    """Whatever page or fetch an entry's statuses come in, it is matched by its last one, and comes back."""
     log, store = Log(), Replacing()
     with running(log) as registry:
 
@@ -213,24 +213,24 @@ def test_a_store_that_replaces_keeps_entries(at_once: bool) -> None:
 def test_no_record_is_half_of_one(data: st.DataObject) -> None:
     """Of a random feed, read in random fetches, what is told of an entry last is whole and says what the feed says."""
     log, store = Log(), Replacing()
-    standings: dict[str, EntryStatus] = {}
+    statuses: dict[str, EntryStatus] = {}
     with running(log) as registry:
         for seed in range(data.draw(st.integers(1, 20))):
             deed = data.draw(st.sampled_from(["add", "change", "remove", "fetch"]))
             if deed == "add":
-                standings[log.add(signal(seed))] = EntryStatus.BLOCK
+                statuses[log.add(signal(seed))] = EntryStatus.BLOCK
             elif deed == "fetch":
                 store.fetch(registry.url)
-            elif standings:
-                entry = data.draw(st.sampled_from(sorted(standings)))
+            elif statuses:
+                entry = data.draw(st.sampled_from(sorted(statuses)))
                 if deed == "remove":
                     log.remove(entry)
-                    del standings[entry]
+                    del statuses[entry]
                 else:
-                    standings[entry] = data.draw(st.sampled_from(sorted(set(EntryStatus) - {standings[entry]})))
-                    log.change(entry, standings[entry])
+                    statuses[entry] = data.draw(st.sampled_from(sorted(set(EntryStatus) - {statuses[entry]})))
+                    log.change(entry, statuses[entry])
         store.fetch(registry.url)
-    expected = {entry: standing for entry, standing in standings.items() if standing != EntryStatus.PAUSED}
+    expected = {entry: status for entry, status in statuses.items() if status != EntryStatus.PAUSED}
     assert {entry: record.standing for entry, record in store.held.items()} == expected
     assert all(record.value == log.active[entry].value for entry, record in store.held.items())
 

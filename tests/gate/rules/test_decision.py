@@ -165,7 +165,7 @@ def test_distances(distance: int, changes: dict[str, object], action: Action) ->
 
 
 @pytest.mark.parametrize(
-    ("standing", "changes", "action", "reason"),
+    ("status", "changes", "action", "reason"),
     [
         (EntryStatus.BLOCK, {}, Action.BLOCK, "sha256 equal, entry e"),
         (EntryStatus.REVIEW, {}, Action.REVIEW, "sha256 equal, entry e, the registry asks for a review of it"),
@@ -175,23 +175,23 @@ def test_distances(distance: int, changes: dict[str, object], action: Action) ->
         (None, {}, Action.ALLOW, "entry e does not count: it was withdrawn just now"),
     ],
 )
-def test_standings(standing: EntryStatus | None, changes: dict[str, object], action: Action, reason: str) -> None:
+def test_entry_statuses(status: EntryStatus | None, changes: dict[str, object], action: Action, reason: str) -> None:
     """A demoted, a paused and a withdrawn entry lead to what the policy says, with the reason."""
-    standings = {} if standing is None else {"e": standing}
+    statuses = {} if status is None else {"e": status}
     policy = Policy(**changes)  # type: ignore[arg-type]
-    found, why = led(Hit(4, "e", 0), Knowledge(policy, standings))
+    found, why = led(Hit(4, "e", 0), Knowledge(policy, statuses))
     assert (found, reason in why) == (action, True)
 
 
 def test_flood_and_well_known() -> None:
     """What floods is looked at by a person; a well-known picture passes, or is looked at, as the policy says."""
-    assert led(Hit(4, "e", 0), Knowledge(floods=frozenset({"e"}))) == (
+    assert led(Hit(4, "e", 0), Knowledge(braked=frozenset({"e"}))) == (
         Action.REVIEW,
         "sha256 equal, entry e, which suddenly matches many uploads",
     )
-    assert led(Hit(4, "e", 0), Knowledge(floods=frozenset({"other"})))[0] is Action.BLOCK
-    assert led(Hit(4, "e", 0), Knowledge(well_known=True))[0] is Action.ALLOW
-    careful = Knowledge(Policy(well_known=Action.REVIEW), well_known=True)
+    assert led(Hit(4, "e", 0), Knowledge(braked=frozenset({"other"})))[0] is Action.BLOCK
+    assert led(Hit(4, "e", 0), Knowledge(is_benign=True))[0] is Action.ALLOW
+    careful = Knowledge(Policy(well_known=Action.REVIEW), is_benign=True)
     assert decide("c", SIGNALS, ASKED, [Hit(4, "e", 0)], FRESH, careful).action is Action.REVIEW
 
 
@@ -241,7 +241,7 @@ def test_videos(shares: tuple[float, float], action: Action) -> None:
 
 def test_what_blocks_stands_first() -> None:
     """An entry that blocks stands before one that only asks for a review, however near that is."""
-    knows = Knowledge(standings={"a": EntryStatus.REVIEW, "b": EntryStatus.BLOCK})
+    knows = Knowledge(statuses={"a": EntryStatus.REVIEW, "b": EntryStatus.BLOCK})
     decision = decide("c", SIGNALS, ASKED, [Hit(4, "a", 0), Hit(0, "b", 30)], FRESH, knows)
     assert [match.entry for match in decision.matches] == ["b", "a"]
     assert decision.action is Action.BLOCK

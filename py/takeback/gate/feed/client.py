@@ -1,7 +1,7 @@
-"""What the gate asks of the registry. The only HTTP.
+"""The gate's HTTP client for the registry.
 
-The registry is not trusted to be well: every answer is limited in time and in size, and decoded strictly. No error
-holds the key, nor anything an answer said beyond its own problem text.
+The registry is not trusted: every answer is limited in time and size, and decoded strictly. No error message contains
+the key, or anything from an answer except the text of its problem document.
 """
 
 import re
@@ -38,21 +38,21 @@ from takeback.protocol import (
 )
 
 MAX_ANSWER_BYTES: Final = MAX_FEED_LIMIT * (MAX_VALUE + 512)
-"""Bytes of an answer: a page of nothing but the longest videos, 24 MB. One of pictures has 260 bytes an entry."""
+"""A page that holds only the longest videos, 24 MB. A picture's entry takes 260 bytes."""
 MAX_ANSWER_SECONDS: Final = 60.0
-"""For a whole answer, so that one that trickles in ends too."""
+"""Time for a whole answer, so that one that trickles in is cut off too."""
 MAX_SNAPSHOT_BYTES: Final = 16 << 30
-"""Bytes of a snapshot: some two hundred million pictures."""
+"""A snapshot of about two hundred million pictures."""
 MAX_SNAPSHOT_SECONDS: Final = 4 * 60 * 60
 HEAD_HEADER: Final = "Takeback-Feed-Head"
 _TIMEOUT: Final = httpx.Timeout(15.0, connect=5.0)
 _MAX_PROBLEM_CHARS: Final = 200
-"""Characters of a problem's text that are passed on."""
+"""Length to which a problem's text is cut in error messages."""
 
 
 @dataclass(frozen=True, slots=True)
 class SignedPage:
-    """A page of the feed with the head that was signed for it; whether the key is the right one is yet to be seen."""
+    """A page of the feed with its signed head. The signature is valid; whether the key is trusted is still to check."""
 
     page: FeedPage
     head: FeedHead
@@ -60,7 +60,7 @@ class SignedPage:
 
 @dataclass(frozen=True, slots=True)
 class _Idle:
-    """The last page, which had no entries: what was asked for, and the SHA-256 of its body, by which it is tagged."""
+    """The last page, if it had no entries: its cursor and limit, and its ETag, the SHA-256 of its body in hex."""
 
     asked: tuple[int, int]
     tag: str
@@ -68,12 +68,18 @@ class _Idle:
 
 
 class Client:
-    """A connection to one registry, kept open between calls. May be shared by threads."""
+    """An HTTP client for one registry, which keeps its connection open between calls. Thread-safe.
+
+    Methods raise `RegistryUnreachable`, `KeyRefused`, `SettingsError` (wrong address) or `GateError` (request refused).
+    """
 
     def __init__(
         self, settings: GateSettings, *, timeout: httpx.Timeout = _TIMEOUT, seconds: float = MAX_ANSWER_SECONDS
     ) -> None:
-        """`timeout` is for each step of a request, `seconds` for the whole."""
+        """`timeout` applies to each step of a request, `seconds` to the whole of it.
+
+        Raises `SettingsError` if the certificates in SSL_CERT_FILE or SSL_CERT_DIR cannot be read.
+        """
         self._seconds = seconds
         self._key_id = settings.key_id
         self._idle: _Idle | None = None
@@ -87,9 +93,9 @@ class Client:
             self._http = httpx.Client(
                 base_url=settings.registry, headers=headers, timeout=timeout, follow_redirects=False
             )
-        except OSError as error:  # ssl's own errors are such too
+        except OSError as error:  # includes ssl.SSLError
             raise SettingsError(
-                f"the certificates that SSL_CERT_FILE or SSL_CERT_DIR names cannot be read: {error.strerror or error}"
+                f"the certificates in SSL_CERT_FILE or SSL_CERT_DIR cannot be read: {error.strerror or error}"
             ) from error
 
     def __enter__(self) -> Self:
@@ -103,9 +109,9 @@ class Client:
         self._http.close()
 
     def feed(self, after: int, limit: int = MAX_FEED_LIMIT, wait: int = 0) -> SignedPage:
-        """The page after a cursor, and the head that was signed for it; the registry may `wait` for news so long.
+        """Requests the page after number `after`; the registry may hold the request for `wait` seconds (long poll).
 
-        Raises `FeedBroken` naming the number of an entry that is malformed, and for an answer that was not signed.
+        Raises `FeedBroken` naming the number of an entry that is malformed, and if the answer is not signed.
         """
         params = {"after": after, "limit": limit} | ({"wait": wait} if wait else {})
         known = self._idle if self._idle and self._idle.asked == (after, limit) else None
@@ -125,7 +131,10 @@ class Client:
 
     @contextmanager
     def snapshot(self) -> Iterator[Reader]:
-        """What the feed adds up to, to be read within; then `signed` says what was signed for it."""
+        """Opens the feed's snapshot for reading; once it is read, `signed` returns its signed head.
+
+        Raises `RegistryUnreachable` if it is over the limits on size or time.
+        """
         request = self._http.build_request("GET", "v1/feed/snapshot")
         with _translated():
             answer = self._http.send(request, stream=True)
@@ -137,21 +146,21 @@ class Client:
                 answer.close()
 
     def signed(self, reader: Reader) -> FeedHead:
-        """The head that was signed for what was read. Raises `FeedBroken`."""
+        """Returns the signed head of a snapshot that was read. Raises `FeedBroken` if it is missing or wrong."""
         if reader.head is None:
             raise FeedBroken("rule 5: the registry did not sign its answer")
         chain.check(reader.head, self._key_id, reader.digest)
         return reader.head
 
     def feed_keys(self) -> list[FeedKey]:
-        """Every key that ever signed the feed."""
+        """Returns all keys that have signed the feed, oldest first. Raises `FeedBroken` if the answer is malformed."""
         try:
             return decode(self._ask("GET", "v1/feed/keys").content, FeedKeys).keys
         except InvalidMessage as error:
             raise FeedBroken(f"the registry's keys break the protocol: {error}") from error
 
     def _head(self, answer: httpx.Response, digest: bytes) -> FeedHead:
-        """The head that was signed for this answer, whose body has this digest. Raises `FeedBroken`."""
+        """Checks and returns the signed head of an answer whose body has this digest. Raises `FeedBroken`."""
         try:
             head = decode(answer.headers.get(HEAD_HEADER, "").encode(), FeedHead)
         except InvalidMessage as error:
@@ -160,7 +169,10 @@ class Client:
         return head
 
     def feedback(self, events: Sequence[FeedbackEvent]) -> FeedbackReceipt:
-        """Sends feedback and gives the registry's receipt, after which it is on record."""
+        """Sends feedback and returns the receipt, which says that the registry has stored it.
+
+        Raises `GateError` if the receipt is malformed.
+        """
         answer = self._ask("POST", "v1/feedback", content=encode(Feedback(list(events))))
         try:
             return decode(answer.content, FeedbackReceipt)
@@ -177,7 +189,7 @@ class Client:
         tag: str | None = None,
         wait: int = 0,
     ) -> httpx.Response:
-        """An answer 200, or 304 where a `tag` is known; anything else is one of our errors."""
+        """Returns an answer with status 200, or 304 if `tag` is given; raises one of our errors for any other."""
         headers = {} if content is None else {"Content-Type": "application/json"}
         if tag:
             headers["If-None-Match"] = f'W/"{tag}"'
@@ -197,7 +209,7 @@ class Client:
         )
 
     def _read(self, answer: httpx.Response, seconds: float) -> bytes:
-        """The body as it is, within the limits on size and time."""
+        """Reads the body within the limits on size and time."""
         if answer.headers.get("Content-Encoding", "identity") != "identity":
             raise RegistryUnreachable("the registry sent a compressed answer that was not asked for")
         deadline = time.monotonic() + seconds
@@ -205,27 +217,27 @@ class Client:
         for part in answer.iter_raw():
             body += part
             if len(body) > MAX_ANSWER_BYTES:
-                raise RegistryUnreachable(f"the registry's answer is over the limit of {MAX_ANSWER_BYTES} bytes")
+                raise RegistryUnreachable(f"the registry's answer is longer than {MAX_ANSWER_BYTES} bytes")
             if time.monotonic() > deadline:
                 raise RegistryUnreachable("the registry did not answer in time")
         return bytes(body)
 
 
 def _body_chunks(answer: httpx.Response) -> Iterator[bytes]:
-    """A long body as it comes, within limits that are far off."""
+    """Yields the chunks of a snapshot's body, within its larger limits on size and time."""
     if answer.headers.get("Content-Encoding", "identity") != "identity":
         raise RegistryUnreachable("the registry sent a compressed answer that was not asked for")
     deadline, size = time.monotonic() + MAX_SNAPSHOT_SECONDS, 0
     for piece in answer.iter_raw():
         size += len(piece)
         if size > MAX_SNAPSHOT_BYTES or time.monotonic() > deadline:
-            raise RegistryUnreachable("the registry's snapshot takes too long, or is over the limit")
+            raise RegistryUnreachable("the registry's snapshot takes too long, or is too large")
         yield piece
 
 
 @contextmanager
 def _translated() -> Iterator[None]:
-    """Foreign exceptions become ours."""
+    """Translates httpx's exceptions into ours."""
     try:
         yield
     except httpx.TimeoutException as error:
@@ -235,29 +247,29 @@ def _translated() -> Iterator[None]:
 
 
 def _connection_failure(error: BaseException) -> str:
-    """What stands between the gate and the registry, by the first cause that says so: each asks for something else."""
+    """Describes why a connection failed, by the first cause that is specific enough to act on."""
     cause: BaseException | None = error
     while cause is not None:
         match cause:
             case ssl.SSLCertVerificationError():
                 return (
-                    f"its certificate is not trusted ({cause.verify_message}); if an authority of your own signed it, "
-                    "set SSL_CERT_FILE to the file of that authority's certificate"
+                    f"its certificate is not trusted ({cause.verify_message}); if your own authority signed it, set "
+                    "SSL_CERT_FILE to the file with that authority's certificate"
                 )
             case ssl.SSLError():
-                return f"TLS fails ({cause.reason or 'no reason given'}); does this address and port speak HTTPS?"
+                return f"TLS fails ({cause.reason or 'no reason given'}); check that this port serves HTTPS"
             case socket.gaierror():
-                return f"its name cannot be looked up (DNS: {cause.strerror}); correct the address, or mend the DNS"
+                return f"its name cannot be resolved (DNS: {cause.strerror}); correct the address, or repair the DNS"
             case ConnectionRefusedError():
-                return "the connection is refused; nothing listens at this address and port, or a firewall says so"
+                return "the connection is refused; nothing listens at this address and port, or a firewall blocks it"
             case OSError() if cause.strerror:
                 return cause.strerror
         cause = cause.__cause__ or cause.__context__
-    return f"it broke off the conversation ({type(error).__name__})"
+    return f"the connection was lost ({type(error).__name__})"
 
 
 def first_batch(events: Sequence[FeedbackEvent]) -> list[FeedbackEvent]:
-    """As many of `events`, from the first on, as one message may hold."""
+    """Returns as many of the first `events` as fit into one message."""
     room = MAX_BODY - len(encode(Feedback([])))
     taken: list[FeedbackEvent] = []
     for event in events:
@@ -269,20 +281,20 @@ def first_batch(events: Sequence[FeedbackEvent]) -> list[FeedbackEvent]:
 
 
 def _refusal(status: int, body: bytes) -> GateError | SettingsError:
-    """The error that stands for an answer other than 200."""
+    """Returns our error for an answer other than 200."""
     if status in {401, 403}:
         return KeyRefused("the registry refuses the platform key: get a new one and run `takeback gate init` again")
     if status == 429 or status >= 500:
         return RegistryUnreachable(f"the registry cannot answer now (status {status}){_problem(body)}")
     if 300 <= status < 400:
-        return SettingsError(f"the registry's address leads elsewhere (status {status}): set the final address")
+        return SettingsError(f"the registry's address redirects elsewhere (status {status}): set the final address")
     if status == 404:
-        return SettingsError("there is no registry at this address (status 404): correct it")
+        return SettingsError("there is no registry at this address (status 404): correct the address")
     return GateError(f"the registry refused the request (status {status}){_problem(body)}")
 
 
 def _problem(body: bytes) -> str:
-    """What the registry said of it, if it said so as the protocol has it."""
+    """Returns the text of the registry's problem document, empty if the body is not one."""
     try:
         problem = decode(body, Problem)
     except InvalidMessage:

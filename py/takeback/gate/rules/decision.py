@@ -132,9 +132,9 @@ class Knowledge:
     """
 
     policy: Policy = DEFAULT_POLICY
-    standings: Mapping[str, EntryStatus] | None = None
-    floods: frozenset[str] = field(default=frozenset())
-    well_known: bool = False
+    statuses: Mapping[str, EntryStatus] | None = None
+    braked: frozenset[str] = field(default=frozenset())
+    is_benign: bool = False
 
 
 def probes(
@@ -259,13 +259,13 @@ def _pdq(signal: Signal, hit: Hit, policy: Policy) -> tuple[Action | None, str]:
 def _limited(match: Match, knows: Knowledge, feed: Freshness) -> Match:
     """The match with the weakest action of all that limits it, and the reason."""
     policy = knows.policy
-    standing = EntryStatus.BLOCK if knows.standings is None else knows.standings.get(match.entry)
+    status = EntryStatus.BLOCK if knows.statuses is None else knows.statuses.get(match.entry)
     limits = [
-        (standing is None, Action.ALLOW, "it was withdrawn just now"),
-        (standing is EntryStatus.PAUSED, policy.paused, "the registry paused it"),
-        (knows.well_known, policy.well_known, "the upload is on the list of well-known pictures"),
-        (standing is EntryStatus.REVIEW, policy.demoted, "the registry asks for a review of it"),
-        (match.entry in knows.floods, Action.REVIEW, "which suddenly matches many uploads"),
+        (status is None, Action.ALLOW, "it was withdrawn just now"),
+        (status is EntryStatus.PAUSED, policy.paused, "the registry paused it"),
+        (knows.is_benign, policy.well_known, "the upload is on the list of well-known pictures"),
+        (status is EntryStatus.REVIEW, policy.demoted, "the registry asks for a review of it"),
+        (match.entry in knows.braked, Action.REVIEW, "which suddenly matches many uploads"),
         (feed.is_stale, policy.stale_matched, "known from a feed that is old"),
     ]
     for holds, most, because in limits:

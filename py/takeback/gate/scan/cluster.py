@@ -36,8 +36,8 @@ class ScanWorker:
         import ray
 
         self._gate = Gate.open(unpack(memoryview(ray.get(held[0]))))
-        self._gate.look_every = float("inf")
-        self._gate.brakes = False
+        self._gate.refresh_seconds = float("inf")
+        self._gate.uses_rate_brake = False
         self._gate.warm_up()
 
     def __call__(self, batch: dict[str, Any]) -> dict[str, Any]:

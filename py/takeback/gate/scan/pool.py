@@ -33,8 +33,8 @@ def _open(snapshot: Path) -> None:
     global _gate  # noqa: PLW0603 - a process of the pool opens it once, for all its parts
     end_with_parent()
     _gate = Gate.open(snapshot)
-    _gate.look_every = float("inf")
-    _gate.brakes = False
+    _gate.refresh_seconds = float("inf")
+    _gate.uses_rate_brake = False
     _gate.warm_up()
 
 

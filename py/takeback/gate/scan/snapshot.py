@@ -42,7 +42,7 @@ def _fill(home: Path, draft: Path, newer_than: int) -> int:
     settings = settings_file.load(home)
     state = State(home, settings.registry)
     try:
-        position, read_at = state.standing()
+        position, read_at = state.position()
         if read_at is None:
             raise SettingsError("this gate has never read the feed to its end: run `takeback gate sync` first")
         if newer_than > position.checkpoint:

@@ -311,7 +311,7 @@ def _uploader(request: Request) -> str | None:
 def create_app(options: SidecarOptions) -> Starlette:
     """The sidecar over the gate in `options.home`. Raises `SettingsError`, `GateError`."""
     gate = Gate.open(options.home)
-    gate.look_every = REFRESH_SECONDS
+    gate.refresh_seconds = REFRESH_SECONDS
     gate.policy = replace(gate.policy, processes=options.places)
     gate.warm_up()
     sidecar = Sidecar(gate, options)
