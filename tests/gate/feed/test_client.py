@@ -74,7 +74,7 @@ LIES = {
         "number 42 breaks the protocol: a md5 value is 32 lowercase hex digits",
     ),
     "an unknown field": (Answer(b'{"entries":[],"head":40,"more":1}'), FeedBroken, "more"),
-    "huge": (Answer([b" " * 65536] * (MAX_ANSWER_BYTES // 65536 + 1)), RegistryUnreachable, "over the limit"),
+    "huge": (Answer([b" " * 65536] * (MAX_ANSWER_BYTES // 65536 + 1)), RegistryUnreachable, "is longer than"),
     "compressed": (
         Answer(gzip.compress(b" " * 10_000_000), 200, {"Content-Encoding": "gzip"}),
         RegistryUnreachable,
