@@ -237,7 +237,7 @@ class Gate:
 
     def judge(self, read: HashedFile, uploader: str | None = None) -> Decision:
         """Decides on an upload that `read` hashed; `uploader` as for `check`."""
-        views = look_ups(read.plane) if read.plane else ()
+        views = look_ups(read.thumbnail) if read.thumbnail else ()
         asked = probes(read.signals, read.dihedral, views, policy=self.policy)
         decision = for_file(self._decide(read.signals, asked, uploader), read.kind, read.why, self.policy)
         return replace(decision, notes=(*decision.notes, *read.notes))

@@ -35,7 +35,10 @@ BROKEN = {
     "more than asked for": (FeedPage([add(n) for n in range(4, 9)], 8), "rule 2: more than 4 entries"),
     "entries withheld": (FeedPage([add(4)], 6), "rule 2: number 5 is withheld"),
     "an empty page before the head": (FeedPage([], 5), "rule 2: number 4 is withheld"),
-    "an entry that is there": (FeedPage([add(4, entry=1), add(5)], 5), "rule 3: number 4 adds an entry that is active already"),
+    "an entry that is there": (
+        FeedPage([add(4, entry=1), add(5)], 5),
+        "rule 3: number 4 adds an entry that is active already",
+    ),
     "an entry twice on a page": (FeedPage([add(4), add(5, entry=4)], 5), "rule 3: number 5 adds an entry"),
     "an entry that was there once": (FeedPage([add(4), add(5, entry=2)], 5), "rule 3: number 5 .* removed before"),
     "removing the unknown": (FeedPage([add(4), remove(5, 9)], 5), "rule 3: number 5 removes an entry that is not"),

@@ -66,7 +66,7 @@ def test_a_process_finds_what_this_one_finds(pool: Pool, file: Path) -> None:
         assert found.signals == exact_signals(file.read_bytes())
         return
     here = hash_picture(file.read_bytes())
-    assert (found.kind, found.signals, found.dihedral, found.plane) == (
+    assert (found.kind, found.signals, found.dihedral, found.thumbnail) == (
         MediaKind.PICTURE,
         here.signals,
         here.dihedral,
@@ -312,7 +312,7 @@ def test_a_process_that_does_not_start_is_told(monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setattr(hashing_process, "_PROGRAM", "raise SystemExit")
     pool = Pool(Budget(processes=1))
     try:
-        with pytest.raises(GateError, match="no process to hash files in"):
+        with pytest.raises(GateError, match="process that hashes files cannot be started"):
             read(pool, FILE)
         assert read(pool, b"hello").kind is MediaKind.NOT_MEDIA
     finally:

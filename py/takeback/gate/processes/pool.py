@@ -1,6 +1,6 @@
-"""Hashes uploads in processes of their own: each file has a budget of processor time and memory.
+"""Hashes uploads in a pool of processes, with a budget of CPU time and memory for each file.
 
-A process that passes its budget, or whose caller goes away, is killed and replaced.
+A process that exceeds the budget, or whose caller goes away, is killed and replaced.
 """
 
 import atexit
@@ -20,11 +20,11 @@ from takeback.hashing.exact import exact_signals_of
 from takeback.hashing.picture import MAX_BYTES
 
 LARGE_PIXELS: Final = 50_000_000
-"""Few honest pictures have more pixels: files above this never take all processes."""
+"""Few honest pictures have more pixels; larger ones may not take up all processes."""
 
 
 class Job:
-    """A file that waits to be read, or is being read; `result` waits for it."""
+    """A file that is queued or being hashed; `result` waits for the outcome."""
 
     def __init__(self, file: BinaryIO, given: str) -> None:
         self.file = file
@@ -36,11 +36,11 @@ class Job:
         self._lock = Lock()
 
     def result(self) -> HashedFile:
-        """What was read. Raises `PictureError` for a file that cannot even be opened, and `GateError`."""
+        """Waits for the outcome. Raises `PictureError` if the file cannot be read from disk, and `GateError`."""
         return self.future.result()
 
     def settle(self, outcome: HashedFile | BaseException) -> None:
-        """Hands the outcome to whoever waits, if anybody still does."""
+        """Sets the outcome, unless the caller has cancelled the future."""
         with suppress(InvalidStateError):
             if isinstance(outcome, BaseException):
                 self.future.set_exception(outcome)
@@ -48,7 +48,7 @@ class Job:
                 self.future.set_result(outcome)
 
     def cancel(self) -> None:
-        """Nobody waits for it any more: it is taken from the queue, or its process is killed."""
+        """Gives the job up: it is dropped from the queue, or its process is killed."""
         with self._lock:
             self._left = True
             if self._process:
@@ -56,7 +56,7 @@ class Job:
 
     @contextmanager
     def at(self, process: Process) -> Iterator[bool]:
-        """Its turn in a process; gives whether anybody still waits."""
+        """Marks the job as running in `process`, and yields whether it is still wanted."""
         with self._lock:
             self._process = process
             wanted = not self._left
@@ -68,10 +68,9 @@ class Job:
 
 
 class Pool:
-    """At most `budget.processes` processes, started when they are needed, and the files that wait for them.
+    """At most `budget.processes` processes, started when needed, and the queue of files for them. Thread-safe.
 
-    Files over `LARGE_PIXELS` and videos have half of the processes at most, so that others never wait for them alone.
-    Threads may share it.
+    Videos and pictures over `LARGE_PIXELS` use at most half of the processes, so that they never block all other files.
     """
 
     def __init__(self, budget: Budget) -> None:
@@ -85,25 +84,25 @@ class Pool:
         self._threads: list[Thread] = []
         self._closed = False
         self.processes: dict[int, Process] = {}
-        """Those that run, by their number."""
+        """Running processes by their process id."""
 
     def submit(self, file: BinaryIO, given: str = "") -> Job:
-        """Reads a file as soon as it is its turn; `given` is the media type that it came with, if any.
+        """Queues a file; `given` is its declared media type, if any. Raises `GateError` if the pool is closed.
 
-        The file can seek, and is the pool's until the job is done.
+        The file must be seekable, and belongs to the pool until the job is done.
         """
         job = Job(file, given)
         self._queue(job)
         return job
 
     def warm_up(self) -> None:
-        """Starts all processes, so that no file has to wait for that."""
+        """Starts all processes, so that no file has to wait for a start."""
         with self._changed:
             while len(self._threads) < self._most:
                 self._start()
 
     def close(self) -> None:
-        """Ends all processes; what waits is given up."""
+        """Ends all processes; queued jobs fail with `GateError`."""
         with self._changed:
             self._closed = True
             self._changed.notify_all()
@@ -131,7 +130,7 @@ class Pool:
         thread.start()
 
     def _next(self) -> Job | None:
-        """The next job, once there is one; None when there is to be no more."""
+        """Waits for the next job; None once the pool is closed."""
         with self._changed:
             self._idle += 1
             try:
@@ -147,7 +146,7 @@ class Pool:
         return None
 
     def _may_go_on(self, job: Job, pixels: int) -> bool:
-        """Whether a picture of this size may be decoded now; one that is large then waits with the others."""
+        """Returns whether a picture of this size may be decoded now; a large one may have to queue again."""
         with self._changed:
             if job.large or pixels <= LARGE_PIXELS:
                 return True
@@ -156,13 +155,13 @@ class Pool:
             return job.large
 
     def _work(self) -> None:
-        """What each thread does: it has one process, and gives it one file after the other."""
+        """The loop of each thread, which owns one process and gives it one file after the other."""
         process = self._started()
         while job := self._next():
             process = process or self._started()
             try:
                 read = self._read(job, process)
-            except BaseException as error:  # noqa: BLE001 - whoever waits is told
+            except BaseException as error:  # noqa: BLE001 - the caller must get every error, or it waits for ever
                 self._give_back(job)
                 job.settle(_translated(error))
             else:
@@ -174,7 +173,7 @@ class Pool:
             self._forget(process)
 
     def _started(self) -> Process | None:
-        """A new process; None where it cannot be started, which is told to whoever needs one."""
+        """Starts a process; None if that fails, which then fails the jobs that need one."""
         with suppress(ProcessGone, OSError):
             process = Process(self._budget)
             self.processes[process.pid] = process
@@ -186,7 +185,7 @@ class Pool:
         self.processes.pop(process.pid, None)
 
     def _answer(self, job: Job, read: HashedFile | None) -> None:
-        """Hands over what was read; without it the job waits for a process that takes large files."""
+        """Delivers the outcome; without one, the job is queued as a large file."""
         if read is None:
             job.large = True
             self._queue(job)
@@ -195,24 +194,24 @@ class Pool:
             job.settle(read)
 
     def _give_back(self, job: Job) -> None:
-        """Lets the next large file have its turn, if this was one."""
+        """Releases the job's share of the limit on large files, if it has one."""
         if job.large:
             with self._changed:
                 self._large_at_work -= 1
                 self._changed.notify_all()
 
     def _read(self, job: Job, process: Process | None) -> HashedFile | None:
-        """What a file is, by a process if it is one for it; None if it is large and has to wait."""
+        """Hashes a file, in the process if it is a picture or a video; None if it is large and has to wait."""
         kind, size = _kind_and_size(job)
-        why: PictureError = UnknownFormat("a picture or video of a kind that is not read")
+        why: PictureError = UnknownFormat("a picture or video in a format that is not supported")
         if kind is MediaKind.PICTURE and size > MAX_BYTES:
-            why = PictureTooLarge(f"the file is over {MAX_BYTES >> 20} MB")
+            why = PictureTooLarge(f"the file is larger than {MAX_BYTES >> 20} MB")
         elif kind in {MediaKind.PICTURE, MediaKind.VIDEO}:
             if process is None:
-                raise GateError("no process to hash files in can be started")
+                raise GateError("the process that hashes files cannot be started")
             with job.at(process) as wanted:
                 if not wanted:
-                    raise GateError("nobody waits for the file")
+                    raise GateError("the job was cancelled")
                 if kind is MediaKind.VIDEO and not self._may_go_on(job, LARGE_PIXELS + 1):
                     return None
                 try:
@@ -229,14 +228,14 @@ class Pool:
 
 
 def _kind_and_size(job: Job) -> tuple[MediaKind, int]:
-    """What a file is to be read as, and its bytes."""
+    """Returns how to read a file, and its size in bytes."""
     job.file.seek(0)
     kind = kind_of(job.file.read(SNIFF_BYTES), job.given)
     return kind, job.file.seek(0, os.SEEK_END)
 
 
 def _translated(error: BaseException) -> BaseException:
-    """What the caller is told of a file that could not even be read."""
+    """Returns our error for a file that could not be read from disk."""
     return PictureError(f"cannot be read: {error.strerror}") if isinstance(error, OSError) else error
 
 
@@ -245,7 +244,7 @@ _making: Final = Lock()
 
 
 def shared_pool(budget: Budget) -> Pool:
-    """The pool of this program with this budget: however many gates it opens, its processes are there once."""
+    """Returns the program's pool for this budget, which all its gates share."""
     with _making:
         if budget not in _pools:
             _pools[budget] = Pool(budget)
@@ -259,4 +258,4 @@ def _close_all() -> None:
 
 atexit.register(_close_all)
 if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_pools.clear)  # a fork has the pipes of its parent's processes: not its own
+    os.register_at_fork(after_in_child=_pools.clear)  # a forked child must not use its parent's processes and pipes
