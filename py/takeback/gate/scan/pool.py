@@ -1,4 +1,4 @@
-"""Runs the parts on this machine, in processes. A part that kills its process is done again, row by row."""
+"""Runs the chunks in processes on this machine. A chunk that kills its process is divided to find the row at fault."""
 
 from collections.abc import Generator, Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
@@ -16,21 +16,21 @@ from takeback.gate.scan.work import ADDRESS_COLUMN, KEY_COLUMN, MATCHES_SCHEMA, 
 from takeback.gate.service import Gate
 
 QUEUED_CHUNKS_PER_WORKER: Final = 2
-"""Parts that wait for each worker."""
+"""Chunks that are submitted ahead for each worker."""
 KILLED_REASON: Final = "killed-its-process"
-"""The reason given for a row whose work ends the process that does it."""
+"""Error code of a row that kills the process that works on it."""
 
 type NumberedChunk = tuple[int, ScanChunk]
 type ChunkResult = tuple[int, pa.RecordBatch]
 type NumberedResult = tuple[int, int, pa.RecordBatch]
-"""A part's number, how many rows it had, and the rows that matched."""
+"""A chunk's number, its number of rows, and the rows that matched."""
 
 _gate: Gate
 
 
 def _open(snapshot: Path) -> None:
-    """What each process does first."""
-    global _gate  # noqa: PLW0603 - a process of the pool opens it once, for all its parts
+    """Initialises a process of the pool."""
+    global _gate  # noqa: PLW0603 - each process of the pool opens the gate once, for all its chunks
     end_with_parent()
     _gate = Gate.open(snapshot)
     _gate.refresh_seconds = float("inf")
@@ -38,20 +38,20 @@ def _open(snapshot: Path) -> None:
     _gate.warm_up()
 
 
-def _do(part: ScanChunk) -> ChunkResult:
-    batch = part.load()
+def _do(chunk: ScanChunk) -> ChunkResult:
+    batch = chunk.load()
     return batch.num_rows, scan_batch(batch, _gate)
 
 
-def run(parts: Iterable[NumberedChunk], snapshot: Path, workers: int) -> Iterator[NumberedResult]:
-    """Does every part, and gives each as it is done, in any order."""
-    todo = iter(parts)
+def run(chunks: Iterable[NumberedChunk], snapshot: Path, workers: int) -> Iterator[NumberedResult]:
+    """Works on every chunk in `workers` processes, and yields results as they come, in any order."""
+    todo = iter(chunks)
     while True:
         broken = yield from _until_broken(todo, snapshot, workers)
         if not broken:
             return
-        for number, part in broken:
-            yield number, *_carefully(part, snapshot)
+        for number, chunk in broken:
+            yield number, *_carefully(chunk, snapshot)
 
 
 def _pool(snapshot: Path, workers: int) -> ProcessPoolExecutor:
@@ -61,7 +61,7 @@ def _pool(snapshot: Path, workers: int) -> ProcessPoolExecutor:
 def _until_broken(
     todo: Iterator[NumberedChunk], snapshot: Path, workers: int
 ) -> Generator[NumberedResult, None, list[NumberedChunk]]:
-    """Does parts until there are none, or a process dies; gives back those that were under way then."""
+    """Works on chunks until a process dies or there are none left; returns the chunks that were not finished."""
     with _pool(snapshot, workers) as pool:
         flying: dict[Future[ChunkResult], NumberedChunk] = {}
         waiting: list[NumberedChunk] = []
@@ -84,13 +84,13 @@ def _until_broken(
                 yield number, *answer
 
 
-def _carefully(part: ScanChunk, snapshot: Path) -> ChunkResult:
-    """Does a part alone, and in halves where it ends its process: of a row that does so alone, that is told."""
+def _carefully(chunk: ScanChunk, snapshot: Path) -> ChunkResult:
+    """Works on a chunk alone, and halves it if it kills its process, until the row at fault is found and reported."""
     try:
         with _pool(snapshot, 1) as pool:
-            return pool.submit(_do, part).result()
+            return pool.submit(_do, chunk).result()
     except BrokenProcessPool:
-        batch = part.load()
+        batch = chunk.load()
     if batch.num_rows <= 1:
         row = batch.to_pylist()[0]
         key = row.get(ADDRESS_COLUMN, row.get(KEY_COLUMN))

@@ -1,4 +1,4 @@
-"""What a scan found: every match in one Parquet file, a summary as a table, and a plot of the distances."""
+"""Writes the results of a scan: all matches in one Parquet file, a summary table, and a plot of the distances."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -22,7 +22,10 @@ _COLOURS: Final = {Action.BLOCK: "#b3261e", Action.REVIEW: "#d9a400"}
 
 @dataclass(frozen=True, slots=True)
 class Summary:
-    """What a scan found: uploads scanned, by decision, those with an error, and entries that matched any."""
+    """The counts of a scan: uploads scanned, by decision, with an error, and entries that matched any upload.
+
+    `checkpoint` is the feed number up to which the list was complete.
+    """
 
     scanned: int
     allow: int
@@ -33,12 +36,12 @@ class Summary:
     checkpoint: int
 
     def lines(self) -> list[tuple[str, int]]:
-        """The table."""
+        """Returns the counts with their names."""
         return [(name, getattr(self, name)) for name in self.__slots__]
 
 
 def write_report(out: Path, found: Sequence[Path], scanned: int, checkpoint: int) -> Summary:
-    """Writes the three files from the parts' own, in their order."""
+    """Merges the chunks' result files `found`, in their order, into the three files in `out`."""
     uploads: Counter[str] = Counter()
     entries: set[str] = set()
     distances: Counter[tuple[str, int]] = Counter()
@@ -66,7 +69,7 @@ def write_report(out: Path, found: Sequence[Path], scanned: int, checkpoint: int
 
 
 def _plot(distances: Counter[tuple[str, int]], path: Path) -> None:
-    """How far the matches lie from their entries: many near the limit speak for chance, many at 0 for copies."""
+    """Plots the distances of matches: many near the limit suggest false positives, many at 0 exact copies."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 

@@ -1,6 +1,6 @@
-"""The work itself: a batch of stored signals or pictures in, the rows that match out. Pure, but reads files.
+"""Decides on a batch of stored signals or pictures, and returns the rows that match. Pure, except that it reads files.
 
-The same batch and the same list give the same rows, whichever worker does it and however often.
+The same batch and list always give the same rows, on any worker.
 """
 
 from collections.abc import Callable, Iterator, Mapping
@@ -18,9 +18,9 @@ from takeback.signals import Signal, SignalType
 
 KEY_COLUMN: Final = "key"
 ADDRESS_COLUMN: Final = "address"
-"""A batch of pictures has this column alone; a batch of signals has `KEY_COLUMN`, and columns named after signals."""
+"""The only column of a batch of pictures. A batch of signals has `KEY_COLUMN`, and columns named after signal types."""
 ASSUMED_QUALITY: Final = 100
-"""Of a stored PDQ that has no quality beside it."""
+"""Quality of a stored PDQ hash that has none."""
 MATCHES_SCHEMA: Final = pa.schema(
     [
         (KEY_COLUMN, pa.string()),
@@ -34,9 +34,9 @@ MATCHES_SCHEMA: Final = pa.schema(
         ("error", pa.string()),
     ]
 )
-"""One row for each entry that a stored upload matched; or one with the reason why the upload could not be hashed.
+"""A row for each entry that a stored upload matched, or a row with the reason why the upload could not be hashed.
 
-What is not there, or no row of signals, has the `decision` `error`; a file, what the policy says of unreadable ones.
+The `decision` is `error` for a missing file or an invalid row; for an unreadable file it is the policy's.
 """
 _FIELDS: Final = ("entry", "type", "distance", "quality", "variant", "dihedral")
 
@@ -44,17 +44,17 @@ type ScanRow = dict[str, Any]
 
 
 class Checker(Protocol):
-    """What is asked of a gate."""
+    """The part of a gate that a scan uses."""
 
     def check(self, upload: bytes) -> Decision:
         """Decides on a file."""
 
     def check_signals(self, signals: list[Signal]) -> Decision:
-        """Decides on what is hashed already."""
+        """Decides on an upload that was hashed already."""
 
 
 def scan_batch(batch: pa.RecordBatch, gate: Checker) -> pa.RecordBatch:
-    """The rows of `MATCHES_SCHEMA` for `batch`, in its order. A row that cannot be decided on is one of them."""
+    """Returns the rows of `MATCHES_SCHEMA` for `batch`, in its order, including a row for each error."""
     one = _picture if ADDRESS_COLUMN in batch.schema.names else _stored
     rows = [found for row in batch.to_pylist() for found in _decided(row, gate, one)]
     return pa.RecordBatch.from_pylist(rows, schema=MATCHES_SCHEMA)
@@ -84,7 +84,7 @@ def _decided(row: ScanRow, gate: Checker, one: Callable[[ScanRow, Checker], Deci
 
 
 def error_row(key: str | None, why: str) -> ScanRow:
-    """The row of an upload that could not be decided on."""
+    """Returns the row for an upload that could not be decided on."""
     return {KEY_COLUMN: key, "decision": "error", "error": why}
 
 
@@ -105,7 +105,10 @@ def _stored(row: ScanRow, gate: Checker) -> Decision:
 
 
 def signals_of(row: Mapping[str, Any]) -> list[Signal]:
-    """The signals of a row: in columns named after their types, or one in `type` and `value`."""
+    """Returns the signals of a row: from columns named after their types, or from `type` and `value`.
+
+    Raises `InvalidSignal` if one is malformed or of an unknown type.
+    """
     quality = row.get("quality")
     named = [(kind, row.get(kind.value)) for kind in SignalType]
     if row.get("type") is not None:
@@ -117,11 +120,11 @@ def _type(name: str) -> SignalType:
     try:
         return SignalType(name)
     except ValueError as error:
-        raise InvalidSignal("there is no such type of signal", "type") from error
+        raise InvalidSignal("unknown signal type", "type") from error
 
 
 def _signal(kind: SignalType, value: object, quality: object) -> Signal:
-    """A signal as it may be stored: as text in any case, or as bytes."""
+    """Converts a stored signal, which may be bytes, or text in upper or lower case."""
     text = value.hex() if isinstance(value, bytes) else str(value)
     if kind is not SignalType.VPDQ:
         text = text.lower()
