@@ -192,7 +192,7 @@ def test_report_later(home: Path, registry: Registry, uploads: Path) -> None:
     registry.answer = lambda _: problem(503)
     result = run("check", "--report", uploads / "bad.jpg")
     assert result.exit_code == 1
-    assert "feedback kept, the next sync sends it" in result.stderr
+    assert "feedback is queued for the next sync" in result.stderr
     registry.answer = registry.honest
     assert run("sync").output == "0 added, 0 removed, at number 3 of 3, 1 feedback sent\n"
 

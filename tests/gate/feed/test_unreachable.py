@@ -182,7 +182,7 @@ def test_a_registry_that_is_away_is_asked_later(tmp_path: Path) -> None:
         unused.bind(("127.0.0.1", 0))
         made = init(tmp_path / "gate", f"http://127.0.0.1:{unused.getsockname()[1]}")
     assert made.exit_code == 0
-    assert "could not ask whether this is a registry" in made.stderr
+    assert "could not check the registry" in made.stderr
     assert (tmp_path / "gate" / SETTINGS_FILE).exists()
 
 

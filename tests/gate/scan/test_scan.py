@@ -221,7 +221,7 @@ def test_a_plan_of_another_program_stays(home: Path, tmp_path: Path, content: st
     (tmp_path / "out" / "plan.json").write_text(content)
     refused = run("scan", tmp_path, "--home", home, "--out", tmp_path / "out")
     assert refused.exit_code == 2
-    assert "take another folder" in refused.stderr.splitlines()[-1] or "cannot be used" in refused.stderr
+    assert "use another folder" in refused.stderr.splitlines()[-1] or "cannot be used" in refused.stderr
     assert "Traceback" not in refused.stderr
     assert (tmp_path / "out" / "plan.json").read_text() == content
 
@@ -305,12 +305,12 @@ def test_a_table_that_changed_meanwhile_is_scanned_anew(
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (["nothing.parquet"], "is not there"),
+        (["nothing.parquet"], "does not exist, or is empty"),
         (["stored.csv"], "key=NAME"),
         (["stored.csv", "--column", "key=id"], "no column of signals"),
         (["stored.csv", "--column", "key=id", "--column", "pdq=nothing"], "has no column nothing"),
         (["stored.csv", "--column", "key"], "OURS=THEIRS"),
-        (["stored.csv", "--column", "who=id"], "there is no column who"),
+        (["stored.csv", "--column", "who=id"], "unknown column who"),
         (["sqlite:///stored.sqlite"], "--table NAME"),
         (["sqlite:///stored.sqlite", "--table", "none"], "cannot be read"),
         (["text.parquet"], "cannot be read as Parquet"),
