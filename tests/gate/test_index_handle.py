@@ -18,7 +18,7 @@ REGISTRY = "https://registry.example"
 
 @contextmanager
 def opened(home: Path, reach: Reach | None = None) -> Iterator[tuple[State, IndexHandle]]:
-    """What a process has of a folder."""
+    """A process's state and index handle."""
     state = State(home, REGISTRY)
     try:
         yield state, IndexHandle(home, state, reach or Reach())
@@ -27,7 +27,7 @@ def opened(home: Path, reach: Reach | None = None) -> Iterator[tuple[State, Inde
 
 
 def apply(state: State, *steps: Step) -> int:
-    """Applies steps as one page; the checkpoint after them."""
+    """Applies steps as one page, and returns the checkpoint after them."""
     before, _ = state.position()
     after = FeedPosition(before.checkpoint + len(steps), before.checkpoint + len(steps))
     state.apply(Changes(before, after, steps))
@@ -35,7 +35,7 @@ def apply(state: State, *steps: Step) -> int:
 
 
 def added(first: int, count: int) -> list[Step]:
-    """So many entries, of which the last is exact."""
+    """This number of added entries, the last with an exact hash."""
     kinds = [SignalType.PDQ] * (count - 1) + [SignalType.MD5]
     return [Added(n, entry_id(n), signal(n, kind)) for n, kind in enumerate(kinds, first)]
 
@@ -50,7 +50,7 @@ def home(tmp_path: Path) -> Path:
 
 
 def test_opened_from_the_file(home: Path) -> None:
-    """A second process takes the file, and goes on from there."""
+    """A second process loads the file, and follows on from there."""
     with opened(home) as (state, handle):
         apply(state, *added(41, 2), Removed(43, entry_id(5)))
         index = handle.catch_up(43)
@@ -62,7 +62,7 @@ def test_opened_from_the_file(home: Path) -> None:
 
 @pytest.mark.parametrize("trouble", ["absent", "damaged", "foreign", "other policy", "set back"])
 def test_made_anew(home: Path, trouble: str, tmp_path_factory: pytest.TempPathFactory) -> None:
-    """Without a file, or with one that is damaged, of another state or policy, or from later, the state is read."""
+    """If the file is missing, damaged, foreign, of another policy or newer than the state, the index is rebuilt."""
     path = home / INDEX_FILE
     reach = Reach(pdq=30) if trouble == "other policy" else Reach()
     if trouble == "absent":
@@ -88,7 +88,7 @@ def test_made_anew(home: Path, trouble: str, tmp_path_factory: pytest.TempPathFa
 
 
 def test_what_is_withdrawn_leaves_the_folder(home: Path) -> None:
-    """Once a withdrawal is followed, no file of the folder holds the hash, in bytes or hex, and others go over."""
+    """Once a withdrawal is followed, no file of the folder holds the hash; others reload."""
     value = signal(5).value
     with opened(home) as (_, other), opened(home) as (state, handle):
         assert found(other.catch_up(40), signal(5)) == {(entry_id(5), 0)}
@@ -104,7 +104,7 @@ def test_what_is_withdrawn_leaves_the_folder(home: Path) -> None:
 
 
 def test_the_file_is_not_written_for_little(home: Path) -> None:
-    """A few new entries do not make the file anew; many do."""
+    """A few new entries do not cause the file to be rewritten; many do."""
     before = (home / INDEX_FILE).stat().st_ino
     with opened(home) as (state, handle):
         handle.catch_up(apply(state, *added(41, 2)))
@@ -117,7 +117,7 @@ def test_the_file_is_not_written_for_little(home: Path) -> None:
 
 
 def test_one_writes(home: Path) -> None:
-    """While another process writes the index, nobody else does, and nobody waits."""
+    """While another process writes the index, no other writes it or waits."""
     with opened(home) as (state, handle), opened(home) as (other, _):
         handle.catch_up(apply(state, Removed(41, entry_id(5))))
         with other.index_lock() as is_ours:
@@ -129,7 +129,7 @@ def test_one_writes(home: Path) -> None:
 
 
 def test_identity(home: Path, tmp_path_factory: pytest.TempPathFactory) -> None:
-    """A state keeps its number when it is opened again; a copy, which may hold less, gets another."""
+    """A state keeps its identity when it is opened again; a copy, which may hold fewer entries, gets another."""
     folder = tmp_path_factory.mktemp("copy")
     with opened(home) as (state, _), opened(home) as (again, _):
         assert state.identity == again.identity != 0

@@ -18,7 +18,7 @@ EVENT = FeedbackEvent("1" * 32, Verdict.BLOCKED, [entry_id(1)])
 
 
 def ask(url: str) -> TakebackError:
-    """The error that a request for the feed after number 40 ends with; it never tells the key."""
+    """The error of a request for the feed after number 40; it never contains the key."""
     with Client(GateSettings(url, KEY), timeout=QUICK, seconds=0.5) as client, pytest.raises(TakebackError) as caught:
         client.feed(40)
     assert KEY[-20:] not in "".join(traceback.format_exception(caught.value))
@@ -26,7 +26,7 @@ def ask(url: str) -> TakebackError:
 
 
 def test_feed() -> None:
-    """The client asks for the feed after a cursor with its key, and gets the page."""
+    """The client requests the feed after a cursor with its key, and returns the page."""
     log = Log()
     entries = [log.add(signal(seed)) for seed in range(3)]
     with running(log) as registry, Client(GateSettings(registry.url, KEY)) as client:
@@ -37,7 +37,7 @@ def test_feed() -> None:
 
 
 def test_feedback() -> None:
-    """Feedback arrives as the protocol has it, and its receipt comes back."""
+    """Feedback is sent as the protocol defines it, and its receipt is returned."""
     with running() as registry, Client(GateSettings(registry.url, KEY)) as client:
         assert client.feedback([EVENT]) == FeedbackReceipt(1, [])
     assert registry.feedback == {EVENT.id: ("blocked", EVENT.entries)}
@@ -45,7 +45,7 @@ def test_feedback() -> None:
 
 
 def test_address_with_a_path() -> None:
-    """A registry may live under a path."""
+    """A registry's address may have a path."""
     with running() as registry, Client(GateSettings(f"{registry.url}/under", KEY)) as client:
         client.feedback([EVENT])
     assert registry.requests[0].path == "/under/v1/feedback"
@@ -88,7 +88,7 @@ LIES = {
 
 @pytest.mark.parametrize(("lie", "kind", "text"), LIES.values(), ids=LIES.keys())
 def test_lies(lie: Answer, kind: type[TakebackError], text: str) -> None:
-    """Whatever a registry answers wrongly is one of our errors, which says what is the matter."""
+    """Every wrong answer of a registry raises one of our errors, which names the cause."""
     with running() as registry:
         registry.answer = lambda _: lie
         error = ask(registry.url)
@@ -98,14 +98,14 @@ def test_lies(lie: Answer, kind: type[TakebackError], text: str) -> None:
 
 
 def test_nobody_there() -> None:
-    """An address where nobody listens is an unreachable registry."""
+    """If nothing listens at the address, the registry is unreachable."""
     with socket.socket() as unused:
         unused.bind(("127.0.0.1", 0))
         assert isinstance(ask(f"http://127.0.0.1:{unused.getsockname()[1]}"), RegistryUnreachable)
 
 
 def test_bad_receipt() -> None:
-    """A receipt that breaks the protocol is an error, so the feedback is not taken for delivered."""
+    """A malformed receipt is an error, so that the feedback does not count as delivered."""
     with running() as registry, Client(GateSettings(registry.url, KEY)) as client:
         registry.answer = lambda _: Answer(b"{}")
         with pytest.raises(GateError, match="receipt"):
@@ -113,7 +113,7 @@ def test_bad_receipt() -> None:
 
 
 def test_batch() -> None:
-    """A batch of feedback is as long as one message may be, and no longer."""
+    """A batch holds as much feedback as fits into one message, and no more."""
     events = [FeedbackEvent(f"{n:032x}", Verdict.BLOCKED, [entry_id(m) for m in range(64)]) for n in range(100)]
     taken = first_batch(events)
     assert taken == events[: len(taken)]

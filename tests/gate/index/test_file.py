@@ -24,14 +24,14 @@ HELD = {
 
 
 def saved(folder: Path, held: dict[str, Signal] = HELD) -> Path:
-    """A file of these."""
+    """A file with these signals."""
     path = folder / "index.bin"
     save(path, MARKS, MultiIndex.of(Reach(), as_rows(held)).contents())
     return path
 
 
 def test_round_trip(tmp_path: Path) -> None:
-    """What is saved is found again, of every type, with its marks; only its owner can read the file."""
+    """A saved index is loaded with its marks and all types; only its owner can read the file."""
     path = saved(tmp_path)
     marks, tables = load(path)
     index = MultiIndex(Reach(), tables)
@@ -43,7 +43,7 @@ def test_round_trip(tmp_path: Path) -> None:
 
 
 def test_changes_on_top(tmp_path: Path) -> None:
-    """An index from a file takes changes like any other, and leaves the file as it is."""
+    """An index from a file can be changed like any other, and leaves the file unchanged."""
     path = saved(tmp_path)
     before = path.read_bytes()
     index = MultiIndex(Reach(), load(path)[1])
@@ -56,7 +56,7 @@ def test_changes_on_top(tmp_path: Path) -> None:
 
 
 def test_nothing_to_save(tmp_path: Path) -> None:
-    """An index without an entry makes a file without a table."""
+    """An index without entries makes a file without tables."""
     assert load(saved(tmp_path, {})) == (MARKS, {})
 
 
@@ -74,7 +74,7 @@ def test_nothing_to_save(tmp_path: Path) -> None:
     ],
 )
 def test_refused(tmp_path: Path, change: object, complaint: str) -> None:
-    """A file that is cut short, too long, foreign or of another version is refused, with its name and what is wrong."""
+    """A file that is truncated, too long, foreign or of another version is refused, with its name and the cause."""
     path = saved(tmp_path)
     path.write_bytes(change(path.read_bytes()))  # type: ignore[operator]
     with pytest.raises(StateDamaged, match=rf"index\.bin.*{complaint}"):
@@ -82,7 +82,7 @@ def test_refused(tmp_path: Path, change: object, complaint: str) -> None:
 
 
 def test_absent(tmp_path: Path) -> None:
-    """A file that is not there, or is a folder, is refused."""
+    """A missing file or a folder is refused."""
     with pytest.raises(StateDamaged, match="does not exist"):
         load(tmp_path / "index.bin")
     with pytest.raises(StateDamaged, match="cannot be read"):
@@ -91,13 +91,13 @@ def test_absent(tmp_path: Path) -> None:
 
 @pytest.fixture(scope="module")
 def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A file that is as it was saved."""
+    """An intact file."""
     return saved(tmp_path_factory.mktemp("whole"))
 
 
 @given(where=st.floats(0, 1, exclude_max=True), bit=st.integers(0, 7))
 def test_damage(whole: Path, where: float, bit: int) -> None:
-    """Whichever bit is another that means anything, the file is refused."""
+    """A file with any one bit flipped, padding apart, is refused."""
     data = bytearray(whole.read_bytes())
     place = int(where * len(data))
     data[place] ^= 1 << bit
@@ -115,7 +115,7 @@ def test_damage(whole: Path, where: float, bit: int) -> None:
 
 
 def test_a_writer_is_killed(tmp_path: Path) -> None:
-    """A writer that dies before the end leaves the old file, and what it left is no trouble for the next."""
+    """A writer that is killed leaves the old file, and its remains do not disturb the next writer."""
     path = saved(tmp_path)
     before = path.read_bytes()
     program = (
@@ -134,14 +134,14 @@ def test_a_writer_is_killed(tmp_path: Path) -> None:
 
 
 def test_no_place(tmp_path: Path) -> None:
-    """A folder that is not there is an error that names the file."""
+    """A missing folder is an error that names the file."""
     with pytest.raises(GateError, match=r"index\.bin cannot be written"):
         saved(tmp_path / "none")
 
 
 @given(st.integers(1, 10**9), st.sampled_from([64, 128, 256]), st.data())
 def test_plans(count: int, bits: int, data: st.DataObject) -> None:
-    """Chunks never overlap, and two codes within the distance are within the flips in one chunk at least."""
+    """Chunks never overlap, and two codes within the distance are within the flips in at least one chunk."""
     distance = data.draw(st.integers(1, bits // 4 - 1))
     chunks = plan(count, bits, distance)
     assert all(a.start + a.bits <= b.start for a, b in pairwise(chunks))
@@ -152,7 +152,7 @@ def test_plans(count: int, bits: int, data: st.DataObject) -> None:
 
 @given(st.integers(5, 26), st.integers(0, 2))
 def test_masks(bits: int, flips: int) -> None:
-    """The masks are every change of up to so many bits, once."""
+    """The masks are all changes of up to `flips` bits, each once."""
     found = masks(bits, flips)
     assert len(found) == len(set(found)) == sum([1, bits, bits * (bits - 1) // 2][: flips + 1])
     assert max(mask.bit_count() for mask in found) <= flips
