@@ -69,7 +69,7 @@ def by_asgi(example: ModuleType) -> Iterator[Post]:
 
 @pytest.mark.parametrize("name", EXAMPLES)
 def test_an_example(name: str, home: Path) -> None:
-    """Each framework's example refuses a listed picture, holds back a broken one, and accepts another one."""
+    """Each framework's example refuses a listed picture, holds back a text sent as one, and accepts another one."""
     assert home.is_dir()
     example = import_module(f"takeback.gate.examples.{name}")
     run = {"django_uploads": by_django, "flask_uploads": by_flask}.get(name, by_asgi)
