@@ -59,7 +59,7 @@ class RateBrake:
             level, picture = max((self._level(entry, now) for entry in entries), key=lambda held: held[0])
             is_flood = level + 1 > self._matches
             if uploader is None or self._is_new(picture, uploader, now):
-                level = min(level + 1, self._matches)
+                level = min(level + 1, self._matches)  # capped, so that the brake is released within one period
             for entry in entries:
                 self._levels[entry] = _Level(level, now, picture)
                 self._levels.move_to_end(entry)

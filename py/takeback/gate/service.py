@@ -156,6 +156,7 @@ class Gate:
                 wait = 0
                 if not changes.steps:
                     break
+                # The page is dropped: it served to verify the registry's key, by which the snapshot is checked.
                 if not position.checkpoint and changes.after.head >= snapshot_import.MIN_SNAPSHOT_LINES:
                     added += self._start(changes.after.head, on_page)
                     continue
@@ -261,6 +262,7 @@ class Gate:
             statuses = self._state.entry_statuses({hit.entry for hit in hits})
             knows = replace(knows, statuses=statuses, is_benign=self._benign.holds(sought))
         decision = decide(secrets.token_hex(16), signals, asked, hits, feed, knows)
+        # Benign uploads do not count, or one popular picture near an entry would release that entry's block.
         if self.uses_rate_brake and not knows.is_benign:
             blocking = blocking_by_kind(asked, hits, self.policy)
             alike = frozenset(entry for entry in knows.statuses or {} if entry in blocking)

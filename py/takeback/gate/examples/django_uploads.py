@@ -13,7 +13,7 @@ gate = cache(Gate.open)  # opened at the first upload, which comes after the ser
 
 
 def validate_not_listed(upload: UploadedFile) -> None:
-    """Refuses a listed picture. Put it in `validators=[...]` of a FileField or an ImageField."""
+    """Raises `ValidationError` for a listed picture. Put it in `validators=[...]` of a FileField or an ImageField."""
     decision = gate().check(upload.read(), given=upload.content_type or "")
     upload.seek(0)
     if decision.action is Action.BLOCK:

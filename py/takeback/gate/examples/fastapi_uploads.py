@@ -15,7 +15,7 @@ gate = cache(Gate.open)  # opened at the first upload, which comes after the ser
 
 
 async def checked_photo(photo: UploadFile) -> bytes:
-    """Returns the bytes of an upload that is not listed; hashing runs in a thread, so that other requests go on."""
+    """Returns the bytes of an upload; raises `HTTPException` if it is listed. A thread hashes it, so others go on."""
     data = await photo.read()
     decision = await run_in_threadpool(gate().check, data, given=photo.content_type or "")
     if decision.action is Action.BLOCK:

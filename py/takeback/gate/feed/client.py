@@ -86,7 +86,7 @@ class Client:
         headers = {
             "Authorization": f"Bearer {settings.key}",
             "Accept": "application/json",
-            "Accept-Encoding": "identity",
+            "Accept-Encoding": "identity",  # the signature covers the plain body, and a small answer must not inflate
             "User-Agent": f"takeback-gate/{__version__}",
         }
         try:
@@ -194,7 +194,7 @@ class Client:
         if tag:
             headers["If-None-Match"] = f'W/"{tag}"'
         request = self._http.build_request(method, path, params=params, content=content, headers=headers)
-        if wait:
+        if wait:  # a long poll sends nothing for up to that long
             request.extensions["timeout"]["read"] += wait
         with _translated():
             answer = self._http.send(request, stream=True)

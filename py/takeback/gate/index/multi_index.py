@@ -294,6 +294,7 @@ class _TypeIndex:
                 self._parts = (*self._parts, GrowingRows(self.words))
             table = build_table(self.words, self._distance, self._seed, sources)
             with self._changing:
+                # Entries that were removed while the table was built are still in it: mark them before it is used.
                 made = () if table is None else (table,)
                 for part, source in zip(chosen, sources, strict=True):
                     for entry in part.removed_since(source):

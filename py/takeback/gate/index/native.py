@@ -174,6 +174,7 @@ def _layout(shape: Shape) -> _Layout:
     tables = []
     for place, bits in enumerate([bucket_bits(shape.count), *(chunk.bits for chunk in shape.chunks)]):
         base, end = take(4 * ((1 << bits) // _BLOCK_BUCKETS)), take(1 << bits)
+        # Place 1 is the first chunk, by which the rows themselves are sorted: it needs no list of rows.
         tables.append((base, end, end if place == 1 else take(4 * shape.count)))
     spill = take(_SPILL_BYTES * shape.spills)
     return _Layout(codes, entries, notes, tuple(tables), spill, at)

@@ -271,6 +271,7 @@ def _limited(match: Match, knows: Knowledge, feed: Freshness) -> Match:
         (feed.is_stale, policy.stale_matched, "known from a feed that is old"),
     ]
     for holds, most, because in limits:
+        # Only a strictly weaker limit replaces the reason, so that of equal ones the first is named.
         if holds and most.weight < match.action.weight:
             match = replace(match, action=most, because=because)
     return match

@@ -55,6 +55,7 @@ def run(chunks: Iterable[NumberedChunk], snapshot: Path, workers: int) -> Iterat
 
 
 def _pool(snapshot: Path, workers: int) -> ProcessPoolExecutor:
+    # Spawned, because the caller may have threads, and a gate must not be carried through a fork.
     return ProcessPoolExecutor(workers, get_context("spawn"), _open, (snapshot,))
 
 

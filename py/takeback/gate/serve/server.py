@@ -82,7 +82,7 @@ def serve(listen: Listen, options: SidecarOptions, announce: Callable[[str], Non
             lifespan="on",
             log_config=None,
             loop="uvloop" if os.name == "posix" else "asyncio",
-            proxy_headers=False,
+            proxy_headers=False,  # nothing depends on the caller's address, so no header may set it
             server_header=False,
             timeout_graceful_shutdown=GRACE_SECONDS,
             ws="none",

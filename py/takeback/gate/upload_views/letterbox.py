@@ -70,6 +70,7 @@ def _steps(grey: Grey) -> tuple[Scores, Scores]:
     above, below = np.zeros(high + 1), np.zeros(high + 1)
     if high < 12:
         return above, below
+    # An edge is blurred over about three rows: the step is measured across them, and the background's change beyond.
     step = np.abs(grey[5:-2] - grey[2:-5])
     over, under = np.abs(grey[2:-5] - grey[:-7]), np.abs(grey[7:] - grey[5:-2])
     above[4 : high - 3] = ((step > MIN_STEP_LEVELS) & (step > 2 * over)).mean(1)
