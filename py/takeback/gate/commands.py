@@ -325,12 +325,12 @@ def _progress() -> Callable[[FeedPosition], None]:
     """Returns a function that shows the progress of a sync: a bar on a terminal, else at most one line a second."""
     if sys.stderr.isatty():
         return _bar()
-    told = time.monotonic()
+    printed = time.monotonic()
 
     def on_page(position: FeedPosition) -> None:
-        nonlocal told
-        if time.monotonic() - told >= 1:
-            told = time.monotonic()
+        nonlocal printed
+        if time.monotonic() - printed >= 1:
+            printed = time.monotonic()
             click.echo(f"at number {position.checkpoint} of {position.head}", err=True)
 
     return on_page

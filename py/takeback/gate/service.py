@@ -30,8 +30,8 @@ from takeback.gate.rate_brake import RateBrake
 from takeback.gate.rules.benign_list import BenignIndex
 from takeback.gate.rules.decision import (
     Decision,
+    DecisionFacts,
     Freshness,
-    Knowledge,
     Probe,
     blocking_by_kind,
     decide,
@@ -257,18 +257,18 @@ class Gate:
         feed, index = self._refresh()
         sought = [probe.signal for probe in asked]
         hits = index.query(sought)
-        knows = Knowledge(self.policy)
+        facts = DecisionFacts(self.policy)
         if hits:
             statuses = self._state.entry_statuses({hit.entry for hit in hits})
-            knows = replace(knows, statuses=statuses, is_benign=self._benign.holds(sought))
-        decision = decide(secrets.token_hex(16), signals, asked, hits, feed, knows)
+            facts = replace(facts, statuses=statuses, is_benign=self._benign.holds(sought))
+        decision = decide(secrets.token_hex(16), signals, asked, hits, feed, facts)
         # Benign uploads do not count, or one popular picture near an entry would release that entry's block.
-        if self.uses_rate_brake and not knows.is_benign:
+        if self.uses_rate_brake and not facts.is_benign:
             blocking = blocking_by_kind(asked, hits, self.policy)
-            alike = frozenset(entry for entry in knows.statuses or {} if entry in blocking)
+            alike = frozenset(entry for entry in facts.statuses or {} if entry in blocking)
             if self._rate_brake.count(alike, uploader):
                 braked = alike - self._state.confirmed(alike)
-                decision = decide(decision.id, signals, asked, hits, feed, replace(knows, braked=braked))
+                decision = decide(decision.id, signals, asked, hits, feed, replace(facts, braked=braked))
         return decision
 
     def warm_up(self) -> None:

@@ -187,7 +187,7 @@ class Model(RuleBasedStateMachine):
     @rule()
     def merge(self) -> None:
         """Merges all rows into tables, as happens when there are many."""
-        for part in self.index._near.values():
+        for part in self.index._types.values():
             part._merge()
 
     def put(self, entry: str, new: Signal) -> None:
@@ -218,7 +218,7 @@ def test_thousands_of_changes() -> None:
             held.pop(entry_id(place // 2), None)
             index.remove(entry_id(place // 2))
     index.wait()
-    assert any(hasattr(part, "shape") for part in index._near[SignalType.PDQ]._parts)
+    assert any(hasattr(part, "shape") for part in index._types[SignalType.PDQ]._parts)
     for place in range(0, len(codes), 4000):
         asked = pdq(flip(codes[place], 3, place))
         assert found(index, asked) == near(held, asked, PDQ_MATCH_DISTANCE)

@@ -3,7 +3,7 @@ import json
 import pytest
 
 from takeback.gate.index.multi_index import Hit
-from takeback.gate.rules.decision import Freshness, Knowledge, Match, Probe, decide, probes
+from takeback.gate.rules.decision import DecisionFacts, Freshness, Match, Probe, decide, probes
 from takeback.gate.rules.policy import Action, Policy
 from takeback.protocol import EntryStatus
 from takeback.signals import Signal, SignalType, Variant
@@ -138,9 +138,9 @@ def test_json() -> None:
     assert not any(value in text for value in [PDQ.value, *TURNED.values()])
 
 
-def led(hit: Hit, knows: Knowledge, feed: Freshness = FRESH) -> tuple[Action, str]:
+def led(hit: Hit, facts: DecisionFacts, feed: Freshness = FRESH) -> tuple[Action, str]:
     """What one hit leads to, and why."""
-    decision = decide("c", SIGNALS, ASKED, [hit], feed, knows)
+    decision = decide("c", SIGNALS, ASKED, [hit], feed, facts)
     return decision.action, decision.explain()
 
 
@@ -161,7 +161,7 @@ def led(hit: Hit, knows: Knowledge, feed: Freshness = FRESH) -> tuple[Action, st
 def test_distances(distance: int, changes: dict[str, object], action: Action) -> None:
     """The policy sets the distances at which a pdq blocks or asks for a review."""
     policy = Policy(**changes)  # type: ignore[arg-type]
-    assert led(Hit(0, "e", distance), Knowledge(policy))[0] is action
+    assert led(Hit(0, "e", distance), DecisionFacts(policy))[0] is action
 
 
 @pytest.mark.parametrize(
@@ -179,32 +179,32 @@ def test_entry_statuses(status: EntryStatus | None, changes: dict[str, object], 
     """A demoted, a paused and a withdrawn entry lead to what the policy says, with the reason."""
     statuses = {} if status is None else {"e": status}
     policy = Policy(**changes)  # type: ignore[arg-type]
-    found, why = led(Hit(4, "e", 0), Knowledge(policy, statuses))
+    found, why = led(Hit(4, "e", 0), DecisionFacts(policy, statuses))
     assert (found, reason in why) == (action, True)
 
 
 def test_flood_and_well_known() -> None:
     """A braked entry asks for a review; an upload on the benign list passes, or asks for one by policy."""
-    assert led(Hit(4, "e", 0), Knowledge(braked=frozenset({"e"}))) == (
+    assert led(Hit(4, "e", 0), DecisionFacts(braked=frozenset({"e"}))) == (
         Action.REVIEW,
         "sha256 equal, entry e, which suddenly matches many uploads",
     )
-    assert led(Hit(4, "e", 0), Knowledge(braked=frozenset({"other"})))[0] is Action.BLOCK
-    assert led(Hit(4, "e", 0), Knowledge(is_benign=True))[0] is Action.ALLOW
-    careful = Knowledge(Policy(well_known=Action.REVIEW), is_benign=True)
+    assert led(Hit(4, "e", 0), DecisionFacts(braked=frozenset({"other"})))[0] is Action.BLOCK
+    assert led(Hit(4, "e", 0), DecisionFacts(is_benign=True))[0] is Action.ALLOW
+    careful = DecisionFacts(Policy(well_known=Action.REVIEW), is_benign=True)
     assert decide("c", SIGNALS, ASKED, [Hit(4, "e", 0)], FRESH, careful).action is Action.REVIEW
 
 
 def test_stale_policy() -> None:
     """The policy sets what a stale feed leads to, for a match and without one."""
     old = Freshness(7, 25 * 3600)
-    assert led(Hit(4, "e", 0), Knowledge(), old)[0] is Action.BLOCK
-    assert led(Hit(4, "e", 0), Knowledge(Policy(stale_matched=Action.REVIEW)), old)[0] is Action.REVIEW
-    careful = Knowledge(Policy(stale_unmatched=Action.REVIEW))
+    assert led(Hit(4, "e", 0), DecisionFacts(), old)[0] is Action.BLOCK
+    assert led(Hit(4, "e", 0), DecisionFacts(Policy(stale_matched=Action.REVIEW)), old)[0] is Action.REVIEW
+    careful = DecisionFacts(Policy(stale_unmatched=Action.REVIEW))
     assert decide("c", SIGNALS, ASKED, [], old, careful).action is Action.REVIEW
     assert decide("c", SIGNALS, ASKED, [], FRESH, careful).action is Action.ALLOW
     assert (
-        decide("c", SIGNALS, ASKED, [], Freshness(0, None), Knowledge(Policy(never_read=Action.ALLOW))).action
+        decide("c", SIGNALS, ASKED, [], Freshness(0, None), DecisionFacts(Policy(never_read=Action.ALLOW))).action
         is Action.ALLOW
     )
 
@@ -217,7 +217,7 @@ def test_low_but_near(asked: int, held: int, distance: int, action: Action) -> N
     policy = Policy(low_quality=Action.REVIEW)
     upload = [Signal(SignalType.PDQ, PDQ.value, asked)]
     sought = probes(upload, policy=policy)
-    decision = decide("c", upload, sought, [Hit(0, "e", distance, held)], FRESH, Knowledge(policy))
+    decision = decide("c", upload, sought, [Hit(0, "e", distance, held)], FRESH, DecisionFacts(policy))
     assert decision.action is action
 
 
@@ -241,7 +241,7 @@ def test_videos(shares: tuple[float, float], action: Action) -> None:
 
 def test_what_blocks_stands_first() -> None:
     """An entry that blocks comes before a nearer one that only asks for a review."""
-    knows = Knowledge(statuses={"a": EntryStatus.REVIEW, "b": EntryStatus.BLOCK})
-    decision = decide("c", SIGNALS, ASKED, [Hit(4, "a", 0), Hit(0, "b", 30)], FRESH, knows)
+    facts = DecisionFacts(statuses={"a": EntryStatus.REVIEW, "b": EntryStatus.BLOCK})
+    decision = decide("c", SIGNALS, ASKED, [Hit(4, "a", 0), Hit(0, "b", 30)], FRESH, facts)
     assert [match.entry for match in decision.matches] == ["b", "a"]
     assert decision.action is Action.BLOCK

@@ -59,7 +59,7 @@ class SignedPage:
 
 
 @dataclass(frozen=True, slots=True)
-class _Idle:
+class _EmptyPage:
     """The last page, if it had no entries: its cursor and limit, and its ETag, the SHA-256 of its body in hex."""
 
     asked: tuple[int, int]
@@ -82,7 +82,7 @@ class Client:
         """
         self._seconds = seconds
         self._key_id = settings.key_id
-        self._idle: _Idle | None = None
+        self._empty_page: _EmptyPage | None = None
         headers = {
             "Authorization": f"Bearer {settings.key}",
             "Accept": "application/json",
@@ -114,8 +114,8 @@ class Client:
         Raises `FeedBroken` naming the number of an entry that is malformed, and if the answer is not signed.
         """
         params = {"after": after, "limit": limit} | ({"wait": wait} if wait else {})
-        known = self._idle if self._idle and self._idle.asked == (after, limit) else None
-        answer = self._ask("GET", "v1/feed", params=params, tag=known.tag if known else None, wait=wait)
+        known = self._empty_page if self._empty_page and self._empty_page.asked == (after, limit) else None
+        answer = self._request("GET", "v1/feed", params=params, tag=known.tag if known else None, wait=wait)
         if answer.status_code == httpx.codes.NOT_MODIFIED and known:
             return SignedPage(known.page, self._head(answer, bytes.fromhex(known.tag)))
         try:
@@ -126,7 +126,7 @@ class Client:
             raise FeedBroken(f"{which} breaks the protocol: {error} ({error.field or 'the whole answer'})") from error
         digest = sha256(answer.content)
         head = self._head(answer, digest.digest())
-        self._idle = None if page.entries else _Idle((after, limit), digest.hexdigest(), page)
+        self._empty_page = None if page.entries else _EmptyPage((after, limit), digest.hexdigest(), page)
         return SignedPage(page, head)
 
     @contextmanager
@@ -155,7 +155,7 @@ class Client:
     def feed_keys(self) -> list[FeedKey]:
         """Returns all keys that have signed the feed, oldest first. Raises `FeedBroken` if the answer is malformed."""
         try:
-            return decode(self._ask("GET", "v1/feed/keys").content, FeedKeys).keys
+            return decode(self._request("GET", "v1/feed/keys").content, FeedKeys).keys
         except InvalidMessage as error:
             raise FeedBroken(f"the registry's keys break the protocol: {error}") from error
 
@@ -173,13 +173,13 @@ class Client:
 
         Raises `GateError` if the receipt is malformed.
         """
-        answer = self._ask("POST", "v1/feedback", content=encode(Feedback(list(events))))
+        answer = self._request("POST", "v1/feedback", content=encode(Feedback(list(events))))
         try:
             return decode(answer.content, FeedbackReceipt)
         except InvalidMessage as error:
             raise GateError(f"the registry's receipt for feedback breaks the protocol: {error}") from error
 
-    def _ask(
+    def _request(
         self,
         method: str,
         path: str,
@@ -228,11 +228,11 @@ def _body_chunks(answer: httpx.Response) -> Iterator[bytes]:
     if answer.headers.get("Content-Encoding", "identity") != "identity":
         raise RegistryUnreachable("the registry sent a compressed answer that was not asked for")
     deadline, size = time.monotonic() + MAX_SNAPSHOT_SECONDS, 0
-    for piece in answer.iter_raw():
-        size += len(piece)
+    for chunk in answer.iter_raw():
+        size += len(chunk)
         if size > MAX_SNAPSHOT_BYTES or time.monotonic() > deadline:
             raise RegistryUnreachable("the registry's snapshot takes too long, or is too large")
-        yield piece
+        yield chunk
 
 
 @contextmanager
@@ -299,5 +299,5 @@ def _problem(body: bytes) -> str:
         problem = decode(body, Problem)
     except InvalidMessage:
         return ""
-    said = f"{problem.title} {problem.detail}".strip()[:_MAX_PROBLEM_CHARS]
-    return ": " + "".join(letter if letter.isprintable() else "?" for letter in said)
+    text = f"{problem.title} {problem.detail}".strip()[:_MAX_PROBLEM_CHARS]
+    return ": " + "".join(letter if letter.isprintable() else "?" for letter in text)

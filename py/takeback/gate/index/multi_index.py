@@ -123,10 +123,10 @@ class MultiIndex:
     def __init__(self, reach: Reach | None = None, tables: Mapping[str, Table] | None = None) -> None:
         """Makes an index with the given `reach`, empty or with the `tables` of a file."""
         self.reach = reach or Reach()
-        near = self.reach.as_dict()
+        distances = self.reach.as_dict()
         tables = tables or {}
-        self._near = {
-            kind: _TypeIndex(_hex_digits(kind) // 16, near.get(kind.value, 0), tables.get(kind.value))
+        self._types = {
+            kind: _TypeIndex(_hex_digits(kind) // 16, distances.get(kind.value, 0), tables.get(kind.value))
             for kind in SignalType
         }
 
@@ -135,31 +135,31 @@ class MultiIndex:
         """Builds an index of `rows`, in which each entry occurs once; much faster than `add` for each."""
         index = cls(reach)
         gathered: dict[str, _CodeBatch] = defaultdict(_CodeBatch)
-        for lot in batched(rows, _BATCH_ROWS):
+        for batch in batched(rows, _BATCH_ROWS):
             by_kind: dict[str, list[IndexRow]] = defaultdict(list)
-            for row in lot:
+            for row in batch:
                 by_kind[row[1]].append(row)
             for kind, same in by_kind.items():
                 gathered[kind].take(same, reach)
         for kind, held in gathered.items():
-            near = index._near[SignalType(kind)]
-            near.begin(TableRows.of(near.words, bytes(held.codes), bytes(held.names), held.notes))
+            type_index = index._types[SignalType(kind)]
+            type_index.fill(TableRows.of(type_index.words, bytes(held.codes), bytes(held.names), held.notes))
         return index
 
     def add(self, entry: str, signal: Signal) -> None:
         """See `Index`."""
         name = bytes.fromhex(entry)
         # The new signal goes in before the old one is taken out, so that a query near both always finds the entry.
-        self._near[signal.type].put(name, *self._codes(signal))
-        for kind, near in self._near.items():
+        self._types[signal.type].put(name, *self._codes(signal))
+        for kind, type_index in self._types.items():
             if kind is not signal.type:
-                near.put(name, (), 0)
+                type_index.put(name, (), 0)
 
     def remove(self, entry: str) -> None:
         """See `Index`."""
         name = bytes.fromhex(entry)
-        for near in self._near.values():
-            near.put(name, (), 0)
+        for type_index in self._types.values():
+            type_index.put(name, (), 0)
 
     def query(self, signals: Sequence[Signal]) -> list[Hit]:
         """See `Index`."""
@@ -175,22 +175,22 @@ class MultiIndex:
             rated = kind is SignalType.PDQ
             hits += [
                 Hit(several[number][0], part.entry(row), distance, part.note(row) if rated else None)
-                for number, part, row, distance in self._near[kind].query([code for _, code in several])
+                for number, part, row, distance in self._types[kind].query([code for _, code in several])
             ]
         return hits
 
     def contents(self) -> dict[str, TablePlan]:
         """Returns what is needed to write the present contents to a file."""
-        return {kind.value: near.contents() for kind, near in self._near.items()}
+        return {kind.value: type_index.contents() for kind, type_index in self._types.items()}
 
     def wait(self) -> None:
         """Waits until no merge is running."""
-        for near in self._near.values():
-            near.wait()
+        for type_index in self._types.values():
+            type_index.wait()
 
     def size(self) -> int:
         """Returns the number of codes."""
-        return sum(near.size() for near in self._near.values())
+        return sum(type_index.size() for type_index in self._types.values())
 
     def _codes(self, signal: Signal) -> tuple[Sequence[bytes], int]:
         """Returns a signal's codes of sufficient quality, and their note: the quality, or a video's frame count."""
@@ -206,7 +206,7 @@ class MultiIndex:
         nearest: dict[str, dict[int, int]] = defaultdict(dict)
         rows: dict[str, set[tuple[int, int]]] = defaultdict(set)
         whole: dict[str, int] = {}
-        for number, part, row, distance in self._near[SignalType.VPDQ].query(codes):
+        for number, part, row, distance in self._types[SignalType.VPDQ].query(codes):
             entry = part.entry(row)
             nearest[entry][number] = min(distance, nearest[entry].get(number, distance))
             rows[entry].add((id(part), row))
@@ -228,7 +228,7 @@ class _TypeIndex:
         self._changing = Lock()
         self._worker: Thread | None = None
 
-    def begin(self, source: TableRows) -> None:
+    def fill(self, source: TableRows) -> None:
         """Sets the first rows of an index that is not in use yet."""
         table = build_table(self.words, self._distance, self._seed, [source])
         self._parts = (GrowingRows(self.words),) if table is None else (table, GrowingRows(self.words))

@@ -176,12 +176,12 @@ class Exchange(
     ) -> dict[type[TheirSignal], dict[str, Metadata]]:
         """Returns the signals that may match, without paused ones and those of a type that `tx` does not know."""
         by_name = {kind.get_name(): kind for kind in signal_types}
-        told: dict[type[TheirSignal], dict[str, Metadata]] = {}
+        signals: dict[type[TheirSignal], dict[str, Metadata]] = {}
         for entry, record in fetched.items():
             kind = by_name.get(record.name)
             if kind is not None and record.standing != EntryStatus.PAUSED:
-                told.setdefault(kind, {})[record.value] = Metadata(entry, record.standing)
-        return told
+                signals.setdefault(kind, {})[record.value] = Metadata(entry, record.standing)
+        return signals
 
 
 def _presumed(page: FeedPage) -> Known:

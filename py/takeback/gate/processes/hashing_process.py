@@ -111,7 +111,7 @@ class Process:
 
     def __init__(self, budget: Budget) -> None:
         self._budget = budget
-        self._killed_for = ""
+        self._kill_reason = ""
         self.is_spent = False
         """Whether the process must be replaced."""
         paths = [os.path.abspath(path) for path in sys.path]  # noqa: PTH100 - an empty path is the current folder
@@ -128,7 +128,7 @@ class Process:
         )
         try:
             with self._within(MAX_START_SECONDS, "did not start"):
-                self.seals = tuple(self._listen().sealed or ())
+                self.seals = tuple(self._receive_message().sealed or ())
         except ProcessGone:
             self.close()
             raise
@@ -140,7 +140,7 @@ class Process:
 
     def kill(self, why: str = "") -> None:
         """Kills the process; `why` goes into the error that `fate` returns."""
-        self._killed_for = self._killed_for or why
+        self._kill_reason = self._kill_reason or why
         self._process.kill()
 
     def close(self) -> None:
@@ -151,31 +151,31 @@ class Process:
             with suppress(OSError):
                 cast("BinaryIO", pipe).close()
 
-    def hash(self, file: BinaryIO, size: int, kind: MediaKind, may_go_on: Callable[[int], bool]) -> HashedFile | None:
-        """Hashes a file of `size` bytes; returns None if `may_go_on`, given its number of pixels, declines it for now.
+    def hash(self, file: BinaryIO, size: int, kind: MediaKind, may_decode: Callable[[int], bool]) -> HashedFile | None:
+        """Hashes a file of `size` bytes; returns None if `may_decode`, given its number of pixels, declines it for now.
 
         Raises `PictureError` if the file cannot be hashed, and `ProcessGone` if the process ends; see `fate`.
         """
         seconds = self._budget.video_seconds if kind is MediaKind.VIDEO else self._budget.picture_seconds
         with self._within(seconds * WALL_CLOCK_FACTOR, f"takes more than {seconds * WALL_CLOCK_FACTOR:g} seconds"):
-            self._say(json.dumps({"kind": kind, "size": size, "seconds": seconds}).encode())
+            self._send(json.dumps({"kind": kind, "size": size, "seconds": seconds}).encode())
             pixels = 0
             while True:
-                said = self._listen()
-                if said.read:
-                    at, length = said.read
+                message = self._receive_message()
+                if message.read:
+                    at, length = message.read
                     file.seek(at)
-                    self._say(file.read(min(length, MAX_BYTES if kind is MediaKind.PICTURE else MAX_READ_BYTES)))
-                elif said.pixels is not None:
-                    pixels = said.pixels
-                    if not may_go_on(pixels):
-                        self._say(b"stop")
+                    self._send(file.read(min(length, MAX_BYTES if kind is MediaKind.PICTURE else MAX_READ_BYTES)))
+                elif message.pixels is not None:
+                    pixels = message.pixels
+                    if not may_decode(pixels):
+                        self._send(b"stop")
                         return None
-                    self._say(b"go")
-                elif said.found:
-                    return self._read(kind, said.found, self._take())
-                elif said.refused:
-                    raise self._error(said.refused, pixels)
+                    self._send(b"go")
+                elif message.found:
+                    return self._read(kind, message.found, self._receive())
+                elif message.refused:
+                    raise self._error(message.refused, pixels)
                 else:
                     raise ProcessGone
 
@@ -185,20 +185,20 @@ class Process:
         ended = self._process.wait()
         self.is_spent = True
         seconds = self._budget.video_seconds if kind is MediaKind.VIDEO else self._budget.picture_seconds
-        if self._killed_for:
-            return OverBudget(f"the file {self._killed_for}")
+        if self._kill_reason:
+            return OverBudget(f"the file {self._kill_reason}")
         if os.name == "posix" and ended == -signal.SIGPROF:
             return OverBudget(f"the file takes more than {seconds:g} seconds of processor time")
-        return OverBudget(f"its process ended ({ended}): the file is broken or needs {self._most_memory()} of memory")
+        return OverBudget(f"its process ended ({ended}): the file is broken or needs {self._memory_limit()} of memory")
 
-    def _most_memory(self) -> str:
+    def _memory_limit(self) -> str:
         return f"more than {self._budget.megabytes} megabytes"
 
     def _error(self, refused: _Refused, pixels: int) -> PictureError:
         if refused.code == "memory":
-            return OverBudget(f"the file needs {self._most_memory()} of memory")
+            return OverBudget(f"the file needs {self._memory_limit()} of memory")
         if refused.code == DamagedPicture.code and pixels * MAX_BYTES_PER_PIXEL > self._budget.megabytes << 20:
-            return OverBudget(f"the file is broken inside, or needs {self._most_memory()} of memory")
+            return OverBudget(f"the file is broken inside, or needs {self._memory_limit()} of memory")
         kinds = {kind.code: kind for kind in _subclasses_of(PictureError)}
         return kinds.get(refused.code, PictureError)(refused.text)
 
@@ -228,7 +228,7 @@ class Process:
         finally:
             timer.cancel()
 
-    def _say(self, data: bytes) -> None:
+    def _send(self, data: bytes) -> None:
         try:
             pipe = cast("BinaryIO", self._process.stdin)
             pipe.write(len(data).to_bytes(4, "big"))
@@ -237,21 +237,21 @@ class Process:
         except OSError as error:
             raise ProcessGone from error
 
-    def _listen(self) -> _ProcessMessage:
+    def _receive_message(self) -> _ProcessMessage:
         try:
-            said = msgspec.json.decode(self._take(), type=_ProcessMessage)
+            message = msgspec.json.decode(self._receive(), type=_ProcessMessage)
         except msgspec.MsgspecError as error:
             raise ProcessGone from error
-        self.is_spent = said.used > MAX_PROCESS_CPU_SECONDS
-        return said
+        self.is_spent = message.used > MAX_PROCESS_CPU_SECONDS
+        return message
 
-    def _take(self) -> bytes:
-        length = int.from_bytes(self._exactly(4), "big")
+    def _receive(self) -> bytes:
+        length = int.from_bytes(self._read_exactly(4), "big")
         if length > MAX_MESSAGE_BYTES:
             raise ProcessGone
-        return self._exactly(length)
+        return self._read_exactly(length)
 
-    def _exactly(self, length: int) -> bytes:
+    def _read_exactly(self, length: int) -> bytes:
         try:
             data = cast("BinaryIO", self._process.stdout).read(length)
         except (OSError, ValueError) as error:

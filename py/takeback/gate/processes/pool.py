@@ -32,7 +32,7 @@ class Job:
         self.future = Future[HashedFile]()
         self.large = False
         self._process: Process | None = None
-        self._left = False
+        self._is_cancelled = False
         self._lock = Lock()
 
     def result(self) -> HashedFile:
@@ -50,16 +50,16 @@ class Job:
     def cancel(self) -> None:
         """Gives the job up: it is dropped from the queue, or its process is killed."""
         with self._lock:
-            self._left = True
+            self._is_cancelled = True
             if self._process:
                 self._process.kill("is no longer wanted")
 
     @contextmanager
-    def at(self, process: Process) -> Iterator[bool]:
+    def running_in(self, process: Process) -> Iterator[bool]:
         """Marks the job as running in `process`, and yields whether it is still wanted."""
         with self._lock:
             self._process = process
-            wanted = not self._left
+            wanted = not self._is_cancelled
         try:
             yield wanted
         finally:
@@ -75,11 +75,11 @@ class Pool:
 
     def __init__(self, budget: Budget) -> None:
         self._budget = budget
-        self._most = budget.processes or max(2, os.cpu_count() or 1)
-        self._most_large = max(1, self._most // 2)
+        self._max_processes = budget.processes or max(2, os.cpu_count() or 1)
+        self._max_large = max(1, self._max_processes // 2)
         self._changed = Condition()
         self._waiting: dict[bool, deque[Job]] = {False: deque(), True: deque()}
-        self._large_at_work = 0
+        self._large_running = 0
         self._idle = 0
         self._threads: list[Thread] = []
         self._closed = False
@@ -98,17 +98,17 @@ class Pool:
     def warm_up(self) -> None:
         """Starts all processes, so that no file has to wait for a start."""
         with self._changed:
-            while len(self._threads) < self._most:
-                self._start()
+            while len(self._threads) < self._max_processes:
+                self._start_thread()
 
     def close(self) -> None:
         """Ends all processes; queued jobs fail with `GateError`."""
         with self._changed:
             self._closed = True
             self._changed.notify_all()
-            left = [*self._waiting[False], *self._waiting[True]]
+            queued = [*self._waiting[False], *self._waiting[True]]
             running = list(self.processes.values())
-        for job in left:
+        for job in queued:
             job.settle(GateError("the gate is closed"))
         for process in running:
             process.kill()
@@ -120,11 +120,11 @@ class Pool:
             if self._closed:
                 raise GateError("the gate is closed")
             self._waiting[job.large].append(job)
-            if not self._idle and len(self._threads) < self._most:
-                self._start()
+            if not self._idle and len(self._threads) < self._max_processes:
+                self._start_thread()
             self._changed.notify()
 
-    def _start(self) -> None:
+    def _start_thread(self) -> None:
         thread = Thread(target=self._work, name="hashing", daemon=True)
         self._threads.append(thread)
         thread.start()
@@ -135,8 +135,8 @@ class Pool:
             self._idle += 1
             try:
                 while not self._closed:
-                    if self._waiting[True] and self._large_at_work < self._most_large:
-                        self._large_at_work += 1
+                    if self._waiting[True] and self._large_running < self._max_large:
+                        self._large_running += 1
                         return self._waiting[True].popleft()
                     if self._waiting[False]:
                         return self._waiting[False].popleft()
@@ -145,34 +145,34 @@ class Pool:
                 self._idle -= 1
         return None
 
-    def _may_go_on(self, job: Job, pixels: int) -> bool:
+    def _may_decode(self, job: Job, pixels: int) -> bool:
         """Returns whether a picture of this size may be decoded now; a large one may have to queue again."""
         with self._changed:
             if job.large or pixels <= LARGE_PIXELS:
                 return True
-            job.large = self._large_at_work < self._most_large
-            self._large_at_work += job.large
+            job.large = self._large_running < self._max_large
+            self._large_running += job.large
             return job.large
 
     def _work(self) -> None:
         """The loop of each thread, which owns one process and gives it one file after the other."""
-        process = self._started()
+        process = self._start_process()
         while job := self._next():
-            process = process or self._started()
+            process = process or self._start_process()
             try:
                 read = self._read(job, process)
             except BaseException as error:  # noqa: BLE001 - the caller must get every error, or it waits for ever
-                self._give_back(job)
+                self._release(job)
                 job.settle(_translated(error))
             else:
                 self._answer(job, read)
             if process and process.is_spent:
-                self._forget(process)
-                process = self._started()
+                self._discard(process)
+                process = self._start_process()
         if process:
-            self._forget(process)
+            self._discard(process)
 
-    def _started(self) -> Process | None:
+    def _start_process(self) -> Process | None:
         """Starts a process; None if that fails, which then fails the jobs that need one."""
         with suppress(ProcessGone, OSError):
             process = Process(self._budget)
@@ -180,7 +180,7 @@ class Pool:
             return process
         return None
 
-    def _forget(self, process: Process) -> None:
+    def _discard(self, process: Process) -> None:
         process.close()
         self.processes.pop(process.pid, None)
 
@@ -190,14 +190,14 @@ class Pool:
             job.large = True
             self._queue(job)
         else:
-            self._give_back(job)
+            self._release(job)
             job.settle(read)
 
-    def _give_back(self, job: Job) -> None:
+    def _release(self, job: Job) -> None:
         """Releases the job's share of the limit on large files, if it has one."""
         if job.large:
             with self._changed:
-                self._large_at_work -= 1
+                self._large_running -= 1
                 self._changed.notify_all()
 
     def _read(self, job: Job, process: Process | None) -> HashedFile | None:
@@ -209,13 +209,13 @@ class Pool:
         elif kind in {MediaKind.PICTURE, MediaKind.VIDEO}:
             if process is None:
                 raise GateError("the process that hashes files cannot be started")
-            with job.at(process) as wanted:
+            with job.running_in(process) as wanted:
                 if not wanted:
                     raise GateError("the job was cancelled")
-                if kind is MediaKind.VIDEO and not self._may_go_on(job, LARGE_PIXELS + 1):
+                if kind is MediaKind.VIDEO and not self._may_decode(job, LARGE_PIXELS + 1):
                     return None
                 try:
-                    return process.hash(job.file, size, kind, lambda pixels: self._may_go_on(job, pixels))
+                    return process.hash(job.file, size, kind, lambda pixels: self._may_decode(job, pixels))
                 except ProcessGone:
                     why = process.fate(kind)
                 except PictureError as error:

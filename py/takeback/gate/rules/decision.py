@@ -66,7 +66,7 @@ class Match:
 
 @dataclass(frozen=True, slots=True)
 class Freshness:
-    """How fresh the gate's knowledge is: its checkpoint, and the seconds since the feed was read to its end."""
+    """How fresh the gate's list is: its checkpoint, and the seconds since the feed was read to its end."""
 
     checkpoint: int
     age: float | None
@@ -124,7 +124,7 @@ class Decision:
 
 
 @dataclass(frozen=True, slots=True)
-class Knowledge:
+class DecisionFacts:
     """What a decision depends on besides the hits: the policy, and facts about the entries that were hit.
 
     `statuses` are the entry statuses of active entries, None if all may block; `braked` are the entries to which the
@@ -168,7 +168,7 @@ def decide(
     asked: Sequence[Probe],
     hits: Iterable[Hit],
     feed: Freshness,
-    knows: Knowledge | None = None,
+    facts: DecisionFacts | None = None,
 ) -> Decision:
     """Decides on the upload with these `signals`, given the `hits` that the index found for the probes `asked`.
 
@@ -178,18 +178,18 @@ def decide(
 
     `check` is the decision's id.
     """
-    knows = knows or Knowledge()
-    found = [_limited(match, knows, feed) for hit in hits if (match := _match(asked[hit.asked], hit, knows.policy))]
+    facts = facts or DecisionFacts()
+    found = [_limited(match, facts, feed) for hit in hits if (match := _match(asked[hit.asked], hit, facts.policy))]
     best: dict[str, Match] = {}
     for match in sorted((match for match in found if match.action is not Action.ALLOW), key=_rank):
         best.setdefault(match.entry, match)
-    action = max([_unmatched(feed, knows.policy), *(m.action for m in best.values())], key=lambda action: action.weight)
+    action = max([_unmatched(feed, facts.policy), *(m.action for m in best.values())], key=lambda action: action.weight)
     ignored = {match.entry: match.because for match in found if match.entry not in best}
     notes = [f"entry {entry} does not count: {because}" for entry, because in sorted(ignored.items()) if because]
     notes += [
-        f"pdq not used: quality {signal.quality} is below {knows.policy.quality_floor}"
+        f"pdq not used: quality {signal.quality} is below {facts.policy.quality_floor}"
         for signal in signals
-        if not usable(signal, knows.policy.least_quality)
+        if not usable(signal, facts.policy.least_quality)
     ]
     warning = feed.warning()
     notes += [warning] if warning else []
@@ -258,16 +258,16 @@ def _pdq(signal: Signal, hit: Hit, policy: Policy) -> tuple[Action | None, str]:
     return None, ""
 
 
-def _limited(match: Match, knows: Knowledge, feed: Freshness) -> Match:
+def _limited(match: Match, facts: DecisionFacts, feed: Freshness) -> Match:
     """Returns the match with its action reduced to the weakest limit that applies, and the reason."""
-    policy = knows.policy
-    status = EntryStatus.BLOCK if knows.statuses is None else knows.statuses.get(match.entry)
+    policy = facts.policy
+    status = EntryStatus.BLOCK if facts.statuses is None else facts.statuses.get(match.entry)
     limits = [
         (status is None, Action.ALLOW, "it was withdrawn just now"),
         (status is EntryStatus.PAUSED, policy.paused, "the registry paused it"),
-        (knows.is_benign, policy.well_known, "the upload is on the list of well-known pictures"),
+        (facts.is_benign, policy.well_known, "the upload is on the list of well-known pictures"),
         (status is EntryStatus.REVIEW, policy.demoted, "the registry asks for a review of it"),
-        (match.entry in knows.braked, Action.REVIEW, "which suddenly matches many uploads"),
+        (match.entry in facts.braked, Action.REVIEW, "which suddenly matches many uploads"),
         (feed.is_stale, policy.stale_matched, "known from a feed that is old"),
     ]
     for holds, most, because in limits:

@@ -51,7 +51,7 @@ def run(chunks: Iterable[NumberedChunk], snapshot: Path, workers: int) -> Iterat
         if not broken:
             return
         for number, chunk in broken:
-            yield number, *_carefully(chunk, snapshot)
+            yield number, *_run_divided(chunk, snapshot)
 
 
 def _pool(snapshot: Path, workers: int) -> ProcessPoolExecutor:
@@ -64,28 +64,28 @@ def _until_broken(
 ) -> Generator[NumberedResult, None, list[NumberedChunk]]:
     """Works on chunks until a process dies or there are none left; returns the chunks that were not finished."""
     with _pool(snapshot, workers) as pool:
-        flying: dict[Future[ChunkResult], NumberedChunk] = {}
+        running: dict[Future[ChunkResult], NumberedChunk] = {}
         waiting: list[NumberedChunk] = []
         while True:
             done = set[Future[ChunkResult]]()
             try:
-                waiting += islice(todo, workers * QUEUED_CHUNKS_PER_WORKER - len(flying))
+                waiting += islice(todo, workers * QUEUED_CHUNKS_PER_WORKER - len(running))
                 while waiting:
-                    flying[pool.submit(_do, waiting[0][1])] = waiting[0]
+                    running[pool.submit(_do, waiting[0][1])] = waiting[0]
                     waiting.pop(0)
-                done, _ = wait(flying, return_when=FIRST_COMPLETED)
-                answers = [(flying[future][0], future.result()) for future in done]
+                done, _ = wait(running, return_when=FIRST_COMPLETED)
+                answers = [(running[future][0], future.result()) for future in done]
             except BrokenProcessPool:
-                return [*flying.values(), *waiting]
-            if not flying:
+                return [*running.values(), *waiting]
+            if not running:
                 return []
             for future in done:
-                del flying[future]
+                del running[future]
             for number, answer in answers:
                 yield number, *answer
 
 
-def _carefully(chunk: ScanChunk, snapshot: Path) -> ChunkResult:
+def _run_divided(chunk: ScanChunk, snapshot: Path) -> ChunkResult:
     """Works on a chunk alone, and halves it if it kills its process, until the row at fault is found and reported."""
     try:
         with _pool(snapshot, 1) as pool:
@@ -99,5 +99,5 @@ def _carefully(chunk: ScanChunk, snapshot: Path) -> ChunkResult:
             [error_row(None if key is None else str(key), KILLED_REASON)], schema=MATCHES_SCHEMA
         )
     half = batch.num_rows // 2
-    halves = [_carefully(RowChunk(piece), snapshot) for piece in (batch.slice(0, half), batch.slice(half))]
+    halves = [_run_divided(RowChunk(part), snapshot) for part in (batch.slice(0, half), batch.slice(half))]
     return batch.num_rows, pa.concat_batches([found for _, found in halves])

@@ -113,16 +113,16 @@ def run_scan(home: Path, out: Path, plan: ScanPlan, means: ScanResources, tell: 
     done = _FinishedChunks(out)
     left = count(chunk for _, chunk in done.remaining(chunks(plan.inputs, plan.columns, plan.table)))
     total = None if left is None else len(done.rows) + left
-    flying: dict[int, ScanChunk] = {}
+    running: dict[int, ScanChunk] = {}
 
     def todo() -> Iterator[pool.NumberedChunk]:
         for number, chunk in done.remaining(chunks(plan.inputs, plan.columns, plan.table)):
-            flying[number] = chunk
+            running[number] = chunk
             yield number, chunk
 
     tell(Progress(len(done.rows), total, sum(done.rows.values())))
     for number, rows, found in _run(todo(), out, means):
-        done.keep(number, flying.pop(number), rows, found)
+        done.keep(number, running.pop(number), rows, found)
         tell(Progress(len(done.rows), total, sum(done.rows.values())))
     files = done.of_the_input()
     summary = write_report(out, files, sum(done.rows.values()), checkpoint)

@@ -217,8 +217,8 @@ class Sidecar:
         outcome = decode(await read_body(request, MAX_BODY_BYTES), Outcome)
 
         def keep() -> int:
-            told, entries = self._gate, outcome.entries
-            return told.feedback(entries, outcome.verdict, upload=outcome.id, confirmed=outcome.confirmed)
+            gate, entries = self._gate, outcome.entries
+            return gate.feedback(entries, outcome.verdict, upload=outcome.id, confirmed=outcome.confirmed)
 
         kept = await self._in_thread(keep)
         return _json(Kept(kept), 202)
@@ -306,7 +306,7 @@ def _uploader(request: Request) -> str | None:
     given = request.headers.getlist(UPLOADER_HEADER)
     if len(given) > 1 or len("".join(given)) > MAX_UPLOADER_CHARS:
         raise InvalidMessage(
-            f"{UPLOADER_HEADER} stands once, with at most {MAX_UPLOADER_CHARS} characters", UPLOADER_HEADER
+            f"{UPLOADER_HEADER} must occur once, with at most {MAX_UPLOADER_CHARS} characters", UPLOADER_HEADER
         )
     return given[0] if given else None
 

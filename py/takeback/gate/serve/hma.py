@@ -123,10 +123,10 @@ def raw(matches: Iterable[Match], query: Mapping[str, str]) -> dict[str, object]
 
 
 def _is_true(query: Mapping[str, str], name: str) -> bool:
-    said = query.get(name, "false").lower()
-    if said not in {"true", "1", "false", "0"}:
+    value = query.get(name, "false").lower()
+    if value not in {"true", "1", "false", "0"}:
         raise InvalidMessage("invalid boolean parameter - prefer true/false", name)
-    return said in {"true", "1"}
+    return value in {"true", "1"}
 
 
 def index_status(now: Status, query: Mapping[str, str]) -> dict[str, dict[str, object]]:
