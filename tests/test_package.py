@@ -1,5 +1,6 @@
 """What is installed by those who have no copy of the repository: the wheel, and the sources it is made from."""
 
+import json
 import os
 import re
 import shutil
@@ -15,7 +16,8 @@ from typing import Final
 import hatchling
 import pytest
 
-from takeback import __version__
+from builder.release.requirement_lists import USES, requirement_list
+from takeback import __version__, how_to_install
 
 ROOT: Final = Path(__file__).resolve().parents[1]
 
@@ -59,6 +61,22 @@ def test_the_sdist_makes_the_same_wheel(wheel: Path, tmp_path: Path) -> None:
     assert names(again) == names(wheel)
 
 
+def test_the_version_stands_once() -> None:
+    """The npm package carries the version of the Python package, which is the release's."""
+    for name in ("package.json", "package-lock.json"):
+        assert json.loads((ROOT / name).read_text())["version"] == __version__
+
+
+@pytest.mark.parametrize("guide", ["gate", "registry"])
+def test_guides_install_this_release(guide: str) -> None:
+    """Each guide installs files of this version's release, by lists that a release has."""
+    text = (ROOT / "py" / "takeback" / guide / "README.md").read_text()
+    named = re.findall(r"takeback-(\d[\w.]*?)-(\w+|\*)(\.txt|\.tar\.gz|\.whl)", text)
+    assert {version for version, _, _ in named} == {__version__}
+    assert {use for _, use, kind in named if kind == ".txt"} <= USES.keys()
+    assert "pip install --require-hashes --requirement" in text
+
+
 def test_python_m_build_is_not_build_py() -> None:
     """`python -m build` in the repository is the packaging tool, although a file of that name lies there."""
     said = run(sys.executable, "-m", "build", "--help", cwd=ROOT).stdout
@@ -68,15 +86,14 @@ def test_python_m_build_is_not_build_py() -> None:
 
 @pytest.fixture(scope="session")
 def installed(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The commands of an empty environment with the wheel and its extra `gate`, and no compiler in reach."""
+    """The commands of an empty environment with what a release's list for a gate names, and no compiler in reach."""
     folder = tmp_path_factory.mktemp("empty")
     venv.create(folder, with_pip=True)
-    pinned = re.findall(r"^[a-z0-9._-]+==\S+", (ROOT / "py" / "requirements.lock").read_text(), re.MULTILINE)
-    (folder / "pins.txt").write_text("\n".join(pinned))
-    options = ["--quiet", "--only-binary", ":all:", "--constraint", str(folder / "pins.txt")]
+    shutil.copy(wheel, folder)
+    (folder / "gate.txt").write_text(requirement_list(wheel, "gate"))
     commands = folder / "bin"
-    python = commands / "python"
-    done = run(python, "-m", "pip", "install", *options, f"{wheel}[gate]", cwd=folder, PATH=str(commands))
+    pip: list[str | Path] = [commands / "python", "-m", "pip", "install", "--quiet"]
+    done = run(*pip, "--require-hashes", "--requirement", "gate.txt", cwd=folder, PATH=str(commands))
     if "NewConnectionError" in done.stderr or "Name or service not known" in done.stderr:
         pytest.skip("needs the package index")
     assert done.returncode == 0, done.stderr
@@ -156,10 +173,11 @@ def test_what_is_not_installed_is_told(installed: Path) -> None:
     assert "registry" in takeback(installed, ["--help"]).stdout
     called = takeback(installed, ["registry", "serve", "--port", "0"])
     assert called.returncode == 2
-    assert called.stderr.endswith(": pip install '.[registry]' in a clone of the repository, or 'FILE.whl[registry]'\n")
+    assert called.stderr.endswith(f": {how_to_install('registry')}\n")
+    assert how_to_install("registry").startswith("pip install 'FILE.whl[registry]' with the wheel of a release")
     assert called.stderr.count("\n") == 1
     without = "import sys; sys.modules['httpx'] = None; from takeback.cli import main; main()"
     for arguments in (["--help"], ["gate", "status"]):
         said = run(installed / "python", "-c", without, *arguments, cwd=installed)
-        assert "pip install '.[gate]' in a clone" in " ".join((said.stdout + said.stderr).split())
+        assert "pip install 'FILE.whl[gate]' with the wheel" in " ".join((said.stdout + said.stderr).split())
         assert "Traceback" not in said.stderr

@@ -12,9 +12,13 @@ from types import MappingProxyType, ModuleType
 from typing import Final
 
 from builder import DIST, ROOT, WORK, BuildError
+from builder.demo.dev import serve_edits
 from builder.demo.serve import serve_site
 from builder.native.kernel import INDEX, KERNEL, build_native, digest, native_target
 from builder.options import Options
+from builder.release.make import RELEASE, how_to_verify, make_release
+from builder.release.reference import REFERENCE
+from builder.release.reference import write as write_reference
 from builder.setup import audit as advisories
 from builder.setup.browsers import BrowsersError, ensure_browsers
 from builder.site.assemble import build_site
@@ -52,6 +56,12 @@ def serve(options: Options) -> int:
     """Runs the registry with the page until it is stopped."""
     make_site()
     return serve_site(options)
+
+
+def dev(options: Options) -> int:
+    """Runs the registry with the page as it is edited, until it is stopped."""
+    make_site()
+    return serve_edits(options)
 
 
 def test(options: Options) -> int:
@@ -123,6 +133,22 @@ def bench(options: Options) -> int:
     return 1 if found else 0
 
 
+def release(_: Options) -> int:
+    """Makes a release, and says how to verify it."""
+    with one_at_a_time():
+        commit = make_release()
+    print(how_to_verify(RELEASE, commit), end="")
+    return 0
+
+
+def reference(_: Options) -> int:
+    """Writes the reference of the public API."""
+    make_kernel()
+    write_reference()
+    print(f"{REFERENCE.relative_to(ROOT)} is written")
+    return 0
+
+
 def _options_of(benchmark: ModuleType) -> list[str]:
     """The options that a benchmark takes: the parameters of its `main`."""
     return list(inspect.signature(benchmark.main).parameters)
@@ -180,5 +206,16 @@ def _wants_browsers(arguments: Sequence[str]) -> bool:
 
 
 COMMANDS: Final[Mapping[str, Callable[[Options], int]]] = MappingProxyType(
-    {"setup": setup, "build": build, "serve": serve, "test": test, "check": check, "audit": audit, "bench": bench}
+    {
+        "setup": setup,
+        "build": build,
+        "serve": serve,
+        "dev": dev,
+        "test": test,
+        "check": check,
+        "audit": audit,
+        "bench": bench,
+        "release": release,
+        "reference": reference,
+    }
 )

@@ -31,10 +31,10 @@ def _enter(options: Options, arguments: list[str]) -> int:
     if options.command == "clean":
         clean(everything=options.all)
         return 0
-    if options.command == "serve":
+    if options.command in {"serve", "dev"}:
         check_address(options.host, options.port)
     with one_at_a_time():
-        make_environment(with_tools=options.command not in {"build", "serve"})
+        make_environment(with_tools=options.command not in {"build", "serve", "dev", "release", "reference"})
     return os.execv(VENV_PYTHON, [str(VENV_PYTHON), "-m", "builder", *arguments])  # the same process goes on there
 
 

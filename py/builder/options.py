@@ -27,6 +27,9 @@ HELP: Final = {
     "serve": """Starts Takeback on this computer: sets up, builds, makes a registry and a demo platform in var/, and
         serves the page. Prints the page's address and three commands that try the platform's side. Ctrl-C stops it;
         what was sent stays in var/ for the next time.""",
+    "dev": """Like serve, for working on the page: whatever is edited in web/ is built again at once, and open tabs show
+        it, styles without losing what was done on the page. Scripts carry source maps. It leaves dist/ alone, makes no
+        demo platform, and takes up edits of Python only when it is started again.""",
     "test": """Runs all tests, the fast ones first, the ones in real browsers last; installs the browsers that are
         missing. What you add is passed on to pytest.""",
     "check": """Checks the code without running it: ruff and mypy for Python, tsc and prettier for JavaScript, and who
@@ -36,6 +39,11 @@ HELP: Final = {
     "bench": """Measures how fast it is, and how it bears what is hostile. Names one benchmark, or runs all of them;
         --list says what there is, and which options each takes. Close other programs first. The exit status is 1 if a
         benchmark found a fault.""",
+    "release": """Makes a release of the commit that is checked out, in build/release/: the wheel, the sdist, the page's
+        archive, requirement lists with hashes, SBOMs (CycloneDX) and SHA256SUMS. The same commit always gives the
+        same bytes. Refuses to run while files are not committed. Signs SHA256SUMS if TAKEBACK_SIGNING_KEY names the
+        file of an SSH key, and prints how to verify the release.""",
+    "reference": """Writes the reference of the public Python API, py/takeback/API.md, from the docstrings.""",
     "clean": """Removes what was made here: .venv, node_modules, dist, build and the tools' caches. Cases and keys in
         var/ stay, unless you say --all.""",
 }
@@ -44,10 +52,13 @@ EXAMPLES: Final = {
     "setup": ["setup"],
     "build": ["build"],
     "serve": ["serve", "serve --port 8001", "serve --host 0.0.0.0 --data /srv/takeback"],
+    "dev": ["dev", "dev --port 8001"],
     "test": ["test", "test tests/registry", "test -k withdraw"],
     "check": ["check", "check --fix"],
     "audit": ["audit"],
     "bench": ["bench", "bench --list", "bench hashing", "bench hostile --files 100000", "bench faults --kills 1000"],
+    "release": ["release"],
+    "reference": ["reference"],
     "clean": ["clean", "clean --all"],
 }
 
@@ -86,10 +97,10 @@ def parse(arguments: list[str]) -> Options:
     )
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", title="commands", required=True)
     made = {name: _add(commands, name) for name in HELP}
-    serve = made["serve"]
-    serve.add_argument("--host", default=Options.host, help="the address to listen on (%(default)s)")
-    serve.add_argument("--port", type=_port, default=Options.port, help="the port to listen on (%(default)s)")
-    serve.add_argument("--data", type=_folder, default=Options.data, help="where cases and keys are kept (var)")
+    for serve in (made["serve"], made["dev"]):
+        serve.add_argument("--host", default=Options.host, help="the address to listen on (%(default)s)")
+        serve.add_argument("--port", type=_port, default=Options.port, help="the port to listen on (%(default)s)")
+        serve.add_argument("--data", type=_folder, default=Options.data, help="where cases and keys are kept (var)")
     made["check"].add_argument("--fix", action="store_true", help="repair and format first")
     made["bench"].add_argument("names", nargs="*", metavar="NAME", help="a benchmark (all of them)")
     made["bench"].add_argument("--list", action="store_true", help="say which benchmarks there are")

@@ -7,12 +7,17 @@ and, through Pyodide, inside the sealed worker of the page.
 
 `gate` runs at a platform: it follows the feed, keeps the index, and decides about each upload.
 
+`verify` compares what a site serves with a release of the page.
+
 `protocol` is what they say to each other (PROTOCOL.md), `signals` and `errors` are the words they share.
+
+The public API is what `takeback.gate`, `takeback.hashing` and `takeback.errors` name in their `__all__`, and
+`__version__`; API.md describes it. Everything else is private and may change in any release.
 """
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 
 
 def how_to_install(extra: str) -> str:
     """What to run for an optional part: by the repository or a file, because the name stands on no package index."""
-    return f"pip install '.[{extra}]' in a clone of the repository, or 'FILE.whl[{extra}]'"
+    return f"pip install 'FILE.whl[{extra}]' with the wheel of a release, or '.[{extra}]' in a clone of the repository"

@@ -14,6 +14,7 @@ _COMMANDS: Final = {
     "registry": "takeback.registry.cli.commands:registry",
     "platform": "takeback.registry.cli.commands:platform",
     "gate": "takeback.gate.commands:gate",
+    "verify": "takeback.verify.commands:verify",
     "completion": "takeback.cli:completion",
 }
 
@@ -79,7 +80,7 @@ def _not_installed(name: str, error: ModuleNotFoundError) -> click.Command:
 @click.version_option(__version__, prog_name="takeback")
 @click.pass_context
 def main(ctx: click.Context) -> None:
-    """Hash pictures, run a registry, run a gate."""
+    """Hash pictures, run a registry, run a gate, verify a site."""
     ctx.obj = _drawn_signals
 
 

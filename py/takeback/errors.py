@@ -20,14 +20,50 @@ TakebackError
 │   ├── CaseClosed          a case that takes no more pictures
 │   ├── NotAPlatform        no valid platform key
 │   └── StoreUnavailable    the database cannot take the event now
-└── GateError
-    ├── RegistryUnreachable the registry did not answer, or not in time
-    ├── KeyRefused          the registry does not know the platform key
-    ├── FeedBroken          a gap, a repeat or a malformed entry; the checkpoint stays
-    ├── StateDamaged        the gate's own files cannot be read
-    ├── SyncElsewhere       another process follows the feed in the same folder just now
-    └── RequestRefused      what a caller of the sidecar sent is too large, too slow, or not allowed; `status` is HTTP's
+├── GateError
+│   ├── RegistryUnreachable the registry did not answer, or not in time
+│   ├── KeyRefused          the registry does not know the platform key
+│   ├── FeedBroken          a gap, a repeat or a malformed entry; the checkpoint stays
+│   ├── StateDamaged        the gate's own files cannot be read
+│   ├── SyncElsewhere       another process follows the feed in the same folder just now
+│   └── RequestRefused      what a caller of the sidecar sent is too large, too slow, or not allowed; `status` is HTTP's
+└── VerifyError
+    ├── ReleaseUnusable     a release that is incomplete, changed, or not signed by a known key
+    └── SiteUnreachable     the site did not answer, or not in time
 """
+
+__all__ = [
+    "CaseClosed",
+    "CaseNotFound",
+    "DamagedPicture",
+    "FeedBroken",
+    "GateError",
+    "InvalidMessage",
+    "InvalidSignal",
+    "KeyRefused",
+    "KeyReused",
+    "NotAPlatform",
+    "OverBudget",
+    "PictureError",
+    "PictureTooLarge",
+    "RegistryError",
+    "RegistryUnreachable",
+    "ReleaseUnusable",
+    "RequestRefused",
+    "SettingsError",
+    "SiteUnreachable",
+    "SoundOnly",
+    "StateDamaged",
+    "StoreUnavailable",
+    "SyncElsewhere",
+    "TakebackError",
+    "TooManyCases",
+    "TooManyGuesses",
+    "TryLater",
+    "UnknownFormat",
+    "VerifyError",
+    "WorkNeeded",
+]
 
 
 class TakebackError(Exception):
@@ -210,3 +246,21 @@ class RequestRefused(GateError):
         super().__init__(text)
         self.status = status
         self.code = code
+
+
+class VerifyError(TakebackError):
+    """What stops a site from being compared with a release."""
+
+    code = "verify"
+
+
+class ReleaseUnusable(VerifyError):
+    """A release that is incomplete, differs from its own sums, or is not signed by a known key."""
+
+    code = "release-unusable"
+
+
+class SiteUnreachable(VerifyError):
+    """The site did not answer, or not within the limits on time and size; try again later."""
+
+    code = "site-unreachable"

@@ -4,6 +4,7 @@ import ast
 import asyncio
 import secrets
 import statistics
+import subprocess
 import sys
 import tempfile
 import threading
@@ -188,3 +189,5 @@ def main() -> None:
     print(f"lines that are comments: {comments} of {sum(lines.values())}")
     passed = modules_of_a_case()
     print(f"modules that a POST /v1/cases passes: {len(passed)} ({', '.join(sorted(passed))})")
+    print("the page and its workers, by node tests/web/figures.mjs:", flush=True)
+    subprocess.run(["node", str(ROOT / "tests" / "web" / "figures.mjs")], check=True)

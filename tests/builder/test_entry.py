@@ -13,7 +13,19 @@ import pytest
 
 ROOT: Final = Path(__file__).resolve().parents[2]
 BUILD: Final = ROOT / "build.py"
-COMMANDS: Final = ("setup", "build", "serve", "test", "check", "bench", "clean")
+COMMANDS: Final = (
+    "setup",
+    "build",
+    "serve",
+    "dev",
+    "test",
+    "check",
+    "audit",
+    "bench",
+    "release",
+    "reference",
+    "clean",
+)
 
 
 def run(*arguments: str, python: str = sys.executable, **environment: str) -> subprocess.CompletedProcess[str]:

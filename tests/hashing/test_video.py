@@ -234,7 +234,7 @@ def test_without_pyav_the_error_says_what_to_install(monkeypatch: pytest.MonkeyP
         return real(name, *arguments, **named)
 
     monkeypatch.setattr(builtins, "__import__", without)
-    with pytest.raises(UnknownFormat, match=r"pip install '\.\[video\]'"):
+    with pytest.raises(UnknownFormat, match=r"pip install 'FILE\.whl\[video\]'"):
         hashed(read("h264.mp4"))
 
 

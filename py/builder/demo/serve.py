@@ -9,7 +9,8 @@ import signal
 import socket
 import subprocess
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryFile
 from typing import Final
@@ -51,28 +52,35 @@ def check_address(host: str, port: int) -> None:
 def serve_site(options: Options) -> int:
     """Serves until Ctrl-C or SIGTERM; the exit status. Raises `BuildError`."""
     make_data_folder(options.data)
-    near = nearby(options.host)
-    address = f"http://{f'[{near}]' if ':' in near else near}:{options.port}/"
+    address = address_of(options)
     home = options.data / "demo-platform"
     pictures = make_pictures(options.data / "demo-pictures")
     make_platform(options.data, home, address)
     for stop in (signal.SIGINT, signal.SIGTERM):
         signal.signal(stop, signal.default_int_handler)
-    where = ("--data", options.data, "--page", DIST, "--host", options.host, "--port", str(options.port))
+    try:
+        with running_registry(options, DIST) as registry:
+            print(greeting(address, home, *pictures), flush=True)
+            status = registry.wait()
+    except KeyboardInterrupt:
+        print(f"\nStopped. What was sent is kept in {shown(options.data)}/.", flush=True)
+        return 0
+    raise BuildError(f"the registry ended by itself (status {status}); what it said stands above")
+
+
+@contextmanager
+def running_registry(options: Options, page: Path) -> Iterator[subprocess.Popen[bytes]]:
+    """The registry with the page in the folder `page`, from its first answer on. Raises `BuildError`."""
+    where = ("--data", options.data, "--page", page, "--host", options.host, "--port", str(options.port))
     at_once = ("--mix", "0")  # the demo platform shall see a case without a wait
     registry = subprocess.Popen([TAKEBACK, "registry", "serve", *where, *at_once], stdout=subprocess.DEVNULL)
     try:
         with step("starting the registry"):
-            wait_until_it_answers(registry, near, options.port)
-        print(greeting(address, home, *pictures), flush=True)
-        status = registry.wait()
-    except KeyboardInterrupt:
-        print(f"\nStopped. What was sent is kept in {shown(options.data)}/.", flush=True)
-        return 0
+            wait_until_it_answers(registry, nearby(options.host), options.port)
+        yield registry
     finally:
         registry.terminate()
         registry.wait(STOP_WITHIN)
-    raise BuildError(f"the registry ended by itself (status {status}); what it said stands above")
 
 
 def make_data_folder(data: Path) -> None:
@@ -88,6 +96,12 @@ def make_data_folder(data: Path) -> None:
 def nearby(host: str) -> str:
     """The address at which this computer reaches what listens on `host`."""
     return {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104 - compared, not bound
+
+
+def address_of(options: Options) -> str:
+    """The page's address on this computer."""
+    host = nearby(options.host)
+    return f"http://{f'[{host}]' if ':' in host else host}:{options.port}/"
 
 
 def make_pictures(folder: Path) -> tuple[Path, Path]:

@@ -83,9 +83,14 @@ def _make_venv() -> None:
 
 def _install(lock: Path, name: str, what: str) -> None:
     """Installs exactly what a lock names, each file checked against its hash."""
+    once(what, STAMPS / name, fingerprint([lock]), [VENV_PYTHON], lambda: install_packages(lock))
+
+
+def install_packages(lock: Path, *options: str) -> None:
+    """Installs what a lock names into `.venv`, or where `options` of pip say, without a stamp. Raises `BuildError`."""
     pip = [str(VENV_PYTHON), "-m", "pip", "--disable-pip-version-check", "--no-input", "install"]
     command = [*pip, "--quiet", "--no-compile", "--no-deps", "--require-hashes", "--requirement", str(lock)]
-    once(what, STAMPS / name, fingerprint([lock]), [VENV_PYTHON], lambda: _run(command, "pip failed"))
+    _run([*command, *options], "pip failed")
 
 
 def _install_itself() -> None:
@@ -98,7 +103,13 @@ def _install_itself() -> None:
 def _install_javascript() -> None:
     """Installs exactly what package-lock.json names. No package runs a script of its own."""
     _refuse_link(NODE_MODULES)
-    _run(["npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error"], "npm failed")
+    install_scripts(ROOT)
+
+
+def install_scripts(folder: Path, *options: str) -> None:
+    """Installs what package-lock.json in `folder` names; no package runs a script of its own. Raises `BuildError`."""
+    command = ["npm", "ci", "--prefix", str(folder), "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error"]
+    _run([*command, *options], "npm failed")
 
 
 def _refuse_link(path: Path) -> None:

@@ -20,6 +20,11 @@ from builder.site.compression import compressed
 from builder.site.notices import notices
 
 WEB: Final = ROOT / "web"
+STYLES: Final = (
+    *("tokens", "ground", "frame", "headings", "buttons", "parts", "pictures"),
+    *("text", "receipt", "forms", "guides", "fallback", "preferences"),
+)
+"""The sheets of `web/styles/` that make `styles.css`, in the order in which their rules override each other."""
 NEVER_KEPT: Final = frozenset({"keeper.js", "leave.txt", "manifest.json", source.NAME})
 """What the service worker does not keep: itself, the way to be rid of it, and what is for checking the server."""
 FOR_OTHERS: Final = ".whl"
@@ -42,20 +47,32 @@ def build_site(dist: Path = DIST, cache: Cache | None = None) -> None:
     files["video.js"] = cached_bundle(cache, VIDEO_WORKER)
     files["notices.txt"] = notices(pins, cache)
     files[source.NAME] = source.source_zip()
-    files["leave.txt"] = (WEB / "leave.txt").read_bytes()
-    files["index.html"] = seal_index(files)
+    write_site(dist, complete(files, cache), cache)
+
+
+def complete(files: dict[str, bytes], cache: Cache) -> dict[str, bytes]:
+    """`files` with those that are made from all the others: the sealed page, the service worker, the manifest."""
+    files = {**files, "index.html": seal_index(files)}
     files["keeper.js"] = keeper(files, cache)
     files["manifest.json"] = manifest(files)
-    write_site(dist, files, cache)
+    return files
 
 
 def static_files() -> dict[str, bytes]:
-    """The files of `web/` that are served as they are, by path."""
-    paths = [WEB / "index.html", WEB / "styles.css", WEB / "icon.svg", *(WEB / "words").glob("*.json")]
+    """The files of `web/` that are served without being bundled, by path. Raises `BuildError`."""
+    paths = [WEB / "index.html", WEB / "icon.svg", WEB / "leave.txt", *(WEB / "words").glob("*.json")]
     try:
-        return {path.relative_to(WEB).as_posix(): path.read_bytes() for path in paths}
+        files = {path.relative_to(WEB).as_posix(): path.read_bytes() for path in paths}
+        return {**files, "styles.css": styles(WEB / "styles")}
     except OSError as error:
         raise BuildError(f"{error.filename} cannot be read ({error.strerror})") from error
+
+
+def styles(folder: Path) -> bytes:
+    """The style sheet that is served, joined from `folder`. Raises `BuildError` if `STYLES` lacks a sheet."""
+    if unknown := {path.stem for path in folder.glob("*.css")} - set(STYLES):
+        raise BuildError(f"web/styles/{min(unknown)}.css has no place in the order of the styles: add it to STYLES")
+    return b"\n".join((folder / f"{name}.css").read_bytes() for name in STYLES)
 
 
 def integrity(data: bytes) -> str:
@@ -102,7 +119,7 @@ def keeper(files: dict[str, bytes], cache: Cache) -> bytes:
 
 
 def _runtime_list(files: dict[str, bytes]) -> str:
-    """The runtime's files as `<meta>` lines for `web/page/runtime.js`: address, size, hash.
+    """The runtime's files as `<meta>` lines for `web/page/engine/runtime.js`: address, size, hash.
 
     They are not preloaded by `<link>`: WebKit would then load them twice.
     """
@@ -115,7 +132,7 @@ def _runtime_list(files: dict[str, bytes]) -> str:
 
 
 def _words_list(files: dict[str, bytes]) -> str:
-    """The languages as `<meta>` lines for `web/page/languages.js`: code, address, hash."""
+    """The languages as `<meta>` lines for `web/page/language/languages.js`: code, address, hash."""
     paths = sorted(path for path in files if path.startswith("words/") and path.endswith(".json"))
     lines = [f"{Path(path).stem} /{path} {integrity(files[path])}" for path in paths]
     return "".join(f'  <meta name="words-file" content="{line}" />\n  ' for line in lines)
@@ -138,7 +155,7 @@ def write_site(dist: Path, files: dict[str, bytes], cache: Cache) -> None:
             wanted |= {path + suffix: form for suffix, form in packed.items()}
     try:
         for path, data in wanted.items():
-            _write_changed(dist / path, data)
+            write_changed(dist / path, data)
         _remove(dist, before - wanted.keys())
     except OSError as error:
         raise BuildError(
@@ -146,7 +163,7 @@ def write_site(dist: Path, files: dict[str, bytes], cache: Cache) -> None:
         ) from error
 
 
-def _write_changed(path: Path, data: bytes) -> None:
+def write_changed(path: Path, data: bytes) -> None:
     """Writes a file unless it holds `data` already."""
     if not (path.is_file() and path.stat().st_size == len(data) and path.read_bytes() == data):
         write_atomically(path, data)

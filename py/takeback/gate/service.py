@@ -31,13 +31,13 @@ from takeback.gate.rules.benign_list import BenignIndex
 from takeback.gate.rules.decision import (
     Decision,
     DecisionFacts,
-    Freshness,
     Probe,
     blocking_by_kind,
     decide,
     for_file,
     probes,
 )
+from takeback.gate.rules.policy import Policy
 from takeback.gate.rules.policy import load as load_policy
 from takeback.gate.upload_views.look_ups import look_ups
 from takeback.protocol import ENTRY_ID_PATTERN, MAX_FEEDBACK, MAX_FEEDBACK_ENTRIES, EntryStatus, FeedbackEvent, Verdict
@@ -86,6 +86,9 @@ class Gate:
     Methods raise `GateError` if the state cannot be used, and after `close`.
     """
 
+    policy: Policy
+    """The policy, read when the gate was opened."""
+
     def __init__(
         self, registry: str, home: Path, state: State, client: Client, clock: Callable[[], float] = time.time
     ) -> None:
@@ -102,7 +105,7 @@ class Gate:
         self._benign = BenignIndex.load(home, self.policy)
         self._rate_brake = RateBrake(self.policy.flood_matches, self.policy.flood_minutes * 60)
         self._index_lock = Lock()
-        self._freshness = Freshness(0, None)
+        self._freshness = Feed(0, None)
         self._refreshed_at = -math.inf
         self.uses_rate_brake = True
         """Whether the rate brake applies; scans of stored uploads switch it off."""
@@ -329,7 +332,7 @@ class Gate:
             self._state.paused_count(),
         )
 
-    def freshness(self) -> Freshness:
+    def freshness(self) -> Feed:
         """Returns the checkpoint and the age of the feed."""
         position, read_at = self._state.position()
         return self._fresh(position.checkpoint, read_at)
@@ -343,10 +346,10 @@ class Gate:
         """Returns a warning for people if the feed is stale or was never read, else None."""
         return self.freshness().warning()
 
-    def _fresh(self, checkpoint: int, read_at: float | None) -> Freshness:
-        return Freshness(checkpoint, self._age(read_at), self.policy.stale_hours * 3600)
+    def _fresh(self, checkpoint: int, read_at: float | None) -> Feed:
+        return Feed(checkpoint, self._age(read_at), self.policy.stale_hours * 3600)
 
-    def _refresh(self) -> tuple[Freshness, Index]:
+    def _refresh(self) -> tuple[Feed, Index]:
         """Brings the index to the state's checkpoint, which any process may have moved; returns its freshness too."""
         with self._index_lock:
             now = time.monotonic()

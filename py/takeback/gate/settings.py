@@ -4,19 +4,16 @@ import os
 import re
 import tomllib
 from dataclasses import dataclass, field
-from ipaddress import ip_address
 from pathlib import Path
 from typing import Final
-from urllib.parse import urlsplit
 
+from takeback.connections import check_address
 from takeback.errors import SettingsError
 
 HOME_VARIABLE: Final = "TAKEBACK_GATE_HOME"
 KEY_VARIABLE: Final = "TAKEBACK_PLATFORM_KEY"
 SETTINGS_FILE: Final = "gate.toml"
 _KEY_PATTERN: Final = re.compile(r"tbk_[0-9a-f]{16}_[0-9a-f]{64}")
-_ADDRESS_PATTERN: Final = re.compile(r"[!#-\[\]-~]+")
-"""Printable ASCII without quote and backslash, so that an address needs no escaping in TOML."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +24,7 @@ class GateSettings:
     key: str = field(repr=False)
 
     def __post_init__(self) -> None:
-        _check_address(self.registry)
+        check_address(self.registry, "the registry", "the key could be read in transit")
         if not _KEY_PATTERN.fullmatch(self.key):
             raise SettingsError("the platform key is malformed: expected tbk_, 16 hex digits, _, 64 hex digits")
 
@@ -74,26 +71,3 @@ def save(home: Path, settings: GateSettings) -> Path:
     except OSError as error:
         raise SettingsError(f"{path} cannot be written: {error.strerror}") from error
     return path
-
-
-def _check_address(address: str) -> None:
-    """Raises `SettingsError` for an address that is malformed, or over which the key would be sent in the clear."""
-    try:
-        parts = urlsplit(address)
-        host, _ = parts.hostname, parts.port
-    except ValueError as error:
-        raise SettingsError("the registry's address is malformed: expected https://HOST[:PORT]") from error
-    if not _ADDRESS_PATTERN.fullmatch(address) or parts.scheme not in {"http", "https"} or not host:
-        raise SettingsError("the registry's address is malformed: expected https://HOST[:PORT]")
-    if not {"@", "?", "#"}.isdisjoint(address):
-        raise SettingsError("the registry's address must not have a user, password, query or fragment")
-    if parts.scheme == "http" and not _is_loopback(host):
-        raise SettingsError("the registry's address must start with https://, or the key could be read in transit")
-
-
-def _is_loopback(host: str) -> bool:
-    """Returns whether `host` is this machine."""
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"

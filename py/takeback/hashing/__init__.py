@@ -1,4 +1,7 @@
-"""The shared core: the bytes of a picture in, its signals out. Runs alike in CPython and in the browser."""
+"""The shared core: the bytes of a picture in, its signals out. Runs alike in CPython and in the browser.
+
+The names in `__all__` are public: `hash_picture`, and the types of what it returns.
+"""
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
@@ -14,7 +17,16 @@ from takeback.hashing.views import variant_signals
 from takeback.hashing.vpdq import vpdq_signal
 from takeback.signals import Signal, SignalType, Variant, emptiness, frames_of, is_telling
 
-__all__ = ["HashedPicture", "PictureError", "hash_opened", "hash_picture", "sent", "with_variants"]
+__all__ = [
+    "HashedPicture",
+    "PictureError",
+    "Signal",
+    "SignalType",
+    "Thumbnail",
+    "Variant",
+    "hash_picture",
+    "with_variants",
+]
 
 
 @dataclass(frozen=True, slots=True)

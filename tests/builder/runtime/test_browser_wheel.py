@@ -16,7 +16,14 @@ from builder import BuildError
 from builder.native.kernel import KERNEL, build_for_webassembly
 from builder.native.kernel_check import EXPORTS
 from builder.runtime import archives
-from builder.runtime.browser_wheel import NAME, BrowserWheel, check_libraries, finish_wheel, own_sources, source_wheel
+from builder.runtime.browser_wheel import (
+    NAME,
+    BrowserWheel,
+    check_libraries,
+    finish_wheel,
+    own_sources,
+    source_wheel,
+)
 from builder.runtime.bytecode import compile_archives
 from builder.runtime.zips import read_zip, stored_zip
 from builder.setup.cache import Cache

@@ -15,7 +15,16 @@ import pytest
 from builder import ROOT, BuildError
 from builder.setup.cache import Cache
 from builder.site import compression, source
-from builder.site.assemble import FOR_OTHERS, LATER, RUNTIME_ORDER, build_site, seal_index
+from builder.site.assemble import (
+    FOR_OTHERS,
+    LATER,
+    RUNTIME_ORDER,
+    STYLES,
+    WEB,
+    build_site,
+    seal_index,
+    styles,
+)
 from builder.site.bundle import WORKER, bundle_worker
 
 BUDGET = 4_600_000
@@ -49,6 +58,16 @@ def test_two_builds_give_the_same_files(dist: Path, tmp_path: Path) -> None:
     """Building into another folder gives the same bytes for every path."""
     build_site(tmp_path)
     assert contents(tmp_path) == contents(dist)
+
+
+def test_the_styles_are_joined_in_their_order(tmp_path: Path) -> None:
+    """The served style sheet holds every sheet whole, in the order of the table; one that is not in it is refused."""
+    for name in STYLES:
+        (tmp_path / f"{name}.css").write_bytes((WEB / "styles" / f"{name}.css").read_bytes())
+    assert styles(tmp_path) == b"\n".join((WEB / "styles" / f"{name}.css").read_bytes() for name in STYLES)
+    (tmp_path / "forgotten.css").write_text("body{}")
+    with pytest.raises(BuildError, match=r"web/styles/forgotten\.css has no place"):
+        styles(tmp_path)
 
 
 @pytest.mark.timeout(600)

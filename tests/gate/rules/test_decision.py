@@ -3,7 +3,7 @@ import json
 import pytest
 
 from takeback.gate.index.multi_index import Hit
-from takeback.gate.rules.decision import DecisionFacts, Freshness, Match, Probe, decide, probes
+from takeback.gate.rules.decision import DecisionFacts, Feed, Match, Probe, decide, probes
 from takeback.gate.rules.policy import Action, Policy
 from takeback.protocol import EntryStatus
 from takeback.signals import Signal, SignalType, Variant
@@ -15,7 +15,7 @@ SHA = signal(3, SignalType.SHA256)
 TURNED = {"orig": PDQ.value, "rot90": signal(4).value, "flipx": signal(5).value}
 SIGNALS = (PDQ, STORED, SHA)
 ASKED = probes(SIGNALS, TURNED)
-FRESH = Freshness(checkpoint=7, age=5)
+FRESH = Feed(checkpoint=7, age=5)
 
 
 def test_probes() -> None:
@@ -95,7 +95,7 @@ def test_phash_alone_never_blocks() -> None:
 
 def test_never_synced() -> None:
     """A gate that never read the feed to its end asks for a review, unless it knows enough to block."""
-    never = Freshness(0, None)
+    never = Feed(0, None)
     decision = decide("c", SIGNALS, ASKED, [], never)
     assert decision.action is Action.REVIEW
     assert "never read the feed" in decision.explain()
@@ -104,8 +104,8 @@ def test_never_synced() -> None:
 
 def test_stale() -> None:
     """After more than a day without news every decision says so."""
-    assert "last read 30 hours ago" in decide("c", SIGNALS, ASKED, [], Freshness(7, 30 * 3600)).explain()
-    assert decide("c", SIGNALS, ASKED, [], Freshness(7, 24 * 3600)).explain() == ""
+    assert "last read 30 hours ago" in decide("c", SIGNALS, ASKED, [], Feed(7, 30 * 3600)).explain()
+    assert decide("c", SIGNALS, ASKED, [], Feed(7, 24 * 3600)).explain() == ""
 
 
 def test_json() -> None:
@@ -138,7 +138,7 @@ def test_json() -> None:
     assert not any(value in text for value in [PDQ.value, *TURNED.values()])
 
 
-def led(hit: Hit, facts: DecisionFacts, feed: Freshness = FRESH) -> tuple[Action, str]:
+def led(hit: Hit, facts: DecisionFacts, feed: Feed = FRESH) -> tuple[Action, str]:
     """What one hit leads to, and why."""
     decision = decide("c", SIGNALS, ASKED, [hit], feed, facts)
     return decision.action, decision.explain()
@@ -197,14 +197,14 @@ def test_flood_and_well_known() -> None:
 
 def test_stale_policy() -> None:
     """The policy sets what a stale feed leads to, for a match and without one."""
-    old = Freshness(7, 25 * 3600)
+    old = Feed(7, 25 * 3600)
     assert led(Hit(4, "e", 0), DecisionFacts(), old)[0] is Action.BLOCK
     assert led(Hit(4, "e", 0), DecisionFacts(Policy(stale_matched=Action.REVIEW)), old)[0] is Action.REVIEW
     careful = DecisionFacts(Policy(stale_unmatched=Action.REVIEW))
     assert decide("c", SIGNALS, ASKED, [], old, careful).action is Action.REVIEW
     assert decide("c", SIGNALS, ASKED, [], FRESH, careful).action is Action.ALLOW
     assert (
-        decide("c", SIGNALS, ASKED, [], Freshness(0, None), DecisionFacts(Policy(never_read=Action.ALLOW))).action
+        decide("c", SIGNALS, ASKED, [], Feed(0, None), DecisionFacts(Policy(never_read=Action.ALLOW))).action
         is Action.ALLOW
     )
 

@@ -5,8 +5,6 @@ the key, or anything from an answer except the text of its problem document.
 """
 
 import re
-import socket
-import ssl
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -19,6 +17,7 @@ import httpx
 
 from takeback import __version__, chain
 from takeback.bulk import Reader
+from takeback.connections import unreadable_certificates, why
 from takeback.errors import FeedBroken, GateError, InvalidMessage, KeyRefused, RegistryUnreachable, SettingsError
 from takeback.gate.settings import GateSettings
 from takeback.protocol import (
@@ -94,9 +93,7 @@ class Client:
                 base_url=settings.registry, headers=headers, timeout=timeout, follow_redirects=False
             )
         except OSError as error:  # includes ssl.SSLError
-            raise SettingsError(
-                f"the certificates in SSL_CERT_FILE or SSL_CERT_DIR cannot be read: {error.strerror or error}"
-            ) from error
+            raise unreadable_certificates(error) from error
 
     def __enter__(self) -> Self:
         return self
@@ -243,29 +240,7 @@ def _translated() -> Iterator[None]:
     except httpx.TimeoutException as error:
         raise RegistryUnreachable("the registry did not answer in time") from error
     except (httpx.HTTPError, httpx.InvalidURL) as error:
-        raise RegistryUnreachable(f"the registry cannot be reached: {_connection_failure(error)}") from error
-
-
-def _connection_failure(error: BaseException) -> str:
-    """Describes why a connection failed, by the first cause that is specific enough to act on."""
-    cause: BaseException | None = error
-    while cause is not None:
-        match cause:
-            case ssl.SSLCertVerificationError():
-                return (
-                    f"its certificate is not trusted ({cause.verify_message}); if your own authority signed it, set "
-                    "SSL_CERT_FILE to the file with that authority's certificate"
-                )
-            case ssl.SSLError():
-                return f"TLS fails ({cause.reason or 'no reason given'}); check that this port serves HTTPS"
-            case socket.gaierror():
-                return f"its name cannot be resolved (DNS: {cause.strerror}); correct the address, or repair the DNS"
-            case ConnectionRefusedError():
-                return "the connection is refused; nothing listens at this address and port, or a firewall blocks it"
-            case OSError() if cause.strerror:
-                return cause.strerror
-        cause = cause.__cause__ or cause.__context__
-    return f"the connection was lost ({type(error).__name__})"
+        raise RegistryUnreachable(f"the registry cannot be reached: {why(error)}") from error
 
 
 def first_batch(events: Sequence[FeedbackEvent]) -> list[FeedbackEvent]:

@@ -65,7 +65,7 @@ class Match:
 
 
 @dataclass(frozen=True, slots=True)
-class Freshness:
+class Feed:
     """How fresh the gate's list is: its checkpoint, and the seconds since the feed was read to its end."""
 
     checkpoint: int
@@ -167,7 +167,7 @@ def decide(
     signals: Sequence[Signal],
     asked: Sequence[Probe],
     hits: Iterable[Hit],
-    feed: Freshness,
+    feed: Feed,
     facts: DecisionFacts | None = None,
 ) -> Decision:
     """Decides on the upload with these `signals`, given the `hits` that the index found for the probes `asked`.
@@ -209,7 +209,7 @@ def for_file(
     return replace(decision, action=action, kind=kind, why=why.code, notes=notes)
 
 
-def _unmatched(feed: Freshness, policy: Policy) -> Action:
+def _unmatched(feed: Feed, policy: Policy) -> Action:
     """Returns the action for an upload that matches nothing."""
     if feed.age is None:
         return policy.never_read
@@ -258,7 +258,7 @@ def _pdq(signal: Signal, hit: Hit, policy: Policy) -> tuple[Action | None, str]:
     return None, ""
 
 
-def _limited(match: Match, facts: DecisionFacts, feed: Freshness) -> Match:
+def _limited(match: Match, facts: DecisionFacts, feed: Feed) -> Match:
     """Returns the match with its action reduced to the weakest limit that applies, and the reason."""
     policy = facts.policy
     status = EntryStatus.BLOCK if facts.statuses is None else facts.statuses.get(match.entry)

@@ -16,7 +16,7 @@ from starlette.responses import Response
 from takeback.errors import InvalidMessage, InvalidSignal, UnknownFormat
 from takeback.gate.index.multi_index import usable
 from takeback.gate.processes.hashing_process import HashedFile
-from takeback.gate.rules.decision import Decision, Freshness, Match
+from takeback.gate.rules.decision import Decision, Feed, Match
 from takeback.gate.rules.media import MediaKind
 from takeback.gate.rules.policy import Action
 from takeback.gate.serve.uploads import Upload
@@ -162,7 +162,7 @@ def _compared(left: Signal, right: Signal) -> list[object]:
     return [distance <= PDQ_MATCH_DISTANCE, {"distance": distance}]
 
 
-def health(feed: Freshness) -> Response:
+def health(feed: Feed) -> Response:
     """Answers whether the index is loaded and fresh, in HMA's words."""
     if feed.age is None:
         return Response("INDEX-NOT-LOADED", 503, media_type="text/html")

@@ -11,13 +11,13 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from ipaddress import ip_address
 from typing import Final
 
 import uvicorn
 from starlette.applications import Starlette
 from uvicorn.supervisors import Multiprocess
 
+from takeback.connections import is_loopback
 from takeback.errors import SettingsError
 from takeback.gate.processes.parent import end_with_parent
 from takeback.gate.serve.app import SidecarOptions, create_app
@@ -61,7 +61,7 @@ def serve(listen: Listen, options: SidecarOptions, announce: Callable[[str], Non
 
     Raises `SettingsError` if it cannot listen, or would be open to other machines without a token, and `GateError`.
     """
-    if not options.token and not _is_loopback(listen.host):
+    if not options.token and not is_loopback(listen.host):
         raise SettingsError(
             f"anyone who reaches {listen.host} could probe the list: set {TOKEN_VARIABLE}, which callers must then send"
         )
@@ -94,14 +94,6 @@ def serve(listen: Listen, options: SidecarOptions, announce: Callable[[str], Non
                 uvicorn.Server(config).run(sockets=[listener])
             else:
                 Multiprocess(config, [listener]).run()
-
-
-def _is_loopback(host: str) -> bool:
-    """Returns whether only this machine can reach `host`."""
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
 
 
 def _listener(host: str, port: int) -> socket.socket:
