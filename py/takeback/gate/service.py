@@ -31,6 +31,7 @@ from takeback.gate.rules.benign_list import BenignIndex
 from takeback.gate.rules.decision import (
     Decision,
     DecisionFacts,
+    Feed,
     Probe,
     blocking_by_kind,
     decide,
