@@ -36,11 +36,11 @@ def test_any_text_is_an_address_or_refused(text: str) -> None:
 @pytest.mark.parametrize(
     ("cause", "told"),
     [
-        (socket.gaierror(-2, "Name or service not known"), "its name cannot be looked up"),
+        (socket.gaierror(-2, "Name or service not known"), "its name cannot be resolved"),
         (ConnectionRefusedError(111, "Connection refused"), "the connection is refused"),
         (ssl.SSLCertVerificationError(1, "self-signed"), "its certificate is not trusted"),
         (OSError(113, "No route to host"), "No route to host"),
-        (ValueError("x"), "it broke off the conversation"),
+        (ValueError("x"), "the connection was lost"),
     ],
 )
 def test_the_first_cause_that_says_something_is_told(cause: Exception, told: str) -> None:

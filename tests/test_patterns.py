@@ -44,7 +44,7 @@ FREE: Final = {
     "hashing_process._Found.notes": "words for a person",
     "hashing_process._Refused.text": "words for a person",
     "hashing_process._Refused.code": "looked up among the kinds that there are",
-    "hashing_process._Said.sealed": "names of seals, which are only shown",
+    "hashing_process._ProcessMessage.sealed": "names of seals, which are only shown",
 }
 """Texts without a pattern, each with the reason. No others may lack one."""
 OWN_FILES: Final = (

@@ -120,10 +120,10 @@ def ours(name: str, codes: Codes, asked: Codes, folder: Path) -> Figure:
 
 def _built(source: TableRows) -> float:
     """Processor seconds of building alone."""
-    from takeback.gate.index.native import table_of
+    from takeback.gate.index.native import build_table
 
     start = time.process_time()
-    table_of(4, RADIUS, 1, [source])
+    build_table(4, RADIUS, 1, [source])
     return time.process_time() - start
 
 

@@ -1,4 +1,4 @@
-"""Codes that tests of the index are made of, and the index once more, by comparing with everything."""
+"""Helpers for tests of the index: codes of several distributions, and the expected hits by brute force."""
 
 from collections.abc import Iterable, Mapping
 from random import Random
@@ -8,26 +8,26 @@ from takeback.signals import Signal, SignalType, hamming_distance
 
 
 def pdq(code: int, quality: int = 100) -> Signal:
-    """The signal of a code."""
+    """A PDQ signal with this code."""
     return Signal(SignalType.PDQ, f"{code:064x}", quality)
 
 
 def flip(code: int, bits: int, seed: int, width: int = 256) -> int:
-    """`code` with so many bits changed."""
+    """`code` with `bits` of its bits changed."""
     for bit in Random(seed).sample(range(width), bits):
         code ^= 1 << bit
     return code
 
 
 def found(index: MultiIndex, asked: Signal) -> set[tuple[str, int]]:
-    """What the index finds for one signal; each entry once."""
+    """The hits of one signal as (entry, distance), checked to be distinct."""
     hits = [(hit.entry, hit.distance) for hit in index.query([asked])]
     assert len(hits) == len(set(hits))
     return set(hits)
 
 
 def near(held: Mapping[str, Signal], asked: Signal, reach: int) -> set[tuple[str, int]]:
-    """What comparing with everything finds."""
+    """The expected hits, by brute force."""
     distances = (
         (entry, hamming_distance(signal.value, asked.value))
         for entry, signal in held.items()
@@ -37,7 +37,7 @@ def near(held: Mapping[str, Signal], asked: Signal, reach: int) -> set[tuple[str
 
 
 def shaped(shape: str, count: int, seed: int, width: int = 256) -> list[int]:
-    """Codes that lie in some way: `random`, `clustered`, `duplicate`, or `adversarial`: most of them in one bucket."""
+    """Codes of a distribution: `random`, `clustered`, `duplicate`, or `adversarial` (most of them in one bucket)."""
     numbers = Random(seed)
     top = numbers.getrandbits(width)
     if shape == "random":
@@ -54,10 +54,10 @@ def shaped(shape: str, count: int, seed: int, width: int = 256) -> list[int]:
 
 
 def as_rows(held: Mapping[str, Signal]) -> list[IndexRow]:
-    """Entries as a state keeps them."""
+    """The entries as rows of an index."""
     return [(entry, one.type, one.value, one.quality) for entry, one in held.items()]
 
 
 def as_signals(codes: Iterable[int]) -> dict[str, Signal]:
-    """The codes under entries of their own."""
+    """The codes as PDQ signals by entry id."""
     return {f"{place:032x}": pdq(code) for place, code in enumerate(codes)}

@@ -1,4 +1,4 @@
-"""A registry in memory that numbers entries as PROTOCOL.md says, and what tests make feeds from."""
+"""A feed in memory that numbers entries as PROTOCOL.md says, and values for tests of feeds."""
 
 from dataclasses import dataclass, field
 from hashlib import sha256
@@ -13,12 +13,12 @@ KEY = "tbk_" + "a" * 16 + "_" + "5" * 64
 
 
 def entry_id(number: int) -> str:
-    """An entry's id, the same for the same number."""
+    """The same entry id for the same number."""
     return sha256(b"entry %d" % number).hexdigest()[:32]
 
 
 def signal(seed: int, kind: SignalType = SignalType.PDQ, quality: int = 90) -> Signal:
-    """A signal, the same for the same seed."""
+    """The same signal for the same seed."""
     value = sha256(b"signal %d" % seed).hexdigest()
     value = f"0,{quality},{value},0.000" if kind is SignalType.VPDQ else value[: HEX_DIGITS[kind]]
     return Signal(kind, value, quality if kind is SignalType.PDQ else None)
@@ -26,7 +26,7 @@ def signal(seed: int, kind: SignalType = SignalType.PDQ, quality: int = 90) -> S
 
 @dataclass
 class Log:
-    """An honest feed: `add` and `remove` append to it, `page` reads from it, `active` is what a follower must have."""
+    """An honest feed: `add` and `remove` append to it, `page` reads it, `active` is what a follower must have."""
 
     lines: list[FeedEntry] = field(default_factory=list)
     active: dict[str, Signal] = field(default_factory=dict)
@@ -40,16 +40,16 @@ class Log:
         return entry
 
     def change(self, entry: str, standing: EntryStatus) -> None:
-        """Gives an entry another standing."""
+        """Changes an entry's status."""
         self.lines.append(FeedEntry(len(self.lines) + 1, FeedAction.CHANGE, entry, standing=standing))
 
     def remove(self, entry: str) -> None:
-        """Takes an entry back."""
+        """Removes an entry."""
         self.lines.append(FeedEntry(len(self.lines) + 1, FeedAction.REMOVE, entry))
         del self.active[entry]
 
     def link(self, number: int) -> bytes:
-        """The link of a number: what the whole feed up to it adds up to."""
+        """The link of a number in the hash chain, which covers the whole feed up to it."""
         added: dict[str, int] = {}
         link = chain.FIRST_LINK
         for line in self.lines[:number]:
@@ -57,13 +57,13 @@ class Log:
         return link
 
     def page(self, after: int, limit: int = 1000) -> FeedPage:
-        """What `GET /v1/feed` answers."""
+        """The answer to `GET /v1/feed`."""
         return FeedPage(self.lines[after : after + limit], len(self.lines))
 
 
 @st.composite
 def logs(draw: st.DrawFn, max_size: int = 40) -> Log:
-    """Random honest feeds: signals come, go, and come back."""
+    """Random honest feeds, in which signals are added, removed and added again."""
     log = Log()
     for _ in range(draw(st.integers(1, max_size))):
         leaves = draw(st.booleans())

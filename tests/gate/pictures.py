@@ -1,4 +1,4 @@
-"""Pictures that tests upload: made from a seed, with enough detail for a good PDQ."""
+"""Generated pictures for tests, with enough detail for a PDQ of good quality."""
 
 from io import BytesIO
 from random import Random
@@ -12,7 +12,7 @@ ORIENTATION = 0x0112
 
 
 def drawing(seed: int, size: tuple[int, int] = (640, 480)) -> Image.Image:
-    """A drawing of many shapes, another for each seed."""
+    """A drawing of many shapes, different for each seed."""
     numbers = Random(seed)
     picture = Image.new("RGB", size, (numbers.randrange(256), numbers.randrange(256), numbers.randrange(256)))
     pen = ImageDraw.Draw(picture)
@@ -25,7 +25,7 @@ def drawing(seed: int, size: tuple[int, int] = (640, 480)) -> Image.Image:
 
 
 def jpeg(picture: Image.Image, quality: int = 90, orientation: int | None = None) -> bytes:
-    """The picture as a JPEG file, with an orientation mark if one is given."""
+    """The picture as a JPEG file, with an orientation tag if one is given."""
     marks = Image.Exif()
     if orientation is not None:
         marks[ORIENTATION] = orientation
@@ -35,5 +35,5 @@ def jpeg(picture: Image.Image, quality: int = 90, orientation: int | None = None
 
 
 def sent(data: bytes) -> list[Signal]:
-    """What is sent of a picture file, but for its phash, which alone never blocks."""
+    """The signals that are sent of a picture file, without its phash, which never blocks."""
     return [signal for signal in hash_picture(data).signals if signal.type is not SignalType.PHASH]

@@ -1,4 +1,4 @@
-"""A small HTTP server on loopback that stands in for a registry: an honest one of a `Log`, or one that lies."""
+"""A small HTTP server on loopback that stands in for a registry: an honest one with a `Log`, or one that lies."""
 
 import time
 from collections.abc import Callable, Iterator
@@ -34,7 +34,7 @@ from tests.gate.feeds import KEY, Log
 
 @dataclass(frozen=True)
 class Request:
-    """What arrived."""
+    """A request that arrived."""
 
     method: str
     path: str
@@ -45,7 +45,7 @@ class Request:
 
 @dataclass(frozen=True)
 class Answer:
-    """What goes back: the body in parts, with `pause` seconds after each."""
+    """An answer: its body in parts, with `pause` seconds after each."""
 
     body: bytes | list[bytes] = b""
     status: int = 200
@@ -56,13 +56,13 @@ class Answer:
 
 
 def problem(status: int, detail: str = "") -> Answer:
-    """A refusal as the registry words it."""
+    """An error as the registry answers it."""
     return Answer(encode(Problem("urn:takeback:problem:x", "It is refused", status, detail)), status)
 
 
 @dataclass
 class Registry:
-    """A server at `url`; `answer` may be replaced while it runs. `requests` are what arrived, in order."""
+    """A server at `url`; `answer` may be replaced while it runs. `requests` are the requests in order."""
 
     log: Log = field(default_factory=Log)
     url: str = ""
@@ -76,7 +76,7 @@ class Registry:
         self.answer = self.honest
 
     def honest(self, request: Request) -> Answer:
-        """What a real registry answers."""
+        """The answer of a real registry."""
         if request.headers.get("authorization") != f"Bearer {KEY}":
             return problem(401)
         if request.path == "/v1/feed/keys":
@@ -91,7 +91,7 @@ class Registry:
         return Answer(encode(FeedbackReceipt(len(events), [])))
 
     def snapshot(self) -> Answer:
-        """What the feed adds up to."""
+        """The snapshot of the feed."""
         lines = {line.entry: line for line in self.log.lines if line.signal}
         for line in self.log.lines:
             if line.action is FeedAction.REMOVE:
@@ -105,12 +105,12 @@ class Registry:
         return Answer(body + bulk.encode_end(encode(signed)))
 
     def feed_keys(self) -> FeedKeys:
-        """The succession of keys."""
+        """The chain of keys."""
         later = [chain.sign_successor(old, new) for old, new in pairwise(self.keys)]
         return FeedKeys([FeedKey(chain.public_hex(self.keys[0])), *later])
 
     def signed(self, page: FeedPage, request: Request, at: float | None = None) -> Answer:
-        """A page with the head that the registry signs for it."""
+        """A page with its signed head."""
         number = page.entries[-1].number if page.entries else page.head
         body = encode(page)
         head = FeedHead(number, self.log.link(number).hex(), page.head, moment(at or time.time()), "0" * 64)
@@ -122,7 +122,7 @@ class Registry:
 
 
 def moment(at: float) -> str:
-    """A time as the protocol writes it."""
+    """A time in the protocol's format."""
     return datetime.fromtimestamp(at, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
@@ -174,6 +174,6 @@ def _handler(registry: Registry) -> type[BaseHTTPRequestHandler]:
 
         @override
         def log_message(self, *_: Any) -> None:
-            """Says nothing."""
+            """Logs nothing."""
 
     return Handler

@@ -1,4 +1,4 @@
-"""The sidecar, or another application, in this process on a free port of the loopback."""
+"""The sidecar, or another application, in this process on a free loopback port."""
 
 import threading
 import time
@@ -15,7 +15,7 @@ from takeback.gate.serve.app import SidecarOptions, create_app
 
 @contextmanager
 def serving(home: Path, **changes: object) -> Iterator[httpx.Client]:
-    """A sidecar over the gate in `home`, and a client of it; `changes` to its options."""
+    """A sidecar over the gate in `home`, and a client for it; `changes` are options."""
     values: dict[str, object] = {"max_bytes": 1 << 20, "places": 2, "threads": 2, **changes}
     with answering(create_app(SidecarOptions(str(home), **values))) as client:  # type: ignore[arg-type]
         yield client
@@ -23,7 +23,7 @@ def serving(home: Path, **changes: object) -> Iterator[httpx.Client]:
 
 @contextmanager
 def answering(app: ASGIApp) -> Iterator[httpx.Client]:
-    """An application in a server on a free port, and a client of it."""
+    """A server for an application on a free port, and a client for it."""
     server = uvicorn.Server(uvicorn.Config(app, port=0, log_config=None, access_log=False, ws="none"))
     thread = threading.Thread(target=server.run)
     thread.start()

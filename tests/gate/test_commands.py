@@ -36,7 +36,7 @@ def registry() -> Iterator[Registry]:
 
 @pytest.fixture
 def home(registry: Registry, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A gate's folder, in the environment too."""
+    """A gate's folder, set in the environment too."""
     monkeypatch.delenv("TAKEBACK_PLATFORM_KEY", raising=False)
     monkeypatch.setenv("TAKEBACK_GATE_HOME", str(tmp_path / "gate"))
     save(tmp_path / "gate", GateSettings(registry.url, KEY))
@@ -45,7 +45,7 @@ def home(registry: Registry, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
 
 @pytest.fixture
 def uploads(tmp_path: Path) -> Path:
-    """bad.jpg is PICTURE saved again and smaller, good.jpg another, broken.jpg is cut in its header, text.jpg lies."""
+    """bad.jpg is a smaller copy of PICTURE, good.jpg another, broken.jpg has a damaged header, text.jpg is text."""
     folder = tmp_path / "uploads"
     folder.mkdir()
     (folder / "bad.jpg").write_bytes(jpeg(PICTURE.resize((400, 300)), 70))
@@ -63,7 +63,7 @@ def run(*arguments: str | Path, given: str | bytes | None = None) -> Result:
 
 
 def test_init(registry: Registry, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A gate is set up with a key from a file, standard input or the environment, and follows at once."""
+    """A gate is set up with a key from a file, standard input or the environment, and can sync at once."""
     monkeypatch.delenv("TAKEBACK_PLATFORM_KEY", raising=False)
     line = f"{KEY} {chain.public_hex(registry.keys[0])}"
     (tmp_path / "key").write_text(f"{line}\n")
@@ -84,7 +84,7 @@ def test_init(registry: Registry, tmp_path: Path, monkeypatch: pytest.MonkeyPatc
 
 
 def test_init_asks_for_the_feeds_key(registry: Registry, tmp_path: Path) -> None:
-    """Without the feed's key nothing is set up, unless the first one shall be believed; it is asked for once."""
+    """Without the feed key nothing is set up, unless the first one is to be trusted."""
     where = ["--home", str(tmp_path / "gate"), "--registry", registry.url, "--key-file", "-"]
     asked = run("init", *where, given=KEY)
     assert (asked.exit_code, "--trust-first-feed-key" in asked.output) == (2, True)
@@ -97,10 +97,10 @@ def test_init_asks_for_the_feeds_key(registry: Registry, tmp_path: Path) -> None
 
 
 def test_init_refuses(home: Path, tmp_path: Path, registry: Registry) -> None:
-    """No key, a wrong key, an open address and another registry's folder are refused in one line."""
+    """A missing or malformed key, plain HTTP and another registry's folder are refused in one line."""
     wrong = {
         "give the platform key by": ["--home", str(tmp_path / "a"), "--registry", registry.url],
-        "key is not one": ["--home", str(tmp_path / "b"), "--registry", registry.url, "--key-file", "-"],
+        "key is malformed": ["--home", str(tmp_path / "b"), "--registry", registry.url, "--key-file", "-"],
         "must start with https://": [
             "--home",
             str(tmp_path / "c"),
@@ -120,7 +120,7 @@ def test_init_refuses(home: Path, tmp_path: Path, registry: Registry) -> None:
 
 
 def test_check(home: Path, uploads: Path) -> None:
-    """`check` says BLOCK or ALLOW and why, and its exit status says the worst of all files."""
+    """`check` prints BLOCK or ALLOW and the reason, and its exit status is that of the worst file."""
     assert home.is_dir()
     assert run("sync").exit_code == 0
     blocked = run("check", uploads / "bad.jpg")
@@ -133,7 +133,7 @@ def test_check(home: Path, uploads: Path) -> None:
     broken = run("check", uploads / "broken.jpg")
     assert (broken.exit_code, broken.output.split(": ")[:2]) == (3, [f"REVIEW {uploads}/broken.jpg", "unreadable"])
     nothing = run("check", uploads / "nothing.jpg", uploads / "broken.jpg")
-    assert (nothing.exit_code, nothing.stderr) == (2, f"ERROR {uploads}/nothing.jpg: is not there\n")
+    assert (nothing.exit_code, nothing.stderr) == (2, f"ERROR {uploads}/nothing.jpg: does not exist\n")
     names = ("nothing.jpg", "text.jpg", "broken.jpg", "good.jpg", "bad.jpg")
     every = run("check", *(uploads / name for name in names))
     assert every.exit_code == 1
@@ -143,7 +143,7 @@ def test_check(home: Path, uploads: Path) -> None:
 
 
 def test_check_json(home: Path, uploads: Path) -> None:
-    """With --json each file is one object; a file that is not there is an error object."""
+    """With --json each file is one object; a missing file is an error object."""
     assert home.is_dir()
     run("sync")
     names = ("bad.jpg", "text.jpg", "broken.jpg", "nothing.jpg", "good.jpg")
@@ -153,7 +153,7 @@ def test_check_json(home: Path, uploads: Path) -> None:
     assert set(bad["matches"][0]) == {held.name for held in fields(Match)}
     assert (text["decision"], text["kind"], text["why"]) == ("allow", "not_media", "")
     assert (broken["decision"], broken["kind"], broken["why"]) == ("review", "unreadable", "damaged-picture")
-    assert nothing["error"] == {"code": "picture", "text": "is not there"}
+    assert nothing["error"] == {"code": "picture", "text": "does not exist"}
 
 
 def test_names_stay_on_their_line(home: Path, uploads: Path) -> None:
@@ -168,7 +168,7 @@ def test_names_stay_on_their_line(home: Path, uploads: Path) -> None:
 
 
 def test_never_synced(home: Path, uploads: Path) -> None:
-    """A gate that never synced asks for a review with status 3, and warns loudly."""
+    """A gate that never synced asks for a review with status 3, and prints a warning."""
     assert home.is_dir()
     result = run("check", uploads / "good.jpg")
     assert (result.exit_code, result.stdout.split()[0]) == (3, "REVIEW")
@@ -177,7 +177,7 @@ def test_never_synced(home: Path, uploads: Path) -> None:
 
 
 def test_report(home: Path, registry: Registry, uploads: Path) -> None:
-    """With --report the registry hears of what is blocked, and of nothing else."""
+    """With --report only blocked files are reported to the registry."""
     assert home.is_dir()
     run("sync")
     assert "1 sent" in run("check", "--report", uploads / "good.jpg", uploads / "bad.jpg").stderr
@@ -186,19 +186,19 @@ def test_report(home: Path, registry: Registry, uploads: Path) -> None:
 
 
 def test_report_later(home: Path, registry: Registry, uploads: Path) -> None:
-    """When the registry is away the decision stands, the report waits, and the next sync sends it."""
+    """If the registry is unreachable the decision stands, and the next sync sends the report."""
     assert home.is_dir()
     run("sync")
     registry.answer = lambda _: problem(503)
     result = run("check", "--report", uploads / "bad.jpg")
     assert result.exit_code == 1
-    assert "feedback kept, the next sync sends it" in result.stderr
+    assert "feedback is queued for the next sync" in result.stderr
     registry.answer = registry.honest
     assert run("sync").output == "0 added, 0 removed, at number 3 of 3, 1 feedback sent\n"
 
 
 def test_feedback(home: Path, registry: Registry) -> None:
-    """`feedback` tells the registry a verdict on entries."""
+    """`feedback` sends the registry a verdict on entries."""
     assert home.is_dir()
     assert run("feedback", entry_id(1), entry_id(2), "not_blocked").exit_code == 0
     assert list(registry.feedback.values()) == [("not_blocked", [entry_id(1), entry_id(2)])]
@@ -221,7 +221,7 @@ def test_status(home: Path, registry: Registry) -> None:
 
 
 def test_errors_are_one_line(home: Path, registry: Registry, uploads: Path) -> None:
-    """A refused key, a damaged state and a missing folder end with one line and status 2."""
+    """A refused key, a damaged state and a missing folder each end with one line and status 2."""
     registry.answer = lambda _: problem(401)
     refused = run("sync")
     assert (refused.exit_code, refused.output.count("\n")) == (2, 1)
@@ -237,7 +237,7 @@ def test_errors_are_one_line(home: Path, registry: Registry, uploads: Path) -> N
 
 @pytest.mark.parametrize("stop", [signals.SIGINT, signals.SIGTERM])
 def test_watch(home: Path, registry: Registry, uploads: Path, stop: signals.Signals) -> None:
-    """`watch` follows the feed beside other commands, tells what it does, and ends cleanly when it is stopped."""
+    """`watch` follows the feed beside other commands, reports what it does, and ends cleanly when stopped."""
     with watching(home) as process:
         assert process.stdout is not None
         assert "following http" in process.stdout.readline()
@@ -256,7 +256,7 @@ def test_watch(home: Path, registry: Registry, uploads: Path, stop: signals.Sign
 
 
 def test_a_broken_feed(home: Path, registry: Registry) -> None:
-    """`sync` ends with status 2 and the number where the feed breaks a rule; `watch` tells the same and tries again."""
+    """`sync` ends with status 2 and the number where the feed breaks a rule; `watch` logs the same and tries again."""
     registry.log.add(signal(5))
     del registry.log.lines[1]
     result = run("sync")
@@ -272,7 +272,7 @@ def test_a_broken_feed(home: Path, registry: Registry) -> None:
 
 @contextmanager
 def watching(home: Path) -> Iterator[subprocess.Popen[str]]:
-    """`watch`, which is ended in the end if it still runs."""
+    """`watch`, which is killed at the end if it still runs."""
     program = [sys.executable, "-c", "from takeback.cli import main; main()", "gate", "watch", "--interval", "1"]
     environ = {**os.environ, "TAKEBACK_GATE_HOME": str(home), "PYTHONPATH": os.pathsep.join(sys.path)}
     with subprocess.Popen(program, env=environ, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
@@ -283,7 +283,7 @@ def watching(home: Path) -> Iterator[subprocess.Popen[str]]:
 
 
 def test_policy(home: Path) -> None:
-    """`policy` prints all that holds, as it may be written into the file; a wrong file is told with its line."""
+    """`policy` prints all keys in the file's format; a wrong file is reported with its line."""
     assert parse(run("policy").output) == Policy()
     (home / "policy.toml").write_text("[flood]\nmatches = 7")
     assert parse(run("policy").output).flood_matches == 7

@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from takeback.gate.commands import BLOCKED, FAILED, REVIEW, gate
+from takeback.gate.commands import EXIT_BLOCKED, EXIT_ERROR, EXIT_REVIEW, gate
 from takeback.gate.settings import GateSettings, save
 from takeback.hashing import hash_picture
 from tests.gate.feeds import KEY
@@ -14,19 +14,19 @@ README = (Path(__file__).parents[2] / "py/takeback/gate/README.md").read_text("u
 
 
 def test_commands() -> None:
-    """The README's table names every command, and no other."""
+    """The README's table names exactly the commands that exist."""
     assert set(re.findall(r"\| `takeback gate (\w+)", README)) == set(gate.commands)
 
 
 def test_exit_status() -> None:
-    """The README tells the exit status that the commands give."""
+    """The README gives the commands' exit status."""
     said = "0 all allowed, 1 at least one file is blocked, 2 an error, 3 at least one file needs a review"
     assert said in README
-    assert (BLOCKED, FAILED, REVIEW) == (1, 2, 3)
+    assert (EXIT_BLOCKED, EXIT_ERROR, EXIT_REVIEW) == (1, 2, 3)
 
 
 def test_example(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The README's Python example refuses a registered picture and a broken one, takes another picture, and reports."""
+    """The README's Python example refuses a listed and a broken picture, accepts another one, and reports."""
     example = re.search(r"```python\n(.*?)```", README, re.DOTALL)
     assert example
     monkeypatch.setenv("TAKEBACK_GATE_HOME", str(tmp_path))

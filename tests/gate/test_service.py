@@ -53,7 +53,7 @@ def gate(home: Path) -> Iterator[Gate]:
 
 
 def publish(registry: Registry, data: bytes) -> dict[str, str]:
-    """Publishes the signals of a picture; their entries by type or, for stored pixels, variant."""
+    """Publishes the signals of a picture; returns their entries by type or, for stored pixels, variant."""
     return {(s.variant if s.variant is not Variant.WHOLE else s.type): registry.log.add(s) for s in sent(data)}
 
 
@@ -96,7 +96,7 @@ def test_same_file(registry: Registry, gate: Gate, tmp_path: Path) -> None:
     ],
 )
 def test_turned(registry: Registry, gate: Gate, turn: Image.Transpose) -> None:
-    """A picture that is turned or mirrored is blocked, and the reason says so."""
+    """A picture that is rotated or mirrored is blocked, and the reason says so."""
     entries = publish(registry, FILE)
     gate.sync()
     decision = gate.check(jpeg(PICTURE.transpose(turn)))
@@ -105,7 +105,7 @@ def test_turned(registry: Registry, gate: Gate, turn: Image.Transpose) -> None:
 
 
 def test_orientation_mark(registry: Registry, gate: Gate) -> None:
-    """A picture is blocked as a person sees it and as its pixels are stored."""
+    """A picture is blocked as a viewer shows it, and as its pixels are stored."""
     registry.log.add(hash_picture(FILE).signals[0])
     gate.sync()
     stored = PICTURE.transpose(Image.Transpose.ROTATE_90)
@@ -115,7 +115,7 @@ def test_orientation_mark(registry: Registry, gate: Gate) -> None:
 
 
 def test_low_quality_upload(registry: Registry, gate: Gate) -> None:
-    """A picture without detail is not blocked by its pdq, even by an equal one, only by its exact hashes."""
+    """A picture without detail is blocked only by its exact hashes, not even by an equal pdq."""
     flat = jpeg(Image.new("RGB", (300, 300), (200, 100, 50)))
     hashed = hash_picture(flat)
     assert hashed.quality < 50
@@ -132,7 +132,7 @@ def test_low_quality_upload(registry: Registry, gate: Gate) -> None:
 
 
 def test_unreadable(registry: Registry, gate: Gate, tmp_path: Path) -> None:
-    """A picture that cannot be hashed asks for a review, and is blocked if its very bytes are in the feed."""
+    """A picture that cannot be hashed asks for a review, and is blocked if its exact hash is in the feed."""
     cut = FILE[:300]
     gate.sync()
     decision = gate.check(cut)
@@ -148,7 +148,7 @@ def test_unreadable(registry: Registry, gate: Gate, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("action", Action)
 def test_the_policy_says_what_is_done_with_unreadable_files(registry: Registry, gate: Gate, action: Action) -> None:
-    """What cannot be hashed leads to what the policy's `unreadable` says, and a match to no less than before."""
+    """The policy's `unreadable` decides on such files; a match still counts."""
     gate.policy = replace(gate.policy, unreadable=action)
     gate.sync()
     assert gate.check(FILE[:300]).action is action
@@ -160,7 +160,7 @@ def test_the_policy_says_what_is_done_with_unreadable_files(registry: Registry, 
 
 
 def test_other_files_pass(registry: Registry, gate: Gate) -> None:
-    """A text or a PDF is allowed and named as such, and blocked if its very bytes are in the feed."""
+    """A text or a PDF is allowed and named as such, and blocked if its exact hash is in the feed."""
     gate.sync()
     for data in (b"hello", b"%PDF-1.7 ...", b""):
         decision = gate.check(data, given="application/pdf")
@@ -177,7 +177,7 @@ def test_never_synced(gate: Gate) -> None:
 
 
 def test_signals_alone(registry: Registry, gate: Gate) -> None:
-    """A platform that hashes by itself checks the signals it has."""
+    """A platform that hashes uploads itself checks its signals."""
     registry.log.add(signal(1))
     gate.sync()
     assert gate.check_signals([signal(1)]).action is Action.BLOCK
@@ -185,7 +185,7 @@ def test_signals_alone(registry: Registry, gate: Gate) -> None:
 
 
 def test_long_feed(registry: Registry, gate: Gate) -> None:
-    """A feed of many pages is followed to its end, page by page, and the last request tells it is taken over."""
+    """A feed of many pages is followed to its end, and the last request confirms the checkpoint."""
     for seed in range(2500):
         registry.log.add(signal(seed))
     told: list[FeedPosition] = []
@@ -196,7 +196,7 @@ def test_long_feed(registry: Registry, gate: Gate) -> None:
 
 
 def test_another_process_syncs(registry: Registry, home: Path, gate: Gate) -> None:
-    """What one process syncs, another that has the folder open decides by at once, with no request of its own."""
+    """A process decides at once by what another one syncs, without a request of its own."""
     with Gate.open(home) as watcher:
         entry = registry.log.add(signal(1))
         watcher.sync()
@@ -218,7 +218,7 @@ def test_another_process_syncs(registry: Registry, home: Path, gate: Gate) -> No
     ],
 )
 def test_trouble(registry: Registry, gate: Gate, answer: Answer, error: type[Exception]) -> None:
-    """In trouble the gate keeps its checkpoint and goes on deciding by what it knows; afterwards it goes on."""
+    """In trouble the gate keeps its checkpoint and goes on deciding; afterwards it follows on."""
     registry.log.add(signal(1))
     gate.sync()
     registry.log.add(signal(2))
@@ -232,7 +232,7 @@ def test_trouble(registry: Registry, gate: Gate, answer: Answer, error: type[Exc
 
 
 def test_trouble_in_the_middle(registry: Registry, gate: Gate) -> None:
-    """A second page that breaks a rule leaves the first one applied and nothing of itself."""
+    """If the second page breaks a rule, the first stays applied and nothing of the second is."""
     for seed in range(1500):
         registry.log.add(signal(seed))
     log, hole = registry.log, Log()
@@ -246,7 +246,7 @@ def test_trouble_in_the_middle(registry: Registry, gate: Gate) -> None:
 
 
 def test_standing(registry: Registry, gate: Gate) -> None:
-    """What the registry demotes or pauses asks for a review, and may block again; the status tells what is paused."""
+    """An entry that the registry demotes or pauses asks for a review, and may block again; the status counts them."""
     entry = registry.log.add(signal(1))
     for standing, action in (
         (EntryStatus.REVIEW, Action.REVIEW),
@@ -260,12 +260,12 @@ def test_standing(registry: Registry, gate: Gate) -> None:
 
 
 def bits_off(bits: int, first: int = 0) -> Signal:
-    """A PDQ so many bits from `signal(1)`, counted from a bit on."""
+    """A PDQ that differs from `signal(1)` in this number of bits, counted from a bit on."""
     return Signal(SignalType.PDQ, f"{int(signal(1).value, 16) ^ ((1 << bits) - 1) << first:064x}", 90)
 
 
 def test_a_new_near_code_buys_nothing(registry: Registry, gate: Gate) -> None:
-    """A code 30 bits from a harmless picture brakes after 100 uploads of it, and a second one 29 bits off at once."""
+    """A code near a harmless picture is braked after 100 uploads, and a second one at once."""
     registry.log.add(bits_off(30))
     gate.sync()
     picture = [signal(1)]
@@ -279,7 +279,7 @@ def test_a_new_near_code_buys_nothing(registry: Registry, gate: Gate) -> None:
 
 
 def test_a_code_beside_a_paused_one_is_braked(registry: Registry, gate: Gate) -> None:
-    """What an entry counted that the registry paused meanwhile is counted for the code that is added beside it."""
+    """A code that is added near a paused entry inherits the level of that entry."""
     first = registry.log.add(bits_off(30))
     gate.sync()
     for _ in range(100):
@@ -291,7 +291,7 @@ def test_a_code_beside_a_paused_one_is_braked(registry: Registry, gate: Gate) ->
 
 
 def test_one_bot_is_one_person(registry: Registry, gate: Gate) -> None:
-    """Where the platform says who uploads, a thousand uploads by one bot leave the block as it is."""
+    """If the platform names uploaders, a thousand uploads by one bot do not trigger the brake."""
     registry.log.add(signal(1))
     gate.sync()
     actions = {gate.check_signals([signal(1)], uploader="bot").action for _ in range(1000)}
@@ -302,7 +302,7 @@ def test_one_bot_is_one_person(registry: Registry, gate: Gate) -> None:
 
 
 def test_what_moderators_confirmed_is_not_braked(registry: Registry, gate: Gate) -> None:
-    """An entry that a person confirmed goes on blocking in a flood, until one is told that it was wrong."""
+    """A confirmed entry goes on blocking at any rate, until one `not_blocked`."""
     entry = registry.log.add(signal(1))
     gate.sync()
     decisions = [gate.check_signals([signal(1)]) for _ in range(101)]
@@ -319,7 +319,7 @@ def test_what_moderators_confirmed_is_not_braked(registry: Registry, gate: Gate)
 
 
 def test_policy(registry: Registry, home: Path) -> None:
-    """The policy in the folder decides: how near, what floods, and what is well-known; a wrong one stops the gate."""
+    """The policy in the folder sets distances, the rate brake and the benign list; a wrong one stops the gate."""
     near = Signal(SignalType.PDQ, f"{int(signal(1).value, 16) ^ (1 << 36) - 1:064x}", 90)
     for seed in (1, 2, 3):
         registry.log.add(signal(seed))
@@ -332,7 +332,7 @@ def test_policy(registry: Registry, home: Path) -> None:
         actions = [gate.check_signals([signal(1)]).action for _ in range(4)]
         assert actions == [Action.BLOCK, Action.BLOCK, Action.REVIEW, Action.REVIEW]
         assert gate.check_signals([signal(2)]).action is Action.BLOCK
-        gate.brakes = False
+        gate.uses_rate_brake = False
         assert gate.check_signals([signal(1)]).action is Action.BLOCK
     (home / "policy.toml").write_text("[pdq]\nreview_distance = 400")
     with pytest.raises(SettingsError, match=r"policy\.toml: line 2: pdq\.review_distance is 400"):
@@ -340,7 +340,7 @@ def test_policy(registry: Registry, home: Path) -> None:
 
 
 def test_video(registry: Registry, gate: Gate) -> None:
-    """A video whose frames are near those of an entry is blocked; one with other frames beside them is not."""
+    """A video whose frames are near those of an entry is blocked; one with many other frames is not."""
     frames = [Frame(place, 90, signal(place).value, float(place)) for place in range(5)]
     registry.log.add(Signal(SignalType.VPDQ, ";".join(map(str, frames))))
     gate.sync()
@@ -350,7 +350,7 @@ def test_video(registry: Registry, gate: Gate) -> None:
 
 
 def test_feedback(registry: Registry, gate: Gate) -> None:
-    """Feedback on a decision arrives with all entries the upload matched, once however often it is given."""
+    """Feedback on a decision arrives with all entries that the upload matched, once however often it is given."""
     entries = publish(registry, FILE)
     gate.sync()
     decision = gate.check(FILE)
@@ -369,7 +369,7 @@ def test_feedback(registry: Registry, gate: Gate) -> None:
 
 
 def test_feedback_outlives_trouble(registry: Registry, home: Path) -> None:
-    """Feedback that could not be sent waits, also through a restart, and a lost answer does not count it twice."""
+    """Unsent feedback stays queued through a restart, and a lost answer does not count it twice."""
 
     def lose(request: object) -> Answer:
         registry.honest(request)  # type: ignore[arg-type]
@@ -388,7 +388,7 @@ def test_feedback_outlives_trouble(registry: Registry, home: Path) -> None:
 
 
 def test_much_feedback(registry: Registry, gate: Gate) -> None:
-    """Feedback beyond what one event or one message may hold goes in several."""
+    """Feedback beyond the limit of one event or message is divided."""
     entries = [entry_id(number) for number in range(100)]
     for _ in range(40):
         assert gate.feedback(entries, Verdict.BLOCKED) == 2
@@ -398,7 +398,7 @@ def test_much_feedback(registry: Registry, gate: Gate) -> None:
 
 
 def test_nothing_to_say(registry: Registry, gate: Gate) -> None:
-    """Feedback on an upload that matched nothing is nothing; an entry or verdict that is none is refused."""
+    """Feedback on an upload that matched nothing sends nothing; a wrong entry id or verdict is refused."""
     assert gate.feedback(gate.check_signals([signal(1)]), Verdict.NOT_BLOCKED) == 0
     with pytest.raises(SettingsError, match="32 lowercase hex digits"):
         gate.feedback(["x"], Verdict.BLOCKED)
@@ -409,7 +409,7 @@ def test_nothing_to_say(registry: Registry, gate: Gate) -> None:
 
 
 def test_status(registry: Registry, gate: Gate) -> None:
-    """The status tells the registry, the position, the entries by type, what waits, and the age."""
+    """The status gives the registry, the position, the entries by type, the queued feedback, and the age."""
     assert gate.status().age is None
     publish(registry, FILE)
     gate.sync()
@@ -421,7 +421,7 @@ def test_status(registry: Registry, gate: Gate) -> None:
 
 
 def test_damage_while_open(registry: Registry, home: Path) -> None:
-    """A state that cannot be read stops the gate with what to do, and following anew from nothing mends it."""
+    """A state that cannot be read stops the gate with what to do, and reading the feed again repairs it."""
     for seed in range(300):
         registry.log.add(signal(seed))
     with Gate.open(home) as gate:
@@ -436,7 +436,7 @@ def test_damage_while_open(registry: Registry, home: Path) -> None:
 
 
 def test_home(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Without a folder the gate takes the one in TAKEBACK_GATE_HOME, and says so if there is none."""
+    """The default folder is TAKEBACK_GATE_HOME; without either, the error says so."""
     monkeypatch.delenv("TAKEBACK_GATE_HOME", raising=False)
     with pytest.raises(SettingsError, match="TAKEBACK_GATE_HOME"):
         Gate.open()

@@ -7,14 +7,14 @@ from hypothesis import strategies as st
 
 from takeback.errors import FeedBroken, KeyRefused, RegistryUnreachable, StateDamaged, SyncElsewhere
 from takeback.gate.service import Gate, Synced
-from takeback.gate.watch import MAX_WAIT, rounds, wait_before_next, watch
+from takeback.gate.watch import MAX_WAIT_SECONDS, sync_rounds, wait_before_next, watch
 
 QUIET = Synced(0, 0, 0, 7, 7)
 type Outcome = Synced | Exception
 
 
 def run(*outcomes: Outcome) -> tuple[list[float], list[str]]:
-    """Watches until the outcomes of syncing are used up: the waits and what was told."""
+    """Watches until the outcomes of syncs are used up; returns the waits and the messages."""
     left = list(outcomes)
     waits: list[float] = []
     told: list[str] = []
@@ -40,12 +40,12 @@ def _middle() -> float:
 
 
 def test_quiet() -> None:
-    """While nothing changes it polls at its interval and says nothing."""
+    """Without news it polls at its interval and reports nothing."""
     assert run(QUIET, QUIET) == ([10, 10], [])
 
 
 def test_news() -> None:
-    """What a sync brought is told in one line."""
+    """A sync's changes are reported in one line."""
     assert run(Synced(2, 1, 0, 10, 10), Synced(0, 0, 3, 10, 10))[1] == [
         "2 added, 1 removed, at number 10 of 10",
         "0 added, 0 removed, at number 10 of 10, 3 feedback sent",
@@ -53,11 +53,11 @@ def test_news() -> None:
 
 
 def test_unreachable() -> None:
-    """While the registry cannot be reached the waits double, and the first answer ends that."""
+    """While the registry is unreachable the waits double, until the first answer."""
     away = RegistryUnreachable("the registry did not answer in time")
     waits, told = run(away, away, away, QUIET)
     assert waits == [20, 40, 80, 10]
-    assert told[0] == "the registry did not answer in time; trying again in 20 s, deciding by what is known"
+    assert told[0] == "the registry did not answer in time; trying again in 20 s, deciding by the last good state"
 
 
 @pytest.mark.parametrize(
@@ -72,7 +72,7 @@ def test_unreachable() -> None:
     ],
 )
 def test_no_error_of_a_round_ends_the_watch(error: Exception, told: str) -> None:
-    """Whatever goes wrong in a round is told without the text of a foreign error, and the next round is tried."""
+    """Any error is reported, a foreign one without its text, and the next round is tried."""
     waits, said = run(error, error, QUIET)
     assert waits == [20, 40, 10]
     assert said[0].startswith(told)
@@ -81,12 +81,12 @@ def test_no_error_of_a_round_ends_the_watch(error: Exception, told: str) -> None
 
 
 def test_another_sync_is_waited_for() -> None:
-    """While another process follows the feed in the same folder, nothing is wrong and nothing is told."""
+    """While another process follows the feed in the same folder, no error is reported."""
     assert run(SyncElsewhere("another"), QUIET) == ([10, 10], [])
 
 
 class Opened:
-    """What stands for a gate that is opened, and closed."""
+    """A stand-in for an open gate, which records that it is closed."""
 
     def __init__(self, log: list[str]) -> None:
         self.log = log
@@ -97,7 +97,7 @@ class Opened:
 
 
 def test_the_gate_is_opened_anew_after_an_error_of_its_own() -> None:
-    """A gate is kept while only the registry is away, opened anew after any other error, and closed in the end."""
+    """A gate is kept while the registry is unreachable, else reopened."""
     log: list[str] = []
     outcomes: list[Outcome] = [QUIET, RegistryUnreachable("away"), StateDamaged("x"), QUIET]
 
@@ -107,7 +107,7 @@ def test_the_gate_is_opened_anew_after_an_error_of_its_own() -> None:
             raise outcome
         return outcome
 
-    with rounds(lambda: cast("Gate", Opened(log)), sync) as one:
+    with sync_rounds(lambda: cast("Gate", Opened(log)), sync) as one:
         one()
         with pytest.raises(RegistryUnreachable):
             one()
@@ -120,7 +120,7 @@ def test_the_gate_is_opened_anew_after_an_error_of_its_own() -> None:
 
 @given(st.floats(1, 86400), st.integers(0, 10_000), st.floats(0, 1))
 def test_waits(interval: float, failures: int, chance: float) -> None:
-    """A wait is never shorter than four fifths of the interval nor longer than six fifths of the longest."""
+    """A wait is between 4/5 of the interval and 6/5 of the longest wait."""
     wait = wait_before_next(interval, failures, chance)
-    assert 0.79 * interval <= wait <= 1.21 * max(interval, MAX_WAIT)
+    assert 0.79 * interval <= wait <= 1.21 * max(interval, MAX_WAIT_SECONDS)
     assert wait_before_next(interval, failures, 0) <= wait <= wait_before_next(interval, failures, 1)

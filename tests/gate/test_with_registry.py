@@ -1,4 +1,4 @@
-"""The gate beside the real registry, each in its own process."""
+"""The gate with the real registry, each in its own process."""
 
 import json
 from collections.abc import Iterator
@@ -33,18 +33,18 @@ def wire(data: bytes) -> list[Json]:
 
 
 def gate(*arguments: str | Path) -> "CompletedProcess[str]":
-    """`takeback gate` in a process of its own."""
+    """`takeback gate` in a separate process."""
     return command("gate", *arguments)
 
 
 @pytest.fixture
 def home(tmp_path: Path) -> Path:
-    """Where the gate's folder will be."""
+    """The path of a gate's folder that does not exist yet."""
     return tmp_path / "gate"
 
 
 def test_main_path(tmp_path: Path, home: Path) -> None:
-    """A sent picture is blocked when re-saved, resized, mirrored or turned; its owner sees it; withdrawn, it passes."""
+    """A sent picture is blocked if re-saved, resized, mirrored or rotated; its owner sees it; withdrawn, it passes."""
     copies = {
         "resized.jpg": jpeg(PICTURE.resize((500, 375)), 55),
         "mirrored.jpg": jpeg(PICTURE.transpose(Image.Transpose.FLIP_LEFT_RIGHT)),
@@ -71,7 +71,7 @@ def test_main_path(tmp_path: Path, home: Path) -> None:
 
 
 def test_long_feed(tmp_path: Path, home: Path) -> None:
-    """A feed of several pages arrives whole, and what is left of it after withdrawals is what the gate holds."""
+    """A feed of several pages arrives completely, and after withdrawals the gate holds the rest."""
     with serving(tmp_path / "var") as server:
         numbers = []
         for place in range(30):
@@ -87,7 +87,7 @@ def test_long_feed(tmp_path: Path, home: Path) -> None:
 
 
 def test_key_and_outage(tmp_path: Path, home: Path) -> None:
-    """A revoked key and a stopped registry are told in one line with status 2."""
+    """A revoked key and a stopped registry are reported in one line with status 2."""
     with serving(tmp_path / "var") as server:
         (tmp_path / "key").write_text(server.platform("forum").key)
         gate("init", "--home", home, "--registry", server.address, *KEY_FILE, tmp_path / "key")

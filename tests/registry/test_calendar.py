@@ -182,11 +182,11 @@ def test_a_whole_path(
 def _fresh(folder: Path, registry: Here, key: str, monkeypatch: pytest.MonkeyPatch) -> int:
     """How many entries gates hold that start now: one from the first line, one from the snapshot."""
     held = []
-    for place, start in enumerate((snapshot_import.FROM, 0)):
+    for place, start in enumerate((snapshot_import.MIN_SNAPSHOT_LINES, 0)):
         home = folder / f"fresh-{place}-{int(registry.clock())}"
         gate_settings.save(home, gate_settings.GateSettings(registry.address, key))
         with monkeypatch.context() as changed, Gate.open(home, clock=registry.clock) as gate:
-            changed.setattr(snapshot_import, "FROM", start)
+            changed.setattr(snapshot_import, "MIN_SNAPSHOT_LINES", start)
             gate.sync()
             held.append(sum(gate.status().entries.values()))
     assert held[0] == held[1]

@@ -1,8 +1,8 @@
-"""The gate: follows the registry's feed, keeps the index, and decides `allow`, `review` or `block` for an upload.
+"""The gate: follows the registry's feed, keeps an index of it, and decides `allow`, `review` or `block` for an upload.
 
-`service.py` puts the rooms together, `commands.py` and `serve` are its two doors; `feed` and `index` hold the list,
-`rules` decide. It imports `hashing`, and nothing of the registry but the messages. The names in `__all__` are public;
-`Gate.open` makes a gate.
+`service.py` combines the rooms. `commands.py` (the command line) and `serve` (HTTP) are its entry points. `feed` and
+`index` hold the list, and `rules` decide. The gate imports `hashing` and the protocol's messages, and nothing of the
+registry. The names in `__all__` are the public interface for platforms; `Gate.open` opens a gate.
 """
 
 from takeback.gate.feed.follow import FeedPosition

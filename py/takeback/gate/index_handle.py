@@ -1,7 +1,7 @@
-"""The index as a gate holds it: opened from its file or made from the state, kept up to date, and written anew.
+"""A process's handle on the index: opened from its file or built from the state, kept current, and written back.
 
-The state is the truth; the file makes opening quick and is shared by all processes of the folder. Whoever syncs writes
-it; the others see that it is another, and go over to it.
+The state is authoritative. The file makes opening fast, and all processes of the folder share it in memory. The syncing
+process rewrites the file; other processes notice the new inode and reload it.
 """
 
 import time
@@ -12,56 +12,56 @@ from typing import Final
 from takeback.errors import GateError, StateDamaged
 from takeback.gate.feed.state import State
 from takeback.gate.index.file import IndexMarks, load, save
-from takeback.gate.index.multi_index import GROWN, MultiIndex, Reach
+from takeback.gate.index.multi_index import MERGE_ROWS, MultiIndex, Reach
 
 INDEX_FILE: Final = "index.bin"
-_SHARE: Final = 16
-"""The file is written anew when so large a part of the entries is not in it: whoever opens it reads them one by one."""
-_AT_ONCE: Final = 1 << 25
-"""Bytes of a file that is written anew with every withdrawal."""
-_BYTES_A_SECOND: Final = 3e6
-"""A larger file is written anew for withdrawals when it is older than this takes: a fiftieth of one core's time."""
+_MAX_UNWRITTEN_DIVISOR: Final = 16
+"""The file is rewritten when over 1/16 of the entries are not in it, because each process adds those one by one."""
+_SMALL_FILE_BYTES: Final = 1 << 25
+"""A file below this size is rewritten after every withdrawal."""
+_REWRITE_BYTES_PER_SECOND: Final = 3e6
+"""A larger file is rewritten after a withdrawal once its age is its size divided by this: 2 % of one core's time."""
 
 
 class IndexHandle:
-    """The index of one gate's folder in this process. One thread at a time may call it."""
+    """The index of one gate's folder in this process. Not thread-safe."""
 
     def __init__(self, home: Path, state: State, reach: Reach) -> None:
         self._path = home / INDEX_FILE
         self._state = state
         self._reach = reach
         self._seen: tuple[int, ...] = ()
-        self._filed = 0
+        self._written_checkpoint = 0
         self.index = MultiIndex(reach)
         self.checkpoint = 0
-        """The number of the feed up to which the index knows it."""
-        self.unfiled = 0
-        """Entries that came or went since the file that the index was opened from."""
+        """The feed number up to which the index is complete."""
+        self.unwritten = 0
+        """Entries that were added or removed since the index was opened from its file."""
 
-    def follow(self, checkpoint: int) -> MultiIndex:
-        """The index, brought to the state's checkpoint."""
+    def catch_up(self, checkpoint: int) -> MultiIndex:
+        """Brings the index to the state's `checkpoint` and returns it."""
         if self._is_new_file():
             self._open(checkpoint)
         if checkpoint > self.checkpoint:
             if self.checkpoint == 0:
                 self.checkpoint, self.index = self._state.read_all(lambda entries: MultiIndex.of(self._reach, entries))
-                with suppress(GateError):  # in a folder that cannot be written the next process makes it again
-                    self.keep()
+                with suppress(GateError):  # the file is a cache: without it, each process builds its own index
+                    self.write_if_due()
             else:
-                news = self._state.news(self.checkpoint)
+                news = self._state.changes_since(self.checkpoint)
                 for entry, signal in news.added:
                     self.index.add(entry, signal)
                 for entry in news.removed:
                     self.index.remove(entry)
-                self.unfiled += len(news.added) + len(news.removed)
+                self.unwritten += len(news.added) + len(news.removed)
                 self.checkpoint = news.checkpoint
         return self.index
 
-    def keep(self) -> None:
-        """Writes the file anew, if that is worth it and nobody else is at it. Raises `GateError`."""
+    def write_if_due(self) -> None:
+        """Rewrites the file if it is due and no other process is writing it. Raises `GateError` if that fails."""
         if self.checkpoint == 0 or not self._is_worth_it():
             return
-        with self._state.turn_to_index() as is_ours:
+        with self._state.index_lock() as is_ours:
             if not is_ours:
                 return
             marks = IndexMarks(self._state.identity, self.checkpoint, self._reach.as_dict())
@@ -70,7 +70,7 @@ class IndexHandle:
                 self._open(self.checkpoint)
 
     def _open(self, checkpoint: int) -> None:
-        """Goes over to the file, unless it is of another state or policy, from later, or not in order."""
+        """Switches to the file, unless it is damaged, newer than the state, or of another state or policy."""
         try:
             marks, tables = load(self._path)
         except StateDamaged:
@@ -78,11 +78,11 @@ class IndexHandle:
         fits = marks.state == self._state.identity and marks.reach == self._reach.as_dict()
         if fits and self.checkpoint <= marks.checkpoint <= checkpoint:
             self.index = MultiIndex(self._reach, tables)
-            self.checkpoint = self._filed = marks.checkpoint
-            self.unfiled = 0
+            self.checkpoint = self._written_checkpoint = marks.checkpoint
+            self.unwritten = 0
 
     def _is_new_file(self) -> bool:
-        """Whether the file is another than when this was asked last."""
+        """Returns whether the file was replaced since the last call."""
         try:
             found = self._path.stat()
         except OSError:
@@ -95,7 +95,10 @@ class IndexHandle:
             file = self._path.stat()
         except OSError:
             return True
-        if not self._filed or self.unfiled > max(GROWN, self.index.size() // _SHARE):
+        if not self._written_checkpoint or self.unwritten > max(
+            MERGE_ROWS, self.index.size() // _MAX_UNWRITTEN_DIVISOR
+        ):
             return True
-        old_enough = file.st_size < _AT_ONCE or time.time() - file.st_mtime > file.st_size / _BYTES_A_SECOND
-        return old_enough and self._state.has_removed_since(self._filed)
+        age = time.time() - file.st_mtime
+        is_old = file.st_size < _SMALL_FILE_BYTES or age > file.st_size / _REWRITE_BYTES_PER_SECOND
+        return is_old and self._state.has_removed_since(self._written_checkpoint)

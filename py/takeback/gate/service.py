@@ -1,4 +1,4 @@
-"""The gate: follows the feed and decides on uploads. The shell around `follow`, `index` and `decision`."""
+"""The gate: follows the feed and decides on uploads. It does the I/O around the pure `follow` and `decision`."""
 
 import math
 import os
@@ -19,16 +19,25 @@ from takeback.chain import check_time, follow_key
 from takeback.errors import FeedBroken, PictureError, RegistryUnreachable, SettingsError, StateDamaged
 from takeback.gate import settings as settings_file
 from takeback.gate.feed import snapshot_import
-from takeback.gate.feed.client import Client, batch
-from takeback.gate.feed.follow import Added, Changed, Changes, FeedPosition, Removed, Step, agree, follow
+from takeback.gate.feed.client import Client, first_batch
+from takeback.gate.feed.follow import Added, Changed, Changes, FeedPosition, Removed, Step, check_signed_head, follow
 from takeback.gate.feed.state import State
 from takeback.gate.index.multi_index import Index
 from takeback.gate.index_handle import IndexHandle
-from takeback.gate.processes.hashing_process import Read
-from takeback.gate.processes.pool import Job, shared
+from takeback.gate.processes.hashing_process import HashedFile
+from takeback.gate.processes.pool import Job, shared_pool
 from takeback.gate.rate_brake import RateBrake
 from takeback.gate.rules.benign_list import BenignIndex
-from takeback.gate.rules.decision import Decision, Feed, Knowledge, Probe, blocking_by_kind, decide, of_file, probes
+from takeback.gate.rules.decision import (
+    Decision,
+    DecisionFacts,
+    Feed,
+    Probe,
+    blocking_by_kind,
+    decide,
+    for_file,
+    probes,
+)
 from takeback.gate.rules.policy import Policy
 from takeback.gate.rules.policy import load as load_policy
 from takeback.gate.upload_views.look_ups import look_ups
@@ -47,7 +56,7 @@ _ENTRY: Final = re.compile(ENTRY_ID_PATTERN)
 
 @dataclass(frozen=True, slots=True)
 class Synced:
-    """What a sync did: entries that came, went and were paused, feedback that was delivered, where the gate stands."""
+    """The result of a sync: entries added, removed and paused, feedback events delivered, and the feed position."""
 
     added: int
     removed: int
@@ -59,9 +68,9 @@ class Synced:
 
 @dataclass(frozen=True, slots=True)
 class Status:
-    """Where a gate stands. `age` in seconds since the feed was read to its end, None if it never was.
+    """The status of a gate. `age` is in seconds since the feed was last read to its end, None if it never was.
 
-    `feed_key` is the key whose signature is believed; `alarm` says why the feed must not be followed, if so.
+    `feed_key` is the trusted signing key in hex. `alarm` says why the feed is not followed, None if all is well.
     """
 
     registry: str
@@ -73,52 +82,54 @@ class Status:
     feed_key: str | None
     alarm: str | None
     paused: int = 0
-    """Entries that the registry paused."""
+    """Number of entries that the registry paused."""
 
 
 class Gate:
-    """A platform's gate. May be shared by threads; a process that forks opens it after the fork.
+    """A platform's gate. Thread-safe; a process that forks must open it after the fork.
 
-    Files are read in processes of their own (`workers`), which all gates of a program share.
+    Files are read in separate processes (`processes`), which all gates of a program share. Several processes may open
+    the same folder: all of them decide by what any of them syncs.
 
-    Several processes may open the same folder: what one of them syncs, the others decide by.
+    Methods raise `GateError` if the state cannot be used, and after `close`.
     """
 
     policy: Policy
-    """What the gate decides by; read when it was opened."""
+    """The policy, read when the gate was opened."""
 
     def __init__(
         self, registry: str, home: Path, state: State, client: Client, clock: Callable[[], float] = time.time
     ) -> None:
-        """Puts a gate together from its parts; `Gate.open` does it for a folder. Raises `SettingsError`.
+        """Makes a gate from its parts; use `Gate.open` for a folder. Raises `SettingsError` if the policy is wrong.
 
-        `clock` gives seconds since 1970.
+        `clock` returns seconds since 1970.
         """
         self._clock = clock
         self.policy = load_policy(home)
         self._registry = registry
         self._state = state
         self._client = client
-        self._held = IndexHandle(home, state, self.policy.reach)
-        self._well_known = BenignIndex.load(home, self.policy)
-        self._flood = RateBrake(self.policy.flood_matches, self.policy.flood_minutes * 60)
-        self._indexing = Lock()
-        self._feed = Feed(0, None)
-        self._looked = -math.inf
-        self.brakes = True
-        """Whether an entry that floods asks for a review; what looks at old uploads switches that off."""
-        self.look_every = 0.0
-        """Seconds for which a look at the state is good enough; a process that checks thousands a second sets it."""
+        self._index_handle = IndexHandle(home, state, self.policy.reach)
+        self._benign = BenignIndex.load(home, self.policy)
+        self._rate_brake = RateBrake(self.policy.flood_matches, self.policy.flood_minutes * 60)
+        self._index_lock = Lock()
+        self._freshness = Feed(0, None)
+        self._refreshed_at = -math.inf
+        self.uses_rate_brake = True
+        """Whether the rate brake applies; scans of stored uploads switch it off."""
+        self.refresh_seconds = 0.0
+        """Time between looks at the state; a process that checks thousands of uploads a second raises it."""
 
     @classmethod
     def open(cls, home: str | Path | None = None, *, clock: Callable[[], float] = time.time) -> Self:
-        """The gate in the folder `home`, made by `takeback gate init`; without it, in TAKEBACK_GATE_HOME.
+        """Opens the gate in the folder `home` (default: TAKEBACK_GATE_HOME), which `takeback gate init` created.
 
-        `clock` gives seconds since 1970; a platform's tests may pass one of their own.
+        `clock` returns seconds since 1970; a platform's tests may pass their own. Raises `SettingsError` if the folder,
+        its settings or its policy cannot be used, and `GateError` if its state cannot be read.
         """
         folder = home or os.environ.get(settings_file.HOME_VARIABLE)
         if not folder:
-            raise SettingsError(f"say which folder is the gate's, or set {settings_file.HOME_VARIABLE}")
+            raise SettingsError(f"give the gate's folder, or set {settings_file.HOME_VARIABLE}")
         home = Path(folder)
         settings = settings_file.load(home)
         state = State(home, settings.registry)
@@ -135,25 +146,29 @@ class Gate:
         self.close()
 
     def close(self) -> None:
-        """Lets go of files and connections."""
+        """Closes files and connections."""
         self._client.close()
         self._state.close()
 
     def sync(self, on_page: Callable[[FeedPosition], None] = lambda _: None, wait: int = 0) -> Synced:
-        """Follows the feed to its end, then sends the feedback that waits. `on_page` hears of each page applied.
+        """Follows the feed to its end, then sends queued feedback. `on_page` is called after each page applied.
 
-        The last request brings nothing: it tells the registry that all before it is taken over. Where nothing is
-        new, the registry may `wait` for it so many seconds. `FeedBroken` is an alarm until a sync goes well.
+        If there is no news, the registry may hold the request for `wait` seconds (long poll). The last request returns
+        no entries; it tells the registry that the gate has applied all before.
+
+        Raises `FeedBroken` if the feed breaks a rule, which stays an alarm in `status` until a sync succeeds, and
+        `RegistryUnreachable`, `KeyRefused`, `SyncElsewhere` or another `GateError`. The checkpoint stays as it is.
         """
         added = removed = paused = 0
-        with self._state.syncing(), self._alarmed():
+        with self._state.sync_lock(), self._alarmed():
             while True:
-                position, _ = self._state.standing()
+                position, _ = self._state.position()
                 changes = self._next(position, wait)
                 wait = 0
                 if not changes.steps:
                     break
-                if not position.checkpoint and changes.after.head >= snapshot_import.FROM:
+                # The page is dropped: it served to verify the registry's key, by which the snapshot is checked.
+                if not position.checkpoint and changes.after.head >= snapshot_import.MIN_SNAPSHOT_LINES:
                     added += self._start(changes.after.head, on_page)
                     continue
                 self._state.apply(changes)
@@ -163,41 +178,43 @@ class Gate:
                 on_page(changes.after)
             self._state.reached_end(self._clock())
         delivered = self.send_feedback()
-        with self._indexing:
-            self._held.follow(position.checkpoint)
-            self._held.keep()
+        with self._index_lock:
+            self._index_handle.catch_up(position.checkpoint)
+            self._index_handle.write_if_due()
         return Synced(added, removed, delivered, position.checkpoint, changes.after.head, paused)
 
     def trust(self, key: str) -> None:
-        """Believes the feed that is signed with this key, in hex, from now on."""
+        """Trusts the feed key `key` (Ed25519 public key, 64 hex digits) from now on, instead of the one before."""
         self._state.trust(key)
 
     def _start(self, head: int, on_page: Callable[[FeedPosition], None]) -> int:
-        """Takes over the registry's snapshot; how many entries it has."""
+        """Imports the registry's snapshot, and returns how many entries it has."""
         key = self._state.feed_key()
         with self._client.snapshot() as reader:
 
             def reached() -> FeedPosition:
                 signed = self._client.signed(reader)
-                if signed.key != key:  # the page before was checked by it: the next sync follows the keys
+                if signed.key != key:  # the page before was signed with `key`; the next sync follows the new one
                     raise RegistryUnreachable("the registry's snapshot is signed with another key than its feed")
                 check_time(signed, self._clock())
                 return FeedPosition(signed.number, max(signed.newest, head), bytes.fromhex(signed.chain))
 
-            self._state.fill(snapshot_import.lots(reader, lambda number: on_page(FeedPosition(number, head))), reached)
+            self._state.import_snapshot(
+                snapshot_import.snapshot_batches(reader, lambda number: on_page(FeedPosition(number, head))), reached
+            )
         return sum(self._state.counts().values())
 
     def _next(self, position: FeedPosition, wait: int) -> Changes:
-        """The next page's changes, once the page, its signature, its key and its time are checked."""
+        """Requests the next page, checks its signature, key, time and rules, and returns its changes."""
         answer = self._client.feed(position.checkpoint, wait=wait)
         self._check_key(answer.head.key)
         check_time(answer.head, self._clock())
         changes = follow(position, self._state.known(answer.page), answer.page)
-        agree(changes, answer.head)
+        check_signed_head(changes, answer.head)
         return changes
 
     def _check_key(self, key: str) -> None:
-        """The key that signed must be the known one, or follow from it; the first that is seen is taken for good."""
+        """Checks that the signing key is the pinned one or succeeds it; pins the first key that is seen."""
         pinned = self._state.feed_key()
         if pinned is None:
             self._state.trust(key)
@@ -206,7 +223,7 @@ class Gate:
 
     @contextmanager
     def _alarmed(self) -> Iterator[None]:
-        """Keeps the alarm for everybody who asks for the gate's status."""
+        """Stores `FeedBroken` as the alarm that `status` reports."""
         try:
             yield
         except FeedBroken as error:
@@ -214,56 +231,60 @@ class Gate:
             raise
 
     def check(self, upload: bytes | str | Path, *, given: str = "", uploader: str | None = None) -> Decision:
-        """Decides on an upload: its bytes, or the path of its file; `given` is the media type that it came with.
+        """Decides on an upload, given as bytes or as a path; `given` is the media type that it came with, if any.
 
-        `uploader` is the platform's own name for who uploads it, of any form, so that the flood brake counts people; it
-        is kept as a keyed hash, in memory alone. Every file gets a decision: what cannot be hashed is decided on by its
-        exact hashes and by the policy. Raises `PictureError` for a path that cannot be read.
+        `uploader` is any name that the platform has for the uploading person, so that the rate brake counts people; it
+        is kept only in memory, as a keyed hash. Every file gets a decision: one that cannot be hashed is decided by its
+        exact hashes and the policy. Raises `PictureError` if the path cannot be read, and `GateError`.
         """
         with _opened(upload) as file:
             return self.judge(self.read(file, given).result(), uploader)
 
     def read(self, file: BinaryIO, given: str = "") -> Job:
-        """Begins to read an upload in a process of its own; `judge` decides on what its `result` is.
+        """Starts to hash an upload in a separate process; pass the `result` of the job to `judge`.
 
-        The file stays open until that is there.
+        `file` must be seekable, and stay open until the job is done.
         """
-        return shared(self.policy.budget).submit(file, given)
+        return shared_pool(self.policy.budget).submit(file, given)
 
-    def judge(self, read: Read, uploader: str | None = None) -> Decision:
-        """Decides on an upload that was read; `uploader` as for `check`."""
-        views = look_ups(read.plane) if read.plane else ()
+    def judge(self, read: HashedFile, uploader: str | None = None) -> Decision:
+        """Decides on an upload that `read` hashed; `uploader` as for `check`."""
+        views = look_ups(read.thumbnail) if read.thumbnail else ()
         asked = probes(read.signals, read.dihedral, views, policy=self.policy)
-        decision = of_file(self._decide(read.signals, asked, uploader), read.kind, read.why, self.policy)
+        decision = for_file(self._decide(read.signals, asked, uploader), read.kind, read.why, self.policy)
         return replace(decision, notes=(*decision.notes, *read.notes))
 
     def check_signals(
         self, signals: Sequence[Signal], dihedral: Mapping[str, str] | None = None, *, uploader: str | None = None
     ) -> Decision:
-        """Decides on an upload that is hashed already; `dihedral` holds the PDQ of its turned and mirrored forms."""
+        """Decides on an upload that the platform hashed; `uploader` as for `check`.
+
+        `dihedral` holds the PDQ hashes of its turned and mirrored forms, by their names. Raises `GateError`.
+        """
         return self._decide(signals, probes(signals, dihedral, policy=self.policy), uploader)
 
     def _decide(self, signals: Sequence[Signal], asked: Sequence[Probe], uploader: str | None) -> Decision:
-        """Looks up what is worth it, and decides; if a match floods, once more."""
+        """Looks up the probes and decides, and decides again if the rate brake applies to a match."""
         feed, index = self._refresh()
         sought = [probe.signal for probe in asked]
         hits = index.query(sought)
-        knows = Knowledge(self.policy)
+        facts = DecisionFacts(self.policy)
         if hits:
-            standings = self._state.standings({hit.entry for hit in hits})
-            knows = replace(knows, standings=standings, well_known=self._well_known.holds(sought))
-        decision = decide(secrets.token_hex(16), signals, asked, hits, feed, knows)
-        if self.brakes and not knows.well_known:
+            statuses = self._state.entry_statuses({hit.entry for hit in hits})
+            facts = replace(facts, statuses=statuses, is_benign=self._benign.holds(sought))
+        decision = decide(secrets.token_hex(16), signals, asked, hits, feed, facts)
+        # Benign uploads do not count, or one popular picture near an entry would release that entry's block.
+        if self.uses_rate_brake and not facts.is_benign:
             blocking = blocking_by_kind(asked, hits, self.policy)
-            alike = frozenset(entry for entry in knows.standings or {} if entry in blocking)
-            if self._flood.count(alike, uploader):
-                floods = alike - self._state.confirmed(alike)
-                decision = decide(decision.id, signals, asked, hits, feed, replace(knows, floods=floods))
+            alike = frozenset(entry for entry in facts.statuses or {} if entry in blocking)
+            if self._rate_brake.count(alike, uploader):
+                braked = alike - self._state.confirmed(alike)
+                decision = decide(decision.id, signals, asked, hits, feed, replace(facts, braked=braked))
         return decision
 
     def warm_up(self) -> None:
-        """Reads all that is known into the index and starts the processes, so that the first check need not."""
-        shared(self.policy.budget).warm_up()
+        """Loads the index and starts the hashing processes, so that the first check does not have to wait for them."""
+        shared_pool(self.policy.budget).warm_up()
         self._refresh()
 
     def feedback(
@@ -274,11 +295,12 @@ class Gate:
         upload: str | None = None,
         confirmed: bool = False,
     ) -> int:
-        """Keeps what became of an upload until `sync` or `send_feedback` has it acknowledged; returns the events kept.
+        """Queues feedback on disk for the next `sync` or `send_feedback`, and returns the number of events queued.
 
-        `of` is the decision, or the entries that the upload matched and as `upload` its decision's id. The same
-        decision and verdict count once. `confirmed` says that a person of the platform looked at the upload: entries
-        that one confirmed as `blocked` are not braked any more, until one is told `not_blocked`.
+        `of` is the decision, or the ids of the entries that the upload matched; `upload` is then the decision's id.
+        Feedback of the same decision and verdict counts once. `confirmed` says that a moderator has looked at the
+        upload: the rate brake no longer applies to entries confirmed as `blocked`, until one is `not_blocked`. Raises
+        `SettingsError` for an unknown verdict or a malformed entry id, and `GateError` if the disk fails.
         """
         if isinstance(of, Decision):
             upload, entries = of.id, [match.entry for match in of.matches]
@@ -286,29 +308,32 @@ class Gate:
             upload, entries = upload or secrets.token_hex(16), list(dict.fromkeys(of))
         groups = [entries[at : at + MAX_FEEDBACK_ENTRIES] for at in range(0, len(entries), MAX_FEEDBACK_ENTRIES)]
         events = [_event(f"{upload} {verdict} {place}", verdict, group) for place, group in enumerate(groups)]
-        self._state.queue(events)
+        self._state.queue_feedback(events)
         if confirmed or verdict == Verdict.NOT_BLOCKED:
             self._state.confirm(entries, confirmed=verdict == Verdict.BLOCKED)
         return len(events)
 
     def send_feedback(self) -> int:
-        """Sends the feedback that waits; returns how many events the registry acknowledged."""
+        """Sends queued feedback, and returns how many events the registry acknowledged.
+
+        Raises `GateError` or `SettingsError` if the registry does not take it; the rest stays queued.
+        """
         sent = 0
-        while events := batch(self._state.waiting(MAX_FEEDBACK_EVENTS)):
+        while events := first_batch(self._state.queued_feedback(MAX_FEEDBACK_EVENTS)):
             self._client.feedback(events)
             self._state.acknowledge(events)
             sent += len(events)
         return sent
 
     def status(self) -> Status:
-        """Where the gate stands. Waits for nobody who uses it."""
-        position, read_at = self._state.glance()
+        """Returns the gate's status, without waiting for a sync or a check in progress."""
+        position, read_at = self._state.peek_position()
         return Status(
             self._registry,
             position.checkpoint,
             position.head,
             dict(self._state.counts()),
-            self._state.waiting_count(),
+            self._state.queued_feedback_count(),
             self._age(read_at),
             self._state.feed_key(),
             self._state.alarm(),
@@ -316,54 +341,54 @@ class Gate:
         )
 
     def freshness(self) -> Feed:
-        """How fresh the gate's knowledge is."""
-        position, read_at = self._state.standing()
+        """Returns the checkpoint and the age of the feed."""
+        position, read_at = self._state.position()
         return self._fresh(position.checkpoint, read_at)
 
     def age(self) -> float | None:
-        """Seconds since the feed was read to its end, None if it never was. Waits for nobody who uses the gate."""
-        _, read_at = self._state.glance()
+        """Returns the seconds since the feed was read to its end, None if it never was. Does not wait for a sync."""
+        _, read_at = self._state.peek_position()
         return self._age(read_at)
 
     def warning(self) -> str | None:
-        """What a person must know of how fresh the gate's knowledge is, if anything."""
+        """Returns a warning for people if the feed is stale or was never read, else None."""
         return self.freshness().warning()
 
     def _fresh(self, checkpoint: int, read_at: float | None) -> Feed:
         return Feed(checkpoint, self._age(read_at), self.policy.stale_hours * 3600)
 
     def _refresh(self) -> tuple[Feed, Index]:
-        """Brings the index to the state's checkpoint, whichever process moved that; says how fresh it is."""
-        with self._indexing:
+        """Brings the index to the state's checkpoint, which any process may have moved; returns its freshness too."""
+        with self._index_lock:
             now = time.monotonic()
-            if now - self._looked >= self.look_every:
-                position, read_at = self._state.standing()
-                if position.checkpoint < self._held.checkpoint:
-                    raise StateDamaged("the gate's state was set back while it was open: open it again")
-                self._held.follow(position.checkpoint)
-                self._feed, self._looked = self._fresh(self._held.checkpoint, read_at), now
-            return self._feed, self._held.index
+            if now - self._refreshed_at >= self.refresh_seconds:
+                position, read_at = self._state.position()
+                if position.checkpoint < self._index_handle.checkpoint:
+                    raise StateDamaged("the gate's state was replaced by an older one while it was open: open it again")
+                self._index_handle.catch_up(position.checkpoint)
+                self._freshness, self._refreshed_at = self._fresh(self._index_handle.checkpoint, read_at), now
+            return self._freshness, self._index_handle.index
 
     def _age(self, read_at: float | None) -> float | None:
-        """Seconds since `read_at`; a clock that was set back counts as no time."""
+        """Returns the seconds since `read_at`, at least 0 in case the clock was set back."""
         return None if read_at is None else max(0.0, self._clock() - read_at)
 
 
 def _pauses(step: Step) -> bool:
-    """Whether the registry pauses an entry by it."""
-    return isinstance(step, Changed) and step.standing is EntryStatus.PAUSED
+    """Returns whether a step pauses an entry."""
+    return isinstance(step, Changed) and step.status is EntryStatus.PAUSED
 
 
 @contextmanager
 def _opened(upload: bytes | str | Path) -> Iterator[BinaryIO]:
-    """The upload as a file that can seek."""
+    """Opens the upload as a seekable file."""
     if isinstance(upload, bytes):
         yield BytesIO(upload)
         return
     path = Path(upload)
     try:
         if not path.is_file():
-            raise PictureError("is not a file" if path.exists() else "is not there")
+            raise PictureError("is not a file" if path.exists() else "does not exist")
         with path.open("rb") as file:
             yield file
     except OSError as error:
@@ -371,10 +396,10 @@ def _opened(upload: bytes | str | Path) -> Iterator[BinaryIO]:
 
 
 def _event(name: str, verdict: Verdict | str, entries: list[str]) -> FeedbackEvent:
-    """The event whose id follows from `name`, so that the same is never counted twice."""
+    """Makes an event whose id is derived from `name`, so that the registry counts a repetition once."""
     if not all(_ENTRY.fullmatch(entry) for entry in entries):
-        raise SettingsError("an entry is 32 lowercase hex digits, as `takeback gate check` prints it")
+        raise SettingsError("an entry id must be 32 lowercase hex digits, as `takeback gate check` prints it")
     try:
         return FeedbackEvent(sha256(name.encode()).hexdigest()[:32], Verdict(verdict), entries)
     except ValueError as error:
-        raise SettingsError(f"a verdict is one of {', '.join(Verdict)}") from error
+        raise SettingsError(f"the verdict must be one of {', '.join(Verdict)}") from error

@@ -13,46 +13,52 @@ from takeback.errors import SettingsError
 HOME_VARIABLE: Final = "TAKEBACK_GATE_HOME"
 KEY_VARIABLE: Final = "TAKEBACK_PLATFORM_KEY"
 SETTINGS_FILE: Final = "gate.toml"
-_KEY: Final = re.compile(r"tbk_[0-9a-f]{16}_[0-9a-f]{64}")
+_KEY_PATTERN: Final = re.compile(r"tbk_[0-9a-f]{16}_[0-9a-f]{64}")
 
 
 @dataclass(frozen=True, slots=True)
 class GateSettings:
-    """Where the registry is, and who the platform is to it. Raises `SettingsError` for what cannot be used."""
+    """The registry's address and the platform's key. Raises `SettingsError` if either is malformed."""
 
     registry: str
     key: str = field(repr=False)
 
     def __post_init__(self) -> None:
-        check_address(self.registry, "the registry", "the key could be read on the way")
-        if not _KEY.fullmatch(self.key):
-            raise SettingsError("the platform key is not one: expected tbk_, 16 hex digits, _, 64 hex digits")
+        check_address(self.registry, "the registry", "the key could be read in transit")
+        if not _KEY_PATTERN.fullmatch(self.key):
+            raise SettingsError("the platform key is malformed: expected tbk_, 16 hex digits, _, 64 hex digits")
 
     @property
     def key_id(self) -> str:
-        """The part of the key that names it, which is no secret."""
+        """The key's identifier, which is not secret."""
         return self.key.split("_")[1]
 
 
 def load(home: Path) -> GateSettings:
-    """The settings in `home`; the key in TAKEBACK_PLATFORM_KEY goes before the one in the file."""
+    """Reads the settings in `home`; the key in TAKEBACK_PLATFORM_KEY overrides the one in the file.
+
+    Raises `SettingsError` if the file is missing, unreadable or wrong.
+    """
     path = home / SETTINGS_FILE
     try:
         table = tomllib.loads(path.read_text("utf-8"))
     except FileNotFoundError as error:
-        raise SettingsError(f"{path} is not there: make it with `takeback gate init`") from error
+        raise SettingsError(f"{path} does not exist: create it with `takeback gate init`") from error
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise SettingsError(f"{path} cannot be read: {type(error).__name__}") from error
     if set(table) - {"registry", "key"} or not all(isinstance(value, str) for value in table.values()):
-        raise SettingsError(f"{path} may hold `registry` and `key`, both texts, and nothing else")
+        raise SettingsError(f"{path} may hold only the strings `registry` and `key`")
     if "registry" not in table:
-        raise SettingsError(f'{path} does not say where the registry is: add registry = "https://..."')
-    given = os.environ.get(KEY_VARIABLE, "").split(maxsplit=1)  # the feed's key may stand behind it
+        raise SettingsError(f'{path} does not name the registry: add registry = "https://..."')
+    given = os.environ.get(KEY_VARIABLE, "").split(maxsplit=1)  # the feed key may follow it
     return GateSettings(table["registry"], given[0] if given else table.get("key", ""))
 
 
 def save(home: Path, settings: GateSettings) -> Path:
-    """Writes the settings so that only their owner can read them, whole or not at all; returns the file's path."""
+    """Writes the settings atomically, readable by their owner only, and returns the file's path.
+
+    Raises `SettingsError` if the file cannot be written.
+    """
     path = home / SETTINGS_FILE
     draft = path.with_suffix(".new")
     text = f'registry = "{settings.registry}"\nkey = "{settings.key}"\n'

@@ -1,4 +1,4 @@
-"""Following the feed for as long as the process lives, gently to a registry that is in trouble."""
+"""Follows the feed for as long as the process runs, with exponential backoff while the registry is in trouble."""
 
 import traceback
 from collections.abc import Callable, Iterator
@@ -9,19 +9,22 @@ from typing import Final
 from takeback.errors import RegistryUnreachable, SyncElsewhere, TakebackError
 from takeback.gate.service import Gate, Synced
 
-DEFAULT_INTERVAL: Final = 30.0
-"""Seconds between polls: how long a withdrawn picture may go on being blocked."""
-MAX_WAIT: Final = 300.0
-"""Seconds that trouble never makes longer: after an outage everyone is up to date within five minutes."""
-_JITTER: Final = 0.2
-"""The share of a wait that is left to chance, so that a fleet of gates does not knock at the same moment."""
+DEFAULT_INTERVAL_SECONDS: Final = 30.0
+"""Time between syncs, and so the longest time for which a withdrawn picture goes on being blocked."""
+MAX_WAIT_SECONDS: Final = 300.0
+"""Longest backoff: after an outage, every gate is up to date within five minutes."""
+_JITTER_SHARE: Final = 0.2
+"""Each wait varies at random by this share, so that many gates do not poll at the same moment."""
 
 
 def wait_before_next(interval: float, failures: int, chance: float) -> float:
-    """Seconds to wait after so many `failures` in a row: twice as long each time; `chance` is from 0 to 1."""
-    longest = max(interval, MAX_WAIT)
+    """Returns the seconds to wait after `failures` consecutive failures, doubling each time.
+
+    `interval` is in seconds. `chance` is a random number from 0 to 1 that sets the jitter.
+    """
+    longest = max(interval, MAX_WAIT_SECONDS)
     doubled: float = min(interval * 2.0 ** min(failures, 32), longest)
-    return doubled * (1 - _JITTER + 2 * _JITTER * chance)
+    return doubled * (1 - _JITTER_SHARE + 2 * _JITTER_SHARE * chance)
 
 
 def watch(
@@ -29,19 +32,22 @@ def watch(
     wait: Callable[[float], object],
     tell: Callable[[str], object],
     chance: Callable[[], float],
-    interval: float = DEFAULT_INTERVAL,
+    interval: float = DEFAULT_INTERVAL_SECONDS,
 ) -> None:
-    """Syncs again and again and tells what it does, until `wait` raises: no error of one round ends it."""
+    """Calls `sync` repeatedly and reports to `tell`, until `wait` raises; an error of `sync` does not end it.
+
+    `wait` takes seconds, `chance` gives a random number from 0 to 1, and `interval` is in seconds.
+    """
     failures = 0
     while True:
         try:
             done = sync()
         except SyncElsewhere:
             failures = 0
-        except Exception as error:  # noqa: BLE001 - whatever it is, withdrawals must go on arriving
+        except Exception as error:  # noqa: BLE001 - after any error at all, withdrawals must go on arriving
             failures += 1
             pause = wait_before_next(interval, failures, chance())
-            tell(f"{explain(error)}; trying again in {pause:.0f} s, deciding by what is known")
+            tell(f"{explain(error)}; trying again in {pause:.0f} s, deciding by the last good state")
             wait(pause)
             continue
         else:
@@ -52,23 +58,26 @@ def watch(
 
 
 def explain(error: Exception) -> str:
-    """What went wrong in a round, loudly if the registry is not just away; of a foreign error no text is told."""
+    """Describes an error of `sync`, as an ALARM unless the registry is merely unreachable.
+
+    The text of a foreign exception is left out, because it may quote what a caller sent.
+    """
     if isinstance(error, RegistryUnreachable):
         return str(error)
-    return f"ALARM: the feed is not followed: {error if isinstance(error, TakebackError) else where(error)}"
+    return f"ALARM: the feed is not followed: {error if isinstance(error, TakebackError) else error_location(error)}"
 
 
-def where(error: BaseException) -> str:
-    """The kind of an error and its places in the code, without its text, which may hold what a caller sent."""
+def error_location(error: BaseException) -> str:
+    """Returns an error's type and traceback in one line, without its text, which may quote what a caller sent."""
     frames = traceback.extract_tb(error.__traceback__)
     return f"{type(error).__name__} at " + ", ".join(f"{Path(f.filename).name}:{f.lineno}" for f in frames)
 
 
 @contextmanager
-def rounds(open_gate: Callable[[], Gate], sync: Callable[[Gate], Synced]) -> Iterator[Callable[[], Synced]]:
-    """One round of following at each call; the gate is opened at the first, and anew after an error of its own.
+def sync_rounds(open_gate: Callable[[], Gate], sync: Callable[[Gate], Synced]) -> Iterator[Callable[[], Synced]]:
+    """Yields a function that syncs once. It opens the gate at the first call, and again after a local error.
 
-    So a state file that was moved away, a disk that was full and a key that was replaced are found as they are then.
+    Reopening picks up a state file that was moved away, a disk that was full and a key that was replaced.
     """
     held: list[Gate] = []
 
@@ -94,7 +103,7 @@ def rounds(open_gate: Callable[[], Gate], sync: Callable[[Gate], Synced]) -> Ite
 
 
 def describe(done: Synced) -> str:
-    """What a sync did, in one line."""
+    """Describes what a sync did, in one line."""
     sent = f", {done.delivered} feedback sent" if done.delivered else ""
     paused = f", {done.paused} paused by the registry: they ask for a review" if done.paused else ""
     return f"{done.added} added, {done.removed} removed, at number {done.checkpoint} of {done.head}{sent}{paused}"

@@ -26,7 +26,7 @@ type Post = Callable[[bytes], int]
 
 @pytest.fixture
 def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """A gate's folder, in the environment, with one picture listed."""
+    """A gate's folder that lists one picture, set in the environment."""
     monkeypatch.setenv("TAKEBACK_GATE_HOME", str(tmp_path))
     with running() as registry:
         registry.log.add(hash_picture(LISTED).signals[0])
@@ -69,7 +69,7 @@ def by_asgi(example: ModuleType) -> Iterator[Post]:
 
 @pytest.mark.parametrize("name", EXAMPLES)
 def test_an_example(name: str, home: Path) -> None:
-    """Each framework's example refuses a listed picture, holds back what is no picture and takes another one."""
+    """Each framework's example refuses a listed picture, holds back a text sent as one, and accepts another one."""
     assert home.is_dir()
     example = import_module(f"takeback.gate.examples.{name}")
     run = {"django_uploads": by_django, "flask_uploads": by_flask}.get(name, by_asgi)

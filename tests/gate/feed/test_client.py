@@ -7,7 +7,7 @@ import httpx
 import pytest
 
 from takeback.errors import FeedBroken, GateError, KeyRefused, RegistryUnreachable, SettingsError, TakebackError
-from takeback.gate.feed.client import MAX_ANSWER, Client, batch
+from takeback.gate.feed.client import MAX_ANSWER_BYTES, Client, first_batch
 from takeback.gate.settings import GateSettings
 from takeback.protocol import MAX_BODY_BYTES, Feedback, FeedbackEvent, FeedbackReceipt, Verdict, encode
 from tests.gate.feeds import KEY, Log, entry_id, signal
@@ -18,7 +18,7 @@ EVENT = FeedbackEvent("1" * 32, Verdict.BLOCKED, [entry_id(1)])
 
 
 def ask(url: str) -> TakebackError:
-    """The error that a request for the feed after number 40 ends with; it never tells the key."""
+    """The error of a request for the feed after number 40; it never contains the key."""
     with Client(GateSettings(url, KEY), timeout=QUICK, seconds=0.5) as client, pytest.raises(TakebackError) as caught:
         client.feed(40)
     assert KEY[-20:] not in "".join(traceback.format_exception(caught.value))
@@ -26,7 +26,7 @@ def ask(url: str) -> TakebackError:
 
 
 def test_feed() -> None:
-    """The client asks for the feed after a cursor with its key, and gets the page."""
+    """The client requests the feed after a cursor with its key, and returns the page."""
     log = Log()
     entries = [log.add(signal(seed)) for seed in range(3)]
     with running(log) as registry, Client(GateSettings(registry.url, KEY)) as client:
@@ -37,7 +37,7 @@ def test_feed() -> None:
 
 
 def test_feedback() -> None:
-    """Feedback arrives as the protocol has it, and its receipt comes back."""
+    """Feedback is sent as the protocol defines it, and its receipt is returned."""
     with running() as registry, Client(GateSettings(registry.url, KEY)) as client:
         assert client.feedback([EVENT]) == FeedbackReceipt(1, [])
     assert registry.feedback == {EVENT.id: ("blocked", EVENT.entries)}
@@ -45,7 +45,7 @@ def test_feedback() -> None:
 
 
 def test_address_with_a_path() -> None:
-    """A registry may live under a path."""
+    """A registry's address may have a path."""
     with running() as registry, Client(GateSettings(f"{registry.url}/under", KEY)) as client:
         client.feedback([EVENT])
     assert registry.requests[0].path == "/under/v1/feedback"
@@ -61,7 +61,7 @@ LIES = {
     "too many": (problem(429), RegistryUnreachable, "429"),
     "fault without problem": (Answer(b"<html>oops", 502), RegistryUnreachable, "status 502.$"),
     "control characters": (problem(500, "a\x1b[31m\nb"), RegistryUnreachable, r"a\?\[31m\?b"),
-    "redirect": (Answer(b"", 302, {"Location": "http://127.0.0.1:1/"}), SettingsError, "leads elsewhere"),
+    "redirect": (Answer(b"", 302, {"Location": "http://127.0.0.1:1/"}), SettingsError, "redirects elsewhere"),
     "no registry": (Answer(b"nothing", 404), SettingsError, "no registry at this address"),
     "bad request": (problem(400, "after is odd"), GateError, "status 400.*after is odd"),
     "not JSON": (Answer(b"hello"), FeedBroken, "after number 40 breaks the protocol: the body is not JSON"),
@@ -74,7 +74,7 @@ LIES = {
         "number 42 breaks the protocol: a md5 value is 32 lowercase hex digits",
     ),
     "an unknown field": (Answer(b'{"entries":[],"head":40,"more":1}'), FeedBroken, "more"),
-    "huge": (Answer([b" " * 65536] * (MAX_ANSWER // 65536 + 1)), RegistryUnreachable, "over the limit"),
+    "huge": (Answer([b" " * 65536] * (MAX_ANSWER_BYTES // 65536 + 1)), RegistryUnreachable, "is longer than"),
     "compressed": (
         Answer(gzip.compress(b" " * 10_000_000), 200, {"Content-Encoding": "gzip"}),
         RegistryUnreachable,
@@ -88,7 +88,7 @@ LIES = {
 
 @pytest.mark.parametrize(("lie", "kind", "text"), LIES.values(), ids=LIES.keys())
 def test_lies(lie: Answer, kind: type[TakebackError], text: str) -> None:
-    """Whatever a registry answers wrongly is one of our errors, which says what is the matter."""
+    """Every wrong answer of a registry raises one of our errors, which names the cause."""
     with running() as registry:
         registry.answer = lambda _: lie
         error = ask(registry.url)
@@ -98,14 +98,14 @@ def test_lies(lie: Answer, kind: type[TakebackError], text: str) -> None:
 
 
 def test_nobody_there() -> None:
-    """An address where nobody listens is an unreachable registry."""
+    """If nothing listens at the address, the registry is unreachable."""
     with socket.socket() as unused:
         unused.bind(("127.0.0.1", 0))
         assert isinstance(ask(f"http://127.0.0.1:{unused.getsockname()[1]}"), RegistryUnreachable)
 
 
 def test_bad_receipt() -> None:
-    """A receipt that breaks the protocol is an error, so the feedback is not taken for delivered."""
+    """A malformed receipt is an error, so that the feedback does not count as delivered."""
     with running() as registry, Client(GateSettings(registry.url, KEY)) as client:
         registry.answer = lambda _: Answer(b"{}")
         with pytest.raises(GateError, match="receipt"):
@@ -113,9 +113,9 @@ def test_bad_receipt() -> None:
 
 
 def test_batch() -> None:
-    """A batch of feedback is as long as one message may be, and no longer."""
+    """A batch holds as much feedback as fits into one message, and no more."""
     events = [FeedbackEvent(f"{n:032x}", Verdict.BLOCKED, [entry_id(m) for m in range(64)]) for n in range(100)]
-    taken = batch(events)
+    taken = first_batch(events)
     assert taken == events[: len(taken)]
     assert len(encode(Feedback(taken))) <= MAX_BODY_BYTES < len(encode(Feedback(events[: len(taken) + 1])))
-    assert batch([]) == []
+    assert first_batch([]) == []

@@ -16,7 +16,7 @@ AT = FeedPosition(checkpoint=3, head=5)
 
 
 def add(number: int, entry: int = 0, seed: int = 0) -> FeedEntry:
-    """An `add` line; its id and its signal follow from its number unless told."""
+    """An `add` line; its id and signal are derived from its number unless given."""
     return FeedEntry(number, FeedAction.ADD, entry_id(entry or number), SignalMessage.of(signal(seed or number)))
 
 
@@ -35,7 +35,10 @@ BROKEN = {
     "more than asked for": (FeedPage([add(n) for n in range(4, 9)], 8), "rule 2: more than 4 entries"),
     "entries withheld": (FeedPage([add(4)], 6), "rule 2: number 5 is withheld"),
     "an empty page before the head": (FeedPage([], 5), "rule 2: number 4 is withheld"),
-    "an entry that is there": (FeedPage([add(4, entry=1), add(5)], 5), "rule 3: number 4 adds an entry that is there"),
+    "an entry that is there": (
+        FeedPage([add(4, entry=1), add(5)], 5),
+        "rule 3: number 4 adds an entry that is active already",
+    ),
     "an entry twice on a page": (FeedPage([add(4), add(5, entry=4)], 5), "rule 3: number 5 adds an entry"),
     "an entry that was there once": (FeedPage([add(4), add(5, entry=2)], 5), "rule 3: number 5 .* removed before"),
     "removing the unknown": (FeedPage([add(4), remove(5, 9)], 5), "rule 3: number 5 removes an entry that is not"),
@@ -54,14 +57,14 @@ def test_broken_rules(page: FeedPage, complaint: str) -> None:
 
 
 def test_changes() -> None:
-    """A page that keeps the rules gives its steps in order and the position after them."""
+    """A valid page gives its steps in order, and the position after them."""
     changes = follow(AT, KNOWN, FeedPage([remove(4, 1), add(5, seed=1), add(6)], 9), limit=3)
     steps = (Removed(4, entry_id(1)), Added(5, entry_id(5), ACTIVE), Added(6, entry_id(6), signal(6)))
     assert changes == Changes(AT, FeedPosition(6, 9, changes.after.link), steps)
 
 
 def test_same_value_of_another_type() -> None:
-    """A pdq and a sha256 entry may carry the same 64 digits: only the same type and value clash."""
+    """A pdq and a sha256 entry may have the same 64 digits: only the same type and value conflict."""
     twin = FeedEntry(4, FeedAction.ADD, entry_id(4), SignalMessage(SignalType.SHA256, ACTIVE.value))
     assert len(follow(AT, KNOWN, FeedPage([twin, add(5)], 5), limit=4).steps) == 2
 
@@ -99,7 +102,7 @@ class Follower:
 
 @given(logs(), st.integers(1, 7))
 def test_honest_feeds(log: Log, limit: int) -> None:
-    """Whatever an honest feed holds and however it is cut in pages, a follower ends with its active entries."""
+    """For any honest feed and any division into pages, a follower ends with its active entries."""
     follower = Follower()
     follower.read(log, limit, len(log.lines))
     known = {entry: there.signal for entry, there in follower.known.active.items()}
@@ -124,13 +127,13 @@ def swap(lines: list[FeedEntry], at: int) -> list[FeedEntry]:
 
 
 def rename(lines: list[FeedEntry], at: int) -> list[FeedEntry]:
-    """Removes an entry that never was, where a real one went."""
+    """Removes an entry that never existed instead of a real one."""
     assume(lines[at].action is FeedAction.REMOVE)
     return [*lines[:at], FeedEntry(lines[at].number, FeedAction.REMOVE, "f" * 32), *lines[at + 1 :]]
 
 
 def add_twice(lines: list[FeedEntry], at: int) -> list[FeedEntry]:
-    """Adds the signal of entry `at` again right after it, under a new entry, all numbers in order."""
+    """Adds the signal of entry `at` again under a new entry, with consecutive numbers."""
     assume(lines[at].signal is not None)
     again = FeedEntry(0, FeedAction.ADD, "f" * 32, lines[at].signal)
     spread = [*lines[: at + 1], again, *lines[at + 1 :]]
@@ -142,7 +145,7 @@ def add_twice(lines: list[FeedEntry], at: int) -> list[FeedEntry]:
 def test_corrupt_feeds(
     log: Log, data: st.DataObject, corrupt: Callable[[list[FeedEntry], int], list[FeedEntry]]
 ) -> None:
-    """Whichever entry of a feed is dropped, repeated, swapped, renamed or doubled, the page is refused."""
+    """If any entry of a feed is dropped, repeated, swapped, renamed or duplicated, the page is refused."""
     start = data.draw(st.integers(0, len(log.lines) - 1), label="start")
     follower = Follower()
     follower.read(log, 1, start)
@@ -158,7 +161,7 @@ def test_corrupt_feeds(
 
 @given(logs(), st.integers(1, 5))
 def test_cut_pages(log: Log, missing: int) -> None:
-    """A page that ends early while its head says there is more is refused."""
+    """A page that ends before its head, and before the limit, is refused."""
     lines = log.lines[: max(0, len(log.lines) - missing)]
     with pytest.raises(FeedBroken, match="withheld"):
         follow(FeedPosition(), Known(), FeedPage(lines, len(log.lines)))

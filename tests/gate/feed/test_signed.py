@@ -1,4 +1,4 @@
-"""A gate believes only what the registry's key has signed, and knows by one link whether the whole feed is the same."""
+"""A gate trusts only what the registry's key has signed, and one link of the hash chain covers the whole feed."""
 
 import time
 from collections.abc import Callable, Iterator
@@ -34,7 +34,7 @@ def registry() -> Iterator[Registry]:
 
 @pytest.fixture
 def gate(registry: Registry, tmp_path: Path) -> Iterator[Gate]:
-    """A gate that has followed that registry once."""
+    """A gate that has synced with that registry once."""
     save(tmp_path / "gate", GateSettings(registry.url, KEY))
     with Gate.open(tmp_path / "gate") as opened:
         opened.sync()
@@ -42,7 +42,7 @@ def gate(registry: Registry, tmp_path: Path) -> Iterator[Gate]:
 
 
 def refused(gate: Gate, error: type[TakebackError], match: str) -> None:
-    """The gate refuses to follow, and goes on deciding by what it knows."""
+    """Asserts that the gate refuses to follow, and goes on deciding by its state."""
     before = gate.status()
     with pytest.raises(error, match=match):
         gate.sync()
@@ -53,7 +53,7 @@ def refused(gate: Gate, error: type[TakebackError], match: str) -> None:
 
 
 def test_first_key_is_kept(registry: Registry, gate: Gate) -> None:
-    """The first key that a gate sees is the only one it believes."""
+    """A gate pins the first key that it sees."""
     assert gate.status().feed_key == chain.public_hex(registry.keys[0])
     registry.keys = [OTHER]
     registry.log.add(signal(9))
@@ -61,7 +61,7 @@ def test_first_key_is_kept(registry: Registry, gate: Gate) -> None:
 
 
 def test_given_key(registry: Registry, gate: Gate) -> None:
-    """A key that was given by hand is believed, and another is not."""
+    """A key that was given by hand is trusted, and no other."""
     gate.trust(chain.public_hex(OTHER))
     refused(gate, FeedBroken, "rule 6")
     registry.keys = [OTHER]
@@ -70,7 +70,7 @@ def test_given_key(registry: Registry, gate: Gate) -> None:
 
 
 def test_rotation(registry: Registry, gate: Gate) -> None:
-    """A gate goes along with a new key that the old one signed, over several of them at once too, and stays there."""
+    """A gate follows a chain of new keys, each signed by the one before, and pins the last."""
     registry.keys = [*registry.keys, OTHER, NEXT]
     registry.log.add(signal(9))
     assert gate.sync().added == 1
@@ -87,7 +87,7 @@ def test_rotation(registry: Registry, gate: Gate) -> None:
 
 
 def test_a_successor_that_was_not_signed(registry: Registry, gate: Gate) -> None:
-    """A new key that the known one did not sign is refused, whatever the registry's list of keys says."""
+    """A new key that the pinned one did not sign is refused, even if the registry lists it."""
     first = FeedKey(chain.public_hex(registry.keys[0]))
     forged = FeedKey(chain.public_hex(OTHER), chain.sign_successor(NEXT, OTHER).signature)
     registry.keys = [OTHER]
@@ -97,7 +97,7 @@ def test_a_successor_that_was_not_signed(registry: Registry, gate: Gate) -> None
 
 
 def lying(registry: Registry, lie: Callable[[Log], None]) -> None:
-    """The registry forgets its feed for another one, under the same key."""
+    """The registry replaces its feed by another one, signed with the same key."""
     log = Log()
     log.lines, log.active = list(registry.log.lines), dict(registry.log.active)
     lie(log)
@@ -105,7 +105,7 @@ def lying(registry: Registry, lie: Callable[[Log], None]) -> None:
 
 
 def another_past(log: Log) -> None:
-    """The first entry was another one."""
+    """Another first entry."""
     first = log.lines[0]
     assert first.signal
     value = signal(77).value
@@ -114,19 +114,19 @@ def another_past(log: Log) -> None:
 
 
 def reordered(log: Log) -> None:
-    """Two entries of the past have changed places."""
+    """Two past entries swapped."""
     one, two = log.lines[1], log.lines[2]
     log.lines[1:3] = [renumbered(two, 2), renumbered(one, 3)]
     log.add(signal(9))
 
 
 def shortened(log: Log) -> None:
-    """The last entry never was."""
+    """The last entry missing."""
     log.lines.pop()
 
 
 def cut_and_grown(log: Log) -> None:
-    """The last entry never was, and others came."""
+    """The last entry missing, and others added."""
     log.lines.pop()
     log.add(signal(8))
     log.add(signal(9))
@@ -142,13 +142,13 @@ def replace_value(one: Any, value: str) -> Any:
 
 @pytest.mark.parametrize("lie", [another_past, reordered, shortened, cut_and_grown])
 def test_another_feed_under_the_right_key(registry: Registry, gate: Gate, lie: Callable[[Log], None]) -> None:
-    """A registry that signs another past than before is found out at the next sync."""
+    """A registry that signs a different past is detected at the next sync."""
     lying(registry, lie)
     refused(gate, FeedBroken, "rule [25]")
 
 
 def forge(page: FeedPage) -> FeedPage:
-    """One more entry than the registry signed."""
+    """Adds an entry that the registry did not sign."""
     line = FeedEntry(4, FeedAction.REMOVE, page.entries[0].entry if page.entries else entry_id(1))
     return FeedPage([line], 4)
 
@@ -170,7 +170,7 @@ def forge(page: FeedPage) -> FeedPage:
 def test_tampered_on_the_way(
     registry: Registry, gate: Gate, change: Callable[[bytes, FeedHead], tuple[bytes, FeedHead]]
 ) -> None:
-    """Whatever of an answer is changed on its way, the signature no longer fits."""
+    """After any change in transit the signature no longer fits."""
 
     def tamper(request: Request) -> Answer:
         honest = registry.honest(
@@ -185,14 +185,14 @@ def test_tampered_on_the_way(
 
 
 def test_not_signed(registry: Registry, gate: Gate) -> None:
-    """An answer without a signature, or with one that cannot be read, is refused."""
+    """An answer whose signature is missing or malformed is refused."""
     for header in ({}, {HEAD_HEADER: "{}"}, {HEAD_HEADER: "x" * 1000}):
         registry.answer = lambda _, header=header: Answer(b'{"entries":[],"head":3}', headers=header)  # type: ignore[misc]
         refused(gate, FeedBroken, "rule 5: the registry did not sign its answer")
 
 
 def test_of_another_platform(registry: Registry, tmp_path: Path) -> None:
-    """What was signed for one platform is refused by another."""
+    """An answer that was signed for another platform is refused."""
     other = f"tbk_{'b' * 16}_{'5' * 64}"
     save(tmp_path / "other", GateSettings(registry.url, other))
     registry.answer = lambda request: registry.signed(registry.log.page(request.query["after"]), request)
@@ -201,7 +201,7 @@ def test_of_another_platform(registry: Registry, tmp_path: Path) -> None:
 
 
 def test_kept_back(registry: Registry, gate: Gate) -> None:
-    """An answer that was signed long ago is not taken for news: the feed counts as unread, and goes stale."""
+    """An answer that was signed long ago is no news: the feed counts as unread, and becomes stale."""
     read = gate.status().age
     registry.answer = lambda request: registry.signed(registry.log.page(3), request, time.time() - 3600)
     refused(gate, RegistryUnreachable, "was signed at .*: it is too old, or a clock is wrong")
@@ -209,7 +209,7 @@ def test_kept_back(registry: Registry, gate: Gate) -> None:
 
 
 def test_idle_polls_are_conditional(registry: Registry, gate: Gate) -> None:
-    """While nothing is new the registry answers without a body, signed all the same; what is new comes as before."""
+    """Without news the registry answers without a body but with a signature; news arrives as before."""
     gate.sync()
     assert registry.requests[-1].headers["if-none-match"].startswith('W/"')
     registry.log.add(signal(9))
@@ -218,7 +218,7 @@ def test_idle_polls_are_conditional(registry: Registry, gate: Gate) -> None:
 
 
 def test_an_alarm_ends(registry: Registry, gate: Gate) -> None:
-    """Once the registry is itself again the gate follows on, and the alarm is over."""
+    """Once the registry answers correctly again, the gate follows on and the alarm ends."""
     honest = registry.log
     lying(registry, shortened)
     refused(gate, FeedBroken, "rule 2")
@@ -228,7 +228,7 @@ def test_an_alarm_ends(registry: Registry, gate: Gate) -> None:
 
 
 def test_every_action_is_in_the_chain(registry: Registry, gate: Gate) -> None:
-    """Removals, changes and erased entries are covered like additions."""
+    """The chain covers removals, changes and tombstones as well as additions."""
     log = registry.log
     log.lines.append(FeedEntry(4, FeedAction.CHANGE, log.lines[1].entry, standing=EntryStatus.REVIEW))
     log.remove(log.lines[2].entry)

@@ -1,4 +1,4 @@
-"""A new gate before a long feed takes the snapshot: all of it or nothing, and goes on from there line by line."""
+"""A new gate imports the snapshot of a long feed, completely or not at all, and then follows the feed line by line."""
 
 import time
 from collections.abc import Callable, Iterator
@@ -25,7 +25,7 @@ KINDS = list(SignalType)
 
 @dataclass
 class Snapshots:
-    """Answers for the snapshot of a registry; `change` spoils the records, `tail` the end."""
+    """Answers with the registry's snapshot; `change` damages the records, `tail` the end."""
 
     registry: Registry
     change: Callable[[list[bytes]], list[bytes]] = list
@@ -35,7 +35,7 @@ class Snapshots:
     asked: list[Request] = field(default_factory=list)
 
     def answer(self, request: Request) -> Answer:
-        """The snapshot, or what the registry answers."""
+        """The snapshot for its path, else the registry's answer."""
         if request.path != "/v1/feed/snapshot":
             return self.registry.honest(request)
         self.asked.append(request)
@@ -52,9 +52,9 @@ class Snapshots:
 
 @pytest.fixture
 def snapshots(monkeypatch: pytest.MonkeyPatch) -> Iterator[Snapshots]:
-    """A registry with a feed that counts as long, from which two entries have gone."""
-    monkeypatch.setattr(snapshot_import, "FROM", 10)
-    monkeypatch.setattr(snapshot_import, "LOT", 3)
+    """A registry whose feed counts as long, with two removed entries."""
+    monkeypatch.setattr(snapshot_import, "MIN_SNAPSHOT_LINES", 10)
+    monkeypatch.setattr(snapshot_import, "SNAPSHOT_BATCH_ROWS", 3)
     with running() as registry:
         for seed in range(LINES):
             registry.log.add(signal(seed, KINDS[seed % 5]))
@@ -67,13 +67,13 @@ def snapshots(monkeypatch: pytest.MonkeyPatch) -> Iterator[Snapshots]:
 
 @pytest.fixture
 def home(snapshots: Snapshots, tmp_path: Path) -> Path:
-    """A gate that has seen nothing yet."""
+    """A gate that has never synced."""
     save(tmp_path / "gate", GateSettings(snapshots.registry.url, KEY))
     return tmp_path / "gate"
 
 
 def test_main_path(snapshots: Snapshots, home: Path) -> None:
-    """The snapshot is taken once, decides at once, and the next lines of the feed are applied to it."""
+    """The snapshot is imported once and used at once, and the next lines of the feed are applied to it."""
     log, told = snapshots.registry.log, list[FeedPosition]()
     with Gate.open(home) as gate:
         synced = gate.sync(told.append)
@@ -89,15 +89,15 @@ def test_main_path(snapshots: Snapshots, home: Path) -> None:
 
 
 def test_a_short_feed_comes_in_pages(snapshots: Snapshots, home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Before a short feed no snapshot is asked for."""
-    monkeypatch.setattr(snapshot_import, "FROM", 1000)
+    """No snapshot is requested if the feed is short."""
+    monkeypatch.setattr(snapshot_import, "MIN_SNAPSHOT_LINES", 1000)
     with Gate.open(home) as gate:
         assert gate.sync().added == LINES
     assert snapshots.asked == []
 
 
 def more(records: list[bytes], entry: bytes, quality: int) -> list[bytes]:
-    """One more pdq in the end."""
+    """Adds one pdq at the end."""
     return [*records, bulk.write_add(LINES + 2, entry, bulk.Add(0, 0, 0, quality, 0, b"", b"x" * 32))]
 
 
@@ -124,7 +124,7 @@ SPOILED: dict[str, tuple[dict[str, object], type[TakebackError], str]] = {
 def test_a_bad_snapshot_leaves_nothing(
     snapshots: Snapshots, home: Path, spoil: dict[str, object], error: type[TakebackError], text: str
 ) -> None:
-    """A snapshot that breaks a rule leaves the gate as empty as it was, and a good one mends it."""
+    """After a snapshot that breaks a rule the gate is still empty, and a good one is imported later."""
     for name, value in spoil.items():
         setattr(snapshots, name, value)
     with Gate.open(home) as gate:
@@ -136,7 +136,7 @@ def test_a_bad_snapshot_leaves_nothing(
 
 
 def test_trouble(snapshots: Snapshots, home: Path) -> None:
-    """A registry that cannot give its snapshot now is one that cannot be reached."""
+    """A registry that cannot answer with its snapshot counts as unreachable."""
     snapshots.registry.answer = lambda r: problem(503) if r.path.endswith("snapshot") else snapshots.registry.honest(r)
     with Gate.open(home) as gate, pytest.raises(RegistryUnreachable):
         gate.sync()

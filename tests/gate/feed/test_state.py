@@ -32,20 +32,20 @@ def state(tmp_path: Path) -> Iterator[State]:
 
 def take(state: State, log: Log, limit: int = 1000) -> None:
     """Follows the log to its end, page by page."""
-    while (position := state.standing()[0]).checkpoint < len(log.lines):
+    while (position := state.position()[0]).checkpoint < len(log.lines):
         page = log.page(position.checkpoint, limit)
         state.apply(follow(position, state.known(page), page, limit))
 
 
 def holds(state: State, log: Log) -> bool:
-    """Whether the state is what a follower of the whole log must have."""
-    news = state.news(0)
+    """Whether the state equals that of a follower of the whole log."""
+    news = state.changes_since(0)
     return dict(news.added) == log.active and news.checkpoint == len(log.lines)
 
 
 @given(log=logs(), limit=st.integers(1, 7), cut=st.integers(0, 40))
 def test_honest_feeds(tmp_path_factory: pytest.TempPathFactory, log: Log, limit: int, cut: int) -> None:
-    """After any honest feed the state holds its active entries, also when it was closed in between."""
+    """After any honest feed the state holds its active entries, even if it was closed in between."""
     home = tmp_path_factory.mktemp("state")
     begun = Log()
     begun.lines = log.lines[:cut]
@@ -57,7 +57,7 @@ def test_honest_feeds(tmp_path_factory: pytest.TempPathFactory, log: Log, limit:
 
 
 def test_news(state: State) -> None:
-    """News after a number are the entries that came and are there still, and the ids that went."""
+    """The changes after a number are the active entries added since, and the ids removed since."""
     log = Log()
     first, short = log.add(signal(1)), log.add(signal(2))
     take(state, log)
@@ -66,7 +66,7 @@ def test_news(state: State) -> None:
     back = log.add(signal(1))
     log.remove(log.add(signal(3)))
     take(state, log)
-    news = state.news(2)
+    news = state.changes_since(2)
     assert list(news.added) == [(back, signal(1))]
     assert {first, short} <= set(news.removed)
     assert news.checkpoint == 7
@@ -74,7 +74,7 @@ def test_news(state: State) -> None:
 
 @pytest.mark.parametrize("entry", [entry_id(9), entry_id(1)])
 def test_broken_feed(state: State, entry: str) -> None:
-    """An entry that breaks a rule leaves the checkpoint and the entries as they were."""
+    """An entry that breaks a rule leaves the checkpoint and the entries unchanged."""
     log = Log()
     log.remove(log.add(signal(1)))
     log.add(signal(2))
@@ -85,7 +85,7 @@ def test_broken_feed(state: State, entry: str) -> None:
 
 
 def test_removed_for_good(state: State, tmp_path: Path) -> None:
-    """After the feed is read to its end, no byte of a withdrawn hash is left in the gate's files."""
+    """Once the feed is read to its end, no byte of a withdrawn hash is left in the gate's files."""
     log = Log()
     gone = [log.add(signal(seed)) for seed in range(50)]
     log.add(signal(99))
@@ -100,16 +100,16 @@ def test_removed_for_good(state: State, tmp_path: Path) -> None:
 
 
 def test_feedback_waits(tmp_path: Path) -> None:
-    """Feedback waits in order through a restart until it is acknowledged, once however often it is queued."""
+    """Feedback stays queued in order through a restart until it is acknowledged, once even if queued twice."""
     other = FeedbackEvent("0" * 32, Verdict.NOT_BLOCKED, [entry_id(2), entry_id(3)])
     with closing(State(tmp_path, URL)) as state:
-        state.queue([EVENT, other])
-        state.queue([EVENT])
+        state.queue_feedback([EVENT, other])
+        state.queue_feedback([EVENT])
     with closing(State(tmp_path, URL)) as state:
-        assert state.waiting(10) == [EVENT, other]
-        assert state.waiting(1) == [EVENT]
+        assert state.queued_feedback(10) == [EVENT, other]
+        assert state.queued_feedback(1) == [EVENT]
         state.acknowledge([EVENT])
-        assert (state.waiting(10), state.waiting_count()) == ([other], 1)
+        assert (state.queued_feedback(10), state.queued_feedback_count()) == ([other], 1)
 
 
 def test_counts(state: State) -> None:
@@ -125,34 +125,34 @@ def test_counts(state: State) -> None:
 
 def test_another_registry(state: State, tmp_path: Path) -> None:
     """A folder that follows one registry does not follow another."""
-    assert state.standing()[0].checkpoint == 0
+    assert state.position()[0].checkpoint == 0
     with pytest.raises(SettingsError, match=r"follows https://registry\.example"):
         State(tmp_path, "https://other.example")
 
 
 def test_only_the_owner_reads(state: State, tmp_path: Path) -> None:
-    """Nobody but their owner can read the hashes."""
-    state.queue([EVENT])
+    """Only their owner can read the hashes."""
+    state.queue_feedback([EVENT])
     assert {path.stat().st_mode & 0o077 for path in tmp_path.iterdir()} == {0}
 
 
 def test_two_syncs(state: State, tmp_path: Path) -> None:
-    """While one process syncs another cannot, but it can read; afterwards it can."""
+    """While one process syncs another cannot, but can read; afterwards it can sync."""
     with closing(State(tmp_path, URL)) as other:
-        with state.syncing():
-            with pytest.raises(GateError, match="another sync"), other.syncing(patience=0):
+        with state.sync_lock():
+            with pytest.raises(GateError, match="another sync"), other.sync_lock(timeout=0):
                 pass
             assert holds(other, Log())
-        with other.syncing(patience=0):
+        with other.sync_lock(timeout=0):
             pass
 
 
 def test_stale_changes(state: State) -> None:
-    """Changes from a position that is no longer the state's are refused whole."""
+    """Changes from a position that is no longer current are refused completely."""
     log = Log()
     log.add(signal(1))
     page = log.page(0)
-    changes = follow(state.standing()[0], state.known(page), page)
+    changes = follow(state.position()[0], state.known(page), page)
     state.apply(changes)
     with pytest.raises(GateError, match="another sync moved the checkpoint"):
         state.apply(changes)
@@ -160,12 +160,12 @@ def test_stale_changes(state: State) -> None:
 
 
 def garbage(path: Path) -> None:
-    """No database at all."""
+    """Not a database at all."""
     path.write_bytes(b"not a database, but long enough to look like a file " * 100)
 
 
 def zeroed_pages(path: Path) -> None:
-    """A file whose pages were lost in a crash."""
+    """A file with zeroed pages, as after a crash."""
     data = path.read_bytes()
     path.write_bytes(data[:4096] + bytes(len(data) - 4096))
 
@@ -184,27 +184,27 @@ def no_follower(path: Path) -> None:
 
 
 def no_table(path: Path) -> None:
-    """A table is gone."""
+    """A missing table."""
     change(path, "DROP TABLE entries")
 
 
 def wrong_value(path: Path) -> None:
-    """A value that is no hash."""
+    """An invalid hash."""
     change(path, "UPDATE entries SET value = 'ABCDE' WHERE number = 7")
 
 
 def wrong_type(path: Path) -> None:
-    """A type that does not exist."""
+    """An unknown type."""
     change(path, "UPDATE entries SET type = 'pdf'")
 
 
 def not_text(path: Path) -> None:
-    """A text that is not UTF-8."""
+    """Text that is not UTF-8."""
     change(path, "UPDATE entries SET value = CAST(x'ff4142434445' AS TEXT) WHERE number = 7")
 
 
 def change(path: Path, statement: str) -> None:
-    """Changes the file behind the gate's back."""
+    """Changes the file without the gate."""
     with closing(sqlite3.connect(path)) as db, db:
         db.execute(statement)
 
@@ -214,7 +214,7 @@ DAMAGES = [garbage, zeroed_pages, foreign, no_follower, no_table, wrong_value, w
 
 @pytest.mark.parametrize("damage", DAMAGES)
 def test_damage(tmp_path: Path, damage: Callable[[Path], None]) -> None:
-    """A damaged or foreign file is refused, and the error says what to do, and quotes nothing of the file."""
+    """A damaged or foreign file is refused; the error says what to do, and quotes nothing from the file."""
     log = Log()
     for seed in range(200):
         log.add(signal(seed))
@@ -225,12 +225,12 @@ def test_damage(tmp_path: Path, damage: Callable[[Path], None]) -> None:
         pytest.raises(StateDamaged, match="move the file away and run") as caught,
         closing(State(tmp_path, URL)) as state,
     ):
-        state.news(0)
+        state.changes_since(0)
     assert "ABCDE" not in str(caught.value)
 
 
 def test_no_place(tmp_path: Path) -> None:
-    """A folder that cannot be made is an error that names it."""
+    """A folder that cannot be created is an error that names it."""
     (tmp_path / "file").write_text("")
     with pytest.raises(GateError, match=r"file/home.* cannot be used now"):
         State(tmp_path / "file" / "home", URL)
@@ -238,7 +238,7 @@ def test_no_place(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("error", [ValueError("a bug"), TypeError("a bug"), OSError(28, "no space left")])
 def test_other_peoples_errors(tmp_path: Path, error: Exception) -> None:
-    """An error of what fills the state is not taken for one of its file, and leaves the state as it was."""
+    """An error of the caller passes through unchanged, and leaves the state as it was."""
 
     def lots() -> Iterator[SnapshotBatch]:
         yield SnapshotBatch([], [])
@@ -246,9 +246,9 @@ def test_other_peoples_errors(tmp_path: Path, error: Exception) -> None:
 
     with closing(State(tmp_path, URL)) as state:
         with pytest.raises(type(error)) as caught:
-            state.fill(lots(), lambda: FeedPosition(1, 1, FIRST_LINK))
+            state.import_snapshot(lots(), lambda: FeedPosition(1, 1, FIRST_LINK))
         assert caught.value is error
-        assert state.standing()[0].checkpoint == 0
+        assert state.position()[0].checkpoint == 0
 
 
 def test_closed(tmp_path: Path) -> None:
@@ -256,11 +256,11 @@ def test_closed(tmp_path: Path) -> None:
     state = State(tmp_path, URL)
     state.close()
     with pytest.raises(GateError, match="the gate is closed"):
-        state.standing()
+        state.position()
 
 
 def killing_log() -> Log:
-    """Six pages of three entries that come, go and come back."""
+    """Six pages of three entries that are added, removed and added again."""
     log = Log()
     for round_ in range(6):
         held = [log.add(signal(round_)), log.add(signal(round_, SignalType.MD5))]
@@ -269,15 +269,15 @@ def killing_log() -> Log:
 
 
 def follow_until_killed(home: Path) -> None:
-    """Follows the log and queues feedback, and tells in a file what is done."""
+    """Follows the log and queues feedback, and records in a file what is done."""
     log = killing_log()
     with (home / "told").open("w", buffering=1) as told, closing(State(home, URL)) as state:
-        while (position := state.standing()[0]).checkpoint < len(log.lines):
+        while (position := state.position()[0]).checkpoint < len(log.lines):
             page = log.page(position.checkpoint, 3)
-            with state.syncing():
+            with state.sync_lock():
                 state.apply(follow(position, state.known(page), page, 3))
             print(position.checkpoint + 3, file=told)
-            state.queue([EVENT])
+            state.queue_feedback([EVENT])
             print("queued", file=told)
         state.reached_end(1.0)
 
@@ -317,7 +317,7 @@ while status:
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
 def test_kill(tmp_path: Path) -> None:
-    """Killed before any statement, the state holds just what its checkpoint says and all that was acknowledged."""
+    """Killed before any statement, the state holds what its checkpoint says, and everything acknowledged."""
     paths = os.pathsep.join([str(ROOT / "py"), str(ROOT), os.environ.get("PYTHONPATH", "")])
     subprocess.run([sys.executable, "-c", KILLER, tmp_path], check=True, env={**os.environ, "PYTHONPATH": paths})
     homes = sorted(tmp_path.iterdir(), key=lambda home: int(home.name))
@@ -326,16 +326,16 @@ def test_kill(tmp_path: Path) -> None:
     for home in homes:
         told = (home / "told").read_text().split()
         with closing(State(home, URL)) as state:
-            at = state.standing()[0].checkpoint
+            at = state.position()[0].checkpoint
             assert at >= max(map(int, filter(str.isdigit, told)), default=0)
-            assert state.waiting(1) == [EVENT] or "queued" not in told
-            assert dict(state.news(0).added) == replay(log, at)
+            assert state.queued_feedback(1) == [EVENT] or "queued" not in told
+            assert dict(state.changes_since(0).added) == replay(log, at)
             take(state, log, 3)
             assert holds(state, log)
 
 
 def replay(log: Log, until: int) -> dict[str, Signal]:
-    """The active entries after so many lines."""
+    """The active entries after `at` lines."""
     active: dict[str, Signal] = {}
     for line in log.lines[:until]:
         if line.signal is None:

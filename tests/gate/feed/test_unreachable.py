@@ -1,4 +1,4 @@
-"""What stands between a gate and its registry: each cause is told by its name, because each asks for something else."""
+"""Each cause of a failed connection to the registry is named, because each needs another remedy."""
 
 import os
 import socket
@@ -36,14 +36,14 @@ NOT_REGISTRIES = {
 
 
 def complaint(address: str) -> str:
-    """What a gate says that cannot reach this address."""
+    """The error of a gate that cannot reach this address."""
     with Client(GateSettings(address, KEY)) as client, pytest.raises(RegistryUnreachable) as caught:
         client.feed_keys()
     return str(caught.value)
 
 
 def certificate(folder: Path) -> tuple[Path, Path]:
-    """A certificate for this machine that nobody knows, and its key."""
+    """A certificate for this machine that no authority signed, and its key."""
     key, name = ec.generate_private_key(ec.SECP256R1()), x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "test")])
     now = datetime.now(UTC)
     made = (
@@ -68,7 +68,7 @@ def certificate(folder: Path) -> tuple[Path, Path]:
 
 @contextmanager
 def over_tls(chain: Path, key: Path) -> Iterator[str]:
-    """The address of a server that answers every request over TLS by 404."""
+    """The address of a server that answers every request over TLS with 404."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(chain, key)
     with closing(socket.create_server(("127.0.0.1", 0))) as listener:
@@ -92,19 +92,19 @@ def over_tls(chain: Path, key: Path) -> Iterator[str]:
 
 
 def test_refused_connections() -> None:
-    """Where nothing listens, the connection is refused."""
+    """If nothing listens, the error says that the connection is refused."""
     with socket.socket() as unused:
         unused.bind(("127.0.0.1", 0))
         assert "the connection is refused" in complaint(f"http://127.0.0.1:{unused.getsockname()[1]}")
 
 
 def test_names_that_nobody_knows() -> None:
-    """A name that cannot be looked up is a matter of DNS."""
-    assert "cannot be looked up (DNS: " in complaint("https://no-such-registry.invalid")
+    """For a name that cannot be resolved, the error names DNS."""
+    assert "cannot be resolved (DNS: " in complaint("https://no-such-registry.invalid")
 
 
 def test_a_certificate_that_is_not_trusted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A certificate of an authority of one's own is refused with the way out, and `SSL_CERT_FILE` is that way."""
+    """An untrusted certificate is refused with a hint at `SSL_CERT_FILE`, which makes it work."""
     chain, key = certificate(tmp_path)
     with over_tls(chain, key) as address:
         assert "certificate is not trusted (self-signed certificate)" in complaint(address)
@@ -118,7 +118,7 @@ def test_a_certificate_that_is_not_trusted(tmp_path: Path, monkeypatch: pytest.M
 def test_certificates_that_cannot_be_read(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, content: bytes | None
 ) -> None:
-    """`SSL_CERT_FILE` that names nothing of use is told as a setting."""
+    """An `SSL_CERT_FILE` without a certificate is an error in the settings."""
     path = tmp_path / "none.pem"
     if content is not None:
         path.write_bytes(content)
@@ -128,20 +128,20 @@ def test_certificates_that_cannot_be_read(
 
 
 def test_a_server_without_tls() -> None:
-    """An address with https:// where plain HTTP is spoken is a matter of TLS."""
+    """For an https:// address that serves plain HTTP, the error names TLS."""
     with running() as registry:
         assert "TLS fails (" in complaint(registry.url.replace("http://", "https://"))
 
 
 def init(home: Path, address: str) -> Result:
-    """Sets a gate up for a registry."""
+    """Sets up a gate for a registry."""
     arguments = ["init", "--home", os.fspath(home), "--registry", address, "--key-file", "-", "--trust-first-feed-key"]
     return CliRunner().invoke(gate, arguments, input=KEY)
 
 
 @pytest.mark.parametrize("name", NOT_REGISTRIES)
 def test_what_is_no_registry_is_refused(tmp_path: Path, name: str) -> None:
-    """An address at which something else answers is refused in one line, and nothing is written."""
+    """An address at which another service answers is refused in one line, and nothing is written."""
     with running() as other:
         other.answer = lambda _: NOT_REGISTRIES[name]
         refused = init(tmp_path / "gate", other.url)
@@ -169,7 +169,7 @@ def test_what_is_no_registry_is_refused(tmp_path: Path, name: str) -> None:
     ],
 )
 def test_addresses_that_cannot_be_a_registrys(tmp_path: Path, address: str) -> None:
-    """An address without a scheme, without TLS, or with more than a place in it is refused before anything is asked."""
+    """An address without scheme or TLS, or with more than host and path, is refused at once."""
     refused = init(tmp_path / "gate", address)
     assert (refused.exit_code, refused.output.count("\n")) == (2, 1)
     assert "address" in refused.output
@@ -177,17 +177,17 @@ def test_addresses_that_cannot_be_a_registrys(tmp_path: Path, address: str) -> N
 
 
 def test_a_registry_that_is_away_is_asked_later(tmp_path: Path) -> None:
-    """A gate can be set up before its registry answers, and is told that nobody was asked."""
+    """A gate can be set up while its registry is unreachable, with a message that says so."""
     with socket.socket() as unused:
         unused.bind(("127.0.0.1", 0))
         made = init(tmp_path / "gate", f"http://127.0.0.1:{unused.getsockname()[1]}")
     assert made.exit_code == 0
-    assert "could not ask whether this is a registry" in made.stderr
+    assert "could not check the registry" in made.stderr
     assert (tmp_path / "gate" / SETTINGS_FILE).exists()
 
 
 def test_the_folder_is_private(tmp_path: Path) -> None:
-    """Whatever the umask, each file of a gate is its owner's from the first byte; a folder that is open is refused."""
+    """Whatever the umask, a gate's files are private from the first byte; an open folder is refused."""
     home = tmp_path / "gate"
     program = (
         "import os, sys, threading; os.umask(0)\n"
@@ -202,7 +202,7 @@ def test_the_folder_is_private(tmp_path: Path) -> None:
         "looking = threading.Thread(target=look); looking.start()\n"
         "for _ in range(20):\n"
         "    state = State(home, 'https://registry.example')\n"
-        "    with state.syncing(), state.turn_to_index(): state.reached_end(1.0)\n"
+        "    with state.sync_lock(), state.index_lock(): state.reached_end(1.0)\n"
         "    state.copy(home / 'copy.sqlite'); state.close()\n"
         "    for path in home.glob('*'): path.unlink()\n"
         "ended.set(); looking.join()\n"

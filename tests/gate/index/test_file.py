@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from takeback.errors import GateError, StateDamaged
 from takeback.gate.index.chunking import MAX_FLIPS, masks, plan
-from takeback.gate.index.file import HEAD, IndexMarks, load, save
+from takeback.gate.index.file import HEAD_BYTES, IndexMarks, load, save
 from takeback.gate.index.multi_index import MultiIndex, Reach
 from takeback.signals import Signal, SignalType
 from tests.gate.codes import as_rows, as_signals, found, shaped
@@ -24,14 +24,14 @@ HELD = {
 
 
 def saved(folder: Path, held: dict[str, Signal] = HELD) -> Path:
-    """A file of these."""
+    """A file with these signals."""
     path = folder / "index.bin"
     save(path, MARKS, MultiIndex.of(Reach(), as_rows(held)).contents())
     return path
 
 
 def test_round_trip(tmp_path: Path) -> None:
-    """What is saved is found again, of every type, with its marks; only its owner can read the file."""
+    """A saved index is loaded with its marks and all types; only its owner can read the file."""
     path = saved(tmp_path)
     marks, tables = load(path)
     index = MultiIndex(Reach(), tables)
@@ -43,7 +43,7 @@ def test_round_trip(tmp_path: Path) -> None:
 
 
 def test_changes_on_top(tmp_path: Path) -> None:
-    """An index from a file takes changes like any other, and leaves the file as it is."""
+    """An index from a file can be changed like any other, and leaves the file unchanged."""
     path = saved(tmp_path)
     before = path.read_bytes()
     index = MultiIndex(Reach(), load(path)[1])
@@ -56,25 +56,25 @@ def test_changes_on_top(tmp_path: Path) -> None:
 
 
 def test_nothing_to_save(tmp_path: Path) -> None:
-    """An index without an entry makes a file without a table."""
+    """An index without entries makes a file without tables."""
     assert load(saved(tmp_path, {})) == (MARKS, {})
 
 
 @pytest.mark.parametrize(
     ("change", "complaint"),
     [
-        (lambda _: b"", "cut short"),
-        (lambda data: data[: HEAD - 1], "cut short"),
-        (lambda data: data[:-1], "cut short"),
-        (lambda data: data[: HEAD + 5000], "cut short"),
-        (lambda data: data + bytes(8), "behind its end"),
+        (lambda _: b"", "is truncated"),
+        (lambda data: data[: HEAD_BYTES - 1], "is truncated"),
+        (lambda data: data[:-1], "is truncated"),
+        (lambda data: data[: HEAD_BYTES + 5000], "is truncated"),
+        (lambda data: data + bytes(8), "data after its last table"),
         (lambda data: b"SQLite format 3\0" + data[16:], "not one"),
         (lambda data: b"takeback index 2" + data[16:], "another version"),
-        (lambda data: data[:30] + b"?" + data[31:], "checksum of its head"),
+        (lambda data: data[:30] + b"?" + data[31:], "checksum of its header does not match"),
     ],
 )
 def test_refused(tmp_path: Path, change: object, complaint: str) -> None:
-    """A file that is cut short, too long, foreign or of another version is refused, with its name and what is wrong."""
+    """A file that is truncated, too long, foreign or of another version is refused, with its name and the cause."""
     path = saved(tmp_path)
     path.write_bytes(change(path.read_bytes()))  # type: ignore[operator]
     with pytest.raises(StateDamaged, match=rf"index\.bin.*{complaint}"):
@@ -82,8 +82,8 @@ def test_refused(tmp_path: Path, change: object, complaint: str) -> None:
 
 
 def test_absent(tmp_path: Path) -> None:
-    """A file that is not there, or is a folder, is refused."""
-    with pytest.raises(StateDamaged, match="not there"):
+    """A missing file or a folder is refused."""
+    with pytest.raises(StateDamaged, match="does not exist"):
         load(tmp_path / "index.bin")
     with pytest.raises(StateDamaged, match="cannot be read"):
         load(tmp_path)
@@ -91,13 +91,13 @@ def test_absent(tmp_path: Path) -> None:
 
 @pytest.fixture(scope="module")
 def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A file that is as it was saved."""
+    """An intact file."""
     return saved(tmp_path_factory.mktemp("whole"))
 
 
 @given(where=st.floats(0, 1, exclude_max=True), bit=st.integers(0, 7))
 def test_damage(whole: Path, where: float, bit: int) -> None:
-    """Whichever bit is another that means anything, the file is refused."""
+    """A file with any one bit flipped, padding apart, is refused."""
     data = bytearray(whole.read_bytes())
     place = int(where * len(data))
     data[place] ^= 1 << bit
@@ -115,11 +115,11 @@ def test_damage(whole: Path, where: float, bit: int) -> None:
 
 
 def test_a_writer_is_killed(tmp_path: Path) -> None:
-    """A writer that dies before the end leaves the old file, and what it left is no trouble for the next."""
+    """A writer that is killed leaves the old file, and its remains do not disturb the next writer."""
     path = saved(tmp_path)
     before = path.read_bytes()
     program = (
-        "import os\nfrom pathlib import Path\nfrom tests.gate import test_index_file as t\n"
+        "import os\nfrom pathlib import Path\nfrom tests.gate.index import test_file as t\n"
         "os.fsync = lambda _: os._exit(9)\nt.saved(Path(os.environ['FOLDER']))"
     )
     python = [sys.executable, "-c", program]
@@ -134,14 +134,14 @@ def test_a_writer_is_killed(tmp_path: Path) -> None:
 
 
 def test_no_place(tmp_path: Path) -> None:
-    """A folder that is not there is an error that names the file."""
+    """A missing folder is an error that names the file."""
     with pytest.raises(GateError, match=r"index\.bin cannot be written"):
         saved(tmp_path / "none")
 
 
 @given(st.integers(1, 10**9), st.sampled_from([64, 128, 256]), st.data())
 def test_plans(count: int, bits: int, data: st.DataObject) -> None:
-    """Chunks never overlap, and two codes within the distance are within the flips in one chunk at least."""
+    """Chunks never overlap, and two codes within the distance are within the flips in at least one chunk."""
     distance = data.draw(st.integers(1, bits // 4 - 1))
     chunks = plan(count, bits, distance)
     assert all(a.start + a.bits <= b.start for a, b in pairwise(chunks))
@@ -152,7 +152,7 @@ def test_plans(count: int, bits: int, data: st.DataObject) -> None:
 
 @given(st.integers(5, 26), st.integers(0, 2))
 def test_masks(bits: int, flips: int) -> None:
-    """The masks are every change of up to so many bits, once."""
+    """The masks are all changes of up to `flips` bits, each once."""
     found = masks(bits, flips)
     assert len(found) == len(set(found)) == sum([1, bits, bits * (bits - 1) // 2][: flips + 1])
     assert max(mask.bit_count() for mask in found) <= flips

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
-from takeback.gate.index.multi_index import GROWN, Hit, MultiIndex, Reach
+from takeback.gate.index.multi_index import MERGE_ROWS, Hit, MultiIndex, Reach
 from takeback.signals import PDQ_MATCH_DISTANCE, Frame, Signal, SignalType
 from tests.gate.codes import as_rows, as_signals, flip, found, near, pdq, shaped
 from tests.gate.feeds import entry_id, signal
@@ -16,19 +16,19 @@ SHAPES = ("random", "clustered", "duplicate", "adversarial")
 
 
 def filled(held: dict[str, Signal], reach: Reach | None = None) -> MultiIndex:
-    """An index of these, in buckets."""
+    """An index of these signals, in buckets."""
     return MultiIndex.of(reach or Reach(), as_rows(held))
 
 
 def video(*hashes: tuple[int, int]) -> Signal:
-    """A vpdq signal of frames with these codes and qualities."""
+    """A vpdq signal whose frames have these codes and qualities."""
     frames = [Frame(place, quality, f"{code:064x}", float(place)) for place, (code, quality) in enumerate(hashes)]
     return Signal(SignalType.VPDQ, ";".join(map(str, frames)))
 
 
 @given(CODES, st.integers(0, 256), st.integers(), st.integers(0, 63), st.booleans())
 def test_every_distance(code: int, bits: int, seed: int, limit: int, bucketed: bool) -> None:
-    """A code is found at its distance when that is within the limit, up to the code's own complement."""
+    """A code is found at its distance if that is within the limit, up to the code's own complement."""
     held = {entry_id(1): pdq(flip(code, bits, seed))}
     index = filled(held, Reach(pdq=limit)) if bucketed else MultiIndex(Reach(pdq=limit))
     index.add(entry_id(1), held[entry_id(1)])
@@ -37,7 +37,7 @@ def test_every_distance(code: int, bits: int, seed: int, limit: int, bucketed: b
 
 @pytest.mark.parametrize("limit", range(64))
 def test_every_limit(limit: int) -> None:
-    """Built for any limit from 0 to 63, the index finds all of distances 0 to 64 that it should, among thousands."""
+    """Built for any limit from 0 to 63, the index finds among thousands all codes at distances that it should."""
     numbers = shaped("random", 1, limit)
     held = as_signals(
         [*(flip(numbers[0], bits, bits + 99 * limit) for bits in range(65)), *shaped("random", 2000, limit + 100)]
@@ -49,7 +49,7 @@ def test_every_limit(limit: int) -> None:
 @settings(max_examples=60)
 @given(st.sampled_from(SHAPES), st.integers(1, 600), st.integers(0, 63), st.integers(0, 2**32), st.integers(0, 80))
 def test_against_brute_force(shape: str, count: int, limit: int, seed: int, bits: int) -> None:
-    """However codes lie, and whatever the limit, the index finds what comparing with everything finds."""
+    """For any distribution of codes and any limit, the index finds what brute force finds."""
     held = as_signals(shaped(shape, count, seed))
     index = filled(held, Reach(pdq=limit))
     for place in (0, count // 2, count - 1):
@@ -59,7 +59,7 @@ def test_against_brute_force(shape: str, count: int, limit: int, seed: int, bits
 
 @pytest.mark.parametrize("shape", SHAPES)
 def test_many(shape: str) -> None:
-    """Among 20,000 codes that lie evenly, in clusters, alike or in one bucket, each look-up finds all that is near."""
+    """Among 20,000 codes that are uniform, clustered, equal or in one bucket, each look-up finds all that are near."""
     held = as_signals(shaped(shape, 20_000, 5))
     index = filled(held)
     for place in range(0, 20_000, 5_000):
@@ -70,7 +70,7 @@ def test_many(shape: str) -> None:
 @settings(max_examples=40)
 @given(st.sampled_from(SHAPES), st.integers(1, 300), st.integers(0, 16), st.integers(0, 2**32))
 def test_phash(shape: str, count: int, limit: int, seed: int) -> None:
-    """A phash of 64 bits is found within any limit that can be set, as comparing with everything finds it."""
+    """A phash of 64 bits is found within any limit that can be set, as by brute force."""
     codes = shaped(shape, count, seed, 64)
     held = {f"{place:032x}": Signal(SignalType.PHASH, f"{code:016x}") for place, code in enumerate(codes)}
     asked = Signal(SignalType.PHASH, f"{flip(codes[0], seed % 12, seed, 64):016x}")
@@ -79,7 +79,7 @@ def test_phash(shape: str, count: int, limit: int, seed: int) -> None:
 
 @pytest.mark.parametrize("kind", [SignalType.SHA256, SignalType.MD5])
 def test_exact(kind: SignalType) -> None:
-    """Among thousands a sha256 or md5 is found when it is equal, and not when one bit is another."""
+    """Among thousands, a sha256 or md5 is found if it is equal, and not if one bit differs."""
     held = {entry_id(seed): signal(seed, kind) for seed in range(3000)}
     for index in (filled(held), MultiIndex()):
         for seed in (0, 1500, 2999):
@@ -90,7 +90,7 @@ def test_exact(kind: SignalType) -> None:
 
 
 def test_several_at_once() -> None:
-    """Of several signals each is answered by its place, whatever their types and order."""
+    """Hits refer to their signal by its position, whatever the types and order of the signals."""
     held = {entry_id(1): signal(1, SignalType.SHA256), entry_id(2): signal(1, SignalType.MD5), entry_id(3): pdq(7)}
     asked = [signal(2, SignalType.MD5), held[entry_id(2)], pdq(5, 70), held[entry_id(1)], pdq(2**255 - 1)]
     assert sorted(filled(held).query(asked)) == [
@@ -99,7 +99,7 @@ def test_several_at_once() -> None:
 
 
 def test_low_quality() -> None:
-    """A pdq below the least quality is not matched on either side; the quality of what is held is told."""
+    """A pdq below the least quality does not match on either side; a hit has the entry's quality."""
     index = MultiIndex()
     index.add(entry_id(1), pdq(1, 49))
     index.add(entry_id(2), pdq(2, 50))
@@ -111,7 +111,7 @@ def test_low_quality() -> None:
 
 
 def test_videos() -> None:
-    """Of a video the shares of near frames are told, both ways; frames of low quality count on neither side."""
+    """A video's hit has the shares of matching frames of both sides; frames of low quality count on neither."""
     codes = shaped("random", 6, 3)
     index = MultiIndex()
     index.add(entry_id(1), video(*((code, 90) for code in codes[:4]), (codes[4], 10)))
@@ -125,7 +125,7 @@ def test_videos() -> None:
 @settings(max_examples=40)
 @given(st.lists(st.integers(0, 5), min_size=1, max_size=8), st.lists(st.integers(0, 5), min_size=1, max_size=8))
 def test_shares_of_videos(held: Sequence[int], asked: Sequence[int]) -> None:
-    """The shares are those of the frames that both videos have, whatever comes twice."""
+    """The shares are those of distinct frames, even if frames repeat."""
     codes = shaped("random", 6, 4)
     index = filled({entry_id(1): video(*((codes[number], 90) for number in held))})
     both = set(held) & set(asked)
@@ -144,7 +144,7 @@ def test_a_signal_comes_back() -> None:
 
 
 def test_an_entry_gets_another_signal() -> None:
-    """An entry that is replaced is found by its new signal alone, also when that is of another type."""
+    """An entry that is replaced is found only by its new signal, even if that has another type."""
     index = filled({entry_id(1): pdq(1), entry_id(2): pdq(2**200 - 1)})
     index.add(entry_id(1), pdq(2**255 - 1))
     index.add(entry_id(2), signal(1, SignalType.MD5))
@@ -169,7 +169,7 @@ class Model(RuleBasedStateMachine):
 
     @rule(entry=st.integers(0, 12))
     def add_low(self, entry: int) -> None:
-        """Adds or replaces by what is not used for matching."""
+        """Adds or replaces a signal of too low a quality."""
         self.model.pop(entry_id(entry), None)
         self.index.add(entry_id(entry), pdq(0, 49))
 
@@ -180,24 +180,24 @@ class Model(RuleBasedStateMachine):
 
     @rule(entry=st.integers(0, 12))
     def remove(self, entry: int) -> None:
-        """Removes an entry that may be there or not."""
+        """Removes an entry that may be absent."""
         self.model.pop(entry_id(entry), None)
         self.index.remove(entry_id(entry))
 
     @rule()
     def merge(self) -> None:
-        """Puts everything into buckets, as happens when there is much."""
-        for part in self.index._near.values():
+        """Merges all rows into tables, as happens when there are many."""
+        for part in self.index._types.values():
             part._merge()
 
     def put(self, entry: str, new: Signal) -> None:
-        """Does the same to both."""
+        """Makes the same change to the index and to the model."""
         self.model[entry] = new
         self.index.add(entry, new)
 
     @invariant()
     def equals_brute_force(self) -> None:
-        """Every look-up finds what comparing with everything finds."""
+        """Every look-up finds what brute force finds."""
         for asked in (pdq(0), pdq(2**255), pdq(2**256 - 1), signal(1, SignalType.MD5), signal(2, SignalType.SHA256)):
             reach = PDQ_MATCH_DISTANCE if asked.type is SignalType.PDQ else 0
             assert found(self.index, asked) == near(self.model, asked, reach)
@@ -208,17 +208,17 @@ TestModel.settings = settings(max_examples=40, stateful_step_count=30)
 
 
 def test_thousands_of_changes() -> None:
-    """After tens of thousands of adds, replacements and removals, bucketed meanwhile, nothing is lost or left."""
+    """After tens of thousands of changes with merges meanwhile, no entry is lost or left over."""
     index, held = MultiIndex(), dict[str, Signal]()
-    codes = shaped("clustered", GROWN * 5 // 2, 11)
+    codes = shaped("clustered", MERGE_ROWS * 5 // 2, 11)
     for place, code in enumerate(codes):
-        held[entry_id(place % (GROWN * 3 // 2))] = pdq(code)
-        index.add(entry_id(place % (GROWN * 3 // 2)), pdq(code))
+        held[entry_id(place % (MERGE_ROWS * 3 // 2))] = pdq(code)
+        index.add(entry_id(place % (MERGE_ROWS * 3 // 2)), pdq(code))
         if place % 3 == 0:
             held.pop(entry_id(place // 2), None)
             index.remove(entry_id(place // 2))
     index.wait()
-    assert any(hasattr(part, "shape") for part in index._near[SignalType.PDQ]._parts)
+    assert any(hasattr(part, "shape") for part in index._types[SignalType.PDQ]._parts)
     for place in range(0, len(codes), 4000):
         asked = pdq(flip(codes[place], 3, place))
         assert found(index, asked) == near(held, asked, PDQ_MATCH_DISTANCE)
@@ -229,7 +229,7 @@ def test_thousands_of_changes() -> None:
 
 
 def test_removing_while_looking_up() -> None:
-    """While thousands are added, replaced and removed, every look-up finds what stays and nothing that is far."""
+    """While thousands are changed, every look-up finds what stays, and nothing that is far."""
     index = MultiIndex()
     stays = shaped("random", 1, 3)[0]
     index.add(entry_id(0), pdq(stays))

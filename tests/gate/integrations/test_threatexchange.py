@@ -1,4 +1,4 @@
-"""The exchange for python-threatexchange, by its own command `tx` and by the calls that others make of it."""
+"""The exchange for python-threatexchange, used through its command `tx` and through the calls of other programs."""
 
 import os
 import subprocess
@@ -25,20 +25,20 @@ PICTURE = drawing(7, (1200, 900))
 
 
 class Tx:
-    """The command `tx` with a folder of its own, in this process or in one of its own."""
+    """The command `tx` with its own folder, in this process or in another one."""
 
     def __init__(self, folder: Path, capture: pytest.CaptureFixture[str]) -> None:
         self.folder = folder
         self.capture = capture
 
     def __call__(self, *arguments: str | Path) -> str:
-        """What it says when it is called in this process, as its script calls it."""
+        """Its output when it is called in this process, as its script calls it."""
         self.capture.readouterr()
         inner_main(list(map(str, arguments)), self.folder)
         return self.capture.readouterr().out
 
     def process(self, *arguments: str | Path) -> str:
-        """What its script says."""
+        """The output of its script."""
         script = Path(sys.executable).with_name("tx")
         environment = {**os.environ, "PYTHONPATH": str(ABSENT), "TX_STATEDIR": str(self.folder)}
         done = subprocess.run([script, *arguments], env=environment, capture_output=True, text=True, check=True)
@@ -47,20 +47,20 @@ class Tx:
 
 @pytest.fixture
 def tx(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Tx:
-    """`tx` that knows our exchange."""
+    """`tx` with our exchange installed."""
     command = Tx(tmp_path / "tx", capsys)
     command("config", "extensions", "add", "takeback.gate.integrations.threatexchange")
     return command
 
 
 def configure(tx: Tx, server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Has `tx` follow a registry."""
+    """Makes `tx` follow a registry."""
     monkeypatch.setenv("TAKEBACK_PLATFORM_KEY", quick_platform(server, "forum").key)
     tx("config", "collab", "edit", "takeback", "--create", "mine", "--registry", server.address)
 
 
 def test_tx_follows_and_honours_withdrawals(tmp_path: Path, tx: Tx, monkeypatch: pytest.MonkeyPatch) -> None:
-    """`tx` is configured, fetches, and matches a smaller copy of a sent picture; once withdrawn it matches no more."""
+    """`tx` is configured, fetches, and matches a smaller copy; after the withdrawal it does not."""
     copy, other = tmp_path / "copy.jpg", tmp_path / "other.jpg"
     copy.write_bytes(jpeg(PICTURE.resize((500, 375)), 55))
     other.write_bytes(jpeg(drawing(8)))
@@ -91,7 +91,7 @@ def exchange(url: str, key: str = KEY) -> Exchange:
 
 
 def fetched(url: str, held: dict[str, ExchangeRecord], checkpoint: Checkpoint | None = None) -> Checkpoint:
-    """Fetches to the end into `held`, as a store does, and gives the checkpoint."""
+    """Fetches to the end into `held`, as a store does, and returns the checkpoint."""
     for delta in exchange(url).fetch_iter(SIGNALS, checkpoint):
         Exchange.naive_fetch_merge(held, delta.updates)
         checkpoint = delta.checkpoint
@@ -100,13 +100,13 @@ def fetched(url: str, held: dict[str, ExchangeRecord], checkpoint: Checkpoint | 
 
 
 def matched(held: dict[str, ExchangeRecord], url: str = "") -> dict[str, dict[str, str]]:
-    """What would be matched: their type, the value, and what its opinion is."""
+    """The signals that may match: type, value, and opinion."""
     told = Exchange.naive_convert_to_signal_type(SIGNALS, Config(name="mine", registry=url), held)
     return {kind.get_name(): {value: str(known) for value, known in signals.items()} for kind, signals in told.items()}
 
 
 def test_a_fetch_goes_on_where_it_stopped() -> None:
-    """Entries of several pages come and go by their ids; the next fetch asks only for what is new."""
+    """Entries of several pages come and go by id; the next fetch requests only what is new."""
     log = Log()
     ids = [log.add(signal(seed)) for seed in range(1500)]
     held: dict[str, ExchangeRecord] = {}
@@ -120,7 +120,7 @@ def test_a_fetch_goes_on_where_it_stopped() -> None:
 
 
 def line(number: int, action: FeedAction, **more: object) -> FeedEntry:
-    """A line of the feed for the entry 1."""
+    """A line of the feed for entry 1."""
     return FeedEntry(number, action, entry_id(1), **more)  # type: ignore[arg-type]
 
 
@@ -141,7 +141,7 @@ PAUSE = line(3, FeedAction.CHANGE, standing=EntryStatus.PAUSED)
     ],
 )
 def test_a_standing_is_an_opinion(pages: list[list[FeedEntry]], opinion: str | None) -> None:
-    """What may lead to a block is confirmed, what may lead to a review is for a person, what is paused is not there."""
+    """An entry that may block is confirmed, one for review is a seed, and a paused one is left out."""
     held: dict[str, ExchangeRecord] = {}
     checkpoint = None
     with running() as registry:
@@ -172,14 +172,14 @@ class Replacing:
 
 
 def filler(log: Log, lines: int, seed: int) -> None:
-    """Fills a feed with so many entries."""
+    """Adds this number of entries to a feed."""
     for number in range(lines):
         log.add(signal(seed + number))
 
 
 @pytest.mark.parametrize("at_once", [True, False], ids=["one fetch", "a fetch for each page"])
 def test_a_store_that_replaces_keeps_entries(at_once: bool) -> None:
-    """Whatever page or fetch an entry's standings come in, it is matched by its last one, and comes back."""
+    """However an entry's status changes are divided into pages and fetches, its last one counts."""
     log, store = Log(), Replacing()
     with running(log) as registry:
 
@@ -211,32 +211,32 @@ def test_a_store_that_replaces_keeps_entries(at_once: bool) -> None:
 
 @given(st.data())
 def test_no_record_is_half_of_one(data: st.DataObject) -> None:
-    """Of a random feed, read in random fetches, what is told of an entry last is whole and says what the feed says."""
+    """For a random feed in random fetches, the last record of an entry is complete and equals the feed's."""
     log, store = Log(), Replacing()
-    standings: dict[str, EntryStatus] = {}
+    statuses: dict[str, EntryStatus] = {}
     with running(log) as registry:
         for seed in range(data.draw(st.integers(1, 20))):
             deed = data.draw(st.sampled_from(["add", "change", "remove", "fetch"]))
             if deed == "add":
-                standings[log.add(signal(seed))] = EntryStatus.BLOCK
+                statuses[log.add(signal(seed))] = EntryStatus.BLOCK
             elif deed == "fetch":
                 store.fetch(registry.url)
-            elif standings:
-                entry = data.draw(st.sampled_from(sorted(standings)))
+            elif statuses:
+                entry = data.draw(st.sampled_from(sorted(statuses)))
                 if deed == "remove":
                     log.remove(entry)
-                    del standings[entry]
+                    del statuses[entry]
                 else:
-                    standings[entry] = data.draw(st.sampled_from(sorted(set(EntryStatus) - {standings[entry]})))
-                    log.change(entry, standings[entry])
+                    statuses[entry] = data.draw(st.sampled_from(sorted(set(EntryStatus) - {statuses[entry]})))
+                    log.change(entry, statuses[entry])
         store.fetch(registry.url)
-    expected = {entry: standing for entry, standing in standings.items() if standing != EntryStatus.PAUSED}
+    expected = {entry: status for entry, status in statuses.items() if status != EntryStatus.PAUSED}
     assert {entry: record.standing for entry, record in store.held.items()} == expected
     assert all(record.value == log.active[entry].value for entry, record in store.held.items())
 
 
 def test_what_both_sides_know_is_matched() -> None:
-    """A video's exact hashes are matched as videos; weak PDQ, and hashes that `tx` has no name for, never are."""
+    """A video's exact hashes match as videos; weak PDQ and types unknown to `tx` never match."""
     signals = [
         (signal(1, quality=49), PictureKind.IMAGE),
         (signal(2, SignalType.PHASH), PictureKind.IMAGE),
@@ -259,7 +259,7 @@ def test_what_both_sides_know_is_matched() -> None:
 
 
 def test_a_broken_feed_leaves_the_checkpoint() -> None:
-    """A page with a gap is not applied: the fetch ends by an error and gives no checkpoint past it."""
+    """A page with a gap is not applied: the fetch raises an error and keeps its checkpoint."""
     with running() as registry:
         registry.answer = lambda request: registry.signed(FeedPage([ADD, PAUSE], 2), request)
         with pytest.raises(FeedBroken, match="rule 1"):
@@ -267,7 +267,7 @@ def test_a_broken_feed_leaves_the_checkpoint() -> None:
 
 
 def test_a_bad_key_or_address_is_told() -> None:
-    """A key that the registry refuses, and an address over which it could be read, end the fetch."""
+    """A refused key, and an address over which the key could be read, end the fetch with an error."""
     with running() as registry, pytest.raises(KeyRefused):
         next(exchange(registry.url, KEY[:-1] + "0").fetch_iter(SIGNALS, None))
     with pytest.raises(SettingsError, match="https"):

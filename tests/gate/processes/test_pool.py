@@ -1,4 +1,4 @@
-"""Files are read in processes that have a budget and reach nothing."""
+"""Files are read in processes that have a budget and can reach nothing."""
 
 import io
 import json
@@ -18,7 +18,7 @@ import pytest
 
 from takeback.errors import GateError, OverBudget
 from takeback.gate.processes import hashing_process
-from takeback.gate.processes.hashing_process import Process, Read
+from takeback.gate.processes.hashing_process import HashedFile, Process
 from takeback.gate.processes.pool import Pool
 from takeback.gate.rules.media import MediaKind
 from takeback.gate.rules.policy import Budget
@@ -34,19 +34,19 @@ linux: Final = pytest.mark.skipif(sys.platform != "linux", reason="only Linux ha
 
 @pytest.fixture(scope="module")
 def pool() -> Iterator[Pool]:
-    """Two processes with the usual budget."""
+    """Two processes with the default budget."""
     pool = Pool(Budget(processes=2))
     yield pool
     pool.close()
 
 
-def read(pool: Pool, data: bytes, given: str = "") -> Read:
-    """What a file is."""
+def read(pool: Pool, data: bytes, given: str = "") -> HashedFile:
+    """The result for a file."""
     return pool.submit(io.BytesIO(data), given).result()
 
 
 def large(side: int, channels: int = 1) -> bytes:
-    """A PNG of `side` x `side` grey or coloured pixels in a few kilobytes for each million of them."""
+    """A PNG of `side` x `side` grey or coloured pixels, of a few kilobytes for each million."""
     rows = zlib.compressobj(1)
     packed = b"".join(rows.compress(bytes(channels * side + 1)) for _ in range(side)) + rows.flush()
 
@@ -59,14 +59,14 @@ def large(side: int, channels: int = 1) -> bytes:
 
 @pytest.mark.parametrize("file", sorted((VECTORS / "pictures").iterdir()), ids=lambda file: file.name)
 def test_a_process_finds_what_this_one_finds(pool: Pool, file: Path) -> None:
-    """Sealed in, every kind of picture gives the signals, turned forms and reduced picture that it gives here."""
+    """A sandboxed process returns for every kind of picture what hashing here returns."""
     found = read(pool, file.read_bytes())
     if file.name in {"cut.jpg", "cut.png", "text.jpg"}:
         assert found.kind is not MediaKind.PICTURE
         assert found.signals == exact_signals(file.read_bytes())
         return
     here = hash_picture(file.read_bytes())
-    assert (found.kind, found.signals, found.dihedral, found.plane) == (
+    assert (found.kind, found.signals, found.dihedral, found.thumbnail) == (
         MediaKind.PICTURE,
         here.signals,
         here.dihedral,
@@ -76,13 +76,13 @@ def test_a_process_finds_what_this_one_finds(pool: Pool, file: Path) -> None:
 
 @pytest.mark.parametrize("file", sorted((VECTORS / "videos").iterdir()), ids=lambda file: file.name)
 def test_a_process_finds_what_this_one_finds_in_videos(pool: Pool, file: Path) -> None:
-    """Sealed in, every kind of video gives the signals that it gives here."""
+    """A sandboxed process returns for every kind of video what hashing here returns."""
     with file.open("rb") as opened:
         assert pool.submit(opened).result().signals == hash_video(opened).signals
 
 
 def attempts(code: str) -> "subprocess.CompletedProcess[str]":
-    """Runs Python in a process that has sealed itself off."""
+    """Runs Python in a process that has sandboxed itself."""
     program = f"""
 import ctypes, os, resource, signal, socket, sys
 from takeback.hashing.confine import confine
@@ -117,14 +117,14 @@ def fails(attempt):
     ],
 )
 def test_what_a_sealed_process_cannot_do(attempt: str) -> None:
-    """After the seals are on, no file, socket, process or second budget is to be had."""
+    """A sandboxed process can open no file or socket, start no process and extend no budget."""
     done = attempts(f"print(fails(lambda: {attempt}))")
     assert done.stdout == "True\n", done.stderr
 
 
 @linux
 def test_a_sealed_process_cannot_read_its_parent() -> None:
-    """The memory of the process that holds the list and the key is out of reach."""
+    """The memory of the process with the list and the key is out of reach."""
     done = attempts(
         "libc = ctypes.CDLL(None, use_errno=True)\n"
         "print(libc.ptrace(16, os.getppid(), 0, 0), libc.process_vm_readv(os.getppid(), None, 0, None, 0, 0))"
@@ -134,7 +134,7 @@ def test_a_sealed_process_cannot_read_its_parent() -> None:
 
 @linux
 def test_the_seals_are_told(pool: Pool) -> None:
-    """A process says which seals hold; limits, its parent's end and no new privileges always do on Linux."""
+    """A process reports which seals hold; limits, parent's end and no new privileges always do on Linux."""
     read(pool, FILE)
     for process in list(pool.processes.values()):
         assert {"limits", "ends with its parent", "no new privileges"} <= set(process.seals)
@@ -142,7 +142,7 @@ def test_the_seals_are_told(pool: Pool) -> None:
 
 @linux
 def test_nothing_is_inherited(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """A process has neither this one's environment nor its open files."""
+    """A process has neither the gate's environment nor its open files."""
     monkeypatch.setenv("TAKEBACK_PLATFORM_KEY", "secret")
     with (tmp_path / "list").open("w"):
         process = Process(Budget())
@@ -156,7 +156,7 @@ def test_nothing_is_inherited(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -
 
 
 def test_time_is_limited() -> None:
-    """A file that takes more processor time than it may is unreadable, the limit is named, and the next one is read."""
+    """A file that takes too much CPU time is unreadable, the limit is named, and the next file is read."""
     pool = Pool(Budget(picture_seconds=0.05, processes=1))
     try:
         slow = read(pool, large(9000))
@@ -170,14 +170,14 @@ def test_time_is_limited() -> None:
 
 @linux
 def test_a_sealed_process_cannot_live_for_ever() -> None:
-    """A process that switches its own timer off is killed by the system when its life is over."""
+    """A process that switches off its timer is killed by the kernel at its hard limit."""
     done = attempts("import itertools\nsignal.setitimer(signal.ITIMER_PROF, 0)\nall(itertools.repeat(True))")
     assert -done.returncode in {signals.SIGKILL, signals.SIGXCPU}
 
 
 def test_a_spent_process_is_replaced(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A process that has used the time it has in all makes room for another one, and no file is harmed by that."""
-    monkeypatch.setattr(hashing_process, "SPENT_SECONDS", 0.0)
+    """A process that has used its CPU time in all is replaced, and no file is affected."""
+    monkeypatch.setattr(hashing_process, "MAX_PROCESS_CPU_SECONDS", 0.0)
     pool = Pool(Budget(processes=1))
     try:
         seen = set[int]()
@@ -191,7 +191,7 @@ def test_a_spent_process_is_replaced(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @linux
 def test_memory_is_limited() -> None:
-    """A file that needs more memory than it may have is unreadable, and the limit is named."""
+    """A file that takes too much memory is unreadable, and the limit is named."""
     pool = Pool(Budget(megabytes=64, processes=1))
     try:
         found = read(pool, large(10_900, 3))
@@ -205,7 +205,7 @@ def test_memory_is_limited() -> None:
 
 
 def test_large_files_leave_room_for_others(pool: Pool) -> None:
-    """While large pictures wait for each other, a small one is read."""
+    """While large pictures are queued, a small one is read."""
     jobs = [pool.submit(io.BytesIO(large(7500))) for _ in range(4)]
     assert read(pool, FILE).kind is MediaKind.PICTURE
     assert not all(job.future.done() for job in jobs)
@@ -213,7 +213,7 @@ def test_large_files_leave_room_for_others(pool: Pool) -> None:
 
 
 def test_work_that_nobody_waits_for_ends(pool: Pool) -> None:
-    """A job that is given up is killed where it is, or never begun; others go on."""
+    """A cancelled job is killed or never started; others go on."""
     running, waiting = [pool.submit(io.BytesIO(large(9900))) for _ in range(2)]
     while not pool.processes:
         time.sleep(0.01)
@@ -226,7 +226,7 @@ def test_work_that_nobody_waits_for_ends(pool: Pool) -> None:
 
 
 def test_a_killed_process_is_replaced(pool: Pool) -> None:
-    """A process that is killed from outside while it works makes its file unreadable, and the next is read."""
+    """If a process is killed from outside, its file is unreadable, and the next one is read."""
     job = pool.submit(io.BytesIO(large(9900)))
     time.sleep(0.3)
     for number in list(pool.processes):
@@ -236,7 +236,7 @@ def test_a_killed_process_is_replaced(pool: Pool) -> None:
 
 
 def test_threads_share_a_pool(pool: Pool) -> None:
-    """Many threads at once get each their own file's result."""
+    """Many threads at once each get the result for their own file."""
     files = [jpeg(drawing(seed)) for seed in range(8)]
     with ThreadPoolExecutor(8) as threads:
         found = list(threads.map(lambda data: read(pool, data), files * 3))
@@ -294,7 +294,7 @@ def wait_for(holds: Callable[[], bool]) -> None:
     ],
 )
 def test_what_a_process_says_is_not_trusted(said: bytes | None, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A process that says what it may not is ended, and its file is unreadable."""
+    """A process that sends an invalid message is killed, and its file is unreadable."""
     lines = "import sys, os; out = os.fdopen(1, 'wb'); say = lambda d: out.write(len(d).to_bytes(4, 'big') + d)"
     ready, endless = json.dumps({"sealed": []}).encode(), "b'x' * 2_000_000"
     frames = f"({ready!r}, {endless if said is None else repr(said)}, b'')"
@@ -308,11 +308,11 @@ def test_what_a_process_says_is_not_trusted(said: bytes | None, monkeypatch: pyt
 
 
 def test_a_process_that_does_not_start_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Where no process can be started, whoever waits hears so, and other files still get their exact hashes."""
+    """If no process starts, callers get an error, and other files still get exact hashes."""
     monkeypatch.setattr(hashing_process, "_PROGRAM", "raise SystemExit")
     pool = Pool(Budget(processes=1))
     try:
-        with pytest.raises(GateError, match="no process to hash files in"):
+        with pytest.raises(GateError, match="process that hashes files cannot be started"):
             read(pool, FILE)
         assert read(pool, b"hello").kind is MediaKind.NOT_MEDIA
     finally:

@@ -3,7 +3,7 @@ import json
 import pytest
 
 from takeback.gate.index.multi_index import Hit
-from takeback.gate.rules.decision import Feed, Knowledge, Match, Probe, decide, probes
+from takeback.gate.rules.decision import DecisionFacts, Feed, Match, Probe, decide, probes
 from takeback.gate.rules.policy import Action, Policy
 from takeback.protocol import EntryStatus
 from takeback.signals import Signal, SignalType, Variant
@@ -19,7 +19,7 @@ FRESH = Feed(checkpoint=7, age=5)
 
 
 def test_probes() -> None:
-    """The upright pdq is looked up in every dihedral form, the stored one and the exact hashes as they are."""
+    """The upright pdq is looked up in every dihedral form, the stored one and the exact hashes only as they are."""
     views = [(probe.signal.variant, probe.dihedral) for probe in ASKED]
     assert views == [("whole", "orig"), ("whole", "rot90"), ("whole", "flipx"), ("stored", "orig"), ("whole", "orig")]
     assert [probe.signal.quality for probe in ASKED] == [88, 88, 88, 77, None]
@@ -41,19 +41,19 @@ def test_nothing_matches() -> None:
     ],
 )
 def test_reasons(hit: Hit, reason: str) -> None:
-    """A match blocks, and one line tells the signal, the distance, the quality, the view and the entry."""
+    """A match blocks, and one line gives the signal, distance, quality, view and entry."""
     decision = decide("c", SIGNALS, ASKED, [hit], FRESH)
     assert (decision.action, decision.explain()) == (Action.BLOCK, reason)
 
 
 def test_beyond_a_match() -> None:
-    """PDQ beyond the distance of a match leads to a review and no more, unless something else blocks."""
+    """PDQ beyond the match distance leads to a review at most, unless something else blocks."""
     assert decide("c", SIGNALS, ASKED, [Hit(0, "a", 32)], FRESH).action is Action.REVIEW
     assert decide("c", SIGNALS, ASKED, [Hit(0, "a", 32), Hit(4, "b", 0)], FRESH).action is Action.BLOCK
 
 
 def test_a_view_is_named() -> None:
-    """A match of a view that the gate made says which."""
+    """A match of a view that the gate made names the view."""
     view = Probe(Signal(SignalType.PDQ, PDQ.value, 90), "flipy", "turned by -2 degrees")
     asked = probes(SIGNALS, TURNED, [view])
     decision = decide("c", SIGNALS, asked, [Hit(len(asked) - 1, "a", 30)], FRESH)
@@ -63,7 +63,7 @@ def test_a_view_is_named() -> None:
 
 
 def test_best_match_of_an_entry() -> None:
-    """An entry stands once with its nearest view, and the matches stand best first."""
+    """An entry is listed once, with its nearest view, and matches come best first."""
     hits = [Hit(0, "a", 20), Hit(1, "a", 4), Hit(3, "b", 2), Hit(0, "b", 2), Hit(4, "c", 0)]
     matches = decide("c", SIGNALS, ASKED, hits, FRESH).matches
     assert [(match.entry, match.distance, match.variant, match.dihedral) for match in matches] == [
@@ -75,7 +75,7 @@ def test_best_match_of_an_entry() -> None:
 
 
 def test_low_quality_upload() -> None:
-    """A pdq of low quality is not looked up in any form, the decision says so, and exact hashes still count."""
+    """A pdq of low quality is not looked up in any form, a note says so, and exact hashes still count."""
     low = Signal(SignalType.PDQ, PDQ.value, 49)
     asked = probes([low, SHA], TURNED)
     assert [probe.signal for probe in asked] == [SHA]
@@ -84,7 +84,7 @@ def test_low_quality_upload() -> None:
 
 
 def test_phash_alone_never_blocks() -> None:
-    """A match by phash alone is looked at by a person; a dull picture's phash, which many share, is not looked up."""
+    """A match by phash alone asks for a review; the phash of a plain picture is not looked up."""
     phash = signal(6, SignalType.PHASH)
     asked = probes((PDQ, phash))
     alone = decide("c", (PDQ, phash), asked, [Hit(1, "a", 0)], FRESH)
@@ -103,13 +103,13 @@ def test_never_synced() -> None:
 
 
 def test_stale() -> None:
-    """A gate that has no news for more than a day says so in every decision."""
+    """After more than a day without news every decision says so."""
     assert "last read 30 hours ago" in decide("c", SIGNALS, ASKED, [], Feed(7, 30 * 3600)).explain()
     assert decide("c", SIGNALS, ASKED, [], Feed(7, 24 * 3600)).explain() == ""
 
 
 def test_json() -> None:
-    """As JSON a decision carries all reasons and no hash."""
+    """A decision's JSON has all reasons and no hash."""
     decision = decide("c" * 32, SIGNALS, ASKED, [Hit(1, entry_id(1), 9)], FRESH)
     text = json.dumps(decision.as_dict())
     assert json.loads(text) == {
@@ -138,9 +138,9 @@ def test_json() -> None:
     assert not any(value in text for value in [PDQ.value, *TURNED.values()])
 
 
-def led(hit: Hit, knows: Knowledge, feed: Feed = FRESH) -> tuple[Action, str]:
+def led(hit: Hit, facts: DecisionFacts, feed: Feed = FRESH) -> tuple[Action, str]:
     """What one hit leads to, and why."""
-    decision = decide("c", SIGNALS, ASKED, [hit], feed, knows)
+    decision = decide("c", SIGNALS, ASKED, [hit], feed, facts)
     return decision.action, decision.explain()
 
 
@@ -159,13 +159,13 @@ def led(hit: Hit, knows: Knowledge, feed: Feed = FRESH) -> tuple[Action, str]:
     ],
 )
 def test_distances(distance: int, changes: dict[str, object], action: Action) -> None:
-    """How near a pdq must be to block or to ask for a review is the policy's."""
+    """The policy sets the distances at which a pdq blocks or asks for a review."""
     policy = Policy(**changes)  # type: ignore[arg-type]
-    assert led(Hit(0, "e", distance), Knowledge(policy))[0] is action
+    assert led(Hit(0, "e", distance), DecisionFacts(policy))[0] is action
 
 
 @pytest.mark.parametrize(
-    ("standing", "changes", "action", "reason"),
+    ("status", "changes", "action", "reason"),
     [
         (EntryStatus.BLOCK, {}, Action.BLOCK, "sha256 equal, entry e"),
         (EntryStatus.REVIEW, {}, Action.REVIEW, "sha256 equal, entry e, the registry asks for a review of it"),
@@ -175,36 +175,36 @@ def test_distances(distance: int, changes: dict[str, object], action: Action) ->
         (None, {}, Action.ALLOW, "entry e does not count: it was withdrawn just now"),
     ],
 )
-def test_standings(standing: EntryStatus | None, changes: dict[str, object], action: Action, reason: str) -> None:
+def test_entry_statuses(status: EntryStatus | None, changes: dict[str, object], action: Action, reason: str) -> None:
     """A demoted, a paused and a withdrawn entry lead to what the policy says, with the reason."""
-    standings = {} if standing is None else {"e": standing}
+    statuses = {} if status is None else {"e": status}
     policy = Policy(**changes)  # type: ignore[arg-type]
-    found, why = led(Hit(4, "e", 0), Knowledge(policy, standings))
+    found, why = led(Hit(4, "e", 0), DecisionFacts(policy, statuses))
     assert (found, reason in why) == (action, True)
 
 
 def test_flood_and_well_known() -> None:
-    """What floods is looked at by a person; a well-known picture passes, or is looked at, as the policy says."""
-    assert led(Hit(4, "e", 0), Knowledge(floods=frozenset({"e"}))) == (
+    """A braked entry asks for a review; an upload on the benign list passes, or asks for one by policy."""
+    assert led(Hit(4, "e", 0), DecisionFacts(braked=frozenset({"e"}))) == (
         Action.REVIEW,
         "sha256 equal, entry e, which suddenly matches many uploads",
     )
-    assert led(Hit(4, "e", 0), Knowledge(floods=frozenset({"other"})))[0] is Action.BLOCK
-    assert led(Hit(4, "e", 0), Knowledge(well_known=True))[0] is Action.ALLOW
-    careful = Knowledge(Policy(well_known=Action.REVIEW), well_known=True)
+    assert led(Hit(4, "e", 0), DecisionFacts(braked=frozenset({"other"})))[0] is Action.BLOCK
+    assert led(Hit(4, "e", 0), DecisionFacts(is_benign=True))[0] is Action.ALLOW
+    careful = DecisionFacts(Policy(well_known=Action.REVIEW), is_benign=True)
     assert decide("c", SIGNALS, ASKED, [Hit(4, "e", 0)], FRESH, careful).action is Action.REVIEW
 
 
 def test_stale_policy() -> None:
-    """What an old feed leads to is the policy's, for what matches and for what does not."""
+    """The policy sets what a stale feed leads to, for a match and without one."""
     old = Feed(7, 25 * 3600)
-    assert led(Hit(4, "e", 0), Knowledge(), old)[0] is Action.BLOCK
-    assert led(Hit(4, "e", 0), Knowledge(Policy(stale_matched=Action.REVIEW)), old)[0] is Action.REVIEW
-    careful = Knowledge(Policy(stale_unmatched=Action.REVIEW))
+    assert led(Hit(4, "e", 0), DecisionFacts(), old)[0] is Action.BLOCK
+    assert led(Hit(4, "e", 0), DecisionFacts(Policy(stale_matched=Action.REVIEW)), old)[0] is Action.REVIEW
+    careful = DecisionFacts(Policy(stale_unmatched=Action.REVIEW))
     assert decide("c", SIGNALS, ASKED, [], old, careful).action is Action.REVIEW
     assert decide("c", SIGNALS, ASKED, [], FRESH, careful).action is Action.ALLOW
     assert (
-        decide("c", SIGNALS, ASKED, [], Feed(0, None), Knowledge(Policy(never_read=Action.ALLOW))).action
+        decide("c", SIGNALS, ASKED, [], Feed(0, None), DecisionFacts(Policy(never_read=Action.ALLOW))).action
         is Action.ALLOW
     )
 
@@ -213,16 +213,16 @@ def test_stale_policy() -> None:
     (90, 49, 8, Action.REVIEW), (49, 90, 8, Action.REVIEW), (49, 90, 9, Action.ALLOW), (50, 50, 9, Action.BLOCK),
 ])  # fmt: skip
 def test_low_but_near(asked: int, held: int, distance: int, action: Action) -> None:
-    """A pdq of low quality on either side leads to what the policy says, if it is very near."""
+    """A pdq of low quality on either side leads to what the policy says if it is very near."""
     policy = Policy(low_quality=Action.REVIEW)
     upload = [Signal(SignalType.PDQ, PDQ.value, asked)]
     sought = probes(upload, policy=policy)
-    decision = decide("c", upload, sought, [Hit(0, "e", distance, held)], FRESH, Knowledge(policy))
+    decision = decide("c", upload, sought, [Hit(0, "e", distance, held)], FRESH, DecisionFacts(policy))
     assert decision.action is action
 
 
 def test_phash_distance() -> None:
-    """A phash farther than the policy says is no match."""
+    """A phash beyond the policy's distance does not match."""
     upload = [PDQ, signal(6, SignalType.PHASH)]
     for far, action in ((6, Action.REVIEW), (7, Action.ALLOW)):
         assert decide("c", upload, probes(upload), [Hit(1, "a", far)], FRESH).action is action
@@ -232,7 +232,7 @@ def test_phash_distance() -> None:
     ((0.8, 0.8), Action.BLOCK), ((0.79, 1.0), Action.ALLOW), ((1.0, 0.79), Action.ALLOW),
 ])  # fmt: skip
 def test_videos(shares: tuple[float, float], action: Action) -> None:
-    """A video matches when enough of its frames and enough of the entry's are near one of the other's."""
+    """A video matches if enough of its frames and enough of the entry's are near each other's."""
     upload = [signal(7, SignalType.VPDQ)]
     decision = decide("c", upload, probes(upload), [Hit(0, "a", 3, None, shares)], FRESH)
     assert decision.action is action
@@ -240,8 +240,8 @@ def test_videos(shares: tuple[float, float], action: Action) -> None:
 
 
 def test_what_blocks_stands_first() -> None:
-    """An entry that blocks stands before one that only asks for a review, however near that is."""
-    knows = Knowledge(standings={"a": EntryStatus.REVIEW, "b": EntryStatus.BLOCK})
-    decision = decide("c", SIGNALS, ASKED, [Hit(4, "a", 0), Hit(0, "b", 30)], FRESH, knows)
+    """An entry that blocks comes before a nearer one that only asks for a review."""
+    facts = DecisionFacts(statuses={"a": EntryStatus.REVIEW, "b": EntryStatus.BLOCK})
+    decision = decide("c", SIGNALS, ASKED, [Hit(4, "a", 0), Hit(0, "b", 30)], FRESH, facts)
     assert [match.entry for match in decision.matches] == ["b", "a"]
     assert decision.action is Action.BLOCK

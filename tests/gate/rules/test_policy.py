@@ -9,14 +9,14 @@ from hypothesis import strategies as st
 
 from takeback.errors import SettingsError
 from takeback.gate import rate_brake as brakes
-from takeback.gate.rate_brake import MAX_ENTRIES, RateBrake
+from takeback.gate.rate_brake import MAX_TRACKED_ENTRIES, RateBrake
 from takeback.gate.rules.policy import KEYS, Policy, Range, as_toml, load, parse
 
 README = (Path(__file__).parents[3] / "py/takeback/gate/README.md").read_text("utf-8")
 
 
 def allowed(key: str) -> st.SearchStrategy[object]:
-    """What a key may be."""
+    """A permitted value for a key."""
     may_be = KEYS[key].may_be
     if not isinstance(may_be, Range):
         return st.sampled_from(may_be)
@@ -26,26 +26,26 @@ def allowed(key: str) -> st.SearchStrategy[object]:
 
 @st.composite
 def policies(draw: st.DrawFn) -> Policy:
-    """Any policy that can be."""
+    """Any valid policy."""
     policy = Policy(**{held.name: draw(allowed(held.name)) for held in fields(Policy)})  # type: ignore[arg-type]
     return replace(policy, review_distance=max(policy.distance, policy.review_distance))
 
 
 @given(policies())
 def test_round_trip(policy: Policy) -> None:
-    """Every policy that can be is read from its own text."""
+    """Every valid policy is parsed from its own TOML."""
     assert parse(as_toml(policy)) == policy
 
 
 def test_defaults(tmp_path: Path) -> None:
-    """Without a file, and with an empty one, the defaults hold."""
+    """Without a file, and with an empty one, the defaults apply."""
     assert load(tmp_path) == Policy()
     (tmp_path / "policy.toml").write_text("")
     assert load(tmp_path) == Policy()
 
 
 def test_a_wider_match_widens_the_review() -> None:
-    """Who sets the distance of a match alone need not set that of a review."""
+    """If only the match distance is set, the review distance follows it."""
     assert parse("[pdq]\ndistance = 45").review_distance == 45
     assert parse("[pdq]\ndistance = 20").review_distance == Policy().review_distance
 
@@ -53,16 +53,16 @@ def test_a_wider_match_widens_the_review() -> None:
 @pytest.mark.parametrize(
     ("text", "complaint"),
     [
-        ("[pdq\n", "not TOML.*line 1"),
-        ("a = 1\n[pdq]\n", "line 1: a is not a key of the policy; there are unreadable, sha256.action, "),
+        ("[pdq\n", "not valid TOML.*line 1"),
+        ("a = 1\n[pdq]\n", "line 1: a is not a key of the policy; the keys are unreadable, sha256.action, "),
         ("[pdq]\n\ndistanse = 3", "line 3: pdq.distanse is not a key"),
         ("pdq = 3", "line 1: pdq is not a key"),
-        ("[pdq.low_quality]\naction = 'no'", "line 2: pdq.low_quality.action is 'no'; it may be allow, rev"),
-        ("[phash]\naction = 'block'", "line 2: phash.action is 'block'; it may be allow, review$"),
-        ("[pdq]\ndistance = 64", "line 2: pdq.distance is 64; it is a whole number from 0 to 63"),
-        ("[pdq]\ndistance = 3.5", "line 2: pdq.distance is 3.5; it is a whole number"),
-        ("[pdq]\ndistance = true", "line 2: pdq.distance is True; it is a whole number"),
-        ("[flood]\nminutes = 'ten'", "line 2: flood.minutes is 'ten'; it is a number from 0.1 to 10080"),
+        ("[pdq.low_quality]\naction = 'no'", "line 2: pdq.low_quality.action is 'no'; it must be one of allow, rev"),
+        ("[phash]\naction = 'block'", "line 2: phash.action is 'block'; it must be one of allow, review$"),
+        ("[pdq]\ndistance = 64", "line 2: pdq.distance is 64; it must be an integer from 0 to 63"),
+        ("[pdq]\ndistance = 3.5", "line 2: pdq.distance is 3.5; it must be an integer"),
+        ("[pdq]\ndistance = true", "line 2: pdq.distance is True; it must be an integer"),
+        ("[flood]\nminutes = 'ten'", "line 2: flood.minutes is 'ten'; it must be a number from 0.1 to 10080"),
         ("[vpdq]\nupload_share = nan", "line 2: vpdq.upload_share is nan"),
         ("vpdq.entry_share = 1.1", "line 1: vpdq.entry_share is 1.1"),
         ("[pdq]\ndistance = 31\nreview_distance = 30", "line 3: pdq.review_distance is less than pdq.distance, 31"),
@@ -70,20 +70,20 @@ def test_a_wider_match_widens_the_review() -> None:
     ],
 )  # fmt: skip
 def test_refused(text: str, complaint: str) -> None:
-    """What is wrong is told with its line and key, and with what there may be instead."""
+    """A mistake is reported with its line and key, and with the permitted values."""
     with pytest.raises(SettingsError, match=complaint):
         parse(text)
 
 
 @given(st.text(max_size=200))
 def test_any_text(text: str) -> None:
-    """Any text is a policy or refused by our own error."""
+    """Any text is a valid policy or raises `SettingsError`."""
     with suppress(SettingsError):
         parse(text)
 
 
 def test_the_file_is_named(tmp_path: Path) -> None:
-    """An error names the file; one that is no text, or far too long, is refused."""
+    """An error names the file; one that is not text, or far too long, is refused."""
     path = tmp_path / "policy.toml"
     for data in (b"[pdq]\ndistance = 99", b"\xff", b"#" * 70_000):
         path.write_bytes(data)
@@ -99,7 +99,7 @@ def test_readme() -> None:
 
 
 def test_reach() -> None:
-    """The index finds as far as the farthest rule needs, and holds low quality only if a rule asks for it."""
+    """The index reaches as far as the farthest rule needs, and holds low quality only if a rule uses it."""
     assert Policy().reach.pdq == Policy().review_distance
     assert parse("[pdq]\nreview_distance = 50").reach.pdq == 50
     assert Policy().reach.quality == 50
@@ -107,7 +107,7 @@ def test_reach() -> None:
 
 
 class Clock:
-    """Seconds that pass when told."""
+    """A clock that moves only when told to."""
 
     def __init__(self) -> None:
         self.now = 0.0
@@ -117,7 +117,7 @@ class Clock:
 
 
 def test_flood() -> None:
-    """A picture that matches more often than the rate floods until it matches less often; others do not."""
+    """A picture that matches more often than the rate is braked until it matches less often; others are not."""
     clock = Clock()
     flood = RateBrake(3, 60, clock)
     assert [flood.count(["a"]) for _ in range(5)] == [False] * 3 + [True] * 2
@@ -130,7 +130,7 @@ def test_flood() -> None:
 
 
 def test_what_matches_one_upload_shares_a_level() -> None:
-    """An entry that matches beside one that floods floods at once, alone too; one that never did does not."""
+    """An entry that matches beside a braked one is braked at once; others are not."""
     flood = RateBrake(3, 60, Clock())
     for _ in range(3):
         flood.count(["a"])
@@ -140,7 +140,7 @@ def test_what_matches_one_upload_shares_a_level() -> None:
 
 
 def test_an_uploader_counts_once() -> None:
-    """However often one person uploads a picture, it counts once within the time; others count beside them."""
+    """However often one person uploads a picture, it counts once in the period, and others count too."""
     clock = Clock()
     flood = RateBrake(3, 60, clock)
     assert not any(flood.count(["a", "b"], "bot") for _ in range(99))
@@ -157,7 +157,7 @@ def test_an_uploader_counts_once() -> None:
     )
 )
 def test_a_flood_takes_more_people_than_the_rate(uploads: list[tuple[set[str], int, int]]) -> None:
-    """Whoever uploads what and when, fewer people than the rate make no flood within the time."""
+    """Fewer people than the rate never trigger the brake, whatever they upload."""
     clock = Clock()
     flood = RateBrake(5, 10_000, clock)
     for entries, person, pause in uploads:
@@ -167,7 +167,7 @@ def test_a_flood_takes_more_people_than_the_rate(uploads: list[tuple[set[str], i
 
 
 def test_no_uploader_can_be_read() -> None:
-    """Two gates remember one uploader by different numbers, and none by a name."""
+    """Two gates store different numbers for one uploader, and never a name."""
     first, second = RateBrake(3, 60, Clock()), RateBrake(3, 60, Clock())
     for flood in (first, second):
         flood.count(["a"], "account 7")
@@ -176,18 +176,18 @@ def test_no_uploader_can_be_read() -> None:
 
 
 def test_no_brake() -> None:
-    """With a rate of 0 nothing floods."""
+    """With a rate of 0 nothing is braked."""
     flood = RateBrake(0, 60, Clock())
     assert not any(flood.count(["a"]) for _ in range(500))
 
 
 def test_the_brake_forgets(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The brake keeps no more entries and uploaders than it has room for, and those that matched last."""
-    monkeypatch.setattr(brakes, "MAX_UPLOADERS", 50)
+    """The brake keeps at most its limits of entries and uploaders, the latest ones."""
+    monkeypatch.setattr(brakes, "MAX_TRACKED_UPLOADERS", 50)
     flood = RateBrake(1, 60, Clock())
     flood.count(["first"])
-    for number in range(MAX_ENTRIES):
+    for number in range(MAX_TRACKED_ENTRIES):
         flood.count([str(number)], str(number) if number < 100 else None)
     assert not flood.count(["first"])
-    assert flood.count([str(MAX_ENTRIES - 1)])
-    assert (len(flood._levels), len(flood._uploaders)) == (MAX_ENTRIES, 50)
+    assert flood.count([str(MAX_TRACKED_ENTRIES - 1)])
+    assert (len(flood._levels), len(flood._uploaders)) == (MAX_TRACKED_ENTRIES, 50)

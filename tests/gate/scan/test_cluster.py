@@ -40,7 +40,7 @@ def home(tmp_path: Path) -> Iterator[Path]:
 
 @pytest.fixture
 def source(tmp_path: Path) -> Path:
-    """Forty parts of a hundred stored signals; every hundredth is a listed one."""
+    """Forty chunks of a hundred stored signals; every hundredth is listed."""
     rows = [{"key": f"u{n}", "pdq": signal(n % 5 if n % 100 == 7 else 1000 + n).value} for n in range(4000)]
     pa.parquet.write_table(pa.Table.from_pylist(rows), tmp_path / "stored.parquet", row_group_size=100)
     return tmp_path / "stored.parquet"
@@ -48,7 +48,7 @@ def source(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def nodes(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
-    """A Ray cluster of two nodes on the loopback, one core each beside the head that only coordinates."""
+    """A Ray cluster of two nodes on loopback, with one core each, and a head that only coordinates."""
     from ray.cluster_utils import Cluster
 
     monkeypatch.setenv("PYTHONPATH", os.pathsep.join(str(Path(place).resolve()) for place in ("py", ".")))
@@ -68,7 +68,7 @@ def found(out: Path) -> list[dict[str, Any]]:
 
 
 def test_a_node_that_is_killed_changes_nothing(nodes: Any, home: Path, source: Path, tmp_path: Path) -> None:
-    """A scan on two nodes, one of them killed in the middle, finds what a scan here finds and leaves no list there."""
+    """A scan that loses one of two nodes gives the local result, and leaves no list there."""
     from ray._private.state import available_resources_per_node
 
     started, workers = nodes
@@ -94,6 +94,6 @@ def test_a_node_that_is_killed_changes_nothing(nodes: Any, home: Path, source: P
 
 
 def test_there_must_be_a_cluster(home: Path, source: Path, tmp_path: Path) -> None:
-    """An address without a cluster is told in one line."""
+    """An address without a cluster is refused in one line."""
     with pytest.raises(SettingsError, match="there is no Ray cluster at 127"):
         run_scan(home, tmp_path / "out", ScanPlan([str(source)]), ScanResources(1, "127.0.0.1:9"), lambda _: None)

@@ -22,10 +22,10 @@ from takeback.errors import SettingsError
 from takeback.gate import Gate
 from takeback.gate.scan import pool, shared, snapshot
 from takeback.gate.scan.backfill import last
-from takeback.gate.scan.pool import KILLED
+from takeback.gate.scan.pool import KILLED_REASON
 from takeback.gate.scan.run import Progress, ScanPlan, ScanResources, run_scan
-from takeback.gate.scan.sources import PICTURES, PictureChunk
-from takeback.gate.scan.work import MATCHES, scan
+from takeback.gate.scan.sources import CHUNK_PICTURES, PictureChunk
+from takeback.gate.scan.work import MATCHES_SCHEMA, scan_batch
 from takeback.gate.settings import GateSettings, save
 from takeback.hashing import hash_picture
 from takeback.signals import SignalType
@@ -54,7 +54,7 @@ def home(tmp_path: Path) -> Iterator[Path]:
 
 @pytest.fixture
 def pictures(tmp_path: Path) -> Path:
-    """A folder: two copies of the listed picture among 70 others, a text, and a picture that is cut short."""
+    """A folder with two copies of the listed picture among 70 others, a text, and a truncated picture."""
     folder = tmp_path / "pictures"
     (folder / "deep").mkdir(parents=True)
     (folder / "deep" / "copy.jpg").write_bytes(jpeg(drawing(1).resize((400, 300)), 70))
@@ -81,7 +81,7 @@ COLUMNS = {"key": "id", "pdq": "hash"}
 
 
 def found(out: Path) -> list[dict[str, Any]]:
-    """The rows of matches."""
+    """The rows of matches.parquet."""
     rows: list[dict[str, Any]] = pa.parquet.read_table(out / "matches.parquet").to_pylist()
     return rows
 
@@ -98,7 +98,7 @@ def run(*arguments: object) -> Result:
 
 
 def test_a_folder_of_pictures(home: Path, pictures: Path, tmp_path: Path) -> None:
-    """Copies are found wherever they lie, a picture that cannot be hashed is a row with the reason, a text passes."""
+    """Copies are found in any subfolder, a picture that cannot be hashed is a row with the reason, a text passes."""
     done = run("scan", pictures, "--home", home, "--out", tmp_path / "out", "--workers", "2")
     assert done.exit_code == 0, done.output
     rows = found(tmp_path / "out")
@@ -114,7 +114,7 @@ def test_a_folder_of_pictures(home: Path, pictures: Path, tmp_path: Path) -> Non
 
 @pytest.mark.parametrize("kind", ["parquet", "csv", "sqlite"])
 def test_a_table_of_signals(home: Path, tmp_path: Path, kind: str) -> None:
-    """A table gives the same rows from Parquet, CSV and a database: near hashes match, what is no hash is an error."""
+    """A table gives the same rows from Parquet, CSV and a database; an invalid hash is an error."""
     source, more = tmp_path / f"stored.{kind}", []
     if kind == "parquet":
         pa.parquet.write_table(table(), source, row_group_size=300)
@@ -139,7 +139,7 @@ def test_a_table_of_signals(home: Path, tmp_path: Path, kind: str) -> None:
 
 
 def test_other_shapes_of_tables(home: Path) -> None:
-    """A signal may stand in columns of its type and value, as bytes, without a quality; an empty row is an error."""
+    """A signal may be given by columns of type and value, as bytes, without quality; an empty row is an error."""
     value = signal(7).value
     long = pa.RecordBatch.from_pylist(
         [
@@ -150,19 +150,19 @@ def test_other_shapes_of_tables(home: Path) -> None:
     )
     wide = pa.RecordBatch.from_pylist([{"key": "a", "pdq": bytes.fromhex(value), "md5": None}])
     with Gate.open(home) as gate:
-        assert [(row["key"], row["decision"]) for row in scan(long, gate).to_pylist()] == [
+        assert [(row["key"], row["decision"]) for row in scan_batch(long, gate).to_pylist()] == [
             ("1", "block"),
             ("2", "error"),
             ("3", "error"),
         ]
-        again = scan(wide, gate)
+        again = scan_batch(wide, gate)
         assert [row["decision"] for row in again.to_pylist()] == ["block"]
-        assert again.schema == MATCHES
-        assert again == scan(wide, gate)
+        assert again.schema == MATCHES_SCHEMA
+        assert again == scan_batch(wide, gate)
 
 
 def test_it_goes_on_where_it_was_stopped(home: Path, tmp_path: Path) -> None:
-    """A scan that is stopped in the middle goes on with the parts that are left, and finds what a whole one finds."""
+    """A scan that is stopped in the middle resumes with the remaining chunks, with the same result."""
     source = tmp_path / "stored.parquet"
     pa.parquet.write_table(table(), source, row_group_size=100)
     plan = ScanPlan([str(source)], COLUMNS)
@@ -185,7 +185,7 @@ def test_it_goes_on_where_it_was_stopped(home: Path, tmp_path: Path) -> None:
 
 
 def test_a_folder_of_results_is_of_one_scan(home: Path, tmp_path: Path) -> None:
-    """Another scan, a finished one, and a folder with something else in it are refused in one line."""
+    """A folder with another scan, a finished one, or something else is refused in one line."""
     source = tmp_path / "stored.csv"
     pa.csv.write_csv(table(), source)
     arguments = ["--column", "key=id", "--column", "pdq=hash", "--home", home, "--workers", "1"]
@@ -204,7 +204,7 @@ def test_a_folder_of_results_is_of_one_scan(home: Path, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("name", [".git", ".ssh", ".draft-1", "list", "parts", "plan.new"])
 def test_what_a_scan_did_not_make_stays(home: Path, tmp_path: Path, name: str) -> None:
-    """A folder with anything in it, hidden or named as a scan's own, is refused, and all that was there is there."""
+    """A folder with any other file, even hidden or with a scan's name, is refused and left unchanged."""
     source, out = tmp_path / "stored.csv", tmp_path / "out"
     pa.csv.write_csv(table(), source)
     (out / name).mkdir(parents=True)
@@ -216,25 +216,25 @@ def test_what_a_scan_did_not_make_stays(home: Path, tmp_path: Path, name: str) -
 
 @pytest.mark.parametrize("content", ["[]", "{}", '{"plan": 1}', "x"])
 def test_a_plan_of_another_program_stays(home: Path, tmp_path: Path, content: str) -> None:
-    """A `plan.json` that no scan wrote is refused in one line, and stays."""
+    """A `plan.json` that no scan wrote is refused in one line, and kept."""
     (tmp_path / "out").mkdir()
     (tmp_path / "out" / "plan.json").write_text(content)
     refused = run("scan", tmp_path, "--home", home, "--out", tmp_path / "out")
     assert refused.exit_code == 2
-    assert "take another folder" in refused.stderr.splitlines()[-1] or "cannot be used" in refused.stderr
+    assert "use another folder" in refused.stderr.splitlines()[-1] or "cannot be used" in refused.stderr
     assert "Traceback" not in refused.stderr
     assert (tmp_path / "out" / "plan.json").read_text() == content
 
 
 def test_a_refused_scan_leaves_the_folder_empty(tmp_path: Path) -> None:
-    """A scan that cannot begin leaves nothing behind, so that the next may begin there."""
+    """A scan that cannot start leaves nothing behind, so that the next one can start."""
     save(tmp_path / "new", GateSettings("http://127.0.0.1:9", KEY))
     assert run("scan", tmp_path, "--home", tmp_path / "new", "--out", tmp_path / "out").exit_code == 2
     assert list((tmp_path / "out").iterdir()) == []
 
 
 def test_a_scan_that_was_killed_before_it_began_begins(home: Path, pictures: Path, tmp_path: Path) -> None:
-    """What a scan left that was killed while it made its list is made anew."""
+    """A list that a killed scan left unfinished is made again."""
     out = tmp_path / "out"
     (out / "list.new").mkdir(parents=True)
     (out / "list.new" / "state.sqlite").write_text("half")
@@ -251,7 +251,7 @@ def test_a_scan_that_was_killed_before_it_began_begins(home: Path, pictures: Pat
 
 
 def stop_after(parts: int) -> Callable[[Progress], None]:
-    """Ends a scan when so many parts are done."""
+    """Stops a scan after this number of chunks."""
 
     def stop(progress: Progress) -> None:
         if progress.done == parts:
@@ -261,7 +261,7 @@ def stop_after(parts: int) -> Callable[[Progress], None]:
 
 
 def test_a_scan_that_goes_on_scans_what_came_meanwhile(home: Path, pictures: Path, tmp_path: Path) -> None:
-    """A picture that came between others while a scan was stopped is scanned, and no picture is scanned twice."""
+    """A picture that was added meanwhile is scanned, and none is scanned twice."""
     plan = ScanPlan([str(pictures)])
     with pytest.raises(KeyboardInterrupt):
         run_scan(home, tmp_path / "out", plan, ScanResources(1), stop_after(1))
@@ -280,8 +280,8 @@ def test_a_scan_that_goes_on_scans_what_came_meanwhile(home: Path, pictures: Pat
 def test_a_table_that_changed_meanwhile_is_scanned_anew(
     home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str
 ) -> None:
-    """Rows that changed while a scan was stopped are scanned as they are now, and those before count no more."""
-    monkeypatch.setattr("takeback.gate.scan.sources.ROWS", 100)
+    """Rows that changed meanwhile are scanned again, and replace the old ones."""
+    monkeypatch.setattr("takeback.gate.scan.sources.CHUNK_ROWS", 100)
     source = tmp_path / f"stored.{kind}"
 
     def write(stored: pa.Table) -> None:
@@ -305,12 +305,12 @@ def test_a_table_that_changed_meanwhile_is_scanned_anew(
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (["nothing.parquet"], "is not there"),
+        (["nothing.parquet"], "does not exist, or is empty"),
         (["stored.csv"], "key=NAME"),
         (["stored.csv", "--column", "key=id"], "no column of signals"),
         (["stored.csv", "--column", "key=id", "--column", "pdq=nothing"], "has no column nothing"),
         (["stored.csv", "--column", "key"], "OURS=THEIRS"),
-        (["stored.csv", "--column", "who=id"], "there is no column who"),
+        (["stored.csv", "--column", "who=id"], "unknown column who"),
         (["sqlite:///stored.sqlite"], "--table NAME"),
         (["sqlite:///stored.sqlite", "--table", "none"], "cannot be read"),
         (["text.parquet"], "cannot be read as Parquet"),
@@ -319,7 +319,7 @@ def test_a_table_that_changed_meanwhile_is_scanned_anew(
 def test_what_cannot_be_scanned(
     home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, arguments: list[str], said: str
 ) -> None:
-    """What is wrong with the input is said in one line that tells what to do."""
+    """An unusable input is reported in one line that says what to do."""
     monkeypatch.chdir(tmp_path)
     pa.csv.write_csv(table(), "stored.csv")
     Path("text.parquet").write_text("hello")
@@ -330,7 +330,7 @@ def test_what_cannot_be_scanned(
 
 
 def test_a_gate_without_a_list_is_refused(tmp_path: Path) -> None:
-    """A gate that has never read the feed scans nothing: it would find nothing."""
+    """A scan refuses a gate that has never read the feed, because it would find nothing."""
     save(tmp_path / "new", GateSettings("http://127.0.0.1:9", KEY))
     (tmp_path / "a.jpg").write_bytes(LISTED)
     refused = run("scan", tmp_path / "a.jpg", "--home", tmp_path / "new", "--out", tmp_path / "out")
@@ -338,7 +338,7 @@ def test_a_gate_without_a_list_is_refused(tmp_path: Path) -> None:
 
 
 class Deadly(PictureChunk):
-    """Pictures of which those named so kill whoever opens them, as a fault in a decoder would."""
+    """Pictures, some of which kill the process that opens them, as a fault in a decoder would."""
 
     @override
     def load(self) -> pa.RecordBatch:
@@ -348,19 +348,19 @@ class Deadly(PictureChunk):
 
 
 def test_a_picture_that_kills_its_process(home: Path, tmp_path: Path) -> None:
-    """A part whose work ends the process is done again alone, by halves; the rows that do so alone are errors."""
+    """A chunk that kills its process is halved until the rows at fault are found; these are errors."""
     snapshot.freeze(home, tmp_path / "list")
     listed = tmp_path / "same.jpg"
     listed.write_bytes(LISTED)
     parts = [Deadly((str(listed),) * 3), Deadly(("other-33",)), Deadly((str(listed),))]
     done = {number: (rows, found) for number, rows, found in pool.run(enumerate(parts), tmp_path / "list", 2)}
     assert {number: rows for number, (rows, _) in done.items()} == {0: 3, 1: 1, 2: 1}
-    assert done[1][1].to_pylist()[0]["error"] == KILLED
+    assert done[1][1].to_pylist()[0]["error"] == KILLED_REASON
     assert {row["decision"] for number in (0, 2) for row in done[number][1].to_pylist()} == {"block"}
 
 
 def test_backfill(home: Path, tmp_path: Path) -> None:
-    """`backfill` matches entries that are new since the last one, and only those."""
+    """`backfill` matches the entries that are new since the last one, and only those."""
     source = tmp_path / "stored.parquet"
     pa.parquet.write_table(table(), source)
     columns = ["--column", "key=id", "--column", "pdq=hash", "--workers", "1", "--home", home]
@@ -378,7 +378,7 @@ def test_backfill(home: Path, tmp_path: Path) -> None:
 
 
 def test_a_snapshot_travels(home: Path, tmp_path: Path) -> None:
-    """A packed snapshot unpacks once to a folder that decides alike, holds no platform key and is its owner's alone."""
+    """A packed snapshot unpacks once to a private folder that decides alike and holds no platform key."""
     (home / "policy.toml").write_text("[md5]\naction = 'review'")
     (home / "well-known.txt").write_text(f"pdq {'5' * 64}")
     snapshot.freeze(home, tmp_path / "list")
@@ -406,7 +406,7 @@ time.sleep(600)
 
 
 def test_a_snapshot_goes_with_its_last_worker(home: Path, tmp_path: Path) -> None:
-    """A list that was unpacked on a node is there while any worker lives, and gone when the last was killed."""
+    """An unpacked list stays while any worker lives, and is removed when the last is killed."""
     snapshot.freeze(home, tmp_path / "list")
     packed, node = snapshot.pack(tmp_path / "list"), tmp_path / "node"
     node.mkdir()
@@ -443,20 +443,20 @@ def test_a_snapshot_goes_with_its_last_worker(home: Path, tmp_path: Path) -> Non
 
 
 def test_parts_are_small_enough_to_lose(home: Path, pictures: Path, tmp_path: Path) -> None:
-    """While a scan runs each finished part is a file, and in the end only the results and the plan are left."""
+    """During a scan each finished chunk is a file; at the end only results and plan are left."""
     kept: list[int] = []
 
     def watch(_: Progress) -> None:
         kept.append(len(list((tmp_path / "out" / "parts").glob("*.parquet"))))
 
     run_scan(home, tmp_path / "out", ScanPlan([str(pictures)]), ScanResources(1), watch)
-    assert kept == [0, 1, -(-74 // PICTURES)]
+    assert kept == [0, 1, -(-74 // CHUNK_PICTURES)]
     left = {file.name for file in (tmp_path / "out").iterdir()}
     assert left == {"plan.json", "matches.parquet", "summary.csv", "distances.png"}
     assert json.loads((tmp_path / "out" / "plan.json").read_text())["checkpoint"] == 4
 
 
 def test_a_list_that_is_too_old(home: Path, tmp_path: Path) -> None:
-    """Entries after a number beyond the gate's own cannot be asked for."""
+    """Entries after a number beyond the gate's checkpoint cannot be requested."""
     with pytest.raises(SettingsError, match="takeback gate sync"):
         snapshot.freeze(home, tmp_path / "list", 5)

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from takeback.gate import Gate
 from takeback.gate.feed.state import STATE_FILE
 from takeback.gate.serve import hma, openapi, uploads
-from takeback.gate.serve.app import LOOK_EVERY
+from takeback.gate.serve.app import REFRESH_SECONDS
 from takeback.gate.serve.messages import DecisionAnswer
 from takeback.gate.settings import GateSettings, save
 from takeback.hashing import hash_picture
@@ -60,7 +60,7 @@ def client(home: Path) -> Iterator[httpx.Client]:
 
 
 def waiting(home: Path) -> int:
-    """Events of feedback that wait."""
+    """The number of queued feedback events."""
     with Gate.open(home) as gate:
         return gate.status().feedback_waiting
 
@@ -70,7 +70,7 @@ def as_signals(*signals: object) -> dict[str, object]:
 
 
 def test_a_file_is_decided_on(client: httpx.Client) -> None:
-    """A copy of a listed picture is blocked, as a bare body and as a form; another picture is allowed."""
+    """A copy of a listed picture is blocked, as a plain body and as a form; another picture is allowed."""
     for answer in (client.post("/v1/check", content=COPY), client.post("/v1/check", files={"photo": ("x.jpg", COPY)})):
         assert answer.status_code == 200
         told = msgspec.json.decode(answer.content, type=DecisionAnswer)
@@ -86,7 +86,7 @@ def test_a_file_in_parts(client: httpx.Client) -> None:
 
 
 def test_hashes_are_decided_on(client: httpx.Client) -> None:
-    """Signals that the caller made are decided on, one upload or many, in their order."""
+    """Signals that the caller computed are decided on, for one upload or many, in their order."""
     one = as_signals({"type": "pdq", "value": PDQ.value, "quality": 100})
     other = as_signals({"type": "md5", "value": "0" * 32})
     assert client.post("/v1/check/signals", json=one).json()["decision"] == "block"
@@ -98,7 +98,7 @@ def test_hashes_are_decided_on(client: httpx.Client) -> None:
 
 @pytest.mark.parametrize("size", [1 << 20, (1 << 20) + 1])
 def test_the_limit_on_bytes(client: httpx.Client, size: int) -> None:
-    """A file of exactly the limit is read, one more byte is refused: announced, in parts, or in a form."""
+    """A file of exactly the limit is read, and one more byte is refused: announced, in parts, or in a form."""
     data = bytes(size)
     status = 200 if size == 1 << 20 else 413
     assert client.post("/v1/check", content=data).status_code == status
@@ -116,7 +116,7 @@ def test_what_is_too_large_is_not_read(client: httpx.Client) -> None:
 
 def test_a_slow_body_gives_up_its_place(client: httpx.Client, monkeypatch: pytest.MonkeyPatch) -> None:
     """A caller that stops sending is refused in time, so that others get its place."""
-    monkeypatch.setattr(uploads, "MAX_SECONDS", 0.2)
+    monkeypatch.setattr(uploads, "MAX_BODY_SECONDS", 0.2)
     host, port = client.base_url.host, client.base_url.port
     slow = [socket.create_connection((host, port or 0), timeout=10) for _ in range(3)]
     for caller in slow:
@@ -128,7 +128,7 @@ def test_a_slow_body_gives_up_its_place(client: httpx.Client, monkeypatch: pytes
 
 
 def test_a_file_that_is_no_picture(client: httpx.Client) -> None:
-    """A broken picture, and what is only said to be one, ask for a review; a text is allowed; each is named."""
+    """A damaged picture, and a file that claims to be one, ask for a review; a text is allowed."""
     for sent_as, (decision, kind, why) in (
         ({"content": FILE[:300]}, ("review", "unreadable", "damaged-picture")),
         ({"content": b"hello"}, ("allow", "not_media", "")),
@@ -154,7 +154,7 @@ def test_a_caller_that_sends_nothing_holds_nobody(client: httpx.Client) -> None:
 
 
 def test_bodies_that_wait_have_a_limit(home: Path) -> None:
-    """What arrives beyond the room for bodies is refused for now, and room is there again when others are gone."""
+    """A body beyond the limit on waiting bytes is refused, and accepted once others are done."""
     with serving(home, max_bytes=1 << 20, waiting=1 << 20) as client:
         address = (client.base_url.host, client.base_url.port or 0)
         slow = [socket.create_connection(address, timeout=10) for _ in range(3)]
@@ -171,7 +171,7 @@ def test_bodies_that_wait_have_a_limit(home: Path) -> None:
 
 
 def until(client: httpx.Client, status: int) -> httpx.Response:
-    """Sends a small file again and again until it is answered with this status."""
+    """Sends a small file repeatedly until it is answered with this status."""
     for _ in range(500):
         answer = client.post("/v1/check", content=bytes(200_000))
         if answer.status_code == status:
@@ -181,7 +181,7 @@ def until(client: httpx.Client, status: int) -> httpx.Response:
 
 
 def test_health_waits_for_nobody(home: Path) -> None:
-    """While another process holds the state's lock and feedback waits for it, health, readiness and checks answer."""
+    """While another process holds the state's lock, health, readiness and checks answer."""
     with serving(home) as client, sqlite3.connect(home / STATE_FILE, isolation_level=None) as other:
         other.execute("BEGIN EXCLUSIVE")
         outcome = {"id": "1" * 32, "entries": [entry_id(1)], "verdict": "blocked"}
@@ -213,7 +213,7 @@ def test_health_waits_for_nobody(home: Path) -> None:
     ],
 )
 def test_a_malformed_request(client: httpx.Client, path: str, body: bytes, field: str) -> None:
-    """What breaks the rules is refused with the name of the field."""
+    """A malformed request is refused with the name of the field."""
     answer = client.post(path, content=body)
     assert answer.status_code == 400, answer.text
     assert answer.json()["type"] == "urn:takeback:problem:invalid-message"
@@ -222,7 +222,7 @@ def test_a_malformed_request(client: httpx.Client, path: str, body: bytes, field
 
 @given(st.binary(max_size=300))
 def test_any_form(body: bytes) -> None:
-    """Whatever stands in a form, the answer is one of the refusals and never a failure of the server."""
+    """Any form gets an answer or a refusal, and never a server error."""
     head = b"--x\r\nContent-Disposition: form-data; name=photo; filename=a\r\n\r\n"
     for content in (body, head + body, head + body + b"\r\n--x--\r\n"):
         answer = _any.post("/v1/check", content=content, headers={"Content-Type": "multipart/form-data; boundary=x"})
@@ -245,7 +245,7 @@ def _sidecar_for_any_form(tmp_path_factory: pytest.TempPathFactory) -> Iterator[
 
 
 def test_feedback_is_kept_until_it_is_sent(client: httpx.Client, home: Path, registry: Registry) -> None:
-    """An outcome is on disk when it is answered, counts once, and reaches the registry with the next sync."""
+    """Feedback is on disk when it is answered, counts once, and is sent with the next sync."""
     told = client.post("/v1/check", content=COPY).json()
     entries = [match["entry"] for match in told["matches"]]
     outcome = {"id": told["id"], "entries": entries, "verdict": "not_blocked"}
@@ -260,7 +260,7 @@ def test_feedback_is_kept_until_it_is_sent(client: httpx.Client, home: Path, reg
 
 
 def test_blocked_uploads_are_reported_on_request(client: httpx.Client, home: Path) -> None:
-    """With `report` a blocked upload is kept as feedback; an allowed one is not, nor is one without it."""
+    """With `report` a blocked upload is queued as feedback; an allowed one is not."""
     client.post("/v1/check", content=COPY)
     client.post("/v1/check?report=true", content=OTHER)
     assert waiting(home) == 0
@@ -274,18 +274,18 @@ def test_blocked_uploads_are_reported_on_request(client: httpx.Client, home: Pat
 
 
 def test_a_withdrawn_picture_passes(client: httpx.Client, home: Path, registry: Registry) -> None:
-    """What another process syncs, the sidecar decides by a moment later."""
+    """The sidecar decides by another process's sync a moment later."""
     assert client.post("/v1/check", content=COPY).json()["decision"] == "block"
     for entry in list(registry.log.active):
         registry.log.remove(entry)
     with Gate.open(home) as gate:
         gate.sync()
-    time.sleep(LOOK_EVERY)
+    time.sleep(REFRESH_SECONDS)
     assert client.post("/v1/check", content=COPY).json()["decision"] == "allow"
 
 
 def test_lookup_as_hma(client: httpx.Client) -> None:
-    """`GET /m/lookup` answers banks of matches, and nothing for a hash that is not listed."""
+    """`GET /m/lookup` answers with banks of matches, and with none for a hash that is not listed."""
     found = client.get("/m/lookup", params={"signal_type": "pdq", "signal": PDQ.value}).json()
     assert found == {hma.BANK: [{"bank_content_id": int(entry_id(1)[:13], 16), "distance": "0", "entry": entry_id(1)}]}
     assert client.get("/m/lookup", params={"signal_type": "video_md5", "signal": "0" * 32}).json() == {}
@@ -295,7 +295,7 @@ def test_lookup_as_hma(client: httpx.Client) -> None:
 
 
 def test_banks_as_hma(client: httpx.Client) -> None:
-    """`banks` chooses among the banks of a look-up; other parameters of that system are passed over."""
+    """`banks` selects the banks of a look-up; HMA's other parameters are ignored."""
     query = {"signal_type": "pdq", "signal": PDQ.value, "seed": "7", "bypass_coinflip": "true"}
     assert set(client.get("/m/lookup", params={**query, "banks": f"X,{hma.BANK}"}).json()) == {hma.BANK}
     assert client.get("/m/lookup", params={**query, "banks": hma.REVIEW_BANK}).json() == {}
@@ -304,7 +304,7 @@ def test_banks_as_hma(client: httpx.Client) -> None:
 
 
 def test_raw_lookup_as_hma(client: httpx.Client) -> None:
-    """`GET /m/raw_lookup` answers matches without their banks, as numbers or with distances."""
+    """`GET /m/raw_lookup` answers with matches without banks, as ids or with distances."""
     query = {"signal_type": "pdq", "signal": PDQ.value}
     number = int(entry_id(1)[:13], 16)
     assert client.get("/m/raw_lookup", params=query).json() == {"matches": [number]}
@@ -315,7 +315,7 @@ def test_raw_lookup_as_hma(client: httpx.Client) -> None:
 
 
 def test_videos_as_hma(client: httpx.Client, home: Path, registry: Registry) -> None:
-    """A form's `video` is hashed and looked up, by its bytes alone where its frames cannot be had."""
+    """A form's `video` is hashed and looked up, by its exact hashes only if its frames cannot be hashed."""
     data = b"no video at all"
     md5 = hashlib.md5(data).hexdigest()
     hashed = client.post("/h/hash", files={"video": data}).json()
@@ -325,14 +325,14 @@ def test_videos_as_hma(client: httpx.Client, home: Path, registry: Registry) -> 
     entry = registry.log.add(Signal(SignalType.MD5, md5))
     with Gate.open(home) as gate:
         gate.sync()
-    time.sleep(LOOK_EVERY)
+    time.sleep(REFRESH_SECONDS)
     found = client.post("/m/lookup", files={"video": data}).json()
     assert found["video_md5"][hma.BANK][0]["entry"] == entry
     assert client.post("/h/hash", files={"audio": data}).status_code == 400
 
 
 def test_index_status_as_hma(client: httpx.Client) -> None:
-    """`GET /m/index/status` answers how large each type's index is and when it was read."""
+    """`GET /m/index/status` answers with the size of each type's index and when the feed was read."""
     told = client.get("/m/index/status").json()
     assert told["pdq"]["present"] is True
     assert told["pdq"]["size"] >= 1
@@ -342,7 +342,7 @@ def test_index_status_as_hma(client: httpx.Client) -> None:
 
 
 def test_compare_as_hma(client: httpx.Client) -> None:
-    """`POST /m/compare` answers for each pair of hashes whether they match and how far they are apart."""
+    """`POST /m/compare` answers for each pair of hashes whether they match, and their distance."""
     pairs = {"pdq": ["f0" * 32, "f1" * 32], "video_md5": ["0" * 32, "0" * 32]}
     assert client.post("/m/compare", json=pairs).json() == {
         "pdq": [False, {"distance": 32}],
@@ -353,7 +353,7 @@ def test_compare_as_hma(client: httpx.Client) -> None:
 
 
 def test_status_as_hma(client: httpx.Client, tmp_path: Path, registry: Registry) -> None:
-    """`GET /status` says as that system does whether look-ups are worth anything, `/status/live` that it answers."""
+    """`GET /status` answers in HMA's words whether the index is loaded and fresh, `/status/live` that it runs."""
     for path in ("/status", "/status/live"):
         assert (client.get(path).status_code, client.get(path).text) == (200, "I-AM-ALIVE")
     save(tmp_path / "new", GateSettings(registry.url, KEY))
@@ -376,14 +376,14 @@ def test_status_as_hma(client: httpx.Client, tmp_path: Path, registry: Registry)
     ],
 )
 def test_repeated_parameters(client: httpx.Client, method: str, path: str) -> None:
-    """A parameter that stands twice is refused: none of its values is taken in silence."""
+    """A repeated parameter is refused, rather than one of its values used."""
     answer = client.request(method, path, files={"photo": COPY} if method == "POST" else None)
     assert answer.status_code == 400
-    assert "more than once" in answer.text
+    assert "is repeated" in answer.text
 
 
 def test_hash_as_hma(client: httpx.Client) -> None:
-    """`POST /h/hash` answers a file's hashes by type, those that are asked for, and none of low quality."""
+    """`POST /h/hash` answers with a file's hashes by type, as selected, and none of low quality."""
     signals = {s.type.value: s.value for s in hash_picture(COPY).signals}
     assert client.post("/h/hash", files={"photo": COPY}).json().items() >= signals.items()
     assert client.post("/h/hash?types=pdq", files={"photo": COPY}).json() == {"pdq": signals["pdq"]}
@@ -402,7 +402,7 @@ def test_hash_as_hma(client: httpx.Client) -> None:
     ],
 )
 def test_hma_refusals(client: httpx.Client, query: dict[str, str]) -> None:
-    """A look-up that is malformed, of an unknown type or of an address is refused as that system does."""
+    """A look-up that is malformed, of an unknown type or by URL is refused in HMA's format."""
     answer = client.get("/m/lookup", params=query)
     assert answer.status_code == 400
     assert set(answer.json()) == {"message"}
@@ -411,7 +411,7 @@ def test_hma_refusals(client: httpx.Client, query: dict[str, str]) -> None:
 
 
 def test_health_and_readiness(client: httpx.Client, home: Path, tmp_path: Path, registry: Registry) -> None:
-    """A sidecar is ready once its gate has read the feed, and not when its state cannot be read."""
+    """A sidecar is ready once its gate has read the feed, and not if its state cannot be read."""
     assert client.get("/healthz").json() == {"status": "ok", "detail": ""}
     assert client.get("/readyz").status_code == 200
     save(tmp_path / "new", GateSettings(registry.url, KEY))
@@ -421,14 +421,14 @@ def test_health_and_readiness(client: httpx.Client, home: Path, tmp_path: Path, 
     (home / STATE_FILE).write_bytes(b"x" * 9000)
     for name in ("-wal", "-shm"):
         (home / f"{STATE_FILE}{name}").unlink(missing_ok=True)
-    time.sleep(LOOK_EVERY)
+    time.sleep(REFRESH_SECONDS)
     assert client.get("/healthz").status_code == 200
     assert client.get("/readyz").status_code == 503
     assert client.post("/v1/check", content=COPY).status_code == 503
 
 
 def test_metrics_count_and_tell_nothing(client: httpx.Client) -> None:
-    """The metrics count requests, decisions and bytes, and hold no hash and no entry."""
+    """The metrics count requests, decisions and bytes, and contain no hash or entry."""
     client.post("/v1/check", content=COPY)
     client.post("/v1/check", content=b"hello")
     client.post("/v1/check/signals", json=as_signals(signal(9, SignalType.MD5)))
@@ -447,7 +447,7 @@ def test_metrics_count_and_tell_nothing(client: httpx.Client) -> None:
 
 
 def test_the_token(home: Path) -> None:
-    """With a token every address but health and readiness refuses a caller who does not show it."""
+    """With a token every path but health and readiness refuses a caller who does not send it."""
     with serving(home, token="secret") as client:
         assert client.post("/v1/check", content=COPY).status_code == 401
         assert client.get("/m/lookup", params={"signal_type": "pdq", "signal": PDQ.value}).status_code == 401
@@ -458,7 +458,7 @@ def test_the_token(home: Path) -> None:
 
 
 def test_the_sidecar_counts_people(client: httpx.Client) -> None:
-    """`Takeback-Uploader` and `uploader` say who uploads, so that one bot's uploads do not brake a block."""
+    """`Takeback-Uploader` and `uploader` name the uploader, so that one bot does not trigger the brake."""
     bot = {"Takeback-Uploader": "bot"}
     body = {"signals": [{"type": "pdq", "value": PDQ.value, "quality": 100}]}
     for _ in range(60):
@@ -478,14 +478,14 @@ def test_the_sidecar_counts_people(client: httpx.Client) -> None:
 
 
 def test_unknown_addresses(client: httpx.Client) -> None:
-    """Another address or method is refused as a problem, and a method names those that there are."""
+    """An unknown path or method is refused as a problem, and 405 names the methods allowed."""
     assert client.get("/v1/nothing").json()["type"] == "urn:takeback:problem:not-found"
     wrong = client.get("/v1/check")
     assert (wrong.status_code, wrong.headers["allow"]) == (405, "POST")
 
 
 def test_the_document_names_every_route(client: httpx.Client) -> None:
-    """The OpenAPI document describes exactly the routes that there are, and every reference in it leads somewhere."""
+    """The OpenAPI document describes exactly the existing routes, and all its references resolve."""
     document = client.get("/openapi.json").json()
     described = {(path, method.upper()) for path, methods in document["paths"].items() for method in methods}
     table = {(operation.path, operation.method.upper()) for operation in openapi.OPERATIONS}
@@ -498,11 +498,11 @@ def test_the_document_names_every_route(client: httpx.Client) -> None:
 
 
 def test_methods_and_parameters(client: httpx.Client) -> None:
-    """A method that is not taken is told all those that are; HEAD is taken with GET; nothing may stand twice."""
+    """A method that is not allowed is answered with those that are; HEAD goes with GET."""
     for path, methods in {"/m/lookup": "GET, HEAD, POST", "/healthz": "GET, HEAD", "/v1/check": "POST"}.items():
         wrong = client.request("PATCH", path)
         assert (wrong.status_code, wrong.headers["allow"]) == (405, methods)
-        assert wrong.json()["detail"] == f"it takes {methods}"
+        assert wrong.json()["detail"] == f"this path takes {methods}"
     for path in ("/healthz", "/readyz", "/metrics", "/openapi.json", "/m/lookup"):
         got, head = client.get(path), client.head(path)
         assert (head.status_code, head.content, head.headers.keys()) == (got.status_code, b"", got.headers.keys())

@@ -40,7 +40,7 @@ def home(registry: Registry, tmp_path: Path) -> Path:
 
 @contextmanager
 def sidecar(home: Path, *options: str) -> Iterator[tuple[httpx.Client, "subprocess.Popen[str]"]]:
-    """`takeback gate serve` in a process of its own, and a client of it that makes a new connection each time."""
+    """`takeback gate serve` in a separate process, and a client that makes a new connection for each request."""
     program = [sys.executable, "-c", "from takeback.cli import main; main()", "gate", "serve", "--port", "0", *options]
     environ = {**os.environ, "TAKEBACK_GATE_HOME": str(home), "PYTHONPATH": os.pathsep.join(sys.path)}
     with subprocess.Popen(program, env=environ, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
@@ -64,7 +64,7 @@ def until(client: httpx.Client, decision: str) -> None:
 
 
 def test_one_process_follows_and_answers(home: Path, registry: Registry) -> None:
-    """With `--follow` one command reads the feed, blocks, lets a withdrawn picture pass, sends feedback, and ends."""
+    """With `--follow` one command reads the feed, blocks, honours a withdrawal and sends feedback."""
     with sidecar(home, "--follow", "--interval", "1", "--report") as (client, process):
         until(client, "block")
         for entry in list(registry.log.active):
@@ -83,7 +83,7 @@ def test_one_process_follows_and_answers(home: Path, registry: Registry) -> None
 
 
 def test_several_processes_decide_alike(home: Path, registry: Registry) -> None:
-    """Several processes answer at one address, are counted together, and a killed one is replaced."""
+    """Several processes answer at one address, are counted together, and are replaced if killed."""
     with sidecar(home, "--follow", "--processes", "2") as (client, process):
         until(client, "block")
         for _ in range(20):
@@ -109,7 +109,7 @@ def test_several_processes_decide_alike(home: Path, registry: Registry) -> None:
 
 
 def test_trouble_with_the_registry_is_told_and_harms_nothing(home: Path, registry: Registry) -> None:
-    """A key that is refused raises an alarm in the log while the sidecar goes on answering."""
+    """A refused key raises an alarm in the log, and the sidecar goes on."""
     registry.answer = lambda _: problem(401)
     with sidecar(home, "--follow") as (client, process):
         until(client, "review")
@@ -122,7 +122,7 @@ def test_trouble_with_the_registry_is_told_and_harms_nothing(home: Path, registr
 
 
 def test_a_port_beyond_this_machine_needs_a_token(home: Path) -> None:
-    """Listening for others without a token is refused in one line that names the variable."""
+    """Listening for other machines without a token is refused, naming the variable."""
     result = CliRunner().invoke(main, ["gate", "serve", "--home", str(home), "--host", "0.0.0.0", "--port", "0"])
     assert result.exit_code == 2
     assert "TAKEBACK_GATE_TOKEN" in result.output
@@ -130,13 +130,13 @@ def test_a_port_beyond_this_machine_needs_a_token(home: Path) -> None:
 
 
 def ended(pids: list[str]) -> bool:
-    """Whether none of these processes is there any more."""
+    """Whether all of these processes have ended."""
     return not any(Path(f"/proc/{pid}").exists() for pid in pids)
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="it looks for processes in /proc")
 def test_its_processes_end_with_it(home: Path) -> None:
-    """When the sidecar is killed its processes end too, so that its port is free for the next one."""
+    """If the sidecar is killed its processes end too, so that its port is free for the next one."""
     with sidecar(home, "--processes", "2") as (client, process):
         until(client, "review")
         children = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
@@ -149,7 +149,7 @@ def test_its_processes_end_with_it(home: Path) -> None:
 
 @pytest.mark.skipif(sys.platform != "linux", reason="it looks for processes in /proc")
 def test_the_processes_of_a_scan_end_with_it(home: Path, tmp_path: Path) -> None:
-    """When a scan is killed its workers end too."""
+    """If a scan is killed its workers end too."""
     with Gate.open(home) as gate:
         gate.sync()
     (tmp_path / "stored").mkdir()
@@ -170,7 +170,7 @@ def test_the_processes_of_a_scan_end_with_it(home: Path, tmp_path: Path) -> None
 
 
 def test_following_goes_on_when_the_state_cannot_be_used(home: Path, registry: Registry) -> None:
-    """A state that is damaged and then moved away is told, and followed anew, while the sidecar runs."""
+    """A damaged state is reported, and once moved away followed again."""
     with sidecar(home, "--follow", "--interval", "1") as (client, process):
         until(client, "block")
         with (home / "state.sqlite").open("r+b") as file:

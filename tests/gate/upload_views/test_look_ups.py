@@ -1,4 +1,4 @@
-"""Changed copies at the gate: what a person's views and the gate's look-ups find together, and what they let pass."""
+"""Changed copies at the gate: what the feed's views and the upload's views find together, and what they let pass."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -11,7 +11,7 @@ from PIL import Image, ImageDraw
 
 from takeback.gate import Action, Gate
 from takeback.gate.settings import GateSettings, save
-from takeback.gate.upload_views.letterbox import framed
+from takeback.gate.upload_views.letterbox import content_boxes
 from takeback.gate.upload_views.look_ups import look_ups
 from takeback.hashing import hash_picture, with_variants
 from takeback.signals import PDQ_QUALITY_FLOOR, SignalType
@@ -29,7 +29,7 @@ NOT_FOUND = {"crop, 0-8 % a side", "large crop, 0-20 % a side"}
 
 @pytest.fixture(scope="module")
 def gate(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gate]:
-    """A gate that knows the picture by what a person sends of it, without the exact hashes."""
+    """A gate whose feed holds a picture's signals without the exact hashes."""
     with gate_that_knows(PICTURE, tmp_path_factory.mktemp("views") / "gate") as opened:
         yield opened
 
@@ -50,7 +50,7 @@ def gate_that_knows(picture: Image.Image, home: Path) -> Iterator[Gate]:
 @pytest.mark.parametrize("change", [change for change in CHANGES if change not in NOT_FOUND])
 @pytest.mark.parametrize("seed", range(2))
 def test_a_changed_copy_is_stopped(gate: Gate, change: str, seed: int) -> None:
-    """A copy is blocked after the change, by whatever amount; after some changes it may be a review."""
+    """A copy is blocked after each change; after some changes it may be for review."""
     decision = gate.check(changed(PICTURE, change, Random(f"{seed} {change}")))
     assert decision.action in ({Action.BLOCK, Action.REVIEW} if change in REVIEWED else {Action.BLOCK}), change
     assert decision.matches
@@ -71,12 +71,12 @@ def test_another_picture_passes(gate: Gate, change: str) -> None:
     ],
 )
 def test_the_reason_names_the_view(gate: Gate, make: Callable[[Image.Image], Image.Image], said: str) -> None:
-    """The explanation tells in which view of the upload the match was found."""
+    """The explanation names the view of the upload that matched."""
     assert said in gate.check(jpeg(make(PICTURE))).explain()
 
 
 def on(picture: Image.Image, size: tuple[int, int]) -> Image.Image:
-    """The picture in the middle of black."""
+    """The picture in the middle of a black background."""
     canvas = Image.new("RGB", size)
     canvas.paste(picture, ((size[0] - picture.width) // 2, (size[1] - picture.height) // 2))
     return canvas
@@ -91,7 +91,7 @@ def bordered(seed: int) -> Image.Image:
 
 
 def window(seed: int) -> Image.Image:
-    """A program's window: the bar on top that it always has, and what somebody wrote in it."""
+    """A program's window: its constant title bar, and some text."""
     screen = Image.new("RGB", (720, 1280), "white")
     screen.paste(drawing(7, (420, 150)))
     pen, numbers = ImageDraw.Draw(screen), Random(seed)
@@ -106,13 +106,13 @@ def window(seed: int) -> Image.Image:
 def test_what_many_pictures_have_around_them_matches_nothing(
     make: Callable[[int], Image.Image], tmp_path: Path
 ) -> None:
-    """A border around a plain ground and the bar of a program, alike in different pictures, find none of them."""
+    """A border or title bar that different pictures share is no match."""
     with gate_that_knows(make(1), tmp_path / "gate") as gate:
         assert [gate.check(jpeg(make(seed))).action for seed in range(1, 6)] == [Action.BLOCK] + [Action.ALLOW] * 4
 
 
 def test_look_ups_are_few_and_good() -> None:
-    """Every look-up has the quality of a match, no value is looked up twice, and there are at most 120 of them."""
+    """All look-ups have sufficient quality and distinct values, and there are at most 120."""
     found = look_ups(hash_picture(jpeg(on(PICTURE, (1080, 1920)))).thumbnail)
     values = [probe.signal.value for probe in found]
     assert len(set(values)) == len(values) <= 120
@@ -120,18 +120,18 @@ def test_look_ups_are_few_and_good() -> None:
 
 
 def test_the_edge_of_a_night_sky_on_a_dark_ground_is_seen() -> None:
-    """Where nothing but grain tells a picture from the ground of a phone's screen, it is taken out at its edge."""
+    """A picture is cropped even if only grain separates it from black bars."""
     sky = np.random.default_rng(1).integers(21, 28, (18, 90), dtype=np.uint8)
     picture = drawing(3, (1080, 640))
     picture.paste(Image.fromarray(sky).resize((1080, 216)).convert("RGB"))
     screen = Image.new("RGB", (1080, 2340), (24, 24, 24))
     screen.paste("white", (40, 1100, 400, 1183))
     screen.paste(picture, (0, 1203))
-    boxes = framed(hash_picture(jpeg(screen)).thumbnail)
+    boxes = content_boxes(hash_picture(jpeg(screen)).thumbnail)
     assert any((box[1], box[3]) == pytest.approx((1203 / 2340, 1843 / 2340), abs=0.003) for box in boxes)
 
 
 @pytest.mark.parametrize("picture", [Image.new("RGB", (300, 200), "teal"), drawing(1, (30, 800)), drawing(1, (20, 20))])
 def test_what_says_too_little_is_looked_up_as_a_whole_alone(picture: Image.Image) -> None:
-    """A plain, narrow or tiny upload gives no views."""
+    """A plain, narrow or tiny upload has no views."""
     assert look_ups(hash_picture(jpeg(picture)).thumbnail) == []

@@ -136,7 +136,7 @@ def test_every_gate_follows(
 ) -> None:
     """Gates of both platforms check the chain through canaries that come and go, from page one or from a snapshot."""
     if start == "snapshot":
-        monkeypatch.setattr(snapshot_import, "FROM", 0)
+        monkeypatch.setattr(snapshot_import, "MIN_SNAPSHOT_LINES", 0)
     server.submit([md5()])
     made = make(server, pair)
     homes = []

@@ -1,1 +1,1 @@
-"""The gate in front of uploads, in web frameworks: copy the one that is yours. The tests run them as they are."""
+"""Examples of the gate in web frameworks, to copy from. The tests run them as they are."""

@@ -1,4 +1,4 @@
-"""Django: a validator that any form or model field of files can carry. Needs TAKEBACK_GATE_HOME."""
+"""Django: a validator for any file field of a form or model. Needs TAKEBACK_GATE_HOME."""
 
 from functools import cache
 
@@ -9,11 +9,11 @@ from django.http import HttpRequest, HttpResponse
 
 from takeback.gate import Action, Gate
 
-gate = cache(Gate.open)  # of this process, opened at the first upload: after the server has forked
+gate = cache(Gate.open)  # opened at the first upload, which comes after the server has forked
 
 
 def validate_not_listed(upload: UploadedFile) -> None:
-    """Refuses a listed picture. Put it in `validators=[...]` of a FileField or an ImageField."""
+    """Raises `ValidationError` for a listed picture. Put it in `validators=[...]` of a FileField or an ImageField."""
     decision = gate().check(upload.read(), given=upload.content_type or "")
     upload.seek(0)
     if decision.action is Action.BLOCK:
@@ -29,5 +29,5 @@ class UploadForm(forms.Form):
 
 
 def upload(request: HttpRequest) -> HttpResponse:
-    """A view that stores what the form lets through."""
+    """A view that stores uploads that the form accepts."""
     return HttpResponse(status=201 if UploadForm(request.POST, request.FILES).is_valid() else 422)

@@ -1,4 +1,4 @@
-"""FastAPI: a dependency that any route with a file can ask for. Needs TAKEBACK_GATE_HOME."""
+"""FastAPI: a dependency for any route that takes a file. Needs TAKEBACK_GATE_HOME."""
 
 from functools import cache
 from typing import Annotated
@@ -11,11 +11,11 @@ from takeback.gate import Action, Gate
 app = FastAPI()
 
 
-gate = cache(Gate.open)  # of this process, opened at the first upload: after the server has forked
+gate = cache(Gate.open)  # opened at the first upload, which comes after the server has forked
 
 
 async def checked_photo(photo: UploadFile) -> bytes:
-    """The bytes of an upload that is not listed; hashing is done in a thread, where it holds up nobody."""
+    """Returns the bytes of an upload; raises `HTTPException` if it is listed. A thread hashes it, so others go on."""
     data = await photo.read()
     decision = await run_in_threadpool(gate().check, data, given=photo.content_type or "")
     if decision.action is Action.BLOCK:

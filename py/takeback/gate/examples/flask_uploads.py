@@ -10,7 +10,7 @@ app = Flask(__name__)
 app.config["MAX_CONTENT_LENGTH"] = 32 * 1024 * 1024
 
 
-gate = cache(Gate.open)  # of this process, opened at the first upload: after the server has forked
+gate = cache(Gate.open)  # opened at the first upload, which comes after the server has forked
 
 
 @app.post("/upload")

@@ -11,11 +11,11 @@ from starlette.routing import Route
 
 from takeback.gate import Action, Gate
 
-gate = cache(Gate.open)  # of this process, opened at the first upload: after the server has forked
+gate = cache(Gate.open)  # opened at the first upload, which comes after the server has forked
 
 
 async def upload(request: Request) -> PlainTextResponse:
-    """Stores a photo that is not listed; hashing is done in a thread, where it holds up nobody."""
+    """Stores a photo that is not listed; hashing runs in a thread, so that other requests go on."""
     async with request.form(max_files=1) as form:
         photo = form["photo"]
         if not isinstance(photo, UploadFile):

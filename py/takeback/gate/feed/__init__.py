@@ -1,5 +1,5 @@
-"""Following the registry's feed: the HTTP client, the checks of every page, and what is kept of it on the disk.
+"""Following the registry's feed: the HTTP client, the checks of every page, and the state on disk.
 
-`follow.py` decides and touches nothing; `client.py` has the only HTTP, `state.py` the only SQL. It may import `index`
-for the rows that it keeps. The service calls all three.
+`follow.py` is pure and makes the decisions; only `client.py` uses HTTP, and only `state.py` uses SQL. This room may
+import `index` for the type of a row. The service calls all three.
 """

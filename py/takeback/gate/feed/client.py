@@ -1,7 +1,7 @@
-"""What the gate asks of the registry. The only HTTP.
+"""The gate's HTTP client for the registry.
 
-The registry is not trusted to be well: every answer is limited in time and in size, and decoded strictly. No error
-holds the key, nor anything an answer said beyond its own problem text.
+The registry is not trusted: every answer is limited in time and size, and decoded strictly. No error message contains
+the key, or anything from an answer except the text of its problem document.
 """
 
 import re
@@ -36,30 +36,30 @@ from takeback.protocol import (
     encode,
 )
 
-MAX_ANSWER: Final = MAX_FEED_ENTRIES * (MAX_VALUE_CHARACTERS + 512)
-"""Bytes of an answer: a page of nothing but the longest videos, 24 MB. One of pictures has 260 bytes an entry."""
-MAX_SECONDS: Final = 60.0
-"""For a whole answer, so that one that trickles in ends too."""
-MAX_SNAPSHOT: Final = 16 << 30
-"""Bytes of a snapshot: some two hundred million pictures."""
+MAX_ANSWER_BYTES: Final = MAX_FEED_ENTRIES * (MAX_VALUE_CHARACTERS + 512)
+"""A page that holds only the longest videos, 24 MB. A picture's entry takes 260 bytes."""
+MAX_ANSWER_SECONDS: Final = 60.0
+"""Time for a whole answer, so that one that trickles in is cut off too."""
+MAX_SNAPSHOT_BYTES: Final = 16 << 30
+"""A snapshot of about two hundred million pictures."""
 MAX_SNAPSHOT_SECONDS: Final = 4 * 60 * 60
 HEAD_HEADER: Final = "Takeback-Feed-Head"
 _TIMEOUT: Final = httpx.Timeout(15.0, connect=5.0)
-_MAX_TEXT: Final = 200
-"""Characters of a problem's text that are passed on."""
+_MAX_PROBLEM_CHARS: Final = 200
+"""Length to which a problem's text is cut in error messages."""
 
 
 @dataclass(frozen=True, slots=True)
 class SignedPage:
-    """A page of the feed with the head that was signed for it; whether the key is the right one is yet to be seen."""
+    """A page of the feed with its signed head. The signature is valid; whether the key is trusted is still to check."""
 
     page: FeedPage
     head: FeedHead
 
 
 @dataclass(frozen=True, slots=True)
-class _Idle:
-    """The last page, which had no entries: what was asked for, and the SHA-256 of its body, by which it is tagged."""
+class _EmptyPage:
+    """The last page, if it had no entries: its cursor and limit, and its ETag, the SHA-256 of its body in hex."""
 
     asked: tuple[int, int]
     tag: str
@@ -67,26 +67,32 @@ class _Idle:
 
 
 class Client:
-    """A connection to one registry, kept open between calls. May be shared by threads."""
+    """An HTTP client for one registry, which keeps its connection open between calls. Thread-safe.
+
+    Methods raise `RegistryUnreachable`, `KeyRefused`, `SettingsError` (wrong address) or `GateError` (request refused).
+    """
 
     def __init__(
-        self, settings: GateSettings, *, timeout: httpx.Timeout = _TIMEOUT, seconds: float = MAX_SECONDS
+        self, settings: GateSettings, *, timeout: httpx.Timeout = _TIMEOUT, seconds: float = MAX_ANSWER_SECONDS
     ) -> None:
-        """`timeout` is for each step of a request, `seconds` for the whole."""
+        """`timeout` applies to each step of a request, `seconds` to the whole of it.
+
+        Raises `SettingsError` if the certificates in SSL_CERT_FILE or SSL_CERT_DIR cannot be read.
+        """
         self._seconds = seconds
         self._key_id = settings.key_id
-        self._idle: _Idle | None = None
+        self._empty_page: _EmptyPage | None = None
         headers = {
             "Authorization": f"Bearer {settings.key}",
             "Accept": "application/json",
-            "Accept-Encoding": "identity",
+            "Accept-Encoding": "identity",  # the signature covers the plain body, and a small answer must not inflate
             "User-Agent": f"takeback-gate/{__version__}",
         }
         try:
             self._http = httpx.Client(
                 base_url=settings.registry, headers=headers, timeout=timeout, follow_redirects=False
             )
-        except OSError as error:  # ssl's own errors are such too
+        except OSError as error:  # includes ssl.SSLError
             raise unreadable_certificates(error) from error
 
     def __enter__(self) -> Self:
@@ -100,13 +106,13 @@ class Client:
         self._http.close()
 
     def feed(self, after: int, limit: int = MAX_FEED_ENTRIES, wait: int = 0) -> SignedPage:
-        """The page after a cursor, and the head that was signed for it; the registry may `wait` for news so long.
+        """Requests the page after number `after`; the registry may hold the request for `wait` seconds (long poll).
 
-        Raises `FeedBroken` naming the number of an entry that is malformed, and for an answer that was not signed.
+        Raises `FeedBroken` naming the number of an entry that is malformed, and if the answer is not signed.
         """
         params = {"after": after, "limit": limit} | ({"wait": wait} if wait else {})
-        known = self._idle if self._idle and self._idle.asked == (after, limit) else None
-        answer = self._ask("GET", "v1/feed", params=params, tag=known.tag if known else None, wait=wait)
+        known = self._empty_page if self._empty_page and self._empty_page.asked == (after, limit) else None
+        answer = self._request("GET", "v1/feed", params=params, tag=known.tag if known else None, wait=wait)
         if answer.status_code == httpx.codes.NOT_MODIFIED and known:
             return SignedPage(known.page, self._head(answer, bytes.fromhex(known.tag)))
         try:
@@ -117,38 +123,41 @@ class Client:
             raise FeedBroken(f"{which} breaks the protocol: {error} ({error.field or 'the whole answer'})") from error
         digest = sha256(answer.content)
         head = self._head(answer, digest.digest())
-        self._idle = None if page.entries else _Idle((after, limit), digest.hexdigest(), page)
+        self._empty_page = None if page.entries else _EmptyPage((after, limit), digest.hexdigest(), page)
         return SignedPage(page, head)
 
     @contextmanager
     def snapshot(self) -> Iterator[Reader]:
-        """What the feed adds up to, to be read within; then `signed` says what was signed for it."""
+        """Opens the feed's snapshot for reading; once it is read, `signed` returns its signed head.
+
+        Raises `RegistryUnreachable` if it is over the limits on size or time.
+        """
         request = self._http.build_request("GET", "v1/feed/snapshot")
         with _translated():
             answer = self._http.send(request, stream=True)
             try:
                 if answer.status_code != httpx.codes.OK:
                     raise _refusal(answer.status_code, self._read(answer, self._seconds))
-                yield Reader(_pieces(answer), snapshot=True)
+                yield Reader(_body_chunks(answer), snapshot=True)
             finally:
                 answer.close()
 
     def signed(self, reader: Reader) -> FeedHead:
-        """The head that was signed for what was read. Raises `FeedBroken`."""
+        """Returns the signed head of a snapshot that was read. Raises `FeedBroken` if it is missing or wrong."""
         if reader.head is None:
             raise FeedBroken("rule 5: the registry did not sign its answer")
         chain.check_signature(reader.head, self._key_id, reader.digest)
         return reader.head
 
     def feed_keys(self) -> list[FeedKey]:
-        """Every key that ever signed the feed."""
+        """Returns all keys that have signed the feed, oldest first. Raises `FeedBroken` if the answer is malformed."""
         try:
-            return decode(self._ask("GET", "v1/feed/keys").content, FeedKeys).keys
+            return decode(self._request("GET", "v1/feed/keys").content, FeedKeys).keys
         except InvalidMessage as error:
             raise FeedBroken(f"the registry's keys break the protocol: {error}") from error
 
     def _head(self, answer: httpx.Response, digest: bytes) -> FeedHead:
-        """The head that was signed for this answer, whose body has this digest. Raises `FeedBroken`."""
+        """Checks and returns the signed head of an answer whose body has this digest. Raises `FeedBroken`."""
         try:
             head = decode(answer.headers.get(HEAD_HEADER, "").encode(), FeedHead)
         except InvalidMessage as error:
@@ -157,14 +166,17 @@ class Client:
         return head
 
     def feedback(self, events: Sequence[FeedbackEvent]) -> FeedbackReceipt:
-        """Sends feedback and gives the registry's receipt, after which it is on record."""
-        answer = self._ask("POST", "v1/feedback", content=encode(Feedback(list(events))))
+        """Sends feedback and returns the receipt, which says that the registry has stored it.
+
+        Raises `GateError` if the receipt is malformed.
+        """
+        answer = self._request("POST", "v1/feedback", content=encode(Feedback(list(events))))
         try:
             return decode(answer.content, FeedbackReceipt)
         except InvalidMessage as error:
             raise GateError(f"the registry's receipt for feedback breaks the protocol: {error}") from error
 
-    def _ask(
+    def _request(
         self,
         method: str,
         path: str,
@@ -174,12 +186,12 @@ class Client:
         tag: str | None = None,
         wait: int = 0,
     ) -> httpx.Response:
-        """An answer 200, or 304 where a `tag` is known; anything else is one of our errors."""
+        """Returns an answer with status 200, or 304 if `tag` is given; raises one of our errors for any other."""
         headers = {} if content is None else {"Content-Type": "application/json"}
         if tag:
             headers["If-None-Match"] = f'W/"{tag}"'
         request = self._http.build_request(method, path, params=params, content=content, headers=headers)
-        if wait:
+        if wait:  # a long poll sends nothing for up to that long
             request.extensions["timeout"]["read"] += wait
         with _translated():
             answer = self._http.send(request, stream=True)
@@ -194,35 +206,35 @@ class Client:
         )
 
     def _read(self, answer: httpx.Response, seconds: float) -> bytes:
-        """The body as it is, within the limits on size and time."""
+        """Reads the body within the limits on size and time."""
         if answer.headers.get("Content-Encoding", "identity") != "identity":
             raise RegistryUnreachable("the registry sent a compressed answer that was not asked for")
         deadline = time.monotonic() + seconds
         body = bytearray()
         for part in answer.iter_raw():
             body += part
-            if len(body) > MAX_ANSWER:
-                raise RegistryUnreachable(f"the registry's answer is over the limit of {MAX_ANSWER} bytes")
+            if len(body) > MAX_ANSWER_BYTES:
+                raise RegistryUnreachable(f"the registry's answer is longer than {MAX_ANSWER_BYTES} bytes")
             if time.monotonic() > deadline:
                 raise RegistryUnreachable("the registry did not answer in time")
         return bytes(body)
 
 
-def _pieces(answer: httpx.Response) -> Iterator[bytes]:
-    """A long body as it comes, within limits that are far off."""
+def _body_chunks(answer: httpx.Response) -> Iterator[bytes]:
+    """Yields the chunks of a snapshot's body, within its larger limits on size and time."""
     if answer.headers.get("Content-Encoding", "identity") != "identity":
         raise RegistryUnreachable("the registry sent a compressed answer that was not asked for")
     deadline, size = time.monotonic() + MAX_SNAPSHOT_SECONDS, 0
-    for piece in answer.iter_raw():
-        size += len(piece)
-        if size > MAX_SNAPSHOT or time.monotonic() > deadline:
-            raise RegistryUnreachable("the registry's snapshot takes too long, or is over the limit")
-        yield piece
+    for chunk in answer.iter_raw():
+        size += len(chunk)
+        if size > MAX_SNAPSHOT_BYTES or time.monotonic() > deadline:
+            raise RegistryUnreachable("the registry's snapshot takes too long, or is too large")
+        yield chunk
 
 
 @contextmanager
 def _translated() -> Iterator[None]:
-    """Foreign exceptions become ours."""
+    """Translates httpx's exceptions into ours."""
     try:
         yield
     except httpx.TimeoutException as error:
@@ -231,8 +243,8 @@ def _translated() -> Iterator[None]:
         raise RegistryUnreachable(f"the registry cannot be reached: {why(error)}") from error
 
 
-def batch(events: Sequence[FeedbackEvent]) -> list[FeedbackEvent]:
-    """As many of `events`, from the first on, as one message may hold."""
+def first_batch(events: Sequence[FeedbackEvent]) -> list[FeedbackEvent]:
+    """Returns as many of the first `events` as fit into one message."""
     room = MAX_BODY_BYTES - len(encode(Feedback([])))
     taken: list[FeedbackEvent] = []
     for event in events:
@@ -244,23 +256,23 @@ def batch(events: Sequence[FeedbackEvent]) -> list[FeedbackEvent]:
 
 
 def _refusal(status: int, body: bytes) -> GateError | SettingsError:
-    """The error that stands for an answer other than 200."""
+    """Returns our error for an answer other than 200."""
     if status in {401, 403}:
         return KeyRefused("the registry refuses the platform key: get a new one and run `takeback gate init` again")
     if status == 429 or status >= 500:
         return RegistryUnreachable(f"the registry cannot answer now (status {status}){_problem(body)}")
     if 300 <= status < 400:
-        return SettingsError(f"the registry's address leads elsewhere (status {status}): set the final address")
+        return SettingsError(f"the registry's address redirects elsewhere (status {status}): set the final address")
     if status == 404:
-        return SettingsError("there is no registry at this address (status 404): correct it")
+        return SettingsError("there is no registry at this address (status 404): correct the address")
     return GateError(f"the registry refused the request (status {status}){_problem(body)}")
 
 
 def _problem(body: bytes) -> str:
-    """What the registry said of it, if it said so as the protocol has it."""
+    """Returns the text of the registry's problem document, empty if the body is not one."""
     try:
         problem = decode(body, Problem)
     except InvalidMessage:
         return ""
-    said = f"{problem.title} {problem.detail}".strip()[:_MAX_TEXT]
-    return ": " + "".join(letter if letter.isprintable() else "?" for letter in said)
+    text = f"{problem.title} {problem.detail}".strip()[:_MAX_PROBLEM_CHARS]
+    return ": " + "".join(letter if letter.isprintable() else "?" for letter in text)

@@ -1,6 +1,6 @@
-"""Following the feed: checks a page by the numbered rules of PROTOCOL.md and says what it changes. Pure.
+"""Follows the feed: checks a page against the numbered rules of PROTOCOL.md and returns what it changes. Pure.
 
-Whatever breaks a rule raises `FeedBroken` naming the number, before anything is applied: the checkpoint stays.
+A page that breaks a rule raises `FeedBroken` naming the number, before anything is applied: the checkpoint stays.
 """
 
 from collections.abc import Mapping
@@ -16,9 +16,9 @@ from takeback.signals import Signal, SignalKey
 
 @dataclass(frozen=True, slots=True)
 class FeedPosition:
-    """How far the feed is applied (`checkpoint`), the newest number the registry has told of (`head`).
+    """How far the feed is applied (`checkpoint`), and the newest number that the registry has announced (`head`).
 
-    `link` is the checkpoint's link in the feed's chain: it stands for every line that was applied.
+    `link` is the checkpoint's link in the hash chain (32 bytes), which commits to every line applied.
     """
 
     checkpoint: int = 0
@@ -28,7 +28,7 @@ class FeedPosition:
 
 @dataclass(frozen=True, slots=True)
 class ActiveEntry:
-    """An entry that is there: the number of its `add`, and its signal, `None` if that is erased."""
+    """An active entry: the number of its `add`, and its signal, None for a tombstone."""
 
     number: int
     signal: SignalKey | None
@@ -36,9 +36,9 @@ class ActiveEntry:
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """What is known of the entries and signals a page speaks of; it may know more, and must not know less.
+    """What the gate knows of the entries and signals that a page mentions; it may know more, but not less.
 
-    `active` holds the entries that are there; `retired` the ids that were there once.
+    `active` holds the active entries by id, `retired` the ids of removed ones.
     """
 
     active: Mapping[str, ActiveEntry] = field(default_factory=dict)
@@ -47,17 +47,17 @@ class Known:
 
 @dataclass(frozen=True, slots=True)
 class Added:
-    """An entry that came: its number in the feed, its id, its signal, the strongest decision it may lead to."""
+    """An added entry: its feed number, id, signal, and entry status, which limits the decision that it may lead to."""
 
     number: int
     entry: str
     signal: Signal
-    standing: EntryStatus = EntryStatus.BLOCK
+    status: EntryStatus = EntryStatus.BLOCK
 
 
 @dataclass(frozen=True, slots=True)
 class Removed:
-    """An entry that went: its number in the feed and its id."""
+    """A removed entry: its feed number and id."""
 
     number: int
     entry: str
@@ -65,16 +65,16 @@ class Removed:
 
 @dataclass(frozen=True, slots=True)
 class Changed:
-    """An entry whose standing is another now."""
+    """An entry whose entry status changed."""
 
     number: int
     entry: str
-    standing: EntryStatus
+    status: EntryStatus
 
 
 @dataclass(frozen=True, slots=True)
 class Erased:
-    """An entry that came without its signal, because it was removed since; its removal follows."""
+    """A tombstone: an entry that comes without its signal because it was removed later; its removal follows."""
 
     number: int
     entry: str
@@ -85,7 +85,7 @@ type Step = Added | Removed | Changed | Erased
 
 @dataclass(frozen=True, slots=True)
 class Changes:
-    """What a page changes, in the feed's order, from one position to the next."""
+    """The steps of a page in the feed's order, and the positions before and after it."""
 
     before: FeedPosition
     after: FeedPosition
@@ -93,7 +93,10 @@ class Changes:
 
 
 def follow(position: FeedPosition, known: Known, page: FeedPage, limit: int = MAX_FEED_ENTRIES) -> Changes:
-    """The changes that `page`, asked for after `position` with `limit`, brings. Raises `FeedBroken`."""
+    """Returns the changes that `page` brings, which was requested after `position` with `limit`.
+
+    Raises `FeedBroken` if the page breaks one of the rules 1 to 4 of PROTOCOL.md.
+    """
     _check_numbers(position, page)
     _check_head(position, page, limit)
     steps, link = _check_entries(known, page, position.link)
@@ -101,10 +104,10 @@ def follow(position: FeedPosition, known: Known, page: FeedPage, limit: int = MA
     return Changes(position, after, steps)
 
 
-def agree(changes: Changes, head: FeedHead) -> None:
-    """Rule 5: what was signed is what the page leads to, so that nothing of the whole feed is another.
+def check_signed_head(changes: Changes, head: FeedHead) -> None:
+    """Rule 5: the signed head is the position that the page leads to, so that every gate is given the same feed.
 
-    Raises `FeedBroken`.
+    Raises `FeedBroken` if they differ.
     """
     after = changes.after
     if (head.number, head.newest) != (after.checkpoint, after.head):
@@ -117,7 +120,7 @@ def agree(changes: Changes, head: FeedHead) -> None:
 
 
 def _check_numbers(position: FeedPosition, page: FeedPage) -> None:
-    """Rule 1: the first entry is `after + 1`, each next one is one more."""
+    """Rule 1: the first entry is `after + 1`, and numbers increase by one."""
     for expected, entry in enumerate(page.entries, position.checkpoint + 1):
         if entry.number != expected:
             what = "a gap" if entry.number > expected else "a repeat"
@@ -125,7 +128,7 @@ def _check_numbers(position: FeedPosition, page: FeedPage) -> None:
 
 
 def _check_head(position: FeedPosition, page: FeedPage, limit: int) -> None:
-    """Rule 2: `head` is at least the last number, and never falls; fewer entries than `limit` means the end."""
+    """Rule 2: `head` is at least the last number and never falls; a page with fewer entries than `limit` ends at it."""
     last = position.checkpoint + len(page.entries)
     if page.head < position.head:
         raise FeedBroken(f"rule 2: the feed's head fell from number {position.head} to {page.head}")
@@ -138,7 +141,7 @@ def _check_head(position: FeedPosition, page: FeedPage, limit: int) -> None:
 
 
 def _check_entries(known: Known, page: FeedPage, link: bytes) -> tuple[tuple[Step, ...], bytes]:
-    """Rules 3 and 4, entry by entry, each seeing what the ones before it did; and the last one's link."""
+    """Checks rules 3 and 4 entry by entry, applying each before the next; returns the steps and the last link."""
     active = dict(known.active)
     retired = set(known.retired)
     taken = {there.signal for there in active.values()} - {None}
@@ -156,7 +159,7 @@ def _check_entries(known: Known, page: FeedPage, link: bytes) -> tuple[tuple[Ste
 def _step(
     line: FeedEntry, active: dict[str, ActiveEntry], retired: AbstractSet[str], taken: set[SignalKey | None]
 ) -> Step:
-    """What a line says, once it is checked; what comes is there from now on."""
+    """Checks a line and returns its step; an added entry goes into `active`."""
     if line.signal is not None:
         _check_new(line, active, retired)
         return _add(line, line.signal.signal(), active, taken)
@@ -183,12 +186,12 @@ def _add(line: FeedEntry, signal: Signal, active: dict[str, ActiveEntry], taken:
 def _check_new(line: FeedEntry, active: Mapping[str, ActiveEntry], retired: AbstractSet[str]) -> None:
     """Rule 3, first half: an added entry is new."""
     if line.entry in active:
-        raise FeedBroken(f"rule 3: number {line.number} adds an entry that is there already")
+        raise FeedBroken(f"rule 3: number {line.number} adds an entry that is active already")
     if line.entry in retired:
         raise FeedBroken(f"rule 3: number {line.number} adds an entry that was removed before")
 
 
 def _check_there(line: FeedEntry, active: Mapping[str, ActiveEntry]) -> None:
-    """Rule 3, second half: a removed or changed entry is there."""
+    """Rule 3, second half: a removed or changed entry is active."""
     if line.entry not in active:
-        raise FeedBroken(f"rule 3: number {line.number} {line.action}s an entry that is not there")
+        raise FeedBroken(f"rule 3: number {line.number} {line.action}s an entry that is not active")

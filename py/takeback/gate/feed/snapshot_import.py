@@ -1,4 +1,4 @@
-"""A cold start: the snapshot of the registry becomes the rows of an empty state, a lot at a time."""
+"""The snapshot import: turns the registry's snapshot into rows of an empty state, one batch at a time."""
 
 from collections.abc import Callable, Iterator
 from typing import Final
@@ -9,28 +9,31 @@ from takeback.gate.feed.state import EntryRow, SnapshotBatch
 from takeback.protocol import FeedAction
 from takeback.signals import Signal, SignalType
 
-FROM: Final = 20_000
-"""Lines of a feed from which a new gate takes the snapshot instead of page after page."""
-LOT: Final = 10_000
-"""Entries of a lot."""
+MIN_SNAPSHOT_LINES: Final = 20_000
+"""Length of the feed from which a new gate imports the snapshot instead of reading all pages."""
+SNAPSHOT_BATCH_ROWS: Final = 10_000
+"""Entries in a batch."""
 
 
-def lots(reader: Reader, on_lot: Callable[[int], None]) -> Iterator[SnapshotBatch]:
-    """The snapshot's entries, checked one by one; `on_lot` hears of the last number of each. Raises `FeedBroken`."""
-    last, lot = 0, SnapshotBatch([], [])
+def snapshot_batches(reader: Reader, on_batch: Callable[[int], None]) -> Iterator[SnapshotBatch]:
+    """Checks the snapshot's entries and yields them in batches; `on_batch` is called with the last number of each.
+
+    Raises `FeedBroken` if an entry is malformed, out of order or beyond the signed head.
+    """
+    last, batch = 0, SnapshotBatch([], [])
     for record in reader:
         if record.number <= last:
             raise FeedBroken(f"rule 1: the snapshot goes back from number {last} to {record.number}")
         last = record.number
         if record.action is FeedAction.ERASED:
-            lot.erased.append((record.number, record.entry.hex()))
+            batch.erased.append((record.number, record.entry.hex()))
         else:
-            lot.entries.append(_row(record))
-        if len(lot.entries) == LOT:
-            yield lot
-            on_lot(last)
-            lot = SnapshotBatch([], [])
-    yield lot
+            batch.entries.append(_row(record))
+        if len(batch.entries) == SNAPSHOT_BATCH_ROWS:
+            yield batch
+            on_batch(last)
+            batch = SnapshotBatch([], [])
+    yield batch
     if reader.head is None or last > reader.head.number:
         raise FeedBroken(f"rule 2: the snapshot holds number {last}, which lies beyond its end")
 
@@ -44,7 +47,7 @@ def _row(record: BulkRecord) -> EntryRow:
     if kind is SignalType.VPDQ or (quality is not None) != (kind is SignalType.PDQ):
         _check(record.number, kind, value, quality)
     elif quality is not None and quality > 100:
-        raise FeedBroken(f"number {record.number} breaks the protocol: quality is from 0 to 100")
+        raise FeedBroken(f"number {record.number} breaks the protocol: quality must be from 0 to 100")
     variant = VARIANTS[add.variant]
     return (
         record.number,

@@ -1,5 +1,5 @@
-"""The index: finds every code within a distance, in memory that many processes share.
+"""The index: finds every code within a Hamming distance, in memory that many processes share.
 
-`native.py` alone calls the compiled `index.c`; `chunking.py` decides how codes are cut, `file.py` lays the index out as
-one file. It imports no other room. The door is `MultiIndex` in `multi_index.py`.
+Only `native.py` calls the compiled `index.c`. `chunking.py` decides how codes are split into chunks, and `file.py`
+stores the index as one file. This room imports no other room. Its entry point is `MultiIndex` in `multi_index.py`.
 """

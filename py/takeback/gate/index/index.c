@@ -1,19 +1,20 @@
-/* Every code within a Hamming distance, exactly: multi-index hashing (Norouzi, Punjani, Fleet, "Fast Exact Search in
- * Hamming Space with Multi-Index Hashing", 2012).
+/* Finds every code within a Hamming distance, exactly, by multi-index hashing (Norouzi, Punjani and Fleet, "Fast Exact
+ * Search in Hamming Space with Multi-Index Hashing", 2012).
  *
- * A code is cut into chunks. Two codes that differ in at most `distance` bits differ in at most `flips` bits of at least
- * one chunk, if the sum of (flips + 1) over the chunks is greater than `distance`. So for each chunk there is a table of
- * buckets; a look-up goes through the buckets of its own chunk with every change of up to `flips` bits, and compares
- * with the whole codes that it finds there.
+ * A code is split into chunks. Two codes that differ in at most `distance` bits differ in at most `flips` bits of at
+ * least one chunk, if the sum of (flips + 1) over the chunks is greater than `distance`. Each chunk has an array of
+ * buckets. For each chunk, a look-up visits the buckets of every value within `flips` bits of its own, and compares the
+ * full codes that it finds there.
  *
- * The time goes into waiting for memory, so that is what the layout spares: a bucket is one byte, the place where it ends
- * within its block of BLOCK buckets; a look-up asks for all that it is going to read before it reads any of it; codes lie
- * in the order of the first chunk, which needs no list of rows.
+ * Memory latency dominates, and the layout reduces it: a bucket is one byte, its end within its block of BLOCK buckets;
+ * a look-up prefetches what it is going to read before it reads any of it; codes are sorted by the first chunk, which
+ * therefore needs no list of rows.
  *
- * Codes may be chosen by an enemy. Codes that crowd into few buckets cost a look-up no more than comparing with every
- * code once, which it does as soon as the buckets promise more than that; exact hashes are bucketed by a secret.
+ * An attacker may choose codes. If many codes share a few buckets, a look-up costs no more than a linear scan, because
+ * it switches to one as soon as its buckets hold too many rows. Exact hashes are bucketed by a hash with a secret seed.
  *
- * No library, no allocation: the memory is the caller's, read-only once it is built, and may be a mapped file.
+ * It needs no library and allocates nothing: the caller owns the memory, which is read-only once it is built and may be
+ * a mapped file.
  */
 #include <stddef.h>
 #include <stdint.h>
@@ -26,38 +27,38 @@
 #define INLINE static inline __attribute__((always_inline))
 
 enum {
-  BLOCK = 32,          /* buckets that share a base; their bytes lie in one line of the cache */
-  BLOCK_ROWS = 255,    /* what a byte can count; a block of more rows is spilled */
+  BLOCK = 32,          /* buckets that share a base; their bytes lie in one cache line */
+  BLOCK_ROWS = 255,    /* the greatest count in a byte; a block with more rows is spilled */
   MAX_CHUNKS = 64,
-  MAX_MASKS = 512,     /* 1 + 26 + 26 * 25 / 2 = 352 changes of a chunk of 26 bits, the widest */
-  TOGETHER = 2048,     /* candidates whose codes are asked for before the first is compared */
-  AT_ONCE = 64,        /* rows whose buckets are asked for together while a table is built */
+  MAX_MASKS = 512,     /* the widest chunk, of 26 bits, has 1 + 26 + 26 * 25 / 2 = 352 */
+  TOGETHER = 2048,     /* candidates whose codes are prefetched before the first is compared */
+  AT_ONCE = 64,        /* rows whose buckets are prefetched together while a table is built */
   ENTRY_WORDS = 2,     /* an entry's id: 128 bits */
-  SCAN_SHARE = 12,     /* comparing in order is so many times as quick as comparing here and there */
-  SCAN_FLOOR = 2000,   /* candidates that are never too many */
+  SCAN_SHARE = 12,     /* measured: a sequential comparison is 12 times as fast as a random one */
+  SCAN_FLOOR = 2000,   /* candidates below which a look-up never switches to a scan */
 };
-static const uint32_t SPILLED = 1u << 31; /* in a base: the rest is the number of the block's spill */
+static const uint32_t SPILLED = 1u << 31; /* flag in a base: the other bits are the number of the block's spill */
 
-/* The buckets of one chunk of every code; or, of `flips` 0 and `hashed`, of the whole. */
+/* The buckets of one chunk of every code; if `hashed`, of a hash of the whole code, with `flips` 0. */
 struct chunk {
   uint32_t start, bits, flips, hashed, masks;
-  const uint32_t *mask; /* `masks` changes of the chunk, one of up to `flips` bits each */
-  uint32_t *base;       /* of each block: the place of its first row, or its spill */
-  uint8_t *end;         /* of each bucket: the place after its last row, counted from the block's base */
-  uint32_t *row;        /* the rows, bucket by bucket; NULL where the rows themselves lie in this order */
+  const uint32_t *mask; /* `masks` XOR masks of up to `flips` bits */
+  uint32_t *base;       /* for each block: the position of its first row, or SPILLED and its spill */
+  uint8_t *end;         /* for each bucket: the position after its last row, relative to the block's base */
+  uint32_t *row;        /* the row numbers, bucket by bucket; NULL where the rows themselves are in this order */
 };
 
-/* Codes of `words` 64-bit words; with each its entry's id and a note of 16 bits. */
+/* Codes of `words` 64-bit words, each with its entry's id and a note of 16 bits. */
 struct table {
   uint64_t count, seed;
   uint32_t words, distance, chunks, spills;
   uint64_t *codes, *entries;
   uint16_t *notes;
-  uint32_t *spill; /* of each spilled block: where its buckets begin, BLOCK + 1 places */
+  uint32_t *spill; /* for each spilled block: the starts of its buckets, BLOCK + 1 positions */
   struct chunk names, chunk[MAX_CHUNKS];
 };
 
-/* Codes that are not in a table; a bit of `dead` is set for each that is gone, NULL if none is. */
+/* Codes that are not in a table. Bits of `dead` mark removed rows; it is NULL if there are none. */
 struct rows {
   const uint64_t *codes, *entries;
   const uint16_t *notes;
@@ -69,7 +70,7 @@ struct hit {
   uint32_t asked, row, distance;
 };
 
-/* Where hits go: `found` of them, of which the first `room` are kept. */
+/* Output of hits: `found` counts all of them, and `hits` holds the first `room`. */
 struct found {
   struct hit *hits;
   uint64_t room, found;
@@ -87,7 +88,7 @@ INLINE uint32_t difference(const uint64_t *a, const uint64_t *b, uint32_t words)
   return bits;
 }
 
-/* Nobody who does not know the seed can choose words that meet in a bucket. */
+/* Hashes words with a secret seed: without it, nobody can choose words that share a bucket. */
 INLINE uint64_t mixed(const uint64_t *words, uint32_t count, uint64_t seed) {
   uint64_t mix = seed;
   for (uint32_t i = 0; i < count; i++) {
@@ -122,7 +123,7 @@ INLINE void keep(struct found *into, uint32_t asked, uint64_t row, uint32_t dist
   into->found++;
 }
 
-/* Compares with every code. */
+/* Compares with every code in order. */
 INLINE void scan(const uint64_t *codes, uint64_t count, const uint8_t *dead, const uint64_t *code, uint32_t words,
                  uint32_t asked, uint32_t distance, struct found *into) {
   for (uint64_t row = 0; row < count; row++) {
@@ -131,7 +132,7 @@ INLINE void scan(const uint64_t *codes, uint64_t count, const uint8_t *dead, con
   }
 }
 
-/* Whether an earlier chunk leads to this code as well, which then is kept already. */
+/* Whether an earlier chunk leads to this code too, so that its hit is recorded already. */
 INLINE int is_kept(const struct table *t, const uint64_t *code, const uint64_t *other, uint32_t words, uint32_t chunk) {
   for (uint32_t i = 0; i < chunk; i++) {
     const struct chunk *c = &t->chunk[i];
@@ -141,7 +142,7 @@ INLINE int is_kept(const struct table *t, const uint64_t *code, const uint64_t *
   return 0;
 }
 
-/* One look-up under way. */
+/* The parameters of one look-up. */
 struct search {
   const struct table *table;
   const uint8_t *dead;
@@ -159,7 +160,7 @@ INLINE void compare(const struct search *s, uint32_t words, uint32_t chunk, cons
   }
 }
 
-/* Compares with all that lies in the spans. */
+/* Compares with all rows in the spans. */
 INLINE void visit(const struct search *s, uint32_t words, uint32_t chunk, const struct span *spans, uint32_t count) {
   uint32_t rows[TOGETHER], waiting = 0;
   const uint32_t *row = s->table->chunk[chunk].row;
@@ -180,7 +181,7 @@ INLINE void ask_for_buckets(const struct chunk *c, uint32_t key) {
   for (uint32_t i = 0; i < c->masks; i++) __builtin_prefetch(c->end + (key ^ c->mask[i]));
 }
 
-/* The spans of the chunk's buckets that are not empty; gives how many rows lie in them. */
+/* Writes the spans of the chunk's buckets that are not empty, and returns how many rows they hold. */
 INLINE uint64_t open_buckets(const struct table *t, const struct chunk *c, uint32_t key, struct span *spans,
                              uint32_t *count) {
   uint32_t keys[MAX_MASKS], full = 0;
@@ -225,8 +226,8 @@ INLINE void search(const struct search *s, uint32_t words) {
   }
 }
 
-/* Looks up `asking` codes; a hit is a row that is not `dead`, within `distance`, which is at most the table's. Gives the
-   number of hits, of which `room` fit into `hits`. */
+/* Looks up `asking` codes. A hit is a row within `distance` (at most the table's) that is not `dead`. Returns the
+   number of hits, of which the first `room` are written to `hits`. */
 EXPORT uint64_t index_query(const struct table *t, const uint8_t *dead, const uint64_t *codes, uint32_t asking,
                             uint32_t distance, struct hit *hits, uint64_t room) {
   struct found into = {hits, room, 0};
@@ -239,7 +240,7 @@ EXPORT uint64_t index_query(const struct table *t, const uint8_t *dead, const ui
   return into.found;
 }
 
-/* The same among `count` codes that are in no table. */
+/* The same for rows that are not in a table. */
 EXPORT uint64_t index_scan(const struct rows *rows, uint32_t words, const uint64_t *codes, uint32_t asking,
                            uint32_t distance, struct hit *hits, uint64_t room) {
   struct found into = {hits, room, 0};
@@ -252,7 +253,7 @@ EXPORT uint64_t index_scan(const struct rows *rows, uint32_t words, const uint64
   return into.found;
 }
 
-/* The rows of an entry, dead or not. Gives their number, of which `room` fit into `rows`. */
+/* Finds the rows of an entry, dead ones included. Returns their number, of which the first `room` are written. */
 EXPORT uint64_t index_find(const struct table *t, const uint64_t *entry, uint32_t *rows, uint64_t room) {
   uint64_t found = 0;
   struct span all = bucket(t, &t->names, key_of(entry, ENTRY_WORDS, &t->names, t->seed));
@@ -265,7 +266,7 @@ EXPORT uint64_t index_find(const struct table *t, const uint64_t *entry, uint32_
   return found;
 }
 
-/* Makes the buckets from the number of rows in each, and leaves in `places` where each begins. */
+/* Turns the row counts of buckets in `places` into buckets, and leaves in `places` the start of each. */
 static void lay_out(struct table *t, struct chunk *c, uint32_t *places) {
   uint32_t total = 0;
   for (uint32_t first = 0; first < 1u << c->bits; first += BLOCK) {
@@ -279,7 +280,7 @@ static void lay_out(struct table *t, struct chunk *c, uint32_t *places) {
     uint32_t *begins = t->spill + (uint64_t)t->spills * (BLOCK + 1);
     for (uint32_t i = 0; i < BLOCK; i++) {
       uint32_t end = i + 1 < BLOCK ? places[first + i + 1] : total;
-      c->end[first + i] = (uint8_t)(spilled ? i + 1 : end - base); /* spilled: no bucket seems empty */
+      c->end[first + i] = (uint8_t)(spilled ? i + 1 : end - base); /* if spilled, no bucket must look empty */
       if (spilled) begins[i] = places[first + i];
     }
     if (spilled) begins[BLOCK] = total;
@@ -291,7 +292,7 @@ static void clear(const struct chunk *c, uint32_t *places) {
   for (uint64_t i = 0; i < 1ull << c->bits; i++) places[i] = 0;
 }
 
-/* Brings the rows of all sources that are not dead into the order of the first chunk. */
+/* Copies the rows of all sources that are not dead, sorted by the first chunk. */
 INLINE void gather(struct table *t, const struct rows *sources, uint32_t many, uint32_t *places, uint32_t words) {
   struct chunk *c = t->chunk;
   clear(c, places);
@@ -310,7 +311,7 @@ INLINE void gather(struct table *t, const struct rows *sources, uint32_t many, u
     }
 }
 
-/* The keys of the next rows, up to AT_ONCE, whose places are asked for before they are needed. */
+/* Computes the keys of the next rows, at most AT_ONCE, and prefetches their places. */
 INLINE uint32_t next_keys(const struct table *t, const struct chunk *c, const uint64_t *values, uint32_t words,
                           uint64_t row, const uint32_t *places, uint32_t *keys) {
   uint32_t count = t->count - row < AT_ONCE ? (uint32_t)(t->count - row) : AT_ONCE;
@@ -321,7 +322,7 @@ INLINE uint32_t next_keys(const struct table *t, const struct chunk *c, const ui
   return count;
 }
 
-/* Lists the table's rows by the buckets of `c`, whose keys are made of `values`. */
+/* Fills the row list of `c`, whose keys are computed from `values`. */
 INLINE void list_rows(struct table *t, struct chunk *c, const uint64_t *values, uint32_t words, uint32_t *places) {
   uint32_t keys[AT_ONCE], count;
   clear(c, places);
@@ -343,8 +344,8 @@ INLINE void build(struct table *t, const struct rows *sources, uint32_t many, ui
   list_rows(t, &t->names, t->entries, ENTRY_WORDS, places);
 }
 
-/* Fills a table from sources that hold `count` rows which are not dead. `places` is scratch, of the widest chunk's
-   number of buckets. Gives the number of spilled blocks, of which there is one for 256 rows of a chunk at most. */
+/* Fills a table from sources with `count` rows that are not dead. `places` is scratch space with one element for each
+   bucket of the widest chunk. Returns the number of spilled blocks: at most one for every 256 rows of a chunk. */
 EXPORT uint64_t index_build(struct table *t, const struct rows *sources, uint32_t many, uint32_t *places) {
   t->spills = 0;
   if (t->words == 4) build(t, sources, many, places, 4);
@@ -353,7 +354,7 @@ EXPORT uint64_t index_build(struct table *t, const struct rows *sources, uint32_
   return t->spills;
 }
 
-/* Finds damage, not forgery; eight lanes, because a multiplication takes its time. */
+/* Detects damage, not forgery. Eight independent lanes hide the latency of the multiplication. */
 EXPORT uint64_t index_checksum(const uint64_t *words, uint64_t count) {
   uint64_t lanes[8] = {1, 2, 3, 4, 5, 6, 7, 8}, all = count;
   for (uint64_t i = 0; i < count; i++) {
@@ -364,7 +365,7 @@ EXPORT uint64_t index_checksum(const uint64_t *words, uint64_t count) {
   return all ^ all >> 29;
 }
 
-/* Whether this processor counts bits in one instruction, as this file is compiled for. */
+/* Whether this processor has the POPCNT instruction, which this file is compiled for. */
 EXPORT int index_runs_here(void) {
 #if defined(__x86_64__)
   uint32_t a = 1, b, c, d;

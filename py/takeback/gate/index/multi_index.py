@@ -1,4 +1,4 @@
-"""Finds the entries whose signals match: PDQ, phash and the frames of videos within a distance, the others exactly."""
+"""Finds the entries whose signals match: PDQ, phash and video frames within a distance, other signals exactly."""
 
 import secrets
 from array import array
@@ -10,7 +10,7 @@ from threading import Lock, Thread
 from typing import Final, NamedTuple, Protocol
 
 from takeback.gate.index.file import TablePlan
-from takeback.gate.index.native import GrowingRows, Table, TableRows, table_of
+from takeback.gate.index.native import GrowingRows, Table, TableRows, build_table
 from takeback.signals import (
     HEX_DIGITS,
     PDQ_MATCH_DISTANCE,
@@ -21,24 +21,27 @@ from takeback.signals import (
 )
 
 PHASH_MATCH_DISTANCE: Final = 6
-GROWN: Final = 8192
-"""Rows that are compared one by one; when there are more, they get buckets."""
-_RATIO: Final = 8
-"""Rows are put into buckets together with older ones, as long as these are not so many times as many."""
-_TRIES: Final = 3
-"""Of a look-up, before it keeps changes waiting."""
-
-_LOT: Final = 50_000
-"""Entries that are taken in at a time."""
+"""Bits, of 64, within which two phashes match."""
+MERGE_ROWS: Final = 8192
+"""Rows that are searched linearly; at this number a thread merges them into a table with buckets."""
+_MERGE_RATIO: Final = 8
+"""A merge includes an older table unless that has more than this many times the rows merged so far."""
+_LOCKLESS_TRIES: Final = 3
+"""Attempts of a look-up without the lock; after that it takes the lock, and changes wait."""
+_BATCH_ROWS: Final = 50_000
+"""Entries that are converted together when an index is built."""
 
 type IndexPart = Table | GrowingRows
 type IndexRow = tuple[str, str, str, int | None]
-"""An entry as it is kept: its id, and its signal's type, value and quality."""
+"""An entry's id, and its signal's type, value and quality."""
 
 
 @dataclass(frozen=True, slots=True)
 class Reach:
-    """What an index finds: the greatest distance of each type, and the least quality of what is held at all."""
+    """What an index finds: the greatest distance in bits for each type, and the least quality that it keeps.
+
+    `quality` applies to PDQ hashes, `frames` to the frames of videos.
+    """
 
     pdq: int = PDQ_MATCH_DISTANCE
     phash: int = PHASH_MATCH_DISTANCE
@@ -47,15 +50,16 @@ class Reach:
     frames: int = PDQ_QUALITY_FLOOR
 
     def as_dict(self) -> dict[str, int]:
-        """The same for a file."""
+        """Returns the values by name, for the header of the index file."""
         return asdict(self)
 
 
 class Hit(NamedTuple):
-    """A match: which of the signals asked for (`asked`, its place), which entry, how many bits apart.
+    """A match: the position of the query signal (`asked`), the entry that it matched, and their distance in bits.
 
-    `quality` is the entry's, of PDQ alone. Of a video `shares` are how much of the frames asked for, and of the
-    entry's, have a near one on the other side; `distance` is then the greatest among those asked for.
+    `quality` is the entry's, and set for PDQ only. For a video, `shares` are the share of the query's frames that are
+    near a frame of the entry, and the share of the entry's frames that are near one of the query; `distance` is then
+    the greatest distance of a matching query frame.
     """
 
     asked: int
@@ -66,23 +70,23 @@ class Hit(NamedTuple):
 
 
 class Index(Protocol):
-    """What the gate asks of an index. All of it may be called from many threads at once.
+    """The interface of an index. Its methods are thread-safe.
 
-    An entry that is there for the whole time of a look-up is found; one that is not there at any time of it is not.
+    A look-up finds every entry that is present throughout it, and no entry that is absent throughout it.
     """
 
     def add(self, entry: str, signal: Signal) -> None:
-        """Takes in an entry, or replaces it. What is below the least quality is not used for matching."""
+        """Adds or replaces an entry. A signal below the least quality never matches."""
 
     def remove(self, entry: str) -> None:
-        """Drops an entry; one that is not there is no matter."""
+        """Removes an entry; does nothing if it is absent."""
 
     def query(self, signals: Sequence[Signal]) -> list[Hit]:
-        """Every entry that matches any of `signals`, once for each of them that it matches."""
+        """Returns a hit for every pair of a signal in `signals` and an entry that match."""
 
 
-class _Gathered:
-    """The codes of one type as they lie in an index, each with its entry and its note."""
+class _CodeBatch:
+    """The codes of one signal type in the layout of a table, each with its entry and its note."""
 
     def __init__(self) -> None:
         self.codes = bytearray()
@@ -90,7 +94,7 @@ class _Gathered:
         self.notes = array("H")
 
     def take(self, rows: Sequence[IndexRow], reach: Reach) -> None:
-        """Takes in what is good enough of rows of one type; a lot at a time, because each step costs."""
+        """Adds the rows, all of one type, whose quality suffices."""
         if rows[0][1] == SignalType.VPDQ:
             for entry, _, value, _ in rows:
                 hashes = _frames(value, reach)
@@ -106,54 +110,56 @@ class _Gathered:
 
 
 def _frames(value: str, reach: Reach) -> list[str]:
-    """The hashes of a video that are good enough, each once."""
+    """Returns the distinct hashes of a video's frames whose quality suffices."""
     return sorted({frame.hash for frame in frames_of(value) if frame.quality >= reach.frames})
 
 
 class MultiIndex:
-    """An index that looks only where matches can be (index.c), and goes on while it is changed.
+    """An index by multi-index hashing (index.c) that can be searched while it changes.
 
-    New entries are compared one by one until there are `GROWN`; then a thread of its own puts them into buckets.
+    New entries are searched linearly until there are `MERGE_ROWS`; then a thread merges them into a table.
     """
 
     def __init__(self, reach: Reach | None = None, tables: Mapping[str, Table] | None = None) -> None:
-        """An empty index, or one of the `tables` of a file."""
+        """Makes an index with the given `reach`, empty or with the `tables` of a file."""
         self.reach = reach or Reach()
-        near = self.reach.as_dict()
+        distances = self.reach.as_dict()
         tables = tables or {}
-        self._near = {
-            kind: _Near(_digits(kind) // 16, near.get(kind.value, 0), tables.get(kind.value)) for kind in SignalType
+        self._types = {
+            kind: _TypeIndex(_hex_digits(kind) // 16, distances.get(kind.value, 0), tables.get(kind.value))
+            for kind in SignalType
         }
 
     @classmethod
     def of(cls, reach: Reach, rows: Iterable[IndexRow]) -> "MultiIndex":
-        """An index of entries, each of which comes once: much quicker than adding them one by one."""
+        """Builds an index of `rows`, in which each entry occurs once; much faster than `add` for each."""
         index = cls(reach)
-        gathered: dict[str, _Gathered] = defaultdict(_Gathered)
-        for lot in batched(rows, _LOT):
+        gathered: dict[str, _CodeBatch] = defaultdict(_CodeBatch)
+        for batch in batched(rows, _BATCH_ROWS):
             by_kind: dict[str, list[IndexRow]] = defaultdict(list)
-            for row in lot:
+            for row in batch:
                 by_kind[row[1]].append(row)
             for kind, same in by_kind.items():
                 gathered[kind].take(same, reach)
         for kind, held in gathered.items():
-            near = index._near[SignalType(kind)]
-            near.begin(TableRows.of(near.words, bytes(held.codes), bytes(held.names), held.notes))
+            type_index = index._types[SignalType(kind)]
+            type_index.fill(TableRows.of(type_index.words, bytes(held.codes), bytes(held.names), held.notes))
         return index
 
     def add(self, entry: str, signal: Signal) -> None:
         """See `Index`."""
         name = bytes.fromhex(entry)
-        self._near[signal.type].put(name, *self._codes(signal))  # first, so that what is near both is always found
-        for kind, near in self._near.items():
+        # The new signal goes in before the old one is taken out, so that a query near both always finds the entry.
+        self._types[signal.type].put(name, *self._codes(signal))
+        for kind, type_index in self._types.items():
             if kind is not signal.type:
-                near.put(name, (), 0)
+                type_index.put(name, (), 0)
 
     def remove(self, entry: str) -> None:
         """See `Index`."""
         name = bytes.fromhex(entry)
-        for near in self._near.values():
-            near.put(name, (), 0)
+        for type_index in self._types.values():
+            type_index.put(name, (), 0)
 
     def query(self, signals: Sequence[Signal]) -> list[Hit]:
         """See `Index`."""
@@ -169,25 +175,25 @@ class MultiIndex:
             rated = kind is SignalType.PDQ
             hits += [
                 Hit(several[number][0], part.entry(row), distance, part.note(row) if rated else None)
-                for number, part, row, distance in self._near[kind].query([code for _, code in several])
+                for number, part, row, distance in self._types[kind].query([code for _, code in several])
             ]
         return hits
 
     def contents(self) -> dict[str, TablePlan]:
-        """All that is held at this moment, for a file."""
-        return {kind.value: near.contents() for kind, near in self._near.items()}
+        """Returns what is needed to write the present contents to a file."""
+        return {kind.value: type_index.contents() for kind, type_index in self._types.items()}
 
     def wait(self) -> None:
-        """Until no thread is at work."""
-        for near in self._near.values():
-            near.wait()
+        """Waits until no merge is running."""
+        for type_index in self._types.values():
+            type_index.wait()
 
     def size(self) -> int:
-        """Codes that are held."""
-        return sum(near.size() for near in self._near.values())
+        """Returns the number of codes."""
+        return sum(type_index.size() for type_index in self._types.values())
 
     def _codes(self, signal: Signal) -> tuple[Sequence[bytes], int]:
-        """The codes of a signal that are good enough, and the note that goes with them."""
+        """Returns a signal's codes of sufficient quality, and their note: the quality, or a video's frame count."""
         if signal.type is SignalType.VPDQ:
             hashes = _frames(signal.value, self.reach)
             return [bytes.fromhex(value) for value in hashes], len(hashes)
@@ -196,11 +202,11 @@ class MultiIndex:
         return (bytes.fromhex(signal.value),), signal.quality or 0
 
     def _videos(self, place: int, codes: Sequence[bytes]) -> Iterator[Hit]:
-        """The entries that have a frame near one of those asked for."""
+        """Yields a hit for each entry that has a frame near one of `codes`."""
         nearest: dict[str, dict[int, int]] = defaultdict(dict)
         rows: dict[str, set[tuple[int, int]]] = defaultdict(set)
         whole: dict[str, int] = {}
-        for number, part, row, distance in self._near[SignalType.VPDQ].query(codes):
+        for number, part, row, distance in self._types[SignalType.VPDQ].query(codes):
             entry = part.entry(row)
             nearest[entry][number] = min(distance, nearest[entry].get(number, distance))
             rows[entry].add((id(part), row))
@@ -210,8 +216,8 @@ class MultiIndex:
             yield Hit(place, entry, max(found.values()), None, shares)
 
 
-class _Near:
-    """The codes of one type: tables that are built, and the rows that grow."""
+class _TypeIndex:
+    """The codes of one signal type: built tables, and the growing rows that come last."""
 
     def __init__(self, words: int, distance: int, table: Table | None = None) -> None:
         self.words = words
@@ -222,13 +228,13 @@ class _Near:
         self._changing = Lock()
         self._worker: Thread | None = None
 
-    def begin(self, source: TableRows) -> None:
-        """Takes in the first rows, of an index that nobody uses yet."""
-        table = table_of(self.words, self._distance, self._seed, [source])
+    def fill(self, source: TableRows) -> None:
+        """Sets the first rows of an index that is not in use yet."""
+        table = build_table(self.words, self._distance, self._seed, [source])
         self._parts = (GrowingRows(self.words),) if table is None else (table, GrowingRows(self.words))
 
     def put(self, entry: bytes, codes: Sequence[bytes], note: int) -> None:
-        """Takes in an entry's codes in place of those it had."""
+        """Replaces an entry's codes; without `codes` the entry is removed."""
         with self._changing:
             old = [(part, rows) for part in self._parts if (rows := part.find(entry))]
             growing = self._parts[-1]
@@ -237,22 +243,22 @@ class _Near:
                 growing.append(entry, codes, note)
                 self._replaced += bool(old)
             for part, rows in old:
-                part.kill(rows)
-            if self._worker is None and (growing.count >= GROWN or any(_is_hollow(part) for part in self._parts)):
+                part.mark_removed(rows)
+            if self._worker is None and (growing.count >= MERGE_ROWS or any(_is_sparse(part) for part in self._parts)):
                 self._worker = Thread(target=self._merge, name="index", daemon=True)
                 self._worker.start()
 
     def query(self, codes: Sequence[bytes]) -> list[tuple[int, IndexPart, int, int]]:
-        """Which of `codes` is near which row of which part, and how far."""
+        """Returns (position in `codes`, part, row, distance in bits) for every match."""
         if not codes:
             return []
         asked = b"".join(codes)
-        for _ in range(_TRIES):
+        for _ in range(_LOCKLESS_TRIES):
             parts, replaced = self._parts, self._replaced
             found = self._look(asked, len(codes))
             if parts is self._parts and replaced == self._replaced:
                 return found
-            # else what was replaced meanwhile may have been seen neither where it was nor where it is
+            # Otherwise an entry may have moved from a part not yet searched to one already searched: search again.
         with self._changing:
             return self._look(asked, len(codes))
 
@@ -264,62 +270,67 @@ class _Near:
         ]
 
     def contents(self) -> TablePlan:
-        """The rows that are there now."""
+        """Returns the plan of a table with the present rows."""
         with self._changing:
             sources = [part.source() for part in self._parts]
         return TablePlan(self.words, self._distance, self._seed, sources)
 
     def size(self) -> int:
-        """Rows that are there."""
-        return sum(part.count - part.gone for part in self._parts)
+        """Returns the number of rows that are not removed."""
+        return sum(part.count - part.removed for part in self._parts)
 
     def wait(self) -> None:
-        """Until no thread is at work."""
+        """Waits until no merge is running."""
         while (worker := self._worker) is not None:
             worker.join()
 
     def _merge(self) -> None:
-        """Puts the rows that grew, and older parts that are not much larger, into one table."""
+        """Merges the growing rows, and older parts that are not much larger, into one table."""
         try:
             with self._changing:
                 first = _first_to_merge(self._parts)
                 chosen = self._parts[first:]
                 sources = [part.source() for part in chosen]
                 self._parts = (*self._parts, GrowingRows(self.words))
-            table = table_of(self.words, self._distance, self._seed, sources)
+            table = build_table(self.words, self._distance, self._seed, sources)
             with self._changing:
+                # Entries that were removed while the table was built are still in it: mark them before it is used.
                 made = () if table is None else (table,)
                 for part, source in zip(chosen, sources, strict=True):
-                    for entry in part.gone_since(source):
+                    for entry in part.removed_since(source):
                         for new in made:
-                            new.kill(new.find(entry))
+                            new.mark_removed(new.find(entry))
                 self._parts = (*self._parts[:first], *made, self._parts[-1])
         finally:
             self._worker = None
 
 
 def usable(signal: Signal, floor: int = PDQ_QUALITY_FLOOR) -> bool:
-    """Whether a signal says enough of its picture to match by."""
+    """Returns whether a signal's quality suffices for matching."""
     return signal.quality is None or signal.quality >= floor
 
 
-def _digits(kind: SignalType) -> int:
-    """Hex digits of a code: of a video's frame as many as of a picture."""
+def _hex_digits(kind: SignalType) -> int:
+    """Returns the number of hex digits of a code; a video frame's code is a PDQ hash."""
     return HEX_DIGITS.get(kind, HEX_DIGITS[SignalType.PDQ])
 
 
-def _is_hollow(part: IndexPart) -> bool:
-    """Whether too much of a part is gone."""
-    return part.gone > max(GROWN, part.count // 4)
+def _is_sparse(part: IndexPart) -> bool:
+    """Returns whether so many rows of a part are removed that it should be rebuilt."""
+    return part.removed > max(MERGE_ROWS, part.count // 4)
 
 
 def _first_to_merge(parts: Sequence[IndexPart]) -> int:
-    """The place of the first part that is merged with all that come after it."""
-    living, first = 0, len(parts)
+    """Returns the position of the first part to merge with all the parts after it."""
+    live_rows, first = 0, len(parts)
     for place in reversed(range(len(parts))):
         part = parts[place]
-        if living and part.count - part.gone > _RATIO * living and not any(map(_is_hollow, parts[: place + 1])):
+        if (
+            live_rows
+            and part.count - part.removed > _MERGE_RATIO * live_rows
+            and not any(map(_is_sparse, parts[: place + 1]))
+        ):
             break
-        living += part.count - part.gone
+        live_rows += part.count - part.removed
         first = place
     return first

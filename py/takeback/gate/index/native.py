@@ -1,7 +1,7 @@
-"""The one door to the compiled index (index.c): tables of codes that are built once, and rows that still grow.
+"""The only caller of the compiled index (index.c): tables of codes, which are built once, and rows, which can grow.
 
-`_index.so` lies beside this file. A code is 64, 128 or 256 bits, with an entry's id and a note of 16 bits. While C
-looks for codes, other threads of Python go on.
+`_index.so` lies beside this file. A code has 64, 128 or 256 bits; with it go its entry's id (128 bits) and a note (16
+bits). C code runs without the global interpreter lock, so other threads go on during a look-up.
 """
 
 import ctypes
@@ -15,27 +15,27 @@ from typing import Any, Final, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from takeback.gate.index.chunking import MIN_BITS, Chunk, masks, own_bits, plan
+from takeback.gate.index.chunking import MIN_CHUNK_BITS, Chunk, bucket_bits, masks, plan
 from takeback.signals import MAX_FRAMES
 
 ENTRY_BYTES: Final = 16
 MAX_ROWS: Final = 1 << 30
 _MAX_CHUNKS: Final = 64
-_BLOCK: Final = 32
-_LINE: Final = 64
-"""Bytes of a line of the cache: every array begins with one."""
-_ROOM: Final = 4096
-"""Hits that one call can bring; a second call brings more."""
-_FIRST_ROWS: Final = 256
-_ENTRY_ROWS: Final = 4 * MAX_FRAMES
-"""Rows of one entry at most: a video's frames, of which some may be replaced."""
-_SPILL_ROWS: Final = 256
-"""A block of fewer rows is never spilled."""
-_SPILL_BYTES: Final = 4 * (_BLOCK + 1)
+_BLOCK_BUCKETS: Final = 32
+_CACHE_LINE_BYTES: Final = 64
+"""Size of a cache line; every array starts at a multiple of it."""
+_HIT_CAPACITY: Final = 4096
+"""Hits that a thread's buffer holds; a search with more hits runs a second time, with a larger buffer."""
+_INITIAL_ROWS: Final = 256
+_MAX_ENTRY_ROWS: Final = 4 * MAX_FRAMES
+"""Rows of one entry at most: a video's frames, and those of versions that it replaced."""
+_MIN_SPILLED_ROWS: Final = 256
+"""A block with fewer rows is never spilled (index.c)."""
+_SPILL_BYTES: Final = 4 * (_BLOCK_BUCKETS + 1)
 
 type Bytes = NDArray[np.uint8]
 type Hits = NDArray[np.uint32]
-"""Shape (n, 3): which of the codes asked for, the row, the distance."""
+"""Shape (n, 3): position of the query code, row, distance in bits."""
 
 
 class _Chunk(ctypes.Structure):
@@ -70,14 +70,14 @@ class _Rows(ctypes.Structure):
 
 
 def _load() -> ctypes.CDLL:
-    """The compiled index with its signatures. Raises `ImportError` when it was not built, or cannot run here."""
+    """Loads the compiled index and declares its functions. Raises `ImportError` if it is missing or cannot run here."""
     path = Path(__file__).with_name("_index.so")
     try:
         library = ctypes.CDLL(str(path))
     except OSError as error:
-        raise ImportError(f"the compiled index is missing or does not fit this machine: build {path}") from error
+        raise ImportError(f"the compiled index {path} is missing or built for another machine: build it") from error
     if not library.index_runs_here():
-        raise ImportError("this processor is too old for the index: it cannot count bits in one instruction")
+        raise ImportError("this processor is too old for the index: it has no POPCNT instruction")
     number, pointer = ctypes.c_uint64, ctypes.c_void_p
     arguments = {
         "query": (pointer, pointer, pointer, ctypes.c_uint32, ctypes.c_uint32, pointer, number),
@@ -96,20 +96,20 @@ def _load() -> ctypes.CDLL:
 _library: Final = _load()
 
 
-class _Room(threading.local):
-    """Where C puts hits: each thread has its own."""
+class _HitBuffer(threading.local):
+    """The buffer into which C writes hits, one for each thread."""
 
     def __init__(self) -> None:
-        self.hits: Hits = np.zeros((_ROOM, 3), np.uint32)
+        self.hits: Hits = np.zeros((_HIT_CAPACITY, 3), np.uint32)
         self.address = self.hits.ctypes.data
 
 
-_room: Final = _Room()
+_hit_buffer: Final = _HitBuffer()
 
 
 @dataclass(frozen=True, slots=True)
 class Shape:
-    """What a table looks like; its memory follows from it. `spills` are known once it is built."""
+    """The shape of a table, from which its memory layout follows. `spills` is known once the table is built."""
 
     words: int
     distance: int
@@ -120,42 +120,44 @@ class Shape:
 
     @classmethod
     def of(cls, words: int, distance: int, count: int, seed: int) -> "Shape":
-        """The best shape for `count` codes of so many 64-bit words."""
+        """Returns the best shape for `count` codes of `words` 64-bit words that are searched within `distance` bits."""
         return cls(words, distance, count, seed, plan(count, 64 * words, distance))
 
     def is_sound(self) -> bool:
-        """Whether there can be such a table: what was read from a file is asked."""
+        """Returns whether the shape is valid; a shape that was read from a file may not be."""
         bits = 64 * self.words
         return (
             self.words in {1, 2, 4}
             and 0 < self.count <= MAX_ROWS
-            and 0 <= self.spills <= self.most_spills
+            and 0 <= self.spills <= self.max_spills
             and 0 < len(self.chunks) <= _MAX_CHUNKS
             and all(
-                MIN_BITS <= c.bits <= own_bits(self.count) + 2 and 0 <= c.start <= bits - c.bits and 0 <= c.flips <= 2
+                MIN_CHUNK_BITS <= c.bits <= bucket_bits(self.count) + 2
+                and 0 <= c.start <= bits - c.bits
+                and 0 <= c.flips <= 2
                 for c in self.chunks
             )
             and sum(c.flips + 1 for c in self.chunks) > self.distance
         )
 
     @property
-    def most_spills(self) -> int:
-        """How many blocks may spill at most."""
-        return self.count // _SPILL_ROWS * (len(self.chunks) + 1)
+    def max_spills(self) -> int:
+        """Returns the greatest possible number of spilled blocks."""
+        return self.count // _MIN_SPILLED_ROWS * (len(self.chunks) + 1)
 
-    def spilled(self, spills: int) -> "Shape":
-        """The same with so many spilled blocks."""
+    def with_spills(self, spills: int) -> "Shape":
+        """Returns the shape with this number of spilled blocks."""
         return replace(self, spills=spills)
 
 
 class _Layout(NamedTuple):
-    """The places of a table's arrays, in bytes from its beginning, and its size with the spills it has."""
+    """The offsets of a table's arrays, in bytes from its start, and its size in bytes."""
 
     codes: int
     entries: int
     notes: int
     tables: tuple[tuple[int, int, int], ...]
-    """Of the names and of each chunk: bases, ends, rows."""
+    """(bases, ends, rows) of the entry ids, then of each chunk."""
     spill: int
     size: int
 
@@ -165,50 +167,51 @@ def _layout(shape: Shape) -> _Layout:
 
     def take(size: int) -> int:
         nonlocal at
-        start, at = at, (at + size + _LINE - 1) // _LINE * _LINE
+        start, at = at, (at + size + _CACHE_LINE_BYTES - 1) // _CACHE_LINE_BYTES * _CACHE_LINE_BYTES
         return start
 
     codes, entries, notes = (take(size * shape.count) for size in (8 * shape.words, ENTRY_BYTES, 2))
     tables = []
-    for place, bits in enumerate([own_bits(shape.count), *(chunk.bits for chunk in shape.chunks)]):
-        base, end = take(4 * ((1 << bits) // _BLOCK)), take(1 << bits)
+    for place, bits in enumerate([bucket_bits(shape.count), *(chunk.bits for chunk in shape.chunks)]):
+        base, end = take(4 * ((1 << bits) // _BLOCK_BUCKETS)), take(1 << bits)
+        # Place 1 is the first chunk, by which the rows themselves are sorted: it needs no list of rows.
         tables.append((base, end, end if place == 1 else take(4 * shape.count)))
     spill = take(_SPILL_BYTES * shape.spills)
     return _Layout(codes, entries, notes, tuple(tables), spill, at)
 
 
 class TableRows:
-    """Rows that a table is built of: those that are not dead, as they were when this was made."""
+    """The rows that a table is built from, without those that `dead` marks as removed. A snapshot."""
 
     def __init__(self, codes: Bytes, entries: Bytes, notes: NDArray[np.uint16], dead: Bytes | None, count: int) -> None:
         self.dead = dead
         self.arrays = codes, entries, notes
         self.rows = count
-        self.living = count - (0 if dead is None else int(np.bitwise_count(dead).sum()))
+        self.live_rows = count - (0 if dead is None else int(np.bitwise_count(dead).sum()))
 
     @classmethod
     def of(cls, words: int, codes: bytes, entries: bytes, notes: Sequence[int]) -> "TableRows":
-        """Of codes and entries in a row, each with its note."""
+        """Makes rows of concatenated codes (8 * `words` bytes each) and entry ids (16 bytes each), and their notes."""
         held = np.frombuffer(codes, np.uint8).reshape(-1, words * 8)
         named = np.frombuffer(entries, np.uint8).reshape(-1, ENTRY_BYTES)
         return cls(held, named, np.array(notes, np.uint16), None, len(notes))
 
     def struct(self) -> _Rows:
-        """The same for C."""
+        """Returns the rows as the C structure."""
         codes, entries, notes = self.arrays
         return _Rows(_address(codes), _address(entries), _address(notes), _address(self.dead), self.rows)
 
 
 class GrowingRows:
-    """Codes that are looked up by comparing with each. They may grow while others look up; no row is used twice.
+    """Codes that are searched linearly. Rows are appended or marked as removed, and never reused.
 
-    One thread at a time may change them.
+    One thread may change them while others search.
     """
 
-    def __init__(self, words: int, capacity: int = _FIRST_ROWS) -> None:
+    def __init__(self, words: int, capacity: int = _INITIAL_ROWS) -> None:
         self.words = words
         self.count = 0
-        self.gone = 0
+        self.removed = 0
         self._places: dict[bytes, range] = {}
         self._arrays = (
             np.zeros((capacity, words * 8), np.uint8),
@@ -218,7 +221,7 @@ class GrowingRows:
         )
 
     def append(self, entry: bytes, codes: Sequence[bytes], note: int) -> None:
-        """Takes in an entry's codes."""
+        """Adds an entry's codes."""
         while self.count + len(codes) > len(self._arrays[0]):
             held, named, noted, dead = (np.concatenate([array, np.zeros_like(array)]) for array in self._arrays)
             self._arrays = held, named, noted, dead
@@ -232,49 +235,49 @@ class GrowingRows:
         self._places[entry] = rows
 
     def find(self, entry: bytes) -> list[int]:
-        """The rows of an entry that are not taken out."""
-        return _living(self._arrays[3], self._places.get(entry, ()))
+        """Returns the rows of an entry that are not removed."""
+        return _not_removed(self._arrays[3], self._places.get(entry, ()))
 
-    def kill(self, rows: Sequence[int]) -> None:
-        """Takes out rows that are there."""
-        _mark(self._arrays[3], rows)
-        self.gone += len(rows)
+    def mark_removed(self, rows: Sequence[int]) -> None:
+        """Marks rows as removed, which were not before."""
+        _mark_removed(self._arrays[3], rows)
+        self.removed += len(rows)
 
     def query(self, codes: bytes, asking: int, distance: int) -> Hits:
-        """The rows within `distance` of each of the codes."""
-        count, arrays = self.count, self._arrays  # in this order: the arrays hold what is counted
+        """Returns the rows within `distance` bits of each of the `asking` codes."""
+        count, arrays = self.count, self._arrays  # in this order: arrays read later hold at least `count` rows
         if not count:
-            return _NOTHING
+            return _NO_HITS
         held = _Rows(*[array.ctypes.data for array in arrays], count)
         at = ctypes.addressof(held)
         return _hits(lambda hits, room: _library.index_scan(at, self.words, codes, asking, distance, hits, room))
 
     def entry(self, row: int) -> str:
-        """The entry of a row."""
+        """Returns the entry id of a row, in hex."""
         return bytes(self._arrays[1][row]).hex()
 
     def note(self, row: int) -> int:
-        """The note of a row."""
+        """Returns the note of a row."""
         return int(self._arrays[2][row])
 
     def source(self) -> TableRows:
-        """The rows as they are now."""
+        """Returns a snapshot of the rows."""
         codes, entries, notes, dead = self._arrays
         return TableRows(codes, entries, notes, dead.copy(), self.count)
 
-    def gone_since(self, source: TableRows) -> list[bytes]:
-        """The entries that were taken out since."""
-        return _gone_since(self._arrays[3], self._arrays[1], source)
+    def removed_since(self, source: TableRows) -> list[bytes]:
+        """Returns the entries of rows removed since the snapshot `source`."""
+        return _removed_since(self._arrays[3], self._arrays[1], source)
 
 
 class Table:
-    """Codes in buckets, in memory that is not changed any more. What is taken out is marked beside it."""
+    """Codes in buckets, in memory that no longer changes. Removed rows are marked in an array beside it."""
 
     def __init__(self, memory: Bytes, shape: Shape) -> None:
-        """Takes over what `build` left in memory."""
+        """Wraps `memory`, which `build` filled."""
         self.shape = shape
         self.count = shape.count
-        self.gone = 0
+        self.removed = 0
         layout = _layout(shape)
         self._memory = memory
         self._struct = _struct(memory, shape, layout)
@@ -284,104 +287,107 @@ class Table:
         self._dead_at = _address(self._dead)
 
     def query(self, codes: bytes, asking: int, distance: int) -> Hits:
-        """The rows within `distance` of each of the codes; it is the shape's at most."""
-        dead = self._dead_at if self.gone else None
+        """Returns the rows within `distance` bits, at most the shape's, of each of the `asking` codes."""
+        dead = self._dead_at if self.removed else None
         return _hits(lambda hits, room: _library.index_query(self._at, dead, codes, asking, distance, hits, room))
 
     def find(self, entry: bytes) -> list[int]:
-        """The rows of an entry that are not taken out."""
-        rows = (ctypes.c_uint32 * _ENTRY_ROWS)()
-        found = _library.index_find(self._at, entry, rows, _ENTRY_ROWS)
-        return _living(self._dead, rows[:found])
+        """Returns the rows of an entry that are not removed."""
+        rows = (ctypes.c_uint32 * _MAX_ENTRY_ROWS)()
+        found = _library.index_find(self._at, entry, rows, _MAX_ENTRY_ROWS)
+        return _not_removed(self._dead, rows[:found])
 
-    def kill(self, rows: Sequence[int]) -> None:
-        """Takes out rows that are there."""
-        _mark(self._dead, rows)
-        self.gone += len(rows)
+    def mark_removed(self, rows: Sequence[int]) -> None:
+        """Marks rows as removed, which were not before."""
+        _mark_removed(self._dead, rows)
+        self.removed += len(rows)
 
     def entry(self, row: int) -> str:
-        """The entry of a row."""
+        """Returns the entry id of a row, in hex."""
         return bytes(self._entries[row]).hex()
 
     def note(self, row: int) -> int:
-        """The note of a row."""
+        """Returns the note of a row."""
         return int(self._notes[row])
 
     def source(self) -> TableRows:
-        """The rows as they are now."""
+        """Returns a snapshot of the rows."""
         return TableRows(self._codes, self._entries, self._notes, self._dead.copy(), self.count)
 
-    def gone_since(self, source: TableRows) -> list[bytes]:
-        """The entries that were taken out since."""
-        return _gone_since(self._dead, self._entries, source)
+    def removed_since(self, source: TableRows) -> list[bytes]:
+        """Returns the entries of rows removed since the snapshot `source`."""
+        return _removed_since(self._dead, self._entries, source)
 
 
-def room_for(shape: Shape) -> int:
-    """The bytes of memory that a table of this shape takes at most."""
-    return _layout(shape.spilled(shape.most_spills)).size
+def max_table_bytes(shape: Shape) -> int:
+    """Returns the greatest size in bytes of a table of this shape, with every block spilled that could be."""
+    return _layout(shape.with_spills(shape.max_spills)).size
 
 
-def size_of(shape: Shape) -> int:
-    """The bytes of memory that a table takes that is built."""
+def table_bytes(shape: Shape) -> int:
+    """Returns the size in bytes of a built table."""
     return _layout(shape).size
 
 
 def build(memory: Bytes, shape: Shape, sources: Sequence[TableRows]) -> Shape:
-    """Builds a table of all rows in `sources` that are not dead, into zeroed memory of `room_for`; its true shape."""
-    struct = _struct(memory, shape, _layout(shape.spilled(shape.most_spills)))
+    """Builds a table of the rows in `sources` that are not removed, and returns its shape.
+
+    `memory` is zeroed and has `max_table_bytes(shape)` bytes; the table takes up `table_bytes` of the returned shape.
+    """
+    struct = _struct(memory, shape, _layout(shape.with_spills(shape.max_spills)))
     held = (_Rows * len(sources))(*(source.struct() for source in sources))
-    widest = max([own_bits(shape.count), *(chunk.bits for chunk in shape.chunks)])
-    places = private(4 << widest)
-    return shape.spilled(_library.index_build(ctypes.byref(struct), held, len(sources), _address(places)))
+    widest = max([bucket_bits(shape.count), *(chunk.bits for chunk in shape.chunks)])
+    places = zeroed_memory(4 << widest)
+    return shape.with_spills(_library.index_build(ctypes.byref(struct), held, len(sources), _address(places)))
 
 
-def table_of(words: int, distance: int, seed: int, sources: Sequence[TableRows]) -> Table | None:
-    """A table in this process's own memory; None if there is no row."""
-    count = sum(source.living for source in sources)
+def build_table(words: int, distance: int, seed: int, sources: Sequence[TableRows]) -> Table | None:
+    """Builds a table in private memory; None if the sources have no row."""
+    count = sum(source.live_rows for source in sources)
     if not count:
         return None
     shape = Shape.of(words, distance, count, seed)
-    memory = private(room_for(shape))
+    memory = zeroed_memory(max_table_bytes(shape))
     return Table(memory, build(memory, shape, sources))
 
 
-def private(size: int) -> Bytes:
-    """Zeroed memory that begins with a line of the cache; numpy asks the system for large pages."""
-    memory: Bytes = np.zeros(size + _LINE, np.uint8)
-    start = -memory.ctypes.data % _LINE
+def zeroed_memory(size: int) -> Bytes:
+    """Returns zeroed memory aligned to a cache line; numpy asks the kernel for large pages."""
+    memory: Bytes = np.zeros(size + _CACHE_LINE_BYTES, np.uint8)
+    start = -memory.ctypes.data % _CACHE_LINE_BYTES
     return memory[start : start + size]
 
 
 def checksum(memory: Bytes) -> int:
-    """A number that is another if the memory is, whose size is a multiple of 8."""
+    """Checksum of `memory`, whose length must be a multiple of 8 bytes. It detects damage, not forgery."""
     return int(_library.index_checksum(_address(memory), len(memory) // 8))
 
 
-_NOTHING: Final[Hits] = np.zeros((0, 3), np.uint32)
+_NO_HITS: Final[Hits] = np.zeros((0, 3), np.uint32)
 
 
 def _hits(call: Callable[[int, int], int]) -> Hits:
-    """What C finds, in an array of one's own."""
-    found = call(_room.address, _ROOM)
-    if found <= _ROOM:
-        return _room.hits[:found].copy() if found else _NOTHING
-    while True:  # rows may be added while this goes on
+    """Calls C with a buffer's address and capacity, and returns the hits in a new array."""
+    found = call(_hit_buffer.address, _HIT_CAPACITY)
+    if found <= _HIT_CAPACITY:
+        return _hit_buffer.hits[:found].copy() if found else _NO_HITS
+    while True:  # rows added meanwhile can bring more hits than the first call counted
         hits: Hits = np.zeros((found + found // 8, 3), np.uint32)
         found = call(hits.ctypes.data, len(hits))
         if found <= len(hits):
             return hits[:found]
 
 
-def _living(dead: Bytes, rows: Sequence[int]) -> list[int]:
+def _not_removed(dead: Bytes, rows: Sequence[int]) -> list[int]:
     return [row for row in rows if not dead[row >> 3] >> (row & 7) & 1]
 
 
-def _mark(dead: Bytes, rows: Sequence[int]) -> None:
+def _mark_removed(dead: Bytes, rows: Sequence[int]) -> None:
     for row in rows:
         dead[row >> 3] |= 1 << (row & 7)
 
 
-def _gone_since(dead: Bytes, entries: Bytes, source: TableRows) -> list[bytes]:
+def _removed_since(dead: Bytes, entries: Bytes, source: TableRows) -> list[bytes]:
     assert source.dead is not None
     news = dead[: len(source.dead)] & ~source.dead
     rows = np.flatnonzero(np.unpackbits(news, bitorder="little"))
@@ -393,7 +399,7 @@ def _address(array: NDArray[Any] | None) -> int | None:
 
 
 def _arrays(memory: Bytes, shape: Shape, layout: _Layout) -> tuple[Bytes, Bytes, NDArray[np.uint16]]:
-    """A table's codes, entries and notes."""
+    """Returns views of a table's codes, entry ids and notes."""
 
     def part(start: int, size: int) -> Bytes:
         return memory[start : start + shape.count * size].reshape(-1, size)
@@ -403,9 +409,9 @@ def _arrays(memory: Bytes, shape: Shape, layout: _Layout) -> tuple[Bytes, Bytes,
 
 
 def _struct(memory: Bytes, shape: Shape, layout: _Layout) -> _Table:
-    """The table for C."""
+    """Returns the table as the C structure, which points into `memory`."""
     start = memory.ctypes.data
-    own = (Chunk(0, own_bits(shape.count), 0), True)
+    own = (Chunk(0, bucket_bits(shape.count), 0), True)
     hashed = shape.distance == 0
     parts = []
     for place, (chunk, mixed) in enumerate([own, *((chunk, hashed) for chunk in shape.chunks)]):
@@ -421,6 +427,6 @@ def _struct(memory: Bytes, shape: Shape, layout: _Layout) -> _Table:
 
 @cache
 def _masks(bits: int, flips: int) -> ctypes.Array[ctypes.c_uint32]:
-    """The changes of a chunk for C; kept for ever, because tables point to them."""
+    """Returns the XOR masks of a chunk as a C array; cached for ever, because tables point to it."""
     found = masks(bits, flips)
     return (ctypes.c_uint32 * len(found))(*found)

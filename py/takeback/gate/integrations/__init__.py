@@ -1,4 +1,4 @@
-"""The gate inside software of others: an exchange for python-threatexchange and hasher-matcher-actioner.
+"""The gate inside other software: an exchange for python-threatexchange and hasher-matcher-actioner.
 
-Each module is loaded by that software, by its name. It may import `feed` and the settings.
+That software loads a module by its name. This room may import `feed` and the settings.
 """

@@ -1,15 +1,15 @@
-"""The feed for python-threatexchange (`tx`) and hasher-matcher-actioner: an exchange that honours withdrawals.
+"""The feed as an exchange for python-threatexchange (`tx`) and hasher-matcher-actioner, which honours withdrawals.
 
     tx config extensions add takeback.gate.integrations.threatexchange
     tx config collab edit takeback --create mine --registry https://registry.example
     TAKEBACK_PLATFORM_KEY=tbk_... tx fetch
 
-What it takes over are the feed's entries by their ids, so that a removal finds its entry. Each page is held against
-the feed's rules of numbers and entries; one that breaks a rule is not applied and the checkpoint stays. The signed
-chain is not followed: it takes what is held of each entry, which an exchange is not shown. The gate follows it.
+Records are stored by entry id, so that a removal finds its entry. Each page is checked against the feed's rules 1 to
+4; a page that breaks one is not applied, and the checkpoint stays. The signed hash chain is not checked, because that
+needs the stored entries, which an exchange cannot see. The gate checks it.
 
-Every record is whole, because not every store merges records by `fetch_value_merge`: hasher-matcher-actioner puts the
-new one in the place of the old, and drops what can be matched by nothing.
+Every record is complete, because not every store merges records with `fetch_value_merge`: hasher-matcher-actioner
+replaces the old record by the new one, and drops records that nothing can match.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -44,10 +44,10 @@ _THEIRS: Final[Mapping[tuple[PictureKind, SignalType], str]] = {
     (PictureKind.VIDEO, SignalType.MD5): "video_md5",
     (PictureKind.VIDEO, SignalType.SHA256): "video_sha256",
 }
-"""Their names for the signals that both sides know; the others are kept and not matched."""
+"""Names in python-threatexchange of the signals that both sides know; other signals are stored, but never match."""
 
 type Followed = tuple[FeedPage, FeedPosition]
-"""A page, and where it leads to."""
+"""A page, and the feed position after it."""
 
 
 @dataclass
@@ -57,7 +57,7 @@ class _Required:
 
 @dataclass
 class Config(CollaborationConfigWithDefaults, _Required):
-    """Which registry to follow."""
+    """The configuration of a collaboration: which registry to follow."""
 
     api: str = field(init=False, default=NAME)
 
@@ -79,7 +79,7 @@ class Credentials(CredentialHelper):
 
 @dataclass
 class Checkpoint(FetchCheckpointBase):
-    """How far the feed is applied, and the newest number it has told of."""
+    """How far the feed is applied, and the newest number that the registry has announced."""
 
     number: int
     head: int
@@ -87,7 +87,7 @@ class Checkpoint(FetchCheckpointBase):
 
 @dataclass
 class ExchangeRecord:
-    """An entry, whole: its signal by their name, which is empty where they have none, and what it may lead to."""
+    """A complete entry: its entry status, the name of its signal type (empty if `tx` has none), and its value."""
 
     standing: str
     name: str
@@ -96,14 +96,14 @@ class ExchangeRecord:
 
 @dataclass
 class Metadata(FetchedSignalMetadata):
-    """What is known of a signal: its entry, by this platform's id, and whether it may lead to a block."""
+    """The metadata of a signal: its entry's id for this platform, and its entry status."""
 
     entry: str
     standing: str
 
     @override
     def get_as_opinions(self) -> Sequence[SignalOpinion]:
-        """A confirmed picture where the entry may lead to a block, else one for a person to look at."""
+        """Returns a confirmed match if the entry may lead to a block, else one for a person to look at."""
         blocks = self.standing == EntryStatus.BLOCK
         category = SignalOpinionCategory.POSITIVE_CLASS if blocks else SignalOpinionCategory.INVESTIGATION_SEED
         return [SignalOpinion(is_mine=False, category=category, tags=set())]
@@ -112,7 +112,7 @@ class Metadata(FetchedSignalMetadata):
 class Exchange(
     SignalExchangeWithAuth[Config, Credentials], SignalExchangeAPI[Config, Checkpoint, Metadata, str, ExchangeRecord]
 ):
-    """Follows one registry. Raises our `GateError` and `SettingsError`, which end a fetch with its checkpoint kept."""
+    """Follows one registry. Raises `GateError` or `SettingsError`, which end a fetch and keep its checkpoint."""
 
     def __init__(self, settings: GateSettings) -> None:
         super().__init__()
@@ -153,10 +153,11 @@ class Exchange(
     def fetch_iter(
         self, supported_signal_types: Sequence[type[TheirSignal]], checkpoint: Checkpoint | None
     ) -> Iterator[FetchDelta[str, ExchangeRecord, Checkpoint]]:
-        """The feed after `checkpoint`, a page at a time, up to its head, in whole records. Raises `FeedBroken`.
+        """Yields the feed after `checkpoint` up to its head, one page at a time, in complete records.
 
-        Of an entry that came before `checkpoint` a changed standing alone is in the feed: what else is known of it is
-        read from the registry's snapshot, for all pages at once.
+        If an entry from before `checkpoint` changes, the feed has only its new entry status; the rest of its record is
+        read from the registry's snapshot, once for all pages. Raises `FeedBroken` if the feed breaks a rule, and
+        `RegistryUnreachable` or another `GateError`.
         """
         number, head = (checkpoint.number, checkpoint.head) if checkpoint else (0, 0)
         with Client(self._settings) as client:
@@ -173,18 +174,18 @@ class Exchange(
     def naive_convert_to_signal_type(
         cls, signal_types: Sequence[type[TheirSignal]], collab: Config, fetched: Mapping[str, ExchangeRecord]
     ) -> dict[type[TheirSignal], dict[str, Metadata]]:
-        """What may be matched: not what is paused, nor what has no name on their side."""
+        """Returns the signals that may match, without paused ones and those of a type that `tx` does not know."""
         by_name = {kind.get_name(): kind for kind in signal_types}
-        told: dict[type[TheirSignal], dict[str, Metadata]] = {}
+        signals: dict[type[TheirSignal], dict[str, Metadata]] = {}
         for entry, record in fetched.items():
             kind = by_name.get(record.name)
             if kind is not None and record.standing != EntryStatus.PAUSED:
-                told.setdefault(kind, {})[record.value] = Metadata(entry, record.standing)
-        return told
+                signals.setdefault(kind, {})[record.value] = Metadata(entry, record.standing)
+        return signals
 
 
 def _presumed(page: FeedPage) -> Known:
-    """Entries that a page speaks of and does not bring are taken to be there: what is held is not known here."""
+    """Presumes that entries that a page mentions but does not add are active, because the store is not visible here."""
     brought: set[str] = set()
     there: set[str] = set()
     for line in page.entries:
@@ -196,7 +197,7 @@ def _presumed(page: FeedPage) -> Known:
 
 
 def _pages(client: Client, position: FeedPosition) -> Iterator[Followed]:
-    """The pages up to the feed's head, and where each leads to."""
+    """Yields the pages up to the feed's head, with the position after each."""
     while True:
         page = client.feed(position.checkpoint).page
         position = follow(position, _presumed(page), page).after
@@ -206,7 +207,7 @@ def _pages(client: Client, position: FeedPosition) -> Iterator[Followed]:
 
 
 def _changed(pages: Iterable[FeedPage]) -> set[str]:
-    """The entries that change on pages which do not bring them."""
+    """Returns the entries that change on `pages` and are not added there before."""
     brought: set[str] = set()
     changed: set[str] = set()
     for line in (line for page in pages for line in page.entries):
@@ -218,7 +219,10 @@ def _changed(pages: Iterable[FeedPage]) -> set[str]:
 
 
 def _records(client: Client, entries: AbstractSet[str], number: int) -> dict[str, ExchangeRecord]:
-    """The records of entries as they are at a number of the feed, or later; what has gone by then is not among them."""
+    """Reads the records of entries from the snapshot, which must be at `number` or later; removed entries are absent.
+
+    Raises `RegistryUnreachable` if the snapshot is older.
+    """
     if not entries:
         return {}
     with client.snapshot() as reader:
@@ -230,9 +234,9 @@ def _records(client: Client, entries: AbstractSet[str], number: int) -> dict[str
 
 
 def _updates(page: FeedPage, known: dict[str, ExchangeRecord]) -> dict[str, ExchangeRecord | None]:
-    """What a page leaves of each entry: a whole record, or `None` for one that went; `known` is kept up to date.
+    """Returns the record of each entry after a page, None for a removed one, and updates `known`.
 
-    An entry that changes and is not known has gone since, or comes without its signal: nothing is left of it.
+    A changed entry that is not in `known` was removed since, or is a tombstone: its record is None.
     """
     updates: dict[str, ExchangeRecord | None] = {}
     for line in page.entries:
@@ -247,7 +251,7 @@ def _updates(page: FeedPage, known: dict[str, ExchangeRecord]) -> dict[str, Exch
 
 
 def _record(line: FeedEntry) -> ExchangeRecord:
-    """An entry that came; a PDQ that says too little of its picture has no name, so that nothing matches by it."""
+    """Returns the record of an added entry; a PDQ hash of low quality gets no type name, so that it never matches."""
     assert line.signal is not None
     weak = line.signal.quality is not None and line.signal.quality < PDQ_QUALITY_FLOOR
     name = "" if weak else _THEIRS.get((line.kind, line.signal.type), "")

@@ -1,4 +1,4 @@
-"""The processes that decode uploads, sealed and within a budget, and how every process ends with its parent.
+"""The processes that decode uploads, sandboxed and within a budget, and how a process ends with its parent.
 
-It may import `rules` for the budget and the kind of a file. The door is `Pool` in `pool.py`.
+This room may import `rules` for the budget and the kind of a file. Its entry point is `Pool` in `pool.py`.
 """

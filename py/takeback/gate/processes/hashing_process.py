@@ -1,7 +1,7 @@
-"""One sealed process that hashes files, and the messages to and from it.
+"""A sandboxed process that hashes files, and the messages to and from it.
 
-It knows neither the list nor the key, and what it answers is checked like a message from a stranger. Its program is
-`takeback.hashing.process`.
+The process knows neither the list nor the key, and its answers are validated like messages from a stranger, because a
+file may have taken it over. Its program is `takeback.hashing.process`.
 """
 
 import json
@@ -19,43 +19,39 @@ from typing import Annotated, BinaryIO, Final, cast
 import msgspec
 from msgspec import Meta, Struct
 
-from takeback.errors import (
-    DamagedPicture,
-    OverBudget,
-    PictureError,
-)
+from takeback.errors import DamagedPicture, OverBudget, PictureError
 from takeback.gate.rules.media import MediaKind
 from takeback.gate.rules.policy import Budget
 from takeback.hashing.kernel import DIHEDRALS, THUMBNAIL_SIDE_PIXELS, Thumbnail
 from takeback.hashing.picture import MAX_BYTES
 from takeback.signals import Signal, SignalType, Variant
 
-PATIENCE: Final = 6.0
-"""Times its processor time that a file may take by the clock, on a machine that is busy with others."""
-SPENT_SECONDS: Final = 600.0
-"""Of processor time, after which a process is replaced: so it may have a hard limit that no honest file reaches."""
-START_SECONDS: Final = 60.0
-"""For a process to load all decoders, which takes about one."""
-MAX_FRAME: Final = 1 << 20
-"""Bytes of any message from a process: a reduced picture has 256 KB."""
-MAX_PIECE: Final = 4 << 20
-"""Bytes of a video that a process may ask for at once."""
-ROOM: Final = 16
-"""Bytes that the hungriest decoder takes for a pixel, WebP's; not every decoder tells that it got no memory."""
+WALL_CLOCK_FACTOR: Final = 6.0
+"""Wall-clock time that a file may take, as a multiple of its CPU time, because the machine may be busy."""
+MAX_PROCESS_CPU_SECONDS: Final = 600.0
+"""CPU time after which a process is replaced, so that its hard limit is out of reach of an honest file."""
+MAX_START_SECONDS: Final = 60.0
+"""Time for a process to load all decoders, which usually takes about one second."""
+MAX_MESSAGE_BYTES: Final = 1 << 20
+"""Size of a message from a process; the largest, a thumbnail, has 256 KB."""
+MAX_READ_BYTES: Final = 4 << 20
+"""Size of the part of a video that a process may request at once."""
+MAX_BYTES_PER_PIXEL: Final = 16
+"""Memory for a pixel in the most demanding decoder, WebP's. Not every decoder reports that it ran out of memory."""
 _PROGRAM: Final = (
     "import json, os, sys; hasattr(os, 'nice') and os.nice(5); sys.path[:] = json.loads(sys.argv[1]); "
     "from takeback.hashing.process import main; main(*map(int, sys.argv[2:]))"
 )
-"""It stands back behind the one that answers uploads and health checks from the first: loading takes a second."""
-_KEPT: Final = ("LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH", "DYLD_FALLBACK_LIBRARY_PATH", "SYSTEMROOT")
-"""Of the environment: where libraries are. Everything else stays here, the platform key among it."""
-_CALM: Final = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1", "MALLOC_ARENA_MAX": "2"}
-"""Threads and memory that libraries would take before anything is decoded."""
+"""The program; its nice value is raised first, because loading takes a second and must not delay health checks."""
+_KEPT_VARIABLES: Final = ("LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH", "DYLD_FALLBACK_LIBRARY_PATH", "SYSTEMROOT")
+"""Environment variables that the process inherits: where libraries are. The platform key must not be among them."""
+_LIBRARY_LIMITS: Final = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1", "MALLOC_ARENA_MAX": "2"}
+"""Environment variables that keep libraries from starting threads and reserving memory before decoding starts."""
 
 type Length = Annotated[int, Meta(ge=0)]
 
 
-class _Plane(Struct, frozen=True, forbid_unknown_fields=True):
+class _ThumbnailShape(Struct, frozen=True, forbid_unknown_fields=True):
     width: Annotated[int, Meta(ge=1, le=THUMBNAIL_SIDE_PIXELS)]
     height: Annotated[int, Meta(ge=1, le=THUMBNAIL_SIDE_PIXELS)]
     across: Annotated[float, Meta(gt=0, le=THUMBNAIL_SIDE_PIXELS)]
@@ -65,7 +61,7 @@ class _Plane(Struct, frozen=True, forbid_unknown_fields=True):
 class _Found(Struct, frozen=True, forbid_unknown_fields=True):
     signals: Annotated[list[tuple[SignalType, str, int | None, Variant]], Meta(max_length=64)]
     dihedral: dict[str, str] = {}
-    plane: _Plane | None = None
+    plane: _ThumbnailShape | None = None
     notes: Annotated[list[Annotated[str, Meta(max_length=300)]], Meta(max_length=8)] = []
 
 
@@ -74,8 +70,12 @@ class _Refused(Struct, frozen=True, forbid_unknown_fields=True):
     text: Annotated[str, Meta(max_length=300)]
 
 
-class _Said(Struct, frozen=True, forbid_unknown_fields=True):
-    """What a process says: that it is ready, what it asks for, or its answer; one of them."""
+class _ProcessMessage(Struct, frozen=True, forbid_unknown_fields=True):
+    """A message from a process. Exactly one of the fields before `used` is set.
+
+    `sealed` says that it is ready, and which limits are in force; `read` requests (offset, length) of the file;
+    `pixels` asks whether it may decode so many; `found` and `refused` are its answers.
+    """
 
     sealed: Annotated[list[Annotated[str, Meta(max_length=40)]], Meta(max_length=16)] | None = None
     read: tuple[Length, Length] | None = None
@@ -83,139 +83,143 @@ class _Said(Struct, frozen=True, forbid_unknown_fields=True):
     found: _Found | None = None
     refused: _Refused | None = None
     used: Annotated[float, Meta(ge=0)] = 0.0
-    """Seconds of processor time in all, told with an answer."""
+    """CPU seconds that the process has used in all, sent with an answer."""
 
 
 @dataclass(frozen=True, slots=True)
-class Read:
-    """What a file turned out to be, and what was found in it: at least its exact hashes. `why` it was not read, if so.
+class HashedFile:
+    """What a file turned out to be, and its signals: at least its exact hashes. `why` says why it is unreadable, if so.
 
-    `plane` is a picture reduced, from which its views are hashed; `dihedral` holds the PDQ of its turned forms.
+    `thumbnail` is that of a picture, from which its views are hashed. `dihedral` has the PDQ hashes of its turned and
+    mirrored forms by name.
     """
 
     kind: MediaKind
     signals: tuple[Signal, ...]
     dihedral: Mapping[str, str] = field(default_factory=dict)
-    plane: Thumbnail | None = None
+    thumbnail: Thumbnail | None = None
     why: PictureError | None = None
     notes: tuple[str, ...] = ()
 
 
 class ProcessGone(Exception):
-    """A process ended, or sent a message that it may not send."""
+    """A process ended, or sent an invalid message."""
 
 
 class Process:
-    """One hashing process. Raises `ProcessGone` whenever it is no longer of use."""
+    """A hashing process. Methods raise `ProcessGone` once it can no longer be used."""
 
     def __init__(self, budget: Budget) -> None:
         self._budget = budget
-        self._killed_for = ""
+        self._kill_reason = ""
         self.is_spent = False
-        """Whether another one has to take its place."""
-        paths = [os.path.abspath(path) for path in sys.path]  # noqa: PTH100 - an empty one is the current folder
-        life = int(SPENT_SECONDS + 2 * max(budget.picture_seconds, budget.video_seconds, START_SECONDS))
-        environ = {name: os.environ[name] for name in _KEPT if name in os.environ}
+        """Whether the process must be replaced."""
+        paths = [os.path.abspath(path) for path in sys.path]  # noqa: PTH100 - an empty path is the current folder
+        life = int(MAX_PROCESS_CPU_SECONDS + 2 * max(budget.picture_seconds, budget.video_seconds, MAX_START_SECONDS))
+        environ = {name: os.environ[name] for name in _KEPT_VARIABLES if name in os.environ}
         program = [os.fsdecode(spawn.get_executable() or sys.executable), "-I", "-c", _PROGRAM]
         self._process = subprocess.Popen(  # noqa: S603 - this very Python
             [*program, json.dumps(paths), str(budget.megabytes << 20), str(os.getpid()), str(life)],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
-            env=environ | _CALM,
-            start_new_session=os.name == "posix",  # Ctrl-C is for the gate, which lets go of this one itself
+            env=environ | _LIBRARY_LIMITS,
+            start_new_session=os.name == "posix",  # Ctrl-C must reach the gate only, which ends this process itself
         )
         try:
-            with self._within(START_SECONDS, "did not start"):
-                self.seals = tuple(self._listen().sealed or ())
+            with self._within(MAX_START_SECONDS, "did not start"):
+                self.seals = tuple(self._receive_message().sealed or ())
         except ProcessGone:
             self.close()
             raise
 
     @property
     def pid(self) -> int:
-        """Its number, for those who look after processes."""
+        """The process id."""
         return self._process.pid
 
     def kill(self, why: str = "") -> None:
-        """Ends it now, whatever it does."""
-        self._killed_for = self._killed_for or why
+        """Kills the process; `why` goes into the error that `fate` returns."""
+        self._kill_reason = self._kill_reason or why
         self._process.kill()
 
     def close(self) -> None:
-        """Ends it, and lets go of its pipes."""
+        """Kills the process and closes its pipes."""
         self._process.kill()
         self._process.wait()
         for pipe in (self._process.stdin, self._process.stdout):
             with suppress(OSError):
                 cast("BinaryIO", pipe).close()
 
-    def hash(self, file: BinaryIO, size: int, kind: MediaKind, may_go_on: Callable[[int], bool]) -> Read | None:
-        """What is found in the file; None if the picture is too large for now. Raises `ProcessGone`, `PictureError`."""
+    def hash(self, file: BinaryIO, size: int, kind: MediaKind, may_decode: Callable[[int], bool]) -> HashedFile | None:
+        """Hashes a file of `size` bytes; returns None if `may_decode`, given its number of pixels, declines it for now.
+
+        Raises `PictureError` if the file cannot be hashed, and `ProcessGone` if the process ends; see `fate`.
+        """
         seconds = self._budget.video_seconds if kind is MediaKind.VIDEO else self._budget.picture_seconds
-        with self._within(seconds * PATIENCE, f"takes more than {seconds * PATIENCE:g} seconds"):
-            self._say(json.dumps({"kind": kind, "size": size, "seconds": seconds}).encode())
+        with self._within(seconds * WALL_CLOCK_FACTOR, f"takes more than {seconds * WALL_CLOCK_FACTOR:g} seconds"):
+            self._send(json.dumps({"kind": kind, "size": size, "seconds": seconds}).encode())
             pixels = 0
             while True:
-                said = self._listen()
-                if said.read:
-                    at, length = said.read
+                message = self._receive_message()
+                if message.read:
+                    at, length = message.read
                     file.seek(at)
-                    self._say(file.read(min(length, MAX_BYTES if kind is MediaKind.PICTURE else MAX_PIECE)))
-                elif said.pixels is not None:
-                    pixels = said.pixels
-                    if not may_go_on(pixels):
-                        self._say(b"stop")
+                    self._send(file.read(min(length, MAX_BYTES if kind is MediaKind.PICTURE else MAX_READ_BYTES)))
+                elif message.pixels is not None:
+                    pixels = message.pixels
+                    if not may_decode(pixels):
+                        self._send(b"stop")
                         return None
-                    self._say(b"go")
-                elif said.found:
-                    return self._read(kind, said.found, self._take())
-                elif said.refused:
-                    raise self._error(said.refused, pixels)
+                    self._send(b"go")
+                elif message.found:
+                    return self._read(kind, message.found, self._receive())
+                elif message.refused:
+                    raise self._error(message.refused, pixels)
                 else:
                     raise ProcessGone
 
     def fate(self, kind: MediaKind) -> OverBudget:
-        """Why it ended, once it has: which limit the file passed."""
-        self._process.kill()  # one that broke the rules may be alive
+        """Returns why the process ended: the limit that the file exceeded."""
+        self._process.kill()  # after an invalid message it may still be running
         ended = self._process.wait()
         self.is_spent = True
         seconds = self._budget.video_seconds if kind is MediaKind.VIDEO else self._budget.picture_seconds
-        if self._killed_for:
-            return OverBudget(f"the file {self._killed_for}")
+        if self._kill_reason:
+            return OverBudget(f"the file {self._kill_reason}")
         if os.name == "posix" and ended == -signal.SIGPROF:
             return OverBudget(f"the file takes more than {seconds:g} seconds of processor time")
-        return OverBudget(f"its process ended ({ended}): the file is broken or needs {self._most_memory()} of memory")
+        return OverBudget(f"its process ended ({ended}): the file is broken or needs {self._memory_limit()} of memory")
 
-    def _most_memory(self) -> str:
+    def _memory_limit(self) -> str:
         return f"more than {self._budget.megabytes} megabytes"
 
     def _error(self, refused: _Refused, pixels: int) -> PictureError:
         if refused.code == "memory":
-            return OverBudget(f"the file needs {self._most_memory()} of memory")
-        if refused.code == DamagedPicture.code and pixels * ROOM > self._budget.megabytes << 20:
-            return OverBudget(f"the file is broken inside, or needs {self._most_memory()} of memory")
-        kinds = {kind.code: kind for kind in _kinds_of(PictureError)}
+            return OverBudget(f"the file needs {self._memory_limit()} of memory")
+        if refused.code == DamagedPicture.code and pixels * MAX_BYTES_PER_PIXEL > self._budget.megabytes << 20:
+            return OverBudget(f"the file is broken inside, or needs {self._memory_limit()} of memory")
+        kinds = {kind.code: kind for kind in _subclasses_of(PictureError)}
         return kinds.get(refused.code, PictureError)(refused.text)
 
-    def _read(self, kind: MediaKind, found: _Found, pixels: bytes) -> Read:
+    def _read(self, kind: MediaKind, found: _Found, pixels: bytes) -> HashedFile:
         try:
             signals = tuple(Signal(*values) for values in found.signals)
             for value in found.dihedral.values():
                 Signal(SignalType.PDQ, value, 0)
         except ValueError as error:
             raise ProcessGone from error
-        plane = None
+        thumbnail = None
         if found.plane:
             shape = found.plane
             if len(pixels) != shape.width * shape.height or not found.dihedral.keys() <= set(DIHEDRALS):
                 raise ProcessGone
-            plane = Thumbnail(shape.width, shape.height, pixels, shape.across, shape.down)
-        return Read(kind, signals, found.dihedral, plane, notes=tuple(found.notes))
+            thumbnail = Thumbnail(shape.width, shape.height, pixels, shape.across, shape.down)
+        return HashedFile(kind, signals, found.dihedral, thumbnail, notes=tuple(found.notes))
 
     @contextmanager
     def _within(self, seconds: float, why: str) -> Iterator[None]:
-        """What is done inside ends after so many seconds, because the process does."""
+        """Kills the process if the block takes longer than `seconds`."""
         timer = Timer(seconds, self.kill, (why,))
         timer.daemon = True
         timer.start()
@@ -224,7 +228,7 @@ class Process:
         finally:
             timer.cancel()
 
-    def _say(self, data: bytes) -> None:
+    def _send(self, data: bytes) -> None:
         try:
             pipe = cast("BinaryIO", self._process.stdin)
             pipe.write(len(data).to_bytes(4, "big"))
@@ -233,21 +237,21 @@ class Process:
         except OSError as error:
             raise ProcessGone from error
 
-    def _listen(self) -> _Said:
+    def _receive_message(self) -> _ProcessMessage:
         try:
-            said = msgspec.json.decode(self._take(), type=_Said)
+            message = msgspec.json.decode(self._receive(), type=_ProcessMessage)
         except msgspec.MsgspecError as error:
             raise ProcessGone from error
-        self.is_spent = said.used > SPENT_SECONDS
-        return said
+        self.is_spent = message.used > MAX_PROCESS_CPU_SECONDS
+        return message
 
-    def _take(self) -> bytes:
-        length = int.from_bytes(self._exactly(4), "big")
-        if length > MAX_FRAME:
+    def _receive(self) -> bytes:
+        length = int.from_bytes(self._read_exactly(4), "big")
+        if length > MAX_MESSAGE_BYTES:
             raise ProcessGone
-        return self._exactly(length)
+        return self._read_exactly(length)
 
-    def _exactly(self, length: int) -> bytes:
+    def _read_exactly(self, length: int) -> bytes:
         try:
             data = cast("BinaryIO", self._process.stdout).read(length)
         except (OSError, ValueError) as error:
@@ -257,7 +261,7 @@ class Process:
         return data
 
 
-def _kinds_of(kind: type[PictureError]) -> Iterator[type[PictureError]]:
+def _subclasses_of(kind: type[PictureError]) -> Iterator[type[PictureError]]:
     yield kind
     for below in kind.__subclasses__():
-        yield from _kinds_of(below)
+        yield from _subclasses_of(below)

@@ -1,4 +1,4 @@
-"""A process that another one started ends with it, also when that one is killed and can tell nobody."""
+"""Makes a child process end with its parent, even if the parent is killed."""
 
 import ctypes
 import multiprocessing
@@ -10,14 +10,14 @@ from multiprocessing.connection import wait
 from typing import Final
 
 _SET_DEATH_SIGNAL: Final = 1
-"""`PR_SET_PDEATHSIG` of Linux's `prctl`."""
+"""`PR_SET_PDEATHSIG` of prctl(2)."""
 
 
 def end_with_parent() -> None:
-    """Ends this process as soon as the one that started it by `multiprocessing` is gone; does nothing elsewhere.
+    """Makes this process exit when the parent that started it by `multiprocessing` is gone; without one, does nothing.
 
-    A thread waits for the end of the pipe that the parent holds open. On Linux the system sends the signal itself,
-    so that work which never lets another thread run ends too.
+    A thread waits until the pipe that the parent holds open is closed. On Linux the kernel sends SIGKILL too, which
+    also ends a process whose C code never releases the global interpreter lock.
     """
     parent = multiprocessing.parent_process()
     if parent is None:

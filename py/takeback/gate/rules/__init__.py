@@ -1,5 +1,5 @@
-"""What a match leads to: the policy, the decision, the kind of a file and the platform's list of benign pictures.
+"""What a match leads to: the policy, the decision, the kind of a file, and the platform's benign list.
 
-Values in, values out: no clock, disk or network, but for reading the two files that a platform writes. It may import
-`index` for what a hit is. The door is `decide` in `decision.py`.
+This room is pure: it uses no clock, disk or network, except to read the two files that a platform writes. It may import
+`index` for the type of a hit. Its entry point is `decide` in `decision.py`.
 """

@@ -1,6 +1,6 @@
-"""The platform's own list of pictures that stop nothing: what a policy calls well-known.
+"""The platform's benign list: pictures that must not be stopped (`entries.well_known` in the policy).
 
-It stands in `well-known.txt` in the gate's folder, in the form that `takeback/well_known.py` reads.
+The list is the file `well-known.txt` in the gate's folder; `takeback/benign_list.py` reads its format.
 """
 
 from collections.abc import Iterable, Sequence
@@ -12,11 +12,11 @@ from takeback.gate.index.multi_index import Index, MultiIndex
 from takeback.gate.rules.policy import Policy
 from takeback.signals import Signal
 
-WELL_KNOWN_FILE: Final = "well-known.txt"
+BENIGN_LIST_FILE: Final = "well-known.txt"
 
 
 class BenignIndex:
-    """The list, ready to be looked up."""
+    """An index of the benign list."""
 
     def __init__(self, policy: Policy, signals: Iterable[Signal]) -> None:
         self._distance = policy.distance
@@ -25,13 +25,13 @@ class BenignIndex:
 
     @classmethod
     def load(cls, home: Path, policy: Policy) -> Self:
-        """The list in `home`, empty if there is none. Raises `SettingsError` naming the line that is wrong."""
+        """Reads the list in `home`, empty if there is no file. Raises `SettingsError` naming the line that is wrong."""
         try:
-            return cls(policy, read_list(home / WELL_KNOWN_FILE))
+            return cls(policy, read_list(home / BENIGN_LIST_FILE))
         except FileNotFoundError:
             return cls(policy, [])
 
     def holds(self, signals: Sequence[Signal]) -> bool:
-        """Whether any of an upload's signals is near one of the list."""
+        """Returns whether any of an upload's signals matches one of the list."""
         asked = [signal for signal in signals if signal.type in TYPES]
         return any(hit.distance <= self._distance for hit in self._index.query(asked))

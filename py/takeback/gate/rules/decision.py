@@ -1,4 +1,4 @@
-"""What to do with an upload, and why. Pure: signals and hits in, a decision that explains itself out."""
+"""Decides what to do with an upload, and explains why. Pure: takes signals and hits, and returns a decision."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
@@ -12,29 +12,29 @@ from takeback.protocol import EntryStatus
 from takeback.signals import Signal, SignalType, Variant
 
 UPRIGHT: Final = "orig"
-"""The name of the dihedral form that is the picture itself, neither turned nor mirrored."""
-DEFAULTS: Final = Policy()
-_VIEWS: Final[Mapping[str, str]] = {Variant.WHOLE: "", Variant.STORED: ", pixels as stored"}
+"""Name of the dihedral form that is neither turned nor mirrored."""
+DEFAULT_POLICY: Final = Policy()
+_VARIANT_TEXTS: Final[Mapping[str, str]] = {Variant.WHOLE: "", Variant.STORED: ", pixels as stored"}
 _RANK: Final = {SignalType.SHA256: 0, SignalType.MD5: 1, SignalType.PDQ: 2, SignalType.VPDQ: 3, SignalType.PHASH: 4}
 
 
 @dataclass(frozen=True, slots=True)
 class Probe:
-    """One signal of an upload to look up, and the dihedral form and the view of the picture that it describes."""
+    """A signal of an upload to look up, and the dihedral form and view of the picture that it was computed from."""
 
     signal: Signal
     dihedral: str = UPRIGHT
     view: str = ""
-    """The name of a view that the gate made (`views`); without one the signal's own variant says it."""
+    """Name of the view that the gate made (`upload_views`); if empty, the signal's variant names it."""
 
 
 @dataclass(frozen=True, slots=True)
 class Match:
-    """Why an upload is stopped: the entry it matched and the signal that matched.
+    """Why an upload is stopped: the entry that it matched, and the signal that matched.
 
-    `distance` in bits, 0 for an exact hash; `quality` of the upload's PDQ; `variant` and `dihedral` say which view
-    of the upload it was. `action` is what it leads to, and `because` why that is less than matches of its kind do.
-    `shares` of a video's frames, the upload's and the entry's, are near one of the other's.
+    `distance` is in bits, 0 for an exact hash; `quality` is that of the upload's PDQ; `variant` and `dihedral` name the
+    view of the upload that matched. `action` is what the match leads to, and `because` the reason if it is weaker than
+    usual for its type. `shares` are, for a video, the shares of the upload's and of the entry's frames that match.
     """
 
     entry: str
@@ -48,7 +48,7 @@ class Match:
     shares: tuple[float, float] | None = None
 
     def explain(self) -> str:
-        """Half a sentence for a person."""
+        """Returns the reason as part of a sentence."""
         return f"{self._explain()}, entry {self.entry}" + (f", {self.because}" if self.because else "")
 
     def _explain(self) -> str:
@@ -59,28 +59,28 @@ class Match:
             return f"{self.type} at distance {self.distance}"
         if self.type is not SignalType.PDQ:
             return f"{self.type} equal"
-        view = _VIEWS.get(self.variant, f", {self.variant}")
+        view = _VARIANT_TEXTS.get(self.variant, f", {self.variant}")
         view += "" if self.dihedral == UPRIGHT else f", turned or mirrored ({self.dihedral})"
         return f"{self.type} at distance {self.distance}, quality {self.quality}{view}"
 
 
 @dataclass(frozen=True, slots=True)
 class Feed:
-    """How fresh the gate's knowledge is: its checkpoint, and seconds since the feed was read to its end."""
+    """How fresh the gate's list is: its checkpoint, and the seconds since the feed was read to its end."""
 
     checkpoint: int
     age: float | None
-    """None when it never was."""
-    stale_after: float = DEFAULTS.stale_hours * 3600
-    """Seconds without news after which every decision says so: a day misses a day of withdrawals."""
+    """None if the feed was never read to its end."""
+    stale_after: float = DEFAULT_POLICY.stale_hours * 3600
+    """Age in seconds from which every decision carries a warning, because it may miss that many withdrawals."""
 
     @property
     def is_stale(self) -> bool:
-        """Whether it was read, but not for too long."""
+        """Returns whether the feed was read to its end, but too long ago."""
         return self.age is not None and self.age > self.stale_after
 
     def warning(self) -> str | None:
-        """What a person must know about the freshness, if anything."""
+        """Returns a warning for people, None if the feed is fresh."""
         if self.age is None:
             return "this gate has never read the feed to its end: run `takeback gate sync`"
         if self.is_stale:
@@ -90,9 +90,9 @@ class Feed:
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """What to do with an upload. `id` names this check; `matches` are best first; `notes` are what else matters.
+    """What to do with an upload. `id` identifies this check, `matches` come best first, `notes` are further remarks.
 
-    `kind` says what the file turned out to be, and `why` by a stable code what an unreadable one lacks.
+    `kind` says what the file turned out to be. `why` is a stable code for the reason why a file is unreadable.
     """
 
     id: str
@@ -104,13 +104,13 @@ class Decision:
     why: str = ""
 
     def explain(self) -> str:
-        """The reasons in one line; empty when there is nothing to say."""
+        """Returns the reasons in one line; empty if there are none."""
         more = f" (and {len(self.matches) - 1} more)" if len(self.matches) > 1 else ""
         reasons = [self.matches[0].explain() + more] if self.matches else []
         return "; ".join([*reasons, *self.notes])
 
     def as_dict(self) -> dict[str, object]:
-        """The same for programs, ready for JSON. It holds no hash."""
+        """Returns the decision as a dictionary for JSON. It contains no hash."""
         return {
             "decision": self.action.value,
             "explanation": self.explain(),
@@ -124,17 +124,17 @@ class Decision:
 
 
 @dataclass(frozen=True, slots=True)
-class Knowledge:
-    """What a decision goes by besides the hits: the policy, and what is known of the entries that were hit.
+class DecisionFacts:
+    """What a decision depends on besides the hits: the policy, and facts about the entries that were hit.
 
-    `standings` of those that are there, None where all of them block; `floods` are entries that match too much;
-    `well_known` says that the upload is on the platform's own list of pictures that stop nothing.
+    `statuses` are the entry statuses of active entries, None if all may block; `braked` are the entries to which the
+    rate brake applies; `is_benign` says that the upload is on the platform's benign list.
     """
 
-    policy: Policy = DEFAULTS
-    standings: Mapping[str, EntryStatus] | None = None
-    floods: frozenset[str] = field(default=frozenset())
-    well_known: bool = False
+    policy: Policy = DEFAULT_POLICY
+    statuses: Mapping[str, EntryStatus] | None = None
+    braked: frozenset[str] = field(default=frozenset())
+    is_benign: bool = False
 
 
 def probes(
@@ -142,12 +142,12 @@ def probes(
     dihedral: Mapping[str, str] | None = None,
     views: Iterable[Probe] = (),
     *,
-    policy: Policy = DEFAULTS,
+    policy: Policy = DEFAULT_POLICY,
 ) -> list[Probe]:
-    """All that is worth looking up: `signals`, with the whole picture's PDQ its other `dihedral` hashes, and `views`.
+    """Returns everything to look up: `signals`, the `dihedral` hashes of the whole picture, and the `views`.
 
-    A PDQ signal below the quality floor is looked up only if the policy has a use for it, and the phash of such a
-    picture is not: all flat pictures have the same.
+    A PDQ hash below the quality floor is looked up only if the policy uses it. The phash of such a picture never is,
+    because all flat pictures share one phash.
     """
     found: list[Probe] = []
     signals = list(signals)
@@ -168,34 +168,38 @@ def decide(
     asked: Sequence[Probe],
     hits: Iterable[Hit],
     feed: Feed,
-    knows: Knowledge | None = None,
+    facts: DecisionFacts | None = None,
 ) -> Decision:
-    """Decides on the upload with these `signals` from what the index said of the probes `asked`.
+    """Decides on the upload with these `signals`, given the `hits` that the index found for the probes `asked`.
 
-    1. Each hit leads to what the policy says of its type and distance, limited by its entry's standing, by a flood and
-       by a stale feed. 2. The best match of each entry stands for it: what blocks before what asks for a review. 3. The
-       strongest match decides; without one, how fresh the feed is.
+    1. The policy gives each hit an action by its type and distance, limited by the entry status, the benign list, the
+       rate brake and a stale feed. 2. The best match of each entry counts, one that blocks before one for review. 3.
+       The strongest match decides; without a match, the freshness of the feed does.
+
+    `check` is the decision's id.
     """
-    knows = knows or Knowledge()
-    found = [_limited(match, knows, feed) for hit in hits if (match := _match(asked[hit.asked], hit, knows.policy))]
+    facts = facts or DecisionFacts()
+    found = [_limited(match, facts, feed) for hit in hits if (match := _match(asked[hit.asked], hit, facts.policy))]
     best: dict[str, Match] = {}
     for match in sorted((match for match in found if match.action is not Action.ALLOW), key=_rank):
         best.setdefault(match.entry, match)
-    action = max([_unmatched(feed, knows.policy), *(m.action for m in best.values())], key=lambda action: action.weight)
+    action = max([_unmatched(feed, facts.policy), *(m.action for m in best.values())], key=lambda action: action.weight)
     ignored = {match.entry: match.because for match in found if match.entry not in best}
     notes = [f"entry {entry} does not count: {because}" for entry, because in sorted(ignored.items()) if because]
     notes += [
-        f"pdq not used: quality {signal.quality} is below {knows.policy.quality_floor}"
+        f"pdq not used: quality {signal.quality} is below {facts.policy.quality_floor}"
         for signal in signals
-        if not usable(signal, knows.policy.least_quality)
+        if not usable(signal, facts.policy.least_quality)
     ]
     warning = feed.warning()
     notes += [warning] if warning else []
     return Decision(check, action, tuple(best.values()), tuple(notes), feed.checkpoint)
 
 
-def of_file(decision: Decision, kind: MediaKind, why: PictureError | None, policy: Policy = DEFAULTS) -> Decision:
-    """The decision on a file's signals as that on the file: one that is unreadable leads to what the policy says."""
+def for_file(
+    decision: Decision, kind: MediaKind, why: PictureError | None, policy: Policy = DEFAULT_POLICY
+) -> Decision:
+    """Returns the decision on a file, made from that on its signals: for an unreadable one, the policy's action."""
     if kind is MediaKind.NOT_MEDIA:
         return replace(decision, kind=kind, notes=(f"{kind}: neither a picture nor a video", *decision.notes))
     if kind is not MediaKind.UNREADABLE or why is None:
@@ -206,14 +210,14 @@ def of_file(decision: Decision, kind: MediaKind, why: PictureError | None, polic
 
 
 def _unmatched(feed: Feed, policy: Policy) -> Action:
-    """What an upload that matches nothing gets."""
+    """Returns the action for an upload that matches nothing."""
     if feed.age is None:
         return policy.never_read
     return policy.stale_unmatched if feed.is_stale else Action.ALLOW
 
 
 def _match(probe: Probe, hit: Hit, policy: Policy) -> Match | None:
-    """What a hit leads to by its kind alone; None for one that is too far."""
+    """Returns the match for a hit, by its type and distance only; None if it is too far."""
     signal = probe.signal
     action, because = _by_kind(signal, hit, policy)
     if action is None:
@@ -223,7 +227,7 @@ def _match(probe: Probe, hit: Hit, policy: Policy) -> Match | None:
 
 
 def blocking_by_kind(asked: Sequence[Probe], hits: Iterable[Hit], policy: Policy) -> frozenset[str]:
-    """The entries that would block by how they matched alone, whatever limits that: the brake counts by them."""
+    """Returns the entries whose hits would block but for the limits of `decide`; the rate brake counts these."""
     return frozenset(hit.entry for hit in hits if _by_kind(asked[hit.asked].signal, hit, policy)[0] is Action.BLOCK)
 
 
@@ -254,25 +258,26 @@ def _pdq(signal: Signal, hit: Hit, policy: Policy) -> tuple[Action | None, str]:
     return None, ""
 
 
-def _limited(match: Match, knows: Knowledge, feed: Feed) -> Match:
-    """The match with the weakest action of all that limits it, and the reason."""
-    policy = knows.policy
-    standing = EntryStatus.BLOCK if knows.standings is None else knows.standings.get(match.entry)
+def _limited(match: Match, facts: DecisionFacts, feed: Feed) -> Match:
+    """Returns the match with its action reduced to the weakest limit that applies, and the reason."""
+    policy = facts.policy
+    status = EntryStatus.BLOCK if facts.statuses is None else facts.statuses.get(match.entry)
     limits = [
-        (standing is None, Action.ALLOW, "it was withdrawn just now"),
-        (standing is EntryStatus.PAUSED, policy.paused, "the registry paused it"),
-        (knows.well_known, policy.well_known, "the upload is on the list of well-known pictures"),
-        (standing is EntryStatus.REVIEW, policy.demoted, "the registry asks for a review of it"),
-        (match.entry in knows.floods, Action.REVIEW, "which suddenly matches many uploads"),
+        (status is None, Action.ALLOW, "it was withdrawn just now"),
+        (status is EntryStatus.PAUSED, policy.paused, "the registry paused it"),
+        (facts.is_benign, policy.well_known, "the upload is on the list of well-known pictures"),
+        (status is EntryStatus.REVIEW, policy.demoted, "the registry asks for a review of it"),
+        (match.entry in facts.braked, Action.REVIEW, "which suddenly matches many uploads"),
         (feed.is_stale, policy.stale_matched, "known from a feed that is old"),
     ]
     for holds, most, because in limits:
+        # Only a strictly weaker limit replaces the reason, so that of equal ones the first is named.
         if holds and most.weight < match.action.weight:
             match = replace(match, action=most, because=because)
     return match
 
 
 def _rank(match: Match) -> tuple[int, int, int, bool, bool, str]:
-    """Best first: what blocks, then exact before near, nearer before farther, the upright whole before other views."""
+    """Sort key, best first: blocking, then exact hashes, then near ones, then the whole upright picture."""
     upright, whole = match.dihedral == UPRIGHT, match.variant == Variant.WHOLE
     return -match.action.weight, _RANK[match.type], match.distance, not upright, not whole, match.entry

@@ -1,4 +1,4 @@
-"""What a match leads to: `policy.toml` in the gate's folder. Every key may be left out; README.md tells of each."""
+"""The policy: what a match leads to. It is read from `policy.toml` in the gate's folder; README.md lists its keys."""
 
 import re
 import tomllib
@@ -13,11 +13,11 @@ from takeback.gate.index.multi_index import PHASH_MATCH_DISTANCE, Reach
 from takeback.signals import PDQ_MATCH_DISTANCE, PDQ_QUALITY_FLOOR
 
 PDQ_REVIEW_DISTANCE: Final = 40
-"""Bits up to which a PDQ hash asks for a review: tests/bench/copies.py found no two different pictures under 74."""
+"""Greatest distance in bits for a review: tests/bench/copies.py found no two different pictures nearer than 74."""
 POLICY_FILE: Final = "policy.toml"
-MAX_DISTANCE: Final = 63
-"""Of 256 bits; two unrelated codes are seldom nearer than 80."""
-_MAX_BYTES: Final = 65_536
+MAX_DISTANCE_BITS: Final = 63
+"""Greatest distance that a policy may set, of 256 bits; two unrelated pictures are rarely nearer than 80."""
+_MAX_POLICY_BYTES: Final = 65_536
 
 
 class Action(StrEnum):
@@ -29,7 +29,7 @@ class Action(StrEnum):
 
     @property
     def weight(self) -> int:
-        """0 for `allow`, 1 for `review`, 2 for `block`."""
+        """Returns the strength for comparisons: 0 for `allow`, 1 for `review`, 2 for `block`."""
         return _WEIGHTS[self]
 
 
@@ -37,7 +37,7 @@ _WEIGHTS: Final = {action: weight for weight, action in enumerate(Action)}
 
 
 def weaker(*actions: Action) -> Action:
-    """The weakest of these."""
+    """Returns the weakest of `actions`."""
     return min(actions, key=lambda action: action.weight)
 
 
@@ -46,7 +46,7 @@ _AT_MOST_REVIEW: Final = (Action.ALLOW, Action.REVIEW)
 
 
 class Budget(NamedTuple):
-    """What a file may cost: seconds of processor time and megabytes, in one of so many processes; 0 is one a core."""
+    """What one file may cost, in CPU seconds and megabytes; `processes` read files, and 0 means one for each core."""
 
     picture_seconds: float = 5.0
     video_seconds: float = 60.0
@@ -59,7 +59,7 @@ DEFAULT_BUDGET: Final = Budget()
 
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """The policy, with its defaults. What each says and may be is in `KEYS`."""
+    """The policy, with its defaults. `KEYS` gives each field's key in the file and its permitted values."""
 
     unreadable: Action = Action.REVIEW
     sha256: Action = Action.BLOCK
@@ -92,35 +92,35 @@ class Policy:
 
     @property
     def budget(self) -> Budget:
-        """What a file may cost."""
+        """Returns what one file may cost."""
         return Budget(self.picture_seconds, self.video_seconds, self.megabytes, self.processes)
 
     @property
     def reach(self) -> Reach:
-        """What the index has to find for it."""
+        """Returns the distances and qualities that the index must cover for this policy."""
         widest = max(self.distance, self.review_distance, self.low_quality_distance if self.uses_low_quality else 0)
         return Reach(widest, self.phash_distance, self.frame_distance, self.least_quality, self.quality_floor)
 
     @property
     def uses_low_quality(self) -> bool:
-        """Whether a PDQ below the floor is looked up at all."""
+        """Returns whether PDQ hashes below the quality floor are looked up."""
         return self.low_quality is not Action.ALLOW
 
     @property
     def least_quality(self) -> int:
-        """Of a PDQ that is looked up."""
+        """Returns the least quality of a PDQ hash that is looked up."""
         return 0 if self.uses_low_quality else self.quality_floor
 
 
 class Range(NamedTuple):
-    """From the least number to the greatest."""
+    """The least and the greatest permitted number."""
 
     least: float
     most: float
 
 
 class _Key(NamedTuple):
-    """Where a value of the policy stands in the file, and what it may be: one of some actions, or a range."""
+    """A field's key in the file, and its permitted values: some actions, or a range of numbers."""
 
     place: str
     may_be: tuple[Action, ...] | Range
@@ -131,15 +131,15 @@ KEYS: Final[Mapping[str, _Key]] = {
     "sha256": _Key("sha256.action", _ANY),
     "md5": _Key("md5.action", _ANY),
     "pdq": _Key("pdq.action", _ANY),
-    "distance": _Key("pdq.distance", Range(0, MAX_DISTANCE)),
-    "review_distance": _Key("pdq.review_distance", Range(0, MAX_DISTANCE)),
+    "distance": _Key("pdq.distance", Range(0, MAX_DISTANCE_BITS)),
+    "review_distance": _Key("pdq.review_distance", Range(0, MAX_DISTANCE_BITS)),
     "quality_floor": _Key("pdq.quality_floor", Range(0, 100)),
     "low_quality": _Key("pdq.low_quality.action", _ANY),
     "low_quality_distance": _Key("pdq.low_quality.distance", Range(0, PDQ_MATCH_DISTANCE)),
     "phash": _Key("phash.action", _AT_MOST_REVIEW),
     "phash_distance": _Key("phash.distance", Range(0, PHASH_MATCH_DISTANCE)),
     "vpdq": _Key("vpdq.action", _ANY),
-    "frame_distance": _Key("vpdq.distance", Range(0, MAX_DISTANCE)),
+    "frame_distance": _Key("vpdq.distance", Range(0, MAX_DISTANCE_BITS)),
     "upload_share": _Key("vpdq.upload_share", Range(0.0, 1.0)),
     "entry_share": _Key("vpdq.entry_share", Range(0.0, 1.0)),
     "demoted": _Key("entries.demoted", _AT_MOST_REVIEW),
@@ -156,22 +156,22 @@ KEYS: Final[Mapping[str, _Key]] = {
     "megabytes": _Key("budget.megabytes", Range(64, 1_048_576)),
     "processes": _Key("budget.processes", Range(0, 256)),
 }
-"""By the names of `Policy`. A number without a point is a whole one."""
+"""By field of `Policy`. A range of integers permits only integers."""
 
 
 def load(home: Path) -> Policy:
-    """The policy in `home`, or the defaults. Raises `SettingsError` naming the line and the key that is wrong."""
+    """Reads the policy in `home`, or the defaults. Raises `SettingsError` naming the line and the key that is wrong."""
     path = home / POLICY_FILE
     try:
         with path.open("rb") as file:
-            data = file.read(_MAX_BYTES + 1)
+            data = file.read(_MAX_POLICY_BYTES + 1)
         text = data.decode("utf-8")
     except FileNotFoundError:
         return Policy()
     except (OSError, UnicodeDecodeError) as error:
         raise SettingsError(f"{path} cannot be read: {type(error).__name__}") from error
-    if len(data) > _MAX_BYTES:
-        raise SettingsError(f"{path} is larger than any policy")
+    if len(data) > _MAX_POLICY_BYTES:
+        raise SettingsError(f"{path} is larger than {_MAX_POLICY_BYTES} bytes")
     try:
         return parse(text)
     except SettingsError as error:
@@ -179,20 +179,20 @@ def load(home: Path) -> Policy:
 
 
 def parse(text: str) -> Policy:
-    """The policy that a text of TOML says. Raises `SettingsError`.
+    """Parses a policy in TOML. Raises `SettingsError` if it is wrong.
 
-    1. It is TOML. 2. Every key is one of `KEYS`. 3. Every value is of its key's kind and within its limits.
-    4. The distance for a review is not less than that of a match.
+    1. It is valid TOML. 2. Every key is one of `KEYS`. 3. Every value has its key's type and is within its limits.
+    4. The review distance is not less than the match distance.
     """
     try:
         table = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
-        raise SettingsError(f"it is not TOML: {error}") from error
+        raise SettingsError(f"it is not valid TOML: {error}") from error
     given = dict(_flat(table))
     names = {key.place: name for name, key in KEYS.items()}
     for place in given:
         if place not in names:
-            raise SettingsError(f"{_where(text, place)} is not a key of the policy; there are {', '.join(names)}")
+            raise SettingsError(f"{_where(text, place)} is not a key of the policy; the keys are {', '.join(names)}")
     values = {names[place]: _value(text, place, KEYS[names[place]], value) for place, value in given.items()}
     values.setdefault("review_distance", max(values.get("distance", 0), Policy().review_distance))
     policy = Policy(**values)
@@ -202,7 +202,7 @@ def parse(text: str) -> Policy:
 
 
 def as_toml(policy: Policy) -> str:
-    """The policy with all its keys, as `parse` takes it."""
+    """Returns the policy in TOML with all its keys, as `parse` reads it."""
     sections: dict[str, list[str]] = {}
     for held in fields(policy):
         section, _, key = KEYS[held.name].place.rpartition(".")
@@ -215,7 +215,7 @@ def as_toml(policy: Policy) -> str:
 
 
 def _flat(table: Mapping[str, Any], before: str = "") -> list[tuple[str, Any]]:
-    """Every value with its whole key."""
+    """Returns every value with its dotted key."""
     found: list[tuple[str, Any]] = []
     for key, value in table.items():
         place = f"{before}{key}"
@@ -227,25 +227,25 @@ def _value(text: str, place: str, key: _Key, value: object) -> Any:
     may_be = key.may_be
     if not isinstance(may_be, Range):
         if value not in list(may_be):
-            raise SettingsError(f"{_where(text, place)} is {_named(value)}; it may be {', '.join(may_be)}")
+            raise SettingsError(f"{_where(text, place)} is {_named(value)}; it must be one of {', '.join(may_be)}")
         return Action(str(value))
     whole = isinstance(may_be.least, int)
     if isinstance(value, int if whole else (int, float)) and not isinstance(value, bool):
         number = float(value)
         if may_be.least <= number <= may_be.most:
             return value
-    kind = "a whole number" if whole else "a number"
+    kind = "an integer" if whole else "a number"
     choice = f"{kind} from {may_be.least:g} to {may_be.most:g}"
-    raise SettingsError(f"{_where(text, place)} is {_named(value)}; it is {choice}")
+    raise SettingsError(f"{_where(text, place)} is {_named(value)}; it must be {choice}")
 
 
 def _named(value: object) -> str:
-    """A value on one short line."""
+    """Returns a value on one short line."""
     return repr(value)[:40]
 
 
 def _where(text: str, place: str) -> str:
-    """A key with the line that it stands on, where that can be told."""
+    """Returns a key with its line number, if that can be found."""
     section, _, key = place.rpartition(".")
     inside = ""
     for number, line in enumerate(text.splitlines(), 1):

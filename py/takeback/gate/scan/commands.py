@@ -19,20 +19,20 @@ if TYPE_CHECKING:
 
 
 def _options[F: Callable[..., Any]](command: F) -> F:
-    """What both commands take."""
+    """Adds the options of both commands."""
     for option in (
         click.option("--workers", type=click.IntRange(1), help="Processes here, or cores of the cluster [all cores]"),
-        click.option("--ray", metavar="ADDRESS", help="Run on the Ray cluster there (`auto`, HOST:PORT)."),
-        click.option("--table", metavar="NAME", help="The table, where INPUT is a database."),
+        click.option("--ray", metavar="ADDRESS", help="Run on the Ray cluster at ADDRESS (`auto`, HOST:PORT)."),
+        click.option("--table", metavar="NAME", help="The table, if INPUT is a database."),
         click.option(
             "--column",
             "columns",
             multiple=True,
             metavar="OURS=THEIRS",
-            help="What a column is called: key=photo_id, pdq=hash.",
+            help="Name of a column in the input: key=photo_id, pdq=hash.",
         ),
         click.option(
-            "--out", required=True, type=click.Path(path_type=Path, file_okay=False), help="Folder of the results."
+            "--out", required=True, type=click.Path(path_type=Path, file_okay=False), help="Folder for the results."
         ),
         click.option(
             "--home",
@@ -50,22 +50,22 @@ def _options[F: Callable[..., Any]](command: F) -> F:
 @click.argument("inputs", nargs=-1, required=True, metavar="INPUT...")
 @_options
 def scan(home: Path, out: Path, **options: Any) -> None:
-    """Match what is stored already against the whole list.
+    """Match stored uploads against the whole list.
 
     INPUT is a folder of pictures, a Parquet or CSV file of signals, or a database; folders and files may be anywhere
-    that fsspec reads (s3://...). Called again after it was stopped, it goes on.
+    that fsspec can read (s3://...). A scan that was stopped resumes when the same command is run again.
     """
     _run(home, out, 0, options)
 
 
 @click.command()
 @click.argument("inputs", nargs=-1, required=True, metavar="INPUT...")
-@click.option("--since", type=click.IntRange(0), help="A number of the feed [where the last backfill ended]")
+@click.option("--since", type=click.IntRange(0), help="A feed number [where the last backfill ended]")
 @_options
 def backfill(home: Path, out: Path, since: int | None, **options: Any) -> None:
-    """Match what is stored already against the entries that are new since the last time.
+    """Match stored uploads against the entries that are new since the last backfill.
 
-    INPUT as for `scan`: keep a table of the signals of what is stored, and this takes minutes after each sync.
+    INPUT as for `scan`. With a table of the signals of all stored uploads, a run after each sync takes minutes.
     """
     from takeback.gate.scan.backfill import finished, last
 
@@ -90,14 +90,14 @@ def _run(home: Path, out: Path, newer_than: int, options: dict[str, Any]) -> "Su
 
 
 def _teller(bar: Any) -> "Callable[[Progress], None]":
-    """Moves the bar, and says how many rows a second are done."""
+    """Returns a function that updates the bar, and shows the rows done and the rows per second."""
     began: tuple[float, int] | None = None
 
     def tell(progress: "Progress") -> None:
         nonlocal began
         began = began or (time.monotonic(), progress.rows)
         speed = (progress.rows - began[1]) / max(time.monotonic() - began[0], 0.001)
-        bar.length = progress.parts or progress.done + 1  # a stream's end is not known before it comes
+        bar.length = progress.chunks or progress.done + 1  # the length of a stream is not known in advance
         bar.update(progress.done - bar.pos, f"{progress.rows} rows, {speed:.0f}/s")
 
     return tell

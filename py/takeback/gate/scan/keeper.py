@@ -1,7 +1,7 @@
-"""A process of its own that removes a folder when nobody holds a lock on it any more; `shared.py` starts it.
+"""A separate process that removes a folder when no process holds a lock on it any more; `shared.py` starts it.
 
-It is run by its path and needs nothing but Python, so that it starts in a moment. It leaves the process group and the
-parent that started it: whatever ends those, killed or not, must not end it.
+It is run by its path and imports only the standard library, so that it starts quickly. It forks and starts a new
+session, so that it survives when its parent or the process group is killed.
 """
 
 import fcntl
@@ -11,14 +11,17 @@ import sys
 
 
 def main(draft: str, folder: str) -> None:
-    """Waits for the locks of the folder that is called `draft` now, and `folder` perhaps when they are gone."""
+    """Waits until all locks on the folder are released, and removes it.
+
+    The folder is called `draft` now, and may have been renamed to `folder` by then.
+    """
     held = os.open(draft, os.O_RDONLY)
     if os.fork():
         return
     os.setsid()
     fcntl.flock(held, fcntl.LOCK_EX)
     for path in (draft, folder):
-        if os.path.isdir(path) and os.path.samestat(os.fstat(held), os.stat(path)):  # noqa: PTH112, PTH116 - as bare as it can be
+        if os.path.isdir(path) and os.path.samestat(os.fstat(held), os.stat(path)):  # noqa: PTH112, PTH116 - no import of pathlib, to start quickly
             shutil.rmtree(path, ignore_errors=True)
 
 

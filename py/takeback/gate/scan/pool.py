@@ -1,4 +1,4 @@
-"""Runs the parts on this machine, in processes. A part that kills its process is done again, row by row."""
+"""Runs the chunks in processes on this machine. A chunk that kills its process is divided to find the row at fault."""
 
 from collections.abc import Generator, Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
@@ -12,87 +12,92 @@ import pyarrow as pa
 
 from takeback.gate.processes.parent import end_with_parent
 from takeback.gate.scan.sources import RowChunk, ScanChunk
-from takeback.gate.scan.work import ADDRESS, KEY, MATCHES, failed, scan
+from takeback.gate.scan.work import ADDRESS_COLUMN, KEY_COLUMN, MATCHES_SCHEMA, error_row, scan_batch
 from takeback.gate.service import Gate
 
-AHEAD: Final = 2
-"""Parts that wait for each worker."""
-KILLED: Final = "killed-its-process"
-"""The reason given for a row whose work ends the process that does it."""
+QUEUED_CHUNKS_PER_WORKER: Final = 2
+"""Chunks that are submitted ahead for each worker."""
+KILLED_REASON: Final = "killed-its-process"
+"""Error code of a row that kills the process that works on it."""
 
-type Numbered = tuple[int, ScanChunk]
+type NumberedChunk = tuple[int, ScanChunk]
 type ChunkResult = tuple[int, pa.RecordBatch]
-type Done = tuple[int, int, pa.RecordBatch]
-"""A part's number, how many rows it had, and the rows that matched."""
+type NumberedResult = tuple[int, int, pa.RecordBatch]
+"""A chunk's number, its number of rows, and the rows that matched."""
 
 _gate: Gate
 
 
 def _open(snapshot: Path) -> None:
-    """What each process does first."""
-    global _gate  # noqa: PLW0603 - a process of the pool opens it once, for all its parts
+    """Initialises a process of the pool."""
+    global _gate  # noqa: PLW0603 - each process of the pool opens the gate once, for all its chunks
     end_with_parent()
     _gate = Gate.open(snapshot)
-    _gate.look_every = float("inf")
-    _gate.brakes = False
+    _gate.refresh_seconds = float("inf")
+    _gate.uses_rate_brake = False
     _gate.warm_up()
 
 
-def _do(part: ScanChunk) -> ChunkResult:
-    batch = part.load()
-    return batch.num_rows, scan(batch, _gate)
+def _do(chunk: ScanChunk) -> ChunkResult:
+    batch = chunk.load()
+    return batch.num_rows, scan_batch(batch, _gate)
 
 
-def run(parts: Iterable[Numbered], snapshot: Path, workers: int) -> Iterator[Done]:
-    """Does every part, and gives each as it is done, in any order."""
-    todo = iter(parts)
+def run(chunks: Iterable[NumberedChunk], snapshot: Path, workers: int) -> Iterator[NumberedResult]:
+    """Works on every chunk in `workers` processes, and yields results as they come, in any order."""
+    todo = iter(chunks)
     while True:
         broken = yield from _until_broken(todo, snapshot, workers)
         if not broken:
             return
-        for number, part in broken:
-            yield number, *_carefully(part, snapshot)
+        for number, chunk in broken:
+            yield number, *_run_divided(chunk, snapshot)
 
 
 def _pool(snapshot: Path, workers: int) -> ProcessPoolExecutor:
+    # Spawned, because the caller may have threads, and a gate must not be carried through a fork.
     return ProcessPoolExecutor(workers, get_context("spawn"), _open, (snapshot,))
 
 
-def _until_broken(todo: Iterator[Numbered], snapshot: Path, workers: int) -> Generator[Done, None, list[Numbered]]:
-    """Does parts until there are none, or a process dies; gives back those that were under way then."""
+def _until_broken(
+    todo: Iterator[NumberedChunk], snapshot: Path, workers: int
+) -> Generator[NumberedResult, None, list[NumberedChunk]]:
+    """Works on chunks until a process dies or there are none left; returns the chunks that were not finished."""
     with _pool(snapshot, workers) as pool:
-        flying: dict[Future[ChunkResult], Numbered] = {}
-        waiting: list[Numbered] = []
+        running: dict[Future[ChunkResult], NumberedChunk] = {}
+        waiting: list[NumberedChunk] = []
         while True:
             done = set[Future[ChunkResult]]()
             try:
-                waiting += islice(todo, workers * AHEAD - len(flying))
+                waiting += islice(todo, workers * QUEUED_CHUNKS_PER_WORKER - len(running))
                 while waiting:
-                    flying[pool.submit(_do, waiting[0][1])] = waiting[0]
+                    running[pool.submit(_do, waiting[0][1])] = waiting[0]
                     waiting.pop(0)
-                done, _ = wait(flying, return_when=FIRST_COMPLETED)
-                answers = [(flying[future][0], future.result()) for future in done]
+                done, _ = wait(running, return_when=FIRST_COMPLETED)
+                answers = [(running[future][0], future.result()) for future in done]
             except BrokenProcessPool:
-                return [*flying.values(), *waiting]
-            if not flying:
+                return [*running.values(), *waiting]
+            if not running:
                 return []
             for future in done:
-                del flying[future]
+                del running[future]
             for number, answer in answers:
                 yield number, *answer
 
 
-def _carefully(part: ScanChunk, snapshot: Path) -> ChunkResult:
-    """Does a part alone, and in halves where it ends its process: of a row that does so alone, that is told."""
+def _run_divided(chunk: ScanChunk, snapshot: Path) -> ChunkResult:
+    """Works on a chunk alone, and halves it if it kills its process, until the row at fault is found and reported."""
     try:
         with _pool(snapshot, 1) as pool:
-            return pool.submit(_do, part).result()
+            return pool.submit(_do, chunk).result()
     except BrokenProcessPool:
-        batch = part.load()
+        batch = chunk.load()
     if batch.num_rows <= 1:
         row = batch.to_pylist()[0]
-        key = row.get(ADDRESS, row.get(KEY))
-        return 1, pa.RecordBatch.from_pylist([failed(None if key is None else str(key), KILLED)], schema=MATCHES)
+        key = row.get(ADDRESS_COLUMN, row.get(KEY_COLUMN))
+        return 1, pa.RecordBatch.from_pylist(
+            [error_row(None if key is None else str(key), KILLED_REASON)], schema=MATCHES_SCHEMA
+        )
     half = batch.num_rows // 2
-    halves = [_carefully(RowChunk(piece), snapshot) for piece in (batch.slice(0, half), batch.slice(half))]
+    halves = [_run_divided(RowChunk(part), snapshot) for part in (batch.slice(0, half), batch.slice(half))]
     return batch.num_rows, pa.concat_batches([found for _, found in halves])

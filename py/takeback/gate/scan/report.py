@@ -1,4 +1,4 @@
-"""What a scan found: every match in one Parquet file, a summary as a table, and a plot of the distances."""
+"""Writes the results of a scan: all matches in one Parquet file, a summary table, and a plot of the distances."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -11,7 +11,7 @@ import pyarrow.csv
 import pyarrow.parquet
 
 from takeback.gate.rules.policy import Action
-from takeback.gate.scan.work import KEY, MATCHES
+from takeback.gate.scan.work import KEY_COLUMN, MATCHES_SCHEMA
 from takeback.signals import PDQ_MATCH_DISTANCE, SignalType
 
 MATCHES_FILE: Final = "matches.parquet"
@@ -22,7 +22,10 @@ _COLOURS: Final = {Action.BLOCK: "#b3261e", Action.REVIEW: "#d9a400"}
 
 @dataclass(frozen=True, slots=True)
 class Summary:
-    """What a scan found: uploads scanned, by decision, those with an error, and entries that matched any."""
+    """The counts of a scan: uploads scanned, by decision, with an error, and entries that matched any upload.
+
+    `checkpoint` is the feed number up to which the list was complete.
+    """
 
     scanned: int
     allow: int
@@ -33,23 +36,24 @@ class Summary:
     checkpoint: int
 
     def lines(self) -> list[tuple[str, int]]:
-        """The table."""
+        """Returns the counts with their names."""
         return [(name, getattr(self, name)) for name in self.__slots__]
 
 
 def write_report(out: Path, found: Sequence[Path], scanned: int, checkpoint: int) -> Summary:
-    """Writes the three files from the parts' own, in their order."""
+    """Merges the chunks' result files `found`, in their order, into the three files in `out`."""
     uploads: Counter[str] = Counter()
     entries: set[str] = set()
     distances: Counter[tuple[str, int]] = Counter()
-    with pa.parquet.ParquetWriter(out / MATCHES_FILE, MATCHES) as writer:
+    with pa.parquet.ParquetWriter(out / MATCHES_FILE, MATCHES_SCHEMA) as writer:
         for file in found:
             table = pa.parquet.read_table(file).replace_schema_metadata(None)
             writer.write_table(table)
             rows = table.to_pylist()
             uploads.update(
                 {
-                    (row[KEY], place if row[KEY] is None else 0): row["decision"] for place, row in enumerate(rows)
+                    (row[KEY_COLUMN], place if row[KEY_COLUMN] is None else 0): row["decision"]
+                    for place, row in enumerate(rows)
                 }.values()
             )
             entries.update(row["entry"] for row in rows if row["entry"])
@@ -65,7 +69,7 @@ def write_report(out: Path, found: Sequence[Path], scanned: int, checkpoint: int
 
 
 def _plot(distances: Counter[tuple[str, int]], path: Path) -> None:
-    """How far the matches lie from their entries: many near the limit speak for chance, many at 0 for copies."""
+    """Plots the distances of matches: many near the limit suggest false positives, many at 0 exact copies."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 

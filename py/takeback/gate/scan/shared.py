@@ -1,7 +1,7 @@
-"""The list on a node of a cluster: unpacked once, shared by its workers, removed when the last of them has ended.
+"""The list on a node of a cluster: unpacked once, shared by the node's workers, removed when the last one has ended.
 
-Every worker holds a shared lock on the folder for as long as it lives, and a keeper (`keeper.py`) waits for all of
-them to be gone, however they ended.
+Each worker holds a shared lock on the folder for as long as it runs. A keeper process (`keeper.py`) waits until all
+locks are released, however the workers ended, and removes the folder.
 """
 
 import fcntl
@@ -20,11 +20,14 @@ from takeback.errors import SettingsError
 
 _KEEPER: Final = Path(__file__).with_name("keeper.py")
 _locks: Final[list[int]] = []
-"""Held until the process ends."""
+"""File descriptors of the locks, held until the process ends."""
 
 
 def unpack(packed: bytes | memoryview) -> Path:
-    """The folder of a packed snapshot on this machine, made by whichever worker comes first."""
+    """Returns the folder of a packed snapshot on this machine; the first worker unpacks it.
+
+    Raises `SettingsError` if the folder cannot be used or belongs to another user.
+    """
     folder = Path(gettempdir(), f"takeback-scan-{os.getuid()}-{sha256(packed).hexdigest()[:24]}")
     while not _hold(folder):
         _make(folder, packed)
@@ -32,7 +35,7 @@ def unpack(packed: bytes | memoryview) -> Path:
 
 
 def _hold(folder: Path) -> bool:
-    """Keeps the folder from being removed, and gives whether it is there."""
+    """Locks the folder against removal; returns False if it does not exist."""
     try:
         lock = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
     except FileNotFoundError:
@@ -41,12 +44,12 @@ def _hold(folder: Path) -> bool:
         raise SettingsError(f"{folder} cannot be used: remove it") from error
     if os.fstat(lock).st_uid != os.getuid():
         os.close(lock)
-        raise SettingsError(f"{folder} is somebody else's: remove it")
+        raise SettingsError(f"{folder} belongs to another user: remove it")
     fcntl.flock(lock, fcntl.LOCK_SH)
     if folder.exists() and os.path.samestat(os.fstat(lock), folder.stat()):
         _locks.append(lock)
         return True
-    os.close(lock)  # its keeper was first
+    os.close(lock)  # its keeper removed the folder between opening and locking
     return False
 
 

@@ -1,9 +1,8 @@
-"""Cuts what is to be scanned into parts. The same input always gives the same parts, in the same order.
+"""Divides the input of a scan into chunks. The same input always gives the same chunks, in the same order.
 
-Each part knows its `sources`, so that a scan that was stopped knows what of its input it has done.
-
-A part is read by the worker that does it, where that is possible: a row group of a Parquet file, or some pictures.
-Rows of CSV files and of databases are read here, and travel inside their part.
+Each chunk names its `sources`, so that a resumed scan knows which parts of its input are finished. Where possible, the
+worker reads the chunk itself: a row group of a Parquet file, or some pictures. Rows of CSV files and databases are read
+here, and the chunk carries them to the worker.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -17,62 +16,62 @@ import pyarrow.csv
 import pyarrow.parquet
 
 from takeback.errors import SettingsError
-from takeback.gate.scan.work import ADDRESS, KEY
+from takeback.gate.scan.work import ADDRESS_COLUMN, KEY_COLUMN
 from takeback.signals import SignalType
 
-ROWS: Final = 20_000
-"""Of a part that is read here: a few seconds of work."""
-PICTURES: Final = 64
-"""Of a part: a few seconds of work too."""
-COLUMNS: Final = (KEY, "quality", "type", "value", *(kind.value for kind in SignalType))
-"""The names that the work knows."""
+CHUNK_ROWS: Final = 20_000
+"""Rows of a chunk that is read here, which take a few seconds of work."""
+CHUNK_PICTURES: Final = 64
+"""Pictures of a chunk, which take a few seconds of work too."""
+COLUMNS: Final = (KEY_COLUMN, "quality", "type", "value", *(kind.value for kind in SignalType))
+"""The names of columns that `work` reads."""
 _DATABASE: Final = ("sqlite:", "postgresql:", "postgresql+", "mysql:", "mysql+")
 
-type Names = Mapping[str, str]
-"""What the platform calls a column, by our name for it."""
+type ColumnNames = Mapping[str, str]
+"""The platform's names of columns, by our names."""
 
 
 @dataclass(frozen=True, slots=True)
 class PictureChunk:
-    """Files by their addresses."""
+    """Picture files, by their addresses."""
 
     addresses: tuple[str, ...]
 
     @property
     def sources(self) -> Sequence[str]:
-        """What it is of, by which it is known again."""
+        """The names of its sources, by which a resumed scan recognises it."""
         return self.addresses
 
     def only(self, sources: Iterable[str]) -> Self:
-        """The same of some of its sources."""
+        """Returns a chunk of only these sources."""
         return replace(self, addresses=tuple(sources))
 
     def load(self) -> pa.RecordBatch:
-        """One row for each file."""
-        return pa.RecordBatch.from_pydict({ADDRESS: list(self.addresses)})
+        """Returns one row for each file."""
+        return pa.RecordBatch.from_pydict({ADDRESS_COLUMN: list(self.addresses)})
 
 
 @dataclass(frozen=True, slots=True)
 class RowGroup:
-    """Some rows of a Parquet file."""
+    """A row group of a Parquet file."""
 
     address: str
     group: int
-    columns: Names
+    columns: ColumnNames
     content: str
-    """A digest of what the file says of these rows: their number, sizes, places and bounds."""
+    """Digest of the row group's metadata: number of rows, sizes, offsets and bounds."""
 
     @property
     def sources(self) -> Sequence[str]:
-        """What it is of, by which it is known again."""
+        """The names of its sources, by which a resumed scan recognises it."""
         return (f"{self.address} {self.group} {self.content}",)
 
     def only(self, _: Iterable[str]) -> Self:
-        """Itself: it is done whole."""
+        """Returns itself, because it is never divided."""
         return self
 
     def load(self) -> pa.RecordBatch:
-        """The rows, under our names."""
+        """Returns the rows, with our column names."""
         with fsspec.open(self.address, "rb") as file:
             table = pa.parquet.ParquetFile(file).read_row_group(self.group, columns=list(self.columns.values()))
         return _renamed(table, self.columns)
@@ -80,29 +79,32 @@ class RowGroup:
 
 @dataclass(frozen=True, slots=True)
 class RowChunk:
-    """Rows that are here already."""
+    """Rows that were read already."""
 
     batch: pa.RecordBatch
 
     @property
     def sources(self) -> Sequence[str]:
-        """What it is of, by which it is known again."""
+        """The names of its sources, by which a resumed scan recognises it."""
         return (sha256(self.batch.serialize()).hexdigest(),)
 
     def only(self, _: Iterable[str]) -> Self:
-        """Itself: it is done whole."""
+        """Returns itself, because it is never divided."""
         return self
 
     def load(self) -> pa.RecordBatch:
-        """The rows."""
+        """Returns the rows."""
         return self.batch
 
 
 type ScanChunk = PictureChunk | RowGroup | RowChunk
 
 
-def parts(inputs: Sequence[str], renamed: Names, table: str | None = None) -> Iterator[ScanChunk]:
-    """The parts of every input: Parquet or CSV files, databases (`table` says which), or folders of pictures."""
+def chunks(inputs: Sequence[str], renamed: ColumnNames, table: str | None = None) -> Iterator[ScanChunk]:
+    """Yields the chunks of every input: Parquet or CSV files, a `table` of a database, or folders of pictures.
+
+    Raises `SettingsError` if an input cannot be read or lacks a column.
+    """
     for address in inputs:
         if address.startswith(_DATABASE):
             yield from _from_database(address, table, renamed)
@@ -116,18 +118,18 @@ def parts(inputs: Sequence[str], renamed: Names, table: str | None = None) -> It
                 yield from _from_csv(file, renamed)
 
 
-def count(parts: Iterable[ScanChunk]) -> int | None:
-    """How many parts there are; None where that takes reading them all."""
+def count(chunks: Iterable[ScanChunk]) -> int | None:
+    """Returns the number of chunks; None if finding it would mean reading all rows."""
     total = 0
-    for part in parts:
-        if isinstance(part, RowChunk):
+    for chunk in chunks:
+        if isinstance(chunk, RowChunk):
             return None
         total += 1
     return total
 
 
 def _files(address: str) -> Iterator[str | tuple[str, ...]]:
-    """The tables at an address, and its pictures by the dozen."""
+    """Yields the table files at an address, then its pictures in groups of `CHUNK_PICTURES`."""
     try:
         system, path = fsspec.core.url_to_fs(address)
         found = system.glob(path) if "*" in path else [path]
@@ -136,14 +138,14 @@ def _files(address: str) -> Iterator[str | tuple[str, ...]]:
     except (OSError, ValueError, ImportError) as error:
         raise SettingsError(f"{address} cannot be read: {error}") from error
     if missing:
-        raise SettingsError(f"{address} is not there, or is empty")
+        raise SettingsError(f"{address} does not exist, or is empty")
     names = [str(system.unstrip_protocol(name)) for name in names]
     yield from (name for name in names if name.endswith((".parquet", ".csv")))
     pictures = [name for name in names if not name.endswith((".parquet", ".csv"))]
-    yield from (tuple(pictures[at : at + PICTURES]) for at in range(0, len(pictures), PICTURES))
+    yield from (tuple(pictures[at : at + CHUNK_PICTURES]) for at in range(0, len(pictures), CHUNK_PICTURES))
 
 
-def _from_parquet(address: str, renamed: Names) -> Iterator[RowGroup]:
+def _from_parquet(address: str, renamed: ColumnNames) -> Iterator[RowGroup]:
     try:
         with fsspec.open(address, "rb") as file:
             found = pa.parquet.ParquetFile(file)
@@ -155,8 +157,8 @@ def _from_parquet(address: str, renamed: Names) -> Iterator[RowGroup]:
         yield RowGroup(address, group, columns, sha256(about.encode()).hexdigest())
 
 
-def _from_csv(address: str, renamed: Names) -> Iterator[RowChunk]:
-    """All columns are read as text: a hash of digits alone is not a number."""
+def _from_csv(address: str, renamed: ColumnNames) -> Iterator[RowChunk]:
+    """Yields the rows of a CSV file, all columns read as text: a hash that consists of digits is not a number."""
     try:
         with fsspec.open(address, "rb") as file:
             head = file.readline().decode("utf-8-sig").strip().split(",")
@@ -173,47 +175,47 @@ def _from_csv(address: str, renamed: Names) -> Iterator[RowChunk]:
         raise SettingsError(f"{address} cannot be read as CSV: {type(error).__name__}") from error
 
 
-def _from_database(address: str, table: str | None, renamed: Names) -> Iterator[RowChunk]:
+def _from_database(address: str, table: str | None, renamed: ColumnNames) -> Iterator[RowChunk]:
     import sqlalchemy as sql
 
     if not table:
-        raise SettingsError("say which table of the database holds the signals: --table NAME")
+        raise SettingsError("give the table of the database that holds the signals: --table NAME")
     try:
         engine = sql.create_engine(address, poolclass=sql.NullPool)
         stored = sql.Table(table, sql.MetaData(), autoload_with=engine)
         columns = _columns(stored.columns.keys(), renamed, table)
         chosen = sql.select(*(stored.c[theirs].label(ours) for ours, theirs in columns.items()))
-        ordered = chosen.order_by(stored.c[columns[KEY]])
-        with engine.connect().execution_options(yield_per=ROWS) as connection:
+        ordered = chosen.order_by(stored.c[columns[KEY_COLUMN]])
+        with engine.connect().execution_options(yield_per=CHUNK_ROWS) as connection:
             for rows in connection.execute(ordered).mappings().partitions():
                 yield RowChunk(pa.RecordBatch.from_pylist([dict(row) for row in rows]))
     except (sql.exc.SQLAlchemyError, ImportError) as error:
         raise SettingsError(f"the table {table} cannot be read: {type(error).__name__}") from error
 
 
-def _columns(there: Iterable[str], renamed: Names, where: str) -> Names:
-    """Which of our names are there, and what they are called."""
+def _columns(there: Iterable[str], renamed: ColumnNames, where: str) -> ColumnNames:
+    """Returns the columns that exist in the input. Raises `SettingsError` if one is unknown or missing."""
     names = set(there)
     if unknown := [name for name in renamed if name not in COLUMNS]:
-        raise SettingsError(f"there is no column {unknown[0]}: a column is one of {', '.join(COLUMNS)}")
+        raise SettingsError(f"unknown column {unknown[0]}: the columns are {', '.join(COLUMNS)}")
     if gone := [theirs for theirs in renamed.values() if theirs not in names]:
         raise SettingsError(f"{where} has no column {gone[0]}")
     found = {ours: renamed.get(ours, ours) for ours in COLUMNS if renamed.get(ours, ours) in names}
-    if KEY not in found:
-        raise SettingsError(f"{where} has no column that names a row: say which by --column key=NAME")
-    if not set(found) - {KEY, "quality", "type"}:
-        raise SettingsError(f"{where} has no column of signals: say which by --column pdq=NAME or the like")
+    if KEY_COLUMN not in found:
+        raise SettingsError(f"{where} has no column that identifies a row: name it with --column key=NAME")
+    if not set(found) - {KEY_COLUMN, "quality", "type"}:
+        raise SettingsError(f"{where} has no column of signals: name one with --column pdq=NAME or the like")
     return found
 
 
-def _slices(batches: Iterable[pa.RecordBatch], columns: Names) -> Iterator[RowChunk]:
+def _slices(batches: Iterable[pa.RecordBatch], columns: ColumnNames) -> Iterator[RowChunk]:
     for batch in batches:
         whole = _renamed(pa.Table.from_batches([batch]), columns)
-        yield from (RowChunk(whole.slice(at, ROWS)) for at in range(0, whole.num_rows, ROWS))
+        yield from (RowChunk(whole.slice(at, CHUNK_ROWS)) for at in range(0, whole.num_rows, CHUNK_ROWS))
 
 
-def _renamed(table: pa.Table, columns: Names) -> pa.RecordBatch:
-    """The rows under our names, as one batch."""
+def _renamed(table: pa.Table, columns: ColumnNames) -> pa.RecordBatch:
+    """Returns the rows with our column names, as one batch."""
     chosen = table.select(list(columns.values())).rename_columns(list(columns)).combine_chunks()
     batches = chosen.to_batches()
     return batches[0] if batches else pa.RecordBatch.from_pylist([], schema=chosen.schema)

@@ -1,4 +1,4 @@
-"""The sidecar's routes. Each reads a strict request, asks the gate, and answers; every error is problem+json."""
+"""The sidecar's routes. Each validates a request, asks the gate, and answers; errors are problem+json (RFC 9457)."""
 
 import asyncio
 import time
@@ -19,37 +19,45 @@ from starlette.routing import Match, Route
 from starlette.types import Receive, Scope, Send
 
 from takeback.errors import GateError, InvalidMessage, PictureError, RequestRefused, SettingsError
-from takeback.gate.processes.hashing_process import Read
+from takeback.gate.processes.hashing_process import HashedFile
 from takeback.gate.rules.decision import Decision
 from takeback.gate.rules.policy import Action
 from takeback.gate.serve import hma, openapi
-from takeback.gate.serve.log import say
-from takeback.gate.serve.messages import MAX_BODY, MAX_UPLOADER, DecisionBatch, Hashes, Kept, Outcome, SidecarHealth
+from takeback.gate.serve.log import write_log
+from takeback.gate.serve.messages import (
+    MAX_BODY_BYTES,
+    MAX_UPLOADER_CHARS,
+    DecisionBatch,
+    Hashes,
+    Kept,
+    Outcome,
+    SidecarHealth,
+)
 from takeback.gate.serve.metrics import SidecarMetrics
 from takeback.gate.serve.uploads import BodyBudget, Upload, read_body, read_upload
 from takeback.gate.service import Gate
-from takeback.gate.watch import where
+from takeback.gate.watch import error_location
 from takeback.protocol import Problem, Verdict, decode
 
-JSON: Final = "application/json"
-PROBLEM: Final = "application/problem+json"
-UPLOADER: Final = "takeback-uploader"
-"""The header that says who uploads, so that the flood brake counts people."""
-LOOK_EVERY: Final = 0.05
-"""Seconds between looks at the gate's state: what another process applied is decided by that much later."""
-SMALL: Final = 16
-"""Uploads of a batch that are looked up at once; a larger one goes to a thread, so that others need not wait."""
+JSON_TYPE: Final = "application/json"
+PROBLEM_TYPE: Final = "application/problem+json"
+UPLOADER_HEADER: Final = "takeback-uploader"
+"""Header that names the uploader, so that the rate brake counts people."""
+REFRESH_SECONDS: Final = 0.05
+"""Time between looks at the gate's state, and so the delay after which another process's sync takes effect."""
+SMALL_BATCH_UPLOADS: Final = 16
+"""Size up to which a batch is looked up in the event loop; a larger one runs in a thread, so that others don't wait."""
 
 type Handler = Callable[[Request], Awaitable[Response]]
 
 
 @dataclass(frozen=True, slots=True)
 class SidecarOptions:
-    """How a sidecar serves.
+    """How a sidecar serves, for each of its processes.
 
-    `max_bytes` of a file; `places` are files that are decoded at once in a process, and `waiting` the bytes of all that
-    arrive or wait for that; `report` tells the registry of every upload that is blocked; with `token` every request
-    must show it.
+    `max_bytes` is the limit for one file; `places` the number of files decoded at once; `waiting` the limit in bytes
+    for all files that arrive or wait; `threads` the number of threads for look-ups. With `report`, every blocked upload
+    is reported to the registry. If `token` is set, requests must present it.
     """
 
     home: str
@@ -62,7 +70,7 @@ class SidecarOptions:
 
 
 class _Direct:
-    """A handler as the server calls it, past what the framework wraps around functions: errors are told already."""
+    """A handler as an ASGI application, without Starlette's wrapper for functions: errors are handled already."""
 
     def __init__(self, handler: Handler) -> None:
         self._handler = handler
@@ -85,13 +93,13 @@ class Sidecar:
         self._counting = ThreadPoolExecutor(1, "metrics")
 
     def close(self) -> None:
-        """Finishes what is under way."""
+        """Finishes requests in progress and closes the gate."""
         for threads in (self._threads, self._health, self._counting):
             threads.shutdown()
         self._gate.close()
 
     def routes(self) -> list[Route]:
-        """Every address, the busiest first."""
+        """Returns all routes, the busiest first."""
         table: tuple[tuple[str, str, Handler], ...] = (
             ("POST", openapi.CHECK_SIGNALS, self.check_signals),
             ("GET", openapi.HMA_LOOKUP, self.hma_lookup),
@@ -113,7 +121,7 @@ class Sidecar:
         return [Route(path, _Direct(self._guarded(path, handler)), methods=[method]) for method, path, handler in table]
 
     def _guarded(self, path: str, handler: Handler) -> Handler:
-        """The handler, counted, behind the token, its errors told as the peer expects them."""
+        """Wraps a handler: counts the request, checks the token, and turns errors into the API's error format."""
         is_open = path in openapi.OPEN
         problem = hma.problem if path in openapi.AS_HMA else _problem
 
@@ -122,10 +130,10 @@ class Sidecar:
             try:
                 if not is_open:
                     self._refuse_strangers(request)
-                hma.query_of(request)  # at every address: a parameter that stands twice is never taken in silence
+                hma.query_of(request)  # every route refuses repeated parameters rather than use one of them
                 answer = await handler(request)
-            except Exception as error:  # noqa: BLE001 - whatever it is, the caller gets an answer, and no text of it
-                answer = problem(*_refusal(error))
+            except Exception as error:  # noqa: BLE001 - the caller gets an answer for any error, without its text
+                answer = problem(*_problem_fields(error))
             self._metrics.request(path, answer.status_code, time.perf_counter() - start)
             return answer
 
@@ -134,12 +142,12 @@ class Sidecar:
     def _refuse_strangers(self, request: Request) -> None:
         token = self._options.token
         if token and not compare_digest(request.headers.get("authorization", "").encode(), f"Bearer {token}".encode()):
-            raise RequestRefused(401, "not-allowed", "show the sidecar's token: Authorization: Bearer TOKEN")
+            raise RequestRefused(401, "not-allowed", "send the sidecar's token: Authorization: Bearer TOKEN")
 
     # Checking
 
     async def check(self, request: Request) -> Response:
-        """Decides on a file."""
+        """Decides on a file. Like all handlers, it may raise; `_guarded` turns errors into answers."""
         report = self._wants_report(request)
         uploader = _uploader(request)
         async with self._reading(request) as (_, read):
@@ -147,13 +155,16 @@ class Sidecar:
         return _json(await self._decided(decision, report))
 
     @asynccontextmanager
-    async def _reading(self, request: Request) -> AsyncIterator[tuple[Upload, Read]]:
-        """The file of a request, read by a process; its bytes count until the end. Stops when the caller goes away."""
+    async def _reading(self, request: Request) -> AsyncIterator[tuple[Upload, HashedFile]]:
+        """Reads and hashes the file of a request; cancels the job if the caller disconnects.
+
+        The file counts against the limit on waiting bytes until the block ends.
+        """
         with self._room.share() as take:
             upload = await read_upload(request, self._options.max_bytes, take)
             self._metrics.upload(len(upload.data))
             job = self._gate.read(BytesIO(upload.data), upload.given)
-            read, gone = asyncio.wrap_future(job.future), asyncio.ensure_future(_leaving(request))
+            read, gone = asyncio.wrap_future(job.future), asyncio.ensure_future(_wait_for_disconnect(request))
             try:
                 either: tuple[asyncio.Future[Any], ...] = (read, gone)
                 await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
@@ -166,48 +177,48 @@ class Sidecar:
             yield upload, read.result()
 
     async def check_signals(self, request: Request) -> Response:
-        """Decides on an upload that the caller has hashed."""
+        """Decides on an upload that the caller hashed."""
         report = self._wants_report(request)
-        decision = self._checked(decode(await read_body(request, MAX_BODY), Hashes))
+        decision = self._checked(decode(await read_body(request, MAX_BODY_BYTES), Hashes))
         return _json(await self._decided(decision, report))
 
     async def check_batch(self, request: Request) -> Response:
-        """Decides on many uploads that the caller has hashed."""
+        """Decides on many uploads that the caller hashed."""
         report = self._wants_report(request)
-        uploads = decode(await read_body(request, MAX_BODY), DecisionBatch).uploads
+        uploads = decode(await read_body(request, MAX_BODY_BYTES), DecisionBatch).uploads
 
         def decide_all() -> list[Decision]:
             return [self._checked(upload) for upload in uploads]
 
-        decisions = decide_all() if len(uploads) <= SMALL else await self._in_thread(decide_all)
+        decisions = decide_all() if len(uploads) <= SMALL_BATCH_UPLOADS else await self._in_thread(decide_all)
         return _json({"decisions": [await self._decided(decision, report) for decision in decisions]})
 
     def _checked(self, upload: Hashes) -> Decision:
         return self._gate.check_signals([s.signal() for s in upload.signals], uploader=upload.uploader)
 
     async def _decided(self, decision: Decision, report: bool) -> dict[str, object]:
-        """Counts the decision, and keeps `blocked` for the registry where that is wanted."""
+        """Counts the decision, and queues feedback for the registry if `report` is set and it blocks."""
         self._metrics.decision(decision)
         if report and decision.action is Action.BLOCK:
             await self._in_thread(lambda: self._gate.feedback(decision, Verdict.BLOCKED))
         return decision.as_dict()
 
     def _wants_report(self, request: Request) -> bool:
-        """Whether blocked uploads are told to the registry: as the request says, else as the sidecar was started."""
+        """Returns whether to report a blocked upload: by the request's parameter, else by the sidecar's option."""
         query = hma.query_of(request)
         if not query:
             return self._options.report
         if list(query) != ["report"] or query["report"] not in {"true", "false"}:
-            raise InvalidMessage("the only parameter is report, true or false", "report")
+            raise InvalidMessage("the only parameter is report, which must be true or false", "report")
         return query["report"] == "true"
 
     async def feedback(self, request: Request) -> Response:
-        """Keeps what became of an upload, until the registry has it on record."""
-        outcome = decode(await read_body(request, MAX_BODY), Outcome)
+        """Queues feedback on disk; the next sync sends it to the registry."""
+        outcome = decode(await read_body(request, MAX_BODY_BYTES), Outcome)
 
         def keep() -> int:
-            told, entries = self._gate, outcome.entries
-            return told.feedback(entries, outcome.verdict, upload=outcome.id, confirmed=outcome.confirmed)
+            gate, entries = self._gate, outcome.entries
+            return gate.feedback(entries, outcome.verdict, upload=outcome.id, confirmed=outcome.confirmed)
 
         kept = await self._in_thread(keep)
         return _json(Kept(kept), 202)
@@ -215,12 +226,12 @@ class Sidecar:
     # As hasher-matcher-actioner
 
     async def hma_lookup(self, request: Request) -> Response:
-        """Looks a hash up."""
+        """Looks up a hash."""
         query = hma.query_of(request)
         return _json(hma.banks(self._looked_up(query).matches, query))
 
     async def hma_raw_lookup(self, request: Request) -> Response:
-        """Looks a hash up, whatever bank it is in."""
+        """Looks up a hash in all banks."""
         query = hma.query_of(request)
         return _json(hma.raw(self._looked_up(query).matches, query))
 
@@ -230,7 +241,7 @@ class Sidecar:
         return decision
 
     async def hma_lookup_file(self, request: Request) -> Response:
-        """Hashes a file and looks it up."""
+        """Hashes a file and looks up its hashes."""
         query = hma.query_of(request)
         async with self._reading(request) as (upload, read):
             hashed = hma.hashes(upload, read, query)
@@ -245,30 +256,30 @@ class Sidecar:
             return _json(hma.hashes(upload, read, query))
 
     async def hma_index(self, request: Request) -> Response:
-        """How large the index is, and how new."""
+        """Reports the size and age of the index."""
         query = hma.query_of(request)
         return _json(hma.index_status(await self._in_thread(self._gate.status), query))
 
     async def hma_compare(self, request: Request) -> Response:
-        """How far pairs of hashes are apart."""
-        return _json(hma.compare(await read_body(request, MAX_BODY)))
+        """Computes the distances of pairs of hashes."""
+        return _json(hma.compare(await read_body(request, MAX_BODY_BYTES)))
 
     async def hma_status(self, _request: Request) -> Response:
-        """Whether look-ups are worth anything."""
+        """Reports whether the index is loaded and fresh."""
         return hma.health(await self._in_thread(self._gate.freshness))
 
     async def hma_live(self, _request: Request) -> Response:
-        """Whether the process answers."""
+        """Reports that the process runs."""
         return hma.live()
 
     # Running it
 
     async def health(self, _request: Request) -> Response:
-        """Whether the process answers."""
+        """Reports that the process runs."""
         return _json(SidecarHealth("ok"))
 
     async def ready(self, _request: Request) -> Response:
-        """Whether the gate can decide: its state can be read, and the feed was read to its end once."""
+        """Reports whether the gate can decide: its state is readable, and the feed was once read to its end."""
         try:
             age = await asyncio.get_running_loop().run_in_executor(self._health, self._gate.age)
         except GateError as error:
@@ -278,30 +289,35 @@ class Sidecar:
         return _json(SidecarHealth("ok", f"the feed was read to its end {age:.0f} seconds ago"))
 
     async def metrics(self, _request: Request) -> Response:
-        """Counters for Prometheus."""
+        """Returns the metrics in Prometheus' text format."""
         text = await asyncio.get_running_loop().run_in_executor(self._counting, self._metrics.text, self._gate)
         return Response(text, media_type="text/plain; version=1.0.0; charset=utf-8")
 
     async def document(self, _request: Request) -> Response:
-        """The OpenAPI document."""
-        return Response(openapi.document_json(), media_type=JSON)
+        """Returns the OpenAPI document."""
+        return Response(openapi.document_json(), media_type=JSON_TYPE)
 
     async def _in_thread[R](self, work: Callable[[], R]) -> R:
         return await asyncio.get_running_loop().run_in_executor(self._threads, work)
 
 
 def _uploader(request: Request) -> str | None:
-    """Who uploads, by the caller's own name. Raises `InvalidMessage`."""
-    given = request.headers.getlist(UPLOADER)
-    if len(given) > 1 or len("".join(given)) > MAX_UPLOADER:
-        raise InvalidMessage(f"{UPLOADER} stands once, with at most {MAX_UPLOADER} characters", UPLOADER)
+    """Returns the uploader's name from the request's header. Raises `InvalidMessage`."""
+    given = request.headers.getlist(UPLOADER_HEADER)
+    if len(given) > 1 or len("".join(given)) > MAX_UPLOADER_CHARS:
+        raise InvalidMessage(
+            f"{UPLOADER_HEADER} must occur once, with at most {MAX_UPLOADER_CHARS} characters", UPLOADER_HEADER
+        )
     return given[0] if given else None
 
 
 def create_app(options: SidecarOptions) -> Starlette:
-    """The sidecar over the gate in `options.home`. Raises `SettingsError`, `GateError`."""
+    """Makes the sidecar's application over the gate in `options.home`.
+
+    Raises `SettingsError` or `GateError` if the gate cannot be opened.
+    """
     gate = Gate.open(options.home)
-    gate.look_every = LOOK_EVERY
+    gate.refresh_seconds = REFRESH_SECONDS
     gate.policy = replace(gate.policy, processes=options.places)
     gate.warm_up()
     sidecar = Sidecar(gate, options)
@@ -314,18 +330,18 @@ def create_app(options: SidecarOptions) -> Starlette:
     return Starlette(routes=sidecar.routes(), exception_handlers={HTTPException: _no_route}, lifespan=closing)
 
 
-async def _leaving(request: Request) -> None:
-    """Ends when the caller goes away; the body must have been read."""
+async def _wait_for_disconnect(request: Request) -> None:
+    """Returns when the caller disconnects; the body must have been read."""
     while (await request.receive())["type"] != "http.disconnect":
         pass
 
 
 def _json(message: object, status: int = 200) -> Response:
-    return Response(msgspec.json.encode(message), status_code=status, media_type=JSON)
+    return Response(msgspec.json.encode(message), status_code=status, media_type=JSON_TYPE)
 
 
-def _refusal(error: Exception) -> tuple[int, str, str, str]:
-    """HTTP's status, the stable code, the text and the field that stand for an error."""
+def _problem_fields(error: Exception) -> tuple[int, str, str, str]:
+    """Returns the HTTP status, the stable code, the text and the field for an error."""
     match error:
         case RequestRefused():
             return error.status, error.code, str(error), ""
@@ -336,28 +352,28 @@ def _refusal(error: Exception) -> tuple[int, str, str, str]:
         case PictureError():
             return 422, error.code, str(error), ""
         case GateError():
-            say(f"a request could not be served: {error}")
+            write_log(f"a request could not be served: {error}")
             return 503, error.code, str(error), ""
         case _:
-            say(f"an error that nobody foresaw: {where(error)}")
-            return 500, "internal", "the sidecar made a mistake; it is noted", ""
+            write_log(f"unexpected error: {error_location(error)}")
+            return 500, "internal", "the sidecar failed; its log says where", ""
 
 
 def _problem(status: int, code: str, text: str, field: str) -> Response:
     title = "The upload cannot be decided on" if status == 422 else "The request is refused"
     body = Problem(f"urn:takeback:problem:{code}", title, status, text, field)
-    return Response(msgspec.json.encode(body), status_code=status, media_type=PROBLEM)
+    return Response(msgspec.json.encode(body), status_code=status, media_type=PROBLEM_TYPE)
 
 
 async def _no_route(request: Request, error: Exception) -> Response:
-    """An address or a method that there is none of."""
+    """No such path, or method not allowed."""
     assert isinstance(error, HTTPException)
     code = "method-not-allowed" if error.status_code == 405 else "not-found"
-    answer = _problem(error.status_code, code, "see /openapi.json for the addresses that there are", "")
+    answer = _problem(error.status_code, code, "see /openapi.json for the paths", "")
     if error.status_code != 405:
         return answer
     routes = (route for route in request.app.routes if route.matches(request.scope)[0] is not Match.NONE)
     allowed = ", ".join(sorted({method for route in routes for method in route.methods}))
-    answer = _problem(405, code, f"it takes {allowed}", "")
+    answer = _problem(405, code, f"this path takes {allowed}", "")
     answer.headers["Allow"] = allowed
     return answer

@@ -1,6 +1,6 @@
-"""What callers ask of the sidecar. The answers are decisions, as `Decision.as_dict` words them.
+"""The sidecar's requests and answers. Decisions are answered as `Decision.as_dict` returns them.
 
-Strict as the protocol is: an unknown field, a wrong type or a value outside its limits is refused.
+Requests are validated strictly: an unknown field, a wrong type or a value outside its limits is refused.
 """
 
 from typing import Annotated, Final
@@ -13,15 +13,15 @@ from takeback.protocol import EntryId, SignalMessage, Verdict
 from takeback.signals import SignalType
 
 MAX_SIGNALS: Final = 64
-"""Of one upload: more than any picture's copies, and room for a platform's own."""
-MAX_UPLOADER: Final = 256
-"""Characters of a name for who uploads, such as an account's number."""
-MAX_BATCH: Final = 1000
-"""Uploads of one batch; it keeps a process busy for about a tenth of a second."""
-MAX_ENTRIES: Final = 4096
-"""Entries of one feedback: what one upload may have matched."""
-MAX_BODY: Final = 16 * 1024 * 1024
-"""Bytes of a JSON request: a full batch of uploads with 64 signals each."""
+"""Signals of one upload: more than the views of any picture, and some of the platform's own."""
+MAX_UPLOADER_CHARS: Final = 256
+"""Length of an uploader's name, such as an account number."""
+MAX_BATCH_UPLOADS: Final = 1000
+"""Uploads of one batch, which occupies a process for about a tenth of a second."""
+MAX_OUTCOME_ENTRIES: Final = 4096
+"""Entries of one feedback request, as many as one upload may have matched."""
+MAX_BODY_BYTES: Final = 16 * 1024 * 1024
+"""Size of a JSON request: a full batch of uploads with 64 signals each."""
 
 
 class _Message(Struct, frozen=True, forbid_unknown_fields=True):
@@ -29,45 +29,45 @@ class _Message(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Hashes(_Message, frozen=True):
-    """One upload that the caller has hashed already; `uploader` is any name that the caller has for who uploads it."""
+    """An upload that the caller hashed; `uploader` is any name that the caller has for the uploading person."""
 
     signals: Annotated[list[SignalMessage], Meta(min_length=1, max_length=MAX_SIGNALS)]
-    uploader: Annotated[str, Meta(max_length=MAX_UPLOADER)] | None = None
+    uploader: Annotated[str, Meta(max_length=MAX_UPLOADER_CHARS)] | None = None
 
 
 class DecisionBatch(_Message, frozen=True):
-    """Many uploads; the decisions come in their order."""
+    """Many uploads; the decisions come in the same order."""
 
-    uploads: Annotated[list[Hashes], Meta(min_length=1, max_length=MAX_BATCH)]
+    uploads: Annotated[list[Hashes], Meta(min_length=1, max_length=MAX_BATCH_UPLOADS)]
 
 
 class Outcome(_Message, frozen=True):
-    """What became of an upload that matched: `id` and `entries` are from its decision.
+    """Feedback on an upload that matched. `id` and `entries` are from its decision.
 
-    `confirmed` says that a person looked at it.
+    `confirmed` says that a moderator has looked at the upload.
     """
 
     id: EntryId
-    entries: Annotated[list[EntryId], Meta(min_length=1, max_length=MAX_ENTRIES)]
+    entries: Annotated[list[EntryId], Meta(min_length=1, max_length=MAX_OUTCOME_ENTRIES)]
     verdict: Verdict
     confirmed: bool = False
 
 
 class Kept(_Message, frozen=True):
-    """How many events of feedback are on disk now, to be sent with the next sync."""
+    """The number of feedback events queued on disk by a request; the next sync sends them."""
 
     kept: int
 
 
 class SidecarHealth(_Message, frozen=True):
-    """Whether the sidecar runs (`/healthz`), or can decide (`/readyz`); `detail` says what is missing."""
+    """Whether the sidecar runs (`/healthz`) or can decide (`/readyz`); `detail` explains it."""
 
     status: str
     detail: str = ""
 
 
 class MatchAnswer(Struct, frozen=True):
-    """Why an upload is stopped; more may stand in it."""
+    """Why an upload is stopped. Further fields may be added."""
 
     entry: str
     type: SignalType
@@ -81,9 +81,9 @@ class MatchAnswer(Struct, frozen=True):
 
 
 class DecisionAnswer(Struct, frozen=True):
-    """A decision as it is answered; more may stand in it. `id` is for feedback.
+    """A decision. Further fields may be added. `id` is for feedback.
 
-    `kind` is what the file turned out to be; `why` a stable code for what kept an unreadable one from being hashed.
+    `kind` is what the file turned out to be; `why` is a stable code for the reason why a file is unreadable.
     """
 
     decision: Action

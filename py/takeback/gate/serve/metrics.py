@@ -1,7 +1,7 @@
-"""What the sidecar counts, for Prometheus. No label holds a hash, an entry or a caller.
+"""The sidecar's metrics for Prometheus. No label contains a hash, an entry or a caller.
 
-With several processes each writes to files of its own in `PROMETHEUS_MULTIPROC_DIR`, and whichever is asked adds
-them up; the gauges are read from the gate's state when they are asked for.
+With several processes, each writes its own files in `PROMETHEUS_MULTIPROC_DIR`, and the one that is scraped adds them
+up. The gauges are read from the gate's state at each scrape.
 """
 
 import os
@@ -17,8 +17,8 @@ from takeback.gate.rules.decision import Decision
 from takeback.gate.service import Gate, Status
 
 FOLDER_VARIABLE: Final = "PROMETHEUS_MULTIPROC_DIR"
-_SECONDS: Final = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
-"""From a look-up to a picture of 120 megapixels."""
+_BUCKET_SECONDS: Final = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
+"""Histogram buckets, from a look-up to a picture of 120 megapixels."""
 
 
 class SidecarMetrics:
@@ -32,15 +32,13 @@ class SidecarMetrics:
         )
         self._seconds = Histogram(
             "takeback_gate_request_seconds",
-            "From a request's head to its answer.",
+            "Seconds from a request's header to its answer.",
             ("route",),
-            buckets=_SECONDS,
+            buckets=_BUCKET_SECONDS,
             registry=self._registry,
         )
         self._decisions = Counter("takeback_gate_decisions", "Decisions.", ("action",), registry=self._registry)
-        self._bytes = Counter(
-            "takeback_gate_upload_bytes", "Bytes of files that were checked.", registry=self._registry
-        )
+        self._bytes = Counter("takeback_gate_upload_bytes", "Bytes of checked files.", registry=self._registry)
 
     def request(self, route: str, status: int, seconds: float) -> None:
         """Counts one answered request."""
@@ -49,7 +47,7 @@ class SidecarMetrics:
         histogram.observe(seconds)
 
     def _route(self, route: str, status: int) -> tuple[Counter, Histogram]:
-        """The two of a route and a status, kept because to find them costs as much as a look-up."""
+        """Returns the counter and histogram of a route and status; finding them uncached costs as much as a look-up."""
         found = (self._requests.labels(route, str(status)), self._seconds.labels(route))
         self._routes[route, status] = found
         return found
@@ -63,18 +61,18 @@ class SidecarMetrics:
         self._bytes.inc(size)
 
     def text(self, gate: Gate) -> bytes:
-        """All of it in Prometheus' text format, of every process of this sidecar."""
+        """Returns the metrics of all processes of this sidecar in Prometheus' text format. Raises `GateError`."""
         registry = self._registry
         if FOLDER_VARIABLE in os.environ:
             registry = CollectorRegistry()
             MultiProcessCollector(registry)  # type: ignore[no-untyped-call]
-        standing = CollectorRegistry()
-        standing.register(_Standing(gate.status()))
-        return generate_latest(registry) + generate_latest(standing)
+        gauges = CollectorRegistry()
+        gauges.register(_StatusGauges(gate.status()))
+        return generate_latest(registry) + generate_latest(gauges)
 
 
-class _Standing(Collector):
-    """Where the gate stands, as gauges."""
+class _StatusGauges(Collector):
+    """The gate's status as gauges."""
 
     def __init__(self, status: Status) -> None:
         self._status = status
@@ -84,12 +82,12 @@ class _Standing(Collector):
         now = self._status
         age = float("inf") if now.age is None else now.age
         for name, text, value in (
-            ("feed_age_seconds", "Since the feed was read to its end.", age),
-            ("feed_checkpoint", "The last number of the feed that is applied.", now.checkpoint),
-            ("feed_head", "The newest number of the feed that is known of.", now.head),
+            ("feed_age_seconds", "Seconds since the feed was read to its end.", age),
+            ("feed_checkpoint", "Last feed number that is applied.", now.checkpoint),
+            ("feed_head", "Newest feed number that the registry has announced.", now.head),
             ("entries_paused", "Active entries that the registry paused.", now.paused),
-            ("feedback_waiting", "Events of feedback that are not acknowledged.", now.feedback_waiting),
-            ("feed_alarm", "1 while the feed is not followed because it cannot be believed.", now.alarm is not None),
+            ("feedback_waiting", "Feedback events that are not acknowledged yet.", now.feedback_waiting),
+            ("feed_alarm", "1 while the feed is not followed because it broke a rule.", now.alarm is not None),
         ):
             yield GaugeMetricFamily(f"takeback_gate_{name}", text, value=value)
         entries = GaugeMetricFamily("takeback_gate_entries", "Active entries by type of signal.", labels=["type"])

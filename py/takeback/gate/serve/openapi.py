@@ -1,4 +1,4 @@
-"""The sidecar's API as an OpenAPI 3.1 document, made from `messages` and one table of operations."""
+"""The sidecar's API as an OpenAPI 3.1 document, generated from `messages` and a table of operations."""
 
 from dataclasses import dataclass
 from functools import cache
@@ -25,26 +25,26 @@ AS_HMA: Final = frozenset({HMA_LOOKUP, HMA_HASH, HMA_RAW_LOOKUP, HMA_INDEX, HMA_
 HEALTH: Final = "/healthz"
 READY: Final = "/readyz"
 OPEN: Final = frozenset({HEALTH, READY, HMA_STATUS, HMA_LIVE})
-"""What answers without the token."""
+"""Paths that need no token."""
 METRICS: Final = "/metrics"
 DOCUMENT: Final = "/openapi.json"
 
 FILE: Final = "file"
-"""Stands for an upload where an operation names the body it takes."""
+"""Body of an operation: an uploaded file."""
 HASHES: Final = "hashes"
-"""Stands for pairs of hashes by their types."""
+"""Body of an operation: pairs of hashes by type."""
 _ERRORS: Final = {
     400: "`invalid-message`: the request is malformed; `field` says where",
     401: "`not-allowed`: the sidecar's token is missing or wrong",
     408: "`too-slow`: the body did not arrive in time",
     413: "`too-large`: the body is over the limit",
-    503: "the gate's state cannot be used now, or `busy`: too many uploads wait; ask again",
+    503: "the gate's state cannot be used now, or `busy`: too many uploads are waiting; try again",
 }
 
 
 @dataclass(frozen=True, slots=True)
 class SidecarOperation:
-    """One route: what it takes and answers. `answer` is a message, or None for text or JSON without a schema."""
+    """The description of one route. `answer` is a message type, or None for text or JSON without a schema."""
 
     id: str
     method: str
@@ -62,7 +62,7 @@ OPERATIONS: Final = (
         "checkSignals",
         "post",
         CHECK_SIGNALS,
-        "Decide on an upload that you have hashed",
+        "Decide on an upload that you hashed",
         messages.DecisionAnswer,
         messages.Hashes,
         ("report",),
@@ -71,7 +71,7 @@ OPERATIONS: Final = (
         "checkBatch",
         "post",
         CHECK_BATCH,
-        "Decide on many uploads that you have hashed",
+        "Decide on many uploads that you hashed",
         messages.BatchAnswer,
         messages.DecisionBatch,
         ("report",),
@@ -80,7 +80,7 @@ OPERATIONS: Final = (
         "feedback",
         "post",
         FEEDBACK,
-        "Tell what became of an upload; kept on disk, sent with the next sync",
+        "Send feedback on an upload; it is queued on disk and sent with the next sync",
         messages.Kept,
         messages.Outcome,
         status=202,
@@ -89,7 +89,7 @@ OPERATIONS: Final = (
         "hmaLookup",
         "get",
         HMA_LOOKUP,
-        "Look a hash up, as hasher-matcher-actioner does",
+        "Look up a hash, as in hasher-matcher-actioner",
         None,
         query=("signal", "signal_type", "banks"),
     ),
@@ -97,7 +97,7 @@ OPERATIONS: Final = (
         "hmaLookupFile",
         "post",
         HMA_LOOKUP,
-        "Hash a file and look it up, as hasher-matcher-actioner does",
+        "Hash a file and look it up, as in hasher-matcher-actioner",
         None,
         FILE,
         ("types", "banks"),
@@ -106,28 +106,24 @@ OPERATIONS: Final = (
         "hmaRawLookup",
         "get",
         HMA_RAW_LOOKUP,
-        "Look a hash up, whatever bank it is in",
+        "Look up a hash in all banks",
         None,
         query=("signal", "signal_type", "banks", "include_distance"),
     ),
-    SidecarOperation("hmaIndex", "get", HMA_INDEX, "Ask how large the index is, and how new", None, query=("index",)),
-    SidecarOperation("hmaCompare", "post", HMA_COMPARE, "Ask how far pairs of hashes are apart", None, HASHES),
-    SidecarOperation("hmaStatus", "get", HMA_STATUS, "Ask whether look-ups are worth anything; 503 while not", None),
-    SidecarOperation("hmaLive", "get", HMA_LIVE, "Ask whether the process answers", None),
-    SidecarOperation(
-        "hmaHash", "post", HMA_HASH, "Hash a file, as hasher-matcher-actioner does", None, FILE, ("types",)
-    ),
-    SidecarOperation("health", "get", HEALTH, "Ask whether the process answers", messages.SidecarHealth),
-    SidecarOperation(
-        "ready", "get", READY, "Ask whether the gate can decide; 503 while it cannot", messages.SidecarHealth
-    ),
-    SidecarOperation("metrics", "get", METRICS, "Read the counters, in Prometheus' text format", None),
-    SidecarOperation("document", "get", DOCUMENT, "Read this document", None),
+    SidecarOperation("hmaIndex", "get", HMA_INDEX, "Get the size and age of the index", None, query=("index",)),
+    SidecarOperation("hmaCompare", "post", HMA_COMPARE, "Compute the distances of pairs of hashes", None, HASHES),
+    SidecarOperation("hmaStatus", "get", HMA_STATUS, "Check that the index is loaded and fresh; 503 if not", None),
+    SidecarOperation("hmaLive", "get", HMA_LIVE, "Check that the process runs", None),
+    SidecarOperation("hmaHash", "post", HMA_HASH, "Hash a file, as in hasher-matcher-actioner", None, FILE, ("types",)),
+    SidecarOperation("health", "get", HEALTH, "Check that the process runs", messages.SidecarHealth),
+    SidecarOperation("ready", "get", READY, "Check that the gate can decide; 503 if not", messages.SidecarHealth),
+    SidecarOperation("metrics", "get", METRICS, "Get the metrics in Prometheus' text format", None),
+    SidecarOperation("document", "get", DOCUMENT, "Get this document", None),
 )
 
 _QUERY: Final[dict[str, dict[str, Any]]] = {
     "report": {
-        "description": "Whether to tell the registry if the upload is blocked; else as the sidecar was started",
+        "description": "Whether to report the upload to the registry if it is blocked; default: the sidecar's --report",
         "required": False,
         "schema": {"type": "boolean"},
     },
@@ -139,22 +135,22 @@ _QUERY: Final[dict[str, dict[str, Any]]] = {
     },
     "index": {
         "name": "signal_type",
-        "description": "A type; all without it",
+        "description": "A type; default: all",
         "required": False,
         "schema": {"type": "string", "enum": ["pdq", "sha256", "md5", "video_md5"]},
     },
     "banks": {
-        "description": "Which banks, separated by commas; all without it",
+        "description": "Banks, separated by commas; default: all",
         "required": False,
         "schema": {"type": "string"},
     },
     "include_distance": {
-        "description": "Whether to tell how far each match is",
+        "description": "Whether to include the distance of each match",
         "required": False,
         "schema": {"type": "boolean"},
     },
     "types": {
-        "description": "Which hashes, separated by commas; all without it",
+        "description": "Types of hashes, separated by commas; default: all",
         "required": False,
         "schema": {"type": "string"},
     },
@@ -162,15 +158,15 @@ _QUERY: Final[dict[str, dict[str, Any]]] = {
 _UPLOADER: Final[dict[str, Any]] = {
     "name": "Takeback-Uploader",
     "in": "header",
-    "description": "Any name that you have for who uploads, so that the flood brake counts people",
+    "description": "Any name that you have for the uploading person, so that the rate brake counts people",
     "required": False,
-    "schema": {"type": "string", "maxLength": messages.MAX_UPLOADER},
+    "schema": {"type": "string", "maxLength": messages.MAX_UPLOADER_CHARS},
 }
 
 
 @cache
 def document_json() -> bytes:
-    """The document as it is served."""
+    """Returns the document in JSON."""
     paths: dict[str, dict[str, Any]] = {}
     for operation in OPERATIONS:
         paths.setdefault(operation.path, {})[operation.method] = _operation(operation)
@@ -222,7 +218,7 @@ def _operation(operation: SidecarOperation) -> dict[str, Any]:
 
 
 def _statuses(operation: SidecarOperation) -> list[int]:
-    """The errors that an operation may answer."""
+    """Returns the error statuses of an operation."""
     if operation.path in OPEN:
         return [503] if operation.path in {READY, HMA_STATUS} else []
     return [400, 401, 503, *([408, 413] if operation.body else [])]

@@ -1,4 +1,4 @@
-"""Starts the sidecar's processes, and with `follow` keeps the gate's folder up to date beside them."""
+"""Starts the sidecar's processes, and with `follow` a thread that follows the feed."""
 
 import errno
 import os
@@ -21,21 +21,21 @@ from takeback.connections import is_loopback
 from takeback.errors import SettingsError
 from takeback.gate.processes.parent import end_with_parent
 from takeback.gate.serve.app import SidecarOptions, create_app
-from takeback.gate.serve.log import say, start_logging
+from takeback.gate.serve.log import start_logging, write_log
 from takeback.gate.serve.metrics import FOLDER_VARIABLE
 from takeback.gate.service import Gate
-from takeback.gate.watch import rounds, watch
+from takeback.gate.watch import sync_rounds, watch
 from takeback.limits import LimitedProtocol
 
-BACKLOG: Final = 2048
-GRACE: Final = 10
-"""Seconds that requests under way may take when the sidecar is told to stop."""
+BACKLOG_CONNECTIONS: Final = 2048
+GRACE_SECONDS: Final = 10
+"""Time for requests in progress to finish when the sidecar stops."""
 TOKEN_VARIABLE: Final = "TAKEBACK_GATE_TOKEN"  # noqa: S105 - its name
 
 
 @dataclass(frozen=True, slots=True)
 class Listen:
-    """Where to listen, with how many processes, and whether to follow the feed too; `interval` in seconds."""
+    """Where to listen, the number of processes, and whether to follow the feed, at an `interval` in seconds."""
 
     host: str
     port: int
@@ -46,7 +46,7 @@ class Listen:
 
 @dataclass(frozen=True, slots=True)
 class _Factory:
-    """Makes the application in the process that is to serve it."""
+    """Makes the application in each serving process."""
 
     options: SidecarOptions
 
@@ -57,13 +57,16 @@ class _Factory:
 
 
 def serve(listen: Listen, options: SidecarOptions, announce: Callable[[str], None]) -> None:
-    """Serves until SIGINT or SIGTERM; requests under way are finished. Raises `SettingsError` if it cannot start."""
+    """Serves until SIGINT or SIGTERM, then finishes requests in progress. `announce` is called with the URL.
+
+    Raises `SettingsError` if it cannot listen, or would be open to other machines without a token, and `GateError`.
+    """
     if not options.token and not is_loopback(listen.host):
         raise SettingsError(
-            f"others could read the list through {listen.host}: set {TOKEN_VARIABLE}, which callers then have to show"
+            f"anyone who reaches {listen.host} could probe the list: set {TOKEN_VARIABLE}, which callers must then send"
         )
-    signal.signal(signal.SIGTERM, signal.default_int_handler)  # the server passes it on when it has ended
-    Gate.open(options.home).close()  # a folder that cannot be used is told before anything starts
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # uvicorn raises the signal again after its shutdown
+    Gate.open(options.home).close()  # an unusable folder must be reported before anything starts
     with (
         _listener(listen.host, listen.port) as listener,
         _metrics_folder(listen.processes),
@@ -79,9 +82,9 @@ def serve(listen: Listen, options: SidecarOptions, announce: Callable[[str], Non
             lifespan="on",
             log_config=None,
             loop="uvloop" if os.name == "posix" else "asyncio",
-            proxy_headers=False,
+            proxy_headers=False,  # nothing depends on the caller's address, so no header may set it
             server_header=False,
-            timeout_graceful_shutdown=GRACE,
+            timeout_graceful_shutdown=GRACE_SECONDS,
             ws="none",
         )
         host, port = listener.getsockname()[:2]
@@ -94,21 +97,21 @@ def serve(listen: Listen, options: SidecarOptions, announce: Callable[[str], Non
 
 
 def _listener(host: str, port: int) -> socket.socket:
-    """A socket that listens there. Raises `SettingsError`."""
+    """Opens a listening socket. Raises `SettingsError`."""
     try:
         family, _, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
-        return socket.create_server(address[:2], family=family, backlog=BACKLOG)
+        return socket.create_server(address[:2], family=family, backlog=BACKLOG_CONNECTIONS)
     except OSError as error:
         if error.errno == errno.EADDRINUSE:
             raise SettingsError(f"port {port} is in use; choose another with --port") from error
         raise SettingsError(f"cannot listen on {host} port {port}: {error.strerror or error}") from error
     except UnicodeError as error:
-        raise SettingsError(f"cannot listen on {host}: it is not a name of the network") from error
+        raise SettingsError(f"cannot listen on {host}: it is not a valid host name") from error
 
 
 @contextmanager
 def _metrics_folder(processes: int) -> Iterator[None]:
-    """Where several processes write their counters, for as long as they run."""
+    """Makes the temporary folder in which several processes share their metrics."""
     if processes == 1:
         yield
         return
@@ -122,12 +125,12 @@ def _metrics_folder(processes: int) -> Iterator[None]:
 
 
 class _Stopped(BaseException):
-    """The sidecar ends."""
+    """Ends the following thread when the sidecar stops."""
 
 
 @contextmanager
 def _following(listen: Listen, options: SidecarOptions) -> Iterator[None]:
-    """Follows the feed in a thread, if asked to. Trouble never stops the sidecar: it decides by what is known."""
+    """Follows the feed in a thread if `listen.follow` is set. Its errors never stop the sidecar."""
     stop = threading.Event()
 
     def wait(seconds: float) -> None:
@@ -135,8 +138,8 @@ def _following(listen: Listen, options: SidecarOptions) -> Iterator[None]:
             raise _Stopped
 
     def follow() -> None:
-        with suppress(_Stopped), rounds(lambda: Gate.open(options.home), Gate.sync) as sync:
-            watch(sync, wait, say, random.random, listen.interval)
+        with suppress(_Stopped), sync_rounds(lambda: Gate.open(options.home), Gate.sync) as sync:
+            watch(sync, wait, write_log, random.random, listen.interval)
 
     thread = threading.Thread(target=follow, name="follow", daemon=True)
     if listen.follow:
@@ -146,4 +149,4 @@ def _following(listen: Listen, options: SidecarOptions) -> Iterator[None]:
     finally:
         stop.set()
         if listen.follow:
-            thread.join(GRACE)
+            thread.join(GRACE_SECONDS)

@@ -1,6 +1,6 @@
-"""Reads an uploaded file from a request: streamed, in memory, within limits on bytes and on time.
+"""Reads an uploaded file from a request: streamed into memory, within limits on size and time.
 
-A file is never written to disk: what a person uploads stays with the platform that asked.
+A file is never written to disk, so that the sidecar leaves no copy of an upload.
 """
 
 import asyncio
@@ -18,18 +18,18 @@ from takeback.errors import InvalidMessage, RequestRefused
 if TYPE_CHECKING:
     from python_multipart.multipart import MultipartCallbacks
 
-MAX_SECONDS: Final = 60.0
-"""For a whole body, so that a slow caller does not hold a place for ever."""
-_FIELDS: Final = {"photo": "image/*", "image": "image/*", "picture": "image/*", "video": "video/*"}
-"""What a form's field says of a file without a media type."""
-type Take = Callable[[int], None]
-_FORM_OVERHEAD: Final = 64 * 1024
-"""Bytes that a form may have around its one file."""
+MAX_BODY_SECONDS: Final = 60.0
+"""Time for a whole body to arrive, so that a slow caller does not occupy memory for ever."""
+_TYPE_BY_FIELD: Final = {"photo": "image/*", "image": "image/*", "picture": "image/*", "video": "video/*"}
+"""Media types that a form's field name implies for a file without one."""
+type ReserveBytes = Callable[[int], None]
+_FORM_OVERHEAD_BYTES: Final = 64 * 1024
+"""Size that a form may have beyond that of its file."""
 
 
 @dataclass(frozen=True, slots=True)
 class Upload:
-    """A file: its bytes, the name of the form's field it came in (empty for a bare body), and its media type."""
+    """A file: its bytes, the name of its form field (empty for a plain body), and its declared media type."""
 
     data: bytes
     field: str = ""
@@ -37,21 +37,21 @@ class Upload:
 
 
 class BodyBudget:
-    """Bytes of bodies that a process holds at once, those that are still arriving among them."""
+    """The limit on the bytes of all bodies that a process holds at once, including those still arriving."""
 
     def __init__(self, most: int) -> None:
         self._most = most
         self._held = 0
 
     @contextmanager
-    def share(self) -> Iterator[Take]:
-        """Gives what takes room for so many bytes more; all of it is given back at the end."""
+    def share(self) -> Iterator[ReserveBytes]:
+        """Yields a function that reserves bytes and raises `RequestRefused` if none are left; frees them at the end."""
         taken = 0
 
         def take(count: int) -> None:
             nonlocal taken
             if self._held + count > self._most:
-                raise RequestRefused(503, "busy", "too many uploads wait here; send it again in a moment")
+                raise RequestRefused(503, "busy", "too many uploads are waiting; try again in a moment")
             taken += count
             self._held += count
 
@@ -61,14 +61,15 @@ class BodyBudget:
             self._held -= taken
 
 
-def _anything(_count: int) -> None:
-    """Room without an end, for bodies that are small anyway."""
+def _unlimited(_count: int) -> None:
+    """Reserves nothing, for bodies that are small anyway."""
 
 
-async def read_upload(request: Request, limit: int, take: Take = _anything) -> Upload:
-    """The one file of a request: its form's only file, or its whole body. Raises `RequestRefused`, `InvalidMessage`.
+async def read_upload(request: Request, limit: int, take: ReserveBytes = _unlimited) -> Upload:
+    """Reads the file of a request: the only file of its form, or its whole body, of at most `limit` bytes.
 
-    `take` hears of the bytes as they come.
+    `take` is called with the number of bytes as they arrive. Raises `RequestRefused` if the body is too large or too
+    slow, and `InvalidMessage` if there is no file.
     """
     given = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if given == "multipart/form-data":
@@ -79,34 +80,34 @@ async def read_upload(request: Request, limit: int, take: Take = _anything) -> U
     return Upload(data, given=given)
 
 
-async def read_body(request: Request, limit: int, take: Take = _anything) -> bytes:
-    """The whole body, which may have `limit` bytes."""
-    async with _in_time():
+async def read_body(request: Request, limit: int, take: ReserveBytes = _unlimited) -> bytes:
+    """Reads a body of at most `limit` bytes. Raises `RequestRefused` if it is too large or too slow."""
+    async with _time_limit():
         return b"".join([part async for part in _limited(request, limit, take)])
 
 
-async def _from_form(request: Request, limit: int, take: Take) -> Upload:
-    """The one file of a form. Other fields are passed over."""
+async def _from_form(request: Request, limit: int, take: ReserveBytes) -> Upload:
+    """Reads the only file of a form, ignoring its other fields."""
     _, options = parse_options_header(request.headers["content-type"])
     form = _Form()
     try:
-        parser = MultipartParser(options.get(b"boundary", b""), form.callbacks(), max_size=limit + _FORM_OVERHEAD)
-        async with _in_time():
-            async for part in _limited(request, limit + _FORM_OVERHEAD, take):
+        parser = MultipartParser(options.get(b"boundary", b""), form.callbacks(), max_size=limit + _FORM_OVERHEAD_BYTES)
+        async with _time_limit():
+            async for part in _limited(request, limit + _FORM_OVERHEAD_BYTES, take):
                 parser.write(part)
         parser.finalize()
     except FormParserError as error:
         raise InvalidMessage("the form cannot be read: send one file as multipart/form-data") from error
     if not form.ended or len(form.files) != 1:
-        raise InvalidMessage("the form must be whole and hold exactly one file")
+        raise InvalidMessage("the form must be complete and contain exactly one file")
     ((field, data),) = form.files
     if len(data) > limit:
         raise _too_large(limit)
-    return Upload(bytes(data), field, form.given or _FIELDS.get(field.lower(), ""))
+    return Upload(bytes(data), field, form.given or _TYPE_BY_FIELD.get(field.lower(), ""))
 
 
 class _Form:
-    """Gathers the files of a form, in memory, while the parser goes through it."""
+    """Collects the files of a form in memory while it is parsed."""
 
     def __init__(self) -> None:
         self.files: list[tuple[str, bytearray]] = []
@@ -117,7 +118,7 @@ class _Form:
         self._is_file = False
 
     def callbacks(self) -> "MultipartCallbacks":
-        """What the parser calls."""
+        """Returns the parser's callbacks."""
         return {
             "on_part_begin": self._begin,
             "on_header_field": self._header_field,
@@ -158,20 +159,20 @@ class _Form:
 
 
 @asynccontextmanager
-async def _in_time() -> AsyncIterator[None]:
-    """A body that is read inside must arrive within `MAX_SECONDS`."""
+async def _time_limit() -> AsyncIterator[None]:
+    """Limits the time for reading a body to `MAX_BODY_SECONDS`."""
     try:
-        async with asyncio.timeout(MAX_SECONDS):
+        async with asyncio.timeout(MAX_BODY_SECONDS):
             yield
     except TimeoutError as error:
-        text = f"the body did not arrive within {MAX_SECONDS:.0f} seconds"
+        text = f"the body did not arrive within {MAX_BODY_SECONDS:.0f} seconds"
         raise RequestRefused(408, "too-slow", text) from error
     except ClientDisconnect as error:
-        raise RequestRefused(408, "too-slow", "the caller went away") from error
+        raise RequestRefused(408, "too-slow", "the caller disconnected") from error
 
 
-async def _limited(request: Request, limit: int, take: Take) -> AsyncIterator[bytes]:
-    """The body in parts. Raises as soon as it is known to be over the limit, or that there is no room for it."""
+async def _limited(request: Request, limit: int, take: ReserveBytes) -> AsyncIterator[bytes]:
+    """Yields the body as it arrives. Raises `RequestRefused` as soon as it is over the limit or cannot be reserved."""
     announced = request.headers.get("content-length", "")
     if announced.isdecimal() and int(announced) > limit:
         raise _too_large(limit)
@@ -185,4 +186,4 @@ async def _limited(request: Request, limit: int, take: Take) -> AsyncIterator[by
 
 
 def _too_large(limit: int) -> RequestRefused:
-    return RequestRefused(413, "too-large", f"the body is over the limit of {limit} bytes")
+    return RequestRefused(413, "too-large", f"the body is larger than {limit} bytes")

@@ -1,4 +1,5 @@
-"""What is looked up of an upload besides the whole of it: crops, turns, and the picture inside a letterbox.
+"""The views of an upload that are looked up besides the whole: crops, rotations, and the picture inside a letterbox.
 
-Pure: a thumbnail in, probes out. It may import `rules` for what a probe is. The door is `look_ups` in `look_ups.py`.
+This room is pure: it takes a thumbnail and returns probes. It may import `rules` for the type of a probe. Its entry
+point is `look_ups` in `look_ups.py`.
 """

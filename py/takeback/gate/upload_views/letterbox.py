@@ -1,7 +1,7 @@
-"""Where in an upload the picture may be: between bars, in a screenshot, under a caption. Pure.
+"""Finds where in an upload the picture may be: between bars, in a screenshot, under a caption. Pure.
 
-The edges of a picture that was put on something else are straight lines from side to side, with the plain or blurred
-ground on one side of them. They are looked for in the reduced picture; a wrong guess costs a look-up and harms nothing.
+The edges of a picture that was pasted onto a background are straight lines across it, with a plain or blurred
+background on one side. They are searched in the thumbnail. A wrong guess costs one look-up and does no other harm.
 """
 
 from collections.abc import Iterator
@@ -16,43 +16,47 @@ from takeback.hashing.views import Box, centre_crop, trimmed
 type Grey = NDArray[np.int16]
 type Scores = NDArray[np.float64]
 
-STEP: Final = 4
-"""Grey levels of a step that counts, and it is twice what changes beside it on the side of the ground."""
-SHARE_ROWS: Final = 0.45
-SHARE_COLUMNS: Final = 0.55
-"""Share of a line on which there is a step at a picture's edge, above and below, and at its sides."""
-SHARE_PAIR: Final = 0.2
-"""The same where two edges lie at the same distance from the middle, as bars leave them."""
-LEAST_ROWS: Final = 0.15
-LEAST_COLUMNS: Final = 0.3
-LEAST_PAIR: Final = 0.25
-"""Shares of a side that the picture takes up at least."""
+MIN_STEP_LEVELS: Final = 4
+"""Grey levels of an edge step at least; it must also be twice the change beside it on the background's side."""
+MIN_ROW_SHARE: Final = 0.45
+"""Share of a row that must have a step at a picture's upper or lower edge."""
+MIN_COLUMN_SHARE: Final = 0.55
+"""Share of a column that must have a step at a picture's left or right edge."""
+MIN_PAIR_SHARE: Final = 0.2
+"""The same share if two edges lie at the same distance from the centre_crop, as letterbox bars do."""
+MIN_HEIGHT_SHARE: Final = 0.15
+"""Share of the upload's height that the picture takes up at least."""
+MIN_WIDTH_SHARE: Final = 0.3
+"""Share of the upload's width that the picture takes up at least."""
+MIN_PAIR_SIDE_SHARE: Final = 0.25
+"""Share of a side that the picture takes up at least between edges at the same distance from the centre_crop."""
 FINE_TOLERANCES: Final = (3, 1)
+"""Grey levels of `trimmed` for a picture whose edge is nearly as dark or bright as the background."""
 FINE_GAP: Final = 1 / 200
-"""For a picture whose own edge is nearly as dark or bright as the ground, or that has buttons close by."""
-CUT: Final = 0.98
-"""A frame that leaves more than this of both sides is none."""
-SHAPES: Final = (4 / 3, 3 / 2, 16 / 9, 1, 3 / 4, 2 / 3, 9 / 16)
-"""Width by height of what cameras make: tried in the middle, where the picture's edge cannot be seen."""
+"""Gap of `trimmed`, as a share of a side, for a picture with buttons close to it."""
+MAX_CROP_SHARE: Final = 0.98
+"""A box that covers more than this share of both sides is not looked up: it is nearly the whole upload."""
+CAMERA_ASPECT_RATIOS: Final = (4 / 3, 3 / 2, 16 / 9, 1, 3 / 4, 2 / 3, 9 / 16)
+"""Width divided by height of camera pictures, tried in the centre_crop for pictures whose edge cannot be seen."""
 
 
-def framed(plane: Thumbnail) -> list[Box]:
-    """The boxes in which the picture may be, all of them smaller than the upload."""
-    grey = np.frombuffer(plane.pixels, np.uint8).reshape(plane.height, plane.width).astype(np.int16)
-    size = np.array([plane.across, plane.down, plane.across, plane.down])
+def content_boxes(thumbnail: Thumbnail) -> list[Box]:
+    """Returns the boxes where the picture may be, as shares of the upload's sides; all are smaller than the upload."""
+    grey = np.frombuffer(thumbnail.pixels, np.uint8).reshape(thumbnail.height, thumbnail.width).astype(np.int16)
+    size = np.array([thumbnail.across, thumbnail.down, thumbnail.across, thumbnail.down])
     drawn = [tuple(np.minimum(np.array(box) / size, 1).tolist()) for box in _by_lines(grey)]
-    shape = plane.across / plane.down
-    fine = (trimmed(plane, tolerance, FINE_GAP) for tolerance in FINE_TOLERANCES)
-    boxes = [trimmed(plane), *fine, *drawn, *(centre_crop(one, shape) for one in SHAPES)]
-    return [box for box in dict.fromkeys(boxes) if box[2] - box[0] < CUT or box[3] - box[1] < CUT]
+    shape = thumbnail.across / thumbnail.down
+    fine = (trimmed(thumbnail, tolerance, FINE_GAP) for tolerance in FINE_TOLERANCES)
+    boxes = [trimmed(thumbnail), *fine, *drawn, *(centre_crop(one, shape) for one in CAMERA_ASPECT_RATIOS)]
+    return [box for box in dict.fromkeys(boxes) if box[2] - box[0] < MAX_CROP_SHARE or box[3] - box[1] < MAX_CROP_SHARE]
 
 
 def _by_lines(grey: Grey) -> Iterator[tuple[int, int, int, int]]:
-    """Left, top, right and bottom by the lines that are seen, in pixels."""
+    """Yields boxes (left, top, right, bottom) in pixels, bounded by the edges found."""
     high, wide = grey.shape
-    for top, bottom in _pairs(grey, LEAST_ROWS, SHARE_ROWS, 3)[:3]:
+    for top, bottom in _pairs(grey, MIN_HEIGHT_SHARE, MIN_ROW_SHARE, 3)[:3]:
         yield 0, top, wide, bottom
-        for left, right in _pairs(grey[top:bottom].T, LEAST_COLUMNS, SHARE_COLUMNS, 2)[:2]:
+        for left, right in _pairs(grey[top:bottom].T, MIN_WIDTH_SHARE, MIN_COLUMN_SHARE, 2)[:2]:
             yield left, top, right, bottom
     for top, bottom in _mirrored(grey):
         yield 0, top, wide, bottom
@@ -61,20 +65,21 @@ def _by_lines(grey: Grey) -> Iterator[tuple[int, int, int, int]]:
 
 
 def _steps(grey: Grey) -> tuple[Scores, Scores]:
-    """For every place between rows the share of columns with a step there: ground above it, and ground below it."""
+    """Returns for each boundary between rows the share of columns with a step: background above it, and below it."""
     high = grey.shape[0]
     above, below = np.zeros(high + 1), np.zeros(high + 1)
     if high < 12:
         return above, below
+    # An edge is blurred over about three rows: the step is measured across them, and the background's change beyond.
     step = np.abs(grey[5:-2] - grey[2:-5])
     over, under = np.abs(grey[2:-5] - grey[:-7]), np.abs(grey[7:] - grey[5:-2])
-    above[4 : high - 3] = ((step > STEP) & (step > 2 * over)).mean(1)
-    below[4 : high - 3] = ((step > STEP) & (step > 2 * under)).mean(1)
+    above[4 : high - 3] = ((step > MIN_STEP_LEVELS) & (step > 2 * over)).mean(1)
+    below[4 : high - 3] = ((step > MIN_STEP_LEVELS) & (step > 2 * under)).mean(1)
     return above, below
 
 
 def _pairs(grey: Grey, least: float, share: float, most: int) -> list[tuple[int, int]]:
-    """The best pairs of an upper and a lower edge, or of one of them and the side itself; the clearest first."""
+    """Returns pairs of an upper and a lower edge, the clearest first; one of them may be the upload's own edge."""
     high = grey.shape[0]
     above, below = _steps(grey)
     tops = [*_peaks(above, share, most, max(3, high // 50)), (share, 0)]
@@ -84,7 +89,7 @@ def _pairs(grey: Grey, least: float, share: float, most: int) -> list[tuple[int,
 
 
 def _peaks(scores: Scores, share: float, most: int, apart: int) -> Iterator[tuple[float, int]]:
-    """The best places and their scores, best first; a step is seen from three places, and the middle one is its own."""
+    """Yields (score, place), best first; a step scores at three places, of which the centre_crop one is its own."""
     around = np.convolve(scores, np.ones(3), "same")
     scores = scores.copy()
     for _ in range(most):
@@ -95,18 +100,18 @@ def _peaks(scores: Scores, share: float, most: int, apart: int) -> Iterator[tupl
 
 
 def _middle(around: Scores, place: int) -> int:
-    """The best place by the sum of three scores, within two of `place`."""
+    """Returns the place within two of `place` that has the greatest sum of three scores."""
     first = max(0, place - 2)
     return first + int(around[first : place + 3].argmax())
 
 
 def _mirrored(grey: Grey) -> Iterator[tuple[int, int]]:
-    """The two clearest pairs of edges at the same distance from the middle, give or take two pixels."""
+    """Yields the two clearest pairs of edges at the same distance from the centre_crop, within two pixels."""
     high = grey.shape[0]
     above, below = _steps(grey)
-    most = int(high * (1 - LEAST_PAIR) / 2)
+    most = int(high * (1 - MIN_PAIR_SIDE_SHARE) / 2)
     scores = np.zeros(high + 1)
     for top in range(4, most):
         scores[top] = min(above[top], below[high - top - 2 : high - top + 3].max())
-    for _, top in _peaks(scores, SHARE_PAIR, 2, max(3, high // 50)):
+    for _, top in _peaks(scores, MIN_PAIR_SHARE, 2, max(3, high // 50)):
         yield top, _middle(np.convolve(below, np.ones(3), "same"), high - top)
