@@ -16,7 +16,7 @@ from takeback.gate import settings as gate_settings
 from takeback.gate.feed import snapshot_import
 from takeback.registry.http.context import Services
 from takeback.registry.operations import backup
-from takeback.registry.rules.cases import QUIET
+from takeback.registry.rules.cases import QUIET_SECONDS
 from takeback.registry.server import build_site, listen
 from takeback.registry.settings import RegistrySettings
 from takeback.registry.storage.engine.database import open_database
@@ -148,7 +148,7 @@ def test_a_whole_path(
             assert _fresh(tmp_path, registry, key, monkeypatch) == signals
             decision = gate.check(FILES[0])
             assert decision.action is Action.BLOCK
-            seen = clock.pass_time(QUIET)
+            seen = clock.pass_time(QUIET_SECONDS)
             gate.feedback(decision, Verdict.BLOCKED)
             gate.sync()
             status = registry.case(first["number"]).json()

@@ -7,7 +7,7 @@ from typing import Any
 import httpx
 import pytest
 
-from takeback.registry.rules.cases import QUIET
+from takeback.registry.rules.cases import QUIET_SECONDS
 from takeback.registry.server import build_site
 from takeback.registry.settings import RegistrySettings
 from tests.registry.conftest import NewDatabase
@@ -107,7 +107,7 @@ def test_a_case_tells_nothing_of_what_others_sent(new_database: NewDatabase, tmp
     counts = [told["platforms"] for told in fresh]
     assert set(counts) == {0, 1, 2}, "the fast platform is counted, then the slow one"
     settled = next(place for place, told in enumerate(fresh) if told["state"] == "active")
-    assert not any(counts[: settled + QUIET // STEP])
+    assert not any(counts[: settled + QUIET_SECONDS // STEP])
     blocked = [told["pictures"][0]["blocked"] for told in fresh]
     assert blocked[settled] == 0
     assert blocked[-1] > 0

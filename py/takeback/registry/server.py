@@ -39,8 +39,8 @@ from takeback.registry.storage.feed_queries import keep_pin_key_mark, lock, pin_
 from takeback.registry.storage.platforms import Platforms
 from takeback.registry.storage.store import Store
 
-BACKLOG = 2048
-GRACE = 10
+BACKLOG_CONNECTIONS = 2048
+SHUTDOWN_GRACE_SECONDS = 10
 """Seconds that requests under way may take when the server is told to stop."""
 
 
@@ -135,7 +135,7 @@ def serve(settings: RegistrySettings, announce: Callable[[str], None]) -> None:
             loop="uvloop" if os.name == "posix" else "asyncio",
             proxy_headers=False,
             server_header=False,
-            timeout_graceful_shutdown=GRACE,
+            timeout_graceful_shutdown=SHUTDOWN_GRACE_SECONDS,
             ws="none",
         )
         host, port = listener.getsockname()[:2]
@@ -164,7 +164,7 @@ def listen(host: str, port: int) -> socket.socket:
     """A socket that listens there. Raises `SettingsError`."""
     try:
         family, _, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
-        return socket.create_server(address[:2], family=family, backlog=BACKLOG)
+        return socket.create_server(address[:2], family=family, backlog=BACKLOG_CONNECTIONS)
     except OSError as error:
         if error.errno == errno.EADDRINUSE:
             raise SettingsError(f"port {port} is in use; choose another with --port") from error

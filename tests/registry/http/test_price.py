@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 
 from takeback import protocol
 from takeback.protocol import NewCase, Picture, SignalMessage
-from takeback.registry.rules.cases import LOT_PICTURES, LOT_SIGNALS, lots, lots_of
-from takeback.registry.security.rate_limit import MANY
+from takeback.registry.rules.cases import MAX_LOT_PICTURES, MAX_LOT_SIGNALS, case_lot_count, lot_count
+from takeback.registry.security.rate_limit import LOTS_PER_DOUBLING
 from takeback.signals import SignalType, Variant
 from tests.registry.http.test_unavailable import HURRIES
 from tests.registry.support import (
@@ -70,10 +70,10 @@ def tries(challenge: protocol.Challenge | None) -> int:
 @given(st.integers(1, 100), st.integers(1, 2000))
 def test_a_lot_holds_fifteen_pictures_and_240_signals(pictures: int, signals: int) -> None:
     """So many lots hold the message, and one fewer would not."""
-    found = lots(pictures, signals)
-    assert pictures <= found * LOT_PICTURES
-    assert signals <= found * LOT_SIGNALS
-    assert found == 1 or pictures > (found - 1) * LOT_PICTURES or signals > (found - 1) * LOT_SIGNALS
+    found = lot_count(pictures, signals)
+    assert pictures <= found * MAX_LOT_PICTURES
+    assert signals <= found * MAX_LOT_SIGNALS
+    assert found == 1 or pictures > (found - 1) * MAX_LOT_PICTURES or signals > (found - 1) * MAX_LOT_SIGNALS
 
 
 def test_each_frame_of_a_video_counts() -> None:
@@ -83,7 +83,7 @@ def test_each_frame_of_a_video_counts() -> None:
         value = ";".join(f"{place},100,{telling()},{place}.000" for place in range(frames))
         return NewCase([Picture([SignalMessage(SignalType.VPDQ, value)])])
 
-    assert [lots_of(video(frames)) for frames in (240, 241)] == [1, 2]
+    assert [case_lot_count(video(frames)) for frames in (240, 241)] == [1, 2]
 
 
 def test_one_proof_of_work_buys_fifteen_pictures_and_no_more(dear: Server) -> None:
@@ -131,12 +131,12 @@ def test_hoarded_challenges_are_worth_nothing(tmp_path: Path) -> None:
     """Of 40 challenges that were done in a quiet hour only those pay that still pay when they are handed in."""
     with serving(tmp_path / "var", "--work", "1", "--proxies", "127.0.0.1") as server:
         hoard = []
-        for _ in range(2 * MANY):
+        for _ in range(2 * LOTS_PER_DOUBLING):
             headers = secret_headers() | {"X-Forwarded-For": SCHOOL}
             asked = problem(bring(server, "/v1/cases", [[md5()]], headers), 428, "work-needed").work
             hoard.append(headers | {"Takeback-Work": solved(asked)})
         answers = [bring(server, "/v1/cases", [[md5()]], headers) for headers in hoard]
-        assert [one.status_code for one in answers] == [201] * MANY + [428] * MANY
+        assert [one.status_code for one in answers] == [201] * LOTS_PER_DOUBLING + [428] * LOTS_PER_DOUBLING
         right = problem(answers[-1], 428, "work-needed").work
         assert tries(right) == 2
         assert bring(server, "/v1/cases", [[md5()]], hoard[-1] | {"Takeback-Work": solved(right)}).status_code == 201

@@ -49,7 +49,7 @@ class Machine:
 
     def erase(self) -> None:
         """Lets the days pass after which what ended is erased."""
-        store = Store(open_database(self.database), lambda: 4_000_000_000.0, CasePolicy(keep=DAY_SECONDS))
+        store = Store(open_database(self.database), lambda: 4_000_000_000.0, CasePolicy(retention_seconds=DAY_SECONDS))
         while store.cases.retain():
             pass
         store.close()

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from takeback import protocol
 from takeback.protocol import Challenge
-from takeback.registry.security.proof_of_work import LIFE, ProofOfWork
+from takeback.registry.security.proof_of_work import CHALLENGE_LIFE_SECONDS, ProofOfWork
 from tests.registry.support import PIN, Server, md5, problem, secret_headers, serving, solved
 
 KEY = "0" * 32
@@ -72,7 +72,7 @@ def test_nothing_of_it_can_be_changed(path: tuple[str, ...], to: object) -> None
 
 def test_work_grows_old() -> None:
     """What was asked for longer ago than its life is not taken any more."""
-    asked = ProofOfWork(SECRET, TRIES, lambda: time.time() - LIFE - 1).ask(KEY, 1)
+    asked = ProofOfWork(SECRET, TRIES, lambda: time.time() - CHALLENGE_LIFE_SECONDS - 1).ask(KEY, 1)
     assert not ProofOfWork(SECRET, TRIES, time.time).done(solved(asked), KEY, 1)
 
 

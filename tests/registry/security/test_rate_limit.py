@@ -6,7 +6,14 @@ import httpx
 import pytest
 
 from takeback.errors import SettingsError, TooManyCases
-from takeback.registry.security.rate_limit import KEY_LIFE, WINDOW, Proxies, RateLimit, network_of, networks
+from takeback.registry.security.rate_limit import (
+    KEY_LIFE_SECONDS,
+    WINDOW_SECONDS,
+    Proxies,
+    RateLimit,
+    network_of,
+    networks,
+)
 from takeback.registry.settings import read_settings
 from tests.registry.support import OTHER_PIN, Server, md5, problem, secret_headers, serving
 
@@ -83,10 +90,10 @@ def test_so_many_an_hour_and_no_more() -> None:
         arrivals.take("8.8.4.0/24")
     with pytest.raises(TooManyCases) as refused:
         arrivals.take("8.8.4.0/24")
-    assert 0 < refused.value.retry_after <= WINDOW + 1
+    assert 0 < refused.value.retry_after <= WINDOW_SECONDS + 1
     arrivals.take("9.9.9.0/24")
     assert "8.8.4" not in repr(vars(arrivals))
-    now[0] = WINDOW
+    now[0] = WINDOW_SECONDS
     arrivals.take("8.8.4.0/24")
 
 
@@ -96,7 +103,7 @@ def test_the_key_lives_for_a_day() -> None:
     arrivals = RateLimit(5, lambda: now[0])
     arrivals.take("8.8.4.0/24")
     before = set(vars(arrivals)["_counts"])
-    now[0] = KEY_LIFE
+    now[0] = KEY_LIFE_SECONDS
     arrivals.take("8.8.4.0/24")
     assert before.isdisjoint(vars(arrivals)["_counts"])
 
@@ -117,7 +124,7 @@ def test_work_grows_with_what_comes() -> None:
     for _ in range(4240):
         arrivals.give_back(None)
     assert arrivals.demand(None) == 1
-    now[0] = WINDOW
+    now[0] = WINDOW_SECONDS
     assert come(1, "8.8.4.0/24") == 1
 
 

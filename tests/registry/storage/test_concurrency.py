@@ -31,7 +31,7 @@ PROCESSES = 3
 def write(where: Path | str, seed: int, events: int, mix: int, said: "Queue[Any]") -> None:
     """One process: cases that come and go, many at a time. Says what it holds in the end."""
     choice = random.Random(seed)
-    store = Store(open_database(where), time.time, CasePolicy(mix=mix))
+    store = Store(open_database(where), time.time, CasePolicy(delay_seconds=mix))
     open_cases: dict[str, set[str]] = {}
     for _ in range(events):
         waiting: list[tuple[Future[Any], set[str]]] = []
@@ -77,7 +77,7 @@ def follow(store: Store, after: int, active: dict[str, str]) -> int:
 def test_the_feed_has_no_gap_under_many_writers(new_database: Callable[[], Path | str], seed: int, mix: int) -> None:
     """A platform that follows while processes write sees each number once, in order, and at last all that holds."""
     where = new_database()
-    store = Store(open_database(where), time.time, CasePolicy(mix=mix))
+    store = Store(open_database(where), time.time, CasePolicy(delay_seconds=mix))
     processes = get_context("spawn")
     said: Queue[Any] = processes.Queue()
     writers = [processes.Process(target=write, args=(where, seed + n, 12, mix, said)) for n in range(PROCESSES)]

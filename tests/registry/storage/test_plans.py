@@ -60,7 +60,7 @@ def test_nothing_reads_a_whole_table(tmp_path: Path) -> None:
             asked.append((statement, parameters[0] if many else parameters))
 
     event.listen(engine, "before_cursor_execute", note)
-    store = Store(engine, time.time, CasePolicy(keep=0))
+    store = Store(engine, time.time, CasePolicy(retention_seconds=0))
     _everything(store, Platforms(engine))
     event.remove(engine, "before_cursor_execute", note)
     with engine.connect() as connection:

@@ -28,12 +28,12 @@ def case() -> None:
 def list_(entry: int | None, limit: int, as_json: bool, **where: object) -> None:
     """List open cases, those with the most entries first."""
     from takeback.registry.server import open_data
-    from takeback.registry.storage.status_queries import CASE, largest_cases
+    from takeback.registry.storage.status_queries import CASE_COLUMNS, largest_cases
 
     with open_data(read_settings(os.environ, **where)).begin() as connection:
         found = largest_cases(connection, limit, entry)
     rows = [(f"{one.case:010d}", *one.cells()) for one in found]
-    table = tabulated(("CASE", *(title.upper() for title in CASE)), rows)
+    table = tabulated(("CASE", *(title.upper() for title in CASE_COLUMNS)), rows)
     show(found, table if found else "No open case.", as_json)
 
 

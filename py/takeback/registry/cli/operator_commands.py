@@ -129,7 +129,7 @@ def _change(numbers: Sequence[int], standing: str, as_json: bool, where: dict[st
 
 
 def _told(found: "Overview") -> str:
-    from takeback.registry.storage.status_queries import DAYS, PLATFORM, bars, summed
+    from takeback.registry.storage.status_queries import PLATFORM_COLUMNS, REPORT_DAYS, bars, summed
 
     lines = [
         f"feed       {found.head} lines",
@@ -137,7 +137,7 @@ def _told(found: "Overview") -> str:
         f"entries    {summed(found.entries)}",
         f"floods     {found.floods} entries ask for a review because they match too much; see: registry entries",
         "",
-        f"the last {DAYS} days, today last",
+        f"the last {REPORT_DAYS} days, today last",
         f"new cases  {bars(found.new_cases)}  {sum(found.new_cases)}, at most {max(found.new_cases)} a day",
         f"blocks     {bars(found.blocks)}  {sum(found.blocks)}, at most {max(found.blocks)} a day",
         "",
@@ -145,13 +145,13 @@ def _told(found: "Overview") -> str:
     if not found.platforms:
         return "\n".join([*lines, "No platforms yet. Add one: takeback platform add NAME"])
     return "\n".join(
-        [*lines, tabulated([title.upper() for title in PLATFORM], [one.cells() for one in found.platforms])]
+        [*lines, tabulated([title.upper() for title in PLATFORM_COLUMNS], [one.cells() for one in found.platforms])]
     )
 
 
 def _listed(found: "Sequence[EntryOverview]") -> str:
-    from takeback.registry.storage.status_queries import ENTRY
+    from takeback.registry.storage.status_queries import ENTRY_COLUMNS
 
     if not found:
         return "No entry of that standing."
-    return tabulated([title.upper() for title in ENTRY], [one.cells() for one in found])
+    return tabulated([title.upper() for title in ENTRY_COLUMNS], [one.cells() for one in found])

@@ -38,12 +38,12 @@ from takeback.registry.storage.case_store import Addition, Submission, Submitted
 from takeback.registry.storage.feedback_store import Report
 
 
-@get(openapi.WORK_WANTED)
+@get(openapi.WORK_CHALLENGE)
 async def work_wanted(request: Ask, services: Services) -> Response[bytes]:
     """The work that a message with this idempotency key takes now; none if it came before."""
     given = query(request, "pictures", "signals")
     pictures = number(given, "pictures", 1, protocol.MAX_PICTURES, usual=1)
-    lots = rules.lots(pictures, number(given, "signals", 1, protocol.MAX_ALL_SIGNALS, usual=1))
+    lots = rules.lot_count(pictures, number(given, "signals", 1, protocol.MAX_ALL_SIGNALS, usual=1))
     key = idempotency_key(request)
     known = await known_under(services, key)
     work = None if known else _work_of(services, _Sent(sender(request, services), lots), key)
@@ -92,7 +92,7 @@ def _work_of(services: Services, sent: _Sent, key: str) -> protocol.Challenge | 
 
 async def _admitted(request: Ask, services: Services, key: str, new: protocol.NewCase) -> _Sent:
     """Counts a message with signals. Raises `TooManyCases`, `WorkNeeded`, but for one that came before."""
-    sent = _Sent(sender(request, services), rules.lots_of(new))
+    sent = _Sent(sender(request, services), rules.case_lot_count(new))
     try:
         if not services.work.done(request.headers.get(openapi.WORK, ""), key, _price(services, sent)):
             raise WorkNeeded(_work_of(services, sent, key))

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from typing import Final
 
 IDENTITY: Final = "identity"
-_LEAST: Final = 0.001
+_MIN_QUALITY: Final = 0.001
 """The smallest quality that is not a refusal."""
 _QUALITY: Final = re.compile(r"q=(0(?:\.[0-9]{0,3})?|1(?:\.0{0,3})?)", re.ASCII)
 
@@ -20,7 +20,7 @@ def choose(accept_encoding: str, there: Sequence[str]) -> str:
     others = liked.get("*", 0.0)
     wanted = {name: liked.get(name, others) for name in there}
     best = max(wanted, key=lambda name: wanted[name], default=IDENTITY)
-    is_wanted = wanted.get(best, 0.0) >= max(liked.get(IDENTITY, 0.0), _LEAST)
+    is_wanted = wanted.get(best, 0.0) >= max(liked.get(IDENTITY, 0.0), _MIN_QUALITY)
     return best if is_wanted else IDENTITY
 
 

@@ -23,15 +23,15 @@ from takeback.registry.storage.feed_store import Look, Reading
 from takeback.registry.storage.feedback_store import PlatformPosition
 from takeback.registry.storage.platforms import Platform
 
-SEEN_EVERY: Final = 60
+SEEN_INTERVAL_SECONDS: Final = 60
 """Seconds. A platform that polls in vain is noted this often at most, so that an idle poll writes nothing.
 
 `cases.QUIET` covers this and the longest wait of a poll.
 """
-PIECE: Final = 1 << 20
+CHUNK_BYTES: Final = 1 << 20
 """Bytes of a long answer that are sent at a time."""
-MAX_TILE: Final = 2**48
-WORTH_PACKING: Final = 1024
+MAX_TILE_NUMBER: Final = 2**48
+MIN_COMPRESSED_BYTES: Final = 1024
 """Bytes from which a page is compressed for whoever takes it so."""
 CACHE: Final = {"Cache-Control": "private, no-cache", "Vary": "Authorization, Accept-Encoding"}
 """A page may be kept by the platform alone, and must be asked about before it is used again."""
@@ -83,7 +83,7 @@ async def feed_tile(request: Ask, services: Services) -> Response[bytes]:
     """Ten thousand lines of the feed, which never change but that their signals may be erased."""
     platform = await platform_of(request, services)
     query(request)
-    place = number({"tile": request.path_params["tile"]}, "tile", 0, MAX_TILE)
+    place = number({"tile": request.path_params["tile"]}, "tile", 0, MAX_TILE_NUMBER)
     made = await asyncio.to_thread(tiles.tile, services.store, place, services.ids_of(platform))
     if made is None:
         raise HTTPException(status_code=HTTPStatus.NOT_FOUND)
@@ -139,7 +139,7 @@ def _parquet(services: Services, platform: Platform) -> tuple[IO[bytes], str]:
 def _pieces(file: IO[bytes]) -> Iterator[bytes]:
     with file:
         file.seek(0)
-        while piece := file.read(PIECE):
+        while piece := file.read(CHUNK_BYTES):
             yield piece
 
 
@@ -149,7 +149,7 @@ def conditional(request: Ask, body: bytes, head: str) -> Response[bytes]:
     headers = {"ETag": tag, openapi.FEED_HEAD: head, **CACHE}
     if _has(request, tag):
         return Response(b"", status_code=HTTPStatus.NOT_MODIFIED, headers=headers, media_type=JSON)
-    if len(body) >= WORTH_PACKING and _packed(request):
+    if len(body) >= MIN_COMPRESSED_BYTES and _packed(request):
         body = gzip.compress(body, 1, mtime=0)
         headers["Content-Encoding"] = "gzip"
     return Response(body, headers=headers, media_type=JSON)
@@ -180,7 +180,7 @@ def _asked(request: Ask) -> tuple[int, int, int]:
 
 async def _move(services: Services, platform: Platform, after: int, told: int) -> None:
     """Notes how far a platform has come, and up to where it is told the feed now."""
-    seen = services.now() - (platform.seen_at or 0) < SEEN_EVERY
+    seen = services.now() - (platform.seen_at or 0) < SEEN_INTERVAL_SECONDS
     if not (seen and (platform.cursor, platform.told) == (after, told)):
         await done(services.store.feedback.move(PlatformPosition(platform.id, after, told)))
 

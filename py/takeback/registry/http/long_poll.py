@@ -5,7 +5,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import Final
 
-LOOK: Final = 0.25
+POLL_INTERVAL_SECONDS: Final = 0.25
 """Seconds between looks while somebody waits. Other processes write too, so the database alone knows."""
 
 
@@ -39,5 +39,5 @@ class LongPoll:
         return await asyncio.shield(self._look)
 
     async def _ask(self) -> int:
-        await asyncio.sleep(LOOK)
+        await asyncio.sleep(POLL_INTERVAL_SECONDS)
         return await asyncio.to_thread(self._read)

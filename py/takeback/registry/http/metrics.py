@@ -14,9 +14,9 @@ from takeback.registry.http.openapi import OPERATIONS
 from takeback.registry.storage.store import Store
 
 PATH: Final = "/metrics"
-MEDIA: Final = "text/plain; version=0.0.4; charset=utf-8"
-_SECONDS: Final = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
-LOOK: Final = 30.0
+MEDIA_TYPE: Final = "text/plain; version=0.0.4; charset=utf-8"
+_LATENCY_BUCKETS_SECONDS: Final = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
+COUNT_INTERVAL_SECONDS: Final = 30.0
 """Seconds for which the totals are good enough: to count millions takes a while."""
 _OTHER: Final = "other"
 """The route of everything that is no operation: the page's files, and whatever people try."""
@@ -42,7 +42,7 @@ class RegistryMetrics:
             "takeback_registry_request_seconds",
             "From a request's head to its answer's.",
             ("operation",),
-            buckets=_SECONDS,
+            buckets=_LATENCY_BUCKETS_SECONDS,
             registry=self._registry,
         )
 
@@ -73,7 +73,7 @@ class _Totals(Collector):
     @override
     def collect(self) -> Iterator[GaugeMetricFamily]:
         now = time.monotonic()
-        if now - self._looked >= LOOK:
+        if now - self._looked >= COUNT_INTERVAL_SECONDS:
             self._totals, self._looked = self._store.totals(), now
         for name, value in self._totals.items():
             yield GaugeMetricFamily(f"takeback_registry_{name}", _TOTALS[name], value)

@@ -13,7 +13,7 @@ import msgspec
 from takeback import __version__, bulk, protocol
 from takeback.signals import MAX_FRAMES
 
-WORK_WANTED: Final = "/v1/work"
+WORK_CHALLENGE: Final = "/v1/work"
 CASES: Final = "/v1/cases"
 CASE: Final = "/v1/cases/{number:str}"
 PICTURES: Final = "/v1/cases/{number:str}/pictures"

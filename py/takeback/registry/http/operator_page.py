@@ -21,10 +21,10 @@ from takeback.protocol import EntryStatus
 from takeback.registry.http import docs
 from takeback.registry.http.context import Ask, basic_password
 from takeback.registry.storage.status_queries import (
-    CASE,
-    DAYS,
-    ENTRY,
-    PLATFORM,
+    CASE_COLUMNS,
+    ENTRY_COLUMNS,
+    PLATFORM_COLUMNS,
+    REPORT_DAYS,
     CaseSize,
     EntryOverview,
     Overview,
@@ -36,7 +36,7 @@ from takeback.registry.storage.status_queries import (
 from takeback.times import moment
 
 PATH: Final = "/operator"
-MOST: Final = 100
+MAX_ENTRIES: Final = 100
 """Entries that are listed."""
 MOST_CASES: Final = 10
 _WIDTH, _HEIGHT = 20, 90
@@ -76,7 +76,7 @@ def _read(kept: Path) -> str | None:
 def _page(engine: Engine, now: int) -> bytes:
     with engine.begin() as connection:
         found = overview(connection, now)
-        entries = noticed(connection, [EntryStatus.REVIEW, EntryStatus.PAUSED], MOST)
+        entries = noticed(connection, [EntryStatus.REVIEW, EntryStatus.PAUSED], MAX_ENTRIES)
         largest = largest_cases(connection, MOST_CASES)
     body = "".join(
         [
@@ -87,7 +87,7 @@ def _page(engine: Engine, now: int) -> bytes:
                 [("Lines of the feed", f"{found.head:,}"), ("Cases", summed(found.cases)),
                  ("Entries", summed(found.entries)), ("Entries that match too much", f"{found.floods:,}")],
             ),
-            f"<h2>The last {DAYS} days</h2>",
+            f"<h2>The last {REPORT_DAYS} days</h2>",
             _plot("New cases", found.new_cases),
             _plot("Blocked uploads", found.blocks),
             "<h2>Platforms</h2>",
@@ -103,12 +103,12 @@ def _page(engine: Engine, now: int) -> bytes:
 
 def _platforms(found: Overview) -> str:
     none = "<p>No platforms yet. Add one: <code>takeback platform add NAME</code></p>"
-    return _table("Platforms", PLATFORM, [one.cells() for one in found.platforms]) if found.platforms else none
+    return _table("Platforms", PLATFORM_COLUMNS, [one.cells() for one in found.platforms]) if found.platforms else none
 
 
 def _entries(entries: Sequence[EntryOverview]) -> str:
     how = "<p>Change one with <code>takeback registry pause ENTRY</code> or <code>resume ENTRY</code>.</p>"
-    shown = _table("Entries", ENTRY, [one.cells() for one in entries]) + how
+    shown = _table("Entries", ENTRY_COLUMNS, [one.cells() for one in entries]) + how
     return shown if entries else "<p>None: every entry blocks.</p>"
 
 
@@ -116,7 +116,7 @@ def _cases(largest: Sequence[CaseSize]) -> str:
     how = (
         "<p>Their numbers: <code>takeback registry case list</code>. End one: <code>registry case end CASE</code>.</p>"
     )
-    shown = _table("Cases", CASE, [one.cells() for one in largest]) + how
+    shown = _table("Cases", CASE_COLUMNS, [one.cells() for one in largest]) + how
     return shown if largest else "<p>None is open.</p>"
 
 

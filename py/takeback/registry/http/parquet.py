@@ -28,7 +28,7 @@ COLUMNS: Final = pa.schema(
         pa.field("standing", _WORD, nullable=False),
     ]
 )
-_PIECE: Final = 1 << 20
+_CHUNK_BYTES: Final = 1 << 20
 
 
 def write(store: Store, ids: EntryIds, out: IO[bytes]) -> tuple[int, bytes, int]:
@@ -47,7 +47,7 @@ def digest(file: IO[bytes]) -> bytes:
     """The SHA-256 of a file, from its beginning."""
     file.seek(0)
     found = sha256()
-    while piece := file.read(_PIECE):
+    while piece := file.read(_CHUNK_BYTES):
         found.update(piece)
     return found.digest()
 

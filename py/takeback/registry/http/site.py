@@ -9,7 +9,7 @@ from litestar import Litestar
 
 from takeback import protocol
 from takeback.registry.http.content_encoding import IDENTITY
-from takeback.registry.http.metrics import MEDIA, RegistryMetrics
+from takeback.registry.http.metrics import MEDIA_TYPE, RegistryMetrics
 from takeback.registry.http.metrics import PATH as METRICS
 from takeback.registry.http.problems import takes
 from takeback.registry.http.response_headers import Headers, ResponseKind, headers_for, kind_of
@@ -59,7 +59,7 @@ class Site:
             await _send_file(file, scope, with_headers)
         else:
             text = await asyncio.to_thread(self._metrics.text)
-            await _send(with_headers, 200, [(b"content-type", MEDIA.encode())], text)
+            await _send(with_headers, 200, [(b"content-type", MEDIA_TYPE.encode())], text)
 
 
 async def _send_file(file: File, scope: Scope, send: Send) -> None:

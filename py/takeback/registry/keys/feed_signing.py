@@ -22,9 +22,9 @@ from takeback.registry.storage.engine import tables as t
 from takeback.registry.storage.engine.database import WRITES, writing
 from takeback.times import moment
 
-LOOK: Final = 1.0
+KEY_RELOAD_SECONDS: Final = 1.0
 """Seconds between looks whether the key was rotated: every process goes on with the new one by itself."""
-WHAT: Final = "feed key"
+FEED_KEY_NAME: Final = "feed key"
 
 
 class Signer:
@@ -65,7 +65,7 @@ class Signer:
     def _look(self) -> None:
         """Takes another key if the file holds one."""
         now = time.monotonic()
-        if now - self._looked >= LOOK:
+        if now - self._looked >= KEY_RELOAD_SECONDS:
             self._looked = now
             if (changed := self._changed()) != self._mtime:
                 try:
@@ -92,7 +92,7 @@ class Signer:
 
 def read_key(path: Path) -> Ed25519PrivateKey:
     """The private key in the file. Raises `SettingsError`."""
-    secret = read_secret(path, WHAT, "no gate would believe the feed")
+    secret = read_secret(path, FEED_KEY_NAME, "no gate would believe the feed")
     if len(secret) != 32:
         raise SettingsError(f"{path} is not a feed key; restore the right one from your backup")
     return Ed25519PrivateKey.from_private_bytes(secret)
@@ -125,7 +125,7 @@ def rotate(engine: Engine, path: Path, *, lost: bool = False) -> FeedKey:
     rotation goes on from there. Raises `SettingsError` if the key in the file is not the newest.
     """
     new = Ed25519PrivateKey.generate()
-    with _alone(path.parent):
+    with _exclusive(path.parent):
         with writing(engine) as connection:
             feed_queries.lock(connection)
             keys = _keys(connection)
@@ -166,7 +166,7 @@ def _keys(connection: Connection) -> list[FeedKey]:
 
 
 @contextmanager
-def _alone(folder: Path) -> Iterator[None]:
+def _exclusive(folder: Path) -> Iterator[None]:
     """Nobody else on this machine rotates the key in the folder meanwhile; who is on another waits for the database."""
     if os.name != "posix":
         yield

@@ -21,9 +21,9 @@ from takeback.errors import SettingsError
 from takeback.registry.operations.integrity import Proof, prove
 from takeback.registry.storage.engine import bulk_write
 from takeback.registry.storage.engine import tables as t
-from takeback.registry.storage.engine.database import SCHEMA, WRITES, snapshot_of
+from takeback.registry.storage.engine.database import SCHEMA_REVISION, WRITES, snapshot_of
 
-LOT: Final = 5000
+BATCH_ROWS: Final = 5000
 """Rows that are read or written at a time."""
 FORMAT: Final = "takeback backup 1"
 
@@ -91,11 +91,11 @@ def _write(connection: Connection, file: gzip.GzipFile, proof: Proof) -> None:
     def say(what: object) -> None:
         file.write(msgspec.json.encode(what) + b"\n")
 
-    say(Header(FORMAT, SCHEMA, proof.lines))
+    say(Header(FORMAT, SCHEMA_REVISION, proof.lines))
     rows = 0
     for table in t.metadata.sorted_tables:
         say(TableHeader(str(table.name), [str(column.name) for column in table.columns]))
-        ordered = select(table).order_by(*table.primary_key.columns).execution_options(yield_per=LOT)
+        ordered = select(table).order_by(*table.primary_key.columns).execution_options(yield_per=BATCH_ROWS)
         with connection.execute(ordered) as found:
             for row in found:
                 say(list(row))
@@ -116,7 +116,7 @@ def _read(connection: Connection, file: Iterator[bytes]) -> None:
             if not line.startswith(b"["):
                 break
             found.append(line)
-            if len(found) == LOT:
+            if len(found) == BATCH_ROWS:
                 rows += _insert(connection, table, found)
                 found = []
         rows += _insert(connection, table, found)
@@ -131,10 +131,10 @@ def _check_start(connection: Connection, line: bytes) -> None:
     header = msgspec.json.decode(line, type=Header)
     if header.format != FORMAT:
         raise ValueError("it has another form")
-    if header.schema != SCHEMA:
+    if header.schema != SCHEMA_REVISION:
         raise SettingsError(
-            f"the backup is of schema {header.schema}, this version has {SCHEMA}: restore it with the version that "
-            "made it, then start this one"
+            f"the backup is of schema {header.schema}, this version has {SCHEMA_REVISION}: restore it with the version "
+            "that made it, then start this one"
         )
     if any(connection.execute(select(table).limit(1)).first() for table in (t.cases, t.feed, t.platforms, t.entries)):
         raise SettingsError("the database is not empty: restore into a new one")

@@ -13,7 +13,7 @@ from takeback.protocol import EntryStatus, FeedAction, FeedKey
 from takeback.registry.storage import feed_queries, row_mapping
 from takeback.registry.storage.engine import tables as t
 
-LOT: Final = 5000
+BATCH_ROWS: Final = 5000
 """Rows that are read at a time."""
 _LINES: Final = (
     select(
@@ -24,7 +24,7 @@ _LINES: Final = (
     )
     .outerjoin(t.entries, t.entries.c.number == t.feed.c.entry)
     .order_by(t.feed.c.number)
-    .execution_options(yield_per=LOT)
+    .execution_options(yield_per=BATCH_ROWS)
 )
 _IN_FEED: Final = select(t.entries.c.number, t.entries.c.standing).where(
     t.entries.c.added.is_not(None), t.entries.c.removed.is_(None)

@@ -19,7 +19,7 @@ class Tls:
     key: str
 
 
-_BODY: Final = 2 * protocol.MAX_BODY
+_MAX_BODY_BYTES: Final = 2 * protocol.MAX_BODY
 """Above this nginx itself refuses a body; below it the registry says which rule was broken."""
 _WORDS_APART: Final = frozenset(" \t\n\"'\\{};$")
 
@@ -162,7 +162,7 @@ def configuration(settings: RegistrySettings, name: str, tls: Tls) -> str:
         certificate=tls.certificate,
         key=tls.key,
         page=page,
-        body=_BODY,
+        body=_MAX_BODY_BYTES,
         proxy=_proxy(settings),
         registry=f"http://{host}:{settings.port}",
         types=_types(),

@@ -25,12 +25,12 @@ PIN_BYTES: Final = 32
 """Of what is kept of a PIN, before what tells the secret."""
 TAG_BYTES: Final = 4
 MAX_GUESSES: Final = 10
-"""Wrong PINs for a case from one part of the network, /24 or /48, in a `GUESS_WINDOW`."""
-GUESS_WINDOW: Final = 15 * 60
+"""Wrong PINs for a case from one part of the network, /24 or /48, in a `GUESS_WINDOW_SECONDS`."""
+GUESS_WINDOW_SECONDS: Final = 15 * 60
 """Seconds."""
 MAX_DAILY_GUESSES: Final = 1000
 """Wrong PINs for a case in a day, from everywhere."""
-MAX_WATCHED: Final = 100_000
+MAX_WATCHED_KEYS: Final = 100_000
 """Keys that are counted at the same time: some 20 MB. Beyond it the oldest count is dropped."""
 
 _PLATFORM_KEY: Final = re.compile(r"tbk_([0-9a-f]{16})_([0-9a-f]{64})", re.ASCII)
@@ -223,7 +223,7 @@ class WindowedCounter:
             self._counts.popitem(last=False)
         since, count = self._counts.get(key, (now, 0))
         self._counts[key] = since, count + 1
-        if len(self._counts) > MAX_WATCHED:
+        if len(self._counts) > MAX_WATCHED_KEYS:
             self._counts.popitem(last=False)
 
     def clear(self) -> None:
@@ -243,7 +243,7 @@ class PinGuessLimit:
         self._clock = clock
         self._key = b""
         self._key_from = float("-inf")
-        self._here = WindowedCounter(MAX_GUESSES, GUESS_WINDOW)
+        self._here = WindowedCounter(MAX_GUESSES, GUESS_WINDOW_SECONDS)
         self._all = WindowedCounter(MAX_DAILY_GUESSES, DAY_SECONDS)
 
     def count(self, number: str, network: str | None) -> None:

@@ -12,7 +12,7 @@ from cryptography.hazmat.primitives.ciphers import Cipher
 from cryptography.hazmat.primitives.ciphers.algorithms import AES256
 from cryptography.hazmat.primitives.ciphers.modes import ECB
 
-_BLOCK: Final = 16
+_BLOCK_BYTES: Final = 16
 _PADDING: Final = bytes(8)
 """Half of each block; an id that somebody made up does not decrypt to it, but for one in 2**64."""
 
@@ -30,14 +30,16 @@ class EntryIds:
 
     def of(self, numbers: Sequence[int]) -> list[str]:
         """The ids of entries, by their inner numbers: 32 hex digits each."""
-        blocks = self._cipher.encryptor().update(b"".join(n.to_bytes(_BLOCK) for n in numbers)).hex()
-        return [blocks[at : at + 2 * _BLOCK] for at in range(0, len(blocks), 2 * _BLOCK)]
+        blocks = self._cipher.encryptor().update(b"".join(n.to_bytes(_BLOCK_BYTES) for n in numbers)).hex()
+        return [blocks[at : at + 2 * _BLOCK_BYTES] for at in range(0, len(blocks), 2 * _BLOCK_BYTES)]
 
     def numbers(self, ids: Iterable[str]) -> dict[str, int]:
         """The inner numbers of those of the `ids` that are this platform's."""
         asked = list(ids)
         blocks = self._cipher.decryptor().update(bytes.fromhex("".join(asked)))
-        halves = [(blocks[at : at + 8], blocks[at + 8 : at + _BLOCK]) for at in range(0, len(blocks), _BLOCK)]
+        halves = [
+            (blocks[at : at + 8], blocks[at + 8 : at + _BLOCK_BYTES]) for at in range(0, len(blocks), _BLOCK_BYTES)
+        ]
         return {
             one: int.from_bytes(number)
             for one, (padding, number) in zip(asked, halves, strict=True)

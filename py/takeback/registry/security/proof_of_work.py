@@ -20,9 +20,9 @@ from takeback.protocol import Challenge
 ALGORITHM: Final = "PBKDF2/SHA-256"
 ITERATIONS: Final = 1000
 """Of each try: about half a millisecond on a phone, and a quarter for the registry, which makes one try."""
-LIFE: Final = 10 * 60
+CHALLENGE_LIFE_SECONDS: Final = 10 * 60
 """Seconds in which the work must be done and shown."""
-MAX_SHOWN: Final = 4096
+MAX_SOLUTION_CHARS: Final = 4096
 """Characters of the header that shows it."""
 
 
@@ -50,7 +50,7 @@ class ProofOfWork:
             ALGORITHM,
             ITERATIONS,
             counter=most // 2 + secrets.randbelow(most - most // 2),
-            expires_at=int(self._now()) + LIFE,
+            expires_at=int(self._now()) + CHALLENGE_LIFE_SECONDS,
             data={"key": _mark(key), "tries": str(most)},
             hmac_secret=self._secret,
         )
@@ -60,7 +60,7 @@ class ProofOfWork:
         """Whether what a message with this idempotency key shows is work that was asked for it, enough and in time."""
         if not self._tries:
             return True
-        if not shown or len(shown) > MAX_SHOWN or not verify_solution(shown, self._secret).verified:
+        if not shown or len(shown) > MAX_SOLUTION_CHARS or not verify_solution(shown, self._secret).verified:
             return False
         data = json.loads(base64.b64decode(shown))["challenge"]["parameters"]["data"]
         return bool(data["key"] == _mark(key) and int(data.get("tries", 0)) >= self._tries * price)

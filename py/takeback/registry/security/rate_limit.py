@@ -14,15 +14,15 @@ from typing import Final
 
 from takeback.errors import TooManyCases
 
-WINDOW: Final = 60 * 60
-MANY: Final = 20
+WINDOW_SECONDS: Final = 60 * 60
+LOTS_PER_DOUBLING: Final = 20
 """Lots of an hour from one part of the network, after which each next one costs twice the work."""
-BUSY: Final = 2000
+BUSY_HOUR_LOTS: Final = 2000
 """The same from everywhere; here what is twice as much costs twice the work."""
-MOST_DOUBLINGS: Final = 6
-KEY_LIFE: Final = 24 * 60 * 60
-V4_BITS: Final = 24
-V6_BITS: Final = 48
+MAX_DOUBLINGS: Final = 6
+KEY_LIFE_SECONDS: Final = 24 * 60 * 60
+IPV4_PREFIX_BITS: Final = 24
+IPV6_PREFIX_BITS: Final = 48
 """Of an address that are looked at: a household or a school's floor, not a person."""
 
 type Network = IPv4Network | IPv6Network
@@ -38,7 +38,7 @@ def network_of(address: str) -> str | None:
         found = found.ipv4_mapped
     if not found.is_global:
         return None
-    kind, bits = (IPv6Network, V6_BITS) if found.version == 6 else (IPv4Network, V4_BITS)
+    kind, bits = (IPv6Network, IPV6_PREFIX_BITS) if found.version == 6 else (IPv4Network, IPV4_PREFIX_BITS)
     return str(kind(f"{found}/{bits}", strict=False))
 
 
@@ -90,12 +90,12 @@ class RateLimit:
     def check(self, network: str | None) -> None:
         """Raises `TooManyCases` if nothing further may come from there now."""
         now = self._clock()
-        if now - self._key_from >= KEY_LIFE:
+        if now - self._key_from >= KEY_LIFE_SECONDS:
             self._key, self._key_from, self._window_from = secrets.token_bytes(32), now, float("-inf")
-        if now - self._window_from >= WINDOW:
+        if now - self._window_from >= WINDOW_SECONDS:
             self._counts, self._window_from, self._all = {}, now, 0
         if self._most and network is not None and self._count(network) >= self._most:
-            wait = int(self._window_from + WINDOW - now) + 1
+            wait = int(self._window_from + WINDOW_SECONDS - now) + 1
             raise TooManyCases("very much came from your network; this can be sent a little later", wait)
 
     def take(self, network: str | None, lots: int = 1) -> None:
@@ -113,8 +113,8 @@ class RateLimit:
 
     def demand(self, network: str | None) -> int:
         """How many times the work of a quiet hour the next lot from there costs: 1, 2, 4 and so on to 64."""
-        here = 0 if network is None else self._count(network) // MANY
-        return 1 << min(MOST_DOUBLINGS, max(here, (self._all // BUSY).bit_length()))
+        here = 0 if network is None else self._count(network) // LOTS_PER_DOUBLING
+        return 1 << min(MAX_DOUBLINGS, max(here, (self._all // BUSY_HOUR_LOTS).bit_length()))
 
     def _count(self, network: str) -> int:
         return self._counts.get(self._mark(network), 0)

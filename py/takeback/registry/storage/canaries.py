@@ -19,7 +19,7 @@ from sqlalchemy import Connection, bindparam, func, select, update
 from takeback.errors import SettingsError
 from takeback.protocol import AgeBand, NewCase, Picture, PictureKind, SignalMessage
 from takeback.registry.rules.cases import register, signals_of
-from takeback.registry.rules.publication_delay import moments
+from takeback.registry.rules.publication_delay import due_times
 from takeback.registry.storage import feed_queries
 from takeback.registry.storage.engine import bulk_write
 from takeback.registry.storage.engine import tables as t
@@ -66,7 +66,7 @@ def make(connection: Connection, platform: str, pictures: Sequence[Sequence[Sign
     last = feed_queries.newest(connection)[1]
     cases = [NewCase([Picture(list(signals))], _age_band(connection, last)) for signals in pictures]
     entries = register(cases, feed_queries.active_signals(connection, signals_of(cases)), last).entries
-    feed_queries.add(connection, entries, moments(len(entries), mix, now))
+    feed_queries.add(connection, entries, due_times(len(entries), mix, now))
     new = [{"entry": one.number, "platform": whose, "made_at": now} for one in entries]
     bulk_write.insert(connection, t.canaries, new)
     return len(entries)
@@ -77,7 +77,7 @@ def end(connection: Connection, platform: str, mix: int, now: int) -> int:
     whose = _platform(connection, platform)
     feed_queries.lock(connection)
     ended = list(connection.execute(_END, {"whose": whose, "now": now}).scalars())
-    feed_queries.become_due(connection, ended, moments(len(ended), mix, now))
+    feed_queries.become_due(connection, ended, due_times(len(ended), mix, now))
     return len(ended)
 
 

@@ -18,8 +18,8 @@ from takeback.protocol import MAX_CASE_PICTURES, CaseState, CaseStatus, EntrySta
 from takeback.registry.rules import cases as rules
 from takeback.registry.rules.benign_list import BenignList
 from takeback.registry.rules.cases import Case, CasePolicy
-from takeback.registry.rules.entry_status import SLOT_SECONDS, SLOTS, EntryState, StatusSource
-from takeback.registry.rules.publication_delay import moments
+from takeback.registry.rules.entry_status import SLOT_SECONDS, SLOTS_PER_HOUR, EntryState, StatusSource
+from takeback.registry.rules.publication_delay import due_times
 from takeback.registry.storage import case_queries, entry_statuses, feed_queries, retention
 from takeback.registry.storage.engine.database import is_sqlite
 from takeback.registry.storage.engine.group_commit import GroupCommit
@@ -159,10 +159,10 @@ class CaseStore:
         """Makes a case of each submission; gives their statuses by idempotency key."""
         now = int(self._clock())
         held = self._register(connection, [s.case for s in group], now)
-        settled = not self._policy.mix
+        settled = not self._policy.delay_seconds
         head = feed_queries.head(connection)
         state = CaseState.ACTIVE if settled else CaseState.RECEIVED
-        settles_at = None if settled else now + self._policy.mix
+        settles_at = None if settled else now + self._policy.delay_seconds
         made = [
             Case(number, s.pin, state, now, now, None, head, settles_at)
             for number, s in zip(case_queries.free_numbers(connection, len(group)), group, strict=True)
@@ -188,8 +188,10 @@ class CaseStore:
         """Writes what entries the new pictures need; gives for each case which entries each picture holds."""
         active = feed_queries.active_signals(connection, rules.signals_of(new))
         registered = rules.register(new, active, feed_queries.newest(connection)[1])
-        if self._policy.mix:
-            feed_queries.add(connection, registered.entries, moments(len(registered.entries), self._policy.mix, now))
+        if self._policy.delay_seconds:
+            feed_queries.add(
+                connection, registered.entries, due_times(len(registered.entries), self._policy.delay_seconds, now)
+            )
         else:
             order = [entry.number for entry in registered.entries]
             _RANDOM.shuffle(order)
@@ -234,13 +236,13 @@ class CaseStore:
         left = case_queries.end_pictures(connection, case.number, ending.positions, now)
         if not case_queries.has_pictures(connection, case.number):
             case_queries.end_case(connection, case.number, state, now)
-        feed_queries.become_due(connection, left, moments(len(left), self._policy.mix, now))
+        feed_queries.become_due(connection, left, due_times(len(left), self._policy.delay_seconds, now))
         self._changed(connection, case.number, now)
 
     def _changed(self, connection: Connection, number: str, now: int) -> None:
         """Notes when the case's last change reaches the feed; without a publication delay it is published here."""
-        case_queries.case_changed(connection, number, now + self._policy.mix)
-        if not self._policy.mix:
+        case_queries.case_changed(connection, number, now + self._policy.delay_seconds)
+        if not self._policy.delay_seconds:
             self._feed.publish_all(connection)
 
     def _retain(self, connection: Connection, group: Sequence[None]) -> list[tuple[bool, bool]]:
@@ -249,9 +251,9 @@ class CaseStore:
     def _retain_some(self, connection: Connection) -> tuple[bool, bool]:
         """Lets go of a little of each kind; whether there is more, and whether anything was erased."""
         now = int(self._clock())
-        gone, before = [], now - self._policy.keep
-        if self._policy.expire:
-            expired = retention.expired(connection, now - self._policy.expire, MAX_RETAINED_ROWS)
+        gone, before = [], now - self._policy.retention_seconds
+        if self._policy.expiry_seconds:
+            expired = retention.expired(connection, now - self._policy.expiry_seconds, MAX_RETAINED_ROWS)
             for number in expired:
                 self._end(connection, Withdrawn(number), CaseState.EXPIRED)
             gone.append(len(expired))
@@ -259,7 +261,7 @@ class CaseStore:
             erase(connection, before, MAX_RETAINED_ROWS)
             for erase in (retention.erase_cases, retention.erase_pictures, retention.erase_entries)
         ]
-        levels = retention.erase_levels(connection, now // SLOT_SECONDS - SLOTS, MAX_LEVEL_ROWS)
+        levels = retention.erase_levels(connection, now // SLOT_SECONDS - SLOTS_PER_HOUR, MAX_LEVEL_ROWS)
         return MAX_RETAINED_ROWS in gone + erased or levels == MAX_LEVEL_ROWS, any(erased)
 
     def _status(self, connection: Connection, number: str) -> CaseStatus:
@@ -269,9 +271,9 @@ class CaseStore:
         return self._status_of(connection, case)
 
     def _status_of(self, connection: Connection, case: Case) -> CaseStatus:
-        polls_from = case.polls_from if self._policy.mix else 0
+        polls_from = case.polls_from if self._policy.delay_seconds else 0
         reached = feed_queries.platforms_at(connection, case.feed_number, polls_from)
-        pictures = case_queries.pictures(connection, case.number, self._policy.quiet)
+        pictures = case_queries.pictures(connection, case.number, self._policy.quiet_seconds)
         return rules.status(case, reached, pictures, self._policy, self._clock())
 
 

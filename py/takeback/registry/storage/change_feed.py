@@ -19,13 +19,13 @@ from takeback.registry.storage.row_mapping import AnyRow, is_told
 from takeback.signals import PDQ_QUALITY_FLOOR, SignalType
 from takeback.times import DAY_SECONDS
 
-UNDATED: Final = DAY_SECONDS
+UNDATED_AT: Final = DAY_SECONDS
 """The moment told of an entry from before moments were kept: past any zone's beginning of 1970."""
 
 _AT: Final = case_of(
     (t.entries.c.number.is_(None), None),
-    (t.feed.c.action == FeedAction.ADD, func.coalesce(t.entries.c.added_at, UNDATED)),
-    (t.feed.c.action == FeedAction.REMOVE, func.coalesce(t.entries.c.removed_at, UNDATED)),
+    (t.feed.c.action == FeedAction.ADD, func.coalesce(t.entries.c.added_at, UNDATED_AT)),
+    (t.feed.c.action == FeedAction.REMOVE, func.coalesce(t.entries.c.removed_at, UNDATED_AT)),
 )
 """When a line was written, if that is known: not of a change, nor of an entry whose signal is erased."""
 _WITH_ENTRY: Final = t.feed.outerjoin(t.entries, t.entries.c.number == t.feed.c.entry)
@@ -153,6 +153,6 @@ def _is_told(row: AnyRow, platform: int) -> bool:
 
 def _record(row: Row[*tuple[Any, ...]], name: str) -> ChangeRecord:
     if row.type is None:
-        return ChangeRecord(name, False, UNDATED, PictureKind.IMAGE, None)
-    moment = (None if row.there else row.removed_at) or row.added_at or UNDATED
+        return ChangeRecord(name, False, UNDATED_AT, PictureKind.IMAGE, None)
+    moment = (None if row.there else row.removed_at) or row.added_at or UNDATED_AT
     return ChangeRecord(name, bool(row.there), moment, PictureKind(row.kind), SignalType(row.type), row.value.hex())

@@ -8,9 +8,9 @@ from sqlalchemy import Connection, bindparam, delete, func, select, update
 from takeback.protocol import EntryStatus, FeedbackEvent, Verdict
 from takeback.registry.logs import LOG
 from takeback.registry.rules.entry_status import (
-    LAG_SECONDS,
+    REVIEW_LAG_SECONDS,
     SLOT_SECONDS,
-    SLOTS,
+    SLOTS_PER_HOUR,
     EntryState,
     Level,
     StatusLimits,
@@ -61,7 +61,7 @@ def look_at(connection: Connection, platform: int, said: Touched, limits: Status
     looked = [
         number
         for number, one in known.items()
-        if one.judge is StatusSource.FLOOD and now >= since[number] + LAG_SECONDS
+        if one.judge is StatusSource.FLOOD and now >= since[number] + REVIEW_LAG_SECONDS
     ]
     votes = _votes(connection, [*voted, *looked])
     for number, one in known.items():
@@ -92,7 +92,7 @@ def _count(connection: Connection, platform: int, said: Touched, limits: StatusL
     slot = now // SLOT_SECONDS
     levels: dict[int, dict[int, Level]] = {}
     touched = {entry for entries in matched for entry in entries}
-    for row in bulk_write.among(connection, _LEVELS, t.levels.c.entry, touched, before=slot - SLOTS):
+    for row in bulk_write.among(connection, _LEVELS, t.levels.c.entry, touched, before=slot - SLOTS_PER_HOUR):
         levels.setdefault(row.platform, {}).setdefault(row.entry, {})[row.slot] = row.matches  # type: ignore[index]
     own = levels.setdefault(platform, {})
     for entries in matched:

@@ -16,9 +16,9 @@ from takeback.registry.storage.engine import bulk_write
 from takeback.registry.storage.engine import tables as t
 from takeback.signals import SignalKey, SignalType
 
-SALT: Final = 16
+SALT_BYTES: Final = 16
 """Bytes of chance in an entry's leaf."""
-TEXTS: Final = frozenset({SignalType.VPDQ})
+TEXT_TYPES: Final = frozenset({SignalType.VPDQ})
 """Types whose value is no hash: too long for an index."""
 
 _HEAD: Final = select(t.registry.c.head)
@@ -369,7 +369,7 @@ def platforms_at(connection: Connection, feed_number: int, polls_from: int) -> i
 
 def stored_value(signal: SignalMessage) -> bytes:
     """How a signal's value stands in the index: its bytes, or the SHA-256 of a text that is no hash."""
-    return sha256(signal.value.encode()).digest() if signal.type in TEXTS else bytes.fromhex(signal.value)
+    return sha256(signal.value.encode()).digest() if signal.type in TEXT_TYPES else bytes.fromhex(signal.value)
 
 
 def _entry_row(entry: rules.Entry) -> dict[str, object]:
@@ -377,7 +377,7 @@ def _entry_row(entry: rules.Entry) -> dict[str, object]:
         "number": entry.number,
         "type": entry.signal.type,
         "value": stored_value(entry.signal),
-        "text": entry.signal.value.encode() if entry.signal.type in TEXTS else None,
+        "text": entry.signal.value.encode() if entry.signal.type in TEXT_TYPES else None,
         "quality": entry.signal.quality,
         "variant": entry.signal.variant,
         "active": True,
@@ -385,5 +385,5 @@ def _entry_row(entry: rules.Entry) -> dict[str, object]:
         "ai_made": entry.ai_made,
         "age_band": entry.age_band,
         "standing": EntryStatus.BLOCK,
-        "salt": secrets.token_bytes(SALT),
+        "salt": secrets.token_bytes(SALT_BYTES),
     }

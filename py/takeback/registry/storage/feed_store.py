@@ -82,7 +82,7 @@ class FeedStore:
             feed_queries.say(connection, settled, [one.number for one in due], standings, now)
         if len(due) == MAX_DUE_ENTRIES:
             return True
-        polls_from = now + 1 if self._policy.mix else now  # a poll in this very second may have come before
+        polls_from = now + 1 if self._policy.delay_seconds else now  # a poll in this very second may have come before
         case_queries.settle_cases(connection, now, polls_from)
         return False
 

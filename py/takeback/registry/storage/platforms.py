@@ -15,7 +15,7 @@ from takeback.registry.storage.engine import bulk_write
 from takeback.registry.storage.engine import tables as t
 from takeback.registry.storage.engine.database import writing
 
-MAX_NAME: Final = 80
+MAX_NAME_CHARS: Final = 80
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,8 +60,10 @@ class Platforms:
 
     def add(self, name: str) -> PlatformKey:
         """A new platform's key. Raises `SettingsError` if the name is taken or cannot be used."""
-        if not (name.isprintable() and name == name.strip() and 1 <= len(name) <= MAX_NAME):
-            raise SettingsError(f"a platform's name is 1 to {MAX_NAME} printable characters without spaces around it")
+        if not (name.isprintable() and name == name.strip() and 1 <= len(name) <= MAX_NAME_CHARS):
+            raise SettingsError(
+                f"a platform's name is 1 to {MAX_NAME_CHARS} printable characters without spaces around it"
+            )
         key = PlatformKey.new()
         row = {"name": name, "created_at": int(self._clock()), "cursor": 0, "own_ids_after": 0, **_kept(key)}
         try:

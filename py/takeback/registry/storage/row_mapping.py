@@ -9,7 +9,7 @@ from takeback.protocol import AgeBand, EntryStatus, FeedAction, FeedEntry, Pictu
 from takeback.signals import SignalType, Variant
 from takeback.times import day
 
-NOBODY: Final = "0" * 32
+NO_ENTRY_ID: Final = "0" * 32
 """The id in a line that is made for its leaf alone, which no platform's id is part of."""
 
 type AnyRow = Row[*tuple[Any, ...]]
@@ -29,7 +29,7 @@ def is_told(row: AnyRow, platform: int) -> bool:
     return row.told_to is None or row.told_to == platform
 
 
-def saying(number: int, action: FeedAction, standing: str | None, entry: AnyRow, name: str = NOBODY) -> FeedEntry:
+def saying(number: int, action: FeedAction, standing: str | None, entry: AnyRow, name: str = NO_ENTRY_ID) -> FeedEntry:
     """The line of this number that says this of an entry's row."""
     told = None if standing is None else EntryStatus(standing)
     if action is not FeedAction.ADD:

@@ -18,12 +18,12 @@ from takeback.registry.storage.engine import tables as t
 from takeback.registry.storage.usage import Usage, used
 from takeback.times import DAY_SECONDS, moment
 
-DAYS: Final = 30
-PLATFORM: Final = ("Platform", "Behind", "Last seen", "Requests", "Lines told", "Said of uploads")
-ENTRY: Final = (
+REPORT_DAYS: Final = 30
+PLATFORM_COLUMNS: Final = ("Platform", "Behind", "Last seen", "Requests", "Lines told", "Said of uploads")
+ENTRY_COLUMNS: Final = (
     "Entry", "Type", "Variant", "Standing", "By", "In the feed since", "Uploads", "Blocked by", "Not blocked by",
 )  # fmt: skip
-CASE: Final = ("State", "Received", "Pictures", "Entries")
+CASE_COLUMNS: Final = ("State", "Received", "Pictures", "Entries")
 """What stands above the cells of a table."""
 BARS: Final = " ▁▂▃▄▅▆▇█"
 _NOT_COMMON: Final = t.entries.c.standing != literal_column(f"'{EntryStatus.BLOCK}'")
@@ -44,7 +44,7 @@ class PlatformState(msgspec.Struct, frozen=True):
     said: dict[str, int]
 
     def cells(self) -> tuple[str, ...]:
-        """The same in words, under `PLATFORM`."""
+        """The same in words, under `PLATFORM_COLUMNS`."""
         asked = (f"{self.requests:,}", f"{self.lines:,}")
         return (self.name, f"{self.behind:,}", _moment(self.seen_at), *asked, summed(self.said))
 
@@ -81,7 +81,7 @@ class EntryOverview(msgspec.Struct, frozen=True):
     not_blocked: int
 
     def cells(self) -> tuple[str, ...]:
-        """The same in words, under `ENTRY`."""
+        """The same in words, under `ENTRY_COLUMNS`."""
         kind = (self.type, self.variant, self.standing, self.judge or "-", _moment(self.added_at))
         return (str(self.entry), *kind, f"{self.uploads:,}", str(self.blocked), str(self.not_blocked))
 
@@ -104,7 +104,7 @@ class CaseSize(msgspec.Struct, frozen=True):
     entries: int
 
     def cells(self) -> tuple[str, ...]:
-        """The same in words, under `CASE`, without the number."""
+        """The same in words, under `CASE_COLUMNS`, without the number."""
         return (self.state, _moment(self.received_at), f"{self.pictures:,}", f"{self.entries:,}")
 
 
@@ -234,7 +234,7 @@ def _standings(connection: Connection) -> dict[str, int]:
 
 
 def _platforms(connection: Connection, head: int, now: int) -> list[PlatformState]:
-    uses = used(connection, now // DAY_SECONDS - DAYS + 1)
+    uses = used(connection, now // DAY_SECONDS - REPORT_DAYS + 1)
     said: dict[int, dict[str, int]] = {}
     verdicts = select(t.feedback.c.platform, t.feedback.c.verdict, func.count())
     for platform, verdict, number in connection.execute(
@@ -252,8 +252,8 @@ def _platforms(connection: Connection, head: int, now: int) -> list[PlatformStat
 
 def _daily(connection: Connection, column: Column[Any], now: int, *where: Any) -> list[int]:
     """How many rows there are a day (UTC), today last."""
-    first = now // DAY_SECONDS - DAYS + 1
+    first = now // DAY_SECONDS - REPORT_DAYS + 1
     day = (column // DAY_SECONDS).label("day")
     rows = connection.execute(select(day, func.count()).where(column >= first * DAY_SECONDS, *where).group_by(day))
     found: dict[int, int] = {int(one): number for one, number in rows}
-    return [found.get(first + n, 0) for n in range(DAYS)]
+    return [found.get(first + n, 0) for n in range(REPORT_DAYS)]

@@ -41,7 +41,7 @@ class Store:
         self.cases = CaseStore(engine, clock, rules, benign or BenignList(), self._writer, self.feed)
         self.feedback = FeedbackStore(clock, rules, self._writer)
         self.usage = UsageMeter(self._writer, clock)
-        seconds = max(1.0, rules.mix / LOOKS_PER_DELAY) if rules.mix else IDLE_LOOK_SECONDS
+        seconds = max(1.0, rules.delay_seconds / LOOKS_PER_DELAY) if rules.delay_seconds else IDLE_LOOK_SECONDS
         self._tasks = (
             PeriodicTask(self.feed.tick, seconds),
             PeriodicTask(self.cases.retain, RETENTION_SECONDS),

@@ -18,7 +18,7 @@ from takeback.registry.storage.engine.group_commit import GroupCommit
 from takeback.registry.storage.engine.periodic import PeriodicTask
 from takeback.times import DAY_SECONDS
 
-EVERY: Final = 60.0
+WRITE_INTERVAL_SECONDS: Final = 60.0
 """Seconds between writings."""
 _MORE: Final = (
     update(t.metering)
@@ -47,7 +47,7 @@ class UsageMeter:
         self._clock = clock
         self._lock = Lock()
         self._counts: dict[tuple[int, int], Usage] = {}
-        self._ticker = PeriodicTask(self.write_down, EVERY)
+        self._ticker = PeriodicTask(self.write_down, WRITE_INTERVAL_SECONDS)
 
     def close(self) -> None:
         """Writes down what is left, if it can."""

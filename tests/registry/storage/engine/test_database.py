@@ -28,7 +28,10 @@ def test_the_migrations_make_the_tables(engine: Engine) -> None:
 
 def test_the_code_knows_the_newest_migration() -> None:
     """A database is ready without Alembic exactly when it has the newest migration."""
-    assert ScriptDirectory(str(Path(database.__file__).with_name("migrations"))).get_current_head() == database.SCHEMA
+    assert (
+        ScriptDirectory(str(Path(database.__file__).with_name("migrations"))).get_current_head()
+        == database.SCHEMA_REVISION
+    )
 
 
 def test_every_connection_keeps_its_promises(engine: Engine) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 import pytest
 
 from takeback.errors import NotAPlatform
-from takeback.registry.storage.engine.request_coalescing import MOST, RequestCoalescer
+from takeback.registry.storage.engine.request_coalescing import MAX_BATCH_REQUESTS, RequestCoalescer
 from tests.registry.support import Server
 
 
@@ -29,14 +29,14 @@ def test_each_gets_an_answer_of_their_own() -> None:
 
     async def main() -> list[int | BaseException]:
         together = RequestCoalescer(desk.ask)
-        asked = [together.answer(number) for number in range(MOST + 20)]
+        asked = [together.answer(number) for number in range(MAX_BATCH_REQUESTS + 20)]
         return await asyncio.gather(*asked, return_exceptions=True)
 
     answers = asyncio.run(main())
     assert isinstance(answers[13], NotAPlatform)
-    assert answers[14:MOST] == [2 * number for number in range(14, MOST)]
-    assert all(isinstance(answer, ZeroDivisionError) for answer in answers[MOST:])
-    assert [len(group) for group in desk.groups] == [MOST, 20]
+    assert answers[14:MAX_BATCH_REQUESTS] == [2 * number for number in range(14, MAX_BATCH_REQUESTS)]
+    assert all(isinstance(answer, ZeroDivisionError) for answer in answers[MAX_BATCH_REQUESTS:])
+    assert [len(group) for group in desk.groups] == [MAX_BATCH_REQUESTS, 20]
 
 
 def test_who_leaves_disturbs_nobody() -> None:

@@ -7,14 +7,14 @@ from typing import Final
 from takeback.errors import NotAPlatform
 from takeback.protocol import FeedbackEvent, FeedbackReceipt, Verdict
 from takeback.registry.http.context import Ask, Services, done
-from takeback.registry.http.feed_routes import SEEN_EVERY
+from takeback.registry.http.feed_routes import SEEN_INTERVAL_SECONDS
 from takeback.registry.security.credentials import PlatformKey
 from takeback.registry.storage.feedback_store import PlatformPosition, Report
 from takeback.registry.storage.platforms import Platform
 
-PAGE: Final = 1000
+PAGE_LINES: Final = 1000
 """Lines of the feed in one answer, at most."""
-MAX_AHEAD: Final = 10
+MAX_CLOCK_SKEW_SECONDS: Final = 10
 """Seconds that a client's clock may be ahead. One that sends local time under a `Z` east of Greenwich is hours ahead,
 and would step over entries for ever: it is refused."""
 
@@ -37,7 +37,7 @@ async def everything_until_now(services: Services) -> int:
 
 async def came_to(services: Services, platform: Platform, number: int, told: int, at: int) -> None:
     """Notes that the platform has applied the feed up to `number`, and is told it up to `told`, as it was `at` then."""
-    seen = services.now() - (platform.seen_at or 0) < SEEN_EVERY
+    seen = services.now() - (platform.seen_at or 0) < SEEN_INTERVAL_SECONDS
     if not (seen and (platform.cursor, platform.told) == (number, max(number, told))):
         await done(services.store.feedback.move(PlatformPosition(platform.id, number, told, at)))
 

@@ -18,8 +18,8 @@ from litestar.exceptions import HTTPException
 from takeback.errors import InvalidMessage
 from takeback.protocol import ENTRY_ID_PATTERN, PictureKind, Verdict
 from takeback.registry.http.compat.common import (
-    MAX_AHEAD,
-    PAGE,
+    MAX_CLOCK_SKEW_SECONDS,
+    PAGE_LINES,
     asking,
     came_to,
     everything_until_now,
@@ -77,7 +77,7 @@ async def entries(request: Ask, services: Services) -> Response[bytes]:
     platform = await _platform(request, services)
     since = _time(request, "from", "1970-01-01T00:00:00Z")
     until = _time(request, "to", moment(int(services.now())))
-    size = _number(request, "size", PAGE, most=PAGE)
+    size = _number(request, "size", PAGE_LINES, most=PAGE_LINES)
     if _number(request, "max", 0):
         head = await asyncio.to_thread(services.records.head)
         start, end = _number(request, "start", 1), min(_number(request, "max", 0), head)
@@ -98,7 +98,7 @@ async def entries(request: Ask, services: Services) -> Response[bytes]:
 async def _window(services: Services, platform: Platform, since: int, until: int) -> tuple[int, int]:
     """The first and the last line of a window, once it is over and the writers are through with it."""
     ahead = until - services.now()
-    if ahead > MAX_AHEAD:
+    if ahead > MAX_CLOCK_SKEW_SECONDS:
         raise InvalidMessage("this time is yet to come: set the client's clock, and its time zone to UTC", "to")
     await asyncio.sleep(max(0.0, ahead + 1))
     await everything_until_now(services)

@@ -19,8 +19,8 @@ from takeback import protocol
 from takeback.errors import InvalidMessage
 from takeback.protocol import MAX_FEEDBACK, PictureKind, SignalMessage, Verdict
 from takeback.registry.http.compat.common import (
-    MAX_AHEAD,
-    PAGE,
+    MAX_CLOCK_SKEW_SECONDS,
+    PAGE_LINES,
     asking,
     came_to,
     everything_until_now,
@@ -86,12 +86,12 @@ async def fetch_hashes(request: Ask, services: Services) -> Response[bytes]:
     """The records from a second on, that second included, a page at a time."""
     platform = await _platform(request, services)
     since = _number(request, "startTimestamp", 0, 2**53)
-    size = _number(request, "pageSize", 1, PAGE)
+    size = _number(request, "pageSize", 1, PAGE_LINES)
     if parameter(request, "nextPageToken", ""):
         first, after, end, now = _token(request)
     else:
         now = await everything_until_now(services)
-        if since > now + MAX_AHEAD:
+        if since > now + MAX_CLOCK_SKEW_SECONDS:
             raise InvalidMessage("this time is yet to come: set the client's clock", "startTimestamp")
         first = after = await asyncio.to_thread(services.records.number_at, since - 1)
         end = await asyncio.to_thread(services.records.head)

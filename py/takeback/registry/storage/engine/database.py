@@ -17,17 +17,17 @@ from takeback import how_to_install
 from takeback.errors import SettingsError
 from takeback.private import check_private, make_private
 
-SCHEMA: Final = "0010"
+SCHEMA_REVISION: Final = "0010"
 """The newest migration. A database that says the same is ready, and Alembic is not even imported."""
-BUSY_TIMEOUT: Final = 10_000
+BUSY_TIMEOUT_MILLISECONDS: Final = 10_000
 """Milliseconds that a writer waits for another process, such as `takeback platform add` beside a server."""
-READERS: Final = 8
+POOL_CONNECTIONS: Final = 8
 """Connections that stay open. More are opened while more threads read at the same time."""
 MIGRATION_TRIES: Final = 20
 """How often a first start looks again, half a second apart, while another process makes the same tables."""
 
 _PRAGMAS: Final = (
-    f"busy_timeout={BUSY_TIMEOUT}",
+    f"busy_timeout={BUSY_TIMEOUT_MILLISECONDS}",
     "journal_mode=WAL",
     "synchronous=FULL",  # every commit is on the disk before it is acknowledged
     "foreign_keys=ON",
@@ -42,7 +42,7 @@ _POSTGRESQL: Final = {
 _LOCAL: Final = "; ".join(
     f"SET LOCAL {setting}"
     for setting in (
-        f"lock_timeout = {BUSY_TIMEOUT}",
+        f"lock_timeout = {BUSY_TIMEOUT_MILLISECONDS}",
         "statement_timeout = 30000",
         "idle_in_transaction_session_timeout = 30000",
         "jit = off",
@@ -63,7 +63,7 @@ def open_database(where: Path | str) -> Engine:
     engine = _sqlite(where) if isinstance(where, Path) else _postgresql(where)
     try:
         with told(where), engine.connect() as connection:
-            migrated = _version(connection) == SCHEMA
+            migrated = _version(connection) == SCHEMA_REVISION
         if not migrated:
             migrate(engine, where)
     except BaseException:
@@ -114,7 +114,7 @@ def _sqlite(path: Path) -> Engine:
         raise SettingsError(f"cannot use the database {path}: {error.strerror}") from error
     engine = create_engine(
         URL.create("sqlite", database=str(path)),  # a path is no address: it may hold `?` and `%`
-        pool_size=READERS,
+        pool_size=POOL_CONNECTIONS,
         max_overflow=-1,
         hide_parameters=True,  # an error's text may reach a log; the values never do
         connect_args={"isolation_level": None, "check_same_thread": False},
@@ -128,7 +128,7 @@ def _postgresql(address: str) -> Engine:
     try:
         engine = create_engine(
             _url(address),
-            pool_size=READERS,
+            pool_size=POOL_CONNECTIONS,
             max_overflow=-1,
             pool_pre_ping=True,  # after a restart or a fail-over of the database nobody gets a dead connection
             hide_parameters=True,
@@ -210,7 +210,7 @@ def migrate(engine: Engine, where: Path | str) -> None:
 
 def _is_ready(engine: Engine) -> bool:
     with engine.connect() as connection:
-        return _version(connection) == SCHEMA
+        return _version(connection) == SCHEMA_REVISION
 
 
 def _upgrade(connection: Connection) -> None:

@@ -14,11 +14,11 @@ from sqlalchemy.exc import DBAPIError, OperationalError
 from takeback.errors import RegistryError, StoreUnavailable
 from takeback.registry.storage.engine.database import WRITES
 
-MAX_GROUP: Final = 256
+MAX_GROUP_EVENTS: Final = 256
 """Events in one transaction: many more than clients wait at once, few enough that none waits long."""
 
 MAX_TRIES: Final = 5
-AGAIN: Final = frozenset({"40001", "40P01"})
+RETRYABLE_SQLSTATES: Final = frozenset({"40001", "40P01"})
 """PostgreSQL's codes for a transaction to begin anew: could not be serialized, would wait for ever."""
 
 type GroupHandler[I, R] = Callable[[Connection, Sequence[I]], Sequence[R | RegistryError]]
@@ -65,7 +65,7 @@ class GroupCommit:
 
     def _gather(self, group: list[_Job]) -> None:
         """Adds what waits by now."""
-        while len(group) < MAX_GROUP:
+        while len(group) < MAX_GROUP_EVENTS:
             try:
                 job = self._queue.get_nowait()
             except Empty:
@@ -98,7 +98,7 @@ class GroupCommit:
             try:
                 return self._apply(group, alone=alone)
             except OperationalError as error:
-                if getattr(error.orig, "sqlstate", None) not in AGAIN:
+                if getattr(error.orig, "sqlstate", None) not in RETRYABLE_SQLSTATES:
                     raise
         return self._apply(group, alone=alone)
 

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Callable, Sequence
 from typing import Final
 
-MOST: Final = 256
+MAX_BATCH_REQUESTS: Final = 256
 """Questions that are asked at once: well under what a database takes in one list."""
 
 
@@ -29,7 +29,7 @@ class RequestCoalescer[Q, A]:
 
     async def _run(self) -> None:
         while self._waiting:
-            some, self._waiting = self._waiting[:MOST], self._waiting[MOST:]
+            some, self._waiting = self._waiting[:MAX_BATCH_REQUESTS], self._waiting[MAX_BATCH_REQUESTS:]
             try:
                 answers = await asyncio.to_thread(self._ask, [question for question, _ in some])
             except Exception as error:  # noqa: BLE001 - whoever waits must hear of it, whatever it is
