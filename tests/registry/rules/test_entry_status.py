@@ -340,7 +340,7 @@ def standing_of(platform: Platform) -> Callable[[], list[str]]:
 
 
 def test_the_operator_pauses_and_resumes(server: Server, platform: Platform) -> None:
-    """`pause` and `resume` take the numbers that `entries` shows and work while the registry runs; the feed has both."""
+    """`pause` and `resume` take the numbers that `entries` shows and work while the registry runs."""
     server.submit([md5()])
     told = standing_of(platform)
     (shown,) = json.loads(server.command("registry", "entries", "--standing", "block", "--limit", "1", "--json").stdout)

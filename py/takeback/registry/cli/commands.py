@@ -213,7 +213,7 @@ def show_pin_keys(**where: object) -> None:
     engine = open_data(settings)
     key = open_pin_key(engine, settings.pin_key)
     with engine.begin() as connection:
-        _show_pin_keys(pin_keys.held(connection, key))
+        _show_pin_keys(pin_keys.key_usage(connection, key))
 
 
 @pin_key.command("rotate")
