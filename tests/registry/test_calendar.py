@@ -120,7 +120,7 @@ def serving(data: Path, database: Path | str, clock: Clock) -> Iterator[Here]:
             yield here
         finally:
             here.http.close()
-            services.heads.stop()
+            services.long_poll.stop()
             server.should_exit = True
             thread.join()
 

@@ -46,10 +46,10 @@ def test_the_log_names_nobody(tmp_path: Path) -> None:
     ):  # fmt: skip
         assert told not in log
     lines = [json.loads(line) for line in log.splitlines()]
-    assert {"the registry starts", "an error that nobody foresaw", "the registry has stopped"} <= {
+    assert {"the registry starts", "an unexpected error", "the registry has stopped"} <= {
         line["event"] for line in lines
     }
-    crash = next(line for line in lines if line["event"] == "an error that nobody foresaw")
+    crash = next(line for line in lines if line["event"] == "an unexpected error")
     assert crash["error"] == "RuntimeError"
     assert crash["at"][-1].endswith(" broken")
 

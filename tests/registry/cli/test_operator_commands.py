@@ -16,7 +16,7 @@ from takeback.errors import StoreUnavailable
 from takeback.registry.storage.engine.database import open_database
 from takeback.registry.storage.platforms import Platforms
 from takeback.registry.storage.store import Store
-from takeback.registry.storage.usage import used
+from takeback.registry.storage.usage import usage_since
 from takeback.times import DAY_SECONDS
 from tests.registry.conftest import NewDatabase
 from tests.registry.support import Platform, Server, md5, problem, serving, values
@@ -118,14 +118,14 @@ def test_what_platforms_ask_for_is_counted(new_database: NewDatabase) -> None:
         store.usage.count(1, 1000)
         store.usage.count(1)
         store.usage.count(2)
-        store.usage.write_down()
+        store.usage.flush()
         store.usage.count(1, 5)
     now[0] += DAY_SECONDS
     stores[0].usage.count(1, 10)
     for store in stores:
         store.close()
     with engine.begin() as connection:
-        everything, later = (used(connection, int(now[0]) // DAY_SECONDS - ago) for ago in (1, 0))
+        everything, later = (usage_since(connection, int(now[0]) // DAY_SECONDS - ago) for ago in (1, 0))
     assert {one: (use.requests, use.lines) for one, use in everything.items()} == {1: (7, 2020), 2: (2, 0)}
     assert {one: (use.requests, use.lines) for one, use in later.items()} == {1: (1, 10)}
     engine.dispose()
@@ -142,13 +142,13 @@ def test_what_cannot_be_written_down_is_counted_still(tmp_path: Path) -> None:
     for store in stores:
         store.usage.count(1, 7)
         with pytest.raises(StoreUnavailable):
-            store.usage.write_down()
+            store.usage.flush()
     stores[0].close()
     with closing(sqlite3.connect(file)) as other:
         other.execute("ALTER TABLE away RENAME TO metering")
     stores[1].close()
     with engine.begin() as connection:
-        assert {one: (use.requests, use.lines) for one, use in used(connection, 0).items()} == {1: (1, 7)}
+        assert {one: (use.requests, use.lines) for one, use in usage_since(connection, 0).items()} == {1: (1, 7)}
     engine.dispose()
 
 

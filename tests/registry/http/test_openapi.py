@@ -18,7 +18,7 @@ DOCUMENT = openapi.document()
 def test_every_route_is_described() -> None:
     """The document describes each route of the API, by its method, and nothing else."""
     handlers = (
-        app.work_wanted,
+        app.work_challenge,
         app.new_case,
         app.case_status,
         app.add_pictures,

@@ -64,4 +64,4 @@ def test_a_store_that_cannot_be_written_is_told_and_recovers(tmp_path: Path) -> 
         assert int(answer.headers["retry-after"]) > 0
     assert read.json()["state"] == "active"
     assert again.status_code == 201
-    assert "the store cannot take an event" in server.log.read_text()
+    assert "the database cannot store an event" in server.log.read_text()

@@ -14,7 +14,7 @@ from takeback.registry.operations import backup
 from takeback.registry.operations.integrity import prove
 from takeback.registry.rules.cases import CasePolicy
 from takeback.registry.security.entry_ids import EntryIds
-from takeback.registry.storage.case_store import Submission, Withdrawn
+from takeback.registry.storage.case_store import CaseWithdrawal, Submission
 from takeback.registry.storage.engine.database import open_database
 from takeback.registry.storage.feedback_store import Report
 from takeback.registry.storage.platforms import Platforms
@@ -42,7 +42,7 @@ def lived(engine: Engine) -> None:
     store = Store(engine, lambda: now[0], CasePolicy(0, 0, DAY_SECONDS))
     platform = Platforms(engine).check(Platforms(engine).add("Example Photos"))
     gone = submit(store, "a", "b")
-    store.cases.withdraw(Withdrawn(gone)).result()
+    store.cases.withdraw(CaseWithdrawal(gone)).result()
     now[0] += DAY_SECONDS
     while store.cases.retain():
         pass

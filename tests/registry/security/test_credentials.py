@@ -65,7 +65,7 @@ def test_a_thousand_a_day_from_everywhere() -> None:
 
 def test_memory_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     """The number of counted keys is bounded, and a key beyond it is not refused."""
-    monkeypatch.setattr(credentials, "MAX_WATCHED", 10)
+    monkeypatch.setattr(credentials, "MAX_WATCHED_KEYS", 10)
     clock = Clock()
     guesses = PinGuessLimit(clock)
     for number in range(100):

@@ -28,7 +28,7 @@ from takeback.registry.rules.entry_status import EntryState, StatusLimits, Statu
 from takeback.registry.security.credentials import PlatformKey
 from takeback.registry.security.entry_ids import EntryIds
 from takeback.registry.storage import case_queries, entry_statuses, feed_queries, retention, status_queries
-from takeback.registry.storage.case_store import Submission, Withdrawn
+from takeback.registry.storage.case_store import CaseWithdrawal, Submission
 from takeback.registry.storage.engine import bulk_write
 from takeback.registry.storage.engine import tables as t
 from takeback.registry.storage.engine.database import WRITES, open_database
@@ -106,19 +106,21 @@ def test_signals_are_found(connection: Connection) -> None:
 def test_entries_are_found_by_their_ids(connection: Connection) -> None:
     """Which of many ids name entries, by the ids of now and by those from before."""
     every = list(range(1, ROWS + 1))
-    assert feed_queries.names_of(connection, every, OLDER) == [f"{number:032x}" for number in every]
+    assert feed_queries.entry_ids(connection, every, OLDER) == [f"{number:032x}" for number in every]
     for ids in (IDS, OLDER):
-        names = feed_queries.names_of(connection, every, ids)
+        names = feed_queries.entry_ids(connection, every, ids)
         assert feed_queries.active_entries(connection, ids, names) == dict(zip(names, every, strict=True))
 
 
 def test_standings_change(big: Big, connection: Connection) -> None:
     """Many entries are judged at once, and the feed says so of each; an upload that matched them all is counted."""
     every = range(1, ROWS + 1)
-    assert entry_statuses.give(connection, every, EntryState(EntryStatus.PAUSED, StatusSource.OPERATOR), NOW) == ROWS
+    assert (
+        entry_statuses.set_status(connection, every, EntryState(EntryStatus.PAUSED, StatusSource.OPERATOR), NOW) == ROWS
+    )
     assert feed_queries.head(connection) == 2 * ROWS
-    entry_statuses.look_at(connection, big.platform, [(event(1), every)], StatusLimits(3, 5), NOW)
-    noticed = status_queries.noticed(connection, [EntryStatus.PAUSED], ROWS)
+    entry_statuses.apply_feedback(connection, big.platform, [(event(1), every)], StatusLimits(3, 5), NOW)
+    noticed = status_queries.list_entries(connection, [EntryStatus.PAUSED], ROWS)
     assert {(one.standing, one.judge) for one in noticed} == {("paused", "operator")}
     assert [one.blocked for one in noticed if one.entry == 1] == [1]
 
@@ -182,7 +184,7 @@ def test_erasure_goes_on_for_everybody(big: Big) -> None:
     number = store.cases.submit(Submission(b"pin", b"key", b"digest", case)).result().status.number
     with big.engine.execution_options(**WRITES).begin() as connection:
         connection.execute(t.entries.update().where(t.entries.c.number > 1).values(added=None, active=False))
-    store.cases.withdraw(Withdrawn(number)).result()
+    store.cases.withdraw(CaseWithdrawal(number)).result()
     now[0] += 31 * DAY_SECONDS
     assert store.cases.retain() is False
     assert store.cases.case(number) is None

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from takeback.protocol import FeedAction, NewCase, Picture, SignalMessage
 from takeback.registry.rules.cases import CasePolicy
 from takeback.registry.security.entry_ids import EntryIds
-from takeback.registry.storage.case_store import Submission, Withdrawn
+from takeback.registry.storage.case_store import CaseWithdrawal, Submission
 from takeback.registry.storage.engine.database import open_database
 from takeback.registry.storage.store import Store
 from takeback.signals import SignalType
@@ -41,7 +41,7 @@ def write(where: Path | str, seed: int, events: int, mix: int, said: "Queue[Any]
             key = secrets.token_bytes(16)
             waiting.append((store.cases.submit(Submission(b"pin", key, key, message)), {s.value for s in signals}))
         going = choice.sample(sorted(open_cases), choice.randint(0, len(open_cases)))
-        ended = [store.cases.withdraw(Withdrawn(number)) for number in going]
+        ended = [store.cases.withdraw(CaseWithdrawal(number)) for number in going]
         for future, values in waiting:
             open_cases[future.result().status.number] = values
         for number, future in zip(going, ended, strict=True):
@@ -90,7 +90,7 @@ def test_the_feed_has_no_gap_under_many_writers(new_database: Callable[[], Path 
     for writer in writers:
         writer.join()
         assert writer.exitcode == 0
-    while store.feed.next_moment() is not None:
+    while store.feed.next_due_time() is not None:
         time.sleep(0.05)
     follow(store, after, active)
     store.close()

@@ -11,7 +11,7 @@ from sqlalchemy import event
 from takeback.protocol import FeedbackEvent, NewCase, Picture, SignalMessage, Verdict
 from takeback.registry.rules.cases import CasePolicy
 from takeback.registry.security.entry_ids import EntryIds
-from takeback.registry.storage.case_store import Addition, Submission, Withdrawn
+from takeback.registry.storage.case_store import Addition, CaseWithdrawal, Submission
 from takeback.registry.storage.engine.database import open_database
 from takeback.registry.storage.feedback_store import PlatformPosition, Report
 from takeback.registry.storage.platforms import Platforms
@@ -44,8 +44,8 @@ def _everything(store: Store, platforms: Platforms) -> None:
     case = store.cases.case(number)
     assert case
     store.cases.status(case)
-    store.cases.withdraw(Withdrawn(number, frozenset({0}))).result()
-    store.cases.withdraw(Withdrawn(number)).result()
+    store.cases.withdraw(CaseWithdrawal(number, frozenset({0}))).result()
+    store.cases.withdraw(CaseWithdrawal(number)).result()
     store.feed.tick()
     store.cases.retain()
 

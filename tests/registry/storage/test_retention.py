@@ -12,7 +12,7 @@ from takeback.protocol import CaseState, FeedAction, FeedbackEvent, NewCase, Pic
 from takeback.registry.rules.cases import CasePolicy
 from takeback.registry.security.entry_ids import EntryIds
 from takeback.registry.storage import case_store
-from takeback.registry.storage.case_store import Addition, Submission, Withdrawn
+from takeback.registry.storage.case_store import Addition, CaseWithdrawal, Submission
 from takeback.registry.storage.engine import tables as t
 from takeback.registry.storage.engine.database import is_sqlite, open_database
 from takeback.registry.storage.feedback_store import Report
@@ -128,7 +128,7 @@ def test_what_ended_is_erased(store: Store, clock: Clock) -> None:
     number = submit(store, 1, 2)
     entry = store.feed.page(0, 1, IDS).entries[0].entry
     store.feedback.record(Report(platform.id, IDS, [FeedbackEvent("0" * 32, Verdict.BLOCKED, [entry])])).result()
-    store.cases.withdraw(Withdrawn(number)).result()
+    store.cases.withdraw(CaseWithdrawal(number)).result()
     clock.pass_days(KEEP - 0.01)
     retain(store)
     assert state(store, number) is CaseState.WITHDRAWN
@@ -147,7 +147,7 @@ def test_what_ended_is_erased(store: Store, clock: Clock) -> None:
 def test_a_withdrawn_picture_is_erased_alone(store: Store, clock: Clock) -> None:
     """Of an open case the picture that was withdrawn loses its signals, and keeps its place in the status."""
     number = submit(store, 1, 2)
-    store.cases.withdraw(Withdrawn(number, frozenset({0}))).result()
+    store.cases.withdraw(CaseWithdrawal(number, frozenset({0}))).result()
     clock.pass_days(KEEP)
     retain(store)
 
@@ -161,7 +161,7 @@ def test_a_withdrawn_picture_is_erased_alone(store: Store, clock: Clock) -> None
 def test_the_key_of_an_erased_case_is_free(store: Store, clock: Clock) -> None:
     """What was sent in an erased case can be sent again, and makes a new case under a new entry."""
     number = submit(store, 1, key=b"key")
-    store.cases.withdraw(Withdrawn(number)).result()
+    store.cases.withdraw(CaseWithdrawal(number)).result()
     clock.pass_days(KEEP)
     retain(store)
 
@@ -194,7 +194,7 @@ def test_no_byte_of_what_was_erased_is_left_in_the_files(store: Store, clock: Cl
     files = [file, file.with_name(file.name + "-wal")]
     needle = bytes.fromhex(secret.value)
     assert any(needle in one.read_bytes() for one in files)
-    store.cases.withdraw(Withdrawn(number)).result()
+    store.cases.withdraw(CaseWithdrawal(number)).result()
     clock.pass_days(KEEP)
     retain(store)
     assert not any(needle in one.read_bytes() for one in files if one.exists())
@@ -214,7 +214,7 @@ def test_whatever_passes_the_feed_is_what_is_open(new_database: Callable[[], Pat
                 cases[submit(store, *pictures, key=b"%d" % step)] = {signal(n).value for n in pictures}
             case "withdraw" if cases:
                 number = data.draw(st.sampled_from(sorted(cases)))
-                store.cases.withdraw(Withdrawn(number)).result()
+                store.cases.withdraw(CaseWithdrawal(number)).result()
                 del cases[number]
             case _:
                 clock.pass_days(data.draw(st.integers(1, 15)))

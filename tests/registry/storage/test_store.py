@@ -26,7 +26,7 @@ from sqlalchemy.exc import OperationalError
 from takeback.errors import CaseClosed, KeyReused, StoreUnavailable
 from takeback.protocol import FeedAction, FeedbackEvent, NewCase, Picture, SignalMessage, Verdict
 from takeback.registry.security.entry_ids import EntryIds
-from takeback.registry.storage.case_store import Addition, Submission, Withdrawn
+from takeback.registry.storage.case_store import Addition, CaseWithdrawal, Submission
 from takeback.registry.storage.engine.database import open_database
 from takeback.registry.storage.engine.group_commit import GroupCommit
 from takeback.registry.storage.feedback_store import PlatformPosition, Report
@@ -103,7 +103,7 @@ class Registry(RuleBasedStateMachine):
     @rule(number=cases, positions=st.sets(st.integers(0, 3), min_size=1))
     def withdraw_some(self, number: str, positions: set[int]) -> None:
         """Some pictures leave a case, and it ends with its last."""
-        status = self.store.cases.withdraw(Withdrawn(number, frozenset(positions))).result()
+        status = self.store.cases.withdraw(CaseWithdrawal(number, frozenset(positions))).result()
         if number in self.active:
             for position in positions & set(range(len(self.active[number]))):
                 self.active[number][position] = set()
@@ -114,7 +114,7 @@ class Registry(RuleBasedStateMachine):
     @rule(group=st.lists(consumes(cases), min_size=1, max_size=3))
     def withdraw(self, group: list[str]) -> None:
         """Withdrawals that arrive together."""
-        for future in [self.store.cases.withdraw(Withdrawn(number)) for number in group]:
+        for future in [self.store.cases.withdraw(CaseWithdrawal(number)) for number in group]:
             assert future.result().state == "withdrawn"
         for number in group:
             self.active.pop(number, None)

@@ -73,7 +73,7 @@ def list_(as_json: bool, **where: object) -> None:
     from takeback.registry.storage import canaries
 
     with _engine(where).begin() as connection:
-        found = canaries.held(connection)
+        found = canaries.canary_counts(connection)
     rows = [(one.platform, str(one.entries), moment_or_dash(one.made_at)) for one in found]
     table = tabulated(("PLATFORM", "ENTRIES", "NEWEST"), rows)
     show(found, table if found else "No canaries yet. Make some: takeback registry canary add PLATFORM", as_json)

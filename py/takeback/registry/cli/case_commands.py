@@ -45,7 +45,7 @@ def list_(entry: int | None, limit: int, as_json: bool, **where: object) -> None
 def end(cases: tuple[str, ...], yes: bool, as_json: bool, **where: object) -> None:
     """End cases, by the numbers that `case list` shows: their entries leave the feed, but for those of other cases."""
     from takeback.registry.server import open_data
-    from takeback.registry.storage.case_store import Withdrawn
+    from takeback.registry.storage.case_store import CaseWithdrawal
     from takeback.registry.storage.store import Store
 
     settings = read_settings(os.environ, **where)
@@ -56,7 +56,7 @@ def end(cases: tuple[str, ...], yes: bool, as_json: bool, **where: object) -> No
         if ending and not yes:
             click.confirm(f"End {_listed(ending)}? This cannot be undone", abort=True, err=True)
         for one in ending:
-            store.cases.withdraw(Withdrawn(one.number)).result()
+            store.cases.withdraw(CaseWithdrawal(one.number)).result()
     finally:
         store.close()
     over = [one.number for one in found if not one.is_open]

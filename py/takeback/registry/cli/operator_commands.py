@@ -52,13 +52,13 @@ def entries(
     """List the entries that need an eye: what was demoted or paused, by whom, and what platforms say of it."""
     from takeback.protocol import CASE_NUMBER_PATTERN, EntryStatus
     from takeback.registry.server import open_data
-    from takeback.registry.storage.status_queries import Order, noticed
+    from takeback.registry.storage.status_queries import Order, list_entries
 
     if of_case is not None and not re.fullmatch(CASE_NUMBER_PATTERN, of_case):
         raise SettingsError(f"{of_case!r} is not a case's number, which is 10 digits")
     case = None if of_case is None else int(of_case)
     with open_data(read_settings(os.environ, **where)).begin() as connection:
-        found = noticed(connection, [EntryStatus(one) for one in standing], limit, Order(sort), case)
+        found = list_entries(connection, [EntryStatus(one) for one in standing], limit, Order(sort), case)
     show(found, _listed(found), as_json)
 
 
@@ -121,7 +121,7 @@ def _change(numbers: Sequence[int], standing: str, as_json: bool, where: dict[st
 
     with writing(open_data(read_settings(os.environ, **where))) as connection:
         feed_queries.lock(connection)
-        changed = entry_statuses.give(
+        changed = entry_statuses.set_status(
             connection, numbers, EntryState(EntryStatus(standing), StatusSource.OPERATOR), int(time.time())
         )
     told = f"{changed} of {len(numbers)} changed to {standing}; platforms hear of it with their next poll"
@@ -129,12 +129,12 @@ def _change(numbers: Sequence[int], standing: str, as_json: bool, where: dict[st
 
 
 def _told(found: "Overview") -> str:
-    from takeback.registry.storage.status_queries import PLATFORM_COLUMNS, REPORT_DAYS, bars, summed
+    from takeback.registry.storage.status_queries import PLATFORM_COLUMNS, REPORT_DAYS, bars, in_words
 
     lines = [
         f"feed       {found.head} lines",
-        f"cases      {summed(found.cases)}",
-        f"entries    {summed(found.entries)}",
+        f"cases      {in_words(found.cases)}",
+        f"entries    {in_words(found.entries)}",
         f"floods     {found.floods} entries ask for a review because they match too much; see: registry entries",
         "",
         f"the last {REPORT_DAYS} days, today last",

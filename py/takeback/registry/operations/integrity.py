@@ -92,4 +92,4 @@ def _leaf(row: row_mapping.AnyRow, added: int) -> bytes:
         if row.leaf is None:
             raise SettingsError(f"number {row.number} of the feed has lost its entry")
         return bytes(row.leaf)
-    return chain.leaf(row_mapping.saying(row.number, FeedAction(row.action), row.standing, row), added)
+    return chain.leaf(row_mapping.new_line(row.number, FeedAction(row.action), row.standing, row), added)

@@ -128,7 +128,7 @@ def test_a_database_that_refers_to_nothing_is_refused(tmp_path: Path) -> None:
     refused = takeback("registry", "serve", "--data", tmp_path, "--port", 0)
 
     assert refused.returncode == 2
-    assert refused.stderr.startswith("Error: the database holds what refers to nothing")
+    assert refused.stderr.startswith("Error: the database has rows that refer to missing rows")
     assert refused.stderr.count("\n") == 1
     with closing(sqlite3.connect(path)) as db:
         assert db.execute("SELECT version_num FROM alembic_version").fetchone() == ("0001",)
