@@ -146,7 +146,7 @@ def test_check_proves_the_succession(engine: Engine, key: Path) -> None:
     keys = public_keys(engine)
     prove_keys(keys)
     for broken, complaint in (
-        ([keys[0], keys[2]], "feed key 2 was not signed by the one before it"),
+        ([keys[0], keys[2]], "feed key 2 is not signed by its predecessor"),
         (keys[1:], "the first feed key is missing"),
     ):
         with pytest.raises(SettingsError, match=complaint):
@@ -209,4 +209,4 @@ def test_check_finds_a_changed_succession(tmp_path: Path) -> None:
     with engine.execution_options(**WRITES).begin() as connection:
         connection.execute(t.feed_keys.update().where(t.feed_keys.c.number == 2).values(signature="00" * 64))
     engine.dispose()
-    assert "was not signed by the one before it" in command("registry", "check", "--data", data).stderr
+    assert "is not signed by its predecessor" in command("registry", "check", "--data", data).stderr

@@ -126,12 +126,21 @@ def _without(data: bytes, line: bytes) -> bytes:
 @pytest.mark.parametrize(
     ("damage", "complaint"),
     [
-        ("DELETE FROM feed WHERE number = 3", "the feed has no number 3"),
-        ("DELETE FROM feed WHERE number = (SELECT max(number) FROM feed)", "the registry says otherwise"),
-        ("UPDATE feed SET action = 'add' WHERE action = 'remove'", "adds an entry that is there"),
-        ("UPDATE entries SET kind = 'video' WHERE number = 4", "is not what it was when it was written"),
-        ("UPDATE entries SET removed = 1 WHERE number = 4", "entry 4 is kept in another way"),
-        ("UPDATE entries SET standing = 'block' WHERE number = 4", "entry 4 is kept in another way"),
+        ("DELETE FROM feed WHERE number = 3", "number 3 is missing from the feed"),
+        (
+            "DELETE FROM feed WHERE number = (SELECT max(number) FROM feed)",
+            "which is not the end that the registry recorded",
+        ),
+        ("UPDATE feed SET action = 'add' WHERE action = 'remove'", "adds an entry that is already in it"),
+        ("UPDATE entries SET kind = 'video' WHERE number = 4", "was changed after it was written"),
+        (
+            "UPDATE entries SET removed = 1 WHERE number = 4",
+            "entry 4 is stored in a different state than the feed says",
+        ),
+        (
+            "UPDATE entries SET standing = 'block' WHERE number = 4",
+            "entry 4 is stored in a different state than the feed says",
+        ),
         ("UPDATE feed SET leaf = NULL WHERE number = 1", "number 1 of the feed has lost its entry"),
     ],
 )

@@ -225,7 +225,7 @@ def test_a_value_that_nginx_would_misread_is_refused(tmp_path: Path, name: str) 
         "registry", "nginx", "--name", name, "--page", tmp_path, "--certificate", "/c", "--certificate-key", "/k"
     )
     assert refused.returncode == 2
-    assert "cannot stand in an nginx configuration" in refused.stderr
+    assert "cannot be used in an nginx configuration" in refused.stderr
 
 
 def test_the_page_must_be_named() -> None:

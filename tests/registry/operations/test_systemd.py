@@ -55,5 +55,5 @@ def test_the_proxy_on_the_same_machine_is_named() -> None:
 
 def test_no_value_breaks_a_line() -> None:
     """A value that systemd would read in another way is refused."""
-    with pytest.raises(SettingsError, match="cannot stand in a unit"):
+    with pytest.raises(SettingsError, match="cannot be used in a systemd unit"):
         unit(RegistrySettings(data=Path("/srv/a b")), "/usr/bin/takeback", "/etc/takeback.env")

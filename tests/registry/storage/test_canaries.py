@@ -169,7 +169,7 @@ def test_a_list_that_leaked_is_traced(server: Server, pair: Pair, tmp_path: Path
     others = tmp_path / "others.csv"
     others.write_text("\n".join(str(line) for line in lines(pair.other, 0)))
     assert traced(server, ours) == [[*pair.names[0].split(), "4", "of", str(made.entries)]]
-    assert canary(server, "trace", str(others)) == "No canary of any platform stands in it.\n"
+    assert canary(server, "trace", str(others)) == "The list contains no canaries.\n"
     assert pair.names[0] in canary(server, "list")
     canary(server, "remove", pair.names[0])
     assert pair.names[0] not in canary(server, "list")
