@@ -17,7 +17,7 @@ def test_ids_are_read_back(key: bytes, numbers: list[int]) -> None:
 
 
 @given(KEYS, KEYS, NUMBERS)
-def test_another_platforms_ids_are_unknown(key: bytes, other: bytes, numbers: list[int]) -> None:
+def test_another_platforms_ids_mean_nothing(key: bytes, other: bytes, numbers: list[int]) -> None:
     """Ids made under another key belong to no entry."""
     if key != other:
         assert EntryIds(other).numbers(EntryIds(key).of(numbers)) == {}
