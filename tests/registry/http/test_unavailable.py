@@ -25,7 +25,7 @@ main()
 
 
 def test_a_full_disk_loses_nothing(tmp_path: Path) -> None:
-    """When the disk is full cases are refused with 503, what was acknowledged stays, and with room it goes on."""
+    """On a full disk cases are refused with 503 and acknowledged ones stay; with free space the registry continues."""
     data, kept, answer = tmp_path / "var", list[str](), None
     server = Server(data, program=FULL)
     key = server.platform("Example Photos").key
@@ -45,7 +45,7 @@ def test_a_full_disk_loses_nothing(tmp_path: Path) -> None:
 
 
 def test_a_store_that_cannot_be_written_is_told_and_recovers(tmp_path: Path) -> None:
-    """While the database is locked, writes answer 503 with when to try again; reads go on; then all is as before."""
+    """While the database is locked, writes are answered with 503 and `Retry-After`, and reads work."""
     data = tmp_path / "var"
     server = Server(data, program=HURRIES)
     number = server.submit([md5()]).json()["number"]
