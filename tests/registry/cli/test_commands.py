@@ -52,9 +52,9 @@ def test_an_empty_list_says_what_to_do(tmp_path: Path) -> None:
     ("arguments", "text"),
     [
         (("add", "Example Photos"), "there is a platform 'Example Photos' already"),
-        (("add", ""), "a platform's name is"),
-        (("add", "x" * 81), "a platform's name is"),
-        (("add", "a\nb"), "a platform's name is"),
+        (("add", ""), "a platform's name must be"),
+        (("add", "x" * 81), "a platform's name must be"),
+        (("add", "a\nb"), "a platform's name must be"),
         (("rotate", "Nobody"), "there is no platform 'Nobody'"),
         (("revoke", "Nobody"), "there is no platform 'Nobody'"),
     ],

@@ -5,7 +5,7 @@ from pathlib import Path
 from tests.registry.support import Platform, Server, md5, problem, serving
 
 HURRIES = """
-from takeback.registry import database
+from takeback.registry.storage.engine import database
 
 database._PRAGMAS = ("busy_timeout=50", *database._PRAGMAS[1:])
 from takeback.cli import main
@@ -15,7 +15,7 @@ main()
 
 
 FULL = """
-from takeback.registry import database
+from takeback.registry.storage.engine import database
 
 database._PRAGMAS = (*database._PRAGMAS, "max_page_count=120")
 from takeback.cli import main

@@ -1,4 +1,4 @@
-"""The feed by time: clients that follow it by seconds, each in its way, end with what stands, whatever happened."""
+"""The feed by time: clients that follow it by seconds end with the active entries, whatever happened."""
 
 import random
 from collections.abc import Iterator
@@ -20,7 +20,7 @@ IDS = EntryIds(bytes(32))
 
 
 class History:
-    """A registry whose clock the test turns."""
+    """A registry whose clock the test sets."""
 
     def __init__(self, engine: Engine) -> None:
         self.engine = engine
@@ -31,7 +31,7 @@ class History:
         self.keys = 0
 
     def submit(self, value: str) -> None:
-        """A case of one picture."""
+        """Makes a case of one picture."""
         self.keys += 1
         key = self.keys.to_bytes(16)
         case = NewCase([Picture([SignalMessage(SignalType.MD5, value)])])
@@ -42,7 +42,7 @@ class History:
         self.store.cases.withdraw(CaseWithdrawal(self.cases.pop(place))).result()
 
     def standing(self) -> dict[str, str]:
-        """What a client that holds everything holds: entry to value, of those that stand at `block`."""
+        """The records of a complete client: entry to value, for entries with the status `block`."""
         held: dict[str, str] = {}
         shown: dict[str, EntryStatus] = {}
         page = self.store.feed.page(0, MAX_FEED_LIMIT, IDS)
@@ -74,7 +74,7 @@ def apply(held: dict[str, str], records: tuple[ChangeRecord, ...]) -> None:
 
 @pytest.mark.parametrize("seed", range(2))
 def test_clients_that_follow_by_time_end_with_what_stands(history: History, seed: int) -> None:
-    """Windows without overlap and starts that are included both bring everything, in pages of any size."""
+    """Windows without overlap, and fetches from an inclusive start, both give everything, in pages of any size."""
     chance = random.Random(seed)
     windows: dict[str, str] = {}
     starts: dict[str, str] = {}
@@ -105,7 +105,7 @@ def test_clients_that_follow_by_time_end_with_what_stands(history: History, seed
 
 
 def test_what_is_erased_is_gone_for_everyone(history: History) -> None:
-    """A withdrawn entry whose signal is erased is told as gone by its id alone, and that one was lost."""
+    """A removed entry whose signal is erased is gone under its id, without a signal, and marked as lost."""
     history.submit("0" * 32)
     history.submit("1" * 32)
     (gone, stays) = history.records.changes(0, 2, IDS).records
@@ -122,7 +122,7 @@ def test_what_is_erased_is_gone_for_everyone(history: History) -> None:
 
 
 def test_entries_from_before_moments_were_kept(history: History) -> None:
-    """An entry without a moment is older than any time a client asks from, but for the beginning."""
+    """An entry without a time is older than every time that a client starts from, except 0."""
     history.submit("0" * 32)
     with history.engine.begin() as connection:
         connection.execute(update(t.entries).values(added_at=None))
