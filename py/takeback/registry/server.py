@@ -1,4 +1,4 @@
-"""Puts the registry together and serves it until it is told to stop."""
+"""Builds the registry from its rooms and serves it until it is told to stop."""
 
 import errno
 import os

@@ -87,7 +87,7 @@ def test_a_flood_never_lets_pass(said: list[Vote], flooded: bool, since: int) ->
             EntryStatus.REVIEW if by in {StatusSource.VOTES, StatusSource.FLOOD} else EntryStatus.BLOCK, by
         )
         found = judge(now, said, flooded=flooded, limits=LIMITS, since=since)
-        assert found.standing is not EntryStatus.PAUSED
+        assert found.status is not EntryStatus.PAUSED
         if by is StatusSource.MODERATORS:
             assert found == judge(now, said, flooded=False, limits=LIMITS, since=since), "no flood changes it"
         elif by is StatusSource.FLOOD:

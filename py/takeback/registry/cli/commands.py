@@ -133,7 +133,7 @@ def systemd(program: str, environment: str, **options: object) -> None:
 @click.argument("file", type=click.Path(path_type=Path, dir_okay=False))
 @data
 def backup(file: Path, **where: object) -> None:
-    """Write all of the database to FILE, as it is at one moment, while the registry runs. The keys are not in it."""
+    """Write a consistent copy of the whole database to FILE while the registry runs. It does not include the keys."""
     from takeback.registry.operations import backup as backups
     from takeback.registry.server import open_data
 

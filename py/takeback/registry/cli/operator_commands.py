@@ -114,7 +114,7 @@ def operator_key(**where: object) -> None:
     click.echo(key)
 
 
-def _change(numbers: Sequence[int], standing: str, as_json: bool, where: dict[str, object]) -> None:
+def _change(numbers: Sequence[int], status: str, as_json: bool, where: dict[str, object]) -> None:
     from takeback.protocol import EntryStatus
     from takeback.registry.rules.entry_status import EntryState, StatusSource
     from takeback.registry.server import open_data
@@ -124,10 +124,10 @@ def _change(numbers: Sequence[int], standing: str, as_json: bool, where: dict[st
     with writing(open_data(read_settings(os.environ, **where))) as connection:
         feed_queries.lock(connection)
         changed = entry_statuses.set_status(
-            connection, numbers, EntryState(EntryStatus(standing), StatusSource.OPERATOR), int(time.time())
+            connection, numbers, EntryState(EntryStatus(status), StatusSource.OPERATOR), int(time.time())
         )
-    told = f"{changed} of {len(numbers)} changed to {standing}; platforms get it with their next poll"
-    show({"changed": changed, "asked": len(numbers), "standing": standing}, told, as_json)
+    told = f"{changed} of {len(numbers)} changed to {status}; platforms get it with their next poll"
+    show({"changed": changed, "asked": len(numbers), "standing": status}, told, as_json)
 
 
 def _told(found: "Overview") -> str:

@@ -18,10 +18,11 @@ database_option = click.option("--database", help="Address of a PostgreSQL datab
 
 
 class Commands(click.Group):
-    """A group that turns database errors into one line. Raises `SettingsError` for them."""
+    """A group that turns database errors into errors of one line."""
 
     @override
     def invoke(self, ctx: click.Context) -> Any:
+        """Runs a command. Raises `SettingsError` for an error of the database."""
         try:
             return super().invoke(ctx)
         except Exception as error:

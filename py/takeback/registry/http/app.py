@@ -182,7 +182,10 @@ async def health(request: Ask, services: Services) -> Response[bytes]:
 
 @get(openapi.READY)
 async def ready(request: Ask, services: Services) -> Response[bytes]:
-    """Answers 200 if the registry accepts requests: it can read its database and is not stopping."""
+    """Answers 200 if the registry accepts requests, that is, can read its database and is not stopping.
+
+    Raises `StoreUnavailable` if it is stopping.
+    """
     query(request)
     if services.long_poll.stopped:
         raise StoreUnavailable("the registry is stopping")

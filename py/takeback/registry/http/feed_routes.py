@@ -81,7 +81,10 @@ async def feed_keys(request: Ask, services: Services) -> Response[bytes]:
 
 @get(openapi.TILE)
 async def feed_tile(request: Ask, services: Services) -> Response[bytes]:
-    """A tile of ten thousand lines of the feed, which never change, except that signals are erased."""
+    """A tile of ten thousand lines of the feed, which never change, except that signals are erased.
+
+    Raises `HTTPException` with status 404 until the tile is full.
+    """
     platform = await platform_of(request, services)
     query(request)
     place = number({"tile": request.path_params["tile"]}, "tile", 0, MAX_TILE_NUMBER)
@@ -120,7 +123,10 @@ async def feed_parquet(request: Ask, services: Services) -> Stream:
 
 
 def _parquet(services: Services, platform: Platform) -> tuple[IO[bytes], str]:
-    """Writes the snapshot to an unnamed temporary file; returns the file and its signed head."""
+    """Writes the snapshot to an unnamed temporary file; returns the file and its signed head.
+
+    Raises `HTTPException` with status 404 if Parquet is not installed, and `StoreUnavailable` if the disk is full.
+    """
     try:
         from takeback.registry.http import parquet
     except ImportError as error:  # this registry was installed without it

@@ -50,11 +50,14 @@ def digest(key: str) -> str:
 
 
 def operator_page(engine: Engine, kept: Path, now: Callable[[], float]) -> HTTPRouteHandler:
-    """Makes the route for the database of `engine`; the file `kept` has the key's digest read at each request."""
+    """Makes the route over `engine`; the file `kept` has the key's digest, read at each request."""
 
     @get(PATH)
     async def operator(request: Ask) -> Response[bytes]:
-        """The page, for a request with the key as the password of HTTP Basic (RFC 7617)."""
+        """The page, for a request with the key as the password of HTTP Basic (RFC 7617).
+
+        Raises `HTTPException` with status 404 if there is no key.
+        """
         wanted = await asyncio.to_thread(_read, kept)
         if wanted is None:
             raise HTTPException(status_code=HTTPStatus.NOT_FOUND)

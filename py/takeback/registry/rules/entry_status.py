@@ -53,7 +53,7 @@ DEFAULT_LIMITS: Final = StatusLimits()
 class EntryState:
     """An entry's status, and who set it; `judge` is `None` while the status is the default."""
 
-    standing: EntryStatus = EntryStatus.BLOCK
+    status: EntryStatus = EntryStatus.BLOCK
     judge: StatusSource | None = None
 
 

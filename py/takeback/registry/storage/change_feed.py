@@ -96,7 +96,7 @@ class ChangeFeed:
             return feed_queries.head(connection)
 
     def number_at(self, moment: int) -> int:
-        """The last number whose line is known to be from `moment` or before; 0 if there is none."""
+        """The last number whose line is known to be from `moment` or earlier, or 0."""
         with self._engine.begin() as connection:
             return _number_at(connection, moment)
 

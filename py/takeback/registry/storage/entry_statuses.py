@@ -74,7 +74,7 @@ def apply_feedback(connection: Connection, platform: int, said: Touched, limits:
 
 def set_status(connection: Connection, numbers: Sequence[int], found: EntryState, now: int) -> int:
     """Sets the status of active entries and who set it, and publishes changes; returns how many statuses changed."""
-    changed = feed_queries.change(connection, numbers, found.standing)
+    changed = feed_queries.change(connection, numbers, found.status)
     bulk_write.among(connection, _JUDGED, t.entries.c.number, numbers, by=found.judge, at=now)
     return changed
 

@@ -219,7 +219,7 @@ def publish_due(
     connection: Connection,
     settled: rules.Settled,
     waited: Iterable[int],
-    standings: Mapping[int, EntryStatus],
+    statuses: Mapping[int, EntryStatus],
     now: int,
 ) -> None:
     """Publishes `settled`, the changes of the entries that `waited`, and marks all of these as no longer due."""
@@ -235,14 +235,14 @@ def publish_due(
         [{"number": e, "due": None} for e in waited if e not in said],
     ):
         bulk_write.update(connection, t.entries, "number", changed)
-    _append(connection, [(action, e, _published_status(action, standings[e])) for _, (action, e) in new])
+    _append(connection, [(action, e, _published_status(action, statuses[e])) for _, (action, e) in new])
 
 
-def change(connection: Connection, numbers: Sequence[int], standing: EntryStatus) -> int:
+def change(connection: Connection, numbers: Sequence[int], status: EntryStatus) -> int:
     """Changes the status of active entries, and publishes it for those in the feed; returns how many changed."""
-    rows = bulk_write.among(connection, _CHANGE, t.entries.c.number, numbers, to=standing)
+    rows = bulk_write.among(connection, _CHANGE, t.entries.c.number, numbers, to=status)
     told = [row.number for row in rows if row.added is not None]
-    _append(connection, [(FeedAction.CHANGE, number, standing) for number in told])
+    _append(connection, [(FeedAction.CHANGE, number, status) for number in told])
     return len(rows)
 
 
@@ -254,17 +254,17 @@ def _append(connection: Connection, said: Sequence[tuple[FeedAction, int, EntryS
     rows = bulk_write.among(connection, select(t.entries), t.entries.c.number, (entry for _, entry, _ in said))
     entries: dict[int, row_mapping.AnyRow] = {row.number: row for row in rows}
     new = []
-    for action, entry, standing in said:
+    for action, entry, status in said:
         number, row = number + 1, entries[entry]
-        now = chain.link(now, chain.leaf(row_mapping.new_line(number, action, standing, row), row.added))
-        new.append({"number": number, "action": action, "entry": entry, "standing": standing, "chain": now})
+        now = chain.link(now, chain.leaf(row_mapping.new_line(number, action, status, row), row.added))
+        new.append({"number": number, "action": action, "entry": entry, "standing": status, "chain": now})
     bulk_write.insert(connection, t.feed, new)
     connection.execute(_ADVANCE, {"to": number, "link": now})
 
 
-def _published_status(action: FeedAction, standing: EntryStatus) -> EntryStatus | None:
+def _published_status(action: FeedAction, status: EntryStatus) -> EntryStatus | None:
     """The status in a line of this action: only an `add` has one, and only if it is not `block`."""
-    return standing if action is FeedAction.ADD and standing is not EntryStatus.BLOCK else None
+    return status if action is FeedAction.ADD and status is not EntryStatus.BLOCK else None
 
 
 def totals(connection: Connection) -> dict[str, int]:

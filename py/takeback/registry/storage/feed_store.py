@@ -76,10 +76,10 @@ class FeedStore:
     def _publish_some(self, connection: Connection) -> bool:
         """Publishes what is due, up to a limit; returns whether more is due. Cases settle once nothing is."""
         now = int(self._clock())
-        due, standings = feed_queries.due(connection, now, MAX_DUE_ENTRIES)
+        due, statuses = feed_queries.due(connection, now, MAX_DUE_ENTRIES)
         if due:
             settled = rules.settle(due, _RANDOM.shuffle)
-            feed_queries.publish_due(connection, settled, [one.number for one in due], standings, now)
+            feed_queries.publish_due(connection, settled, [one.number for one in due], statuses, now)
         if len(due) == MAX_DUE_ENTRIES:
             return True
         polls_from = now + 1 if self._policy.delay_seconds else now  # a poll in this second may have come earlier

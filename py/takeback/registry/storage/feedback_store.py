@@ -58,9 +58,9 @@ class FeedbackStore:
         """Stores a platform's position in the feed and when it was last seen."""
         return self._writer.submit(self._move, position)
 
-    def change(self, entries: Sequence[int], standing: EntryStatus) -> Future[int]:
+    def change(self, entries: Sequence[int], status: EntryStatus) -> Future[int]:
         """Sets the status of entries, by internal number, as the operator decided; the result is how many changed."""
-        return self._writer.submit(self._change, (entries, standing))
+        return self._writer.submit(self._change, (entries, status))
 
     def _change(self, connection: Connection, group: Sequence[tuple[Sequence[int], EntryStatus]]) -> list[int]:
         now = int(self._clock())

@@ -29,11 +29,9 @@ def is_told(row: AnyRow, platform: int) -> bool:
     return row.told_to is None or row.told_to == platform
 
 
-def new_line(
-    number: int, action: FeedAction, standing: str | None, entry: AnyRow, name: str = NO_ENTRY_ID
-) -> FeedEntry:
+def new_line(number: int, action: FeedAction, status: str | None, entry: AnyRow, name: str = NO_ENTRY_ID) -> FeedEntry:
     """The line with this number and action for an entry's row."""
-    told = None if standing is None else EntryStatus(standing)
+    told = None if status is None else EntryStatus(status)
     if action is not FeedAction.ADD:
         return FeedEntry(number, action, name, standing=told)
     return FeedEntry(

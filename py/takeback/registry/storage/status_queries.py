@@ -20,9 +20,9 @@ from takeback.times import DAY_SECONDS, moment
 
 REPORT_DAYS: Final = 30
 """Days that counts and plots cover, today included."""
-PLATFORM_COLUMNS: Final = ("Platform", "Behind", "Last seen", "Requests", "Lines told", "Said of uploads")
+PLATFORM_COLUMNS: Final = ("Platform", "Behind", "Last seen", "Requests", "Lines sent", "Feedback")
 ENTRY_COLUMNS: Final = (
-    "Entry", "Type", "Variant", "Standing", "By", "In the feed since", "Uploads", "Blocked by", "Not blocked by",
+    "Entry", "Type", "Variant", "Status", "Set by", "In the feed since", "Uploads", "Blocked by", "Not blocked by",
 )  # fmt: skip
 CASE_COLUMNS: Final = ("State", "Received", "Pictures", "Entries")
 """The headings of the tables."""
@@ -115,7 +115,7 @@ def overview(connection: Connection, now: int) -> Overview:
     return Overview(
         head,
         _counts(connection, t.cases.c.state),
-        _standings(connection),
+        _statuses(connection),
         _platforms(connection, head, now),
         floods(connection),
         _daily(connection, t.cases.c.received_at, now),
@@ -144,7 +144,7 @@ _ORDERS: Final[Mapping[Order, Any]] = {
 
 def list_entries(
     connection: Connection,
-    standings: Sequence[EntryStatus],
+    statuses: Sequence[EntryStatus],
     limit: int,
     order: Order = Order.NEWEST,
     case_number: int | None = None,
@@ -157,8 +157,8 @@ def list_entries(
     shown = select(
         t.entries.c.number, t.entries.c.type, t.entries.c.variant, t.entries.c.standing, t.entries.c.judge,
         t.entries.c.added_at,
-    ).where(t.entries.c.active, or_(*(t.entries.c.standing == one for one in set(standings))))  # fmt: skip
-    if EntryStatus.BLOCK not in standings:
+    ).where(t.entries.c.active, or_(*(t.entries.c.standing == one for one in set(statuses))))  # fmt: skip
+    if EntryStatus.BLOCK not in statuses:
         shown = shown.where(_NOT_BLOCKING)
     if order is Order.MATCHES:
         shown = shown.outerjoin(_UPLOADS, _UPLOADS.c.entry == t.entries.c.number)
@@ -226,7 +226,7 @@ def _counts(connection: Connection, column: Column[Any], *where: Any) -> dict[st
     return {row[0]: row[1] for row in connection.execute(counted)}
 
 
-def _standings(connection: Connection) -> dict[str, int]:
+def _statuses(connection: Connection) -> dict[str, int]:
     """The number of active entries of each status."""
     every: int = connection.execute(select(func.count()).select_from(t.entries).where(t.entries.c.active)).scalar_one()
     uncommon = _counts(connection, t.entries.c.standing, t.entries.c.active, _NOT_BLOCKING)

@@ -121,7 +121,10 @@ async def reasons(request: Ask, services: Services) -> Response[bytes]:
 
 @put("/ncmec/v2/entries/{member:str}/{entry:str}/{fingerprint:str}/feedback")
 async def feedback(request: Ask, services: Services) -> Response[bytes]:
-    """A vote on an entry: affirmative counts as `blocked` and negative as `not_blocked`, each once."""
+    """A vote on an entry: affirmative counts as `blocked` and negative as `not_blocked`, each once.
+
+    Raises `HTTPException` with status 404 if the platform does not know the entry.
+    """
     platform = await _platform(request, services)
     _fingerprint(request)
     entry = request.path_params["entry"]

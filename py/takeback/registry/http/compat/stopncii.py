@@ -83,7 +83,7 @@ class Feedbacks(Struct, frozen=True, forbid_unknown_fields=True):
 
 @get("/stopncii/v1/FetchHashes")
 async def fetch_hashes(request: Ask, services: Services) -> Response[bytes]:
-    """A page of the records that changed at or after a time."""
+    """A page of the records that changed at or after a time. Raises `InvalidMessage` if the time is in the future."""
     platform = await _platform(request, services)
     since = _number(request, "startTimestamp", 0, 2**53)
     size = _number(request, "pageSize", 1, PAGE_LINES)

@@ -84,7 +84,7 @@ def writing(engine: Engine) -> Iterator[Connection]:
 
 @contextmanager
 def database_errors_named(where: Path | str) -> Iterator[None]:
-    """Turns the database's errors into a `SettingsError` of one line that names it, without its password."""
+    """Raises `SettingsError` for errors of the database, in one line that names it, without its password."""
     try:
         yield
     except DBAPIError as error:
