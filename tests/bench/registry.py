@@ -15,7 +15,7 @@ from pathlib import Path
 
 import httpx
 
-from takeback.registry.rules.cases import LOT_PICTURES
+from takeback.registry.rules.cases import MAX_LOT_PICTURES
 from takeback.registry.settings import RegistrySettings
 from takeback.signals import Variant
 from tests.registry.postgres import NoPostgres, cluster
@@ -86,7 +86,7 @@ def start_seconds(data: Path) -> float:
 def bought(data: Path) -> str:
     """What one proof of work buys at the base price: a full message, and then more with the same proof."""
     with serving(data, environ={"TAKEBACK_WORK": str(RegistrySettings().work)}) as server:
-        pictures, headers = [full_picture() for _ in range(LOT_PICTURES)], secret_headers()
+        pictures, headers = [full_picture() for _ in range(MAX_LOT_PICTURES)], secret_headers()
         asked = problem(post(server, "/v1/cases", pictures, headers), 428, "work-needed").work
         start = time.perf_counter()
         shown = {"Takeback-Work": solved(asked)}

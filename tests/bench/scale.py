@@ -18,7 +18,7 @@ from takeback.protocol import EntryStatus, NewCase, Picture, SignalMessage
 from takeback.registry.security.entry_ids import EntryIds
 from takeback.registry.storage.case_store import Submission
 from takeback.registry.storage.engine.database import open_database
-from takeback.registry.storage.status_queries import noticed, overview
+from takeback.registry.storage.status_queries import list_entries, overview
 from takeback.registry.storage.store import Store
 from takeback.signals import SignalType
 from tests.bench.feed import fill
@@ -57,7 +57,7 @@ def operator_look(store: Store, path: Path) -> str:
     counted = time.perf_counter()
     with engine.begin() as connection:
         overview(connection, int(time.time()))
-        noticed(connection, [EntryStatus.REVIEW, EntryStatus.PAUSED], 100)
+        list_entries(connection, [EntryStatus.REVIEW, EntryStatus.PAUSED], 100)
     engine.dispose()
     return f"the totals {counted - start:.2f} s, the operator's look {time.perf_counter() - counted:.2f} s"
 

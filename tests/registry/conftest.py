@@ -14,7 +14,7 @@ type NewDatabase = Callable[[], Path | str]
 
 @pytest.fixture(scope="session")
 def postgresql() -> Iterator[Cluster]:
-    """A PostgreSQL server; it need not survive a power cut here, and so it is quicker."""
+    """A PostgreSQL server, faster than by default because it need not survive a power cut."""
     try:
         with cluster("fsync=off") as running:
             yield running
@@ -24,7 +24,7 @@ def postgresql() -> Iterator[Cluster]:
 
 @pytest.fixture(scope="session")
 def template(postgresql: Cluster) -> str:
-    """The name of a database that is migrated already, to make others from."""
+    """The name of a migrated database, which others are copied from."""
     address = postgresql.new_database()
     open_database(address).dispose()
     return address.rpartition("/")[2]
@@ -32,7 +32,7 @@ def template(postgresql: Cluster) -> str:
 
 @pytest.fixture(params=STORES)
 def new_database(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> NewDatabase:
-    """Makes empty databases, on one store after the other."""
+    """A function that makes empty databases, first SQLite, then PostgreSQL."""
     if request.param == "sqlite":
         return lambda: tmp_path_factory.mktemp("database") / "registry.sqlite"
     made: Cluster = request.getfixturevalue("postgresql")
@@ -42,7 +42,7 @@ def new_database(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPa
 
 @pytest.fixture(scope="module", params=STORES)
 def server(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    """A registry that the tests of one file share, on one store after the other."""
+    """A registry that the tests of a file share, first on SQLite, then on PostgreSQL."""
     environ = {}
     if request.param == "postgresql":
         made: Cluster = request.getfixturevalue("postgresql")

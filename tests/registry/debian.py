@@ -1,4 +1,4 @@
-"""Debian's packages for tests of other people's servers: installed where that is allowed."""
+"""Installs Debian packages of the servers that tests need, if that is permitted."""
 
 import os
 import shutil
@@ -10,7 +10,7 @@ APT_WAIT: Final = ("-o", "DPkg::Lock::Timeout=300")
 
 
 def install(*packages: str) -> None:
-    """Installs the packages, without starting what they bring. Does nothing without the right to; look afterwards."""
+    """Installs the packages without starting their services. Does nothing without permission; the caller checks."""
     if os.geteuid() != 0 or shutil.which("apt-get") is None:
         return
     environ = {**os.environ, "DEBIAN_FRONTEND": "noninteractive", "RUNLEVEL": "1"}

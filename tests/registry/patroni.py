@@ -1,4 +1,4 @@
-"""A PostgreSQL that Patroni manages, from Debian's packages: one etcd, two nodes, commits that wait for both."""
+"""A PostgreSQL cluster managed by Patroni, from Debian packages: one etcd, two nodes, synchronous commits."""
 
 import json
 import os
@@ -19,18 +19,18 @@ from tests.registry.postgres import USER, as_user, binaries, free_port
 
 PACKAGES: Final = ("patroni", "python3-etcd", "etcd-server", "etcd-client")
 TTL: Final = 20
-"""Seconds after which a leader that says nothing is given up: the least that Patroni takes."""
+"""Seconds after which a silent leader is replaced: the shortest time that Patroni accepts."""
 START_WITHIN: Final = 90.0
 LOOP: Final = 1
-"""Seconds between a node's looks at the others."""
+"""Seconds between a node's checks of the others."""
 
 
 class NoPatroni(Exception):
-    """Patroni or etcd is not here; the text says why."""
+    """Patroni or etcd is not available; the text says why."""
 
 
 def programs() -> tuple[str, str]:
-    """Etcd and Patroni; installs them if that is allowed. Raises `NoPatroni`."""
+    """The programs etcd and Patroni, installed if permitted. Raises `NoPatroni` if they are not available."""
     if not (shutil.which("etcd") and shutil.which("patroni")):
         debian.install(*PACKAGES)
     etcd, patroni = shutil.which("etcd"), shutil.which("patroni")
@@ -40,7 +40,7 @@ def programs() -> tuple[str, str]:
 
 
 def wait_for(what: Callable[[], bool], within: float = START_WITHIN) -> None:
-    """Comes back when something is so."""
+    """Waits until a condition holds."""
     end = time.monotonic() + within
     while not what():
         assert time.monotonic() < end, "it took too long"
@@ -48,7 +48,7 @@ def wait_for(what: Callable[[], bool], within: float = START_WITHIN) -> None:
 
 
 class Node:
-    """A Patroni and the PostgreSQL that it runs, as a machine of its own would."""
+    """A node: Patroni and its PostgreSQL, as on a machine of their own."""
 
     def __init__(self, folder: Path, name: str, etcd: int) -> None:
         self.name = name
@@ -100,20 +100,20 @@ class Node:
             )
 
     def is_(self, role: str) -> bool:
-        """Whether Patroni says so: `leader`, `replica`, `synchronous`, `health`."""
+        """Whether Patroni confirms a role: `leader`, `replica`, `synchronous`, `health`."""
         try:
             return httpx.get(f"http://127.0.0.1:{self.rest}/{role}", timeout=5).status_code == 200
         except httpx.TransportError:
             return False
 
     def hand_over(self, other: "Node") -> None:
-        """Makes the other node the leader, in order."""
+        """Makes the other node the leader by an orderly switchover."""
         body = {"leader": self.name, "candidate": other.name}
         answer = httpx.post(f"http://127.0.0.1:{self.rest}/switchover", json=body, timeout=60)
         assert answer.status_code == 200, answer.text
 
     def die(self) -> None:
-        """Ends all of it at once, as a power cut would."""
+        """Kills all of its processes at once, like a power cut."""
         if not self.process:
             return
         postmaster = self._folder / "data" / "postmaster.pid"
@@ -140,13 +140,13 @@ class Managed:
         return (one, two) if one.is_("leader") else (two, one)
 
     def start(self, node: Node) -> None:
-        """Starts a node, and comes back when every commit waits for both."""
+        """Starts a node, and waits until every commit waits for both."""
         node.start(self._patroni)
         wait_for(lambda: any(one.is_("leader") for one in self.nodes))
         wait_for(lambda: any(one.is_("synchronous") for one in self.nodes))
 
     def address(self, database: str) -> str:
-        """The address of a database on whichever node can be written."""
+        """The address of a database on the node that can be written."""
         hosts = "&".join(f"host=127.0.0.1:{node.port}" for node in self.nodes)
         return f"postgresql://{USER}@/{database}?{hosts}&target_session_attrs=read-write"
 

@@ -1,4 +1,4 @@
-"""pgbouncer for tests: Debian's, in transaction mode, in front of the PostgreSQL of the tests."""
+"""Debian's pgbouncer in transaction mode, in front of the PostgreSQL of the tests."""
 
 import os
 import shutil
@@ -15,16 +15,16 @@ from tests.registry.postgres import USER, Cluster, free_port
 
 PACKAGE: Final = "pgbouncer"
 SESSIONS: Final = 3
-"""Sessions with PostgreSQL, few enough that transactions of one connection meet several."""
+"""Sessions with PostgreSQL, few enough that the transactions of one connection use several."""
 START_WITHIN: Final = 15.0
 
 
 class NoPgbouncer(Exception):
-    """pgbouncer is not here; the text says why."""
+    """pgbouncer is not available; the text says why."""
 
 
 def binary() -> str:
-    """The program; installs it if that is allowed. Raises `NoPgbouncer`."""
+    """The program, installed if permitted. Raises `NoPgbouncer` if it is not available."""
     path = f"{os.environ.get('PATH', os.defpath)}:/usr/sbin"
     if not shutil.which("pgbouncer", path=path):
         debian.install(PACKAGE)

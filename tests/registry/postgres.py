@@ -1,4 +1,4 @@
-"""PostgreSQL for tests: a cluster of their own, from Debian's packages, on a free port, as a user without rights."""
+"""PostgreSQL for tests: a separate cluster from Debian packages, on a free port, as an unprivileged user."""
 
 import os
 import secrets
@@ -16,15 +16,15 @@ from tests.registry import debian
 
 PACKAGE: Final = "postgresql-15"
 USER: Final = "postgres"
-"""Who runs it where the tests run as root, which PostgreSQL refuses; Debian's package makes this user."""
+"""The user that runs PostgreSQL if the tests run as root, which it refuses; Debian's package creates it."""
 
 
 class NoPostgres(Exception):
-    """PostgreSQL is not here; the text says why."""
+    """PostgreSQL is not available; the text says why."""
 
 
 def binaries() -> Path:
-    """The folder of PostgreSQL's programs; installs them if that is allowed. Raises `NoPostgres`."""
+    """The folder of PostgreSQL's programs, installed if permitted. Raises `NoPostgres` if they are not available."""
     found = _found()
     if not found:
         _install()
@@ -41,7 +41,7 @@ def _found() -> Path | None:
 
 
 def _install() -> None:
-    """Without the cluster that the package would start at once."""
+    """Installs PostgreSQL without the cluster that the package would start."""
     if os.geteuid() == 0:
         quiet = Path("/etc/postgresql-common/createcluster.d/takeback-tests.conf")
         quiet.parent.mkdir(parents=True, exist_ok=True)
@@ -50,7 +50,7 @@ def _install() -> None:
 
 
 def run(*command: str | Path, **more: str) -> None:
-    """Runs a program of PostgreSQL as the user it asks for."""
+    """Runs a program of PostgreSQL as the user it requires."""
     done = subprocess.run(
         [*as_user(), *map(str, command)],
         env={**os.environ, **more},
@@ -64,18 +64,18 @@ def run(*command: str | Path, **more: str) -> None:
 
 
 def as_user() -> Sequence[str]:
-    """What runs a program as the user whom PostgreSQL asks for."""
+    """The prefix of a command that runs it as the user that PostgreSQL requires."""
     return ("setpriv", f"--reuid={USER}", f"--regid={USER}", "--init-groups") if os.geteuid() == 0 else ()
 
 
 def free_port() -> int:
-    """A port that nothing uses."""
+    """A free port."""
     with socket.create_server(("127.0.0.1", 0)) as probe:
         return int(probe.getsockname()[1])
 
 
 class Cluster:
-    """One PostgreSQL server over the folder `data`. Anybody on this machine may connect: it holds nothing."""
+    """A PostgreSQL server with the folder `data`. Any local user may connect, since it has no real data."""
 
     def __init__(self, data: Path, port: int = 0) -> None:
         self.data = data
@@ -91,22 +91,22 @@ class Cluster:
         return made
 
     def start(self, *settings: str) -> None:
-        """Starts it, durable as it is by default."""
+        """Starts the server, with PostgreSQL's default durability."""
         options = [f"-c port={self.port}", "-c listen_addresses=127.0.0.1", "-c unix_socket_directories=''"]
         options += [f"-c {setting}" for setting in ("max_connections=200", *settings)]
         log = self.data.with_suffix(".log")
         run(binaries() / "pg_ctl", "-D", self.data, "-w", "-l", log, "-o", " ".join(options), "start")
 
     def stop(self, how: str = "fast") -> None:
-        """Stops it: `fast` in order, `immediate` as by a crash."""
+        """Stops the server: `fast` in order, `immediate` like a crash."""
         run(binaries() / "pg_ctl", "-D", self.data, "-m", how, "-w", "stop")
 
     def promote(self) -> None:
-        """Makes a standby the primary."""
+        """Promotes a standby to primary."""
         run(binaries() / "pg_ctl", "-D", self.data, "-w", "promote")
 
     def standby(self, folder: Path) -> "Cluster":
-        """A running standby of this primary inside `folder`, for which every commit waits from now on."""
+        """Starts a standby of this primary in `folder`, for which every commit waits from now on."""
         if os.geteuid() == 0:
             shutil.chown(folder, USER, USER)
         made = Cluster(folder / "data")
@@ -120,29 +120,29 @@ class Cluster:
         return made
 
     def take_over(self) -> None:
-        """Makes this standby the primary; it waits for no other."""
+        """Promotes this standby to a primary that waits for no other."""
         self.promote()
         self.query("ALTER SYSTEM RESET synchronous_standby_names")
         self.query("SELECT pg_reload_conf()")
 
     def address(self, database: str) -> str:
-        """Where a registry finds the database."""
+        """The address of a database for a registry."""
         return f"postgresql://{USER}@127.0.0.1:{self.port}/{database}"
 
     def query(self, sql: str, database: str = USER) -> str:
-        """What psql answers."""
+        """The output of psql."""
         where = ["-h", "127.0.0.1", "-p", str(self.port), "-U", USER, "-d", database]
         command = [str(binaries() / "psql"), "-XAtq", *where, "-c", sql]
         return subprocess.run(command, capture_output=True, text=True, check=True, timeout=60).stdout.strip()
 
     def new_database(self, template: str = "template0") -> str:
-        """The address of a new database."""
+        """Makes a database and returns its address."""
         name = f"takeback_{secrets.token_hex(6)}"
         self.query(f"CREATE DATABASE {name} TEMPLATE {template}")
         return self.address(name)
 
     def drop(self, address: str) -> None:
-        """Takes a database away, whoever is connected."""
+        """Drops a database and its connections."""
         self.query(f"DROP DATABASE {address.rpartition('/')[2]} WITH (FORCE)")
 
 

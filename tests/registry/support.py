@@ -1,4 +1,4 @@
-"""What the registry's tests share: a real server in a process of its own, and messages to send to it."""
+"""What the registry's tests share: a real server in its own process, and messages to send to it."""
 
 import json
 import os
@@ -38,13 +38,13 @@ def command(*arguments: str | Path | int, environ: dict[str, str] | None = None)
 
 
 def clean_environment(more: dict[str, str] | None = None) -> dict[str, str]:
-    """The environment without settings of ours, but that what is sent takes no work and goes into the feed at once."""
+    """The environment without Takeback's settings, except for no proof of work and no publication delay."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith("TAKEBACK_")}
     return {**kept, "PYTHONPATH": os.pathsep.join(sys.path), "TAKEBACK_MIX": "0", "TAKEBACK_WORK": "0", **(more or {})}
 
 
 class Server:
-    """A registry in a process of its own. `log` is where its standard error goes."""
+    """A registry in its own process. `log` is the file of its standard error."""
 
     def __init__(
         self, data: Path, *options: str | Path, program: str = MAIN, environ: dict[str, str] | None = None
@@ -121,7 +121,7 @@ class Platform:
         return answer.json()
 
     def active(self) -> dict[str, tuple[str, str]]:
-        """What the whole feed adds up to: entry id to type and value. Checks the feed's rules on the way."""
+        """The active entries of the whole feed, entry id to type and value; checks the feed's rules."""
         return follow(self._walk())[0]
 
     def _walk(self) -> Iterator[Json]:
@@ -139,7 +139,7 @@ class Platform:
 
 
 def follow(entries: Iterator[Json]) -> tuple[dict[str, tuple[str, str]], int]:
-    """Applies feed entries and asserts the four rules of PROTOCOL.md; the active entries and the last number."""
+    """Applies lines of the feed and asserts the four rules of PROTOCOL.md; returns active entries and last number."""
     active: dict[str, tuple[str, str]] = {}
     ever: set[str] = set()
     number = 0
@@ -177,7 +177,7 @@ def serving(
 
 
 def quick_platform(server: Server, name: str) -> Platform:
-    """A platform with a new key, made beside a registry on SQLite without starting the command line."""
+    """A platform with a new key, added directly to a registry's SQLite database."""
     engine = open_database(server.data / "registry.sqlite")
     key = Platforms(engine).add(name).text()
     engine.dispose()
@@ -190,7 +190,7 @@ def secret_headers(pin: str = PIN, key: str | None = None) -> dict[str, str]:
 
 
 def solved(challenge: protocol.Challenge | None) -> str:
-    """What shows that the work was done, by altcha's own solver."""
+    """The solution of a challenge, by altcha's own solver."""
     assert challenge is not None
     told = altcha.v2.Challenge.from_dict(json.loads(protocol.encode(challenge)))
     solution = altcha.solve_challenge(told)
@@ -199,32 +199,32 @@ def solved(challenge: protocol.Challenge | None) -> str:
 
 
 def md5() -> Json:
-    """An exact signal at random."""
+    """A random exact signal."""
     return {"type": "md5", "value": secrets.token_hex(16)}
 
 
 def sha256() -> Json:
-    """Another."""
+    """A random SHA-256 signal."""
     return {"type": "sha256", "value": secrets.token_hex(32)}
 
 
 def telling() -> str:
-    """A PDQ hash at random: half of its bits are set, as its median sees to."""
+    """A random PDQ hash with half of its bits set, like a real one."""
     return f"{sum(1 << bit for bit in random.SystemRandom().sample(range(256), 128)):064x}"
 
 
 def pdq(quality: int = 100) -> Json:
-    """A perceptual signal at random."""
+    """A random PDQ signal."""
     return {"type": "pdq", "value": telling(), "quality": quality}
 
 
 def values(active: dict[str, tuple[str, str]]) -> set[str]:
-    """The values of the active entries."""
+    """The values of a platform's active entries."""
     return {value for _, value in active.values()}
 
 
 def problem(answer: httpx.Response, status: int, code: str, field: str | None = None) -> protocol.Problem:
-    """Asserts that the answer is this problem, as the protocol says."""
+    """Asserts that the answer is this problem in the protocol's form, and returns it."""
     assert answer.status_code == status, answer.text
     assert answer.headers["content-type"] == "application/problem+json"
     said = protocol.decode(answer.content, protocol.Problem)

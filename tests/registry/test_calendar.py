@@ -1,4 +1,4 @@
-"""The whole path on the days at which months and years end: a real registry and a real gate, whose clocks are set."""
+"""The whole path at the ends of months and years: a real registry and a real gate, with clocks that the test sets."""
 
 import threading
 from collections.abc import Callable, Iterator
@@ -16,7 +16,7 @@ from takeback.gate import settings as gate_settings
 from takeback.gate.feed import snapshot_import
 from takeback.registry.http.context import Services
 from takeback.registry.operations import backup
-from takeback.registry.rules.cases import QUIET
+from takeback.registry.rules.cases import QUIET_SECONDS
 from takeback.registry.server import build_site, listen
 from takeback.registry.settings import RegistrySettings
 from takeback.registry.storage.engine.database import open_database
@@ -56,27 +56,27 @@ class Clock:
         return self.now
 
     def pass_time(self, seconds: float) -> str:
-        """Later; the moment then, as the protocol writes it."""
+        """Advances the clock; returns the time in the protocol's format."""
         self.now += seconds
         return moment(int(self.now))
 
 
 class Here:
-    """A registry that serves in a thread of this process."""
+    """A registry that serves in a thread of the test's process."""
 
     def __init__(self, address: str, services: Services, clock: Clock) -> None:
         self.address, self.services, self.clock = address, services, clock
         self.http = httpx.Client(base_url=address, timeout=30)
 
     def settle(self) -> None:
-        """Lets the time of mixing pass, and all that is due come into the feed; polls count from the next second on."""
+        """Advances beyond the publication delay and publishes what is due; polls count from the next second."""
         self.clock.pass_time(MIX + 1)
         while self.services.store.feed.tick():
             pass
         self.clock.pass_time(1)
 
     def retain(self) -> None:
-        """Ends and erases what is due."""
+        """Ends and erases everything that is due."""
         while self.services.store.cases.retain():
             pass
 
@@ -120,7 +120,7 @@ def serving(data: Path, database: Path | str, clock: Clock) -> Iterator[Here]:
             yield here
         finally:
             here.http.close()
-            services.heads.stop()
+            services.long_poll.stop()
             server.should_exit = True
             thread.join()
 
@@ -129,7 +129,7 @@ def serving(data: Path, database: Path | str, clock: Clock) -> Iterator[Here]:
 def test_a_whole_path(
     start: str, new_database: Callable[[], Path | str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Case, feed, sync, check, feedback, withdrawal, expiry, erasure and backup do what they do on any other day."""
+    """Case, feed, sync, check, feedback, withdrawal, expiry, erasure and backup work as on any other day."""
     clock = Clock(start)
     database = new_database()
     data = database.parent if isinstance(database, Path) else tmp_path / "var"
@@ -148,7 +148,7 @@ def test_a_whole_path(
             assert _fresh(tmp_path, registry, key, monkeypatch) == signals
             decision = gate.check(FILES[0])
             assert decision.action is Action.BLOCK
-            seen = clock.pass_time(QUIET)
+            seen = clock.pass_time(QUIET_SECONDS)
             gate.feedback(decision, Verdict.BLOCKED)
             gate.sync()
             status = registry.case(first["number"]).json()
@@ -180,7 +180,7 @@ def test_a_whole_path(
 
 
 def _fresh(folder: Path, registry: Here, key: str, monkeypatch: pytest.MonkeyPatch) -> int:
-    """How many entries gates hold that start now: one from the first line, one from the snapshot."""
+    """The numbers of entries in two new gates: one that reads the feed, and one that imports the snapshot."""
     held = []
     for place, start in enumerate((snapshot_import.MIN_SNAPSHOT_LINES, 0)):
         home = folder / f"fresh-{place}-{int(registry.clock())}"
@@ -194,7 +194,7 @@ def _fresh(folder: Path, registry: Here, key: str, monkeypatch: pytest.MonkeyPat
 
 
 def _others_are_told(registry: Here, key: str, signals: int) -> None:
-    """Clients of other protocols are told the same, under times that are the clock's."""
+    """Clients of other protocols get the same entries, with the clock's times."""
     came = int(registry.clock()) - 1  # `settle` lets a second pass after it
     query = {"from": "1970-01-01T00:00:00Z", "to": moment(int(registry.clock()))}
     told = registry.http.get("/ncmec/v2/entries", params=query, auth=("anybody", key))
@@ -207,7 +207,7 @@ def _others_are_told(registry: Here, key: str, signals: int) -> None:
 
 
 def _restored(folder: Path, new_database: Callable[[], Path | str], database: Path | str) -> None:
-    """A backup of now fills an empty database that proves to be the same."""
+    """A backup restored into an empty database gives the same verification."""
     source, target = open_database(database), open_database(new_database())
     written = backup.write(source, folder / "backup.gz")
     assert backup.read(target, folder / "backup.gz") == written

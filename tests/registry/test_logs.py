@@ -20,7 +20,7 @@ AGENT = "Mozilla/5.0 (a very telling phone)"
 
 
 def test_the_log_names_nobody(tmp_path: Path) -> None:
-    """After a run with everything in it, errors and crashes too, the log holds nothing of any person or message."""
+    """After a run with every kind of request, error and crash, the log contains nothing about a person or a message."""
     data = tmp_path / "var"
     with serving(data) as calm:
         platform_key = calm.platform("Example Photos").key
@@ -46,10 +46,10 @@ def test_the_log_names_nobody(tmp_path: Path) -> None:
     ):  # fmt: skip
         assert told not in log
     lines = [json.loads(line) for line in log.splitlines()]
-    assert {"the registry starts", "an error that nobody foresaw", "the registry has stopped"} <= {
+    assert {"the registry starts", "an unexpected error", "the registry has stopped"} <= {
         line["event"] for line in lines
     }
-    crash = next(line for line in lines if line["event"] == "an error that nobody foresaw")
+    crash = next(line for line in lines if line["event"] == "an unexpected error")
     assert crash["error"] == "RuntimeError"
     assert crash["at"][-1].endswith(" broken")
 
@@ -62,7 +62,7 @@ def _send_rubbish(server: Server, text: str) -> None:
 
 
 def test_a_crash_tells_the_client_nothing(tmp_path: Path) -> None:
-    """A crash answers a plain problem, without the error's text."""
+    """A crash is answered with a plain problem, without the error's text."""
     server = Server(tmp_path / "var", program=BREAKS)
     number = server.submit([md5()]).json()["number"]
     answer = server.case(number)
@@ -74,7 +74,7 @@ def test_a_crash_tells_the_client_nothing(tmp_path: Path) -> None:
 
 
 def test_refusals_at_the_start_are_one_line(tmp_path: Path) -> None:
-    """A start that cannot be says why in one line."""
+    """A start that fails says why in one line."""
     (tmp_path / "file").write_text("")
     refused = command("registry", "serve", "--data", tmp_path / "file" / "var", "--port", 0)
 

@@ -1,4 +1,4 @@
-"""Nobody learns from their own case whether others had sent the same picture before."""
+"""A case's status does not reveal whether others sent the same picture before."""
 
 import asyncio
 from pathlib import Path
@@ -7,7 +7,7 @@ from typing import Any
 import httpx
 import pytest
 
-from takeback.registry.rules.cases import QUIET
+from takeback.registry.rules.cases import QUIET_SECONDS
 from takeback.registry.server import build_site
 from takeback.registry.settings import RegistrySettings
 from tests.registry.conftest import NewDatabase
@@ -15,7 +15,7 @@ from tests.registry.support import Json, follow, pdq, secret_headers, sha256
 
 MIX = 300
 STEP = 10
-"""Seconds between looks."""
+"""Seconds between steps."""
 LONG = 1500
 SLOW = 600
 START = 1_800_000_000
@@ -23,7 +23,7 @@ OTHER_PIN = "2345-6789-ABCD"
 
 
 class Gate:
-    """A platform that polls every so many seconds, and blocks an upload when it knows its signals."""
+    """A platform that polls at an interval, and blocks an upload if it has its signals."""
 
     def __init__(self, http: httpx.AsyncClient, key: str, every: int) -> None:
         self.http = http
@@ -32,12 +32,12 @@ class Gate:
         self.lines: list[Json] = []
 
     async def poll(self) -> None:
-        """One poll, from where it stands."""
+        """Polls the feed from the platform's position."""
         answer = await self.http.get("/v1/feed", params={"after": len(self.lines)}, headers=self.headers)
         self.lines += answer.raise_for_status().json()["entries"]
 
     async def upload(self, values: set[str], name: str) -> None:
-        """An upload of a picture with these hashes, reported if it is blocked."""
+        """Checks an upload with these hashes, and reports it if it is blocked."""
         known = [entry for entry, (_, value) in follow(iter(self.lines))[0].items() if value in values]
         if known:
             body = {"feedback": [{"id": name, "verdict": "blocked", "entries": known}]}
@@ -45,7 +45,7 @@ class Gate:
 
 
 class World:
-    """A registry whose clock the test turns, with a fast platform and a slow one."""
+    """A registry whose clock the test sets, with a fast platform and a slow one."""
 
     def __init__(self, where: Path | str, data: Path) -> None:
         self.now = START
@@ -57,12 +57,12 @@ class World:
         self.gates = [Gate(self.http, platforms.add(f"every {n}").text(), n) for n in (STEP, SLOW)]
 
     async def submit(self, picture: Json, pin: str) -> str:
-        """A new case; its number."""
+        """Makes a new case and returns its number."""
         answer = await self.http.post("/v1/cases", json={"pictures": [picture]}, headers=secret_headers(pin))
         return str(answer.raise_for_status().json()["number"])
 
     async def pass_time(self) -> None:
-        """One step: the feed is looked after, and those platforms poll whose time it is."""
+        """Makes one step: publishes what is due, and lets platforms poll whose interval has passed."""
         self.now += STEP
         self.store.feed.tick()
         for gate in self.gates:
@@ -71,7 +71,7 @@ class World:
 
 
 async def watch(world: World, *, known: bool) -> list[Any]:
-    """What the owner of a case is told at each step; the same picture was sent by somebody before, if it is `known`."""
+    """The statuses of a case at each step; if `known`, somebody else sent the same picture before."""
     signals = [pdq(), sha256()]
     values, picture = {signal["value"] for signal in signals}, {"signals": signals}
     if known:
@@ -94,7 +94,7 @@ async def watch(world: World, *, known: bool) -> list[Any]:
 @pytest.mark.timeout(300)
 @pytest.mark.filterwarnings("ignore:.*will stop working in Litestar 3.0:DeprecationWarning")
 def test_a_case_tells_nothing_of_what_others_sent(new_database: NewDatabase, tmp_path: Path) -> None:
-    """At no moment is a case's status another for a picture that was registered, blocked and known to platforms."""
+    """At every step the status is the same, whether or not the picture was registered and blocked before."""
     stories = []
     for known in (False, True):
         data = tmp_path / str(known)
@@ -107,7 +107,7 @@ def test_a_case_tells_nothing_of_what_others_sent(new_database: NewDatabase, tmp
     counts = [told["platforms"] for told in fresh]
     assert set(counts) == {0, 1, 2}, "the fast platform is counted, then the slow one"
     settled = next(place for place, told in enumerate(fresh) if told["state"] == "active")
-    assert not any(counts[: settled + QUIET // STEP])
+    assert not any(counts[: settled + QUIET_SECONDS // STEP])
     blocked = [told["pictures"][0]["blocked"] for told in fresh]
     assert blocked[settled] == 0
     assert blocked[-1] > 0

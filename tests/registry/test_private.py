@@ -1,4 +1,4 @@
-"""The files of SQLite are their owner's from the first byte, and their path is a path whatever its letters."""
+"""SQLite's files are private to their owner from the first byte, and any path works."""
 
 import ast
 import os
@@ -40,7 +40,7 @@ print(sorted(seen), sorted({mode for modes in seen.values() for mode in modes}))
 
 
 def test_files_are_private_from_the_first_byte(tmp_path: Path) -> None:
-    """The database, its log and its index are never anything but 600, whatever the umask."""
+    """The database, its log and its index always have mode 600, whatever the umask."""
     done = subprocess.run(
         [sys.executable, "-c", LOOKS, tmp_path], env=clean_environment(), capture_output=True, text=True, check=False
     )
@@ -52,7 +52,7 @@ def test_files_are_private_from_the_first_byte(tmp_path: Path) -> None:
 @pytest.mark.parametrize("name", ["registry.sqlite", "registry.sqlite-wal"])
 @pytest.mark.parametrize("mode", [0o644, 0o640, 0o606])
 def test_a_database_that_others_may_read_is_refused(tmp_path: Path, name: str, mode: int) -> None:
-    """The registry says in one line what to run, and with that done it starts."""
+    """The registry names the command to run in one line, and starts after it was run."""
     open_database(tmp_path / "registry.sqlite").dispose()
     path = tmp_path / name
     path.touch()
@@ -66,7 +66,7 @@ def test_a_database_that_others_may_read_is_refused(tmp_path: Path, name: str, m
 
 
 def test_a_path_stays_a_path(tmp_path: Path) -> None:
-    """A data folder may have any name: nothing in it is read as part of an address."""
+    """A data folder may have any name; no character in it is read as part of a URL."""
     data = tmp_path / "what? #1 100%25 &x=y ;'ü'"
     with serving(data) as server:
         number = server.submit([md5()]).json()["number"]
@@ -79,6 +79,6 @@ def test_a_path_stays_a_path(tmp_path: Path) -> None:
 
 
 def test_a_unit_of_systemd_names_the_path(tmp_path: Path) -> None:
-    """A percent sign stands twice in a unit, where it would begin a name otherwise."""
+    """A percent sign is doubled in a unit, where a single one begins a specifier."""
     told = command("registry", "systemd", "--data", tmp_path / "100%n")
     assert f"TAKEBACK_DATA={tmp_path}/100%%n" in told.stdout

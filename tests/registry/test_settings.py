@@ -35,7 +35,7 @@ def test_every_setting_is_documented() -> None:
 
 
 def test_the_meanings_are_those_of_the_code() -> None:
-    """What the README says of a setting is what the code says of it."""
+    """The README describes each setting in the same words as the code."""
     source = Path(settings.__file__).read_text()
     for _, _, meaning in documented().values():
         assert f'"""{meaning}"""' in source
@@ -51,7 +51,7 @@ def test_every_setting_has_its_option() -> None:
 
 
 def test_options_win_over_variables() -> None:
-    """A setting comes from its option, else from its variable, else it has its default."""
+    """A setting comes from its option, else from its variable, else from its default."""
     environ = {"TAKEBACK_PORT": "81", "TAKEBACK_DATA": "/srv", "TAKEBACK_TLS": "1", "TAKEBACK_KEYS": ""}
 
     read = read_settings(environ, port=82, page=None)
@@ -74,13 +74,13 @@ def test_options_win_over_variables() -> None:
     ],
 )
 def test_a_bad_value_is_named(variable: str, value: str) -> None:
-    """A value that cannot be used is refused with its variable and what it must be."""
+    """An invalid value is refused with its variable and what it must be."""
     with pytest.raises(SettingsError, match=f"{variable} is '{value}'; it must be"):
         read_settings({variable: value})
 
 
 def test_the_container_is_made_of_what_there_is() -> None:
-    """It sets settings that there are, and installs the release's list for registries, by hash, and nothing else."""
+    """The Containerfile sets only existing settings, and installs only the release's list for registries, by hash."""
     file = README.with_name("Containerfile").read_text()
     assert set(re.findall(r"(TAKEBACK_\w+)=", file)) <= set(documented())
     assert re.findall(r"^COPY (.+)$", file, re.MULTILINE) == ["takeback-*.whl takeback-*-registry.txt /release/"]

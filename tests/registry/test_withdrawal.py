@@ -4,7 +4,7 @@ from tests.registry.support import Platform, Server, md5, pdq, problem, sha256, 
 
 
 def test_a_withdrawn_signal_leaves_the_feed(server: Server, platform: Platform) -> None:
-    """Once its only case is withdrawn, a signal is no longer active at a platform that follows the feed."""
+    """Once its only case is withdrawn, a signal is no longer active for a platform that follows the feed."""
     signals = [pdq(), sha256(), md5()]
     number = server.submit(signals).json()["number"]
     assert {s["value"] for s in signals} <= values(platform.active())
@@ -33,7 +33,7 @@ def test_a_signal_stays_while_another_case_holds_it(server: Server, platform: Pl
 
 
 def test_withdrawing_again_changes_nothing(server: Server, platform: Platform) -> None:
-    """A second withdrawal answers the same and adds nothing, although the signal is back by another case."""
+    """A repeated withdrawal gets the same answer and changes nothing, even if another case has the signal again."""
     signal = md5()
     number = server.submit([signal]).json()["number"]
     first = server.withdraw(number).json()
@@ -65,7 +65,7 @@ def test_withdrawal_needs_the_pin(server: Server, platform: Platform) -> None:
 
 
 def test_pictures_are_withdrawn_one_by_one(server: Server, platform: Platform) -> None:
-    """A withdrawal of some pictures takes their signals out and leaves the rest; with the last the case ends."""
+    """A withdrawal of some pictures removes only their signals; with the last picture the case ends."""
     signals = [md5() for _ in range(3)]
     number = server.submit(*([signal] for signal in signals)).json()["number"]
 
@@ -104,7 +104,7 @@ def test_a_signal_of_two_pictures_stays_with_the_second(server: Server, platform
     ],
 )
 def test_a_bad_withdrawal_is_refused(server: Server, body: dict[str, object], field: str) -> None:
-    """A withdrawal of pictures that are not there, or by a body that is not the protocol's, changes nothing."""
+    """A withdrawal of unknown pictures, or with an invalid body, changes nothing."""
     number = server.submit([md5()]).json()["number"]
     headers = {"Takeback-Pin": "K7QM-2XRW-9DHF"}
     answer = server.http.post(f"/v1/cases/{number}/withdraw", headers=headers, json=body)
@@ -114,7 +114,7 @@ def test_a_bad_withdrawal_is_refused(server: Server, body: dict[str, object], fi
 
 
 def test_a_withdrawal_with_a_body_says_that_it_is_json(server: Server) -> None:
-    """A body of another type than JSON is refused with a withdrawal as elsewhere."""
+    """A withdrawal with a body that is not JSON is refused."""
     number = server.submit([md5()]).json()["number"]
     headers = {"Takeback-Pin": "K7QM-2XRW-9DHF", "Content-Type": "text/plain"}
     answer = server.http.post(f"/v1/cases/{number}/withdraw", headers=headers, content=b'{"pictures":[0]}')
@@ -123,7 +123,7 @@ def test_a_withdrawal_with_a_body_says_that_it_is_json(server: Server) -> None:
 
 
 def test_platforms_of_a_withdrawn_case_are_those_that_removed_it(server: Server, platform: Platform) -> None:
-    """After a withdrawal `platforms` counts again from 0: those that have taken over the removal."""
+    """After a withdrawal `platforms` starts again from 0 and counts those that have received the removal."""
     number = server.submit([md5()]).json()["number"]
     platform.page(platform.page()["head"])
     assert server.case(number).json()["platforms"] == 1

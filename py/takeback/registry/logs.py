@@ -1,7 +1,7 @@
-"""The registry's log: one JSON object a line on standard error, and nothing in it that could name a person.
+"""The registry's log: one JSON object a line on standard error, without anything that could identify a person.
 
-Only what this package says itself is written out. Of other packages' lines, and of any exception, only the kind and the
-place in the code are kept: their texts may hold an address, a hash or a PIN.
+Only this package's own messages are written in full. Of other packages' messages only the logger's name is written, and
+of exceptions only the type and the places in the code, because their texts may contain an address, a hash or a PIN.
 """
 
 import json
@@ -35,7 +35,7 @@ def _exception(kind: type[BaseException], trace: TracebackType | None) -> dict[s
 
 
 def start_logging() -> None:
-    """Sends every logger of the process through the one format."""
+    """Configures all loggers of the process to use this format."""
     handler = logging.StreamHandler()
     handler.setFormatter(_Format())
     logging.basicConfig(handlers=[handler], level=logging.WARNING, force=True)

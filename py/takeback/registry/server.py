@@ -1,4 +1,4 @@
-"""Puts the registry together and serves it until it is told to stop."""
+"""Builds the registry from its rooms and serves it until it is told to stop."""
 
 import errno
 import os
@@ -39,13 +39,17 @@ from takeback.registry.storage.feed_queries import keep_pin_key_mark, lock, pin_
 from takeback.registry.storage.platforms import Platforms
 from takeback.registry.storage.store import Store
 
-BACKLOG = 2048
-GRACE = 10
-"""Seconds that requests under way may take when the server is told to stop."""
+BACKLOG_CONNECTIONS = 2048
+"""Connections that the system queues until the server accepts them."""
+SHUTDOWN_GRACE_SECONDS = 10
+"""The time that requests in progress have to finish when the server is told to stop."""
 
 
 def open_data(settings: RegistrySettings) -> Engine:
-    """The database in the data folder, both made if they are not there. Raises `SettingsError`."""
+    """Opens the database, and makes it and the data folder if they do not exist.
+
+    Raises `SettingsError` if the folder cannot be written or the database cannot be used.
+    """
     try:
         settings.data.mkdir(mode=0o700, parents=True, exist_ok=True)
         if not os.access(settings.data, os.W_OK | os.X_OK):
@@ -56,9 +60,9 @@ def open_data(settings: RegistrySettings) -> Engine:
 
 
 def open_pin_key(engine: Engine, path: Path) -> PinKey:
-    """The PIN key that belongs to the database; at the very first start they are tied together."""
+    """The database's PIN key, which the first start makes. Raises `SettingsError` as `load_pin_key` does."""
     with engine.execution_options(**WRITES).begin() as connection:
-        lock(connection)  # of several first starts one makes the key, and the others find it
+        lock(connection)  # if several processes start first, one makes the key
         mark = pin_key_mark(connection)
         key = load_pin_key(path, mark)
         if mark != key.mark():
@@ -67,13 +71,13 @@ def open_pin_key(engine: Engine, path: Path) -> PinKey:
 
 
 def check_data(settings: RegistrySettings) -> Proof:
-    """Proves that the database is whole and that its keys are there. Raises `SettingsError` that says what is not."""
+    """Verifies the database and its keys. Raises `SettingsError`, which says what is wrong."""
     engine = open_data(settings)
     if is_sqlite(engine):
         with engine.begin() as connection:
             found = connection.exec_driver_sql("PRAGMA integrity_check").scalar()
             if found != "ok" or connection.exec_driver_sql("PRAGMA foreign_key_check").first():
-                raise SettingsError("the file of the database is damaged: restore your last backup")
+                raise SettingsError("the database file is damaged: restore your last backup")
     with engine.connect().execution_options(**snapshot_of(engine)) as connection, connection.begin():
         mark = pin_key_mark(connection)
         proof = prove(connection)
@@ -87,15 +91,15 @@ def check_data(settings: RegistrySettings) -> Proof:
 
 
 def build_site(settings: RegistrySettings, clock: Callable[[], float] = time.time) -> tuple[Site, Services]:
-    """The site over the data folder, and what its routes need; `clock` gives seconds since 1970.
+    """Builds the site and the services that its routes use; `clock` gives seconds since 1970.
 
-    Raises `SettingsError`.
+    Raises `SettingsError` if a setting, a key or the database cannot be used.
     """
     page = Page(settings.page) if settings.page else None
     engine = open_data(settings)
     pins, signer = open_pin_key(engine, settings.pin_key), Signer(engine, settings.feed_key, clock)
     store = Store(engine, clock, settings.policy, BenignList.load(settings.well_known))
-    heads = LongPoll(lambda: store.feed.head()[0])
+    long_poll = LongPoll(lambda: store.feed.head()[0])
     services = Services(
         store,
         Platforms(engine, clock),
@@ -105,7 +109,7 @@ def build_site(settings: RegistrySettings, clock: Callable[[], float] = time.tim
         RateLimit(settings.arrivals, time.monotonic),
         ProofOfWork(pins.work(), settings.work, clock),
         signer,
-        heads,
+        long_poll,
         RequestCoalescer(store.feed.look),
         clock,
         ChangeFeed(engine),
@@ -120,7 +124,10 @@ def build_site(settings: RegistrySettings, clock: Callable[[], float] = time.tim
 
 
 def serve(settings: RegistrySettings, announce: Callable[[str], None]) -> None:
-    """Serves until SIGINT or SIGTERM; requests under way are finished. Raises `SettingsError` if it cannot start."""
+    """Serves until SIGINT or SIGTERM, and then finishes requests in progress.
+
+    `announce` is called with the site's URL. Raises `SettingsError` if the server cannot start.
+    """
     start_logging()
     listener = listen(settings.host, settings.port)
     with listener:
@@ -135,20 +142,20 @@ def serve(settings: RegistrySettings, announce: Callable[[str], None]) -> None:
             loop="uvloop" if os.name == "posix" else "asyncio",
             proxy_headers=False,
             server_header=False,
-            timeout_graceful_shutdown=GRACE,
+            timeout_graceful_shutdown=SHUTDOWN_GRACE_SECONDS,
             ws="none",
         )
         host, port = listener.getsockname()[:2]
         announce(f"http://{f'[{host}]' if ':' in host else host}:{port}/")
         LOG.info("the registry starts")
         if settings.tls and not settings.proxies:
-            LOG.warning("TAKEBACK_PROXIES names no proxy: where cases come from is not known")
+            LOG.warning("TAKEBACK_PROXIES names no proxy, so cases cannot be counted by network")
         with suppress(KeyboardInterrupt):
-            _Server(config, services.heads.stop).run(sockets=[listener])
+            _Server(config, services.long_poll.stop).run(sockets=[listener])
 
 
 class _Server(uvicorn.Server):
-    """A server that says before it waits for requests under way that it is going to stop."""
+    """A server that announces that it is stopping before it waits for requests in progress."""
 
     def __init__(self, config: uvicorn.Config, stopping: Callable[[], None]) -> None:
         super().__init__(config)
@@ -161,13 +168,13 @@ class _Server(uvicorn.Server):
 
 
 def listen(host: str, port: int) -> socket.socket:
-    """A socket that listens there. Raises `SettingsError`."""
+    """A socket that listens on `host` and `port`. Raises `SettingsError` if it cannot."""
     try:
         family, _, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
-        return socket.create_server(address[:2], family=family, backlog=BACKLOG)
+        return socket.create_server(address[:2], family=family, backlog=BACKLOG_CONNECTIONS)
     except OSError as error:
         if error.errno == errno.EADDRINUSE:
             raise SettingsError(f"port {port} is in use; choose another with --port") from error
         raise SettingsError(f"cannot listen on {host} port {port}: {error.strerror or error}") from error
     except UnicodeError as error:
-        raise SettingsError(f"cannot listen on {host}: it is not a name of the network") from error
+        raise SettingsError(f"cannot listen on {host}: it is not a valid host name") from error

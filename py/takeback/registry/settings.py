@@ -1,6 +1,6 @@
-"""The registry's settings: read once, from `TAKEBACK_...` variables and from options, which win.
+"""The registry's settings, read once from `TAKEBACK_...` variables and from options, which take precedence.
 
-README.md beside this file lists them all; a test holds the two together.
+README.md beside this file lists them all; a test compares the two.
 """
 
 import re
@@ -19,7 +19,7 @@ PREFIX: Final = "TAKEBACK_"
 MAX_PORT: Final = 65_535
 LIMITS: Final = {
     "port": (0, MAX_PORT),
-    "mix": (0, 24 * 60 * 60),
+    "mix": (0, DAY_SECONDS),
     "expire": (0, 36_500),
     "keep": (1, 36_500),
     "arrivals": (0, 1_000_000),
@@ -27,7 +27,7 @@ LIMITS: Final = {
     "demote": (0, 1000),
     "flood": (0, 1_000_000),
 }
-"""The least and the most of each setting that is a number."""
+"""The minimum and maximum of each numeric setting."""
 _MAIL: Final = re.compile(r"(?:mailto:)?([!-.0-9;-?A-~]+@[!-.0-9;-?A-~]+)")
 _LINK: Final = re.compile(r"(?:https://|tel:)[!-~]+")
 
@@ -37,9 +37,9 @@ class RegistrySettings:
     """Where the registry keeps its data and how it is reached."""
 
     data: Path = Path("var")
-    """Folder of the database. Made if it is not there."""
+    """Folder of the database, made if it does not exist."""
     database: str = ""
-    """Address of PostgreSQL, `postgresql://user:password@host/name`. Without it, SQLite in the data folder."""
+    """PostgreSQL address, `postgresql://user:password@host/name`. Without it, SQLite in the data folder."""
     keys: Path | None = None
     """Folder of the PIN key and the feed key. Without it, `keys` in the data folder."""
     page: Path | None = None
@@ -47,64 +47,67 @@ class RegistrySettings:
     host: str = "127.0.0.1"
     """Address to listen on."""
     port: int = 8000
-    """Port to listen on; 0 takes a free one."""
+    """Port to listen on; 0 chooses a free one."""
     tls: bool = False
-    """Whether people reach the site over HTTPS, through a proxy: HSTS is sent then."""
+    """Whether people reach the site over HTTPS, through a proxy; HSTS is then sent."""
     mix: int = 300
-    """Seconds over which the entries of a case spread into the feed, and out of it; 0 is at once, for tests alone."""
+    """Longest publication delay in seconds, when an entry is added or removed; 0 is for tests only."""
     expire: int = 0
-    """Days after which a case expires, counted from its last new picture; 0 is never."""
+    """Days after its last new picture at which a case expires; 0 is never."""
     keep: int = 30
-    """Days after which what was withdrawn or has expired is erased for good."""
+    """Days after which withdrawn and expired data is erased."""
     proxies: tuple[Network, ...] = ()
-    """Networks of your proxies, apart by commas: they alone are believed about where a request comes from."""
+    """Networks of your proxies, comma-separated; only these are believed about the sender of a request."""
     arrivals: int = 300
-    """Lots in an hour from one part of the network, /24 or /48, in each process; 0 is any number."""
+    """Rate limit: lots per hour from one network (/24 or /48), in each process; 0 is no limit."""
     work: int = 250
-    """Tries that each lot costs the sender's computer in a quiet hour, more in a busy one; 0 asks for no work."""
+    """Proof of work: tries that a lot costs the sender's device in a quiet hour, and more in a busy one; 0 is none."""
     demote: int = 3
-    """Platforms that must say `not_blocked` of an entry before it only asks for a review; 0 is never."""
+    """Platforms that must report `not_blocked` before an entry only asks for a review; 0 is never."""
     flood: int = 5000
-    """Matches of a picture in an hour, half at most from one platform, after which it asks for a review; 0 is never."""
+    """Matches of a picture in an hour, at most half from one platform, that lead to a review; 0 is never."""
     well_known: Path | None = None
-    """List of well-known pictures, a type and a value on each line: entries that match only ask for a review."""
+    """File with the benign list, a type and a value on each line; entries that match it only ask for a review."""
     ncmec: bool = False
-    """Whether clients of NCMEC's Hash Sharing v2 are served at `/ncmec`."""
+    """Whether to serve clients of NCMEC's Hash Sharing v2 at `/ncmec`."""
     stopncii: bool = False
-    """Whether clients of StopNCII's platform API are served at `/stopncii/v1`."""
+    """Whether to serve clients of StopNCII's platform API at `/stopncii/v1`."""
     security_contact: tuple[str, ...] = ()
     """Contacts for security faults in `/.well-known/security.txt`: e-mail, `https:` or `tel:`, comma-separated."""
 
     @property
     def store(self) -> Path | str:
-        """The database: the file of SQLite, or the address."""
+        """The database: the path of the SQLite file, or the PostgreSQL address."""
         return self.database or self.data / "registry.sqlite"
 
     @property
     def policy(self) -> CasePolicy:
-        """The same, as the rules of cases know it."""
+        """The settings that the rules of cases use."""
         return CasePolicy(
             self.mix, self.expire * DAY_SECONDS, self.keep * DAY_SECONDS, StatusLimits(self.demote, self.flood)
         )
 
     @property
     def pin_key(self) -> Path:
-        """The PIN key's file."""
+        """The path of the PIN key."""
         return (self.keys or self.data / "keys") / "pin.key"
 
     @property
     def feed_key(self) -> Path:
-        """The feed key's file."""
+        """The path of the feed key."""
         return self.pin_key.with_name("feed.key")
 
     @property
     def operator_key(self) -> Path:
-        """The file with the digest of the key to the operator's page."""
+        """The path of the digest of the operator's key."""
         return self.pin_key.with_name("operator.key")
 
 
 def read_settings(environ: Mapping[str, str], **options: object) -> RegistrySettings:
-    """The settings of `environ` and of the `options` that are not `None`. Raises `SettingsError`."""
+    """Reads the settings from `environ` and from the `options` that are not `None`.
+
+    Raises `SettingsError`, which names the variable, if a value is invalid.
+    """
     given: dict[str, object] = {}
     for setting in fields(RegistrySettings):
         name = PREFIX + setting.name.upper()
@@ -116,7 +119,7 @@ def read_settings(environ: Mapping[str, str], **options: object) -> RegistrySett
 
 
 def read_proxies(value: str, name: str) -> tuple[Network, ...]:
-    """The networks of the setting of this `name`. Raises `SettingsError`."""
+    """The networks in the setting `name`. Raises `SettingsError` if one is not a network."""
     try:
         return networks(value)
     except ValueError as error:
@@ -124,7 +127,7 @@ def read_proxies(value: str, name: str) -> tuple[Network, ...]:
 
 
 def read_contacts(value: str, name: str) -> tuple[str, ...]:
-    """The contacts of the setting of this `name`, as the URIs that RFC 9116 asks for. Raises `SettingsError`."""
+    """The contacts in the setting `name`, as URIs (RFC 9116). Raises `SettingsError` if one is invalid."""
     return tuple(_contact(word.strip(), name) for word in value.split(","))
 
 
@@ -133,7 +136,7 @@ def _contact(word: str, name: str) -> str:
         return f"mailto:{mail[1]}"
     if _LINK.fullmatch(word):
         return word
-    raise SettingsError(f"{name} has {word!r}; it must be an e-mail address, https://... or tel:..., apart by commas")
+    raise SettingsError(f"{name} has {word!r}; it must be e-mail addresses, https://... or tel:..., comma-separated")
 
 
 def _parse(setting: str, name: str, value: str) -> object:

@@ -14,7 +14,7 @@ from tests.registry.support import MAIN, Platform, clean_environment, command, s
 
 
 def test_a_platforms_key_is_shown_once(tmp_path: Path) -> None:
-    """`add` prints the key and the feed's alone, in one line; `list` names platforms and never shows a key again."""
+    """`add` prints only the platform's key and the feed's, in one line; `list` does not show a key again."""
     made = command("platform", "add", "Example Photos", "--data", tmp_path)
     listed = command("platform", "list", "--data", tmp_path).stdout
     key, feed = made.stdout.split()
@@ -52,9 +52,9 @@ def test_an_empty_list_says_what_to_do(tmp_path: Path) -> None:
     ("arguments", "text"),
     [
         (("add", "Example Photos"), "there is a platform 'Example Photos' already"),
-        (("add", ""), "a platform's name is"),
-        (("add", "x" * 81), "a platform's name is"),
-        (("add", "a\nb"), "a platform's name is"),
+        (("add", ""), "a platform's name must be"),
+        (("add", "x" * 81), "a platform's name must be"),
+        (("add", "a\nb"), "a platform's name must be"),
         (("rotate", "Nobody"), "there is no platform 'Nobody'"),
         (("revoke", "Nobody"), "there is no platform 'Nobody'"),
     ],
@@ -70,7 +70,7 @@ def test_a_wrong_name_is_one_clear_line(tmp_path: Path, arguments: tuple[str, ..
 
 
 def test_a_port_in_use_is_one_clear_line(tmp_path: Path) -> None:
-    """A port that is taken is named, with what to do."""
+    """The error for a port in use names it and says what to do."""
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
         refused = command("registry", "serve", "--data", tmp_path, "--port", port)
@@ -80,7 +80,7 @@ def test_a_port_in_use_is_one_clear_line(tmp_path: Path) -> None:
 
 
 def test_an_unknown_host_is_one_clear_line(tmp_path: Path) -> None:
-    """An address that is not this machine's is refused in one line."""
+    """An address of another machine is refused in one line."""
     refused = command("registry", "serve", "--data", tmp_path, "--host", "203.0.113.9", "--port", 0)
 
     assert refused.returncode == 2
@@ -88,7 +88,7 @@ def test_an_unknown_host_is_one_clear_line(tmp_path: Path) -> None:
 
 
 def test_a_missing_page_says_how_to_build_it(tmp_path: Path) -> None:
-    """`--page` with a folder that is no built page says how to build one."""
+    """The error for a `--page` folder without a built page says how to build one."""
     refused = command("registry", "serve", "--data", tmp_path / "var", "--page", tmp_path, "--port", 0)
 
     assert refused.returncode == 2
@@ -96,7 +96,7 @@ def test_a_missing_page_says_how_to_build_it(tmp_path: Path) -> None:
 
 
 def test_a_newer_database_is_not_touched(tmp_path: Path) -> None:
-    """A database that a newer version has changed is refused in one line."""
+    """A database that a newer version migrated is refused in one line."""
     command("platform", "list", "--data", tmp_path)
     with sqlite3.connect(tmp_path / "registry.sqlite") as database:
         database.execute("UPDATE alembic_version SET version_num = '9999'")
@@ -109,7 +109,7 @@ def test_a_newer_database_is_not_touched(tmp_path: Path) -> None:
 
 
 def test_a_file_that_is_no_database_is_one_clear_line(tmp_path: Path) -> None:
-    """A file in the database's place that is something else is refused in one line."""
+    """A file that is not a database is refused in one line."""
     (tmp_path / "registry.sqlite").touch(0o600)
     (tmp_path / "registry.sqlite").write_bytes(b"not a database, but long enough to look at" * 100)
     refused = command("platform", "list", "--data", tmp_path)
@@ -120,7 +120,7 @@ def test_a_file_that_is_no_database_is_one_clear_line(tmp_path: Path) -> None:
 
 
 def test_a_locked_database_is_one_clear_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A database that another program keeps locked is told in one line instead of waiting for ever."""
+    """A database that another program keeps locked gives a one-line error instead of an endless wait."""
     monkeypatch.setattr("takeback.registry.storage.engine.database._PRAGMAS", ("busy_timeout=10", "foreign_keys=ON"))
     engine = open_database(tmp_path / "registry.sqlite")
     with sqlite3.connect(tmp_path / "registry.sqlite", isolation_level=None) as other:
@@ -133,7 +133,7 @@ def test_a_locked_database_is_one_clear_line(tmp_path: Path, monkeypatch: pytest
 
 
 def test_two_first_starts_at_once_make_one_database(tmp_path: Path) -> None:
-    """Several processes that start on an empty folder at the same time all come up, on one schema and one key."""
+    """Several processes that start at the same time on an empty folder all serve, with one schema and one key."""
     arguments = [sys.executable, "-c", MAIN, "platform", "add"]
     running = [
         subprocess.Popen(

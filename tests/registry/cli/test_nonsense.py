@@ -1,4 +1,4 @@
-"""Every command of the registry given what cannot be: one clear line, status 2, and never a traceback."""
+"""Every command of the registry answers invalid arguments with one clear line, status 2, and no traceback."""
 
 import gzip
 from collections.abc import Iterator, Sequence
@@ -36,13 +36,14 @@ TEXTS = {
     "environment": ("a b", '"', "\n"),
     "standing": ("nonsense", ""),
     "sort": ("nonsense", ""),
+    "security_contact": ("x", "", "http://h", "a b@h", "\n"),
     "cases": ("", "x", "12", "0" * 10, "1" * 10_000),
     "of_case": ("", "x", "12", "1" * 10_000),
 }
-"""What cannot be, by the name of the parameter."""
+"""Invalid values, by the name of the parameter."""
 GOOD = {"name": "Example Photos", "platform": "Example Photos", "certificate": "/c", "certificate_key": "/k"}
 READS_NOTHING = {("systemd", "data"), ("systemd", "keys"), ("systemd", "page"), ("operator-key", "database")}
-"""What a command only names, or has no use for."""
+"""Parameters that accept any value."""
 
 
 def _commands(group: click.Group, *path: str) -> Iterator[tuple[tuple[str, ...], click.Command]]:
@@ -54,7 +55,7 @@ def _commands(group: click.Group, *path: str) -> Iterator[tuple[tuple[str, ...],
 
 
 def _bad(command: click.Command, parameter: click.Parameter) -> Sequence[str]:
-    """What cannot be, for a parameter; nothing for a switch."""
+    """The invalid values of a parameter; none for a flag."""
     name = parameter.name or ""
     if isinstance(parameter.type, click.types.BoolParamType) or (command.name, name) in READS_NOTHING:
         return ()
@@ -76,7 +77,7 @@ def _cases() -> Iterator[tuple[str, ...]]:
 
 
 def _arguments(command: click.Command, wrong: click.Parameter, value: str) -> Iterator[str]:
-    """One parameter wrong, what else is needed right."""
+    """Arguments with one invalid parameter, and valid values for the other required ones."""
     for parameter in command.params:
         given = value if parameter is wrong else GOOD.get(parameter.name or "", "{tmp}/file")
         if isinstance(parameter, click.Option) and (parameter is wrong or parameter.required):
@@ -90,7 +91,7 @@ def _arguments(command: click.Command, wrong: click.Parameter, value: str) -> It
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A registry's data, a whole backup of it, and a file that is nothing."""
+    """A registry's data, a valid backup of it, and a file of garbage."""
     made = tmp_path_factory.mktemp("nonsense")
     with serving(made / "var") as server:
         server.platform("Example Photos")
@@ -104,7 +105,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(autouse=True)
 def _closed(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """A command leaves its database open, for the process ends with it; here the process goes on."""
+    """Closes the databases that commands leave open, since here the process continues."""
     opened, make = list[Engine](), sqlalchemy.create_engine
 
     def create_engine(*where: Any, **how: Any) -> Engine:
@@ -137,13 +138,13 @@ def refused(result: Result) -> None:
     "arguments", list(_cases()), ids=lambda words: " ".join(words)[:80].encode().decode("ascii", "replace")
 )
 def test_what_cannot_be_is_refused(folder: Path, arguments: tuple[str, ...]) -> None:
-    """Numbers, files, folders, addresses and names that cannot be are refused by every command that takes them."""
+    """Invalid numbers, files, folders, addresses and names are refused by every command that takes them."""
     refused(run(folder, *arguments))
 
 
 @pytest.mark.parametrize("path", [path for path, _ in _commands(registry, "registry")], ids=" ".join)
 def test_a_damaged_database_is_told(folder: Path, tmp_path: Path, path: tuple[str, ...]) -> None:
-    """A database whose pages are overwritten is an error of one line, wherever it is met; nothing is a traceback."""
+    """A database with overwritten pages gives a one-line error wherever it is read, and never a traceback."""
     data = tmp_path / "var"
     data.mkdir(mode=0o700)
     whole = (folder / "var" / "registry.sqlite").read_bytes()
@@ -170,7 +171,7 @@ def _damage(whole: bytes) -> st.SearchStrategy[bytes]:
 def test_a_damaged_backup_is_refused(
     folder: Path, tmp_path_factory: pytest.TempPathFactory, data: st.DataObject
 ) -> None:
-    """A backup that was changed anywhere, packed or not, is refused with a reason or is restored whole."""
+    """A backup that was changed anywhere, before or after compression, is refused with a reason or restored whole."""
     packed = (folder / "whole").read_bytes()
     inside = data.draw(st.booleans())
     changed = gzip.compress(data.draw(_damage(gzip.decompress(packed)))) if inside else data.draw(_damage(packed))

@@ -1,4 +1,4 @@
-"""The operator's page behind its key, and how much each platform asks for."""
+"""The operator's commands, the operator's page, and the usage of each platform."""
 
 import json
 import re
@@ -16,7 +16,7 @@ from takeback.errors import StoreUnavailable
 from takeback.registry.storage.engine.database import open_database
 from takeback.registry.storage.platforms import Platforms
 from takeback.registry.storage.store import Store
-from takeback.registry.storage.usage import used
+from takeback.registry.storage.usage import usage_since
 from takeback.times import DAY_SECONDS
 from tests.registry.conftest import NewDatabase
 from tests.registry.support import Platform, Server, md5, problem, serving, values
@@ -30,14 +30,14 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 
 
 def make_key(server: Server) -> str:
-    """A new key, by the command line."""
+    """Makes a new key on the command line."""
     made = server.command("registry", "operator-key")
     assert made.returncode == 0, made.stderr
     return made.stdout.strip()
 
 
 class Cells(HTMLParser):
-    """The texts of a page's cells, row by row; it also sees that every element is closed."""
+    """Collects the texts of a page's cells, row by row, and checks that every element is closed."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -62,7 +62,7 @@ class Cells(HTMLParser):
 
 
 def test_the_page_needs_its_key(site: Server) -> None:
-    """Without a key made there is no page; then it asks for it, and an old one stops with the next."""
+    """There is no page until a key is made; then the page requires it, and a new key replaces the old one."""
     problem(site.http.get("/operator"), 404, "not-found")
     key = make_key(site)
     for auth in (None, ("operator", "wrong"), ("operator", "")):
@@ -81,7 +81,7 @@ def test_the_page_needs_its_key(site: Server) -> None:
 
 
 def test_the_page_counts_and_shows_nobody(site: Server) -> None:
-    """Cases, platforms and what was paused are there; no hash, no case number, no script."""
+    """The page shows cases, platforms and paused entries, but no hash, no case number and no script."""
     platform = site.platform("Photos & <Friends>")
     signal = md5()
     number = site.submit([signal]).json()["number"]
@@ -107,7 +107,7 @@ def test_the_page_counts_and_shows_nobody(site: Server) -> None:
 
 
 def test_what_platforms_ask_for_is_counted(new_database: NewDatabase) -> None:
-    """Requests and lines add up by platform and day, in whichever process, and are written down at the end."""
+    """Requests and lines of all processes add up by platform and day, and are written when a process ends."""
     address = new_database()
     engine = open_database(address)
     for name in ("One", "Other"):
@@ -118,21 +118,21 @@ def test_what_platforms_ask_for_is_counted(new_database: NewDatabase) -> None:
         store.usage.count(1, 1000)
         store.usage.count(1)
         store.usage.count(2)
-        store.usage.write_down()
+        store.usage.flush()
         store.usage.count(1, 5)
     now[0] += DAY_SECONDS
     stores[0].usage.count(1, 10)
     for store in stores:
         store.close()
     with engine.begin() as connection:
-        everything, later = (used(connection, int(now[0]) // DAY_SECONDS - ago) for ago in (1, 0))
+        everything, later = (usage_since(connection, int(now[0]) // DAY_SECONDS - ago) for ago in (1, 0))
     assert {one: (use.requests, use.lines) for one, use in everything.items()} == {1: (7, 2020), 2: (2, 0)}
     assert {one: (use.requests, use.lines) for one, use in later.items()} == {1: (1, 10)}
     engine.dispose()
 
 
 def test_what_cannot_be_written_down_is_counted_still(tmp_path: Path) -> None:
-    """While the store takes nothing the counts wait; a registry that ends then ends as any other."""
+    """While the database cannot be written the counts are kept, and the registry still stops normally."""
     file = tmp_path / "registry.sqlite"
     engine = open_database(file)
     Platforms(engine).add("One")
@@ -142,18 +142,18 @@ def test_what_cannot_be_written_down_is_counted_still(tmp_path: Path) -> None:
     for store in stores:
         store.usage.count(1, 7)
         with pytest.raises(StoreUnavailable):
-            store.usage.write_down()
+            store.usage.flush()
     stores[0].close()
     with closing(sqlite3.connect(file)) as other:
         other.execute("ALTER TABLE away RENAME TO metering")
     stores[1].close()
     with engine.begin() as connection:
-        assert {one: (use.requests, use.lines) for one, use in used(connection, 0).items()} == {1: (1, 7)}
+        assert {one: (use.requests, use.lines) for one, use in usage_since(connection, 0).items()} == {1: (1, 7)}
     engine.dispose()
 
 
 def test_the_status_tells_what_each_platform_asked_for(site: Server) -> None:
-    """Once a process has ended, the status has what it counted: pages, tiles and snapshots alike."""
+    """Once a process has ended, the status has its counts of pages, tiles and snapshots."""
     with serving(site.data.with_name("metered")) as server:
         server.submit([md5()], [md5()])
         platform = server.platform("Forum")
@@ -166,7 +166,7 @@ def test_the_status_tells_what_each_platform_asked_for(site: Server) -> None:
 
 
 def test_the_operator_sees_the_largest_cases_and_ends_one(server: Server, platform: Platform) -> None:
-    """`case list` has the case with the most entries first; `case end` asks, and ends it but for what others hold."""
+    """`case list` has the largest case first; `case end` asks and ends it, except for entries of other cases."""
     shared, own = md5(), [md5() for _ in range(20)]
     small = server.submit([shared]).json()["number"]
     large = server.submit([shared, *own], [md5()]).json()["number"]
@@ -195,7 +195,7 @@ def test_the_operator_sees_the_largest_cases_and_ends_one(server: Server, platfo
 
 
 def test_a_case_that_is_not_there_is_told_in_one_line(server: Server) -> None:
-    """A number that no case has, and one that is none, end nothing."""
+    """`case end` with an unknown or malformed number ends nothing."""
     number = server.submit([md5()]).json()["number"]
     for wrong in ("0000000000", "12", "x"):
         refused = server.command("registry", "case", "end", "--yes", number, wrong)
@@ -207,7 +207,7 @@ def test_a_case_that_is_not_there_is_told_in_one_line(server: Server) -> None:
 
 
 def test_entries_are_listed_by_age_and_by_matches(server: Server, platform: Platform) -> None:
-    """The newest, the oldest, or the one that matched the most uploads comes first."""
+    """`--sort` puts the newest entry first, the oldest, or the one that matched the most uploads."""
     start = platform.page()["head"]
     server.submit(*([md5()] for _ in range(3)))
     entries = [line["entry"] for line in platform.page(start)["entries"]]
@@ -225,7 +225,7 @@ def test_entries_are_listed_by_age_and_by_matches(server: Server, platform: Plat
 
 
 def test_the_canary_commands_speak_json(server: Server, tmp_path: Path) -> None:
-    """What they tell people they tell programs too."""
+    """With `--json` the commands print the same as JSON."""
     server.platform("Leaky")
     made = json.loads(server.command("registry", "canary", "add", "Leaky", "--json").stdout)
     assert (made["platform"], made["entries"] > 0) == ("Leaky", True)

@@ -36,7 +36,7 @@ def post(server: Server, body: bytes, **headers: str) -> httpx.Response:
 
 
 def test_a_new_case_is_answered_with_its_status(server: Server) -> None:
-    """A new case answers 201, is active, and tells nothing of what was sent but how many pictures."""
+    """A new case is answered with 201 and is active; the answer has nothing of the message but its pictures' number."""
     answer = server.submit([pdq(), sha256(), md5()], [md5()])
 
     assert answer.status_code == 201
@@ -87,7 +87,7 @@ def test_a_new_case_is_answered_with_its_status(server: Server) -> None:
     ],
 )
 def test_a_message_that_breaks_the_protocol_is_refused(server: Server, body: bytes, field: str) -> None:
-    """A case that is not exactly as the protocol says is refused with the field that is wrong."""
+    """A case that breaks the protocol is refused, and the problem names the wrong field."""
     problem(post(server, body), 400, "invalid-message", field or None)
 
 
@@ -105,7 +105,7 @@ def test_a_message_that_breaks_the_protocol_is_refused(server: Server, body: byt
     ],
 )
 def test_a_bad_header_is_named(server: Server, name: str, value: str) -> None:
-    """A secret header that is missing or malformed is refused by name."""
+    """A missing or malformed secret header is refused by name."""
     problem(post(server, json.dumps(GOOD).encode(), **{name: value}), 400, "invalid-message", name)
 
 
@@ -118,13 +118,13 @@ def test_a_missing_or_repeated_header_is_named(server: Server) -> None:
 
 @pytest.mark.parametrize("content_type", ["", "text/plain", "application/jsonp", "application/json; charset=latin-1"])
 def test_only_json_is_taken(server: Server, content_type: str) -> None:
-    """Any other content type than JSON in UTF-8 is refused."""
+    """Every content type except JSON in UTF-8 is refused."""
     problem(post(server, json.dumps(GOOD).encode(), **{"Content-Type": content_type}), 415, "not-json")
 
 
 @pytest.mark.parametrize("field", ["feedback[0].id", "feedback[0].entries[0]"])
 def test_a_line_feed_ends_no_id(server: Server, platform: Platform, field: str) -> None:
-    """An id of an event or of an entry with a line feed after it is refused with its name."""
+    """An id of an event or entry that is followed by a line feed is refused by name."""
     ids = {"feedback[0].id": "a" * 32, "feedback[0].entries[0]": "b" * 32}
     ids[field] += "\n"
     event = {"id": ids["feedback[0].id"], "verdict": "blocked", "entries": [ids["feedback[0].entries[0]"]]}
@@ -134,7 +134,7 @@ def test_a_line_feed_ends_no_id(server: Server, platform: Platform, field: str) 
 
 @pytest.mark.parametrize("after", ["%0A", "%0D%0A", "%20", "%00"])
 def test_nothing_stands_after_a_number(server: Server, platform: Platform, after: str) -> None:
-    """A case number in a path and a number of the query with something after it are refused with their name."""
+    """A number in a path or a query that is followed by other characters is refused by name."""
     asked = server.http.get(f"/v1/cases/4829157306{after}", headers={"Takeback-Pin": PIN})
     problem(asked, 400, "invalid-message", "number")
     problem(server.http.get(f"/v1/feed?after=0{after}", headers=platform.headers), 400, "invalid-message", "after")
@@ -150,7 +150,7 @@ def test_json_may_name_its_charset(server: Server) -> None:
 @pytest.mark.parametrize("path", ["/v1/cases", "/v1/feedback", "/v1/cases/{number}/withdraw"])
 @pytest.mark.parametrize("chunked", [False, True])
 def test_a_large_body_is_refused(server: Server, platform: Platform, path: str, *, chunked: bool) -> None:
-    """A body over 64 KiB is refused, whether it says its length or comes in chunks."""
+    """A body over 64 KiB is refused, with a Content-Length and in chunks."""
     number = server.submit([md5()]).json()["number"]
     chunk = b" " * 1024
     body = (chunk for _ in range(65)) if chunked else chunk * 65
@@ -159,14 +159,14 @@ def test_a_large_body_is_refused(server: Server, platform: Platform, path: str, 
 
 
 def test_a_full_case_fits(server: Server) -> None:
-    """A body of 64 KiB to the byte is taken."""
+    """A body of exactly 64 KiB is accepted."""
     body = signals(*(sha256() for _ in range(24)))
     assert post(server, body + b" " * (65_536 - len(body))).status_code == 201
 
 
 @pytest.mark.parametrize("announced", [10, 70_000, 10**12])
 def test_a_length_that_lies_harms_nobody(server: Server, announced: int) -> None:
-    """A body longer or shorter than its Content-Length, or a huge one announced, is never a case nor a crash."""
+    """A body that differs from its Content-Length, or a huge Content-Length, causes neither a case nor a crash."""
     host, port = server.address.removeprefix("http://").split(":")
     head = "".join(f"{name}: {value}\r\n" for name, value in secret_headers().items())
     request = (
@@ -201,7 +201,7 @@ def test_a_length_that_lies_harms_nobody(server: Server, announced: int) -> None
 def test_wrong_addresses_and_methods_are_problems(
     server: Server, method: str, path: str, status: int, code: str
 ) -> None:
-    """An address or a method that is not there answers a problem like any other."""
+    """An unknown path or method is answered with a problem."""
     answer = server.http.request(method, path)
     problem(answer, status, code)
     assert ("allow" in answer.headers) == (status == 405)
@@ -237,7 +237,7 @@ def test_bad_parameters_are_named(server: Server, platform: Platform, path: str,
 
 
 def test_the_same_message_again_is_the_same_case(server: Server) -> None:
-    """A repeat with the same key, message and PIN answers 200 with the same case, even after its withdrawal."""
+    """A repeat with the same key, message and PIN is answered with 200 and the same case, even after its withdrawal."""
     key, signal = secrets.token_hex(16), md5()
     first = server.submit([signal], key=key)
     again = server.submit([signal], key=key)
@@ -250,7 +250,7 @@ def test_the_same_message_again_is_the_same_case(server: Server) -> None:
 
 
 def test_a_key_with_another_message_is_refused(server: Server) -> None:
-    """An idempotency key that comes again with another message, or another PIN, makes nothing and tells nothing."""
+    """An idempotency key with a different message or PIN makes no case, and the answer reveals nothing."""
     key, signal = secrets.token_hex(16), md5()
     server.submit([signal], key=key)
 
@@ -259,7 +259,7 @@ def test_a_key_with_another_message_is_refused(server: Server) -> None:
 
 
 def test_concurrent_repeats_make_one_case(server: Server, platform: Platform) -> None:
-    """Many copies of one message at the same time make one case, and exactly one of them hears 201."""
+    """Many concurrent copies of one message make one case, and exactly one of them is answered with 201."""
     key, signal = secrets.token_hex(16), md5()
     with ThreadPoolExecutor(16) as pool:
         answers = list(pool.map(lambda _: server.submit([signal], key=key), range(32)))
@@ -270,7 +270,7 @@ def test_concurrent_repeats_make_one_case(server: Server, platform: Platform) ->
 
 
 def test_a_wrong_pin_and_no_such_case_answer_the_same(server: Server) -> None:
-    """Nobody learns from an answer whether a case number exists."""
+    """An answer does not reveal whether a case number exists."""
     number = server.submit([md5()]).json()["number"]
     missing = f"{(int(number) + 1) % 10**10:010d}"
     wrong, absent = server.case(number, OTHER_PIN), server.case(missing, OTHER_PIN)
@@ -281,7 +281,7 @@ def test_a_wrong_pin_and_no_such_case_answer_the_same(server: Server) -> None:
 
 
 def test_guesses_are_limited_whether_or_not_there_is_a_case(server: Server) -> None:
-    """After 10 wrong PINs a further one answers 429, and a number without a case does just the same."""
+    """After 10 wrong PINs a further one is answered with 429, also for a number without a case."""
     number = server.submit([md5()]).json()["number"]
     missing = f"{(int(number) + 1) % 10**10:010d}"
     for guessed in (number, missing):
@@ -294,7 +294,7 @@ def test_guesses_are_limited_whether_or_not_there_is_a_case(server: Server) -> N
 
 
 def test_nobody_locks_out_the_owner(server: Server) -> None:
-    """However often others guess, the right PIN sees the case, adds to it and withdraws it."""
+    """However often others guess, the right PIN opens the case, adds pictures and withdraws it."""
     number = server.submit([md5()], [md5()]).json()["number"]
     assert {server.case(number, OTHER_PIN).status_code for _ in range(30)} == {404, 429}
     assert server.case(number).status_code == 200
@@ -304,6 +304,6 @@ def test_nobody_locks_out_the_owner(server: Server) -> None:
 
 
 def test_right_pins_are_not_counted(server: Server) -> None:
-    """The owner may look as often as they like."""
+    """The owner may read the status any number of times."""
     number = server.submit([md5()]).json()["number"]
     assert {server.case(number).status_code for _ in range(30)} == {200}

@@ -1,4 +1,4 @@
-"""What `Accept-Encoding` asks for, by RFC 9110, section 12.5.3."""
+"""`Accept-Encoding` by RFC 9110, section 12.5.3."""
 
 import pytest
 from hypothesis import given
@@ -45,20 +45,20 @@ BOTH = ["br", "gzip"]
     ],
 )
 def test_the_coding_that_is_liked_best(header: str, chosen: str) -> None:
-    """Qualities and `*` are obeyed; of equals the first that is there is taken."""
+    """Quality values and `*` are respected; of equals the first available coding is chosen."""
     assert choose(header, BOTH) == chosen
 
 
 @given(st.text() | st.text(alphabet="gzipbr*identy;q=01.,  "))
 def test_any_header_is_answered(header: str) -> None:
-    """Whatever the header, one of those that are there is chosen, or none."""
+    """For every header the choice is an available coding or `identity`."""
     assert choose(header, BOTH) in {*BOTH, "identity"}
     assert choose(header, []) == "identity"
 
 
 @pytest.mark.parametrize(("header", "packed"), [("gzip;q=0.0", False), ("*;q=0", False), ("*", True), ("gzip", True)])
 def test_a_page_of_the_feed_obeys(server: Server, platform: Platform, header: str, packed: bool) -> None:
-    """A long page of the feed is packed for those who take it so, and only for them."""
+    """A long page of the feed is compressed only for clients that accept it."""
     server.submit([md5() for _ in range(20)])
     answer = server.http.get("/v1/feed?after=0", headers={**platform.headers, "Accept-Encoding": header})
     assert (answer.headers.get("content-encoding") == "gzip") == packed

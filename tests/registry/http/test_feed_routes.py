@@ -21,7 +21,7 @@ from tests.registry.support import (
 
 
 def test_the_feed_comes_in_pages_without_gaps(server: Server, platform: Platform) -> None:
-    """Pages of any size, one after the other, are the whole feed; a short page is the end."""
+    """Pages of any size together are the whole feed; a short page is the last."""
     server.submit([md5() for _ in range(7)])
     whole = platform.page()
     pages, after = [], 0
@@ -65,7 +65,7 @@ def test_an_entry_tells_what_the_person_said_of_the_picture(server: Server, plat
 
 
 def test_a_video_goes_through_the_feed(server: Server, platform: Platform) -> None:
-    """The frames of a video come out of the feed as they were sent, and leave it with their case."""
+    """The frames of a video are in the feed as they were sent, and are removed with their case."""
     frames = ";".join(f"{n},100,{secrets.token_hex(32)},{n}.000" for n in range(256))
     before = platform.page()["head"]
     case = server.submit([{"type": "vpdq", "value": frames}]).json()
@@ -78,7 +78,7 @@ def test_a_video_goes_through_the_feed(server: Server, platform: Platform) -> No
 
 
 def test_platforms_see_ids_of_their_own(server: Server, platform: Platform) -> None:
-    """Two platforms see the same signals under different ids, each the same at every look and after a new key."""
+    """Two platforms see the same signals under different ids, which stay the same in every page and after a new key."""
     other = server.platform("Own Photos")
     before = platform.page()["head"]
     number = server.submit([md5(), md5()]).json()["number"]
@@ -94,7 +94,7 @@ def test_platforms_see_ids_of_their_own(server: Server, platform: Platform) -> N
 
 
 def test_entries_of_a_case_are_shuffled(server: Server, platform: Platform) -> None:
-    """The order in which signals were sent does not show in the feed."""
+    """The feed does not reveal the order in which signals were sent."""
     sent = [sha256() for _ in range(24)]
     before = platform.page()["head"]
     server.submit(sent)
@@ -103,7 +103,7 @@ def test_entries_of_a_case_are_shuffled(server: Server, platform: Platform) -> N
 
 
 def test_a_cursor_past_the_head_is_answered_truthfully(server: Server, platform: Platform) -> None:
-    """Asked for what is after its end, the feed tells its head and does not count the platform as having it."""
+    """For a cursor beyond its end the feed answers with its head, and does not count the platform as having it."""
     number = server.submit([md5()], [md5()]).json()["number"]
     head = platform.page(limit=1)["head"]
 
@@ -112,7 +112,7 @@ def test_a_cursor_past_the_head_is_answered_truthfully(server: Server, platform:
 
 
 def test_a_platform_counts_once_it_was_told_every_signal(server: Server, platform: Platform) -> None:
-    """A case counts the platforms that were told its last entry, no longer when one starts again."""
+    """A case counts the platforms that received its last entry, but not one that starts again."""
     number = server.submit([md5(), md5()]).json()["number"]
     head = platform.page(limit=1)["head"]
     counts = []
@@ -124,7 +124,7 @@ def test_a_platform_counts_once_it_was_told_every_signal(server: Server, platfor
 
 
 def test_blocked_uploads_show_in_the_case(server: Server, platform: Platform) -> None:
-    """Each picture counts the uploads that were blocked for any of its signals, once each, and the platforms."""
+    """Each picture counts the uploads blocked for any of its signals, once each, and their platforms."""
     first, second = [pdq(), md5()], [md5()]
     before = platform.page()["head"]
     number = server.submit(first, second).json()["number"]
@@ -149,7 +149,7 @@ def test_blocked_uploads_show_in_the_case(server: Server, platform: Platform) ->
 
 
 def test_a_withdrawn_entry_is_unknown(server: Server, platform: Platform) -> None:
-    """Feedback on an entry that was removed is not kept, and the platform is told."""
+    """Feedback on a removed entry is not stored, and the receipt names the entry."""
     before = platform.page()["head"]
     number = server.submit([md5()]).json()["number"]
     entry = platform.page(before)["entries"][0]["entry"]
@@ -171,7 +171,7 @@ def test_a_withdrawn_entry_is_unknown(server: Server, platform: Platform) -> Non
     ],
 )
 def test_bad_feedback_is_refused(server: Server, platform: Platform, event: dict[str, object], field: str) -> None:
-    """Feedback that is not exactly as the protocol says is refused with the field that is wrong."""
+    """Feedback that breaks the protocol is refused, and the problem names the wrong field."""
     answer = server.http.post("/v1/feedback", json={"feedback": [event]}, headers=platform.headers)
     problem(answer, 400, "invalid-message", field)
 
@@ -190,7 +190,7 @@ def test_bad_feedback_is_refused(server: Server, platform: Platform, event: dict
 )
 @pytest.mark.parametrize("path", ["/v1/feed?after=0", "/v1/feedback"])
 def test_no_hash_without_a_key(server: Server, authorization: str | None, path: str) -> None:
-    """Without a valid platform key the feed gives nothing and takes nothing."""
+    """Without a valid platform key the feed cannot be read and feedback is refused."""
     headers = {} if authorization is None else {"Authorization": authorization}
     answer = server.http.request("GET" if "feed?" in path else "POST", path, headers=headers)
     problem(answer, 401, "not-a-platform")
@@ -205,7 +205,7 @@ def test_half_a_key_is_no_key(server: Server, platform: Platform) -> None:
 
 
 def test_a_revoked_key_stops_and_a_rotated_one_replaces(server: Server) -> None:
-    """A revoked key stops at once; rotating gives a new key that works, and the old one never does again."""
+    """A revoked key stops working at once; rotation gives a new key that works, and the old one stays invalid."""
     platform = server.platform("Third Photos")
     assert server.command("platform", "revoke", "Third Photos").returncode == 0
     revoked = server.http.get("/v1/feed?after=0", headers=platform.headers)
@@ -220,7 +220,7 @@ def test_a_revoked_key_stops_and_a_rotated_one_replaces(server: Server) -> None:
 
 
 def test_a_revoked_platform_no_longer_counts(server: Server) -> None:
-    """A platform whose key is revoked is not among those that have taken over a case."""
+    """A platform whose key is revoked does not count among those that received a case."""
     platform = server.platform("Fourth Photos")
     number = server.submit([md5()]).json()["number"]
     platform.page(platform.page()["head"])
@@ -231,7 +231,7 @@ def test_a_revoked_platform_no_longer_counts(server: Server) -> None:
 
 
 def test_feedback_from_before_and_after_a_case_is_not_its_own(server: Server, platform: Platform) -> None:
-    """What platforms did with a picture before this person sent it, or after they withdrew, is not told to them."""
+    """A person does not see feedback on a picture from before they sent it or after they withdrew it."""
     signal = md5()
     before = platform.page()["head"]
     first = server.submit([signal]).json()
@@ -251,7 +251,7 @@ def test_feedback_from_before_and_after_a_case_is_not_its_own(server: Server, pl
 
 
 def encoded(message: Struct) -> object:
-    """A message as JSON brings it."""
+    """A message as plain JSON values."""
     return json.loads(protocol.encode(message))
 
 

@@ -1,4 +1,4 @@
-"""`HEAD` wherever `GET`, and what is allowed where a method is not."""
+"""`HEAD` is allowed wherever `GET` is, and `405` names the allowed methods."""
 
 import pytest
 
@@ -14,7 +14,7 @@ def _path(path: str) -> str:
 
 @pytest.mark.parametrize("path", [*PATHS, "/metrics", "/operator"])
 def test_a_method_that_is_not_taken_is_answered_with_those_that_are(server: Server, path: str) -> None:
-    """`405` names the methods in `Allow` and in its text: those of the operations there, and `HEAD` with `GET`."""
+    """`405` names the path's methods in `Allow` and in its text, including `HEAD` with `GET`."""
     answer = server.http.request("PATCH", _path(path))
     said = problem(answer, 405, "method-not-allowed")
     named = set(answer.headers["allow"].split(", "))
@@ -30,7 +30,7 @@ def test_a_method_that_is_not_taken_is_answered_with_those_that_are(server: Serv
     "path", [path for path in PATHS if any(one.path == path and one.method == "get" for one in OPERATIONS)]
 )
 def test_head_is_get_without_a_body(server: Server, platform: Platform, path: str) -> None:
-    """`HEAD` has the status and the headers of `GET`, with a key and without; what is streamed tells no framing."""
+    """`HEAD` has the status and headers of `GET`, with a key and without, except for the framing of streams."""
     number = server.submit([md5()]).json()["number"]
     path = path.replace("{number}", number).replace("{tile}", "0")
     query = "?after=0&limit=1" if path == "/v1/feed" else ""
@@ -43,14 +43,14 @@ def test_head_is_get_without_a_body(server: Server, platform: Platform, path: st
 
 
 def test_head_of_what_is_counted(server: Server) -> None:
-    """Prometheus' text has a head too, and a `HEAD` is counted as the operation that it asks for."""
+    """`/metrics` answers `HEAD`, and a `HEAD` request is counted under its operation."""
     server.http.head("/healthz")
     assert server.http.head("/metrics").status_code == 200
     assert 'operation="health",status="200"' in server.http.get("/metrics").text
 
 
 def test_head_of_a_page_that_only_takes_post(server: Server) -> None:
-    """`HEAD` is not taken where `GET` is not."""
+    """`HEAD` is refused where `GET` is."""
     answer = server.http.head("/v1/feedback")
     assert (answer.status_code, answer.content) == (405, b"")
     assert "POST" in answer.headers["allow"]

@@ -1,4 +1,4 @@
-"""What the registry counts, and that nobody is in it."""
+"""The registry's metrics, and that they contain nothing about a person."""
 
 import re
 
@@ -9,7 +9,7 @@ from tests.registry.support import Platform, Server, md5, secret_headers
 
 
 def counted(server: Server) -> dict[str, float]:
-    """Every number by its name with labels."""
+    """The values of all metrics by name and labels."""
     answer = server.http.get("/metrics")
     assert answer.headers["content-type"].startswith("text/plain; version=0.0.4")
     return {
@@ -18,7 +18,7 @@ def counted(server: Server) -> dict[str, float]:
 
 
 def test_requests_are_counted_by_operation(server: Server, platform: Platform) -> None:
-    """Each answer counts under its operation and status, whoever asked and for what."""
+    """Each answer is counted under its operation and status, with nothing about the request's contents."""
     before = counted(server)
     signal = md5()
     number = server.submit([signal]).json()["number"]
@@ -60,5 +60,5 @@ def test_requests_are_counted_by_operation(server: Server, platform: Platform) -
     ],
 )
 def test_operations(method: str, path: str, operation: str) -> None:
-    """A request is known by its operation alone."""
+    """A request is labelled only with its operation."""
     assert operation_of(method, path) == operation

@@ -18,7 +18,7 @@ DOCUMENT = openapi.document()
 def test_every_route_is_described() -> None:
     """The document describes each route of the API, by its method, and nothing else."""
     handlers = (
-        app.work_wanted,
+        app.work_challenge,
         app.new_case,
         app.case_status,
         app.add_pictures,
@@ -48,7 +48,7 @@ def test_every_error_of_the_protocol_is_told() -> None:
 
 
 def test_references_lead_somewhere() -> None:
-    """Every reference in the document names a schema that is there."""
+    """Every reference in the document names an existing schema."""
     references = re.findall(r'"#/components/schemas/(\w+)"', json.dumps(DOCUMENT))
 
     assert set(references) <= DOCUMENT["components"]["schemas"].keys()
@@ -56,7 +56,7 @@ def test_references_lead_somewhere() -> None:
 
 
 def test_schemas_refuse_what_the_protocol_refuses() -> None:
-    """Every message's schema forbids fields it does not know."""
+    """Every message's schema forbids unknown fields."""
     structs = [s for s in DOCUMENT["components"]["schemas"].values() if s.get("type") == "object"]
 
     assert len(structs) >= 10
@@ -64,7 +64,7 @@ def test_schemas_refuse_what_the_protocol_refuses() -> None:
 
 
 def test_each_signal_has_its_length() -> None:
-    """The schema tells hex of 64 digits from hex of 32, and who has a quality, as the registry does."""
+    """The schema distinguishes types by the length of hex and by quality, as the registry does."""
     *one_of, vpdq = DOCUMENT["components"]["schemas"]["SignalMessage"]["oneOf"]
     told = {o["properties"]["type"]["const"]: (o["properties"]["value"]["pattern"], o["required"]) for o in one_of}
 
@@ -82,7 +82,7 @@ def test_each_signal_has_its_length() -> None:
 
 
 def test_the_document_is_served(server: Server) -> None:
-    """The document is at its address, as JSON."""
+    """The document is served at its path as JSON."""
     answer = server.http.get("/docs/openapi.json")
 
     assert answer.headers["content-type"] == "application/json"
@@ -131,5 +131,5 @@ def _is_described(responses: Any, answer: httpx.Response) -> None:
 
 @pytest.mark.parametrize("path", ["/docs", "/docs/openapi.json"])
 def test_docs_take_get_alone(server: Server, path: str) -> None:
-    """Nothing can be sent to the documentation."""
+    """The documentation accepts no POST."""
     assert server.http.post(path).status_code == 405

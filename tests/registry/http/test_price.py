@@ -1,4 +1,4 @@
-"""What is sent is priced by how much it is, when it is handed in: attacks on the price, and whom it must not hit."""
+"""The price of a message by its size on arrival: attacks on it, and senders who must not pay more."""
 
 import base64
 import json
@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 
 from takeback import protocol
 from takeback.protocol import NewCase, Picture, SignalMessage
-from takeback.registry.rules.cases import LOT_PICTURES, LOT_SIGNALS, lots, lots_of
-from takeback.registry.security.rate_limit import MANY
+from takeback.registry.rules.cases import MAX_LOT_PICTURES, MAX_LOT_SIGNALS, case_lot_count, lot_count
+from takeback.registry.security.rate_limit import LOTS_PER_DOUBLING
 from takeback.signals import SignalType, Variant
 from tests.registry.http.test_unavailable import HURRIES
 from tests.registry.support import (
@@ -38,56 +38,56 @@ ELSEWHERE = "9.9.9.9"
 
 @pytest.fixture(scope="module")
 def dear(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    """A registry that asks for work, little enough for a test."""
+    """A registry that requires proof of work, little enough for a test."""
     with serving(tmp_path_factory.mktemp("price") / "var", "--work", str(TRIES), "--proxies", "127.0.0.1") as server:
         yield server
 
 
 def picture() -> Json:
-    """A picture with every view there is."""
+    """A picture with every variant."""
     views = [{**pdq(), "variant": variant} for variant in Variant if variant is not Variant.WHOLE]
     return [pdq(), *views, md5(), sha256()]
 
 
 def bring(server: Server, path: str, pictures: Sequence[Json], headers: dict[str, str]) -> httpx.Response:
-    """Brings pictures to a route."""
+    """Sends pictures to a route."""
     return server.http.post(path, json={"pictures": [{"signals": one} for one in pictures]}, headers=headers)
 
 
 def paid(server: Server, path: str, pictures: Sequence[Json], address: str = "") -> httpx.Response:
-    """The same, with the work that the registry asks for."""
+    """Sends pictures with the proof of work that the registry requires."""
     headers = secret_headers() | ({"X-Forwarded-For": address} if address else {})
     asked = problem(bring(server, path, pictures, headers), 428, "work-needed").work
     return bring(server, path, pictures, headers | {"Takeback-Work": solved(asked)})
 
 
 def tries(challenge: protocol.Challenge | None) -> int:
-    """How many tries a challenge takes at most."""
+    """The most tries that a challenge takes."""
     assert challenge is not None
     return int(challenge.parameters.data["tries"])
 
 
 @given(st.integers(1, 100), st.integers(1, 2000))
 def test_a_lot_holds_fifteen_pictures_and_240_signals(pictures: int, signals: int) -> None:
-    """So many lots hold the message, and one fewer would not."""
-    found = lots(pictures, signals)
-    assert pictures <= found * LOT_PICTURES
-    assert signals <= found * LOT_SIGNALS
-    assert found == 1 or pictures > (found - 1) * LOT_PICTURES or signals > (found - 1) * LOT_SIGNALS
+    """The number of lots holds the message, and one fewer would not."""
+    found = lot_count(pictures, signals)
+    assert pictures <= found * MAX_LOT_PICTURES
+    assert signals <= found * MAX_LOT_SIGNALS
+    assert found == 1 or pictures > (found - 1) * MAX_LOT_PICTURES or signals > (found - 1) * MAX_LOT_SIGNALS
 
 
 def test_each_frame_of_a_video_counts() -> None:
-    """A `vpdq` of 241 frames takes two lots, one of 240 with nothing beside it takes one."""
+    """A `vpdq` of 241 frames is two lots, and one of 240 alone is one."""
 
     def video(frames: int) -> NewCase:
         value = ";".join(f"{place},100,{telling()},{place}.000" for place in range(frames))
         return NewCase([Picture([SignalMessage(SignalType.VPDQ, value)])])
 
-    assert [lots_of(video(frames)) for frames in (240, 241)] == [1, 2]
+    assert [case_lot_count(video(frames)) for frames in (240, 241)] == [1, 2]
 
 
 def test_one_proof_of_work_buys_fifteen_pictures_and_no_more(dear: Server) -> None:
-    """Adding costs what a new case costs, and pictures over a lot cost as much again: neither route is free."""
+    """Adding pictures costs as much as a new case, and every further lot as much again."""
     case = paid(dear, "/v1/cases", [picture()])
     assert case.status_code == 201
     adding = f"/v1/cases/{case.json()['number']}/pictures"
@@ -118,7 +118,7 @@ def test_one_proof_of_work_buys_240_codes_and_no_more(dear: Server) -> None:
 
 
 def test_the_price_can_be_asked_for_before(dear: Server) -> None:
-    """`GET /v1/work` tells the price of what is to come; what is not said is one."""
+    """`GET /v1/work` gives the price of the announced pictures and signals, each 1 by default."""
     key = {"Idempotency-Key": "ab" * 16}
     for more, price in ((), 1), ((("pictures", 16),), 2), ((("signals", 481),), 3):
         answer = dear.http.get("/v1/work", params=dict(more), headers=key)
@@ -128,22 +128,22 @@ def test_the_price_can_be_asked_for_before(dear: Server) -> None:
 
 
 def test_hoarded_challenges_are_worth_nothing(tmp_path: Path) -> None:
-    """Of 40 challenges that were done in a quiet hour only those pay that still pay when they are handed in."""
+    """Of 40 challenges solved in a quiet hour only those are accepted that are worth the price on arrival."""
     with serving(tmp_path / "var", "--work", "1", "--proxies", "127.0.0.1") as server:
         hoard = []
-        for _ in range(2 * MANY):
+        for _ in range(2 * LOTS_PER_DOUBLING):
             headers = secret_headers() | {"X-Forwarded-For": SCHOOL}
             asked = problem(bring(server, "/v1/cases", [[md5()]], headers), 428, "work-needed").work
             hoard.append(headers | {"Takeback-Work": solved(asked)})
         answers = [bring(server, "/v1/cases", [[md5()]], headers) for headers in hoard]
-        assert [one.status_code for one in answers] == [201] * MANY + [428] * MANY
+        assert [one.status_code for one in answers] == [201] * LOTS_PER_DOUBLING + [428] * LOTS_PER_DOUBLING
         right = problem(answers[-1], 428, "work-needed").work
         assert tries(right) == 2
         assert bring(server, "/v1/cases", [[md5()]], hoard[-1] | {"Takeback-Work": solved(right)}).status_code == 201
 
 
 def test_lots_are_counted_for_the_network_on_both_routes(tmp_path: Path) -> None:
-    """Twenty lots double the price of a network, however they were spread over messages and routes."""
+    """Twenty lots double a network's price, however they are spread over messages and routes."""
     with serving(tmp_path / "var", "--work", "1", "--proxies", "127.0.0.1") as server:
         case = paid(server, "/v1/cases", [[md5()] for _ in range(45)], SCHOOL)
         adding = f"/v1/cases/{case.json()['number']}/pictures"
@@ -155,7 +155,7 @@ def test_lots_are_counted_for_the_network_on_both_routes(tmp_path: Path) -> None
 
 
 def test_a_repeat_never_pays(dear: Server) -> None:
-    """A message that is there is told again on either route, without work and with work that is worth nothing now."""
+    """A repeated message is answered on either route without work, or with work that is no longer worth the price."""
     for path in ("/v1/cases", f"/v1/cases/{paid(dear, '/v1/cases', [[md5()]]).json()['number']}/pictures"):
         pictures, headers = [[md5()]], secret_headers()
         asked = problem(bring(dear, path, pictures, headers), 428, "work-needed").work
@@ -171,7 +171,7 @@ def test_a_repeat_never_pays(dear: Server) -> None:
 
 
 def test_a_school_is_not_locked_out_by_a_registry_in_trouble(tmp_path: Path) -> None:
-    """What answers 503, is refused, or was there already is not counted: only what was kept is."""
+    """Only stored messages are counted, not those answered with 503, refused or repeated."""
     server = Server(tmp_path / "var", "--arrivals", "3", "--proxies", "127.0.0.1", program=HURRIES)
 
     def come(path: str, headers: dict[str, str]) -> httpx.Response:
@@ -198,7 +198,7 @@ def test_a_school_is_not_locked_out_by_a_registry_in_trouble(tmp_path: Path) -> 
 
 
 def test_the_challenge_says_what_it_is_worth(dear: Server) -> None:
-    """The price stands in the challenge, signed, and nothing in it names the message or the network."""
+    """The challenge has the price, signed, and nothing that identifies the message or the network."""
     headers = secret_headers(PIN)
     asked = problem(bring(dear, "/v1/cases", [[md5()]], headers), 428, "work-needed").work
     assert asked is not None

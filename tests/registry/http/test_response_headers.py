@@ -45,7 +45,7 @@ def policy(answer: httpx.Response) -> dict[str, list[str]]:
 
 @pytest.mark.parametrize(("path", "kind"), ADDRESSES.items())
 def test_every_answer_carries_the_headers_of_its_kind(site: Server, path: str, kind: ResponseKind) -> None:
-    """Each address answers, errors too, with exactly the headers of the one table, each once."""
+    """Every answer, including errors, has exactly the headers of the table, each once."""
     answer = site.http.get(path)
     for name, value in headers_for(kind, tls=True):
         assert answer.headers.get_list(name) == [value]
@@ -55,7 +55,7 @@ def test_every_answer_carries_the_headers_of_its_kind(site: Server, path: str, k
 
 
 def test_hsts_is_sent_only_behind_tls() -> None:
-    """Without TLS, no answer promises it."""
+    """Without TLS no answer has HSTS."""
     assert HSTS in headers_for(ResponseKind.PAGE, tls=True)
     assert HSTS not in headers_for(ResponseKind.PAGE, tls=False)
 
@@ -79,7 +79,7 @@ def test_the_page_loads_only_from_its_own_place(site: Server) -> None:
 
 
 def test_no_feature_of_the_phone_is_open(site: Server) -> None:
-    """Camera, microphone, place and the rest are off; only copying the receipt is allowed."""
+    """Camera, microphone, geolocation and the rest are off; only writing to the clipboard is allowed."""
     features = dict(part.split("=") for part in site.http.get("/").headers["permissions-policy"].split(", "))
 
     assert {name for name, who in features.items() if who != "()"} == {"clipboard-write"}
@@ -87,7 +87,7 @@ def test_no_feature_of_the_phone_is_open(site: Server) -> None:
 
 
 def test_the_docs_need_no_script(site: Server) -> None:
-    """The documentation has no script, and its one style is the one that its policy names."""
+    """The documentation has no script, and its policy allows exactly its one style."""
     answer = site.http.get("/docs")
 
     assert answer.headers["content-type"] == "text/html; charset=utf-8"

@@ -35,14 +35,14 @@ def test_the_file_names_the_contacts_in_their_order(tmp_path: Path) -> None:
 
 
 def test_the_variable_does_the_same_and_other_methods_are_refused(tmp_path: Path) -> None:
-    """`TAKEBACK_SECURITY_CONTACT` sets the contact too, and the file takes GET and HEAD alone."""
+    """`TAKEBACK_SECURITY_CONTACT` sets the contact too, and only GET and HEAD are allowed."""
     with serving(tmp_path / "var", environ={"TAKEBACK_SECURITY_CONTACT": "mailto:a@b.example"}) as server:
         assert server.http.get(PATH).text.startswith("Contact: mailto:a@b.example\nExpires: ")
         problem(server.http.post(PATH), 405, "method-not-allowed")
 
 
 def test_there_is_no_file_without_a_contact(tmp_path: Path) -> None:
-    """A registry whose operator names nobody answers 404, and serves no invented address."""
+    """Without a contact the registry answers 404, and serves no made-up address."""
     with serving(tmp_path / "var") as server:
         problem(server.http.get(PATH), 404, "not-found")
 
@@ -53,7 +53,7 @@ def test_there_is_no_file_without_a_contact(tmp_path: Path) -> None:
      "a@b.example\nContact: mailto:evil@c.example", "tel:", "ä@b.example"],
 )  # fmt: skip
 def test_what_is_no_contact_stops_the_start(tmp_path: Path, contact: str) -> None:
-    """A contact that RFC 9116 does not take is refused at the start, in one line that says what it must be."""
+    """A contact that RFC 9116 does not allow is refused at the start, in one line that says what it must be."""
     refused = command("registry", "serve", "--data", tmp_path, "--port", "0", "--security-contact", contact)
     assert refused.returncode == 2
     assert "--security-contact" in refused.stderr
@@ -63,7 +63,7 @@ def test_what_is_no_contact_stops_the_start(tmp_path: Path, contact: str) -> Non
 
 @given(st.text())
 def test_no_setting_adds_a_line(text: str) -> None:
-    """Whatever stands in the setting, each contact is one printable word, or the setting is refused."""
+    """For any value of the setting, each contact is one printable word, or the setting is refused."""
     try:
         contacts = read_contacts(text, "TAKEBACK_SECURITY_CONTACT")
     except SettingsError:

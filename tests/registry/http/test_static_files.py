@@ -24,7 +24,7 @@ FILES = {
 
 
 def make_page(folder: Path) -> Path:
-    """A built page with compressed files beside, as the build makes it, and a file that its manifest does not list."""
+    """A built page with compressed files, and a file that its manifest does not list."""
     for name, data in FILES.items():
         path = folder / name
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -63,7 +63,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     ],
 )
 def test_every_file_has_its_type(site: Server, path: str, content_type: str) -> None:
-    """Every file of the manifest is served as it is, with its own content type, to GET and to HEAD."""
+    """Every file in the manifest is served unchanged, with its content type, to GET and HEAD."""
     answer = site.http.get(path, headers={"Accept-Encoding": "identity"})
     head = site.http.head(path, headers={"Accept-Encoding": "identity"})
 
@@ -117,19 +117,19 @@ def test_the_best_encoding_is_sent(site: Server, accepted: str, encoding: str | 
     ],
 )
 def test_nothing_else_can_be_reached(site: Server, path: str) -> None:
-    """What the manifest does not list is not there, by whatever spelling."""
+    """A file that the manifest does not list is not served under any spelling of its path."""
     problem(site.http.get(path), 404, "not-found")
 
 
 def test_files_take_no_other_method(site: Server) -> None:
-    """A file cannot be posted to."""
+    """A file's path accepts no POST."""
     answer = site.http.post("/index.html", content=b"x")
     problem(answer, 405, "method-not-allowed")
     assert answer.headers["allow"] == "GET, HEAD"
 
 
 def test_the_api_is_beside_the_page(site: Server) -> None:
-    """With a page, the API answers as ever."""
+    """With a page the API works as without."""
     assert site.http.get("/healthz").json() == {"status": "ok"}
 
 
@@ -146,7 +146,7 @@ def test_the_api_is_beside_the_page(site: Server) -> None:
     ],
 )
 def test_a_page_that_is_not_whole_is_not_served(tmp_path: Path, manifest: str | None) -> None:
-    """A folder whose manifest is missing, broken, or not true of its files is refused with what to do."""
+    """A folder whose manifest is missing, invalid or does not match its files is refused, with what to do."""
     folder = make_page(tmp_path / "dist")
     (tmp_path / "secret.txt").write_text("outside")
     (folder / "manifest.json").unlink()

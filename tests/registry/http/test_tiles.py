@@ -22,7 +22,7 @@ def short(tmp_path: Path) -> object:
 
 
 def read(server: Server, platform: Platform, path: str, *, snapshot: bool) -> tuple[bulk.Reader, list[bulk.BulkRecord]]:
-    """A tile or snapshot, once its signature is checked."""
+    """A tile or snapshot, after its signature is verified."""
     answer = server.http.get(f"/v1/feed/{path}", headers=platform.headers)
     assert answer.status_code == 200, answer.text
     assert answer.headers["content-type"] == bulk.MEDIA_TYPE
@@ -34,7 +34,7 @@ def read(server: Server, platform: Platform, path: str, *, snapshot: bool) -> tu
 
 
 def test_tiles_are_the_feed(short: Server) -> None:
-    """Full tiles hold the very lines of the pages, and lead to the same links; the next one is not there yet."""
+    """Full tiles have the same lines and links as pages; the next tile does not exist yet."""
     platform = short.platform("Example Photos")
     number = short.submit([pdq(), md5()], [md5()]).json()["number"]
     short.submit([{**pdq(3), "variant": "stored"}])
@@ -76,7 +76,7 @@ def test_the_snapshot_is_what_the_feed_adds_up_to(server: Server, platform: Plat
 
 
 def test_the_snapshot_is_parquet_too(server: Server, platform: Platform) -> None:
-    """The same entries with all that is known of them, in a file that is signed as a page is."""
+    """The Parquet file has the same entries with all their fields, and is signed like a page."""
     server.submit([pdq(), md5(), sha256()])
     answer = server.http.get("/v1/feed/snapshot.parquet", headers=platform.headers)
     assert answer.headers["content-type"] == "application/vnd.apache.parquet"

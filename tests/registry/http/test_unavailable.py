@@ -5,7 +5,7 @@ from pathlib import Path
 from tests.registry.support import Platform, Server, md5, problem, serving
 
 HURRIES = """
-from takeback.registry import database
+from takeback.registry.storage.engine import database
 
 database._PRAGMAS = ("busy_timeout=50", *database._PRAGMAS[1:])
 from takeback.cli import main
@@ -15,7 +15,7 @@ main()
 
 
 FULL = """
-from takeback.registry import database
+from takeback.registry.storage.engine import database
 
 database._PRAGMAS = (*database._PRAGMAS, "max_page_count=120")
 from takeback.cli import main
@@ -25,7 +25,7 @@ main()
 
 
 def test_a_full_disk_loses_nothing(tmp_path: Path) -> None:
-    """When the disk is full cases are refused with 503, what was acknowledged stays, and with room it goes on."""
+    """On a full disk cases are refused with 503 and acknowledged ones stay; with free space the registry continues."""
     data, kept, answer = tmp_path / "var", list[str](), None
     server = Server(data, program=FULL)
     key = server.platform("Example Photos").key
@@ -45,7 +45,7 @@ def test_a_full_disk_loses_nothing(tmp_path: Path) -> None:
 
 
 def test_a_store_that_cannot_be_written_is_told_and_recovers(tmp_path: Path) -> None:
-    """While the database is locked, writes answer 503 with when to try again; reads go on; then all is as before."""
+    """While the database is locked, writes are answered with 503 and `Retry-After`, and reads work."""
     data = tmp_path / "var"
     server = Server(data, program=HURRIES)
     number = server.submit([md5()]).json()["number"]
@@ -64,4 +64,4 @@ def test_a_store_that_cannot_be_written_is_told_and_recovers(tmp_path: Path) -> 
         assert int(answer.headers["retry-after"]) > 0
     assert read.json()["state"] == "active"
     assert again.status_code == 201
-    assert "the store cannot take an event" in server.log.read_text()
+    assert "the database cannot store an event" in server.log.read_text()

@@ -1,4 +1,4 @@
-"""Rotating the key that signs the feed: cut short at any step, twice at once, and beside first starts."""
+"""Rotation of the feed key: interrupted at any step, concurrent, and beside first starts."""
 
 import os
 from collections.abc import Callable, Iterator
@@ -25,7 +25,7 @@ type Fault = Callable[[pytest.MonkeyPatch, Engine], None]
 
 
 class Cut(BaseException):
-    """Stands for the end of the process."""
+    """Stands for the death of the process."""
 
 
 @pytest.fixture
@@ -45,7 +45,7 @@ def key(engine: Engine, tmp_path: Path) -> Path:
 
 
 def proved(engine: Engine, path: Path, pinned: str) -> str:
-    """The key that a gate believes which knows the one it `pinned`; `registry check` is content too."""
+    """The newest key that a gate trusts after it `pinned` a key; `registry check` passes too."""
     keys = public_keys(engine)
     prove_keys(keys)
     check_newest(path, keys)
@@ -109,7 +109,7 @@ FAULTS: dict[str, Fault] = {
 def test_a_rotation_that_is_cut_short_is_repaired_by_the_next(
     engine: Engine, key: Path, fault: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Wherever it stopped, the registry starts as before, and after the next rotation every gate goes along."""
+    """After an interruption at any step the registry starts, and every gate trusts the key of the next rotation."""
     pinned = chain.public_hex(read_key(key))
     with monkeypatch.context() as patch:
         FAULTS[fault](patch, engine)
@@ -124,7 +124,7 @@ def test_a_rotation_that_is_cut_short_is_repaired_by_the_next(
 
 
 def test_a_key_that_is_not_the_newest_signs_no_new_one(engine: Engine, key: Path) -> None:
-    """With an older key in the file a rotation is refused and changes nothing; `--lost` goes on, and check says so."""
+    """With an older key in the file a rotation is refused and changes nothing; with `--lost` it succeeds."""
     older = key.read_bytes()
     rotate(engine, key)
     key.write_bytes(older)
@@ -140,13 +140,13 @@ def test_a_key_that_is_not_the_newest_signs_no_new_one(engine: Engine, key: Path
 
 
 def test_check_proves_the_succession(engine: Engine, key: Path) -> None:
-    """A key in the database that the one before it did not sign is found, and so is a first one that is gone."""
+    """A key in the database that its predecessor did not sign is found, and so is a missing first key."""
     rotate(engine, key)
     rotate(engine, key)
     keys = public_keys(engine)
     prove_keys(keys)
     for broken, complaint in (
-        ([keys[0], keys[2]], "feed key 2 was not signed by the one before it"),
+        ([keys[0], keys[2]], "feed key 2 is not signed by its predecessor"),
         (keys[1:], "the first feed key is missing"),
     ):
         with pytest.raises(SettingsError, match=complaint):
@@ -154,7 +154,7 @@ def test_check_proves_the_succession(engine: Engine, key: Path) -> None:
 
 
 def test_two_rotations_at_once(engine: Engine, key: Path) -> None:
-    """Rotations that run at the same time come one after the other: each key is signed by the one before it."""
+    """Concurrent rotations run one after the other: each key is signed by its predecessor."""
     pinned = chain.public_hex(read_key(key))
     with ThreadPoolExecutor(8) as threads:
         made = {one.key for one in threads.map(lambda _: rotate(engine, key), range(8))}
@@ -163,7 +163,7 @@ def test_two_rotations_at_once(engine: Engine, key: Path) -> None:
 
 
 def test_first_starts_at_once(engine: Engine, tmp_path: Path) -> None:
-    """Of several first starts one makes the keys, and the others take them."""
+    """If several processes start first, one makes the keys and the others use them."""
     folder = tmp_path / "keys"
 
     def start(_: int) -> tuple[bytes, str]:
@@ -178,7 +178,7 @@ def test_first_starts_at_once(engine: Engine, tmp_path: Path) -> None:
 
 
 def test_a_running_registry_takes_no_key_that_is_not_its_own(engine: Engine, key: Path) -> None:
-    """A file that is half copied, or another registry's key, leaves the key as it is until the right one is there."""
+    """With an incomplete file or another registry's key the old key stays in use until the right file is there."""
     signer = Signer(engine, key)
     before = signer._key
     for wrong in (b"", b"x" * 32):
@@ -190,7 +190,7 @@ def test_a_running_registry_takes_no_key_that_is_not_its_own(engine: Engine, key
 
 
 def test_check_names_a_rotation_that_was_cut_short(tmp_path: Path) -> None:
-    """`registry check` says what to run, in one line, and once that was run it is content."""
+    """`registry check` names the command to run in one line, and passes once it was run."""
     data = tmp_path / "var"
     with serving(data):
         pass
@@ -203,7 +203,7 @@ def test_check_names_a_rotation_that_was_cut_short(tmp_path: Path) -> None:
 
 
 def test_check_finds_a_changed_succession(tmp_path: Path) -> None:
-    """`registry check` follows the keys in the database."""
+    """`registry check` verifies the succession of keys in the database."""
     data = tmp_path / "var"
     with serving(data) as server:
         assert server.command("registry", "feed-key", "rotate").returncode == 0
@@ -211,4 +211,4 @@ def test_check_finds_a_changed_succession(tmp_path: Path) -> None:
     with engine.execution_options(**WRITES).begin() as connection:
         connection.execute(t.feed_keys.update().where(t.feed_keys.c.number == 2).values(signature="00" * 64))
     engine.dispose()
-    assert "was not signed by the one before it" in command("registry", "check", "--data", data).stderr
+    assert "is not signed by its predecessor" in command("registry", "check", "--data", data).stderr

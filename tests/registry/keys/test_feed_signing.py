@@ -1,4 +1,4 @@
-"""What the real registry signs, checked as a stranger would who has only PROTOCOL.md."""
+"""Signatures of a running registry, verified by code that follows only PROTOCOL.md."""
 
 import json
 import threading
@@ -18,7 +18,7 @@ from tests.registry.support import Json, Platform, Server, command, md5, pdq, pr
 def get(
     server: Server, platform: Platform, after: int, limit: int = 1000, more: dict[str, str] | None = None
 ) -> httpx.Response:
-    """A page, as it is answered."""
+    """The answer with a page of the feed."""
     params = {"after": after, "limit": limit}
     return server.http.get(
         "/v1/feed", params=params, headers={**platform.headers, "Accept-Encoding": "identity", **(more or {})}
@@ -26,7 +26,7 @@ def get(
 
 
 def head_of(answer: httpx.Response, platform: Platform, body: bytes | None = None) -> Json:
-    """The signed head of an answer, once its signature is checked."""
+    """The signed head of an answer, after its signature is verified."""
     head = json.loads(answer.headers[FEED_HEAD])
     digest = sha256(answer.content if body is None else body).hexdigest()
     said = [
@@ -60,7 +60,7 @@ def leaf(line: Json, added: int) -> bytes:
 
 
 def walk(server: Server, platform: Platform, limit: int = 1000) -> Iterator[tuple[int, str]]:
-    """Follows the whole feed, holds each page against its head, and gives each page's number and link."""
+    """Follows the whole feed, verifies each page against its head, and gives each page's number and link."""
     link, after, added = bytes(32), 0, dict[str, int]()
     while True:
         answer = get(server, platform, after, limit)
@@ -76,7 +76,7 @@ def walk(server: Server, platform: Platform, limit: int = 1000) -> Iterator[tupl
 
 
 def test_every_page_is_signed(server: Server, platform: Platform) -> None:
-    """Pages of any size lead to the links that are signed, for every platform to the same ones."""
+    """Pages of any size lead to the signed links, which are the same for every platform."""
     number = server.submit([pdq(), md5()], [pdq(0)]).json()["number"]
     server.submit([{**pdq(), "variant": "stored"}])
     server.withdraw(number, 0)
@@ -88,7 +88,7 @@ def test_every_page_is_signed(server: Server, platform: Platform) -> None:
 
 
 def test_an_answer_that_is_known_is_not_sent_again(server: Server, platform: Platform) -> None:
-    """A page is answered by 304 to its tag, with a head that is signed anew; another page is sent."""
+    """A request with a page's current tag is answered with 304 and a newly signed head; another with the page."""
     server.submit([md5()])
     first = get(server, platform, 0)
     again = get(server, platform, 0, more={"If-None-Match": f'"x", {first.headers["etag"]}'})
@@ -100,7 +100,7 @@ def test_an_answer_that_is_known_is_not_sent_again(server: Server, platform: Pla
 
 
 def test_a_long_page_is_compressed_for_who_asks(server: Server, platform: Platform) -> None:
-    """With gzip a page takes fewer bytes, is the same, and its signature holds; without it is plain."""
+    """A page sent with gzip is smaller, has the same content, and its signature is valid; otherwise it is plain."""
     server.submit([md5() for _ in range(20)])
     plain, packed = get(server, platform, 0), get(server, platform, 0, more={"Accept-Encoding": "br, gzip;q=0.5"})
     assert packed.headers["content-encoding"] == "gzip"
@@ -112,7 +112,7 @@ def test_a_long_page_is_compressed_for_who_asks(server: Server, platform: Platfo
 
 
 def test_a_poll_waits_for_news(server: Server, platform: Platform) -> None:
-    """A poll that waits is answered when something comes, and is empty when nothing does."""
+    """A long poll is answered when a line is added, and with an empty page when none is."""
     start = platform.page()["head"]
     url, told = f"/v1/feed?after={start}&wait=30", list[Json]()
     with httpx.Client(base_url=server.address, timeout=60, headers=platform.headers) as http:
@@ -129,7 +129,7 @@ def test_a_poll_waits_for_news(server: Server, platform: Platform) -> None:
 
 
 def test_a_stop_lets_go_of_who_waits(tmp_path: Path) -> None:
-    """A registry that is told to stop answers polls that wait, instead of breaking them off."""
+    """A registry that is told to stop answers its long polls instead of closing their connections."""
     server = Server(tmp_path / "var")
     platform, told = server.platform("Example Photos"), list[httpx.Response]()
     number = server.submit([md5()]).json()["number"]
@@ -145,7 +145,7 @@ def test_a_stop_lets_go_of_who_waits(tmp_path: Path) -> None:
 
 
 def test_the_key_is_rotated_while_the_registry_runs(tmp_path: Path) -> None:
-    """After a rotation the running registry signs with the new key, and its list leads there from the old one."""
+    """After a rotation the running registry signs with the new key, and its list links it to the old one."""
     data = tmp_path / "var"
     with serving(data) as server:
         platform = server.platform("Example Photos")
@@ -179,7 +179,7 @@ def test_the_key_is_rotated_while_the_registry_runs(tmp_path: Path) -> None:
     ],
 )
 def test_a_missing_wrong_or_open_feed_key_stops_the_start(tmp_path: Path, spoil: object, complaint: str) -> None:
-    """Without the very key that signed before, the registry does not start, and says what to do."""
+    """Without the key that signed before, the registry does not start and says what to do."""
     data = tmp_path / "var"
     with serving(data):
         pass

@@ -1,4 +1,4 @@
-"""The PIN key is rotated, and nobody who has a case, a message under way or a list of entry ids notices."""
+"""Rotation of the PIN key affects no case, no repeated message and no platform's entry ids."""
 
 import stat
 from collections.abc import Callable
@@ -24,7 +24,7 @@ SECRETS = st.lists(st.binary(min_size=32, max_size=32), min_size=1, max_size=MAX
 
 
 class Machine:
-    """A registry's data folder with its database, on either store."""
+    """A registry's data folder with its database, SQLite or PostgreSQL."""
 
     def __init__(self, folder: Path, database: Path | str) -> None:
         self.data = database.parent if isinstance(database, Path) else folder / "var"
@@ -33,7 +33,7 @@ class Machine:
         self.key = self.data / "keys" / "pin.key"
 
     def serving(self) -> AbstractContextManager[Server]:
-        """Within it, it serves."""
+        """Serves the registry within the context."""
         return serving(self.data, environ=self.environ)
 
     def run(self, *arguments: str) -> "CompletedProcess[str]":
@@ -41,15 +41,15 @@ class Machine:
         return command("registry", "pin-key", *arguments, "--data", self.data, environ=self.environ)
 
     def rotate(self) -> list[list[object]]:
-        """Rotates as the command does; the secrets and how many cases each has."""
+        """Rotates as the command does; returns the secrets and the number of cases of each."""
         engine = open_database(self.database)
         held = pin_keys.rotate(engine, self.key)
         engine.dispose()
         return [[one.name, one.cases] for one in held]
 
     def erase(self) -> None:
-        """Lets the days pass after which what ended is erased."""
-        store = Store(open_database(self.database), lambda: 4_000_000_000.0, CasePolicy(keep=DAY_SECONDS))
+        """Moves the clock to when ended cases are erased, and erases them."""
+        store = Store(open_database(self.database), lambda: 4_000_000_000.0, CasePolicy(retention_seconds=DAY_SECONDS))
         while store.cases.retain():
             pass
         store.close()
@@ -62,7 +62,7 @@ def machine(tmp_path: Path, new_database: Callable[[], Path | str]) -> Machine:
 
 
 def test_nobody_notices(machine: Machine, new_database: Callable[[], Path | str], tmp_path: Path) -> None:
-    """Cases open with their PINs, repeats are known, entry ids stay, and a backup from before needs no other key."""
+    """After a rotation PINs, repeats and entry ids work as before, and an older backup needs no other key."""
     sent, known = {"pictures": [{"signals": [md5()]}]}, secret_headers()
     with machine.serving() as server:
         first = server.http.post("/v1/cases", json=sent, headers=known).json()["number"]
@@ -102,7 +102,7 @@ def test_nobody_notices(machine: Machine, new_database: Callable[[], Path | str]
 
 
 def test_a_secret_stays_until_its_cases_are_erased(machine: Machine) -> None:
-    """A rotation that would leave cases without their secret is refused and changes nothing; afterwards it is done."""
+    """A rotation that would drop a secret with cases is refused and changes nothing, until they are erased."""
     with machine.serving() as server:
         first = server.submit([md5()]).json()["number"]
     machine.rotate()
@@ -112,7 +112,7 @@ def test_a_secret_stays_until_its_cases_are_erased(machine: Machine) -> None:
     before = machine.key.read_bytes()
     refused = machine.run("rotate")
     assert (refused.returncode, refused.stderr.count("\n")) == (2, 1)
-    assert "cases that are still under the PIN key before the present one: 1; " in refused.stderr
+    assert "cases still under the previous PIN key: 1; " in refused.stderr
     assert machine.key.read_bytes() == before
     with machine.serving() as server:
         assert {server.case(number).status_code for number in (first, second)} == {200}
@@ -127,7 +127,7 @@ def test_a_secret_stays_until_its_cases_are_erased(machine: Machine) -> None:
 
 
 def test_a_key_from_before_the_rotation_is_refused(machine: Machine) -> None:
-    """A machine whose file was not brought up to date does not start, and one that stopped half way does."""
+    """A process with an outdated key file does not start; one after an interrupted rotation does."""
     with machine.serving() as server:
         number = server.submit([md5()]).json()["number"]
     old = machine.key.read_bytes()
@@ -146,7 +146,7 @@ def test_a_key_from_before_the_rotation_is_refused(machine: Machine) -> None:
 
 @given(SECRETS)
 def test_the_file_is_read_back(secrets: list[bytes]) -> None:
-    """A key of one to three secrets is read as it was written; each opens what it kept and no other PIN."""
+    """A key of one to three secrets is read as written, and each secret opens only the PINs stored under it."""
     key = PinKey(secrets[0], tuple(secrets[1:]))
     assert PinKey.of_file(key.file()) == key
     for one in key.all():
@@ -158,6 +158,6 @@ def test_the_file_is_read_back(secrets: list[bytes]) -> None:
 
 @given(st.binary(max_size=140))
 def test_what_is_no_key_file(content: bytes) -> None:
-    """Only whole secrets, one to three of them, are a key."""
+    """Only one to three whole secrets are a key."""
     found = PinKey.of_file(content)
     assert (found is not None) == (len(content) in {32, 64, 96})

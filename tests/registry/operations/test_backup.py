@@ -1,4 +1,4 @@
-"""Backups of either store into either store, and what a check finds."""
+"""Backups from SQLite and PostgreSQL into either, and what a check finds."""
 
 import gzip
 import itertools
@@ -14,7 +14,7 @@ from takeback.registry.operations import backup
 from takeback.registry.operations.integrity import prove
 from takeback.registry.rules.cases import CasePolicy
 from takeback.registry.security.entry_ids import EntryIds
-from takeback.registry.storage.case_store import Submission, Withdrawn
+from takeback.registry.storage.case_store import CaseWithdrawal, Submission
 from takeback.registry.storage.engine.database import open_database
 from takeback.registry.storage.feedback_store import Report
 from takeback.registry.storage.platforms import Platforms
@@ -37,12 +37,12 @@ def submit(store: Store, *pictures: str) -> str:
 
 
 def lived(engine: Engine) -> None:
-    """Everything happens once: additions, changes, removals, erasure, feedback, entries that still wait."""
+    """Makes one of everything: additions, changes, removals, erasure, feedback, and delayed entries."""
     now = [1_800_000_000]
     store = Store(engine, lambda: now[0], CasePolicy(0, 0, DAY_SECONDS))
     platform = Platforms(engine).check(Platforms(engine).add("Example Photos"))
     gone = submit(store, "a", "b")
-    store.cases.withdraw(Withdrawn(gone)).result()
+    store.cases.withdraw(CaseWithdrawal(gone)).result()
     now[0] += DAY_SECONDS
     while store.cases.retain():
         pass
@@ -58,7 +58,7 @@ def lived(engine: Engine) -> None:
 
 @pytest.fixture
 def full(new_database: NewDatabase) -> Iterator[Engine]:
-    """A database with all there can be in it."""
+    """A database with every kind of row."""
     engine = open_database(new_database())
     lived(engine)
     yield engine
@@ -66,7 +66,7 @@ def full(new_database: NewDatabase) -> Iterator[Engine]:
 
 
 def test_a_backup_is_the_whole_database(full: Engine, new_database: NewDatabase, tmp_path: Path) -> None:
-    """Restored into an empty database, a backup makes the same backup again, and the registry goes on from there."""
+    """A backup restored into an empty database gives the same backup again, and the registry continues from it."""
     proof = backup.write(full, tmp_path / "one")
     restored = open_database(new_database())
     assert backup.read(restored, tmp_path / "one") == proof
@@ -109,7 +109,7 @@ def test_a_backup_goes_from_one_store_to_the_other(full: Engine, tmp_path: Path)
 def test_a_spoilt_backup_is_refused(
     full: Engine, new_database: NewDatabase, tmp_path: Path, spoil: Callable[[bytes], bytes]
 ) -> None:
-    """A backup that was cut or changed leaves the database as empty as it was."""
+    """A truncated or changed backup leaves the database empty."""
     backup.write(full, tmp_path / "one")
     (tmp_path / "bad").write_bytes(spoil((tmp_path / "one").read_bytes()))
     restored = open_database(new_database())
@@ -126,17 +126,26 @@ def _without(data: bytes, line: bytes) -> bytes:
 @pytest.mark.parametrize(
     ("damage", "complaint"),
     [
-        ("DELETE FROM feed WHERE number = 3", "the feed has no number 3"),
-        ("DELETE FROM feed WHERE number = (SELECT max(number) FROM feed)", "the registry says otherwise"),
-        ("UPDATE feed SET action = 'add' WHERE action = 'remove'", "adds an entry that is there"),
-        ("UPDATE entries SET kind = 'video' WHERE number = 4", "is not what it was when it was written"),
-        ("UPDATE entries SET removed = 1 WHERE number = 4", "entry 4 is kept in another way"),
-        ("UPDATE entries SET standing = 'block' WHERE number = 4", "entry 4 is kept in another way"),
+        ("DELETE FROM feed WHERE number = 3", "number 3 is missing from the feed"),
+        (
+            "DELETE FROM feed WHERE number = (SELECT max(number) FROM feed)",
+            "which is not the end that the registry recorded",
+        ),
+        ("UPDATE feed SET action = 'add' WHERE action = 'remove'", "adds an entry that is already in it"),
+        ("UPDATE entries SET kind = 'video' WHERE number = 4", "was changed after it was written"),
+        (
+            "UPDATE entries SET removed = 1 WHERE number = 4",
+            "entry 4 is stored in a different state than the feed says",
+        ),
+        (
+            "UPDATE entries SET standing = 'block' WHERE number = 4",
+            "entry 4 is stored in a different state than the feed says",
+        ),
         ("UPDATE feed SET leaf = NULL WHERE number = 1", "number 1 of the feed has lost its entry"),
     ],
 )
 def test_a_check_finds_what_is_broken(full: Engine, damage: str, complaint: str) -> None:
-    """A database from which something of the feed was lost or changed is not proved, and the error says where."""
+    """A database whose feed lost a line or was changed is not verified, and the error says where."""
     with full.begin() as connection:
         prove(connection)
     with full.execution_options(takeback_writes=True).begin() as connection:
@@ -146,7 +155,7 @@ def test_a_check_finds_what_is_broken(full: Engine, damage: str, complaint: str)
 
 
 def test_backup_and_restore_by_hand(tmp_path: Path) -> None:
-    """Backed up while it runs and restored with its keys, a registry opens the same cases; a check says all is well."""
+    """A registry that is backed up while it runs and restored with its keys opens the same cases and passes a check."""
     data, other, file = tmp_path / "var", tmp_path / "other", tmp_path / "backup.gz"
     with serving(data) as server:
         number = server.submit([md5()]).json()["number"]

@@ -1,4 +1,4 @@
-"""The printed configuration, with the real nginx in front of the real registry."""
+"""The printed configuration, with a real nginx in front of a real registry."""
 
 import functools
 import re
@@ -27,7 +27,7 @@ BROTLI = MODULES / "ngx_http_brotli_static_module.so"
 
 @functools.cache
 def nginx() -> str:
-    """Where nginx is, installed if that is allowed; a test that needs it is skipped where it cannot be had."""
+    """The path of nginx, installed if permitted; tests that need it are skipped if it is not available."""
     if not (_found() and BROTLI.exists() and shutil.which("openssl")):
         debian.install(*PACKAGES)
     found = _found()
@@ -41,12 +41,12 @@ def _found() -> str | None:
 
 
 def printed(page: Path, *options: str | int) -> subprocess.CompletedProcess[str]:
-    """What `takeback registry nginx` prints."""
+    """The output of `takeback registry nginx`."""
     return command("registry", "nginx", "--name", "takeback.example", "--page", page, *options)
 
 
 def free_port() -> int:
-    """A port that was free a moment ago."""
+    """A port that is free at this moment."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port: int = listener.getsockname()[1]
         return port
@@ -54,7 +54,7 @@ def free_port() -> int:
 
 @pytest.fixture(scope="module")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    """A registry that nginx stands in front of."""
+    """A registry behind nginx."""
     folder = tmp_path_factory.mktemp("registry")
     with serving(folder / "var", "--page", make_page(folder / "dist"), "--tls", *CONTACT) as server:
         yield server
@@ -90,7 +90,7 @@ def _fronting(
 
 
 class _To(httpx.BaseTransport):
-    """Sends everything to this machine, whatever name it is for."""
+    """Sends requests for any host to this machine."""
 
     def __init__(self, port: int, trust: ssl.SSLContext) -> None:
         self._port = port
@@ -108,7 +108,7 @@ class _To(httpx.BaseTransport):
 
 
 def _configuration(site: Server, folder: Path, port: int) -> Path:
-    """The printed configuration, moved to free ports and into a folder of the test."""
+    """The printed configuration, changed to free ports and to a folder of the test."""
     subprocess.run(
         ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "2",
          "-subj", "/CN=takeback.example", "-addext", "subjectAltName=DNS:takeback.example",
@@ -149,7 +149,7 @@ def _wait(port: int) -> None:
 
 @pytest.mark.parametrize("path", ADDRESSES)
 def test_nginx_answers_with_the_same_headers(site: Server, front: httpx.Client, path: str) -> None:
-    """Through nginx every address has the same status, content type and guarding headers as without it."""
+    """Through nginx every path has the same status, content type and security headers as without it."""
     through, direct = front.get(path), site.http.get(path)
     ours = {name for name in direct.headers if name not in {"date", "connection", "content-length", "vary"}}
 
@@ -160,7 +160,7 @@ def test_nginx_answers_with_the_same_headers(site: Server, front: httpx.Client, 
 
 
 def test_nginx_sends_the_compressed_files(front: httpx.Client) -> None:
-    """Files go out as the build compressed them."""
+    """Files are served as the build compressed them."""
     wanted = ["gzip", "br"] if BROTLI.exists() else ["gzip"]
     for encoding in wanted:
         with front.stream("GET", "/page/app.js", headers={"Accept-Encoding": encoding}) as answer:
@@ -171,7 +171,7 @@ def test_nginx_sends_the_compressed_files(front: httpx.Client) -> None:
 
 @pytest.mark.parametrize("path", ["/page", "/page/", "/index.html.br", "/worker.js.gz", "/nothing"])
 def test_nginx_has_no_page_of_its_own(front: httpx.Client, path: str) -> None:
-    """What is not there is answered by the registry, as a problem."""
+    """For an unknown path the registry answers, with a problem."""
     problem(front.get(path), 404, "not-found")
 
 
@@ -187,7 +187,7 @@ def test_nginx_passes_cases_on(front: httpx.Client) -> None:
 
 
 def test_nginx_slows_a_flood_from_one_address(site: Server, tmp_path_factory: pytest.TempPathFactory) -> None:
-    """Beyond the burst an address is told to wait, as a problem; the feed and the page are not counted."""
+    """Beyond the burst an address gets a problem with the time to wait; the feed and the page are not limited."""
 
     def slower(text: str) -> str:
         assert "rate=10r/s" in text
@@ -203,13 +203,13 @@ def test_nginx_slows_a_flood_from_one_address(site: Server, tmp_path_factory: py
 
 
 def test_nginx_hides_the_metrics(front: httpx.Client) -> None:
-    """What the registry counts is not for the public."""
+    """The registry's metrics are not public."""
     assert front.get("/metrics").status_code == 404
     assert front.get("/readyz").status_code == 200
 
 
 def test_nginx_logs_nobody(front: httpx.Client, tmp_path_factory: pytest.TempPathFactory) -> None:
-    """After all that, nginx has written no address and no case into any log."""
+    """After these tests no log of nginx contains an address or a case."""
     front.get("/v1/cases/1234567890", headers={"Takeback-Pin": "K7QM-2XRW-9DHF"})
     folder = tmp_path_factory.getbasetemp() / "nginx0"
     logs = "".join(path.read_text() for path in folder.glob("*.log"))
@@ -220,16 +220,16 @@ def test_nginx_logs_nobody(front: httpx.Client, tmp_path_factory: pytest.TempPat
 
 @pytest.mark.parametrize("name", ["a b", "x;", 'x"', "${host}", "a\nb"])
 def test_a_value_that_nginx_would_misread_is_refused(tmp_path: Path, name: str) -> None:
-    """A name or path with spaces, quotes or signs of nginx's own is refused in one line."""
+    """A name or path with spaces, quotes or characters special to nginx is refused in one line."""
     refused = command(
         "registry", "nginx", "--name", name, "--page", tmp_path, "--certificate", "/c", "--certificate-key", "/k"
     )
     assert refused.returncode == 2
-    assert "cannot stand in an nginx configuration" in refused.stderr
+    assert "cannot be used in an nginx configuration" in refused.stderr
 
 
 def test_the_page_must_be_named() -> None:
-    """Without the page's folder there is nothing to print."""
+    """Without the page's folder the command fails and asks for it."""
     options = ["--name", "takeback.example", "--certificate", "/c", "--certificate-key", "/k"]
     refused = command("registry", "nginx", *options)
 
@@ -238,7 +238,7 @@ def test_the_page_must_be_named() -> None:
 
 
 def test_the_printed_proxy_is_the_only_one_believed(site: Server) -> None:
-    """The configuration names this nginx, and overwrites or drops what a sender claims of where they are."""
+    """The configuration says how to trust this nginx, and overwrites or drops a sender's own `X-Forwarded-For`."""
     told = printed(site.data.with_name("dist"), "--certificate", "/c.pem", "--certificate-key", "/c.key").stdout
     assert "TAKEBACK_PROXIES=127.0.0.1\n" in told
     passed = re.findall(r"proxy_set_header X-Forwarded-For (.*);", told)

@@ -1,4 +1,4 @@
-"""The printed unit, held against the real systemd."""
+"""The printed unit, checked by the real systemd."""
 
 import re
 import shutil
@@ -18,7 +18,7 @@ VERIFY = shutil.which("systemd-analyze")
 
 
 def test_systemd_takes_the_unit(tmp_path: Path) -> None:
-    """Systemd reads the unit without a complaint, and finds the service well confined."""
+    """Systemd verifies the unit without a warning, and rates the service as well confined."""
     if VERIFY is None:
         pytest.skip("needs systemd-analyze (Debian: apt install systemd)")
     file = tmp_path / "takeback-registry.service"
@@ -30,7 +30,7 @@ def test_systemd_takes_the_unit(tmp_path: Path) -> None:
 
 
 def test_settings_stand_in_the_unit() -> None:
-    """Every setting but the database's address, which may hold a password, is in the unit, as the registry reads it."""
+    """The unit has all settings except the database address, as the registry reads it."""
     settings = RegistrySettings(
         data=Path("/srv/takeback"), database="postgresql://me:secret@db/takeback", keys=Path("/srv/keys"),
         page=Path("/srv/page"), host="::1", port=8001, tls=True, mix=60, expire=365, keep=7,
@@ -47,13 +47,13 @@ def test_settings_stand_in_the_unit() -> None:
 
 
 def test_the_proxy_on_the_same_machine_is_named() -> None:
-    """A unit that listens on the machine alone names the proxy there, so that the printed nginx is believed."""
+    """The unit of a registry that listens only on its own machine trusts a proxy there, such as the printed nginx."""
     made = unit(RegistrySettings(), "/usr/bin/takeback", "/etc/takeback.env")
     assert "Environment=TAKEBACK_PROXIES=127.0.0.1,::1\n" in made
     assert "TAKEBACK_PROXIES" not in unit(RegistrySettings(host="192.0.2.1"), "/usr/bin/takeback", "/etc/takeback.env")
 
 
 def test_no_value_breaks_a_line() -> None:
-    """A value that systemd would read in another way is refused."""
-    with pytest.raises(SettingsError, match="cannot stand in a unit"):
+    """A value that systemd would misread is refused."""
+    with pytest.raises(SettingsError, match="cannot be used in a systemd unit"):
         unit(RegistrySettings(data=Path("/srv/a b")), "/usr/bin/takeback", "/etc/takeback.env")

@@ -28,12 +28,12 @@ def new_case(*pictures: list[SignalMessage]) -> NewCase:
 
 
 def register(*new: NewCase, active: dict[SignalKey, int] | None = None) -> cases.Registered:
-    """Registers after the tenth entry."""
+    """Registers cases when ten entries exist."""
     return cases.register(new, active or {}, 10)
 
 
 def test_every_new_signal_is_one_entry() -> None:
-    """A signal that several pictures and cases hold becomes one entry, which all of them hold."""
+    """A signal in several pictures and cases becomes one entry, which all of them hold."""
     registered = register(new_case([A, B], [A]), new_case([B, C]))
 
     assert [(one.number, one.signal) for one in registered.entries] == [(11, A), (12, B), (13, C)]
@@ -41,7 +41,7 @@ def test_every_new_signal_is_one_entry() -> None:
 
 
 def test_an_active_signal_is_held_and_not_added() -> None:
-    """A signal that has an active entry already is held under it."""
+    """A signal that already has an active entry is held through that entry."""
     registered = register(new_case([A, B]), active={(A.type, A.value): 3})
 
     assert [one.signal for one in registered.entries] == [B]
@@ -49,7 +49,7 @@ def test_an_active_signal_is_held_and_not_added() -> None:
 
 
 def test_the_first_sender_says_what_an_entry_is() -> None:
-    """Of the same hash with two qualities, kinds and ages in one transaction, the one sent first is kept."""
+    """If one transaction has a hash twice with different qualities, kinds and ages, the first is kept."""
     first, second = (SignalMessage(SignalType.PDQ, "c" * 64, quality) for quality in (90, 10))
     one = NewCase([Picture([first], PictureKind.VIDEO, ai_made=True)], AgeBand.WAS_MINOR)
 
@@ -67,17 +67,17 @@ def test_the_first_sender_says_what_an_entry_is() -> None:
         (False, False, (), (5,)),
     ],
 )
-def test_the_feed_says_what_holds_when_an_entry_is_due(
+def test_the_feed_publishes_the_state_when_an_entry_is_due(
     in_feed: bool, held: bool, lines: tuple[object, ...], dropped: tuple[int, ...]
 ) -> None:
-    """An entry comes if a picture holds it, goes if none does, and was never told of if none did meanwhile."""
+    """A due entry is added if a picture holds it, removed if none does, and dropped if it never entered the feed."""
     settled = cases.settle([cases.Due(5, in_feed, held)], lambda _: None)
 
     assert (settled.lines, settled.dropped) == (lines, dropped)
 
 
-def test_what_is_due_together_is_shuffled() -> None:
-    """Additions and removals that are due together stand in the order of the shuffle."""
+def test_lines_that_are_due_together_are_shuffled() -> None:
+    """Additions and removals that are due together are published in the shuffled order."""
     due = [cases.Due(number, in_feed=number % 2 == 0, held=number % 2 == 1) for number in (1, 2, 3)]
 
     settled = cases.settle(due, lambda order: order.reverse())
@@ -90,8 +90,8 @@ def event(number: int, *entries: str) -> FeedbackEvent:
     return FeedbackEvent(f"{number:032x}", Verdict.BLOCKED, list(entries))
 
 
-def test_feedback_is_kept_once_and_only_for_what_is_in_the_feed() -> None:
-    """An event is kept once, with the active entries it names; one that names none is not, and all such are told."""
+def test_feedback_is_stored_once_and_only_for_active_entries() -> None:
+    """An event is stored once, with its active entries; one without any is not, and the receipt names unknown ids."""
     first, repeat, foreign, known = event(1, "x", "y", "gone"), event(1, "y"), event(2, "gone"), event(3, "x")
     recorded = cases.record([first, repeat, foreign, known], {known.id}, {"x": 1, "y": 2})
 
@@ -101,12 +101,12 @@ def test_feedback_is_kept_once_and_only_for_what_is_in_the_feed() -> None:
 
 
 def case(**more: Any) -> cases.Case:
-    """A case of long ago."""
+    """An old case, with these fields changed."""
     return replace(cases.Case("0000000001", b"", CaseState.ACTIVE, 0, 0, None, 1, None), **more)
 
 
-def test_a_status_tells_pictures_and_times() -> None:
-    """A status has the pictures as they are given and times as the protocol writes them."""
+def test_a_status_has_pictures_and_times() -> None:
+    """A status has the given pictures, and times in the protocol's format."""
     seen = PictureStatus(3, 1, "1970-01-01T00:00:01Z", "1970-01-01T00:00:02Z")
 
     status = cases.status(case(), 4, [cases.NOTHING_SEEN, seen], cases.CasePolicy(), 0)
@@ -116,21 +116,23 @@ def test_a_status_tells_pictures_and_times() -> None:
     assert (status.expires_at, status.expires_soon) == (None, False)
 
 
-def test_no_platform_has_what_is_on_its_way() -> None:
-    """While its last change is on its way into the feed, a case counts no platform."""
+def test_no_platform_has_an_unpublished_change() -> None:
+    """Until its last change is in the feed, a case counts no platforms."""
     assert cases.status(case(settles_at=5), 4, [], cases.CasePolicy(), 0).platforms == 0
 
 
 @pytest.mark.parametrize(("now", "soon"), [(70 * DAY_SECONDS - 1, False), (70 * DAY_SECONDS, True)])
 def test_a_status_warns_before_a_case_expires(now: int, soon: bool) -> None:
-    """From 30 days before its end a case's status warns; the end counts from its last new picture."""
-    status = cases.status(case(renewed_at=10 * DAY_SECONDS), 0, [], cases.CasePolicy(expire=90 * DAY_SECONDS), now)
+    """A case's status warns from 30 days before it expires, which is counted from its last new picture."""
+    status = cases.status(
+        case(renewed_at=10 * DAY_SECONDS), 0, [], cases.CasePolicy(expiry_seconds=90 * DAY_SECONDS), now
+    )
 
     assert (status.expires_at, status.expires_soon) == ("1970-04-11T00:00:00Z", soon)
 
 
 def test_an_ended_case_does_not_expire() -> None:
-    """A case that was withdrawn tells no moment at which it expires."""
+    """The status of a withdrawn case has no time of expiry."""
     ended = case(state=CaseState.WITHDRAWN, withdrawn_at=1)
 
-    assert cases.status(ended, 0, [], cases.CasePolicy(expire=DAY_SECONDS), 10 * DAY_SECONDS).expires_at is None
+    assert cases.status(ended, 0, [], cases.CasePolicy(expiry_seconds=DAY_SECONDS), 10 * DAY_SECONDS).expires_at is None

@@ -1,4 +1,4 @@
-"""What platforms' feedback makes of an entry, and what the operator sees and decides."""
+"""How platforms' feedback changes an entry's status, and what the operator sees and decides."""
 
 import itertools
 import json
@@ -15,7 +15,7 @@ from takeback.protocol import EntryStatus, FeedbackEvent, NewCase, Picture, Sign
 from takeback.registry.rules.benign_list import BenignList
 from takeback.registry.rules.cases import CasePolicy
 from takeback.registry.rules.entry_status import (
-    LAG_SECONDS,
+    REVIEW_LAG_SECONDS,
     EntryState,
     Level,
     StatusLimits,
@@ -52,7 +52,7 @@ votes = st.lists(
 
 @given(votes, st.sampled_from([None, StatusSource.VOTES]))
 def test_votes_demote_and_restore(said: list[Vote], by: StatusSource | None) -> None:
-    """Each platform counts once; a review takes enough platforms and a majority, and no more than that ends it."""
+    """Each platform counts once; a review needs enough platforms and a majority, and ends once the majority does."""
     now = EntryState(EntryStatus.REVIEW, StatusSource.VOTES) if by else EntryState()
     found = judge(now, said, flooded=False, limits=LIMITS)
     blocked, not_blocked = count(said)
@@ -74,20 +74,20 @@ def test_votes_demote_and_restore(said: list[Vote], by: StatusSource | None) -> 
 def test_the_operator_has_the_last_word(
     said: list[Vote], by: StatusSource, standing: EntryStatus, flooded: bool
 ) -> None:
-    """What the operator decided, and what is well known, stays whatever is said."""
+    """No feedback changes an entry that the operator decided on or that is on the benign list."""
     now = EntryState(standing, by)
     assert judge(now, said, flooded=flooded, limits=LIMITS) == now
 
 
-@given(votes, st.booleans(), st.integers(0, 2 * LAG_SECONDS))
+@given(votes, st.booleans(), st.integers(0, 2 * REVIEW_LAG_SECONDS))
 def test_a_flood_never_lets_pass(said: list[Vote], flooded: bool, since: int) -> None:
-    """Whatever platforms say and however much matches, an entry asks for a review or blocks: nothing pauses it."""
+    """No feedback and no number of matches pauses an entry: it blocks or asks for a review."""
     for by in (None, StatusSource.VOTES, StatusSource.FLOOD, StatusSource.MODERATORS):
         now = EntryState(
             EntryStatus.REVIEW if by in {StatusSource.VOTES, StatusSource.FLOOD} else EntryStatus.BLOCK, by
         )
         found = judge(now, said, flooded=flooded, limits=LIMITS, since=since)
-        assert found.standing is not EntryStatus.PAUSED
+        assert found.status is not EntryStatus.PAUSED
         if by is StatusSource.MODERATORS:
             assert found == judge(now, said, flooded=False, limits=LIMITS, since=since), "no flood changes it"
         elif by is StatusSource.FLOOD:
@@ -97,18 +97,18 @@ def test_a_flood_never_lets_pass(said: list[Vote], flooded: bool, since: int) ->
 
 
 def test_moderators_confirm_after_the_lag_and_by_their_last_word() -> None:
-    """Three platforms that blocked what asked for a review confirm it; not by what came before, nor by fewer."""
-    late = [Vote(platform, Verdict.BLOCKED, platform, LAG_SECONDS) for platform in (1, 2, 3)]
+    """Three platforms that block an entry at `review` confirm it; earlier votes or fewer platforms do not."""
+    late = [Vote(platform, Verdict.BLOCKED, platform, REVIEW_LAG_SECONDS) for platform in (1, 2, 3)]
     assert is_confirmed(late, 0, LIMITS)
     assert not is_confirmed(late, 1, LIMITS)
     assert not is_confirmed(late[:2], 0, LIMITS)
-    assert not is_confirmed([*late, Vote(3, Verdict.NOT_BLOCKED, 9, LAG_SECONDS)], 0, LIMITS)
+    assert not is_confirmed([*late, Vote(3, Verdict.NOT_BLOCKED, 9, REVIEW_LAG_SECONDS)], 0, LIMITS)
     assert not is_confirmed(late, 0, StatusLimits(demote=0))
 
 
 @given(st.lists(st.lists(st.integers(1, 5), min_size=1, max_size=3, unique=True), min_size=1, max_size=12))
 def test_entries_of_one_upload_share_one_level(uploads: list[list[int]]) -> None:
-    """After an upload all that matched it stand at the highest level among them and one more; no other moves."""
+    """After an upload, all entries that it matched share the highest of their levels plus one; others stay."""
     levels: dict[int, Level] = {}
     for slot, touched in enumerate(uploads):
         before = {entry: dict(levels.get(entry, {})) for entry in range(1, 6)}
@@ -124,13 +124,13 @@ def test_entries_of_one_upload_share_one_level(uploads: list[list[int]]) -> None
 
 @given(votes)
 def test_votes_can_be_turned_off(said: list[Vote]) -> None:
-    """With 0 no number of platforms demotes."""
+    """With a limit of 0, no number of platforms demotes an entry."""
     assert judge(EntryState(), said, flooded=False, limits=StatusLimits(0, 0)) == EntryState()
 
 
 @given(st.lists(st.integers(0, 50), max_size=4), st.integers(2, 60))
 def test_a_flood_takes_enough_matches_of_more_than_one_platform(matches: list[int], flood: int) -> None:
-    """Fewer matches are none, one platform's alone are none, and twice the half of two is one."""
+    """A flood needs `flood` matches from at least two platforms, each of which counts for at most half."""
     if is_flood(matches, flood):
         assert sum(matches) >= flood
         assert sum(count > 0 for count in matches) > 1
@@ -140,7 +140,7 @@ def test_a_flood_takes_enough_matches_of_more_than_one_platform(matches: list[in
 
 
 class Desk:
-    """A registry with some entries and some platforms, whose clock the test turns."""
+    """A registry with some entries and platforms, whose clock the test sets."""
 
     def __init__(self, engine: Engine, limits: StatusLimits = LIMITS) -> None:
         self.now = 1_800_000_000
@@ -181,7 +181,7 @@ def desk(new_database: NewDatabase) -> Iterator[Desk]:
 
 
 def test_three_platforms_demote_and_as_many_restore(desk: Desk) -> None:
-    """The third platform that does not block demotes; once as many block as do not, it blocks again."""
+    """The third `not_blocked` platform demotes an entry; once as many platforms block it, it blocks again."""
     for platform in (0, 0, 0, 1):
         desk.say(platform, Verdict.NOT_BLOCKED)
     assert desk.told() == []
@@ -195,7 +195,7 @@ def test_three_platforms_demote_and_as_many_restore(desk: Desk) -> None:
 
 
 def test_a_flood_asks_for_a_review_until_somebody_decides(desk: Desk, caplog: pytest.LogCaptureFixture) -> None:
-    """So many matches within an hour ask for a review, which the log tells; resumed, it blocks for good."""
+    """Too many matches within an hour demote an entry, which is logged; once resumed it blocks for good."""
     for _ in range(8):
         desk.say(0, Verdict.BLOCKED)
         desk.now += HOUR_SECONDS // 5
@@ -220,7 +220,7 @@ def test_a_flood_asks_for_a_review_until_somebody_decides(desk: Desk, caplog: py
 
 
 def test_2500_reports_of_each_of_two_platforms_switch_nothing_off(new_database: NewDatabase) -> None:
-    """At the usual limits two sites that are flooded, or whose keys were stolen, bring a review and never a pause."""
+    """At the default limits, two platforms that are flooded or whose keys were stolen cause a review, never a pause."""
     desk = Desk(open_database(new_database()), StatusLimits())
     for platform in (0, 1):
         desk.say(platform, Verdict.BLOCKED, times=2499)
@@ -232,7 +232,7 @@ def test_2500_reports_of_each_of_two_platforms_switch_nothing_off(new_database: 
 
 
 def test_a_new_entry_near_an_old_one_inherits_its_level(desk: Desk) -> None:
-    """A fresh code near what floods asks for a review with each platform's first upload, and one apart does not."""
+    """A new near duplicate of a flooding entry is demoted by each platform's first upload; an unrelated one is not."""
     for platform in (0, 1):
         desk.say(platform, Verdict.BLOCKED, times=3)
     desk.register("cd" * 16)
@@ -245,7 +245,7 @@ def test_a_new_entry_near_an_old_one_inherits_its_level(desk: Desk) -> None:
 
 
 def test_what_moderators_confirmed_is_no_longer_braked(desk: Desk) -> None:
-    """Blocks that were on their way count for nothing; three platforms that looked confirm, and no flood changes it."""
+    """Early blocks do not confirm an entry; three platforms that reviewed it do, and then no flood demotes it."""
 
     def flood() -> None:
         for platform in (0, 1):
@@ -255,7 +255,7 @@ def test_what_moderators_confirmed_is_no_longer_braked(desk: Desk) -> None:
     for platform in (2, 3, 4):
         desk.say(platform, Verdict.BLOCKED)
     assert desk.told() == [EntryStatus.REVIEW], "these gates had not heard of it"
-    desk.now += LAG_SECONDS
+    desk.now += REVIEW_LAG_SECONDS
     for platform in (2, 3):
         desk.say(platform, Verdict.BLOCKED)
     assert desk.told() == [EntryStatus.REVIEW]
@@ -268,8 +268,8 @@ def test_what_moderators_confirmed_is_no_longer_braked(desk: Desk) -> None:
     assert desk.told() == [EntryStatus.REVIEW, EntryStatus.BLOCK, EntryStatus.REVIEW], "but votes do"
 
 
-def test_levels_are_let_go(desk: Desk) -> None:
-    """After an hour nothing is left of what was counted."""
+def test_levels_are_erased(desk: Desk) -> None:
+    """After an hour the counts of matches are erased."""
     desk.say(0, Verdict.BLOCKED)
     desk.now += 2 * HOUR_SECONDS
     desk.store.cases.retain()
@@ -278,7 +278,7 @@ def test_levels_are_let_go(desk: Desk) -> None:
 
 
 def test_one_platform_alone_is_no_flood(desk: Desk) -> None:
-    """A platform whose key was stolen cannot stop an entry for all others, nor can reports that are no matches."""
+    """One platform's stolen key cannot demote an entry for all others, nor can reports that are not matches."""
     for _ in range(20):
         desk.say(1, Verdict.BLOCKED)
     for platform in (2, 3):
@@ -288,7 +288,7 @@ def test_one_platform_alone_is_no_flood(desk: Desk) -> None:
 
 
 def test_a_flood_of_what_votes_demoted_waits_for_moderators(desk: Desk) -> None:
-    """An entry that asks for a review by votes stays there, and as many who block do not end what a flood began."""
+    """A flood keeps an entry that votes demoted at `review`, even once as many platforms block it as do not."""
     for platform in (0, 3, 4):
         desk.say(platform, Verdict.NOT_BLOCKED)
     for platform in (1, 2):
@@ -299,8 +299,10 @@ def test_a_flood_of_what_votes_demoted_waits_for_moderators(desk: Desk) -> None:
 
 
 @pytest.mark.parametrize("mix", [0, 600], ids=["at once", "mixed"])
-def test_what_is_well_known_only_asks_for_a_review(new_database: NewDatabase, tmp_path: Path, mix: int) -> None:
-    """An entry within 31 bits of the registry's list stands at `review`, whatever platforms say; one beyond blocks."""
+def test_an_entry_on_the_benign_list_only_asks_for_a_review(
+    new_database: NewDatabase, tmp_path: Path, mix: int
+) -> None:
+    """An entry within 31 bits of the benign list is at `review`; one farther away blocks."""
     known = 2**128 - 1
     near, far = f"{known ^ (2**31 - 1) << 112:064x}", f"{known ^ (2**32 - 1) << 112:064x}"
     path = tmp_path / "known.txt"
@@ -323,7 +325,7 @@ def test_what_is_well_known_only_asks_for_a_review(new_database: NewDatabase, tm
 
 
 def test_a_list_that_cannot_be_read_is_named(tmp_path: Path) -> None:
-    """A missing list and a broken line are told with their place."""
+    """The error for a missing list names the setting; that for an invalid line names the line."""
     with pytest.raises(SettingsError, match="TAKEBACK_WELL_KNOWN"):
         BenignList.load(tmp_path / "none.txt")
     tmp_path.joinpath("list.txt").write_text("# none\npdq 12\n")
@@ -332,13 +334,13 @@ def test_a_list_that_cannot_be_read_is_named(tmp_path: Path) -> None:
 
 
 def standing_of(platform: Platform) -> Callable[[], list[str]]:
-    """The standings that the feed told since it was asked first."""
+    """Returns a function that gives the statuses that the feed has published since this call."""
     start = platform.page()["head"]
     return lambda: [line["standing"] for line in platform.page(start)["entries"]]
 
 
 def test_the_operator_pauses_and_resumes(server: Server, platform: Platform) -> None:
-    """`pause` and `resume` go by the numbers that `entries` shows, while the registry runs; platforms hear of both."""
+    """`pause` and `resume` take the numbers that `entries` shows and work while the registry runs."""
     server.submit([md5()])
     told = standing_of(platform)
     (shown,) = json.loads(server.command("registry", "entries", "--standing", "block", "--limit", "1", "--json").stdout)
@@ -353,7 +355,7 @@ def test_the_operator_pauses_and_resumes(server: Server, platform: Platform) -> 
 
 
 def test_the_status_counts_and_shows_no_hash(server: Server, platform: Platform) -> None:
-    """`status` tells cases, entries and platforms, and a month as a plot; in JSON the same; a hash in neither."""
+    """`status` shows cases, entries, platforms and a plot of a month, as text or JSON, and never a hash."""
     before = json.loads(server.command("registry", "status", "--json").stdout)
     signal = md5()
     server.submit([signal])
@@ -370,7 +372,7 @@ def test_the_status_counts_and_shows_no_hash(server: Server, platform: Platform)
 
 
 def test_expire_does_what_is_due(server: Server) -> None:
-    """`expire` says that it is done; nothing that is not due is touched."""
+    """`expire` reports that it is done and changes nothing that is not due."""
     answer = server.submit([md5()]).json()
     done = server.command("registry", "expire")
     assert done.returncode == 0
@@ -382,5 +384,5 @@ def test_expire_does_what_is_due(server: Server) -> None:
     ("counts", "drawn"), [([0, 0], "  "), ([0, 1], " █"), ([1, 8, 4], "▁█▄"), ([1, 1000], "▁█")], ids=str
 )
 def test_counts_are_drawn_by_the_largest(counts: list[int], drawn: str) -> None:
-    """The largest is a full bar, and whatever is not nothing is seen."""
+    """The largest count is a full bar, and every count above 0 is visible."""
     assert bars(counts) == drawn

@@ -10,7 +10,7 @@ from tests.registry.support import command, md5, serving
 
 
 class Clock:
-    """A clock that stands until it is moved."""
+    """A clock that the test sets."""
 
     def __init__(self) -> None:
         self.now = 1000.0
@@ -21,7 +21,7 @@ class Clock:
 
 
 def test_guesses_start_again_after_the_window() -> None:
-    """A number that was guessed at 10 times is refused for 15 minutes, told how long, and then may be tried again."""
+    """After 10 wrong PINs a case number is refused for 15 minutes, with the time to wait, and then allowed again."""
     clock = Clock()
     guesses = PinGuessLimit(clock)
     for _ in range(10):
@@ -37,7 +37,7 @@ def test_guesses_start_again_after_the_window() -> None:
 
 
 def test_guesses_are_counted_where_they_come_from() -> None:
-    """One network's wrong PINs are nobody else's, and nothing that is counted by is a network."""
+    """Wrong PINs are counted for each network by itself, and no network is stored."""
     guesses = PinGuessLimit(Clock())
     for _ in range(10):
         guesses.count("1", "8.8.4.0/24")
@@ -49,7 +49,7 @@ def test_guesses_are_counted_where_they_come_from() -> None:
 
 
 def test_a_thousand_a_day_from_everywhere() -> None:
-    """Whoever has many networks has a thousand guesses a day at a case; another case and another day have their own."""
+    """All networks together have a thousand guesses a day for a case; each case and each day is counted by itself."""
     clock = Clock()
     guesses = PinGuessLimit(clock)
     for place in range(1000):
@@ -64,8 +64,8 @@ def test_a_thousand_a_day_from_everywhere() -> None:
 
 
 def test_memory_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
-    """However many numbers are guessed at from however many networks, only so many are counted, and none is refused."""
-    monkeypatch.setattr(credentials, "MAX_WATCHED", 10)
+    """The number of counted keys is bounded, and a key beyond it is not refused."""
+    monkeypatch.setattr(credentials, "MAX_WATCHED_KEYS", 10)
     clock = Clock()
     guesses = PinGuessLimit(clock)
     for number in range(100):
@@ -77,7 +77,7 @@ def test_memory_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_what_is_kept_of_a_pin_needs_the_key() -> None:
-    """What is kept of a PIN differs by key and by purpose, and does not contain the PIN."""
+    """The stored form of a PIN differs by key and purpose, and does not contain the PIN."""
     one, two = PinKey(b"1" * 32), PinKey(b"2" * 32)
     pin = "K7QM-2XRW-9DHF"
 
@@ -87,7 +87,7 @@ def test_what_is_kept_of_a_pin_needs_the_key() -> None:
 
 
 def test_platform_keys_round_trip() -> None:
-    """A new key is read back from the header it is used in; anything else is refused."""
+    """A new key is read back from its header; anything else is refused."""
     key = PlatformKey.new()
 
     assert PlatformKey.from_header(f"Bearer {key.text()}") == key
@@ -98,7 +98,7 @@ def test_platform_keys_round_trip() -> None:
 
 
 def test_the_pin_key_is_made_once_for_its_owner_alone(tmp_path: Path) -> None:
-    """The PIN key is made at the first start, readable by its owner alone, and stays the same."""
+    """The PIN key is made at the first start, readable only by its owner, and does not change."""
     path = tmp_path / "keys" / "pin.key"
     made = load_pin_key(path, None)
 
@@ -108,7 +108,7 @@ def test_the_pin_key_is_made_once_for_its_owner_alone(tmp_path: Path) -> None:
 
 
 def test_a_missing_wrong_or_open_pin_key_stops_the_start(tmp_path: Path) -> None:
-    """A registry never goes on with a key that cannot open its cases, or that others may read."""
+    """A registry does not run with a key that cannot open its cases or that others may read."""
     path = tmp_path / "pin.key"
     made = load_pin_key(path, None)
     with pytest.raises(SettingsError, match="not the PIN key of this database"):
@@ -123,7 +123,7 @@ def test_a_missing_wrong_or_open_pin_key_stops_the_start(tmp_path: Path) -> None
 
 
 def test_the_database_alone_opens_no_case(tmp_path: Path) -> None:
-    """Started without the PIN key that its cases were made under, the registry says so and makes no other."""
+    """Started without the PIN key of its cases, the registry reports it and does not make another."""
     data = tmp_path / "var"
     with serving(data) as server:
         number = server.submit([md5()]).json()["number"]
@@ -139,7 +139,7 @@ def test_the_database_alone_opens_no_case(tmp_path: Path) -> None:
 
 
 def test_no_secret_is_in_the_database(tmp_path: Path) -> None:
-    """Neither the PIN, nor an idempotency key, nor a platform's secret stands in any file of the database."""
+    """No file of the database contains a PIN, an idempotency key or a platform's secret."""
     data = tmp_path / "var"
     with serving(data) as server:
         server.submit([md5()], key="ab" * 16)

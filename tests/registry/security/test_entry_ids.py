@@ -9,7 +9,7 @@ NUMBERS = st.lists(st.integers(1, 2**63 - 1), max_size=20, unique=True)
 
 @given(KEYS, NUMBERS)
 def test_ids_are_read_back(key: bytes, numbers: list[int]) -> None:
-    """Every entry has an id of 32 hex digits of its own, and the platform's key leads back to the entry."""
+    """Every entry has its own id of 32 hex digits, which the platform's key decrypts to the entry's number."""
     ids = EntryIds(key).of(numbers)
 
     assert all(len(one) == 32 and one == one.lower() for one in ids)
@@ -18,12 +18,12 @@ def test_ids_are_read_back(key: bytes, numbers: list[int]) -> None:
 
 @given(KEYS, KEYS, NUMBERS)
 def test_another_platforms_ids_mean_nothing(key: bytes, other: bytes, numbers: list[int]) -> None:
-    """Ids made under another key lead to no entry."""
+    """Ids made under another key belong to no entry."""
     if key != other:
         assert EntryIds(other).numbers(EntryIds(key).of(numbers)) == {}
 
 
 @given(st.lists(st.binary(min_size=16, max_size=16).map(bytes.hex), max_size=20))
-def test_made_up_ids_mean_nothing(ids: list[str]) -> None:
-    """Ids that somebody made up lead to no entry."""
+def test_forged_ids_are_unknown(ids: list[str]) -> None:
+    """Forged ids belong to no entry."""
     assert EntryIds(bytes(32)).numbers(ids) == {}

@@ -1,4 +1,4 @@
-"""A new case takes a little work, asked for by the registry and done by the sender's computer."""
+"""A new case needs proof of work, which the registry asks for and the sender's device does."""
 
 import base64
 import json
@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from takeback import protocol
 from takeback.protocol import Challenge
-from takeback.registry.security.proof_of_work import LIFE, ProofOfWork
+from takeback.registry.security.proof_of_work import CHALLENGE_LIFE_SECONDS, ProofOfWork
 from tests.registry.support import PIN, Server, md5, problem, secret_headers, serving, solved
 
 KEY = "0" * 32
@@ -23,7 +23,7 @@ TRIES = 20
 
 
 def changed(shown: str, *path: str, to: object) -> str:
-    """The same with one value changed."""
+    """The solution with one value changed."""
     payload: Any = json.loads(base64.b64decode(shown))
     inner = payload
     for name in path[:-1]:
@@ -39,8 +39,8 @@ def working(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
         yield server
 
 
-def test_work_that_is_done_is_known_once_for_its_message() -> None:
-    """It counts for the idempotency key it was asked for, under the secret that asked, and for no other."""
+def test_a_solution_is_valid_only_for_its_message() -> None:
+    """A solution is valid only for its challenge's idempotency key and under the secret that signed the challenge."""
     work = ProofOfWork(SECRET, TRIES, time.time)
     shown = solved(work.ask(KEY, 1))
 
@@ -64,20 +64,20 @@ def test_work_that_is_done_is_known_once_for_its_message() -> None:
         (("challenge", "signature"), None),
     ],
 )
-def test_nothing_of_it_can_be_changed(path: tuple[str, ...], to: object) -> None:
-    """A solution that was made up, or one of easier work, is none."""
+def test_no_part_of_a_solution_can_be_changed(path: tuple[str, ...], to: object) -> None:
+    """A forged solution, or one of an easier challenge, is refused."""
     work = ProofOfWork(SECRET, TRIES, time.time)
     assert not work.done(changed(solved(work.ask(KEY, 1)), *path, to=to), KEY, 1)
 
 
-def test_work_grows_old() -> None:
-    """What was asked for longer ago than its life is not taken any more."""
-    asked = ProofOfWork(SECRET, TRIES, lambda: time.time() - LIFE - 1).ask(KEY, 1)
+def test_a_challenge_expires() -> None:
+    """A solution of an expired challenge is refused."""
+    asked = ProofOfWork(SECRET, TRIES, lambda: time.time() - CHALLENGE_LIFE_SECONDS - 1).ask(KEY, 1)
     assert not ProofOfWork(SECRET, TRIES, time.time).done(solved(asked), KEY, 1)
 
 
 def test_more_is_asked_in_a_busy_hour() -> None:
-    """The work is between half of what is wanted and all of it, and so never a matter of luck."""
+    """The number of tries grows with the price, and is between half of the most and the most."""
     work = ProofOfWork(SECRET, TRIES, time.time)
     for demand in (1, 4):
         payload = json.loads(base64.b64decode(solved(work.ask(KEY, demand))))
@@ -85,8 +85,8 @@ def test_more_is_asked_in_a_busy_hour() -> None:
 
 
 @given(shown=st.text() | st.binary().map(lambda some: base64.b64encode(some).decode()))
-def test_whatever_is_shown_instead_is_no_work(shown: str) -> None:
-    """Neither text nor bytes at random are taken, and none of them is an error."""
+def test_arbitrary_text_is_no_solution(shown: str) -> None:
+    """Arbitrary text and bytes are refused without an error."""
     assert not ProofOfWork(SECRET, TRIES, time.time).done(shown, KEY, 1)
 
 
@@ -96,7 +96,7 @@ def send(server: Server, headers: dict[str, str], body: object) -> httpx.Respons
 
 
 def test_a_case_is_made_once_the_work_is_done(working: Server) -> None:
-    """Without it the answer says what is to be done; the same message with the solution makes the case, once."""
+    """Without a solution the answer has the challenge; the same message with the solution makes the case, once."""
     headers, body = secret_headers(), {"pictures": [{"signals": [md5()]}]}
     asked = problem(send(working, headers, body), 428, "work-needed").work
     assert asked is not None
@@ -114,7 +114,7 @@ def test_a_case_is_made_once_the_work_is_done(working: Server) -> None:
 
 
 def test_the_work_can_be_asked_for_before(working: Server) -> None:
-    """What `GET /v1/work` asks for makes the case at the first try; afterwards there is none for the same message."""
+    """With the challenge of `GET /v1/work` solved, the first try makes the case; a repeat gets no challenge."""
     headers, body = secret_headers(), {"pictures": [{"signals": [md5()]}]}
     key = {"Idempotency-Key": headers["Idempotency-Key"]}
     asked = protocol.decode(working.http.get("/v1/work", headers=key).content, protocol.WorkAnswer).work
@@ -125,7 +125,7 @@ def test_the_work_can_be_asked_for_before(working: Server) -> None:
 
 
 def test_nobody_works_in_vain(tmp_path: Path) -> None:
-    """Where a network has sent its share, that is said before any work; where no work is wanted, none is asked for."""
+    """A network beyond its rate limit is refused before any work; where no work is required, none is asked for."""
     with serving(tmp_path / "var", "--work", "0", "--arrivals", "1", "--proxies", "127.0.0.1") as server:
         key = {"Idempotency-Key": KEY, "X-Forwarded-For": "8.8.4.4"}
         assert server.http.get("/v1/work", headers=key).json() == {"work": None}
@@ -135,12 +135,12 @@ def test_nobody_works_in_vain(tmp_path: Path) -> None:
 
 
 def test_a_message_that_breaks_the_protocol_is_told_so_at_once(working: Server) -> None:
-    """Nobody works for a message that would be refused."""
+    """A message that breaks the protocol is refused before any work."""
     problem(send(working, secret_headers(), {"pictures": []}), 400, "invalid-message")
 
 
 def test_a_busy_network_works_more(tmp_path: Path) -> None:
-    """After many cases of one network its next costs more tries; elsewhere nothing changes."""
+    """After many cases from one network its next case needs more tries; other networks need no more."""
     with serving(tmp_path / "var", "--work", "1", "--proxies", "127.0.0.1") as server:
 
         def ask(address: str) -> tuple[dict[str, str], Challenge]:

@@ -1,4 +1,4 @@
-"""New cases are counted by parts of the network, and nothing that could be an address is kept."""
+"""Cases are counted by network, and nothing that could be an address is stored."""
 
 from pathlib import Path
 
@@ -6,7 +6,14 @@ import httpx
 import pytest
 
 from takeback.errors import SettingsError, TooManyCases
-from takeback.registry.security.rate_limit import KEY_LIFE, WINDOW, Proxies, RateLimit, network_of, networks
+from takeback.registry.security.rate_limit import (
+    KEY_LIFE_SECONDS,
+    WINDOW_SECONDS,
+    Proxies,
+    RateLimit,
+    network_of,
+    networks,
+)
 from takeback.registry.settings import read_settings
 from tests.registry.support import OTHER_PIN, Server, md5, problem, secret_headers, serving
 
@@ -26,7 +33,7 @@ from tests.registry.support import OTHER_PIN, Server, md5, problem, secret_heade
     ],
 )
 def test_an_address_is_shortened(address: str, network: str | None) -> None:
-    """Public addresses give their part of the network, all else nothing."""
+    """A public address gives its network, anything else gives `None`."""
     assert network_of(address) == network
 
 
@@ -43,7 +50,7 @@ def test_an_address_is_shortened(address: str, network: str | None) -> None:
     ],
 )
 def test_nobody_is_believed_unless_named(peer: str, forwarded: str, network: str | None) -> None:
-    """Without named proxies the header counts for nothing: neither a private peer nor a public one hides behind it."""
+    """Without named proxies the header is ignored, whether the peer's address is private or public."""
     assert Proxies().sender(peer, [forwarded]) == network
 
 
@@ -64,45 +71,45 @@ def test_nobody_is_believed_unless_named(peer: str, forwarded: str, network: str
     ],
 )
 def test_named_proxies_are_believed(peer: str, forwarded: list[str], network: str | None) -> None:
-    """Each named proxy is believed about who stands before it; whoever is not among them counts for themselves."""
+    """Each named proxy is believed about the address before it; any other peer is counted by its own address."""
     assert Proxies(networks("1.2.3.4/32, 2001:db8::/32")).sender(peer, forwarded) == network
 
 
 @pytest.mark.parametrize("text", ["1.2.3.4/24", "proxy.example", "10.0.0.0/33"])
 def test_what_is_no_network_is_refused(text: str) -> None:
-    """A setting that names none is told in one line, with its name."""
+    """A setting that is not a list of networks is refused in one line that names it."""
     with pytest.raises(SettingsError, match="TAKEBACK_PROXIES is"):
         read_settings({"TAKEBACK_PROXIES": text})
 
 
-def test_so_many_an_hour_and_no_more() -> None:
-    """One network's limit is nobody else's; it ends with the hour, and no address is in what is counted."""
+def test_each_network_has_a_limit_an_hour() -> None:
+    """Each network has its own limit, which ends with the hour, and no address is stored."""
     now = [0.0]
     arrivals = RateLimit(2, lambda: now[0])
     for _ in range(2):
         arrivals.take("8.8.4.0/24")
     with pytest.raises(TooManyCases) as refused:
         arrivals.take("8.8.4.0/24")
-    assert 0 < refused.value.retry_after <= WINDOW + 1
+    assert 0 < refused.value.retry_after <= WINDOW_SECONDS + 1
     arrivals.take("9.9.9.0/24")
     assert "8.8.4" not in repr(vars(arrivals))
-    now[0] = WINDOW
+    now[0] = WINDOW_SECONDS
     arrivals.take("8.8.4.0/24")
 
 
 def test_the_key_lives_for_a_day() -> None:
-    """After a day the same network is counted under another mark."""
+    """After a day the same network is counted under a different HMAC."""
     now = [0.0]
     arrivals = RateLimit(5, lambda: now[0])
     arrivals.take("8.8.4.0/24")
     before = set(vars(arrivals)["_counts"])
-    now[0] = KEY_LIFE
+    now[0] = KEY_LIFE_SECONDS
     arrivals.take("8.8.4.0/24")
     assert before.isdisjoint(vars(arrivals)["_counts"])
 
 
-def test_work_grows_with_what_comes() -> None:
-    """Twice the work for every twenty cases of one network, and for twice as many from everywhere; 64 times at most."""
+def test_the_price_grows_with_the_load() -> None:
+    """The price doubles for every 20 lots of one network, and whenever those of all double; it is 64 at most."""
     now = [0.0]
     arrivals = RateLimit(0, lambda: now[0])
 
@@ -117,12 +124,12 @@ def test_work_grows_with_what_comes() -> None:
     for _ in range(4240):
         arrivals.give_back(None)
     assert arrivals.demand(None) == 1
-    now[0] = WINDOW
+    now[0] = WINDOW_SECONDS
     assert come(1, "8.8.4.0/24") == 1
 
 
-def test_any_number_where_nothing_is_known_or_wanted() -> None:
-    """Without a public address, and with 0, nothing is counted."""
+def test_there_is_no_limit_for_unknown_networks_or_at_0() -> None:
+    """Without a public address, and with a limit of 0, nothing is refused."""
     for most, network in ((1, None), (0, "8.8.4.0/24")):
         arrivals = RateLimit(most, lambda: 0.0)
         for _ in range(5):
@@ -130,7 +137,7 @@ def test_any_number_where_nothing_is_known_or_wanted() -> None:
 
 
 def test_too_many_cases_are_told_and_leave_no_trace(tmp_path: Path) -> None:
-    """The third case is refused with the time to wait; one that is there is told again and never counted."""
+    """The third case is refused with the time to wait; repeats of a stored case are answered and not counted."""
     server = Server(tmp_path / "var", "--arrivals", "2", "--proxies", "127.0.0.1")
 
     def send(headers: dict[str, str] | None = None, body: object = None) -> httpx.Response:
@@ -152,7 +159,7 @@ def test_too_many_cases_are_told_and_leave_no_trace(tmp_path: Path) -> None:
 
 
 def test_where_no_proxy_is_named_nobody_says_where_they_come_from(tmp_path: Path) -> None:
-    """A sender that claims other networks neither gets round its own count nor fills another's."""
+    """A sender that claims other networks neither escapes its own limit nor uses up another's."""
     with serving(tmp_path / "var", "--arrivals", "1") as server:
         for place in range(4):
             headers = secret_headers() | {"X-Forwarded-For": f"8.8.{place % 2}.4"}
@@ -161,7 +168,7 @@ def test_where_no_proxy_is_named_nobody_says_where_they_come_from(tmp_path: Path
 
 
 def test_wrong_pins_are_counted_by_network(tmp_path: Path) -> None:
-    """Behind a named proxy ten wrong PINs from one network leave another network its own ten."""
+    """Behind a named proxy, ten wrong PINs from one network do not count against another."""
     with serving(tmp_path / "var", "--proxies", "127.0.0.1") as server:
         number = server.submit([md5()]).json()["number"]
 

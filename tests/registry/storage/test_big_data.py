@@ -1,4 +1,4 @@
-"""No statement grows with the data: more rows than any statement takes parameters, for everything that looks for many.
+"""No statement grows with the data: every look-up works with more rows than a statement can have parameters.
 
 PostgreSQL takes 65,535 parameters in a statement, SQLite 32,766.
 """
@@ -28,7 +28,7 @@ from takeback.registry.rules.entry_status import EntryState, StatusLimits, Statu
 from takeback.registry.security.credentials import PlatformKey
 from takeback.registry.security.entry_ids import EntryIds
 from takeback.registry.storage import case_queries, entry_statuses, feed_queries, retention, status_queries
-from takeback.registry.storage.case_store import Submission, Withdrawn
+from takeback.registry.storage.case_store import CaseWithdrawal, Submission
 from takeback.registry.storage.engine import bulk_write
 from takeback.registry.storage.engine import tables as t
 from takeback.registry.storage.engine.database import WRITES, open_database
@@ -43,12 +43,12 @@ ROWS = 70_000
 NOW = 1_800_000_000
 IDS = EntryIds(bytes(32))
 OLDER = EntryIds(bytes(32), own_after=ROWS)
-"""The ids of a platform that knows every entry by an id from before."""
+"""The ids of a platform that knows every entry by an id of the first release."""
 
 
 @dataclass
 class Big:
-    """A database with so many entries in the feed, the first of which so much feedback touches."""
+    """A database with many entries in the feed, and much feedback on the first of them."""
 
     engine: Engine
     platform: int
@@ -67,7 +67,7 @@ def event(number: int) -> FeedbackEvent:
 
 @pytest.fixture(scope="module", params=STORES)
 def big(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Big]:
-    """Filled once for each store; tests take back what they change."""
+    """The database, filled once for each kind; tests roll back their changes."""
     where: Path | str = tmp_path_factory.mktemp("big") / "registry.sqlite"
     if request.param == "postgresql":
         cluster: Cluster = request.getfixturevalue("postgresql")
@@ -86,58 +86,60 @@ def big(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 
 @pytest.fixture
 def connection(big: Big) -> Iterator[Connection]:
-    """A transaction that leaves nothing."""
+    """A transaction that is rolled back."""
     with big.engine.connect().execution_options(**WRITES) as connection, connection.begin() as transaction:
         yield connection
         transaction.rollback()
 
 
 def count(connection: Connection, table: Table) -> int:
-    """How many rows there are."""
+    """The number of rows in a table."""
     return connection.execute(select(func.count()).select_from(table)).scalar_one()
 
 
 def test_signals_are_found(connection: Connection) -> None:
-    """Which of many signals are in the feed."""
+    """The active entries of many signals are found."""
     asked = [signal(number) for number in range(ROWS, 2 * ROWS)]
     assert feed_queries.active_signals(connection, asked) == {(SignalType.MD5, signal(ROWS).value): ROWS}
 
 
 def test_entries_are_found_by_their_ids(connection: Connection) -> None:
-    """Which of many ids name entries, by the ids of now and by those from before."""
+    """The entries of many ids are found, by present ids and by those of the first release."""
     every = list(range(1, ROWS + 1))
-    assert feed_queries.names_of(connection, every, OLDER) == [f"{number:032x}" for number in every]
+    assert feed_queries.entry_ids(connection, every, OLDER) == [f"{number:032x}" for number in every]
     for ids in (IDS, OLDER):
-        names = feed_queries.names_of(connection, every, ids)
+        names = feed_queries.entry_ids(connection, every, ids)
         assert feed_queries.active_entries(connection, ids, names) == dict(zip(names, every, strict=True))
 
 
 def test_standings_change(big: Big, connection: Connection) -> None:
-    """Many entries are judged at once, and the feed says so of each; an upload that matched them all is counted."""
+    """Many entries change their status at once, each with a line in the feed; an upload that matched all is counted."""
     every = range(1, ROWS + 1)
-    assert entry_statuses.give(connection, every, EntryState(EntryStatus.PAUSED, StatusSource.OPERATOR), NOW) == ROWS
+    assert (
+        entry_statuses.set_status(connection, every, EntryState(EntryStatus.PAUSED, StatusSource.OPERATOR), NOW) == ROWS
+    )
     assert feed_queries.head(connection) == 2 * ROWS
-    entry_statuses.look_at(connection, big.platform, [(event(1), every)], StatusLimits(3, 5), NOW)
-    noticed = status_queries.noticed(connection, [EntryStatus.PAUSED], ROWS)
+    entry_statuses.apply_feedback(connection, big.platform, [(event(1), every)], StatusLimits(3, 5), NOW)
+    noticed = status_queries.list_entries(connection, [EntryStatus.PAUSED], ROWS)
     assert {(one.standing, one.judge) for one in noticed} == {("paused", "operator")}
     assert [one.blocked for one in noticed if one.entry == 1] == [1]
 
 
 def test_feedback_is_known(big: Big, connection: Connection) -> None:
-    """Which of many events were told before."""
+    """Repeated events are found among many."""
     asked = [event(number).id for number in range(1, ROWS + 1)]
     assert feed_queries.feedback_on_record(connection, big.platform, asked) == set(asked[:-1])
 
 
 def test_an_entry_with_much_feedback_is_erased(connection: Connection) -> None:
-    """One entry is erased with all that was said of it."""
+    """An entry is erased with all its feedback."""
     connection.execute(t.entries.update().where(t.entries.c.number == 1).values(removed_at=NOW))
     assert retention.erase_entries(connection, NOW, 1) == 1
     assert (count(connection, t.feedback), count(connection, t.feedback_entries)) == (0, 0)
 
 
 def test_many_entries_are_erased(connection: Connection) -> None:
-    """All entries are erased at once; the feed keeps their leaves."""
+    """All entries are erased at once, and the feed keeps their leaves."""
     connection.execute(t.entries.update().values(removed_at=NOW, active=False))
     assert retention.erase_entries(connection, NOW, ROWS) == ROWS
     assert count(connection, t.entries) == 0
@@ -145,7 +147,7 @@ def test_many_entries_are_erased(connection: Connection) -> None:
 
 
 def test_many_cases_are_made_and_erased(connection: Connection) -> None:
-    """Many cases get numbers, are known by their keys, and are erased at once."""
+    """Many cases get numbers, are found by their keys, and are erased at once."""
     numbers = case_queries.free_numbers(connection, ROWS)
     cases = [Case(number, b"pin", CaseState.WITHDRAWN, NOW, NOW, NOW, 0, None) for number in numbers]
     keys = [int(number).to_bytes(8) for number in numbers]
@@ -160,7 +162,7 @@ def test_many_cases_are_made_and_erased(connection: Connection) -> None:
 
 
 def test_many_pictures_end(connection: Connection) -> None:
-    """As many pictures of a case end at once as positions have numbers."""
+    """All pictures of a case with very many positions end at once."""
     (number,), pictures = case_queries.free_numbers(connection, 1), range(2**15)
     case_queries.keep_cases(connection, [Case(number, b"pin", CaseState.ACTIVE, NOW, NOW, None, 0, None)])
     case_queries.keep_pictures(connection, [(number, place, [place + 1]) for place in pictures], NOW)
@@ -169,20 +171,20 @@ def test_many_pictures_end(connection: Connection) -> None:
 
 
 def test_many_keys_are_looked_up(big: Big, connection: Connection) -> None:
-    """One key among many is found."""
+    """A key is found among many."""
     found = holders(connection, [*(PlatformKey.new() for _ in range(ROWS)), big.key])
     assert [one.name for one in found if not isinstance(one, Exception)] == ["Example Photos"]
 
 
 def test_erasure_goes_on_for_everybody(big: Big) -> None:
-    """A registry with such an entry ends what expires and erases what ended, through its own door."""
+    """With an entry that has much feedback, the store ends expired cases and erases old ones."""
     now = [float(NOW)]
     store = Store(big.engine, lambda: now[0], CasePolicy(0, 365 * DAY_SECONDS, 30 * DAY_SECONDS))
     case = NewCase([Picture([signal(1)])])
     number = store.cases.submit(Submission(b"pin", b"key", b"digest", case)).result().status.number
     with big.engine.execution_options(**WRITES).begin() as connection:
         connection.execute(t.entries.update().where(t.entries.c.number > 1).values(added=None, active=False))
-    store.cases.withdraw(Withdrawn(number)).result()
+    store.cases.withdraw(CaseWithdrawal(number)).result()
     now[0] += 31 * DAY_SECONDS
     assert store.cases.retain() is False
     assert store.cases.case(number) is None
@@ -191,8 +193,8 @@ def test_erasure_goes_on_for_everybody(big: Big) -> None:
     store.close()
 
 
-def test_what_is_looked_for_goes_in_lots() -> None:
-    """`IN` stands in one place alone, but for a few constants; new code has to go through `bulk_write.among`."""
+def test_values_are_looked_up_in_batches() -> None:
+    """Only `bulk_write.among` uses `IN` with any number of values; other code uses it only with constants."""
     folder = Path(package.__file__ or "").parent
     grows = [
         f"{path.name}:{call.lineno}"
@@ -208,5 +210,5 @@ def test_what_is_looked_for_goes_in_lots() -> None:
 
 
 def _is_constant(values: ast.expr) -> bool:
-    """Whether it stands in the source how many values these are: `[A, B]`, or the name of a constant."""
+    """Whether the number of values is fixed in the source: `[A, B]`, or the name of a constant."""
     return isinstance(values, ast.List | ast.Tuple) or (isinstance(values, ast.Name) and values.id.isupper())

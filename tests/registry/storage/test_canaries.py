@@ -1,4 +1,4 @@
-"""Canaries: one platform alone is told them, every gate follows on, and a list that leaked tells whose it was."""
+"""Canaries: only one platform sees them, gates follow the feed as before, and a leaked list is traced."""
 
 import itertools
 import json
@@ -35,26 +35,26 @@ def pair(server: Server) -> Pair:
 
 
 def canary(server: Server, *arguments: str) -> str:
-    """Runs `takeback registry canary` on the server's data; what it prints."""
+    """Runs `takeback registry canary` on the server's data, and returns its output."""
     ran = server.command("registry", "canary", *arguments)
     assert ran.returncode == 0, ran.stderr
     return ran.stdout
 
 
 def traced(server: Server, file: Path) -> list[list[str]]:
-    """The words of each line of what `trace` finds in a file."""
+    """The words of each line that `trace` prints for a file."""
     return [line.split() for line in canary(server, "trace", str(file)).splitlines()[1:]]
 
 
 def lines(platform: Platform, after: int) -> list[Json]:
-    """The feed's lines after a number, as a platform sees them."""
+    """A platform's view of the feed's lines after a number."""
     found: list[Json] = platform.page(after)["entries"]
     return found
 
 
 @dataclass
 class Made:
-    """How many entries there are, and the feed's number before them."""
+    """The number of canaries, and the feed's number before them."""
 
     entries: int
     before: int
@@ -77,7 +77,7 @@ def _wait(pair: Pair, head: int) -> None:
 
 
 def test_one_platform_is_told_and_the_other_is_not(server: Server, pair: Pair) -> None:
-    """What is an `add` like any other to one is `erased` to the other, and its feed stays one without gaps."""
+    """A canary is an ordinary `add` for its platform and a tombstone for the other, whose feed has no gaps."""
     made = make(server, pair)
     told, other = lines(pair.told, made.before), lines(pair.other, made.before)
     assert [line["action"] for line in told] == ["add"] * made.entries
@@ -88,25 +88,25 @@ def test_one_platform_is_told_and_the_other_is_not(server: Server, pair: Pair) -
 
 
 def page_sends(seed: int) -> list[Json]:
-    """The signals that the page sends of a picture."""
+    """The signals that the page sends for a picture."""
     hashed = with_variants(hash_picture(jpeg(drawing(seed, (1000, 800)))))
     return [json.loads(encode(SignalMessage.of(signal))) for signal in hashed.signals]
 
 
 def of_type(list_: list[Json], kind: str) -> list[Json]:
-    """The lines of one type."""
+    """The lines with one type of signal."""
     return [line for line in list_ if line["signal"]["type"] == kind]
 
 
 def lonely(list_: list[Json]) -> list[Json]:
-    """The attack on a list: whole PDQ that no view of a picture is within 60 bits of."""
+    """An attack on a list: finds whole-picture PDQ hashes that are over 60 bits from every crop."""
     views = [line["signal"]["value"] for line in of_type(list_, "pdq") if "variant" in line["signal"]]
     wholes = [line for line in of_type(list_, "pdq") if "variant" not in line["signal"]]
     return [one for one in wholes if all(hamming_distance(one["signal"]["value"], view) > 60 for view in views)]
 
 
 def test_nothing_in_a_list_betrays_canaries(server: Server, pair: Pair) -> None:
-    """They have views, phash, exact hashes, quality and fields as real pictures have, each as often a picture."""
+    """Canaries have crops, phash, exact hashes, quality and fields like real pictures, and as many for each picture."""
     start = pair.told.page()["head"]
     assert {server.submit(page_sends(seed)).status_code for seed in range(6)} == {201}
     middle = pair.told.page()["head"]
@@ -134,7 +134,7 @@ def test_nothing_in_a_list_betrays_canaries(server: Server, pair: Pair) -> None:
 def test_every_gate_follows(
     server: Server, pair: Pair, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, start: str
 ) -> None:
-    """Gates of both platforms check the chain through canaries that come and go, from page one or from a snapshot."""
+    """Gates of both platforms verify the hash chain with canaries added and removed, from the feed and a snapshot."""
     if start == "snapshot":
         monkeypatch.setattr(snapshot_import, "MIN_SNAPSHOT_LINES", 0)
     server.submit([md5()])
@@ -161,7 +161,7 @@ def _size(home: Path) -> int:
 
 
 def test_a_list_that_leaked_is_traced(server: Server, pair: Pair, tmp_path: Path) -> None:
-    """A list in any form names the platform that was told its canaries, and no other; so does an old one."""
+    """A list in any form, even an old one, is traced to the platform of its canaries and to no other."""
     made = make(server, pair)
     values = [line["signal"]["value"] for line in lines(pair.told, made.before)]
     ours = tmp_path / "ours.json"
@@ -169,7 +169,7 @@ def test_a_list_that_leaked_is_traced(server: Server, pair: Pair, tmp_path: Path
     others = tmp_path / "others.csv"
     others.write_text("\n".join(str(line) for line in lines(pair.other, 0)))
     assert traced(server, ours) == [[*pair.names[0].split(), "4", "of", str(made.entries)]]
-    assert canary(server, "trace", str(others)) == "No canary of any platform stands in it.\n"
+    assert canary(server, "trace", str(others)) == "The list contains no canaries.\n"
     assert pair.names[0] in canary(server, "list")
     canary(server, "remove", pair.names[0])
     assert pair.names[0] not in canary(server, "list")
@@ -177,7 +177,7 @@ def test_a_list_that_leaked_is_traced(server: Server, pair: Pair, tmp_path: Path
 
 
 def test_commands_write_beside_a_busy_registry(server: Server, pair: Pair) -> None:
-    """While cases keep coming, canaries and pauses are taken all the same: they wait for their turn."""
+    """While cases arrive, commands that add canaries and pause entries wait for the lock and succeed."""
     with ThreadPoolExecutor(4) as people:
         busy = [people.submit(lambda: [server.submit([md5()]).status_code for _ in range(60)]) for _ in range(3)]
         for _ in range(3):
@@ -187,7 +187,7 @@ def test_commands_write_beside_a_busy_registry(server: Server, pair: Pair) -> No
 
 
 def test_trouble_is_told(server: Server, tmp_path: Path) -> None:
-    """A platform that is not there and a list without anything in it are told in a line."""
+    """An unknown platform and an empty list each give a one-line error."""
     empty = tmp_path / "empty"
     empty.touch()
     for arguments, told in ((("add", "Nobody"), "no platform 'Nobody'"), (("trace", str(empty)), "is empty")):
@@ -197,7 +197,7 @@ def test_trouble_is_told(server: Server, tmp_path: Path) -> None:
 
 
 def test_the_feed_still_proves_itself(server: Server, pair: Pair) -> None:
-    """`takeback registry check` follows canaries as it does all else, and a canary cannot be fetched unseen."""
+    """`takeback registry check` verifies a feed with canaries, and without a key no snapshot can be read."""
     make(server, pair)
     ran = server.command("registry", "check")
     assert ran.returncode == 0, ran.stderr

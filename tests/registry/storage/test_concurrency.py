@@ -1,4 +1,4 @@
-"""Several processes write into one feed, at random and at the same time, while a platform follows it."""
+"""Several processes write to one feed at random and concurrently, while a platform follows it."""
 
 import random
 import secrets
@@ -17,21 +17,21 @@ from hypothesis import strategies as st
 from takeback.protocol import FeedAction, NewCase, Picture, SignalMessage
 from takeback.registry.rules.cases import CasePolicy
 from takeback.registry.security.entry_ids import EntryIds
-from takeback.registry.storage.case_store import Submission, Withdrawn
+from takeback.registry.storage.case_store import CaseWithdrawal, Submission
 from takeback.registry.storage.engine.database import open_database
 from takeback.registry.storage.store import Store
 from takeback.signals import SignalType
 
 SHARED = [SignalMessage(SignalType.MD5, f"{n:032x}") for n in range(8)]
-"""Signals that the processes send again and again, so that they meet."""
+"""Signals that all processes send repeatedly, so that they collide."""
 IDS = EntryIds(bytes(32))
 PROCESSES = 3
 
 
 def write(where: Path | str, seed: int, events: int, mix: int, said: "Queue[Any]") -> None:
-    """One process: cases that come and go, many at a time. Says what it holds in the end."""
+    """One process: makes and withdraws cases, many at a time, and reports what its cases hold in the end."""
     choice = random.Random(seed)
-    store = Store(open_database(where), time.time, CasePolicy(mix=mix))
+    store = Store(open_database(where), time.time, CasePolicy(delay_seconds=mix))
     open_cases: dict[str, set[str]] = {}
     for _ in range(events):
         waiting: list[tuple[Future[Any], set[str]]] = []
@@ -41,7 +41,7 @@ def write(where: Path | str, seed: int, events: int, mix: int, said: "Queue[Any]
             key = secrets.token_bytes(16)
             waiting.append((store.cases.submit(Submission(b"pin", key, key, message)), {s.value for s in signals}))
         going = choice.sample(sorted(open_cases), choice.randint(0, len(open_cases)))
-        ended = [store.cases.withdraw(Withdrawn(number)) for number in going]
+        ended = [store.cases.withdraw(CaseWithdrawal(number)) for number in going]
         for future, values in waiting:
             open_cases[future.result().status.number] = values
         for number, future in zip(going, ended, strict=True):
@@ -56,7 +56,7 @@ def _own() -> SignalMessage:
 
 
 def follow(store: Store, after: int, active: dict[str, str]) -> int:
-    """Takes over what is there after a number, checks each line, and gives the last number."""
+    """Applies the lines after a number, checks each, and returns the last number."""
     while entries := (page := store.feed.page(after, 17, IDS)).entries:
         for entry in entries:
             assert entry.number == after + 1, "a gap, or a line that came late"
@@ -75,9 +75,9 @@ def follow(store: Store, after: int, active: dict[str, str]) -> int:
 @settings(max_examples=3, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(seed=st.integers(0, 2**32), mix=st.sampled_from([0, 1]))
 def test_the_feed_has_no_gap_under_many_writers(new_database: Callable[[], Path | str], seed: int, mix: int) -> None:
-    """A platform that follows while processes write sees each number once, in order, and at last all that holds."""
+    """A platform that follows during the writes sees each number once and in order, and ends with the right state."""
     where = new_database()
-    store = Store(open_database(where), time.time, CasePolicy(mix=mix))
+    store = Store(open_database(where), time.time, CasePolicy(delay_seconds=mix))
     processes = get_context("spawn")
     said: Queue[Any] = processes.Queue()
     writers = [processes.Process(target=write, args=(where, seed + n, 12, mix, said)) for n in range(PROCESSES)]
@@ -90,7 +90,7 @@ def test_the_feed_has_no_gap_under_many_writers(new_database: Callable[[], Path 
     for writer in writers:
         writer.join()
         assert writer.exitcode == 0
-    while store.feed.next_moment() is not None:
+    while store.feed.next_due_time() is not None:
         time.sleep(0.05)
     follow(store, after, active)
     store.close()

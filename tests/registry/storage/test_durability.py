@@ -1,4 +1,4 @@
-"""What was acknowledged survives kill -9, wherever it strikes."""
+"""Acknowledged writes survive kill -9 at any point."""
 
 import random
 import secrets
@@ -36,7 +36,7 @@ main()
 
 
 class Client:
-    """A person who sends cases and withdraws some, and remembers what was acknowledged and what may have been."""
+    """A person who sends and withdraws cases, and remembers which were acknowledged and which may have been."""
 
     def __init__(self) -> None:
         self.kept: dict[str, str] = {}
@@ -46,14 +46,14 @@ class Client:
         self.acknowledged = 0
 
     def act(self, http: httpx.Client, choice: random.Random) -> None:
-        """One message. Raises `httpx.TransportError` when the server is gone."""
+        """Sends one message. Raises `httpx.TransportError` if the server has died."""
         if self.kept and choice.random() < 0.4:
             self._withdraw(http, choice.choice(list(self.kept)))
         else:
             self.send(http, secrets.token_hex(16), md5()["value"])
 
     def send(self, http: httpx.Client, key: str, value: str) -> None:
-        """One case of one signal; the message stays among the unsure until its answer."""
+        """Sends a case of one signal; the message is unsure until its answer arrives."""
         body = {"pictures": [{"signals": [{"type": "md5", "value": value}]}]}
         self.unsure.append((key, value))
         answer = http.post("/v1/cases", json=body, headers=secret_headers(key=key))
@@ -71,7 +71,7 @@ class Client:
         self.acknowledged += 1
 
     def check(self, server: Server, platform: Platform) -> None:
-        """Everything acknowledged is there; what was not can be sent again; the feed has no gap and no double."""
+        """Asserts that acknowledged messages are stored, others can be repeated, and the feed has no gap or double."""
         for key, value in list(self.unsure):
             self.send(server.http, key, value)
             self.unsure = [one for one in self.unsure if one != (key, value)]
@@ -86,7 +86,7 @@ class Client:
 
 
 def kill_after(server: Server, clients: list[Client], enough: int, pause: float) -> None:
-    """Kills the server a moment after the clients have had so many answers."""
+    """Kills the server shortly after the clients have received a number of answers."""
     while sum(client.acknowledged for client in clients) < enough:
         time.sleep(0.001)
     time.sleep(pause)
@@ -94,7 +94,7 @@ def kill_after(server: Server, clients: list[Client], enough: int, pause: float)
 
 
 def run(client: Client, server: Server, messages: int, seed: int) -> None:
-    """Sends up to `messages`, until the server is gone."""
+    """Sends up to `messages` messages, until the server dies."""
     choice = random.Random(seed)
     with httpx.Client(base_url=server.address, timeout=30) as http:
         try:
@@ -106,7 +106,7 @@ def run(client: Client, server: Server, messages: int, seed: int) -> None:
 
 @pytest.mark.timeout(300)
 def test_death_between_any_two_statements_loses_nothing(tmp_path: Path) -> None:
-    """The process is killed before each statement and commit in turn; what it had acknowledged is always there."""
+    """After a kill before any statement or commit, acknowledged writes are stored."""
     data, client, statement, survived = tmp_path / "var", Client(), 0, False
     armed = tmp_path / "armed"
     with serving(data) as server:
@@ -128,7 +128,7 @@ def test_death_between_any_two_statements_loses_nothing(tmp_path: Path) -> None:
 
 
 def _one_of_each(client: Client, server: Server) -> bool:
-    """One case and one withdrawal; whether the server died of it."""
+    """Sends a case and a withdrawal, and returns whether the server died."""
     try:
         client.send(server.http, secrets.token_hex(16), md5()["value"])
         client._withdraw(server.http, next(n for n in client.kept if n not in client.withdrawn))
@@ -139,7 +139,7 @@ def _one_of_each(client: Client, server: Server) -> bool:
 
 @pytest.mark.timeout(300)
 def test_kill_9_under_load_loses_nothing(tmp_path: Path) -> None:
-    """Killed again and again at random moments under load, the registry keeps all it acknowledged, without gaps."""
+    """Killed repeatedly at random under load, the registry keeps all acknowledged writes, without gaps."""
     data, moments = tmp_path / "var", random.Random(20261123)
     clients = [Client() for _ in range(8)]
     with serving(data) as server:
@@ -165,7 +165,7 @@ def test_kill_9_under_load_loses_nothing(tmp_path: Path) -> None:
 
 
 def test_a_graceful_stop_finishes_what_is_under_way(tmp_path: Path) -> None:
-    """Told to stop under load, the registry answers nothing that it did not keep."""
+    """Told to stop under load, the registry acknowledges only what it stored."""
     data, clients = tmp_path / "var", [Client() for _ in range(4)]
     server = Server(data)
     key = server.platform("Example Photos").key

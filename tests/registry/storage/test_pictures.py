@@ -1,11 +1,11 @@
-"""More pictures for a case that is there."""
+"""Pictures added to an existing case."""
 
 from takeback.protocol import MAX_CASE_PICTURES
 from tests.registry.support import OTHER_PIN, Platform, Server, md5, problem, values
 
 
 def test_pictures_are_added_after_those_that_are_there(server: Server, platform: Platform) -> None:
-    """Added pictures take the next places of the case, and their signals go into the feed."""
+    """Added pictures get the next positions in the case, and their signals enter the feed."""
     first, second = md5(), md5()
     number = server.submit([first]).json()["number"]
     answer = server.add_pictures(number, [second], [first])
@@ -20,7 +20,7 @@ def test_pictures_are_added_after_those_that_are_there(server: Server, platform:
 
 
 def test_the_same_message_adds_once(server: Server) -> None:
-    """Sent again under the same key, the same pictures are not added twice; other pictures under it are refused."""
+    """Pictures sent again under the same key are not added twice; other pictures under that key are refused."""
     number = server.submit([md5()]).json()["number"]
     more, key = md5(), "cd" * 16
     answers = [server.add_pictures(number, [more], key=key).json() for _ in range(2)]
@@ -51,7 +51,7 @@ def test_a_case_that_ended_takes_no_more(server: Server) -> None:
 
 
 def test_a_case_has_its_limit(server: Server) -> None:
-    """A case takes pictures up to its limit and refuses a message that would go past it, whole."""
+    """A case accepts pictures up to its limit, and refuses as a whole a message that would exceed it."""
     number = server.submit(*([md5()] for _ in range(50))).json()["number"]
     for _ in range(MAX_CASE_PICTURES // 50 - 2):
         assert server.add_pictures(number, *([md5()] for _ in range(50))).status_code == 200

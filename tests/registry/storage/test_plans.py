@@ -1,4 +1,4 @@
-"""What one person or one platform asks for is found by an index: its cost does not grow with the registry."""
+"""Requests of people and platforms use indexes, so that their cost does not grow with the registry."""
 
 import secrets
 import time
@@ -11,7 +11,7 @@ from sqlalchemy import event
 from takeback.protocol import FeedbackEvent, NewCase, Picture, SignalMessage, Verdict
 from takeback.registry.rules.cases import CasePolicy
 from takeback.registry.security.entry_ids import EntryIds
-from takeback.registry.storage.case_store import Addition, Submission, Withdrawn
+from takeback.registry.storage.case_store import Addition, CaseWithdrawal, Submission
 from takeback.registry.storage.engine.database import open_database
 from takeback.registry.storage.feedback_store import PlatformPosition, Report
 from takeback.registry.storage.platforms import Platforms
@@ -20,7 +20,7 @@ from takeback.signals import SignalType
 from tests.registry.support import telling
 
 GROWS = frozenset({"cases", "pictures", "entries", "first_ids", "holdings", "feed", "submissions", "feedback_entries"})
-"""Tables that hold a row for everything that people and platforms ever sent."""
+"""Tables that grow with everything that people and platforms send."""
 
 
 def _pictures() -> NewCase:
@@ -28,7 +28,7 @@ def _pictures() -> NewCase:
 
 
 def _everything(store: Store, platforms: Platforms) -> None:
-    """A case comes, gets a picture, is reported, and goes; a platform follows."""
+    """Makes a case, adds a picture, reports it and withdraws it, while a platform follows the feed."""
     key = platforms.add("Example Photos")
     platform, ids = platforms.check(key), EntryIds(bytes(32))
     number = store.cases.submit(Submission(bytes(32), bytes(32), bytes(32), _pictures())).result().status.number
@@ -44,14 +44,14 @@ def _everything(store: Store, platforms: Platforms) -> None:
     case = store.cases.case(number)
     assert case
     store.cases.status(case)
-    store.cases.withdraw(Withdrawn(number, frozenset({0}))).result()
-    store.cases.withdraw(Withdrawn(number)).result()
+    store.cases.withdraw(CaseWithdrawal(number, frozenset({0}))).result()
+    store.cases.withdraw(CaseWithdrawal(number)).result()
     store.feed.tick()
     store.cases.retain()
 
 
 def test_nothing_reads_a_whole_table(tmp_path: Path) -> None:
-    """SQLite's plan of every statement names an index wherever a table grows."""
+    """SQLite's plan of every statement uses an index for each table that grows."""
     engine = open_database(tmp_path / "registry.sqlite")
     asked: list[tuple[str, Any]] = []
 
@@ -60,7 +60,7 @@ def test_nothing_reads_a_whole_table(tmp_path: Path) -> None:
             asked.append((statement, parameters[0] if many else parameters))
 
     event.listen(engine, "before_cursor_execute", note)
-    store = Store(engine, time.time, CasePolicy(keep=0))
+    store = Store(engine, time.time, CasePolicy(retention_seconds=0))
     _everything(store, Platforms(engine))
     event.remove(engine, "before_cursor_execute", note)
     with engine.connect() as connection:
@@ -75,6 +75,6 @@ def test_nothing_reads_a_whole_table(tmp_path: Path) -> None:
 
 
 def _scanned(step: Sequence[Any]) -> str:
-    """The table that a step of a plan reads from its first row to its last, if it does so by no index."""
+    """The table that a step of a plan scans without an index, or `None`."""
     words: list[str] = step[3].split()
     return words[1] if words[0] == "SCAN" and "INDEX" not in words else ""

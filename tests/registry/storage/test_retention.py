@@ -1,4 +1,4 @@
-"""Letting go: cases expire by the clock, and what has ended is erased, from the database's very files."""
+"""Retention: cases expire, and what ended long ago is erased, also from the database's files."""
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -12,7 +12,7 @@ from takeback.protocol import CaseState, FeedAction, FeedbackEvent, NewCase, Pic
 from takeback.registry.rules.cases import CasePolicy
 from takeback.registry.security.entry_ids import EntryIds
 from takeback.registry.storage import case_store
-from takeback.registry.storage.case_store import Addition, Submission, Withdrawn
+from takeback.registry.storage.case_store import Addition, CaseWithdrawal, Submission
 from takeback.registry.storage.engine import tables as t
 from takeback.registry.storage.engine.database import is_sqlite, open_database
 from takeback.registry.storage.feedback_store import Report
@@ -27,7 +27,7 @@ EXPIRE, KEEP = 365, 30
 
 
 class Clock:
-    """Days that pass when a test says so."""
+    """A clock that the test advances by days."""
 
     def __init__(self) -> None:
         self.now = 1_800_000_000
@@ -48,7 +48,7 @@ def clock() -> Clock:
 
 @pytest.fixture
 def store(new_database: Callable[[], Path | str], clock: Clock) -> Iterator[Store]:
-    """An empty store whose cases expire after a year and are erased 30 days later."""
+    """An empty store whose cases expire after a year, and are erased 30 days later."""
     opened = Store(open_database(new_database()), clock, CasePolicy(0, EXPIRE * DAY_SECONDS, KEEP * DAY_SECONDS))
     yield opened
     opened.close()
@@ -60,20 +60,20 @@ def signal(number: int) -> SignalMessage:
 
 
 def submit(store: Store, *pictures: int, key: bytes = b"") -> str:
-    """The number of a new case of pictures with one signal each."""
+    """Makes a case of pictures with one signal each, and returns its number."""
     key = key or b"%d" % store.cases._clock() + repr(pictures).encode()
     case = NewCase([Picture([signal(number)]) for number in pictures])
     return str(store.cases.submit(Submission(b"pin", key, key, case)).result().status.number)
 
 
 def retain(store: Store) -> None:
-    """Lets go of all that is due."""
+    """Ends and erases everything that is due."""
     while store.cases.retain():
         pass
 
 
 def state(store: Store, number: str) -> CaseState | None:
-    """Where a case stands, `None` if it is gone."""
+    """The state of a case, or `None` if it is erased."""
     case = store.cases.case(number)
     return store.cases.status(case).state if case else None
 
@@ -85,7 +85,7 @@ def feed(store: Store) -> list[tuple[FeedAction, str | None]]:
 
 
 def rows(store: Store) -> dict[str, int]:
-    """How many rows each table holds."""
+    """The number of rows in each table."""
     with store._engine.begin() as connection:
         return {
             table.name: connection.execute(select(func.count()).select_from(table)).scalar_one()
@@ -94,7 +94,7 @@ def rows(store: Store) -> dict[str, int]:
 
 
 def test_a_case_expires(store: Store, clock: Clock) -> None:
-    """A case expires a year after its last new picture, leaves the feed at once, and takes no more pictures."""
+    """A case expires a year after its last new picture, leaves the feed at once, and accepts no more pictures."""
     number, other = submit(store, 1, 2), submit(store, 2, 3)
     clock.pass_days(EXPIRE - 1)
     key = b"more"
@@ -112,7 +112,7 @@ def test_a_case_expires(store: Store, clock: Clock) -> None:
 
 
 def test_a_case_expires_never_without_a_setting(new_database: Callable[[], Path | str], clock: Clock) -> None:
-    """With `expire` at 0 a case of a hundred years is active."""
+    """With `expire` at 0 a case is still active after a hundred years."""
     store = Store(open_database(new_database()), clock, CasePolicy())
     number = submit(store, 1)
     clock.pass_days(36_500)
@@ -122,13 +122,13 @@ def test_a_case_expires_never_without_a_setting(new_database: Callable[[], Path 
 
 
 def test_what_ended_is_erased(store: Store, clock: Clock) -> None:
-    """Thirty days after its end nothing is left of a case but the numbered lines of the feed, without the signals."""
+    """Thirty days after its end only the numbered lines of the feed are left of a case, without the signals."""
     key = Platforms(store._engine).add("Example Photos")
     platform = Platforms(store._engine).check(key)
     number = submit(store, 1, 2)
     entry = store.feed.page(0, 1, IDS).entries[0].entry
     store.feedback.record(Report(platform.id, IDS, [FeedbackEvent("0" * 32, Verdict.BLOCKED, [entry])])).result()
-    store.cases.withdraw(Withdrawn(number)).result()
+    store.cases.withdraw(CaseWithdrawal(number)).result()
     clock.pass_days(KEEP - 0.01)
     retain(store)
     assert state(store, number) is CaseState.WITHDRAWN
@@ -145,9 +145,9 @@ def test_what_ended_is_erased(store: Store, clock: Clock) -> None:
 
 
 def test_a_withdrawn_picture_is_erased_alone(store: Store, clock: Clock) -> None:
-    """Of an open case the picture that was withdrawn loses its signals, and keeps its place in the status."""
+    """A picture withdrawn from an open case loses its signals, and keeps its position in the status."""
     number = submit(store, 1, 2)
-    store.cases.withdraw(Withdrawn(number, frozenset({0}))).result()
+    store.cases.withdraw(CaseWithdrawal(number, frozenset({0}))).result()
     clock.pass_days(KEEP)
     retain(store)
 
@@ -159,9 +159,9 @@ def test_a_withdrawn_picture_is_erased_alone(store: Store, clock: Clock) -> None
 
 
 def test_the_key_of_an_erased_case_is_free(store: Store, clock: Clock) -> None:
-    """What was sent in an erased case can be sent again, and makes a new case under a new entry."""
+    """A picture of an erased case can be sent again, and makes a new case and a new entry."""
     number = submit(store, 1, key=b"key")
-    store.cases.withdraw(Withdrawn(number)).result()
+    store.cases.withdraw(CaseWithdrawal(number)).result()
     clock.pass_days(KEEP)
     retain(store)
 
@@ -170,7 +170,7 @@ def test_the_key_of_an_erased_case_is_free(store: Store, clock: Clock) -> None:
 
 
 def test_much_is_let_go_little_by_little(store: Store, clock: Clock, monkeypatch: pytest.MonkeyPatch) -> None:
-    """More than one transaction takes is let go all the same."""
+    """More rows are erased than fit into one transaction."""
     monkeypatch.setattr(case_store, "MAX_RETAINED_ROWS", 3)
     for place in range(5):
         submit(store, 2 * place, 2 * place + 1)
@@ -185,7 +185,7 @@ def test_much_is_let_go_little_by_little(store: Store, clock: Clock, monkeypatch
 
 
 def test_no_byte_of_what_was_erased_is_left_in_the_files(store: Store, clock: Clock) -> None:
-    """After erasing, the value stands in no file of SQLite; PostgreSQL frees the space by its own vacuum."""
+    """An erased value is in no file of SQLite; PostgreSQL frees the space by its own vacuum."""
     if not is_sqlite(store._engine):
         pytest.skip("PostgreSQL overwrites when it vacuums")
     secret = SignalMessage(SignalType.SHA256, "5ec2e7" + "ab" * 29)
@@ -194,7 +194,7 @@ def test_no_byte_of_what_was_erased_is_left_in_the_files(store: Store, clock: Cl
     files = [file, file.with_name(file.name + "-wal")]
     needle = bytes.fromhex(secret.value)
     assert any(needle in one.read_bytes() for one in files)
-    store.cases.withdraw(Withdrawn(number)).result()
+    store.cases.withdraw(CaseWithdrawal(number)).result()
     clock.pass_days(KEEP)
     retain(store)
     assert not any(needle in one.read_bytes() for one in files if one.exists())
@@ -203,7 +203,7 @@ def test_no_byte_of_what_was_erased_is_left_in_the_files(store: Store, clock: Cl
 @settings(max_examples=8, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.data())
 def test_whatever_passes_the_feed_is_what_is_open(new_database: Callable[[], Path | str], data: st.DataObject) -> None:
-    """However cases come, end, expire and are erased, the feed adds up to what open cases hold, and keeps its rules."""
+    """For any history of cases, the active entries are those of open cases, and the feed keeps its rules."""
     clock = Clock()
     store = Store(open_database(new_database()), clock, CasePolicy(0, 20 * DAY_SECONDS, 10 * DAY_SECONDS))
     cases: dict[str, set[str]] = {}
@@ -214,7 +214,7 @@ def test_whatever_passes_the_feed_is_what_is_open(new_database: Callable[[], Pat
                 cases[submit(store, *pictures, key=b"%d" % step)] = {signal(n).value for n in pictures}
             case "withdraw" if cases:
                 number = data.draw(st.sampled_from(sorted(cases)))
-                store.cases.withdraw(Withdrawn(number)).result()
+                store.cases.withdraw(CaseWithdrawal(number)).result()
                 del cases[number]
             case _:
                 clock.pass_days(data.draw(st.integers(1, 15)))
@@ -227,7 +227,7 @@ def test_whatever_passes_the_feed_is_what_is_open(new_database: Callable[[], Pat
 
 
 def _sum(store: Store) -> set[str]:
-    """What the feed adds up to."""
+    """The active entries of the feed."""
     active: dict[str, str | None] = {}
     for line in store.feed.page(0, 1000, IDS).entries:
         if line.action is FeedAction.REMOVE:
@@ -240,14 +240,15 @@ def _sum(store: Store) -> set[str]:
 
 
 def test_the_server_lets_go_by_itself(tmp_path: Path) -> None:
-    """A registry that is started with a setting for it expires what came long ago, without being asked."""
+    """A registry that is started with `TAKEBACK_EXPIRE` ends old cases by itself."""
     data = tmp_path / "var"
     data.mkdir()
     engine = open_database(data / "registry.sqlite")
     old = Store(engine, lambda: 1_500_000_000)
     number = submit(old, 1)
     old.close()
-    program = "from takeback.registry import store; store.RETENTION = 0.05\nfrom takeback.cli import main; main()"
+    program = "from takeback.registry.storage import store; store.RETENTION_SECONDS = 0.05\n"
+    program += "from takeback.cli import main; main()"
     with serving(data, "--expire", "1", "--keep", "1", program=program) as server:
         platform = server.platform("Example Photos")
         while len(platform.page()["entries"]) < 2:

@@ -1,4 +1,4 @@
-"""The feed against a model: whatever people and platforms do, and in whatever groups, the rules of PROTOCOL.md hold."""
+"""The feed against a model: whatever people and platforms do, also concurrently, PROTOCOL.md's rules hold."""
 
 import itertools
 from collections.abc import Callable, Iterator, Sequence
@@ -26,7 +26,7 @@ from sqlalchemy.exc import OperationalError
 from takeback.errors import CaseClosed, KeyReused, StoreUnavailable
 from takeback.protocol import FeedAction, FeedbackEvent, NewCase, Picture, SignalMessage, Verdict
 from takeback.registry.security.entry_ids import EntryIds
-from takeback.registry.storage.case_store import Addition, Submission, Withdrawn
+from takeback.registry.storage.case_store import Addition, CaseWithdrawal, Submission
 from takeback.registry.storage.engine.database import open_database
 from takeback.registry.storage.engine.group_commit import GroupCommit
 from takeback.registry.storage.feedback_store import PlatformPosition, Report
@@ -35,23 +35,23 @@ from takeback.registry.storage.store import Store
 from takeback.signals import SignalType
 
 POOL = [SignalMessage(SignalType.MD5, f"{n:032x}") for n in range(6)]
-"""So few signals that cases often share them."""
+"""A small pool of signals, so that cases often share them."""
 PICTURES = st.lists(st.lists(st.sampled_from(POOL), min_size=1, max_size=3, unique=True), min_size=1, max_size=3)
 KEYS = itertools.count(1)
 
 
 def submission(pictures: list[list[SignalMessage]]) -> Submission:
-    """A new case under a key of its own."""
+    """A new case with its own idempotency key."""
     key = next(KEYS).to_bytes(16)
     return Submission(b"pin", key, key, NewCase([Picture(signals) for signals in pictures]))
 
 
 class Registry(RuleBasedStateMachine):
-    """Cases come and go, alone and in groups; the model is one set of signals per active case."""
+    """Cases are made and withdrawn, alone and in groups; the model has a set of signals for each active case."""
 
     cases: Bundle[Any] = Bundle("cases")
     new_database: Callable[[], Path | str]
-    """Where the next example's database is; set by the test."""
+    """The database of the next example, set by the test."""
 
     @initialize()
     def start(self) -> None:
@@ -73,7 +73,7 @@ class Registry(RuleBasedStateMachine):
 
     @rule(target=cases, group=st.lists(PICTURES, min_size=1, max_size=4))
     def submit(self, group: list[list[list[SignalMessage]]]) -> Any:
-        """Cases that arrive together."""
+        """Sends several cases at the same time."""
         sent = [(self.store.cases.submit(submission(pictures)), pictures) for pictures in group]
         numbers = [self._submitted(future, pictures) for future, pictures in sent]
         return multiple(*numbers)
@@ -88,7 +88,7 @@ class Registry(RuleBasedStateMachine):
 
     @rule(number=cases, pictures=PICTURES)
     def add_pictures(self, number: str, pictures: list[list[SignalMessage]]) -> None:
-        """A case gets more pictures, unless it has ended."""
+        """Adds pictures to a case, which is refused if it has ended."""
         key = next(KEYS).to_bytes(16)
         addition = Addition(number, key, key, NewCase([Picture(signals) for signals in pictures]))
         if number in self.active:
@@ -102,8 +102,8 @@ class Registry(RuleBasedStateMachine):
 
     @rule(number=cases, positions=st.sets(st.integers(0, 3), min_size=1))
     def withdraw_some(self, number: str, positions: set[int]) -> None:
-        """Some pictures leave a case, and it ends with its last."""
-        status = self.store.cases.withdraw(Withdrawn(number, frozenset(positions))).result()
+        """Withdraws some pictures of a case, which ends with its last one."""
+        status = self.store.cases.withdraw(CaseWithdrawal(number, frozenset(positions))).result()
         if number in self.active:
             for position in positions & set(range(len(self.active[number]))):
                 self.active[number][position] = set()
@@ -113,15 +113,15 @@ class Registry(RuleBasedStateMachine):
 
     @rule(group=st.lists(consumes(cases), min_size=1, max_size=3))
     def withdraw(self, group: list[str]) -> None:
-        """Withdrawals that arrive together."""
-        for future in [self.store.cases.withdraw(Withdrawn(number)) for number in group]:
+        """Sends several withdrawals at the same time."""
+        for future in [self.store.cases.withdraw(CaseWithdrawal(number)) for number in group]:
             assert future.result().state == "withdrawn"
         for number in group:
             self.active.pop(number, None)
 
     @rule(numbers=st.lists(st.integers(0, 5), min_size=1, max_size=6), same=st.booleans())
     def block(self, numbers: list[int], same: bool) -> None:
-        """A platform blocks an upload that matched some of the pool's signals, told once or twice."""
+        """A platform reports a blocked upload that matched some signals, once or twice."""
         ids = {signal: entry for entry, signal in self._walk().items()}
         touched = {POOL[n].value for n in numbers}
         entries = [ids.get(value, "f" * 32) for value in sorted(touched)]
@@ -135,20 +135,20 @@ class Registry(RuleBasedStateMachine):
 
     @rule(share=st.floats(0, 1))
     def move(self, share: float) -> None:
-        """The platform takes over a share of the feed."""
+        """The platform applies a part of the feed."""
         self.cursor = int(self.heads[-1] * share)
         self.store.feedback.move(PlatformPosition(self.platform.id, self.cursor)).result()
 
     @invariant()
     def the_feed_is_the_model(self) -> None:
-        """What the feed adds up to is what active cases hold."""
+        """The active entries of the feed are those of the active cases."""
         if hasattr(self, "store"):
             expected = {value for pictures in self.active.values() for signals in pictures for value in signals}
             assert set(self._walk().values()) == expected
 
     @invariant()
     def statuses_tell_what_happened(self) -> None:
-        """Every case tells its state, its blocks and its platforms."""
+        """The status of every case has its state, its blocks and its platforms."""
         if not hasattr(self, "store"):
             return
         for number, counts in self.blocked.items():
@@ -160,7 +160,7 @@ class Registry(RuleBasedStateMachine):
             assert status.platforms == (self.cursor >= case.feed_number)
 
     def _walk(self) -> dict[str, str]:
-        """Follows the feed in small pages, checks its rules, and gives the value of each active entry."""
+        """Follows the feed in small pages, checks its rules, and returns the value of each active entry."""
         active: dict[str, str] = {}
         ever: set[str] = set()
         after = 0
@@ -186,7 +186,7 @@ class Registry(RuleBasedStateMachine):
 
 @pytest.mark.timeout(600)
 def test_the_feed_is_what_people_did(new_database: Callable[[], Path | str]) -> None:
-    """Whatever people and platforms do, on either store, feed and statuses are those of the model."""
+    """Whatever people and platforms do, on either database, the feed and the statuses equal the model's."""
 
     class OnThisStore(Registry):
         pass
@@ -197,14 +197,14 @@ def test_the_feed_is_what_people_did(new_database: Callable[[], Path | str]) -> 
 
 @pytest.fixture
 def store(new_database: Callable[[], Path | str]) -> Iterator[Store]:
-    """An empty store whose clock stands."""
+    """An empty store with a fixed clock."""
     opened = Store(open_database(new_database()), lambda: 1_800_000_000)
     yield opened
     opened.close()
 
 
 def test_one_bad_event_does_not_harm_its_group(store: Store) -> None:
-    """Of events that share a transaction, one that breaks is refused alone and the others are kept."""
+    """If one of several events in a transaction fails, only that one is refused and the others are stored."""
     good, other = submission([[POOL[0]]]), submission([[POOL[1]]])
     broken = Submission(None, next(KEYS).to_bytes(16), b"", good.case)  # type: ignore[arg-type]
     writer = GroupCommit(store._engine, lambda _: None)
@@ -223,7 +223,7 @@ def test_one_bad_event_does_not_harm_its_group(store: Store) -> None:
 
 
 def test_a_key_reused_within_one_group_is_refused(store: Store) -> None:
-    """Two messages with one key at the same time: one is kept, the other refused."""
+    """Of two concurrent messages with the same key, one is stored and the other is refused."""
     first = submission([[POOL[0]]])
     second = Submission(b"pin", first.key, b"other", first.case)
     with store._engine.begin() as connection:
@@ -234,7 +234,7 @@ def test_a_key_reused_within_one_group_is_refused(store: Store) -> None:
 
 
 def test_when_the_disk_fails_nothing_is_kept_and_it_recovers(store: Store) -> None:
-    """A commit that fails answers `StoreUnavailable`, leaves no trace, and the same message goes through later."""
+    """A failed commit raises `StoreUnavailable` and leaves no trace, and the same message succeeds later."""
     message = submission([[POOL[0]]])
     failing = True
 
@@ -253,7 +253,7 @@ def test_when_the_disk_fails_nothing_is_kept_and_it_recovers(store: Store) -> No
 
 
 def test_what_was_kept_although_it_failed_is_found_again(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
-    """When a commit reached the disk and its answer was lost, sending the same again gives the same case."""
+    """If a commit is durable and its answer is lost, the same message gives the same case."""
     message = submission([[POOL[0]]])
     dialect = store._engine.dialect
 
@@ -272,7 +272,7 @@ def test_what_was_kept_although_it_failed_is_found_again(store: Store, monkeypat
 
 
 def test_what_comes_while_another_process_writes_goes_along(tmp_path: Path) -> None:
-    """Whoever has waited for the lock writes all that waits by then, in one transaction."""
+    """After waiting for the lock, all events that are queued by then are written in one transaction."""
     waits, goes_on, groups = Event(), Event(), list[list[int]]()
 
     def begin(_connection: Connection) -> None:

@@ -1,5 +1,5 @@
 """The commands `takeback registry ...` and `takeback platform ...`.
 
-What reads arguments and prints tables belongs here; what it asks or changes is done by the other rooms. It may import
-every room, each when a command runs, so that `--help` starts fast. The door is `commands.py`.
+These modules read arguments and print results; the other rooms do the work. This room may import every room, but only
+when a command runs, so that `--help` starts fast. The entry point is `commands.py`.
 """

@@ -1,4 +1,4 @@
-"""`takeback registry canary ...`: entries that one platform alone is told, to trace a list that leaked."""
+"""`takeback registry canary ...`: entries that only one platform sees, to trace a leaked list."""
 
 import mmap
 import os
@@ -23,19 +23,19 @@ if TYPE_CHECKING:
 
 @click.group()
 def canary() -> None:
-    """Give each platform entries that nobody else is told, and find out whose list it is that turned up elsewhere."""
+    """Give platforms entries that no other platform sees, and trace a leaked list to its platform."""
 
 
 @canary.command()
 @click.argument("platform")
-@click.option("--pictures", type=click.IntRange(1, 100), default=3, show_default=True, help="How many to draw")
+@click.option("--pictures", type=click.IntRange(1, 100), default=3, show_default=True, help="Pictures to draw")
 @data
 @as_json_option
 @click.pass_obj
 def add(
     drawn: "Callable[[], Sequence[Signal]]", /, platform: str, pictures: int, as_json: bool, **where: object
 ) -> None:
-    """Draw pictures for PLATFORM: each has the entries of a person's picture, which match nothing."""
+    """Make canaries for PLATFORM from drawn pictures, whose entries look like any others and match nothing."""
     from takeback.registry.server import open_data
     from takeback.registry.storage import canaries
     from takeback.registry.storage.engine.database import writing
@@ -44,7 +44,7 @@ def add(
     made_up = [[SignalMessage.of(signal) for signal in drawn()] for _ in range(pictures)]
     with writing(open_data(settings)) as connection:
         made = canaries.make(connection, platform, made_up, settings.mix, int(time.time()))
-    told = f"{made} entries for {platform} are on their way into the feed"
+    told = f"{made} entries for {platform} will enter the feed within {settings.mix} seconds"
     show({"platform": platform, "entries": made}, told, as_json)
 
 
@@ -53,7 +53,7 @@ def add(
 @data
 @as_json_option
 def remove(platform: str, as_json: bool, **where: object) -> None:
-    """Take the canaries of PLATFORM out of the feed. They can be traced until they are erased."""
+    """Remove the canaries of PLATFORM from the feed. They can be traced until they are erased."""
     from takeback.registry.server import open_data
     from takeback.registry.storage import canaries
     from takeback.registry.storage.engine.database import writing
@@ -61,7 +61,7 @@ def remove(platform: str, as_json: bool, **where: object) -> None:
     settings = read_settings(os.environ, **where)
     with writing(open_data(settings)) as connection:
         ended = canaries.end(connection, platform, settings.mix, int(time.time()))
-    told = f"{ended} entries of {platform} are on their way out of the feed"
+    told = f"{ended} entries of {platform} will leave the feed within {settings.mix} seconds"
     show({"platform": platform, "entries": ended}, told, as_json)
 
 
@@ -69,11 +69,11 @@ def remove(platform: str, as_json: bool, **where: object) -> None:
 @data
 @as_json_option
 def list_(as_json: bool, **where: object) -> None:
-    """List which platforms have canaries, and since when."""
+    """List the platforms that have canaries, and when the newest was made."""
     from takeback.registry.storage import canaries
 
     with _engine(where).begin() as connection:
-        found = canaries.held(connection)
+        found = canaries.canary_counts(connection)
     rows = [(one.platform, str(one.entries), moment_or_dash(one.made_at)) for one in found]
     table = tabulated(("PLATFORM", "ENTRIES", "NEWEST"), rows)
     show(found, table if found else "No canaries yet. Make some: takeback registry canary add PLATFORM", as_json)
@@ -84,7 +84,7 @@ def list_(as_json: bool, **where: object) -> None:
 @data
 @as_json_option
 def trace(file: Path, as_json: bool, **where: object) -> None:
-    """Tell whose canaries stand in FILE: a list that turned up, text of any form with hashes in hex."""
+    """Find the platforms whose canaries are in FILE, a text of any form with hashes in hex."""
     from takeback.registry.storage import canaries
 
     with _engine(where).begin() as connection, file.open("rb") as opened:
@@ -99,7 +99,7 @@ def trace(file: Path, as_json: bool, **where: object) -> None:
 
 def _told(found: "Sequence[CanaryTrace]") -> str:
     if not found:
-        return "No canary of any platform stands in it."
+        return "The list contains no canaries."
     rows = [(one.platform, f"{one.found} of {one.told}") for one in found]
     return tabulated(("PLATFORM", "CANARIES"), rows)
 

@@ -1,4 +1,4 @@
-"""`takeback registry case list|end`: the cases with the most entries, and the end of one that is no person's."""
+"""`takeback registry case list|end`: lists the cases with the most entries, and ends cases."""
 
 import os
 import time
@@ -17,35 +17,37 @@ if TYPE_CHECKING:
 
 @click.group()
 def case() -> None:
-    """See which cases bring the most entries, and end one. The only commands that tell or take a case's number."""
+    """List the cases with the most entries, and end cases. No other commands show case numbers."""
 
 
 @case.command("list")
 @data
-@click.option("--entry", type=NUMBER, metavar="ENTRY", help="Only cases that hold this entry, as `entries` numbers it")
-@click.option("--limit", type=click.IntRange(1, 100_000), default=100, show_default=True, help="At most so many")
+@click.option(
+    "--entry", type=NUMBER, metavar="ENTRY", help="Only cases that hold this entry, by its number in `entries`"
+)
+@click.option("--limit", type=click.IntRange(1, 100_000), default=100, show_default=True, help="Cases to list, at most")
 @as_json_option
 def list_(entry: int | None, limit: int, as_json: bool, **where: object) -> None:
     """List open cases, those with the most entries first."""
     from takeback.registry.server import open_data
-    from takeback.registry.storage.status_queries import CASE, largest_cases
+    from takeback.registry.storage.status_queries import CASE_COLUMNS, largest_cases
 
     with open_data(read_settings(os.environ, **where)).begin() as connection:
         found = largest_cases(connection, limit, entry)
     rows = [(f"{one.case:010d}", *one.cells()) for one in found]
-    table = tabulated(("CASE", *(title.upper() for title in CASE)), rows)
-    show(found, table if found else "No open case.", as_json)
+    table = tabulated(("CASE", *(title.upper() for title in CASE_COLUMNS)), rows)
+    show(found, table if found else "No open cases.", as_json)
 
 
 @case.command()
 @click.argument("cases", metavar="CASE...", nargs=-1, required=True)
 @data
-@click.option("--yes", is_flag=True, help="Do not ask")
+@click.option("--yes", is_flag=True, help="Do not ask for confirmation")
 @as_json_option
 def end(cases: tuple[str, ...], yes: bool, as_json: bool, **where: object) -> None:
-    """End cases, by the numbers that `case list` shows: their entries leave the feed, but for those of other cases."""
+    """End the cases with these numbers of `case list`. Entries that no other case holds leave the feed."""
     from takeback.registry.server import open_data
-    from takeback.registry.storage.case_store import Withdrawn
+    from takeback.registry.storage.case_store import CaseWithdrawal
     from takeback.registry.storage.store import Store
 
     settings = read_settings(os.environ, **where)
@@ -56,11 +58,11 @@ def end(cases: tuple[str, ...], yes: bool, as_json: bool, **where: object) -> No
         if ending and not yes:
             click.confirm(f"End {_listed(ending)}? This cannot be undone", abort=True, err=True)
         for one in ending:
-            store.cases.withdraw(Withdrawn(one.number)).result()
+            store.cases.withdraw(CaseWithdrawal(one.number)).result()
     finally:
         store.close()
     over = [one.number for one in found if not one.is_open]
-    told = f"{len(ending)} ended; their entries leave the feed within {settings.mix} seconds"
+    told = f"{len(ending)} ended; their entries will leave the feed within {settings.mix} seconds"
     told += f"; {len(over)} had ended before" if over else ""
     show({"ended": [one.number for one in ending], "ended_before": over}, told, as_json)
 

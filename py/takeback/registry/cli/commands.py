@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 @click.group(cls=Commands)
 def registry() -> None:
-    """Run a registry: people's cases and the feed."""
+    """Run a registry, which keeps cases and publishes the feed."""
 
 
 for command in (
@@ -37,7 +37,7 @@ for command in (
 
 @click.group(cls=Commands)
 def platform() -> None:
-    """Give platforms keys to the feed, and take them back."""
+    """Manage platforms and their keys to the feed."""
 
 
 _keys_option = click.option(
@@ -50,16 +50,18 @@ _keys_option = click.option(
 @click.option(
     "--keys", type=click.Path(path_type=Path), help="Folder of the PIN key [TAKEBACK_KEYS; default: DATA/keys]"
 )
-@click.option("--page", type=click.Path(path_type=Path), help="Folder of the built page to serve too [TAKEBACK_PAGE]")
+@click.option("--page", type=click.Path(path_type=Path), help="Folder of the built page to serve [TAKEBACK_PAGE]")
 @click.option("--host", help="Address to listen on [TAKEBACK_HOST; default: 127.0.0.1]")
 @click.option("--port", type=click.IntRange(0, 65_535), help="Port, 0 for a free one [TAKEBACK_PORT; default: 8000]")
 @click.option("--tls/--no-tls", default=None, help="People reach the site over HTTPS: send HSTS [TAKEBACK_TLS]")
-@click.option("--mix", type=click.IntRange(0, 86_400), help="Seconds to mix entries over [TAKEBACK_MIX; default: 300]")
+@click.option(
+    "--mix", type=click.IntRange(0, 86_400), help="Longest publication delay, in seconds [TAKEBACK_MIX; default: 300]"
+)
 @click.option(
     "--expire", type=click.IntRange(0, 36_500), help="Days until a case expires [TAKEBACK_EXPIRE; default: 0]"
 )
 @click.option(
-    "--keep", type=click.IntRange(1, 36_500), help="Days until what ended is erased [TAKEBACK_KEEP; default: 30]"
+    "--keep", type=click.IntRange(1, 36_500), help="Days until ended cases are erased [TAKEBACK_KEEP; default: 30]"
 )
 @click.option(
     "--proxies", metavar="NETWORKS", help="Your proxies, such as 10.0.0.0/8 [TAKEBACK_PROXIES]",
@@ -68,18 +70,20 @@ _keys_option = click.option(
 @click.option(
     "--arrivals",
     type=click.IntRange(0, 1_000_000),
-    help="Lots an hour of one network [TAKEBACK_ARRIVALS; default: 300]",
+    help="Rate limit: lots per hour from one network [TAKEBACK_ARRIVALS; default: 300]",
 )
-@click.option("--work", type=click.IntRange(0, 1_000_000), help="Tries a lot costs [TAKEBACK_WORK; default: 250]")
+@click.option(
+    "--work", type=click.IntRange(0, 1_000_000), help="Proof of work: tries for each lot [TAKEBACK_WORK; default: 250]"
+)
 @click.option(
     "--demote", type=click.IntRange(0, 1000), help="Platforms that demote an entry [TAKEBACK_DEMOTE; default: 3]"
 )
 @click.option(
     "--flood",
     type=click.IntRange(0, 1_000_000),
-    help="Matches an hour that are too many [TAKEBACK_FLOOD; default: 5000]",
+    help="Matches in an hour that lead to a review [TAKEBACK_FLOOD; default: 5000]",
 )
-@click.option("--well-known", type=click.Path(path_type=Path), help="List of well-known pictures [TAKEBACK_WELL_KNOWN]")
+@click.option("--well-known", type=click.Path(path_type=Path), help="File with the benign list [TAKEBACK_WELL_KNOWN]")
 @click.option("--ncmec/--no-ncmec", default=None, help="Serve clients of NCMEC's hash sharing [TAKEBACK_NCMEC]")
 @click.option("--stopncii/--no-stopncii", default=None, help="Serve clients of StopNCII's API [TAKEBACK_STOPNCII]")
 @click.option(
@@ -87,7 +91,7 @@ _keys_option = click.option(
     callback=lambda _context, _option, value: None if value is None else read_contacts(value, "--security-contact"),
 )  # fmt: skip
 def serve(**options: object) -> None:
-    """Serve the API and, with --page, the page. Stop it with Ctrl+C."""
+    """Serve the API and, with --page, the page. Stop with Ctrl+C."""
     from takeback.registry import server
 
     settings = read_settings(os.environ, **options)
@@ -116,14 +120,10 @@ def nginx(name: str, certificate: str, certificate_key: str, **options: object) 
 @data_option
 @_keys_option
 @click.option("--page", type=click.Path(path_type=Path), help="Folder of the built page to serve too [TAKEBACK_PAGE]")
-@click.option(
-    "--program", default=lambda: os.path.realpath(sys.argv[0]), help="Where `takeback` is [default: this one]"
-)
-@click.option(
-    "--environment", default="/etc/takeback.env", show_default=True, help="File with what nobody else may read"
-)
+@click.option("--program", default=lambda: os.path.realpath(sys.argv[0]), help="Path of `takeback` [default: this one]")
+@click.option("--environment", default="/etc/takeback.env", show_default=True, help="File with secret settings")
 def systemd(program: str, environment: str, **options: object) -> None:
-    """Print a unit of systemd that runs the registry; the settings in the environment are taken over."""
+    """Print a systemd unit that runs the registry with the settings in the environment."""
     from takeback.registry.operations.systemd import unit
 
     click.echo(unit(read_settings(os.environ, **options), program, environment), nl=False)
@@ -133,7 +133,7 @@ def systemd(program: str, environment: str, **options: object) -> None:
 @click.argument("file", type=click.Path(path_type=Path, dir_okay=False))
 @data
 def backup(file: Path, **where: object) -> None:
-    """Write all of the database to FILE, as it is at one moment, while the registry runs. The keys are not in it."""
+    """Write a consistent copy of the whole database to FILE while the registry runs. It does not include the keys."""
     from takeback.registry.operations import backup as backups
     from takeback.registry.server import open_data
 
@@ -145,7 +145,7 @@ def backup(file: Path, **where: object) -> None:
 @click.argument("file", type=click.Path(path_type=Path, dir_okay=False, exists=True))
 @data
 def restore(file: Path, **where: object) -> None:
-    """Fill an empty database from FILE. It is kept only if its feed can be followed from the first line to the last."""
+    """Restore FILE into an empty database, if the feed in it can be verified from the first line to the last."""
     from takeback.registry.operations import backup as backups
     from takeback.registry.server import open_data
 
@@ -157,7 +157,7 @@ def restore(file: Path, **where: object) -> None:
 @data
 @_keys_option
 def check(**where: object) -> None:
-    """Follow the feed from the first line to the last, and see that nothing is missing and the keys fit."""
+    """Verify the whole feed and the keys, and that nothing is missing."""
     from takeback.registry.server import check_data
 
     proof = check_data(read_settings(os.environ, **where))
@@ -172,40 +172,40 @@ def feed_key() -> None:
 @feed_key.command()
 @data
 def show(**where: object) -> None:
-    """Show the public key, for platforms that want to be sure of it before their first sync."""
+    """Show the public key, for platforms that want to verify it before their first sync."""
     from takeback.registry.keys.feed_signing import public_keys
     from takeback.registry.server import open_data
 
     keys = public_keys(open_data(read_settings(os.environ, **where)))
-    click.echo(keys[-1].key if keys else "No key yet: the first start of the registry makes it.")
+    click.echo(keys[-1].key if keys else "No key yet. The registry makes it when it first starts.")
 
 
 @feed_key.command("rotate")
 @data
 @_keys_option
-@click.option("--lost", is_flag=True, help="The old key is gone: every platform has to be told the new one by hand.")
+@click.option("--lost", is_flag=True, help="The old key is lost; give every platform the new one by hand")
 def rotate_feed_key(lost: bool, **where: object) -> None:
-    """Sign the feed with a new key from now on. The old one signs it, so gates go along by themselves."""
+    """Replace the feed key. The old key signs the new one, so that gates trust it by themselves."""
     from takeback.registry.keys.feed_signing import rotate as rotate_key
     from takeback.registry.server import open_data
 
     settings = read_settings(os.environ, **where)
     click.echo(rotate_key(open_data(settings), settings.feed_key, lost=lost).key)
     click.echo(
-        f"Copy {settings.feed_key} to every machine that serves; running processes take it by themselves.", err=True
+        f"Copy {settings.feed_key} to every machine that serves. Running processes reload it by themselves.", err=True
     )
 
 
 @registry.group("pin-key")
 def pin_key() -> None:
-    """The key under which PINs are kept."""
+    """The key under which PINs are stored."""
 
 
 @pin_key.command("show")
 @data
 @_keys_option
 def show_pin_keys(**where: object) -> None:
-    """Show how many cases are under each secret of the key, and never the secrets."""
+    """Show the number of cases under each secret of the key, but not the secrets."""
     from takeback.registry.keys import pin_keys
     from takeback.registry.server import open_data, open_pin_key
 
@@ -213,20 +213,20 @@ def show_pin_keys(**where: object) -> None:
     engine = open_data(settings)
     key = open_pin_key(engine, settings.pin_key)
     with engine.begin() as connection:
-        _show_pin_keys(pin_keys.held(connection, key))
+        _show_pin_keys(pin_keys.key_usage(connection, key))
 
 
 @pin_key.command("rotate")
 @data
 @_keys_option
 def rotate_pin_key(**where: object) -> None:
-    """Keep new cases under a new secret. Cases that are there stay open under the old one until they are erased."""
+    """Store new PINs under a new secret. Existing cases open with their PINs as before."""
     from takeback.registry.keys import pin_keys
     from takeback.registry.server import open_data
 
     settings = read_settings(os.environ, **where)
     _show_pin_keys(pin_keys.rotate(open_data(settings), settings.pin_key))
-    click.echo(f"Copy {settings.pin_key} to every machine that serves and to your backup, then restart all.", err=True)
+    click.echo(f"Copy {settings.pin_key} to every machine that serves and to your backup, then restart them.", err=True)
 
 
 def _show_pin_keys(held: "Sequence[PinKeyUsage]") -> None:
@@ -237,7 +237,7 @@ def _show_pin_keys(held: "Sequence[PinKeyUsage]") -> None:
 @click.argument("name")
 @data
 def add(name: str, **where: object) -> None:
-    """Let a platform follow the feed, and show its key."""
+    """Add a platform that may follow the feed, and show its key."""
     feed = _feed_key(where)
     _show_key(name, _platforms(where).add(name).text(), feed)
 
@@ -257,7 +257,7 @@ def list_(**where: object) -> None:
 @click.argument("name")
 @data
 def rotate(name: str, **where: object) -> None:
-    """Give a platform a new key. The old one stops at once."""
+    """Give a platform a new key. The old one stops working at once."""
     feed = _feed_key(where)
     _show_key(name, _platforms(where).rotate(name).text(), feed)
 
@@ -266,7 +266,7 @@ def rotate(name: str, **where: object) -> None:
 @click.argument("name")
 @data
 def revoke(name: str, **where: object) -> None:
-    """Take a platform's key back. `rotate` lets it in again."""
+    """Revoke a platform's key. `rotate` gives it a new one."""
     _platforms(where).revoke(name)
     click.echo(f"The key of {name} is revoked. The platform can no longer read the feed.")
 
@@ -279,7 +279,7 @@ def _platforms(where: Mapping[str, object]) -> "Platforms":
 
 
 def _feed_key(where: Mapping[str, object]) -> str:
-    """The public key that signs the feed now, made if there never was one."""
+    """The newest public key of the feed, made if there is none yet."""
     from takeback.registry.keys.feed_signing import Signer, public_keys
     from takeback.registry.server import open_data
 
@@ -288,12 +288,12 @@ def _feed_key(where: Mapping[str, object]) -> str:
     try:
         keys = public_keys(engine) or Signer(engine, settings.feed_key).keys().keys
     finally:
-        engine.dispose()  # what it keeps open would keep the command from ending
+        engine.dispose()  # open connections would keep the command from ending
     return keys[-1].key
 
 
 def _show_key(name: str, key: str, feed: str) -> None:
-    click.echo(f"The key of {name}, shown only now, and the feed's; the registry keeps no copy of the first:", err=True)
+    click.echo(f"The key of {name}, which is shown only now and not stored, and the feed's public key:", err=True)
     click.echo(f"{key} {feed}")
 
 

@@ -1,4 +1,4 @@
-"""`takeback registry status|entries|pause|resume|expire|operator-key`: for whoever runs a registry."""
+"""`takeback registry status|entries|pause|resume|expire|operator-key`: the commands for an operator's daily work."""
 
 import os
 import re
@@ -24,7 +24,7 @@ _numbers = click.argument("numbers", metavar="ENTRY...", type=NUMBER, nargs=-1, 
 @data
 @as_json_option
 def status(as_json: bool, **where: object) -> None:
-    """Show cases, entries and platforms, and the last 30 days as a plot. Counts alone: no hash, no case number."""
+    """Show counts of cases, entries and platforms, and a plot of the last 30 days; no hashes and no case numbers."""
     from takeback.registry.server import open_data
     from takeback.registry.storage.status_queries import overview
 
@@ -37,28 +37,30 @@ def status(as_json: bool, **where: object) -> None:
 @data
 @click.option(
     "--standing", type=click.Choice(["block", "review", "paused"]), multiple=True, default=("review", "paused"),
-    show_default=True, help="Entries of this standing; may be given more than once",
+    show_default=True, help="Entries with this status; may be given more than once",
 )  # fmt: skip
 @click.option(
     "--sort", type=click.Choice(["newest", "oldest", "matches"]), default="newest", show_default=True,
-    help="By age, or those first that matched the most uploads",
+    help="By age, or by the number of uploads that they matched",
 )  # fmt: skip
-@click.option("--case", "of_case", metavar="CASE", help="Only what this case holds, by the number of `case list`")
-@click.option("--limit", type=click.IntRange(1, 100_000), default=100, show_default=True, help="At most so many")
+@click.option("--case", "of_case", metavar="CASE", help="Only entries of this case, by its number in `case list`")
+@click.option(
+    "--limit", type=click.IntRange(1, 100_000), default=100, show_default=True, help="Entries to list, at most"
+)
 @as_json_option
 def entries(
     standing: tuple[str, ...], sort: str, of_case: str | None, limit: int, as_json: bool, **where: object
 ) -> None:
-    """List the entries that need an eye: what was demoted or paused, by whom, and what platforms say of it."""
+    """List entries that need attention: those demoted or paused, who did that, and platforms' feedback on them."""
     from takeback.protocol import CASE_NUMBER_PATTERN, EntryStatus
     from takeback.registry.server import open_data
-    from takeback.registry.storage.status_queries import Order, noticed
+    from takeback.registry.storage.status_queries import Order, list_entries
 
     if of_case is not None and not re.fullmatch(CASE_NUMBER_PATTERN, of_case):
-        raise SettingsError(f"{of_case!r} is not a case's number, which is 10 digits")
+        raise SettingsError(f"{of_case!r} is not a case number; a case number is 10 digits")
     case = None if of_case is None else int(of_case)
     with open_data(read_settings(os.environ, **where)).begin() as connection:
-        found = noticed(connection, [EntryStatus(one) for one in standing], limit, Order(sort), case)
+        found = list_entries(connection, [EntryStatus(one) for one in standing], limit, Order(sort), case)
     show(found, _listed(found), as_json)
 
 
@@ -67,7 +69,7 @@ def entries(
 @data
 @as_json_option
 def pause(numbers: tuple[int, ...], as_json: bool, **where: object) -> None:
-    """Pause entries, by the numbers that `entries` shows: gates stop blocking by them until they are resumed."""
+    """Pause the entries with these numbers of `entries`. Gates do not match them until they are resumed."""
     _change(numbers, "paused", as_json, where)
 
 
@@ -76,14 +78,14 @@ def pause(numbers: tuple[int, ...], as_json: bool, **where: object) -> None:
 @data
 @as_json_option
 def resume(numbers: tuple[int, ...], as_json: bool, **where: object) -> None:
-    """Have entries block again, for good: neither votes nor a flood change them any more."""
+    """Let entries block again. After that neither votes nor a flood of matches change their status."""
     _change(numbers, "block", as_json, where)
 
 
 @click.command()
 @data
 def expire(**where: object) -> None:
-    """Do now what a running registry does every minute: end cases that expire, erase what ended long ago."""
+    """End expired cases and erase old data now. A running registry does this every minute."""
     from takeback.registry.server import open_data
     from takeback.registry.storage.store import Store
 
@@ -94,25 +96,25 @@ def expire(**where: object) -> None:
             pass
     finally:
         store.close()
-    click.echo("What has expired is ended, and what ended long ago is erased.")
+    click.echo("Expired cases are ended, and old data is erased.")
 
 
 @click.command("operator-key")
 @data
 @click.option("--keys", type=click.Path(path_type=Path), help="Folder of the keys [TAKEBACK_KEYS; default: DATA/keys]")
 def operator_key(**where: object) -> None:
-    """Make the key to the page at /operator, and show it once. A key from before stops at once."""
+    """Make the key for the page at /operator, and show it once. The previous key stops working at once."""
     from takeback.registry.http.operator_page import PATH, digest
     from takeback.registry.security.credentials import write_secret
 
     settings = read_settings(os.environ, **where)
     key = secrets.token_urlsafe(24)
     write_secret(settings.operator_key, digest(key).encode())
-    click.echo(f"The key to {PATH}, shown only now: give it as the password, with any name.", err=True)
+    click.echo(f"The key for {PATH}, shown only now. Use it as the password, with any user name.", err=True)
     click.echo(key)
 
 
-def _change(numbers: Sequence[int], standing: str, as_json: bool, where: dict[str, object]) -> None:
+def _change(numbers: Sequence[int], status: str, as_json: bool, where: dict[str, object]) -> None:
     from takeback.protocol import EntryStatus
     from takeback.registry.rules.entry_status import EntryState, StatusSource
     from takeback.registry.server import open_data
@@ -121,23 +123,23 @@ def _change(numbers: Sequence[int], standing: str, as_json: bool, where: dict[st
 
     with writing(open_data(read_settings(os.environ, **where))) as connection:
         feed_queries.lock(connection)
-        changed = entry_statuses.give(
-            connection, numbers, EntryState(EntryStatus(standing), StatusSource.OPERATOR), int(time.time())
+        changed = entry_statuses.set_status(
+            connection, numbers, EntryState(EntryStatus(status), StatusSource.OPERATOR), int(time.time())
         )
-    told = f"{changed} of {len(numbers)} changed to {standing}; platforms hear of it with their next poll"
-    show({"changed": changed, "asked": len(numbers), "standing": standing}, told, as_json)
+    told = f"{changed} of {len(numbers)} changed to {status}; platforms get it with their next poll"
+    show({"changed": changed, "asked": len(numbers), "standing": status}, told, as_json)
 
 
 def _told(found: "Overview") -> str:
-    from takeback.registry.storage.status_queries import DAYS, PLATFORM, bars, summed
+    from takeback.registry.storage.status_queries import PLATFORM_COLUMNS, REPORT_DAYS, bars, in_words
 
     lines = [
         f"feed       {found.head} lines",
-        f"cases      {summed(found.cases)}",
-        f"entries    {summed(found.entries)}",
-        f"floods     {found.floods} entries ask for a review because they match too much; see: registry entries",
+        f"cases      {in_words(found.cases)}",
+        f"entries    {in_words(found.entries)}",
+        f"floods     {found.floods} entries at review because they match too much; see: takeback registry entries",
         "",
-        f"the last {DAYS} days, today last",
+        f"the last {REPORT_DAYS} days, today last",
         f"new cases  {bars(found.new_cases)}  {sum(found.new_cases)}, at most {max(found.new_cases)} a day",
         f"blocks     {bars(found.blocks)}  {sum(found.blocks)}, at most {max(found.blocks)} a day",
         "",
@@ -145,13 +147,13 @@ def _told(found: "Overview") -> str:
     if not found.platforms:
         return "\n".join([*lines, "No platforms yet. Add one: takeback platform add NAME"])
     return "\n".join(
-        [*lines, tabulated([title.upper() for title in PLATFORM], [one.cells() for one in found.platforms])]
+        [*lines, tabulated([title.upper() for title in PLATFORM_COLUMNS], [one.cells() for one in found.platforms])]
     )
 
 
 def _listed(found: "Sequence[EntryOverview]") -> str:
-    from takeback.registry.storage.status_queries import ENTRY
+    from takeback.registry.storage.status_queries import ENTRY_COLUMNS
 
     if not found:
-        return "No entry of that standing."
-    return tabulated([title.upper() for title in ENTRY], [one.cells() for one in found])
+        return "No entries with that status."
+    return tabulated([title.upper() for title in ENTRY_COLUMNS], [one.cells() for one in found])

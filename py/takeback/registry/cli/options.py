@@ -1,4 +1,4 @@
-"""What the commands of a registry share: where the data is, and tables."""
+"""What the registry's commands share: the options for the database, and output."""
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -9,8 +9,8 @@ import click
 from takeback.errors import SettingsError
 
 NUMBER: Final = click.IntRange(1, 2**63 - 1)
-"""An entry's number."""
-as_json_option = click.option("--json", "as_json", is_flag=True, help="For programs")
+"""The type of an entry's number."""
+as_json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON")
 data_option = click.option(
     "--data", type=click.Path(path_type=Path), help="Folder of the database [TAKEBACK_DATA; default: var]"
 )
@@ -18,10 +18,11 @@ database_option = click.option("--database", help="Address of a PostgreSQL datab
 
 
 class Commands(click.Group):
-    """A group whose errors of the database are one line too, such as a file that is damaged in its middle."""
+    """A group that turns database errors into errors of one line."""
 
     @override
     def invoke(self, ctx: click.Context) -> Any:
+        """Runs a command. Raises `SettingsError` for an error of the database."""
         try:
             return super().invoke(ctx)
         except Exception as error:
@@ -34,19 +35,19 @@ class Commands(click.Group):
 
 
 def data[F: Callable[..., None]](command: F) -> F:
-    """The options that say where the data is."""
+    """Adds the options `--data` and `--database`."""
     return data_option(database_option(command))
 
 
 def show(found: object, text: str, as_json: bool) -> None:
-    """Prints what was found, as text or for programs."""
+    """Prints `found` as JSON, or else `text`."""
     import msgspec
 
     click.echo(msgspec.json.encode(found).decode() if as_json else text)
 
 
 def tabulated(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """A table with its columns one under the other."""
+    """A table of text with aligned columns."""
     widths = [max(len(row[column]) for row in [head, *rows]) for column in range(len(head))]
     return "\n".join(
         "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in [head, *rows]
@@ -54,7 +55,7 @@ def tabulated(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
 
 
 def moment_or_dash(seconds: int | None) -> str:
-    """A moment as the protocol writes it."""
+    """A time in the protocol's format, or `-` for `None`."""
     from takeback.times import moment
 
     return "-" if seconds is None else str(moment(seconds))

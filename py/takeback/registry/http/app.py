@@ -1,4 +1,4 @@
-"""The routes. Each reads a strict request, asks the store, and answers; every error is problem+json."""
+"""The routes. Each parses a request strictly, calls the store, and answers; every error is problem+json."""
 
 import asyncio
 from collections.abc import AsyncIterator, Sequence
@@ -34,25 +34,25 @@ from takeback.registry.logs import LOG
 from takeback.registry.rules import cases as rules
 from takeback.registry.rules.cases import Case
 from takeback.registry.security.credentials import PinKey
-from takeback.registry.storage.case_store import Addition, Submission, Submitted, Withdrawn
+from takeback.registry.storage.case_store import Addition, CaseWithdrawal, Submission, Submitted
 from takeback.registry.storage.feedback_store import Report
 
 
-@get(openapi.WORK_WANTED)
-async def work_wanted(request: Ask, services: Services) -> Response[bytes]:
-    """The work that a message with this idempotency key takes now; none if it came before."""
+@get(openapi.WORK_CHALLENGE)
+async def work_challenge(request: Ask, services: Services) -> Response[bytes]:
+    """The proof of work that a message with this idempotency key needs now; none if it is a repeat."""
     given = query(request, "pictures", "signals")
     pictures = number(given, "pictures", 1, protocol.MAX_PICTURES, usual=1)
-    lots = rules.lots(pictures, number(given, "signals", 1, protocol.MAX_ALL_SIGNALS, usual=1))
+    lots = rules.lot_count(pictures, number(given, "signals", 1, protocol.MAX_ALL_SIGNALS, usual=1))
     key = idempotency_key(request)
     known = await known_under(services, key)
-    work = None if known else _work_of(services, _Sent(sender(request, services), lots), key)
+    work = None if known else _work_of(services, _Weight(sender(request, services), lots), key)
     return answer(protocol.WorkAnswer(work))
 
 
 @post(openapi.CASES)
 async def new_case(request: Ask, services: Services) -> Response[bytes]:
-    """Makes a case, or finds the one that the same message made before."""
+    """Makes a case, or returns the one that the same message made before."""
     query(request)
     refuse_other_types(request)
     pin = pin_of(request)
@@ -62,63 +62,63 @@ async def new_case(request: Ask, services: Services) -> Response[bytes]:
     digest = pins.message(pin, protocol.encode(case))
     submission = Submission(pins.pin(pin), pins.idempotency_key(key), digest, case)
     sent = await _admitted(request, services, key, case)
-    submitted = await _kept(services, sent, services.store.cases.submit(submission))
+    submitted = await _stored(services, sent, services.store.cases.submit(submission))
     return answer(submitted.status, HTTPStatus.CREATED if submitted.created else HTTPStatus.OK)
 
 
 async def _pins_for(services: Services, key: str) -> PinKey:
-    """The PIN key for a message: the newest, or the one before where the message came under that."""
+    """The PIN key for a message: the newest, or for a repeat the one under which the message first came."""
     return (await known_under(services, key) if services.pins.before else None) or services.pins
 
 
 @dataclass(frozen=True, slots=True)
-class _Sent:
-    """What a message is counted by: the part of the network it came from, if that is known, and its lots."""
+class _Weight:
+    """What the rate limit counts for a message: its network, or `None` if unknown, and its lots."""
 
     network: str | None
     lots: int
 
 
-def _price(services: Services, sent: _Sent) -> int:
-    """What a message costs at this moment, in the work of one lot in a quiet hour."""
-    return services.arrivals.demand(sent.network) * sent.lots
+def _price(services: Services, sent: _Weight) -> int:
+    """The present price of a message, as a multiple of that of one lot in a quiet hour."""
+    return services.rate_limit.demand(sent.network) * sent.lots
 
 
-def _work_of(services: Services, sent: _Sent, key: str) -> protocol.Challenge | None:
-    """The work for a message. Raises `TooManyCases`: nobody shall work in vain."""
-    services.arrivals.check(sent.network)
+def _work_of(services: Services, sent: _Weight, key: str) -> protocol.Challenge | None:
+    """The challenge for a message. Raises `TooManyCases` if it would be refused in spite of the work."""
+    services.rate_limit.check(sent.network)
     return services.work.ask(key, _price(services, sent))
 
 
-async def _admitted(request: Ask, services: Services, key: str, new: protocol.NewCase) -> _Sent:
-    """Counts a message with signals. Raises `TooManyCases`, `WorkNeeded`, but for one that came before."""
-    sent = _Sent(sender(request, services), rules.lots_of(new))
+async def _admitted(request: Ask, services: Services, key: str, new: protocol.NewCase) -> _Weight:
+    """Counts a message with signals. Raises `TooManyCases` or `WorkNeeded`, except for a repeated message."""
+    sent = _Weight(sender(request, services), rules.case_lot_count(new))
     try:
         if not services.work.done(request.headers.get(openapi.WORK, ""), key, _price(services, sent)):
             raise WorkNeeded(_work_of(services, sent, key))
-        services.arrivals.take(sent.network, sent.lots)
+        services.rate_limit.take(sent.network, sent.lots)
     except RegistryError:
         if not await known_under(services, key):
             raise
-        return _Sent(None, 0)  # its answer was lost: it was paid for and counted then
+        return _Weight(None, 0)  # a repeat was paid for and counted the first time
     return sent
 
 
-async def _kept(services: Services, sent: _Sent, kept: Future[Submitted]) -> Submitted:
-    """What became of a message in the store; if nothing new was kept of it, its count is given back."""
+async def _stored(services: Services, sent: _Weight, kept: Future[Submitted]) -> Submitted:
+    """Waits until a message is stored; takes back its count if it fails or is a repeat."""
     try:
         submitted = await done(kept)
     except Exception:
-        services.arrivals.give_back(sent.network, sent.lots)
+        services.rate_limit.give_back(sent.network, sent.lots)
         raise
     if not submitted.created:
-        services.arrivals.give_back(sent.network, sent.lots)
+        services.rate_limit.give_back(sent.network, sent.lots)
     return submitted
 
 
 @get(openapi.CASE)
 async def case_status(request: Ask, services: Services) -> Response[bytes]:
-    """What became of a case."""
+    """The status of a case."""
     query(request)
     case = await owned(request, services)
     return answer(await asyncio.to_thread(services.store.cases.status, case))
@@ -136,21 +136,21 @@ async def add_pictures(request: Ask, services: Services) -> Response[bytes]:
     digest = pins.message(pin_of(request), case.number.encode() + protocol.encode(more))
     addition = Addition(case.number, pins.idempotency_key(key), digest, more)
     sent = await _admitted(request, services, key, more)
-    return answer((await _kept(services, sent, services.store.cases.add_pictures(addition))).status)
+    return answer((await _stored(services, sent, services.store.cases.add_pictures(addition))).status)
 
 
 @post(openapi.WITHDRAW)
 async def withdraw(request: Ask, services: Services) -> Response[bytes]:
-    """Ends a case, or some pictures of it; signals that nobody else holds leave the feed."""
+    """Withdraws a case or some of its pictures; signals that no other case holds leave the feed."""
     query(request)
     case = await owned(request, services)
     positions = await _positions(request, services, case) if await request.body() else None
-    status = await done(services.store.cases.withdraw(Withdrawn(case.number, positions)))
+    status = await done(services.store.cases.withdraw(CaseWithdrawal(case.number, positions)))
     return answer(status)
 
 
 async def _positions(request: Ask, services: Services, case: Case) -> frozenset[int]:
-    """The pictures that a withdrawal names. Raises `InvalidMessage` for one that the case does not have."""
+    """The positions in a withdrawal. Raises `InvalidMessage` for a picture that the case does not have."""
     refuse_other_types(request)
     wanted = protocol.decode_request(await request.body(), protocol.Withdrawal).pictures
     there = await asyncio.to_thread(services.store.cases.picture_count, case.number)
@@ -162,7 +162,7 @@ async def _positions(request: Ask, services: Services, case: Case) -> frozenset[
 
 @post(openapi.FEEDBACK)
 async def feedback(request: Ask, services: Services) -> Response[bytes]:
-    """Records what a platform did with uploads."""
+    """Records a platform's verdicts on uploads."""
     platform = await platform_of(request, services)
     query(request)
     refuse_other_types(request)
@@ -174,7 +174,7 @@ async def feedback(request: Ask, services: Services) -> Response[bytes]:
 
 @get(openapi.HEALTH)
 async def health(request: Ask, services: Services) -> Response[bytes]:
-    """Whether the registry can read and write its store."""
+    """Answers 200 if the registry can read and write its database."""
     query(request)
     await done(services.store.probe())
     return answer(openapi.Health())
@@ -182,10 +182,13 @@ async def health(request: Ask, services: Services) -> Response[bytes]:
 
 @get(openapi.READY)
 async def ready(request: Ask, services: Services) -> Response[bytes]:
-    """Whether the registry takes requests: it can read its store, and is not about to stop."""
+    """Answers 200 if the registry accepts requests, that is, can read its database and is not stopping.
+
+    Raises `StoreUnavailable` if it is stopping.
+    """
     query(request)
-    if services.heads.stopped:
-        raise StoreUnavailable("the registry is about to stop")
+    if services.long_poll.stopped:
+        raise StoreUnavailable("the registry is stopping")
     await asyncio.to_thread(services.store.feed.head)
     return answer(openapi.Health())
 
@@ -198,12 +201,12 @@ def openapi_document() -> Response[bytes]:
 
 @get(openapi.DOCS, sync_to_thread=False)
 def docs_page() -> Response[bytes]:
-    """The same for people."""
+    """The OpenAPI document as a page for people."""
     return Response(docs.page(), media_type="text/html")
 
 
 def create_app(services: Services, more: Sequence[HTTPRouteHandler] = ()) -> Litestar:
-    """The API, with `more` routes than its own. It closes the store when it stops."""
+    """Makes the API, with the routes in `more` added. The application closes the store when it stops."""
 
     @asynccontextmanager
     async def closing(_app: Litestar) -> AsyncIterator[None]:
@@ -213,7 +216,7 @@ def create_app(services: Services, more: Sequence[HTTPRouteHandler] = ()) -> Lit
 
     return Litestar(
         [
-            work_wanted,
+            work_challenge,
             new_case,
             case_status,
             add_pictures,

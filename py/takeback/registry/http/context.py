@@ -1,4 +1,4 @@
-"""What every route needs: what a request must carry, and how an answer is made."""
+"""What all routes share: the services, the checks of requests, and the making of answers."""
 
 import asyncio
 import re
@@ -39,20 +39,20 @@ type Ask = Request[Any, Any, Any]
 
 @dataclass(frozen=True, slots=True)
 class Services:
-    """What the routes need. `now` gives seconds since 1970."""
+    """The objects that routes use. `now` gives seconds since 1970."""
 
     store: Store
     platforms: Platforms
     pins: PinKey
     guesses: PinGuessLimit
     proxies: Proxies
-    arrivals: RateLimit
+    rate_limit: RateLimit
     work: ProofOfWork
     signer: Signer
-    heads: LongPoll
-    looks: RequestCoalescer[PlatformKey, Look]
+    long_poll: LongPoll
+    feed_looks: RequestCoalescer[PlatformKey, Look]
     now: Callable[[], float]
-    records: ChangeFeed
+    change_feed: ChangeFeed
 
     def ids_of(self, platform: Platform) -> EntryIds:
         """The ids under which a platform sees entries."""
@@ -60,20 +60,20 @@ class Services:
 
 
 async def done[R](future: Future[R]) -> R:
-    """What the store gives once it is durable."""
+    """Waits for a write of the store and returns its result. Raises the future's error."""
     return await asyncio.wrap_future(future)
 
 
 def answer(message: Struct, status: HTTPStatus = HTTPStatus.OK) -> Response[bytes]:
-    """A message as an answer."""
+    """An answer with a message as JSON."""
     return Response(protocol.encode(message), status_code=status, media_type=JSON)
 
 
-# What a request must carry
+# Checks of requests
 
 
 def refuse_other_types(request: Ask) -> None:
-    """Raises an error for a body that is not JSON."""
+    """Raises `HTTPException` with status 415 unless the content type is JSON."""
     media, _, parameter = request.headers.get("content-type", "").lower().partition(";")
     if media.strip() != JSON or parameter.replace('"', "").strip() not in {"", "charset=utf-8"}:
         raise HTTPException(status_code=HTTPStatus.UNSUPPORTED_MEDIA_TYPE)
@@ -82,36 +82,39 @@ def refuse_other_types(request: Ask) -> None:
 def _header(request: Ask, name: str, pattern: str, form: str) -> str:
     values = request.headers.getall(name, [])
     if len(values) != 1:
-        raise InvalidMessage("this header is needed, once", name)
+        raise InvalidMessage("this header is required exactly once", name)
     if not re.fullmatch(pattern, values[0]):
         raise InvalidMessage(f"this header must be {form}", name)
     return str(values[0])
 
 
 def pin_of(request: Ask) -> str:
-    """The PIN that the request shows. Raises `InvalidMessage`."""
+    """The PIN in the request's header. Raises `InvalidMessage` if it is missing or malformed."""
     return _header(request, openapi.PIN, protocol.PIN_PATTERN, "a PIN such as K7QM-2XRW-9DHF")
 
 
 def idempotency_key(request: Ask) -> str:
-    """The key under which the request may be repeated. Raises `InvalidMessage`."""
+    """The request's idempotency key. Raises `InvalidMessage` if it is missing or malformed."""
     return _header(request, openapi.IDEMPOTENCY_KEY, protocol.IDEMPOTENCY_KEY_PATTERN, "32 lowercase hex digits")
 
 
 def query(request: Ask, *allowed: str) -> Mapping[str, str]:
-    """The query's parameters. Raises `InvalidMessage` for one that is unknown or stands twice."""
+    """The query's parameters. Raises `InvalidMessage` for one that is not `allowed` or is repeated."""
     given: dict[str, str] = {}
     for name, value in request.query_params.multi_items():
         if name not in allowed:
             raise InvalidMessage("there is no such parameter", name)
         if name in given:
-            raise InvalidMessage("this parameter stands twice", name)
+            raise InvalidMessage("this parameter is repeated", name)
         given[name] = value
     return given
 
 
 def number(given: Mapping[str, str], name: str, least: int, most: int, usual: int | None = None) -> int:
-    """A number of the query; without it, the `usual` one or the most. Raises `InvalidMessage`."""
+    """The number in the parameter `name`; without it `usual`, or `most` if that is `None`.
+
+    Raises `InvalidMessage` unless it is a whole number from `least` to `most`.
+    """
     value = given.get(name, str(most if usual is None else usual))
     if not re.fullmatch("0|[1-9][0-9]{0,18}", value) or not least <= int(value) <= most:
         raise InvalidMessage(f"a whole number from {least} to {most}", name)
@@ -119,7 +122,11 @@ def number(given: Mapping[str, str], name: str, least: int, most: int, usual: in
 
 
 async def owned(request: Ask, services: Services) -> Case:
-    """The case of the path, once its PIN has been shown."""
+    """The case in the request's path, after a check of its PIN.
+
+    Raises `CaseNotFound` if there is no such case or the PIN is wrong, `TooManyGuesses` after too many wrong PINs, and
+    `InvalidMessage` for a malformed number or PIN.
+    """
     number = request.path_params["number"]
     if not re.fullmatch(protocol.CASE_NUMBER_PATTERN, number):
         raise InvalidMessage("a case number is 10 digits", "number")
@@ -132,7 +139,7 @@ async def owned(request: Ask, services: Services) -> Case:
 
 
 async def known_under(services: Services, key: str) -> PinKey | None:
-    """The PIN key under which a message with this idempotency key came before, if one did."""
+    """The PIN key under which a message with this idempotency key was stored, or `None`."""
     for pins in services.pins.all():
         if await asyncio.to_thread(services.store.cases.knows, pins.idempotency_key(key)):
             return pins
@@ -140,13 +147,13 @@ async def known_under(services: Services, key: str) -> PinKey | None:
 
 
 def sender(request: Ask, services: Services) -> str | None:
-    """The part of the network that a request comes from, if that is known."""
+    """The network that a request comes from, or `None` if it is unknown."""
     peer = request.client.host if request.client else ""
     return services.proxies.sender(peer, request.headers.getall(FORWARDED, []))
 
 
 def basic_password(request: Ask) -> str:
-    """The password that the request shows by HTTP Basic; empty if it shows none."""
+    """The password in the request's HTTP Basic credentials (RFC 7617), or an empty string."""
     basic = _BASIC.fullmatch(request.headers.get("authorization", ""))
     try:
         return b64decode(basic[1] if basic else "").decode().partition(":")[2]
@@ -155,11 +162,11 @@ def basic_password(request: Ask) -> str:
 
 
 def platform_key(request: Ask) -> PlatformKey:
-    """The key that the request shows. Raises `NotAPlatform`."""
+    """The platform key in the request. Raises `NotAPlatform` if it has none."""
     values = request.headers.getall("authorization", [])
     return PlatformKey.from_header(values[0] if len(values) == 1 else "")
 
 
 async def platform_of(request: Ask, services: Services) -> Platform:
-    """The platform that asks. Raises `NotAPlatform`."""
+    """The platform that makes the request. Raises `NotAPlatform` if its key is missing, unknown or revoked."""
     return await asyncio.to_thread(services.platforms.check, platform_key(request))

@@ -1,4 +1,4 @@
-"""`/docs`: the OpenAPI document as one plain page, without a script and without a third party."""
+"""`/docs`: the OpenAPI document as a plain page, without scripts or third parties."""
 
 import json
 from functools import cache
@@ -9,14 +9,14 @@ from takeback.registry.http import openapi
 from takeback.registry.http.response_headers import DOCS_STYLE
 
 _INTRODUCTION: Final = f"""<h1>Takeback registry</h1>
-<p>A person's page sends the fingerprints of pictures and gets a case. Platforms follow the feed and report back.
-Every message is strict JSON, every error is <code>application/problem+json</code> that names the field.
+<p>The page sends the fingerprints of a person's pictures and gets a case. Platforms follow the feed and report back.
+Every message is strict JSON, and every error is <code>application/problem+json</code> that names the field.
 For programs: <a href="{openapi.DOCUMENT}">the OpenAPI document</a>.</p>"""
 
 
 @cache
 def page() -> bytes:
-    """The page, in HTML."""
+    """The page as HTML."""
     document = openapi.document()
     sections = [
         _operation(method, path, operation)
@@ -28,7 +28,7 @@ def page() -> bytes:
 
 
 def html(body: str) -> bytes:
-    """A plain page of the registry's own, around its body."""
+    """A plain HTML page with this `body`."""
     head = (
         '<meta charset="utf-8"><meta name="viewport" content="width=device-width"><title>Takeback registry</title>'
         f"<style>{DOCS_STYLE}</style>"
@@ -81,6 +81,6 @@ def _schema(name: str, schema: dict[str, Any]) -> str:
 
 
 def _prose(text: str) -> str:
-    """Text with `code` marked."""
+    """HTML of a text, in which backticks mark code."""
     parts = escape(text).split("`")
     return "".join(f"<code>{part}</code>" if place % 2 else part for place, part in enumerate(parts))

@@ -1,4 +1,4 @@
-"""The routes of the feed: pages, signed and conditional, and the keys that sign them."""
+"""The routes of the feed: pages, tiles, snapshots, and the keys that sign them."""
 
 import asyncio
 import gzip
@@ -23,39 +23,40 @@ from takeback.registry.storage.feed_store import Look, Reading
 from takeback.registry.storage.feedback_store import PlatformPosition
 from takeback.registry.storage.platforms import Platform
 
-SEEN_EVERY: Final = 60
-"""Seconds. A platform that polls in vain is noted this often at most, so that an idle poll writes nothing.
+SEEN_INTERVAL_SECONDS: Final = 60
+"""The shortest time between two writes that a platform was seen, so that most idle polls write nothing.
 
-`cases.QUIET` covers this and the longest wait of a poll.
+`QUIET_SECONDS` in `rules/cases.py` covers this and the longest wait of a poll.
 """
-PIECE: Final = 1 << 20
-"""Bytes of a long answer that are sent at a time."""
-MAX_TILE: Final = 2**48
-WORTH_PACKING: Final = 1024
-"""Bytes from which a page is compressed for whoever takes it so."""
+CHUNK_BYTES: Final = 1 << 20
+"""The size of the chunks in which a long answer is sent."""
+MAX_TILE_NUMBER: Final = 2**48
+"""The highest tile, whose lines still have numbers of 64 bits."""
+MIN_COMPRESSED_BYTES: Final = 1024
+"""The size from which a page is compressed, if the client accepts that."""
 CACHE: Final = {"Cache-Control": "private, no-cache", "Vary": "Authorization, Accept-Encoding"}
-"""A page may be kept by the platform alone, and must be asked about before it is used again."""
+"""Only the platform may cache a page, and it must revalidate it before each use."""
 
 
 @get(openapi.FEED)
 async def feed(request: Ask, services: Services) -> Response[bytes]:
-    """A page of the feed; `after` says what the platform has taken over."""
+    """A page of the feed after the number `after`, which the platform has durably applied."""
     key = platform_key(request)
     try:
-        after, limit, wait = _asked(request)
+        after, limit, wait = _page_range(request)
     except InvalidMessage:
-        await platform_of(request, services)  # a stranger hears of no other fault
+        await platform_of(request, services)  # without a valid key the answer is 401, whatever else is wrong
         raise
 
     look, reading = await _read(services, key, after, limit)
     platform = look.platform
     if after <= reading.page.head:
-        await _move(services, platform, after, reading.number)
+        await _keep_position(services, platform, after, reading.number)
     if wait and not reading.page.entries:
-        await services.heads.beyond(after, wait)
+        await services.long_poll.beyond(after, wait)
         look, reading = await _read(services, key, after, limit)
         if reading.page.entries:
-            await _move(services, look.platform, after, reading.number)
+            await _keep_position(services, look.platform, after, reading.number)
     services.store.usage.count(platform.id, len(reading.page.entries))
     body = protocol.encode(reading.page)
     head = services.signer.sign(reading.number, reading.link, reading.page.head, platform.key_id, body)
@@ -63,8 +64,8 @@ async def feed(request: Ask, services: Services) -> Response[bytes]:
 
 
 async def _read(services: Services, key: PlatformKey, after: int, limit: int) -> tuple[Look, Reading]:
-    """Who asks, and the page: where there is nothing new, one look for all who ask at the same moment is enough."""
-    look = await services.looks.answer(key)
+    """The platform and the page; if there is nothing new, one query for all concurrent requests suffices."""
+    look = await services.feed_looks.answer(key)
     if after >= look.head:
         return look, Reading(protocol.FeedPage([], look.head), look.head, look.link)
     return look, await asyncio.to_thread(services.store.feed.read, after, limit, services.ids_of(look.platform))
@@ -80,10 +81,13 @@ async def feed_keys(request: Ask, services: Services) -> Response[bytes]:
 
 @get(openapi.TILE)
 async def feed_tile(request: Ask, services: Services) -> Response[bytes]:
-    """Ten thousand lines of the feed, which never change but that their signals may be erased."""
+    """A tile of ten thousand lines of the feed, which never change, except that signals are erased.
+
+    Raises `HTTPException` with status 404 until the tile is full.
+    """
     platform = await platform_of(request, services)
     query(request)
-    place = number({"tile": request.path_params["tile"]}, "tile", 0, MAX_TILE)
+    place = number({"tile": request.path_params["tile"]}, "tile", 0, MAX_TILE_NUMBER)
     made = await asyncio.to_thread(tiles.tile, services.store, place, services.ids_of(platform))
     if made is None:
         raise HTTPException(status_code=HTTPStatus.NOT_FOUND)
@@ -100,7 +104,7 @@ async def feed_tile(request: Ask, services: Services) -> Response[bytes]:
 
 @get(openapi.SNAPSHOT)
 async def feed_snapshot(request: Ask, services: Services) -> Stream:
-    """What the feed adds up to now."""
+    """A snapshot of all active entries."""
     platform = await platform_of(request, services)
     query(request)
     ids = services.ids_of(platform)
@@ -110,16 +114,19 @@ async def feed_snapshot(request: Ask, services: Services) -> Stream:
 
 @get(openapi.PARQUET)
 async def feed_parquet(request: Ask, services: Services) -> Stream:
-    """The same as Parquet, signed in the header as a page is."""
+    """The snapshot as Parquet, signed in a header like a page."""
     platform = await platform_of(request, services)
     query(request)
     file, head = await asyncio.to_thread(_parquet, services, platform)
     headers = {"Cache-Control": "no-store", openapi.FEED_HEAD: head}
-    return Stream(_pieces(file), headers=headers, media_type=openapi.PARQUET_MEDIA)
+    return Stream(_chunks(file), headers=headers, media_type=openapi.PARQUET_MEDIA)
 
 
 def _parquet(services: Services, platform: Platform) -> tuple[IO[bytes], str]:
-    """The file, which nobody else can see, and what is signed for it."""
+    """Writes the snapshot to an unnamed temporary file; returns the file and its signed head.
+
+    Raises `HTTPException` with status 404 if Parquet is not installed, and `StoreUnavailable` if the disk is full.
+    """
     try:
         from takeback.registry.http import parquet
     except ImportError as error:  # this registry was installed without it
@@ -131,46 +138,46 @@ def _parquet(services: Services, platform: Platform) -> tuple[IO[bytes], str]:
             digest = parquet.digest(file)
             undo.pop_all()
     except OSError as error:
-        raise StoreUnavailable("the registry has no room for this now") from error
+        raise StoreUnavailable("the registry has no disk space for this now") from error
     services.store.usage.count(platform.id, told)
     return file, services.signer.sign_digest(number, link, number, platform.key_id, digest)
 
 
-def _pieces(file: IO[bytes]) -> Iterator[bytes]:
+def _chunks(file: IO[bytes]) -> Iterator[bytes]:
     with file:
         file.seek(0)
-        while piece := file.read(PIECE):
+        while piece := file.read(CHUNK_BYTES):
             yield piece
 
 
 def conditional(request: Ask, body: bytes, head: str) -> Response[bytes]:
-    """The body, compressed if that is wanted, or that the platform has it already."""
+    """An answer with the body, compressed if the client prefers that, or 304 if the client has it already."""
     tag = f'W/"{sha256(body).hexdigest()}"'
     headers = {"ETag": tag, openapi.FEED_HEAD: head, **CACHE}
     if _has(request, tag):
         return Response(b"", status_code=HTTPStatus.NOT_MODIFIED, headers=headers, media_type=JSON)
-    if len(body) >= WORTH_PACKING and _packed(request):
+    if len(body) >= MIN_COMPRESSED_BYTES and _accepts_gzip(request):
         body = gzip.compress(body, 1, mtime=0)
         headers["Content-Encoding"] = "gzip"
     return Response(body, headers=headers, media_type=JSON)
 
 
-def _packed(request: Ask) -> bool:
-    """Whether whoever asks takes gzip, and likes it."""
+def _accepts_gzip(request: Ask) -> bool:
+    """Whether the client prefers gzip."""
     return choose(",".join(request.headers.getall("accept-encoding", [])), ["gzip"]) == "gzip"
 
 
 def _has(request: Ask, tag: str) -> bool:
-    """Whether whoever asks has what is tagged so."""
+    """Whether the client has the answer with this entity tag."""
     listed = ",".join(request.headers.getall("if-none-match", [])).split(",")
     return not {one.strip().removeprefix("W/") for one in listed}.isdisjoint({tag.removeprefix("W/"), "*"})
 
 
-def _asked(request: Ask) -> tuple[int, int, int]:
-    """After which number, how many at most, and how long to wait. Raises `InvalidMessage`."""
+def _page_range(request: Ask) -> tuple[int, int, int]:
+    """The parameters `after`, `limit` and `wait`. Raises `InvalidMessage` if one is missing or invalid."""
     given = query(request, "after", "limit", "wait")
     if "after" not in given:
-        raise InvalidMessage("say after which number", "after")
+        raise InvalidMessage("this parameter is required: the last number that you applied", "after")
     return (
         number(given, "after", 0, 2**63 - 1),
         number(given, "limit", 1, protocol.MAX_FEED_ENTRIES),
@@ -178,9 +185,9 @@ def _asked(request: Ask) -> tuple[int, int, int]:
     )
 
 
-async def _move(services: Services, platform: Platform, after: int, told: int) -> None:
-    """Notes how far a platform has come, and up to where it is told the feed now."""
-    seen = services.now() - (platform.seen_at or 0) < SEEN_EVERY
+async def _keep_position(services: Services, platform: Platform, after: int, told: int) -> None:
+    """Stores how far a platform has applied the feed, and up to which number it is sent it now."""
+    seen = services.now() - (platform.seen_at or 0) < SEEN_INTERVAL_SECONDS
     if not (seen and (platform.cursor, platform.told) == (after, told)):
         await done(services.store.feedback.move(PlatformPosition(platform.id, after, told)))
 

@@ -1,16 +1,16 @@
-"""Waits for news of the feed on behalf of every platform that asks to wait, with one look at the database for all."""
+"""Long polls: requests that wait for new lines of the feed share one query of the database."""
 
 import asyncio
 from collections.abc import Callable
 from contextlib import suppress
 from typing import Final
 
-LOOK: Final = 0.25
-"""Seconds between looks while somebody waits. Other processes write too, so the database alone knows."""
+POLL_INTERVAL_SECONDS: Final = 0.25
+"""Seconds between queries while a request waits. Other processes write too, so only the database has the news."""
 
 
 class LongPoll:
-    """The feed's newest number as it grows. `read` gives it and blocks; used within one event loop."""
+    """Waits for the feed's newest number to grow. `read` returns it and blocks. Must be used in one event loop."""
 
     def __init__(self, read: Callable[[], int]) -> None:
         self._read = read
@@ -18,16 +18,16 @@ class LongPoll:
         self._stopped = False
 
     def stop(self) -> None:
-        """Lets everybody who waits go, and nobody wait again: the server is about to end."""
+        """Ends all waits, now and from now on, because the server is stopping."""
         self._stopped = True
 
     @property
     def stopped(self) -> bool:
-        """Whether the server is about to end."""
+        """Whether the server is stopping."""
         return self._stopped
 
     async def beyond(self, number: int, seconds: float) -> None:
-        """Comes back when the feed has gone beyond `number`, at the latest after so many seconds."""
+        """Returns when the feed has gone beyond `number`, and at the latest after `seconds`."""
         with suppress(TimeoutError):
             async with asyncio.timeout(seconds):
                 while not self._stopped and await self._newest() <= number:
@@ -39,5 +39,5 @@ class LongPoll:
         return await asyncio.shield(self._look)
 
     async def _ask(self) -> int:
-        await asyncio.sleep(LOOK)
+        await asyncio.sleep(POLL_INTERVAL_SECONDS)
         return await asyncio.to_thread(self._read)

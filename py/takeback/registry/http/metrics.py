@@ -1,4 +1,4 @@
-"""What the registry counts, for Prometheus: requests, latencies, and totals. No label holds anything of a person."""
+"""Metrics for Prometheus: requests, latencies and totals. No label contains anything about a person."""
 
 import math
 import re
@@ -14,12 +14,12 @@ from takeback.registry.http.openapi import OPERATIONS
 from takeback.registry.storage.store import Store
 
 PATH: Final = "/metrics"
-MEDIA: Final = "text/plain; version=0.0.4; charset=utf-8"
-_SECONDS: Final = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
-LOOK: Final = 30.0
-"""Seconds for which the totals are good enough: to count millions takes a while."""
+MEDIA_TYPE: Final = "text/plain; version=0.0.4; charset=utf-8"
+_LATENCY_BUCKETS_SECONDS: Final = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
+COUNT_INTERVAL_SECONDS: Final = 30.0
+"""The age up to which totals are reused, because counting millions of rows takes a while."""
 _OTHER: Final = "other"
-"""The route of everything that is no operation: the page's files, and whatever people try."""
+"""The label for requests that are not an operation: the page's files, and unknown paths."""
 _ROUTES: Final = tuple(
     (operation.method.upper(), re.compile(re.sub(r"\\{\w+\\}", "[^/]+", re.escape(operation.path))), operation.id)
     for operation in OPERATIONS
@@ -27,7 +27,7 @@ _ROUTES: Final = tuple(
 
 
 class RegistryMetrics:
-    """The counters of one process, and the totals that the store has when it is asked."""
+    """The counters of one process, and the totals of the store."""
 
     def __init__(self, store: Store) -> None:
         self._registry = CollectorRegistry()
@@ -40,30 +40,30 @@ class RegistryMetrics:
         )
         self._seconds = Histogram(
             "takeback_registry_request_seconds",
-            "From a request's head to its answer's.",
+            "Seconds from a request's header to its answer's.",
             ("operation",),
-            buckets=_SECONDS,
+            buckets=_LATENCY_BUCKETS_SECONDS,
             registry=self._registry,
         )
 
     def answered(self, method: str, path: str, status: int, started: float) -> None:
-        """Counts a request that began at `started` by the clock that only grows."""
+        """Counts an answered request that began at `started`, in seconds of the monotonic clock."""
         operation = operation_of(method, path)
         self._requests.labels(operation, str(status)).inc()
         self._seconds.labels(operation).observe(time.monotonic() - started)
 
     def text(self) -> bytes:
-        """All of it, as Prometheus reads it."""
+        """All metrics in Prometheus's text format."""
         return generate_latest(self._registry)
 
 
 def operation_of(method: str, path: str) -> str:
-    """The operation that a request asks for, without anything of what it names."""
+    """The id of the operation that a request calls, or `other`; it contains nothing from the path."""
     return next((id_ for verb, form, id_ in _ROUTES if verb == method and form.fullmatch(path)), _OTHER)
 
 
 class _Totals(Collector):
-    """Numbers of the store, read when they are asked for."""
+    """Totals of the store, read when Prometheus asks."""
 
     def __init__(self, store: Store) -> None:
         self._store = store
@@ -73,7 +73,7 @@ class _Totals(Collector):
     @override
     def collect(self) -> Iterator[GaugeMetricFamily]:
         now = time.monotonic()
-        if now - self._looked >= LOOK:
+        if now - self._looked >= COUNT_INTERVAL_SECONDS:
             self._totals, self._looked = self._store.totals(), now
         for name, value in self._totals.items():
             yield GaugeMetricFamily(f"takeback_registry_{name}", _TOTALS[name], value)
@@ -83,9 +83,9 @@ _TOTALS: Final = {
     "feed_head": "The newest number of the feed.",
     "cases_open": "Cases that are neither withdrawn nor expired.",
     "entries_active": "Entries that are in the feed.",
-    "entries_due": "Entries that wait for their moment.",
-    "entries_flooding": "Entries that ask for a review because they match too much.",
-    "feedback": "Events of feedback on record.",
-    "platforms": "Platforms whose key is valid.",
-    "platform_lag": "Lines of the feed that the slowest of them has not taken over.",
+    "entries_due": "Entries that are waiting to join or leave the feed.",
+    "entries_flooding": "Entries at review because they match too many uploads.",
+    "feedback": "Recorded events of feedback.",
+    "platforms": "Platforms with a valid key.",
+    "platform_lag": "Lines of the feed that the slowest platform has not applied.",
 }

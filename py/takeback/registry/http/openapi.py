@@ -1,6 +1,6 @@
 """The API as an OpenAPI 3.1 document, made from the messages of `protocol.py` and one table of operations.
 
-The framework's own generator is not used: it cannot say that a message refuses what it does not know.
+The framework's own generator is not used, because it cannot express that a message refuses unknown fields.
 """
 
 from collections.abc import Mapping
@@ -13,7 +13,7 @@ import msgspec
 from takeback import __version__, bulk, protocol
 from takeback.signals import MAX_FRAMES
 
-WORK_WANTED: Final = "/v1/work"
+WORK_CHALLENGE: Final = "/v1/work"
 CASES: Final = "/v1/cases"
 CASE: Final = "/v1/cases/{number:str}"
 PICTURES: Final = "/v1/cases/{number:str}/pictures"
@@ -37,14 +37,14 @@ WORK: Final = "Takeback-Work"
 ERRORS: Final[Mapping[int, str]] = {
     400: "`invalid-message`: the message, a header or a parameter breaks the protocol; `field` says where",
     401: "`not-a-platform`: no valid platform key",
-    404: "`case-not-found`: no such case, or not this PIN; or `not-found`: there is no such tile (yet)",
-    409: "`key-reused`: the idempotency key came with another message before; or `case-closed`: the case takes no more "
-    "pictures",
+    404: "`case-not-found`: no such case, or a wrong PIN; or `not-found`: no such tile (yet)",
+    409: "`key-reused`: the idempotency key was used with a different message before; or `case-closed`: the case has "
+    "ended or is full",
     413: "`too-large`: the body is over 65,536 bytes",
     415: "`not-json`: the content type is not `application/json`",
-    428: "`work-needed`: signals take some work first; `work` says which",
-    429: "`too-many-guesses`: too many wrong PINs for one number; or `too-many-cases`: very much from one network",
-    503: "`store-unavailable`: nothing was kept; send the same again",
+    428: "`work-needed`: signals need proof of work first; `work` is the challenge",
+    429: "`too-many-guesses`: too many wrong PINs for one number; or `too-many-cases`: too much from one network",
+    503: "`store-unavailable`: nothing was stored; send the same again",
 }
 _RETRY: Final = {"Retry-After": {"description": "Seconds to wait", "schema": {"type": "integer", "minimum": 1}}}
 _ERROR_HEADERS: Final[Mapping[int, Mapping[str, Any]]] = {
@@ -55,21 +55,21 @@ _ERROR_HEADERS: Final[Mapping[int, Mapping[str, Any]]] = {
 
 
 class Health(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """The registry can read and write its store."""
+    """The registry can read and write its database."""
 
     status: str = "ok"
 
 
 @dataclass(frozen=True, slots=True)
 class Operation:
-    """One route: what it takes, what it answers, and which errors it may give."""
+    """One route: its parameters and body, its answers, and its errors."""
 
     id: str
     method: str
     path: str
     summary: str
     answers: Mapping[int, tuple[type[msgspec.Struct] | None, str]]
-    """Each with its message; `None` is bytes, or nothing at all with 304."""
+    """The message and description of each status; `None` is bytes, or no body for 304."""
     errors: tuple[int, ...]
     parameters: tuple[str, ...] = ()
     body: type[msgspec.Struct] | None = None
@@ -77,7 +77,7 @@ class Operation:
     signed: bool = False
     body_required: bool = True
     media: str = bulk.MEDIA_TYPE
-    """Of an answer in bytes."""
+    """The media type of an answer in bytes."""
 
 
 OPERATIONS: Final = (
@@ -85,8 +85,8 @@ OPERATIONS: Final = (
         "workWanted",
         "get",
         "/v1/work",
-        "Ask which work a message with signals takes now",
-        {200: (protocol.WorkAnswer, "The work, or none: none is wanted, or the message came before")},
+        "Get the proof of work that a message with signals needs now",
+        {200: (protocol.WorkAnswer, "The challenge; or none, if none is required or the message is a repeat")},
         (400, 429, 503),
         (IDEMPOTENCY_KEY, "pictures", "signals"),
     ),
@@ -94,10 +94,10 @@ OPERATIONS: Final = (
         "newCase",
         "post",
         "/v1/cases",
-        "Make a case of the signals of one or more pictures",
+        "Make a case from the signals of one or more pictures",
         {
-            201: (protocol.CaseStatus, "The case is kept and its signals are in the feed"),
-            200: (protocol.CaseStatus, "The same message had made this case before"),
+            201: (protocol.CaseStatus, "The case is stored, and its signals enter the feed"),
+            200: (protocol.CaseStatus, "A repeat of the message that made this case"),
         },
         (400, 409, 413, 415, 428, 429, 503),
         (PIN, IDEMPOTENCY_KEY, WORK),
@@ -107,8 +107,8 @@ OPERATIONS: Final = (
         "caseStatus",
         "get",
         "/v1/cases/{number}",
-        "See what became of a case",
-        {200: (protocol.CaseStatus, "Where the case stands, and what platforms did")},
+        "Get the status of a case",
+        {200: (protocol.CaseStatus, "The state of the case, and what platforms did")},
         (400, 404, 429, 503),
         ("number", PIN),
     ),
@@ -117,7 +117,7 @@ OPERATIONS: Final = (
         "post",
         "/v1/cases/{number}/pictures",
         "Add pictures to a case",
-        {200: (protocol.CaseStatus, "The pictures are kept, now or when the same message came before")},
+        {200: (protocol.CaseStatus, "The pictures are stored, by this message or the one that it repeats")},
         (400, 404, 409, 413, 415, 428, 429, 503),
         ("number", PIN, IDEMPOTENCY_KEY, WORK),
         protocol.NewCase,
@@ -126,8 +126,8 @@ OPERATIONS: Final = (
         "withdraw",
         "post",
         "/v1/cases/{number}/withdraw",
-        "Withdraw a case, or some pictures of it; doing so again changes nothing",
-        {200: (protocol.CaseStatus, "The case, or its pictures, are withdrawn")},
+        "Withdraw a case or some of its pictures; a repeat changes nothing",
+        {200: (protocol.CaseStatus, "The case or the pictures are withdrawn")},
         (400, 404, 413, 415, 429, 503),
         ("number", PIN),
         protocol.Withdrawal,
@@ -138,7 +138,7 @@ OPERATIONS: Final = (
         "get",
         "/v1/feed",
         "Read the feed after a cursor",
-        {200: (protocol.FeedPage, "The entries after the cursor, in order and without gaps")},
+        {200: (protocol.FeedPage, "The lines after the cursor, in order and without gaps")},
         (400, 401, 503),
         ("after", "limit", "wait", "If-None-Match"),
         platform=True,
@@ -149,7 +149,7 @@ OPERATIONS: Final = (
         "get",
         "/v1/feed/keys",
         "Read the keys that sign the feed",
-        {200: (protocol.FeedKeys, "Every key that ever signed it, each signed by the one before")},
+        {200: (protocol.FeedKeys, "Every key since the first, each signed by its predecessor")},
         (400, 401, 503),
         platform=True,
     ),
@@ -157,7 +157,7 @@ OPERATIONS: Final = (
         "feedTile",
         "get",
         "/v1/feed/tiles/{tile}",
-        "Read ten thousand lines of the feed in one piece",
+        "Read a tile of ten thousand lines of the feed",
         {200: (None, "The lines, in the binary form of PROTOCOL.md"), 304: (None, "The platform has them already")},
         (400, 401, 404, 503),
         ("tile", "If-None-Match"),
@@ -167,7 +167,7 @@ OPERATIONS: Final = (
         "feedSnapshot",
         "get",
         "/v1/feed/snapshot",
-        "Read what the feed adds up to",
+        "Read a snapshot of the feed",
         {200: (None, "Every active entry, in the binary form of PROTOCOL.md")},
         (400, 401, 503),
         platform=True,
@@ -176,8 +176,8 @@ OPERATIONS: Final = (
         "feedParquet",
         "get",
         "/v1/feed/snapshot.parquet",
-        "Read the same as Parquet, where the registry can write it",
-        {200: (None, "Every active entry that the platform is told, a row each")},
+        "Read a snapshot of the feed as Parquet, if the registry can write it",
+        {200: (None, "Every active entry that the platform sees, one in each row")},
         (400, 401, 404, 503),
         platform=True,
         media=PARQUET_MEDIA,
@@ -186,8 +186,8 @@ OPERATIONS: Final = (
         "feedback",
         "post",
         "/v1/feedback",
-        "Report what happened to uploads that matched",
-        {200: (protocol.FeedbackReceipt, "How many events are on record now")},
+        "Report verdicts on uploads that matched",
+        {200: (protocol.FeedbackReceipt, "The number of these events that are recorded")},
         (400, 401, 413, 415, 503),
         body=protocol.Feedback,
         platform=True,
@@ -196,16 +196,16 @@ OPERATIONS: Final = (
         "health",
         "get",
         "/healthz",
-        "Ask whether the registry works",
-        {200: (Health, "It can read and write its store")},
+        "Check whether the registry works",
+        {200: (Health, "It can read and write its database")},
         (400, 503),
     ),
     Operation(
         "ready",
         "get",
         "/readyz",
-        "Ask whether the registry takes requests",
-        {200: (Health, "It can read its store, and is not about to stop")},
+        "Check whether the registry accepts requests",
+        {200: (Health, "It can read its database and is not stopping")},
         (400, 503),
     ),
 )
@@ -219,7 +219,7 @@ _PARAMETERS: Final[Mapping[str, Mapping[str, Any]]] = {
     },
     "tile": {
         "in": "path",
-        "description": "The tile's place, from 0",
+        "description": "The tile's number, from 0",
         "schema": {"type": "integer", "minimum": 0, "maximum": 2**48},
         "example": 0,
     },
@@ -231,37 +231,37 @@ _PARAMETERS: Final[Mapping[str, Mapping[str, Any]]] = {
     },
     IDEMPOTENCY_KEY: {
         "in": "header",
-        "description": "Made for each message at random; the same again never makes a second case",
+        "description": "Random for each message; a repeat with the same key never makes a second case",
         "schema": {"type": "string", "pattern": protocol.published(protocol.IDEMPOTENCY_KEY_PATTERN)},
         "example": "3f2b8c1d4e5f60718293a4b5c6d7e8f9",
     },
     WORK: {
         "in": "header",
-        "description": "The work that was asked for: a payload of altcha, JSON in base64",
+        "description": "The solution of the challenge: altcha's payload, JSON in base64",
         "schema": {"type": "string", "maxLength": 4096},
         "example": "",
     },
     "pictures": {
         "in": "query",
-        "description": "How many pictures the message brings",
+        "description": "The number of pictures in the message",
         "schema": {"type": "integer", "minimum": 1, "maximum": protocol.MAX_PICTURES, "default": 1},
         "example": 1,
     },
     "signals": {
         "in": "query",
-        "description": "How many signals it brings, each frame of a vpdq counting as one",
+        "description": "The number of signals in the message; each frame of a vpdq counts as one",
         "schema": {"type": "integer", "minimum": 1, "maximum": protocol.MAX_ALL_SIGNALS, "default": 1},
         "example": 19,
     },
     "after": {
         "in": "query",
-        "description": "The last number durably applied; 0 at the start",
+        "description": "The last number that the platform durably applied; 0 at the start",
         "schema": {"type": "integer", "minimum": 0, "maximum": 2**63 - 1},
         "example": 0,
     },
     "limit": {
         "in": "query",
-        "description": "How many entries at most",
+        "description": "The most lines to return",
         "schema": {
             "type": "integer",
             "minimum": 1,
@@ -272,13 +272,13 @@ _PARAMETERS: Final[Mapping[str, Mapping[str, Any]]] = {
     },
     "wait": {
         "in": "query",
-        "description": "Seconds to wait for an entry where there is none",
+        "description": "Seconds to wait for a line if there is none",
         "schema": {"type": "integer", "minimum": 0, "maximum": protocol.MAX_WAIT_SECONDS, "default": 0},
         "example": 0,
     },
     "If-None-Match": {
         "in": "header",
-        "description": "The `ETag` of an answer that is still there",
+        "description": "The `ETag` of an answer that the platform has cached",
         "schema": {"type": "string"},
         "example": 'W/"0"',
     },
@@ -286,7 +286,7 @@ _PARAMETERS: Final[Mapping[str, Mapping[str, Any]]] = {
 _OPTIONAL: Final = frozenset({"limit", "wait", "If-None-Match", "pictures", "signals", WORK})
 _SIGNED: Final[Mapping[str, Any]] = {
     "ETag": {"description": "The body's SHA-256", "schema": {"type": "string", "pattern": '^W/"[0-9a-f]{64}"$'}},
-    FEED_HEAD: {"description": "What the registry signs, a FeedHead", "schema": {"type": "string"}},
+    FEED_HEAD: {"description": "The signed head, a FeedHead", "schema": {"type": "string"}},
 }
 
 
@@ -309,7 +309,7 @@ def document() -> dict[str, Any]:
 
 @cache
 def document_json() -> bytes:
-    """The document as it is served."""
+    """The OpenAPI document as JSON."""
     return msgspec.json.encode(document())
 
 
@@ -332,7 +332,7 @@ def _ref(kind: type[msgspec.Struct]) -> dict[str, str]:
 
 
 def _schemas() -> dict[str, Any]:
-    """Every message's schema, with the length of hex by type, which the types of Python cannot say."""
+    """The schema of every message, with the length of hex by type, which Python's types cannot express."""
     schemas = protocol.schemas(_messages())
     schemas["SignalMessage"]["oneOf"] = [
         _signal("pdq", 64, {"quality": {"type": "integer", "minimum": 0, "maximum": 100}}, ["quality"]),

@@ -1,4 +1,4 @@
-"""The snapshot as Parquet, for whoever loads the list into a warehouse or a data frame. PROTOCOL.md has the columns."""
+"""The snapshot as Parquet, for loading the list into a data warehouse or a data frame. PROTOCOL.md has the columns."""
 
 from collections.abc import Sequence
 from hashlib import sha256
@@ -28,35 +28,35 @@ COLUMNS: Final = pa.schema(
         pa.field("standing", _WORD, nullable=False),
     ]
 )
-_PIECE: Final = 1 << 20
+_CHUNK_BYTES: Final = 1 << 20
 
 
 def write(store: Store, ids: EntryIds, out: IO[bytes]) -> tuple[int, bytes, int]:
-    """Writes what the feed adds up to now, as a platform sees it: up to which number, its link, how many entries."""
+    """Writes a snapshot of the feed, as a platform sees it; returns its number, that number's link, and the entries."""
     number, link = store.feed.head()
     count = 0
     with pq.ParquetWriter(out, COLUMNS, compression="zstd") as file:
-        for lot in store.feed.active_at(number, ids):
-            told = [(row, name) for row, name in lot if is_told(row, ids.platform)]
+        for batch in store.feed.active_at(number, ids):
+            told = [(row, name) for row, name in batch if is_told(row, ids.platform)]
             file.write_table(_table(told))
             count += len(told)
     return number, link, count
 
 
 def digest(file: IO[bytes]) -> bytes:
-    """The SHA-256 of a file, from its beginning."""
+    """The SHA-256 of the whole file."""
     file.seek(0)
     found = sha256()
-    while piece := file.read(_PIECE):
+    while piece := file.read(_CHUNK_BYTES):
         found.update(piece)
     return found.digest()
 
 
-def _table(lot: Sequence[tuple[AnyRow, str]]) -> Any:
-    rows = [row for row, _ in lot]
+def _table(batch: Sequence[tuple[AnyRow, str]]) -> Any:
+    rows = [row for row, _ in batch]
     columns = [
         [row.number for row in rows],
-        [name for _, name in lot],
+        [name for _, name in batch],
         [row.type for row in rows],
         [row.value.hex() if row.text is None else row.text.decode() for row in rows],
         [row.quality for row in rows],

@@ -1,4 +1,4 @@
-"""Errors as the protocol reports them: every refusal and every failure becomes problem+json (RFC 9457)."""
+"""Errors in the protocol's form: every refusal and every failure becomes problem+json (RFC 9457)."""
 
 from collections.abc import Callable, Mapping
 from http import HTTPStatus
@@ -16,22 +16,22 @@ from takeback.registry.logs import LOG
 
 PROBLEM: Final = "application/problem+json"
 RETRY_AFTER_SECONDS: Final = 5
-"""After which a client sends again what could not be kept."""
+"""Seconds after which a client may retry what could not be stored."""
 
 _STATUS: Final[Mapping[type[TakebackError], tuple[HTTPStatus, str]]] = {
     errors.InvalidMessage: (HTTPStatus.BAD_REQUEST, "The message breaks the protocol"),
     errors.NotAPlatform: (HTTPStatus.UNAUTHORIZED, "No valid platform key"),
     errors.CaseNotFound: (HTTPStatus.NOT_FOUND, "No such case, or not this PIN"),
-    errors.WorkNeeded: (HTTPStatus.PRECONDITION_REQUIRED, "This takes some work first"),
-    errors.KeyReused: (HTTPStatus.CONFLICT, "The idempotency key is taken"),
+    errors.WorkNeeded: (HTTPStatus.PRECONDITION_REQUIRED, "Proof of work is required"),
+    errors.KeyReused: (HTTPStatus.CONFLICT, "The idempotency key was used before"),
     errors.CaseClosed: (HTTPStatus.CONFLICT, "The case takes no more pictures"),
     errors.TooManyGuesses: (HTTPStatus.TOO_MANY_REQUESTS, "Too many wrong PINs"),
     errors.TooManyCases: (HTTPStatus.TOO_MANY_REQUESTS, "Too much from one network"),
-    errors.StoreUnavailable: (HTTPStatus.SERVICE_UNAVAILABLE, "The registry cannot keep this now"),
+    errors.StoreUnavailable: (HTTPStatus.SERVICE_UNAVAILABLE, "The registry cannot store this now"),
 }
 _HTTP: Final[Mapping[int, tuple[str, str]]] = {
-    404: ("not-found", "There is nothing at this address"),
-    405: ("method-not-allowed", "This address does not take this method"),
+    404: ("not-found", "No such path"),
+    405: ("method-not-allowed", "Method not allowed"),
     413: ("too-large", "The message is too large"),
     415: ("not-json", "The message is not JSON"),
 }
@@ -46,7 +46,7 @@ def problem(
     more: Mapping[str, Any] | None = None,
     headers: Mapping[str, str] | None = None,
 ) -> Response[bytes]:
-    """An error as the protocol says it, with `more` of its members."""
+    """An answer with an error in the protocol's form; `more` has further members of `Problem`."""
     body = protocol.Problem(f"urn:takeback:problem:{code}", title, status, detail, **(more or {}))
     return Response(protocol.encode(body), status_code=status, media_type=PROBLEM, headers=headers)
 
@@ -60,7 +60,7 @@ def _refused(_request: Ask, error: TakebackError) -> Response[bytes]:
         headers["Retry-After"] = str(error.retry_after)
     if isinstance(error, errors.StoreUnavailable):
         if error.__cause__:
-            LOG.error("the store cannot take an event", exc_info=error.__cause__)
+            LOG.error("the database cannot store an event", exc_info=error.__cause__)
         headers["Retry-After"] = str(RETRY_AFTER_SECONDS)
     if isinstance(error, errors.NotAPlatform):
         headers["WWW-Authenticate"] = "Bearer"
@@ -69,7 +69,7 @@ def _refused(_request: Ask, error: TakebackError) -> Response[bytes]:
 
 
 def _cannot_read(request: Ask, error: DBAPIError) -> Response[bytes]:
-    unavailable = errors.StoreUnavailable("the registry cannot read its store now; send the same again")
+    unavailable = errors.StoreUnavailable("the registry cannot read its database now; send the same again")
     unavailable.__cause__ = error
     return _refused(request, unavailable)
 
@@ -80,22 +80,24 @@ def _http_error(request: Ask, error: HTTPException) -> Response[bytes]:
         return _crashed(request, error)
     if not isinstance(error, MethodNotAllowedException):
         return problem(status, *_HTTP[status])
-    listed = {one.strip() for one in (error.headers or {}).get("allow", "").split(",")}  # Litestar writes it small
+    listed = {
+        one.strip() for one in (error.headers or {}).get("allow", "").split(",")
+    }  # Litestar names it in lower case
     allowed = ", ".join(sorted(listed | ({"HEAD"} if "GET" in listed else set())))
-    return problem(status, *_HTTP[status], takes(allowed), headers={"Allow": allowed})
+    return problem(status, *_HTTP[status], allowed_methods(allowed), headers={"Allow": allowed})
 
 
-def takes(allowed: str) -> str:
-    """The detail of a problem for a method that an address does not take."""
-    return f"it takes {allowed}"
+def allowed_methods(allowed: str) -> str:
+    """The detail of a problem with an unsupported method."""
+    return f"allowed: {allowed}"
 
 
 def _crashed(_request: Ask, error: Exception) -> Response[bytes]:
-    LOG.error("an error that nobody foresaw", exc_info=error)
-    return problem(500, "internal", "The registry made a mistake; it is noted", "nothing was kept; try again later")
+    LOG.error("an unexpected error", exc_info=error)
+    return problem(500, "internal", "Internal error; it is logged", "nothing was stored; try again later")
 
 
 HANDLERS: Final[Mapping[int | type[Exception], Callable[[Ask, Any], Response[bytes]]]] = MappingProxyType(
     {TakebackError: _refused, DBAPIError: _cannot_read, HTTPException: _http_error, Exception: _crashed}
 )
-"""For each kind of exception the function that makes the answer."""
+"""The function that makes the answer, by kind of exception."""

@@ -1,7 +1,7 @@
 """The response headers, defined once: the server sends them, and `nginx.py` prints them for a proxy.
 
-Each kind of answer may do only what it needs. A worker obeys the policy of the answer that brought its own script,
-which is what seals it: SECURITY.md, "Response headers".
+Each kind of answer may do only what it needs. A worker is sealed because it obeys the policy of the response with its
+script; see "Response headers" in SECURITY.md.
 """
 
 from base64 import b64encode
@@ -11,7 +11,7 @@ from types import MappingProxyType
 from typing import Final
 
 HSTS: Final = ("strict-transport-security", "max-age=63072000; includeSubDomains")
-"""Two years, as browsers' preload lists ask; sent only when people reach the site over TLS."""
+"""Two years, more than browsers' preload lists require; sent only if people reach the site over TLS (RFC 6797)."""
 
 DOCS_STYLE: Final = """
 :root{color-scheme:light dark}
@@ -22,13 +22,13 @@ text-align:left;vertical-align:top}.wide{overflow:auto;white-space:nowrap}
 .wide td:first-child{white-space:normal;min-width:10rem}figure{margin:1rem 0}
 svg{width:100%;height:5rem;border-bottom:1px solid #8886;opacity:.7}
 """
-"""The one inline style there is; the policy names its digest."""
+"""The only inline style; the policy has its digest."""
 
 type Headers = tuple[tuple[str, str], ...]
 
 
 class ResponseKind(StrEnum):
-    """What is answered."""
+    """The kind of an answer, which determines its headers."""
 
     PAGE = "page"
     WORKER = "worker"
@@ -42,9 +42,9 @@ class ResponseKind(StrEnum):
 WORKERS: Final = frozenset({"/worker.js", "/video.js"})
 """The sealed workers' scripts: one for pictures, one for videos."""
 KEEPER: Final = "/keeper.js"
-"""The service worker's script: it fetches the page's own files, for a person who asked to keep them."""
+"""The service worker's script, which caches the page's files for a person who asked for it."""
 LEAVE: Final = "/leave.txt"
-"""What the page asks for when a person leaves quickly: the browser then forgets all that it holds of the site."""
+"""The file requested when a person leaves quickly; its headers make the browser clear the site's data."""
 
 _FEATURES: Final = (
     "accelerometer", "autoplay", "bluetooth", "browsing-topics", "camera", "compute-pressure", "display-capture",
@@ -54,10 +54,10 @@ _FEATURES: Final = (
     "window-management", "xr-spatial-tracking",
 )  # fmt: skip
 _ALLOWED: Final = ("clipboard-write",)
-"""The receipt can be copied; pasting a picture needs no permission."""
+"""Writing is for copying the receipt; pasting a picture needs no permission."""
 
 _EVERYWHERE: Final[Headers] = (
-    ("cache-control", "no-store"),  # a shared phone keeps no trace
+    ("cache-control", "no-store"),  # so that a shared device keeps no trace
     ("cross-origin-embedder-policy", "require-corp"),
     ("cross-origin-opener-policy", "same-origin"),
     ("cross-origin-resource-policy", "same-origin"),
@@ -74,15 +74,13 @@ _PAGE_POLICY: Final = (
     f"{_NOTHING}; connect-src 'self'; img-src 'self'; script-src 'self' 'wasm-unsafe-eval'; style-src 'self'; "
     "worker-src 'self'; require-trusted-types-for 'script'; trusted-types takeback"
 )
-"""Firefox asks for `wasm-unsafe-eval` before a page may hold the compiled module that its worker hands it.
+"""Firefox requires `wasm-unsafe-eval` for a page to receive a compiled module from its worker.
 
-`webrtc 'block'` is not in it: Chromium 156 and Firefox ESR 153 do not know it and connect all the same, and Chromium
-tells so as an error in everybody's console.
+It has no `webrtc 'block'`: Chromium 156 and Firefox ESR 153 ignore it, and Chromium logs an error to the console.
 """
 
 
 def _docs_policy() -> str:
-
     digest = b64encode(sha256(DOCS_STYLE.encode()).digest()).decode()
     return f"{_NOTHING}; style-src 'sha256-{digest}'"
 
@@ -107,7 +105,7 @@ _OF_KIND: Final = MappingProxyType(
 
 
 def headers_for(kind: ResponseKind, *, tls: bool) -> Headers:
-    """Every header that an answer of this `kind` carries, beside its content type and length."""
+    """The headers of an answer of this `kind`, besides its content type and length."""
     return (*_EVERYWHERE, *_OF_KIND[kind], *((HSTS,) if tls else ()))
 
 
@@ -129,7 +127,7 @@ _OF_PATH: Final = MappingProxyType(
 
 
 def kind_of(path: str) -> ResponseKind:
-    """What a path answers with."""
+    """The kind of the answer at a path."""
     path = path.rstrip("/") or "/"
     below = ResponseKind.API if path.startswith(("/v1/", "/docs/", "/ncmec/", "/stopncii/")) else ResponseKind.STATIC
     return _OF_PATH.get(path, below)

@@ -1,4 +1,4 @@
-"""`/.well-known/security.txt`: where to report a security fault (RFC 9116), if the operator has named a contact."""
+"""`/.well-known/security.txt` (RFC 9116): where to report a security fault, if the operator named a contact."""
 
 from collections.abc import Callable, Sequence
 from typing import Final
@@ -10,10 +10,9 @@ from takeback.times import DAY_SECONDS, moment
 
 PATH: Final = "/.well-known/security.txt"
 FRESH_DAYS: Final = 90
-"""Days until a copy of the file counts as stale.
+"""Days until a copy of the file expires; RFC 9116 recommends less than a year.
 
-The date moves with every answer, because the contact is a setting of the process that answers: while it runs, it
-holds. RFC 9116 recommends less than a year.
+The date advances with every answer, because the contacts are valid as long as the process runs with the setting.
 """
 
 
@@ -22,7 +21,7 @@ def security_txt(contacts: Sequence[str], clock: Callable[[], float]) -> HTTPRou
 
     @get(PATH, sync_to_thread=False)
     def security_txt_file() -> Response[str]:
-        """The file, whose date is a midnight so that it tells nothing of the server's clock."""
+        """The file, whose date is a midnight so that it does not reveal the server's clock."""
         until = (int(clock()) // DAY_SECONDS + FRESH_DAYS) * DAY_SECONDS
         lines = [*(f"Contact: {contact}" for contact in contacts), f"Expires: {moment(until)}"]
         return Response("".join(f"{line}\n" for line in lines), media_type="text/plain")

@@ -1,4 +1,4 @@
-"""The whole site as one ASGI application: the page's files, the API, and the response headers around both."""
+"""The whole site as one ASGI application: the page's files, the API, and the response headers of both."""
 
 import asyncio
 import time
@@ -9,9 +9,9 @@ from litestar import Litestar
 
 from takeback import protocol
 from takeback.registry.http.content_encoding import IDENTITY
-from takeback.registry.http.metrics import MEDIA, RegistryMetrics
+from takeback.registry.http.metrics import MEDIA_TYPE, RegistryMetrics
 from takeback.registry.http.metrics import PATH as METRICS
-from takeback.registry.http.problems import takes
+from takeback.registry.http.problems import allowed_methods
 from takeback.registry.http.response_headers import Headers, ResponseKind, headers_for, kind_of
 from takeback.registry.http.static_files import File, Page, read
 
@@ -22,7 +22,7 @@ type RawHeaders = list[tuple[bytes, bytes]]
 
 
 class Site:
-    """Serves `page`, if there is one, beside the API. `tls` says whether people reach it over TLS."""
+    """Serves the API and, if given, `page`. `tls` says whether people reach the site over TLS."""
 
     def __init__(self, api: Litestar, page: Page | None, metrics: RegistryMetrics, *, tls: bool) -> None:
         self._api = api
@@ -31,14 +31,14 @@ class Site:
         self._headers = {kind: _raw(headers_for(kind, tls=tls)) for kind in ResponseKind}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answers one request, or lets the API start and stop."""
+        """Handles one request, or passes start and stop on to the API."""
         if scope["type"] != "http":
             await self._api(scope, receive, send)  # type: ignore[arg-type]
             return
         extra = self._headers[kind_of(scope["path"])]
         started = time.monotonic()
         is_head = scope["method"] == "HEAD"
-        if is_head:  # what GET answers, without its body
+        if is_head:  # answered like GET, without the body
             scope = {**scope, "method": "GET"}
 
         async def with_headers(message: MutableMapping[str, Any]) -> None:
@@ -59,7 +59,7 @@ class Site:
             await _send_file(file, scope, with_headers)
         else:
             text = await asyncio.to_thread(self._metrics.text)
-            await _send(with_headers, 200, [(b"content-type", MEDIA.encode())], text)
+            await _send(with_headers, 200, [(b"content-type", MEDIA_TYPE.encode())], text)
 
 
 async def _send_file(file: File, scope: Scope, send: Send) -> None:
@@ -85,7 +85,7 @@ _NOT_ALLOWED: Final[tuple[RawHeaders, bytes]] = (
     [(b"content-type", b"application/problem+json"), (b"allow", b"GET, HEAD")],
     protocol.encode(
         protocol.Problem(
-            "urn:takeback:problem:method-not-allowed", "This address does not take this method", 405, takes("GET, HEAD")
+            "urn:takeback:problem:method-not-allowed", "Method not allowed", 405, allowed_methods("GET, HEAD")
         )
     ),
 )

@@ -1,4 +1,4 @@
-"""Serves the page's files: those that the build's manifest lists, and nothing else."""
+"""The page's files: only those that the build's manifest lists are served."""
 
 import asyncio
 from collections.abc import Mapping
@@ -26,21 +26,21 @@ TYPES: Final = MappingProxyType(
         ".zip": "application/zip",
     }
 )
-"""Content types by ending; a machine's own table is not trusted with them."""
+"""Content types by file extension; the system's own table differs between machines."""
 _ENCODINGS: Final = (("br", ".br"), ("gzip", ".gz"))
-"""The best first."""
+"""Content codings and their file extensions, the best first."""
 
 
 @dataclass(frozen=True, slots=True)
 class File:
-    """A file of the page, and the encodings that stand beside it."""
+    """A file of the page, and its compressed versions by content coding."""
 
     path: Path
     content_type: str
     encodings: tuple[tuple[str, Path], ...]
 
     def best(self, accept_encoding: str) -> tuple[str, Path]:
-        """The encoding and the file to send to a browser that accepts these."""
+        """The content coding and the path to send to a browser with this `Accept-Encoding`."""
         there = dict(self.encodings)
         name = choose(accept_encoding, list(there))
         return name, there.get(name, self.path)
@@ -56,18 +56,18 @@ class _Manifest(msgspec.Struct):
 
 
 class Page:
-    """The files under `folder`, by the path a browser asks for."""
+    """The files in `folder`, by the path of their URL. Raises `SettingsError` if it holds no complete page."""
 
     def __init__(self, folder: Path) -> None:
         self.files = _files(folder)
 
     def find(self, path: str) -> File | None:
-        """The file at `path`, if the manifest lists it."""
+        """The file at `path`, or `None` if the manifest does not list it."""
         return self.files.get(path)
 
 
 async def read(path: Path) -> bytes:
-    """The file's bytes, read aside so that nobody else waits."""
+    """The file's bytes, read in a thread so that other requests do not wait."""
     return await asyncio.to_thread(path.read_bytes)
 
 
@@ -90,7 +90,7 @@ def _files(folder: Path) -> Mapping[str, File]:
 def _file(root: Path, listed: _Listed) -> File:
     path = (root / listed.path.lstrip("/")).resolve()
     if not path.is_relative_to(root) or not path.is_file() or path.stat().st_size != listed.size:
-        text = f"{listed.path} in {root} is not what its manifest says; build the page again: python3 build.py build"
+        text = f"{listed.path} in {root} differs from the manifest; build the page again: python3 build.py build"
         raise SettingsError(text)
     return _file_at(path)
 

@@ -1,4 +1,4 @@
-"""The feed in bulk, as `bulk.py` has it: tiles of its lines, and the snapshot of what it adds up to."""
+"""The feed in the binary form of `bulk.py`: tiles of its lines, and snapshots of its active entries."""
 
 from collections.abc import Iterator
 from hashlib import sha256
@@ -8,14 +8,14 @@ from takeback.bulk import NO_QUALITY, TYPE_CODES, VALUE_BYTES, Add
 from takeback.protocol import FeedAction
 from takeback.registry.keys.feed_signing import Signer
 from takeback.registry.security.entry_ids import EntryIds
-from takeback.registry.storage.row_mapping import AnyRow, is_told, saying
+from takeback.registry.storage.row_mapping import AnyRow, is_told, new_line
 from takeback.registry.storage.store import Store
 from takeback.signals import SignalType, Variant
 from takeback.times import DAY_SECONDS
 
 
 def tile(store: Store, place: int, ids: EntryIds) -> tuple[bytes, bytes] | None:
-    """The lines of a tile, without its end, and the last one's link; `None` before the tile is full."""
+    """The lines of a tile, without its signed end, and the last line's link; `None` until the tile is full."""
     reading = store.feed.read(place * bulk.TILE_LINES, bulk.TILE_LINES, ids)
     if len(reading.page.entries) < bulk.TILE_LINES:
         return None
@@ -23,24 +23,24 @@ def tile(store: Store, place: int, ids: EntryIds) -> tuple[bytes, bytes] | None:
 
 
 def snapshot(store: Store, signer: Signer, platform: str, ids: EntryIds) -> Iterator[bytes]:
-    """What the feed adds up to now, piece by piece, with an end that is signed for all of them."""
+    """Yields a snapshot of the feed in chunks; the last one is the end, which is signed for all of them."""
     number, link = store.feed.head()
-    piece, digest = bulk.MAGIC[True], sha256(bulk.MAGIC[True])
-    yield piece
+    chunk, digest = bulk.MAGIC[True], sha256(bulk.MAGIC[True])
+    yield chunk
     told = 0
-    for lot in store.feed.active_at(number, ids):
-        piece = b"".join(_written(row, name, ids.platform) for row, name in lot)
-        digest.update(piece)
-        told += len(lot)
-        yield piece
+    for batch in store.feed.active_at(number, ids):
+        chunk = b"".join(_entry_bytes(row, name, ids.platform) for row, name in batch)
+        digest.update(chunk)
+        told += len(batch)
+        yield chunk
     store.usage.count(ids.platform, told)
     yield bulk.encode_end(signer.sign_digest(number, link, number, platform, digest.digest()).encode())
 
 
-def _written(row: AnyRow, name: str, platform: int) -> bytes:
+def _entry_bytes(row: AnyRow, name: str, platform: int) -> bytes:
     if is_told(row, platform):
         return bulk.write_add(row.number, bytes.fromhex(name), _add(row))
-    leaf = chain.leaf(saying(row.number, FeedAction.ADD, row.added_as, row), row.number)
+    leaf = chain.leaf(new_line(row.number, FeedAction.ADD, row.added_as, row), row.number)
     return bulk.write_line(chain.tombstone(row.number, name, leaf))
 
 

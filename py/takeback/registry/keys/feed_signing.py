@@ -1,4 +1,4 @@
-"""The key that signs the feed: in a file of its own beside the PIN key, with its public halves in the database."""
+"""The feed key: its private half is in a file beside the PIN key, and its public halves are in the database."""
 
 import os
 import time
@@ -22,24 +22,24 @@ from takeback.registry.storage.engine import tables as t
 from takeback.registry.storage.engine.database import WRITES, writing
 from takeback.times import moment
 
-LOOK: Final = 1.0
-"""Seconds between looks whether the key was rotated: every process goes on with the new one by itself."""
-WHAT: Final = "feed key"
+KEY_RELOAD_SECONDS: Final = 1.0
+"""Seconds between checks of the key file: after a rotation every process reloads the key by itself."""
+FEED_KEY_NAME: Final = "feed key"
 
 
 class Signer:
-    """Signs what the feed answers. Safe to call from any thread."""
+    """Signs answers of the feed. May be called from any thread."""
 
     def __init__(self, engine: Engine, path: Path, clock: Callable[[], float] = time.time) -> None:
-        """The key in the file at `path`, made if there never was one; `clock` gives seconds since 1970.
+        """Reads the key from the file `path`, or makes it for a new database; `clock` gives seconds since 1970.
 
-        Raises `SettingsError`.
+        Raises `SettingsError` if the file is missing, cannot be read or written, or is not a key of this database.
         """
         self._clock = clock
         self._engine = engine
         self._path = path
         with engine.execution_options(**WRITES).begin() as connection:
-            feed_queries.lock(connection)  # of several first starts one makes the key, and the others find it
+            feed_queries.lock(connection)  # if several processes start first, one makes the key
             if connection.execute(select(t.feed_keys.c.number)).first() is None:
                 made = Ed25519PrivateKey.from_private_bytes(make_secret(path, keep=True))
                 connection.execute(insert(t.feed_keys), {"number": 1, "key": chain.public_hex(made)})
@@ -49,32 +49,35 @@ class Signer:
         self._looked = time.monotonic()
 
     def sign(self, number: int, link: bytes, newest: int, platform: str, body: bytes) -> str:
-        """The header for an answer of this `body` that leads to `number`, to the platform of this key id."""
+        """The signed head of an answer with this `body`, which ends at `number`, to the platform with this key id.
+
+        `link` is the hash chain's value at `number`; `newest` is the feed's newest number.
+        """
         return self.sign_digest(number, link, newest, platform, sha256(body).digest())
 
     def sign_digest(self, number: int, link: bytes, newest: int, platform: str, digest: bytes) -> str:
-        """The same for a body of which only the digest is known."""
+        """Like `sign`, for a body of which only the SHA-256 digest is known."""
         self._look()
         head = FeedHead(number, link.hex(), newest, moment(int(self._clock())), "0" * 64)
         return protocol.encode(chain.sign(self._key, head, platform, digest)).decode()
 
     def keys(self) -> FeedKeys:
-        """Every key that ever signed, in order."""
+        """Every public key since the first, in order."""
         return FeedKeys(list(public_keys(self._engine)))
 
     def _look(self) -> None:
-        """Takes another key if the file holds one."""
+        """Reloads the key if the file has changed."""
         now = time.monotonic()
-        if now - self._looked >= LOOK:
+        if now - self._looked >= KEY_RELOAD_SECONDS:
             self._looked = now
             if (changed := self._changed()) != self._mtime:
                 try:
                     self._key, self._mtime = self._read(), changed
-                except SettingsError as error:  # half copied, or another registry's: the key stays as it is
+                except SettingsError as error:  # an incomplete copy, or another registry's key
                     LOG.error("the feed key is not changed: %s", error)
 
     def _read(self) -> Ed25519PrivateKey:
-        """The key in the file, if the database knows it. Raises `SettingsError`."""
+        """Reads the key from the file. Raises `SettingsError` if the database does not know it."""
         key = read_key(self._path)
         if chain.public_hex(key) not in {known.key for known in public_keys(self._engine)}:
             raise SettingsError(
@@ -83,7 +86,7 @@ class Signer:
         return key
 
     def _changed(self) -> int:
-        """What tells the file from another; one that is away for a moment leaves the key as it is."""
+        """The file's time of modification in nanoseconds; unchanged while the file is missing."""
         try:
             return self._path.stat().st_mtime_ns
         except OSError:
@@ -91,21 +94,27 @@ class Signer:
 
 
 def read_key(path: Path) -> Ed25519PrivateKey:
-    """The private key in the file. Raises `SettingsError`."""
-    secret = read_secret(path, WHAT, "no gate would believe the feed")
+    """Reads the private key from the file `path`.
+
+    Raises `SettingsError` if the file is missing, may be read by others, or is not a feed key.
+    """
+    secret = read_secret(path, FEED_KEY_NAME, "no gate would believe the feed")
     if len(secret) != 32:
         raise SettingsError(f"{path} is not a feed key; restore the right one from your backup")
     return Ed25519PrivateKey.from_private_bytes(secret)
 
 
 def public_keys(engine: Engine) -> Sequence[FeedKey]:
-    """The public keys in the database, in order."""
+    """The public keys in the database, oldest first."""
     with engine.begin() as connection:
         return _keys(connection)
 
 
 def check_newest(path: Path, keys: Sequence[FeedKey]) -> Ed25519PrivateKey:
-    """The private key in the file, which must be that of the last of the keys. Raises `SettingsError`."""
+    """Reads the private key from the file `path`, which must belong to the last of `keys`.
+
+    Raises `SettingsError` if it does not, or if a rotation was not finished.
+    """
     if _pending(path) == keys[-1].key:
         raise SettingsError("a rotation of the feed key was not finished; run: takeback registry feed-key rotate")
     key = read_key(path)
@@ -118,19 +127,20 @@ def check_newest(path: Path, keys: Sequence[FeedKey]) -> Ed25519PrivateKey:
 
 
 def rotate(engine: Engine, path: Path, *, lost: bool = False) -> FeedKey:
-    """Puts a new key in the place of the one in the file, which signs it, unless it is `lost`.
+    """Replaces the key in the file with a new one, which the old one signs unless it is `lost`.
 
-    1. The new key is written to a file of its own. 2. The database takes its public half. 3. The new file replaces the
-    old: a process that finds a key there must find its succession too. Whatever stops this in between, the next
-    rotation goes on from there. Raises `SettingsError` if the key in the file is not the newest.
+    1. The new key is written to a file of its own. 2. Its public half is stored in the database. 3. The new file
+    replaces the old one, last, because a process that reads a key there must find its succession in the database. If
+    the rotation is interrupted at any step, the next one finishes it. Raises `SettingsError` if the key in the file is
+    not the newest, if there is no key yet, or if a file cannot be written.
     """
     new = Ed25519PrivateKey.generate()
-    with _alone(path.parent):
+    with _exclusive(path.parent):
         with writing(engine) as connection:
             feed_queries.lock(connection)
             keys = _keys(connection)
             if not keys:
-                raise SettingsError("there is no feed key yet: the first start of the registry makes it")
+                raise SettingsError("there is no feed key yet; the registry makes it when it first starts")
             _finish(path, keys[-1].key)
             successor = FeedKey(chain.public_hex(new)) if lost else chain.sign_successor(check_newest(path, keys), new)
             write_secret(_next(path), new.private_bytes_raw())
@@ -141,7 +151,7 @@ def rotate(engine: Engine, path: Path, *, lost: bool = False) -> FeedKey:
 
 
 def _finish(path: Path, newest: str) -> None:
-    """Ends a rotation: the next key replaces the one in the file if the database has it, else it never was."""
+    """Finishes a rotation: the next key replaces the one in the file if the database has it, and is deleted if not."""
     try:
         if _pending(path) == newest:
             _next(path).replace(path)
@@ -152,7 +162,7 @@ def _finish(path: Path, newest: str) -> None:
 
 
 def _pending(path: Path) -> str | None:
-    """The public half of the next key, if a rotation is under way or was cut short."""
+    """The public half of the next key, if a rotation is under way or was interrupted."""
     return chain.public_hex(read_key(_next(path))) if _next(path).exists() else None
 
 
@@ -166,12 +176,12 @@ def _keys(connection: Connection) -> list[FeedKey]:
 
 
 @contextmanager
-def _alone(folder: Path) -> Iterator[None]:
-    """Nobody else on this machine rotates the key in the folder meanwhile; who is on another waits for the database."""
+def _exclusive(folder: Path) -> Iterator[None]:
+    """Locks the folder against other rotations on this machine; those on other machines wait for the database."""
     if os.name != "posix":
         yield
         return
-    import fcntl
+    import fcntl  # absent on Windows
 
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)

@@ -1,7 +1,7 @@
-"""Rotates the PIN key: new cases are kept under a new secret, cases that are there stay under the one before.
+"""Rotation of the PIN key: the PINs of new cases are stored under a new secret, those of existing cases stay.
 
-The file of the key holds one to three secrets of 32 bytes: the newest, the one before it while it has cases, and the
-first, from which the platforms' entry ids are derived for ever.
+The key file holds one to three secrets of 32 bytes: the newest, the previous one while it has cases, and the first,
+from which the platforms' entry ids are always derived.
 """
 
 import secrets
@@ -26,24 +26,25 @@ from takeback.registry.storage.engine.database import writing
 
 
 class PinKeyUsage(msgspec.Struct, frozen=True):
-    """A secret of the file: its name, and how many cases are kept under it, those that ended included."""
+    """A secret in the key file: its name, and the number of stored cases under it, including ended ones."""
 
     name: str
     cases: int
 
 
-def held(connection: Connection, key: PinKey) -> list[PinKeyUsage]:
-    """The secrets of a PIN key, the newest first, and how many cases each has."""
+def key_usage(connection: Connection, key: PinKey) -> list[PinKeyUsage]:
+    """The secrets of a PIN key, newest first, with the number of cases of each."""
     keys = key.all()
     names = ("newest", "before", "first") if len(keys) == MAX_SECRETS else ("newest", "first")
     return [PinKeyUsage(name, _cases(connection, one)) for name, one in zip(names, keys, strict=False)]
 
 
 def rotate(engine: Engine, path: Path) -> Sequence[PinKeyUsage]:
-    """Puts a new secret before those in the file; who is held now. Raises `SettingsError` where cases would be lost.
+    """Adds a new secret to the file and returns the usage of all secrets.
 
-    The file is written while the database is locked, so that of two that rotate one waits for the other. A process that
-    stops in between leaves a file that holds what the database is under, and the next start ties them again.
+    The file is written while the database is locked, so that concurrent rotations wait for each other. If the process
+    is interrupted, the file still holds the database's secret, and the next start stores the new mark. Raises
+    `SettingsError` if the previous secret, which would be dropped, still has cases.
     """
     with writing(engine) as connection:
         feed_queries.lock(connection)
@@ -51,14 +52,13 @@ def rotate(engine: Engine, path: Path) -> Sequence[PinKeyUsage]:
         for one in key.all()[1:-1]:
             if count := _cases(connection, one):
                 raise SettingsError(
-                    f"cases that are still under the PIN key before the present one: {count}; rotate again when they "
-                    "have ended and are erased"
+                    f"cases still under the previous PIN key: {count}; rotate again when they have ended and are erased"
                 )
         kept = (key.secret,) if not key.before else (key.secret, key.before[-1])
         new = PinKey(secrets.token_bytes(PIN_KEY_BYTES), kept)
         write_secret(path, new.file())
         feed_queries.keep_pin_key_mark(connection, new.mark())
-        return held(connection, new)
+        return key_usage(connection, new)
 
 
 def _cases(connection: Connection, key: PinKey) -> int:

@@ -1,4 +1,4 @@
-"""What an operator runs beside the server: backups, integrity checks, and configurations of nginx and systemd.
+"""What operators run beside the server: backups, integrity checks, and configurations for nginx and systemd.
 
-It may import `http` for what a proxy must repeat, `storage` and the settings. Each module is a door of its own.
+This room may import `http` for the headers that a proxy sends, `storage` and the settings. Each module stands alone.
 """

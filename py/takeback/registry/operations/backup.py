@@ -1,8 +1,8 @@
-"""Backups: everything in the database as one portable file, from either store into either store.
+"""Backups: the whole database as one portable file, from SQLite or PostgreSQL into either.
 
-The file is gzip over JSON, one value a line: what it is, then for each table its columns and its rows, then how many
-rows there were. It is read in one transaction, so it is the database at one moment, while the registry runs. The
-secret keys are not in it.
+The file is gzipped JSON, one value a line: a header, then for each table its columns and its rows, then the number of
+rows. It is made in one transaction while the registry runs, so it is a consistent state of the database. The secret
+keys are not in it.
 """
 
 import gzip
@@ -21,15 +21,15 @@ from takeback.errors import SettingsError
 from takeback.registry.operations.integrity import Proof, prove
 from takeback.registry.storage.engine import bulk_write
 from takeback.registry.storage.engine import tables as t
-from takeback.registry.storage.engine.database import SCHEMA, WRITES, snapshot_of
+from takeback.registry.storage.engine.database import SCHEMA_REVISION, WRITES, snapshot_of
 
-LOT: Final = 5000
-"""Rows that are read or written at a time."""
+BATCH_ROWS: Final = 5000
+"""Rows that are read or written in one statement."""
 FORMAT: Final = "takeback backup 1"
 
 
 class Header(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """The first line."""
+    """The first line of a backup."""
 
     format: str
     schema: str
@@ -44,13 +44,16 @@ class TableHeader(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class BackupFooter(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """The last line."""
+    """The last line of a backup."""
 
     rows: int
 
 
 def write(engine: Engine, path: Path) -> Proof:
-    """Writes the backup, once it is proved, whole or not at all. Raises `SettingsError`."""
+    """Verifies the database and writes a backup to `path`, whole or not at all.
+
+    Raises `SettingsError` if the database is damaged or the file cannot be written.
+    """
     if not path.name:
         raise SettingsError(f"cannot write {path}: name a file")
     draft = path.with_name(f"{path.name}.new")
@@ -73,7 +76,10 @@ def write(engine: Engine, path: Path) -> Proof:
 
 
 def read(engine: Engine, path: Path) -> Proof:
-    """Fills an empty database from the backup, and keeps it only if it is proved. Raises `SettingsError`."""
+    """Restores a backup into an empty database, in one transaction that is committed only if the result is verified.
+
+    Raises `SettingsError` if the file cannot be read or is no whole backup, or if the database is not empty.
+    """
     try:
         with gzip.open(path) as packed, engine.execution_options(**WRITES).begin() as connection:
             _read(connection, iter(packed))
@@ -84,18 +90,18 @@ def read(engine: Engine, path: Path) -> Proof:
         raise SettingsError(f"{path} is not a whole backup: {error}") from error
     except SQLAlchemyError as error:
         told = str(getattr(error, "orig", None) or error).partition("\n")[0]
-        raise SettingsError(f"{path} holds what the database does not take: {told}") from error
+        raise SettingsError(f"{path} has a row that the database refuses: {told}") from error
 
 
 def _write(connection: Connection, file: gzip.GzipFile, proof: Proof) -> None:
     def say(what: object) -> None:
         file.write(msgspec.json.encode(what) + b"\n")
 
-    say(Header(FORMAT, SCHEMA, proof.lines))
+    say(Header(FORMAT, SCHEMA_REVISION, proof.lines))
     rows = 0
     for table in t.metadata.sorted_tables:
         say(TableHeader(str(table.name), [str(column.name) for column in table.columns]))
-        ordered = select(table).order_by(*table.primary_key.columns).execution_options(yield_per=LOT)
+        ordered = select(table).order_by(*table.primary_key.columns).execution_options(yield_per=BATCH_ROWS)
         with connection.execute(ordered) as found:
             for row in found:
                 say(list(row))
@@ -110,31 +116,31 @@ def _read(connection: Connection, file: Iterator[bytes]) -> None:
     for table in t.metadata.sorted_tables:
         part = msgspec.json.decode(line, type=TableHeader)
         if (part.table, part.columns) != (table.name, [str(column.name) for column in table.columns]):
-            raise ValueError(f"the table {part.table} is not as it should be")
+            raise ValueError(f"the table {part.table} does not have the expected name or columns")
         found: list[bytes] = []
         for line in file:
             if not line.startswith(b"["):
                 break
             found.append(line)
-            if len(found) == LOT:
+            if len(found) == BATCH_ROWS:
                 rows += _insert(connection, table, found)
                 found = []
         rows += _insert(connection, table, found)
     if msgspec.json.decode(line, type=BackupFooter).rows != rows or next(file, None) is not None:
-        raise ValueError("rows are missing, or there are too many")
+        raise ValueError("it has too few rows or too many")
     if connection.dialect.name == "postgresql":
         _count_on(connection)
 
 
 def _check_start(connection: Connection, line: bytes) -> None:
-    """Whether the file is of this version, and the database empty."""
+    """Checks that the file has this version's format and schema, and that the database is empty."""
     header = msgspec.json.decode(line, type=Header)
     if header.format != FORMAT:
-        raise ValueError("it has another form")
-    if header.schema != SCHEMA:
+        raise ValueError("it has an unknown format")
+    if header.schema != SCHEMA_REVISION:
         raise SettingsError(
-            f"the backup is of schema {header.schema}, this version has {SCHEMA}: restore it with the version that "
-            "made it, then start this one"
+            f"the backup has schema {header.schema}, and this version has {SCHEMA_REVISION}: restore it with the "
+            "version that made it, then start this one"
         )
     if any(connection.execute(select(table).limit(1)).first() for table in (t.cases, t.feed, t.platforms, t.entries)):
         raise SettingsError("the database is not empty: restore into a new one")
@@ -155,11 +161,11 @@ def _insert(connection: Connection, table: Table, lines: list[bytes]) -> int:
 
 
 def _count_on(connection: Connection) -> None:
-    """Has PostgreSQL number new rows after those that came."""
+    """Sets PostgreSQL's sequences to continue after the restored rows."""
     for table in (t.platforms, t.feedback):
         connection.execute(
             text(
-                f"SELECT setval(pg_get_serial_sequence('{table.name}', 'id'), "  # noqa: S608 - two names of our own
+                f"SELECT setval(pg_get_serial_sequence('{table.name}', 'id'), "  # noqa: S608 - the names are constants
                 f"(SELECT coalesce(max(id), 0) + 1 FROM {table.name}), false)"
             )
         )

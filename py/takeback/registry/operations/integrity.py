@@ -1,4 +1,4 @@
-"""Proves that a database is whole, by following its own feed from the first line to the last."""
+"""Verifies a database by following its own feed from the first line to the last."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,8 +13,8 @@ from takeback.protocol import EntryStatus, FeedAction, FeedKey
 from takeback.registry.storage import feed_queries, row_mapping
 from takeback.registry.storage.engine import tables as t
 
-LOT: Final = 5000
-"""Rows that are read at a time."""
+BATCH_ROWS: Final = 5000
+"""Rows that are fetched at a time."""
 _LINES: Final = (
     select(
         *t.feed.c,
@@ -24,7 +24,7 @@ _LINES: Final = (
     )
     .outerjoin(t.entries, t.entries.c.number == t.feed.c.entry)
     .order_by(t.feed.c.number)
-    .execution_options(yield_per=LOT)
+    .execution_options(yield_per=BATCH_ROWS)
 )
 _IN_FEED: Final = select(t.entries.c.number, t.entries.c.standing).where(
     t.entries.c.added.is_not(None), t.entries.c.removed.is_(None)
@@ -33,7 +33,7 @@ _IN_FEED: Final = select(t.entries.c.number, t.entries.c.standing).where(
 
 @dataclass(frozen=True, slots=True)
 class Proof:
-    """What was followed: how many lines, how many entries they add up to, and the link to which they lead."""
+    """The result of a verification: the feed's lines, its active entries, and the last link of the hash chain."""
 
     lines: int
     entries: int
@@ -41,46 +41,47 @@ class Proof:
 
 
 def prove(connection: Connection) -> Proof:
-    """Follows the feed in the caller's transaction. Raises `SettingsError` that names what is broken."""
+    """Verifies the feed in the caller's transaction. Raises `SettingsError`, which names the line that is wrong."""
     link, number, active, added = chain.FIRST_LINK, 0, dict[int, str](), dict[int, int]()
     with connection.execute(_LINES) as rows:
         for row in rows:
             number += 1
             if row.number != number:
-                raise SettingsError(f"the feed has no number {number}")
+                raise SettingsError(f"number {number} is missing from the feed")
             _check_action(row, active)
             link = chain.link(link, _leaf(row, added.setdefault(row.entry, number)))
             if link != row.chain:
-                raise SettingsError(f"number {number} of the feed is not what it was when it was written")
+                raise SettingsError(f"number {number} of the feed was changed after it was written")
     if (number, link) != feed_queries.link(connection):
-        raise SettingsError(f"the feed ends at number {number}, and the registry says otherwise")
+        raise SettingsError(f"the feed ends at number {number}, which is not the end that the registry recorded")
     there = {row.number: row.standing for row in connection.execute(_IN_FEED)}
     if there != active:
         one, _ = min(there.items() ^ active.items())
-        raise SettingsError(f"entry {one} is kept in another way than the feed says")
+        raise SettingsError(f"entry {one} is stored in a different state than the feed says")
     return Proof(number, len(active), link.hex())
 
 
 def prove_keys(keys: Sequence[FeedKey]) -> None:
-    """Follows the feed's keys from the first to the last, as a gate does. Raises `SettingsError`.
+    """Verifies the succession of feed keys from the first to the last, as a gate does.
 
-    One that nobody signed is right as well: the key before it was lost, and platforms were told this one by hand.
+    A key without a signature is valid too: its predecessor was lost, and platforms were given the key by hand. Raises
+    `SettingsError` if a signature is wrong or the first key is missing.
     """
     for number, (before, after) in enumerate(pairwise(keys), 2):
         if after.signature is not None and not chain.is_successor(before.key, after):
-            raise SettingsError(f"feed key {number} was not signed by the one before it: restore your last backup")
+            raise SettingsError(f"feed key {number} is not signed by its predecessor: restore your last backup")
     if keys and keys[0].signature is not None:
         raise SettingsError("the first feed key is missing: restore your last backup")
 
 
 def _check_action(row: row_mapping.AnyRow, active: dict[int, str]) -> None:
-    """The rules of the feed, line by line; `active` has the standing of what is there."""
+    """Applies a line to `active`, the statuses of the entries in the feed, if the rules of the feed allow it."""
     if row.action == FeedAction.ADD:
         if row.entry in active:
-            raise SettingsError(f"number {row.number} of the feed adds an entry that is there")
+            raise SettingsError(f"number {row.number} of the feed adds an entry that is already in it")
         active[row.entry] = row.standing or EntryStatus.BLOCK
     elif row.entry not in active:
-        raise SettingsError(f"number {row.number} of the feed {row.action}s an entry that is not there")
+        raise SettingsError(f"number {row.number} of the feed {row.action}s an entry that is not in it")
     elif row.action == FeedAction.REMOVE:
         del active[row.entry]
     else:
@@ -92,4 +93,4 @@ def _leaf(row: row_mapping.AnyRow, added: int) -> bytes:
         if row.leaf is None:
             raise SettingsError(f"number {row.number} of the feed has lost its entry")
         return bytes(row.leaf)
-    return chain.leaf(row_mapping.saying(row.number, FeedAction(row.action), row.standing, row), added)
+    return chain.leaf(row_mapping.new_line(row.number, FeedAction(row.action), row.standing, row), added)

@@ -1,4 +1,4 @@
-"""A configuration of nginx for the same site: files from the disk, the API passed on, the headers of `headers.py`."""
+"""An nginx configuration for the site: serves the page's files, proxies the API, and sends the same headers."""
 
 from dataclasses import dataclass
 from typing import Final
@@ -13,22 +13,22 @@ from takeback.registry.settings import RegistrySettings
 
 @dataclass(frozen=True, slots=True)
 class Tls:
-    """The files of the certificate's chain and of its key."""
+    """The paths of the certificate chain and its private key."""
 
     certificate: str
     key: str
 
 
-_BODY: Final = 2 * protocol.MAX_BODY_BYTES
-"""Above this nginx itself refuses a body; below it the registry says which rule was broken."""
+_MAX_BODY_BYTES: Final = 2 * protocol.MAX_BODY_BYTES
+"""The size above which nginx refuses a body; below it the registry does, and says which rule it breaks."""
 _WORDS_APART: Final = frozenset(" \t\n\"'\\{};$")
 
 _TEMPLATE: Final = """\
 # The site {name}. Put this into the http block: /etc/nginx/conf.d/takeback.conf
-# The module for brotli is Debian's libnginx-mod-http-brotli-static; without it, remove the line brotli_static.
-# Nothing here is logged: an access log, and nginx's log of errors too, would hold people's addresses.
-# Addresses are counted in memory alone; a school behind one address has room in the burst.
-# Tell the registry to believe this nginx about where requests come from: TAKEBACK_PROXIES={proxy}
+# brotli_static needs the module in Debian's package libnginx-mod-http-brotli-static; without it, remove that line.
+# Nothing is logged, because an access log, and nginx's error log too, would contain people's addresses.
+# limit_req counts addresses in memory only; its burst leaves room for a school behind one address.
+# The registry must trust this nginx about the senders of requests, so set: TAKEBACK_PROXIES={proxy}
 
 limit_req_zone $binary_remote_addr zone=takeback_cases:4m rate=10r/s;
 
@@ -145,14 +145,17 @@ server {{
 
 
 def configuration(settings: RegistrySettings, name: str, tls: Tls) -> str:
-    """The configuration for the site `name`. Raises `SettingsError` for a value that nginx would misread."""
+    """The configuration for the site `name`.
+
+    Raises `SettingsError` if there is no page, or a value has characters that nginx would misread.
+    """
     if settings.page is None:
-        raise SettingsError("say where the built page is: --page FOLDER")
+        raise SettingsError("name the folder of the built page: --page FOLDER")
     page = str(settings.page.absolute())
     for value in (name, page, tls.certificate, tls.key, settings.host):
         if not value or _WORDS_APART.intersection(value):
             raise SettingsError(
-                f"{value!r} cannot stand in an nginx configuration; choose one without spaces or quotes"
+                f"{value!r} cannot be used in an nginx configuration; choose one without spaces or quotes"
             )
     host = f"[{settings.host}]" if ":" in settings.host else settings.host
     too_large = protocol.Problem("urn:takeback:problem:too-large", "The message is too large", 413)
@@ -162,7 +165,7 @@ def configuration(settings: RegistrySettings, name: str, tls: Tls) -> str:
         certificate=tls.certificate,
         key=tls.key,
         page=page,
-        body=_BODY,
+        body=_MAX_BODY_BYTES,
         proxy=_proxy(settings),
         registry=f"http://{host}:{settings.port}",
         types=_types(),
@@ -173,14 +176,14 @@ def configuration(settings: RegistrySettings, name: str, tls: Tls) -> str:
 
 
 def _proxy(settings: RegistrySettings) -> str:
-    """What names this nginx to the registry: its address as the registry sees it."""
+    """The value of TAKEBACK_PROXIES: the address of this nginx as the registry sees it."""
     if settings.proxies:
         return ",".join(map(str, settings.proxies))
     return settings.host if settings.host in LOOPBACK else "ADDRESS-OF-THIS-MACHINE"
 
 
 def _headers(kind: ResponseKind) -> str:
-    """The lines for one kind; nginx's own date of a file is taken out, since nothing may be stored."""
+    """The lines for one kind of answer; nginx's `Last-Modified` is removed, since nothing may be cached."""
     headers = (*headers_for(kind, tls=True), ("last-modified", ""))
     quoted = [(name, value.replace('"', r"\"")) for name, value in headers]
     return "\n".join(f'        add_header {name} "{value}" always;' for name, value in quoted)

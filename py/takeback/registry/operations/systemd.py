@@ -1,4 +1,4 @@
-"""A unit of systemd for the registry: one process that may touch its data folder and the network, and nothing else."""
+"""A systemd unit for the registry: a process that can access only its data folder and the network."""
 
 from dataclasses import fields
 from pathlib import Path
@@ -12,7 +12,7 @@ _WORDS_APART: Final = frozenset(" \t\n\"'\\$;")
 _TEMPLATE: Final = """\
 # The Takeback registry. Put this into /etc/systemd/system/takeback-registry.service, then:
 #   systemctl daemon-reload && systemctl enable --now takeback-registry
-# Secrets, such as a database address with a password, belong into {environment}, readable by root alone.
+# Put secrets, such as a database address with a password, into {environment}, readable only by root.
 
 [Unit]
 Description=Takeback registry
@@ -62,15 +62,18 @@ WantedBy=multi-user.target
 
 
 _ALWAYS: Final = frozenset({"data", "host", "port"})
-"""Settings that the unit tells even where they are the usual ones."""
+"""Settings that the unit contains even if they have their defaults."""
 LOOPBACK: Final = ("127.0.0.1", "::1")
-"""A registry that listens here alone is reached through a proxy on the same machine, which the unit names."""
+"""If the registry listens only here, its proxy is on the same machine, and the unit trusts it."""
 _SECRET: Final = frozenset({"database"})
-"""Settings that may hold a password: they belong into the file that nobody else may read."""
+"""Settings that may contain a password, which belong in the environment file instead of the unit."""
 
 
 def unit(settings: RegistrySettings, program: str, environment: str) -> str:
-    """The unit for the registry with these settings, whose `program` is `takeback`. Raises `SettingsError`."""
+    """The unit for a registry with these settings; `program` and `environment` are paths.
+
+    Raises `SettingsError` if a value has characters that systemd would misread.
+    """
     usual = RegistrySettings()
     told = {
         setting.name.upper(): _written(getattr(settings, setting.name))
@@ -80,7 +83,7 @@ def unit(settings: RegistrySettings, program: str, environment: str) -> str:
     }
     for value in (*told.values(), program, environment):
         if _WORDS_APART.intersection(value):
-            raise SettingsError(f"{value!r} cannot stand in a unit of systemd; choose one without spaces or quotes")
+            raise SettingsError(f"{value!r} cannot be used in a systemd unit; choose one without spaces or quotes")
     if settings.host in LOOPBACK and not settings.proxies:
         told["PROXIES"] = ",".join(LOOPBACK)
     lines = "\n".join(f"Environment={PREFIX}{name}={value}" for name, value in told.items())
@@ -89,7 +92,7 @@ def unit(settings: RegistrySettings, program: str, environment: str) -> str:
 
 
 def _written(value: object) -> str:
-    """A setting as the environment has it."""
+    """A setting as the value of an environment variable."""
     match value:
         case bool():
             return str(int(value))

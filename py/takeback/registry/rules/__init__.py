@@ -1,5 +1,5 @@
-"""The rules of cases, of entries and of publication: values in, values out.
+"""The rules of cases, entries and publication: pure functions of values.
 
-No clock, database, network or chance: whoever calls hands them over. It imports no other room. `cases.py` decides what
-a message does to the feed, `entry_status.py` what feedback makes of an entry.
+They use no clock, database, network or randomness; the caller passes these in. This room imports no other room.
+`cases.py` decides what a message does to the feed, `entry_status.py` what feedback does to an entry's status.
 """

@@ -1,4 +1,4 @@
-"""The registry's own list of well-known pictures: entries that match it only ever ask for a review."""
+"""The registry's benign list: entries that match a picture on it get the status `review`."""
 
 from collections.abc import Iterable
 from pathlib import Path
@@ -11,7 +11,7 @@ from takeback.signals import PDQ_MATCH_DISTANCE, Signal, SignalType
 
 
 class BenignList:
-    """The list, small enough to be gone through: a thousand pictures take about a tenth of a millisecond a signal."""
+    """The benign list, which is searched linearly: a thousand pictures take about 0.1 ms for each signal."""
 
     def __init__(self, signals: Iterable[Signal] = ()) -> None:
         known = list(signals)
@@ -20,16 +20,19 @@ class BenignList:
 
     @classmethod
     def load(cls, path: Path | None) -> Self:
-        """The list in a file; empty without one. Raises `SettingsError` naming what is wrong."""
+        """Reads the list from the file `path`; the list is empty if `path` is `None`.
+
+        Raises `SettingsError` if the file does not exist or a line is invalid.
+        """
         if path is None:
             return cls()
         try:
             return cls(read_list(path))
         except FileNotFoundError as error:
-            raise SettingsError(f"{path} is not there: TAKEBACK_WELL_KNOWN names it") from error
+            raise SettingsError(f"TAKEBACK_WELL_KNOWN names {path}, which does not exist") from error
 
     def holds(self, signal: SignalMessage) -> bool:
-        """Whether a signal is one of the list, or a PDQ within 31 bits of one."""
+        """Whether a signal is on the list, or is a PDQ hash within 31 bits of one on it."""
         if (signal.type, signal.value) in self._exact:
             return True
         if signal.type is not SignalType.PDQ or not self._codes:

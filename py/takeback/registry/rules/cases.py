@@ -1,8 +1,8 @@
-"""The rules of cases and of the feed, as values: no clock, no database, no network.
+"""The rules of cases and of the feed: pure functions, without a clock, a database or a network.
 
-The store reads what is there, asks here what follows, and writes it down. A signal does not go into the feed when its
-case arrives: its entry becomes due at a moment of chance, and then the feed says what holds at that moment. So entries
-of different people mix, coming and going.
+The store reads the present state, calls these functions, and writes the result. A signal does not enter the feed when
+its case arrives. Its entry becomes due at a random time, and the feed then publishes the state at that time. So the
+entries of different people mix, both when they are added and when they are removed.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -23,48 +23,49 @@ from takeback.protocol import (
     PictureStatus,
     SignalMessage,
 )
-from takeback.registry.rules.entry_status import DEFAULT, StatusLimits
+from takeback.registry.rules.entry_status import DEFAULT_LIMITS, StatusLimits
 from takeback.signals import SignalKey, SignalType
 from takeback.times import DAY_SECONDS, moment
 
-QUIET: Final = 120
-"""Seconds after a change is in the feed before its case says how many platforms were told.
+QUIET_SECONDS: Final = 120
+"""Seconds after a change is in the feed before its case says how many platforms have received it.
 
-By then every platform that waits for news, or asks at least once a minute, was told and noted, whether or not the
-change brought it any lines: so nobody learns by their own case whether others had sent the same picture before.
+By then every platform that uses the long poll, or polls at least once a minute, has polled and been counted, whether or
+not the change added lines to the feed. So a case's status does not reveal whether others sent the same picture before.
 """
-WARNING: Final = 30 * DAY_SECONDS
+EXPIRY_WARNING_SECONDS: Final = 30 * DAY_SECONDS
 """Seconds before a case expires from which its status warns."""
 
-LOT_PICTURES: Final = 15
-LOT_SIGNALS: Final = 240
-"""What one lot holds at most: pictures, and signals of them, each frame of a `vpdq` counting as one."""
+MAX_LOT_PICTURES: Final = 15
+"""Pictures in one lot, at most."""
+MAX_LOT_SIGNALS: Final = 240
+"""Signals in one lot, at most. Each frame of a `vpdq` signal counts as one."""
 
 type Shuffle = Callable[[list[int]], None]
 
 
 @dataclass(frozen=True, slots=True)
 class CasePolicy:
-    """How long things take, in seconds.
+    """The operator's choices that the rules of cases depend on."""
 
-    To `mix` entries into the feed, for a case to `expire` (0: never), and to `keep` what has ended until it is erased.
-    `limits` say when feedback gives an entry another standing.
-    """
-
-    mix: int = 0
-    expire: int = 0
-    keep: int = 30 * DAY_SECONDS
-    limits: StatusLimits = DEFAULT
+    delay_seconds: int = 0
+    """The longest publication delay; 0 publishes at once."""
+    expiry_seconds: int = 0
+    """How long after its last new picture a case expires; 0 is never."""
+    retention_seconds: int = 30 * DAY_SECONDS
+    """How long ended cases and removed entries are kept before they are erased."""
+    limits: StatusLimits = DEFAULT_LIMITS
+    """When feedback changes the status of an entry."""
 
     @property
-    def quiet(self) -> int:
-        """Seconds after a change is in the feed in which nothing is told of it; nothing is hidden without mixing."""
-        return QUIET if self.mix else 0
+    def quiet_seconds(self) -> int:
+        """Seconds after a change is in the feed during which its case reports no platforms; 0 without a delay."""
+        return QUIET_SECONDS if self.delay_seconds else 0
 
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """A new entry: its inner number, its signal, and what is known of the picture."""
+    """A new entry: its internal number, its signal, and what the sender said about the picture."""
 
     number: int
     signal: SignalMessage
@@ -75,16 +76,17 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class Registered:
-    """What new cases bring: entries, and for each case which entries (by number) each of its pictures holds."""
+    """The result of new cases: the new entries and, by case and picture, the numbers of the entries that it holds."""
 
     entries: tuple[Entry, ...]
     held: tuple[tuple[tuple[int, ...], ...], ...]
 
 
 def register(new: Sequence[NewCase], active: Mapping[SignalKey, int], last: int) -> Registered:
-    """Makes an entry of every signal of the `new` cases that is not `active` yet (as the number of its entry).
+    """Makes an entry for every signal of the `new` cases that has no active entry yet.
 
-    `last` is the newest entry's number; the new ones take the numbers after it.
+    `active` maps signals to the numbers of their active entries. `last` is the newest entry's number; new entries are
+    numbered from `last + 1`.
     """
     entries: list[Entry] = []
     numbers = dict(active)
@@ -101,7 +103,7 @@ def register(new: Sequence[NewCase], active: Mapping[SignalKey, int], last: int)
 
 @dataclass(frozen=True, slots=True)
 class Due:
-    """An entry whose moment has come: whether the feed has it now, and whether a picture of a case holds it."""
+    """An entry that is due: whether it is in the feed now, and whether a picture of an open case holds it."""
 
     number: int
     in_feed: bool
@@ -110,14 +112,17 @@ class Due:
 
 @dataclass(frozen=True, slots=True)
 class Settled:
-    """What the feed says of entries that were due: its next lines, and the entries of which it never said anything."""
+    """The result for entries that were due: the feed's next lines, and the entries that never entered the feed."""
 
     lines: tuple[tuple[FeedAction, int], ...]
     dropped: tuple[int, ...]
 
 
 def settle(due: Iterable[Due], shuffle: Shuffle) -> Settled:
-    """Adds what is held and not in the feed, removes what is in the feed and not held, in an order of chance."""
+    """Adds entries that are held and not in the feed, and removes those that are in the feed and not held.
+
+    `shuffle` orders the lines, so that their order reveals nothing about which entries belong together.
+    """
     actions = {one.number: FeedAction.ADD if one.held else FeedAction.REMOVE for one in due if one.held != one.in_feed}
     order = list(actions)
     shuffle(order)
@@ -127,14 +132,18 @@ def settle(due: Iterable[Due], shuffle: Shuffle) -> Settled:
 
 @dataclass(frozen=True, slots=True)
 class Recorded:
-    """What feedback brings: for each new event the entries (by number) it touches, and the answer to the platform."""
+    """The result of feedback: each new event with the numbers of its entries, and the receipt for the platform."""
 
     events: tuple[tuple[FeedbackEvent, tuple[int, ...]], ...]
     receipt: FeedbackReceipt
 
 
 def record(events: Sequence[FeedbackEvent], on_record: AbstractSet[str], active: Mapping[str, int]) -> Recorded:
-    """Records every event once. `active` maps entry ids to numbers; an event that touches none of them is not kept."""
+    """Records each event once.
+
+    `on_record` are the ids of events that are stored already. `active` maps ids of active entries to their numbers;
+    an event that names none of them is not stored.
+    """
     new: dict[str, tuple[FeedbackEvent, tuple[int, ...]]] = {}
     for event in events:
         touched = tuple({active[entry] for entry in event.entries if entry in active})
@@ -148,10 +157,11 @@ def record(events: Sequence[FeedbackEvent], on_record: AbstractSet[str], active:
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """A case as it is kept. Times are whole seconds since 1970.
+    """A case as stored. Times are whole seconds since 1970.
 
-    `renewed_at` is when it last got pictures, `withdrawn_at` when it ended in whatever way. Its last change is in the
-    feed up to `feed_number`, or on its way until `settles_at`; a platform that polls from `polls_from` on is told it.
+    `renewed_at` is when it last received pictures; `withdrawn_at` is when it ended, by withdrawal or expiry. Its last
+    change is published at `feed_number`, or will be by `settles_at`. A platform that polls at or after `polls_from`
+    has received it.
     """
 
     number: str
@@ -166,7 +176,7 @@ class Case:
 
     @property
     def is_open(self) -> bool:
-        """Whether it is neither withdrawn nor expired."""
+        """Whether the case is neither withdrawn nor expired."""
         return self.state in {CaseState.RECEIVED, CaseState.ACTIVE}
 
 
@@ -174,9 +184,12 @@ NOTHING_SEEN: Final = PictureStatus(0, 0, None, None)
 
 
 def status(case: Case, platforms: int, pictures: Sequence[PictureStatus], policy: CasePolicy, now: float) -> CaseStatus:
-    """What the owner of `case` is told. `platforms` are those that were told its last change since it was there."""
-    is_quiet = case.settles_at is not None or now < case.polls_from + policy.quiet
-    expires_at = case.renewed_at + policy.expire if policy.expire and case.is_open else None
+    """The status that the owner of `case` sees.
+
+    `platforms` is the number of platforms that have received its last change; `now` is in seconds since 1970.
+    """
+    is_quiet = case.settles_at is not None or now < case.polls_from + policy.quiet_seconds
+    expires_at = case.renewed_at + policy.expiry_seconds if policy.expiry_seconds and case.is_open else None
     return CaseStatus(
         number=case.number,
         state=case.state,
@@ -185,23 +198,23 @@ def status(case: Case, platforms: int, pictures: Sequence[PictureStatus], policy
         platforms=0 if is_quiet else platforms,
         pictures=list(pictures),
         expires_at=None if expires_at is None else moment(expires_at),
-        expires_soon=expires_at is not None and expires_at - WARNING <= now,
+        expires_soon=expires_at is not None and expires_at - EXPIRY_WARNING_SECONDS <= now,
     )
 
 
-def lots(pictures: int, signals: int) -> int:
-    """The lots that a message of so many pictures and signals takes: by them its work is priced, and it is counted."""
-    return max(1, -(-pictures // LOT_PICTURES), -(-signals // LOT_SIGNALS))
+def lot_count(pictures: int, signals: int) -> int:
+    """The number of lots in a message of `pictures` and `signals`: its price, and its share of the rate limit."""
+    return max(1, -(-pictures // MAX_LOT_PICTURES), -(-signals // MAX_LOT_SIGNALS))
 
 
-def lots_of(new: NewCase) -> int:
-    """The lots of a message."""
+def case_lot_count(new: NewCase) -> int:
+    """The number of lots in the message `new`."""
     frames = sum(signal.value.count(";") for signal in signals_of([new]) if signal.type is SignalType.VPDQ)
-    return lots(len(new.pictures), frames + sum(len(picture.signals) for picture in new.pictures))
+    return lot_count(len(new.pictures), frames + sum(len(picture.signals) for picture in new.pictures))
 
 
 def signals_of(new: Iterable[NewCase]) -> Iterator[SignalMessage]:
-    """Every signal of the cases, in the order they were sent."""
+    """Every signal of the cases, in the order in which they were sent."""
     return (signal for _, _, signal in _signals(new))
 
 

@@ -1,7 +1,8 @@
-"""What feedback makes of an entry: votes or a flood demote it, moderators confirm it, the operator decides. Pure.
+"""How feedback changes an entry's status: votes or the rate brake demote it, moderators confirm it, operators decide.
 
-A flood is counted by picture, not by entry: entries that match the same upload share one level, so that a new entry
-near an old one inherits it. No flood switches a block off: it only has a person look.
+The rate brake counts matches by picture, not by entry: entries that match the same upload share one level, so a new
+entry that is a near duplicate of an old one inherits its level. The rate brake never lets uploads pass; it only asks
+for a review by a person.
 """
 
 from collections.abc import Iterable, Mapping, MutableMapping, Sequence
@@ -13,20 +14,20 @@ from takeback.protocol import EntryStatus, Verdict
 from takeback.times import HOUR_SECONDS
 
 SLOT_SECONDS: Final = 10 * 60
-"""Seconds of a slot. Matches are counted in the present slot and those before it that make up the last hour."""
-SLOTS: Final = HOUR_SECONDS // SLOT_SECONDS
-LAG_SECONDS: Final = HOUR_SECONDS
-"""Seconds after an entry came to ask for a review from which `blocked` means that a person looked.
+"""Seconds in a slot. The matches of an hour are those in the present slot and in the five before it."""
+SLOTS_PER_HOUR: Final = HOUR_SECONDS // SLOT_SECONDS
+REVIEW_LAG_SECONDS: Final = HOUR_SECONDS
+"""Seconds after an entry is demoted from which the verdict `blocked` counts as a person's.
 
-Until then it may be of a gate that blocked by itself, and had not heard.
+Before that it may come from a gate that has not yet read the change and blocked by itself.
 """
 
 type Level = Mapping[int, int]
-"""How many uploads a platform matched with an entry, by slot."""
+"""The number of uploads in which one platform matched an entry, by slot."""
 
 
 class StatusSource(StrEnum):
-    """Who gave an entry its standing, where it is not the common one."""
+    """Who or what set an entry's status, if it is not the default."""
 
     VOTES = "votes"
     FLOOD = "flood"
@@ -37,29 +38,28 @@ class StatusSource(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class StatusLimits:
-    """How many platforms demote an entry, or confirm it after a flood, and how many matches in an hour are a flood.
-
-    0 is never.
-    """
+    """The limits beyond which feedback changes an entry's status; 0 turns a limit off."""
 
     demote: int = 3
+    """Platforms whose verdicts demote an entry, or confirm it after the rate brake demoted it."""
     flood: int = 5000
+    """Matches in an hour at which the rate brake demotes an entry."""
 
 
-DEFAULT: Final = StatusLimits()
+DEFAULT_LIMITS: Final = StatusLimits()
 
 
 @dataclass(frozen=True, slots=True)
 class EntryState:
-    """An entry's standing, and whose it is: nobody's, as long as nothing happened."""
+    """An entry's status, and who set it; `judge` is `None` while the status is the default."""
 
-    standing: EntryStatus = EntryStatus.BLOCK
+    status: EntryStatus = EntryStatus.BLOCK
     judge: StatusSource | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Vote:
-    """What a platform said of an entry: `number` in the order in which it came, `at` in seconds since 1970."""
+    """A platform's verdict on an entry: `number` is the order of arrival, `at` is in seconds since 1970."""
 
     platform: int
     verdict: Verdict
@@ -68,7 +68,7 @@ class Vote:
 
 
 def count(votes: Iterable[Vote]) -> tuple[int, int]:
-    """How many platforms say `blocked` and how many `not_blocked`: each by what it said last."""
+    """The number of platforms whose latest vote is `blocked`, and of those whose latest is `not_blocked`."""
     last: dict[int, Vote] = {}
     for vote in votes:
         if vote.platform not in last or vote.number > last[vote.platform].number:
@@ -78,13 +78,19 @@ def count(votes: Iterable[Vote]) -> tuple[int, int]:
 
 
 def is_flood(matches: Iterable[int], flood: int) -> bool:
-    """Whether `matches`, a count for each platform, are a flood: none makes more than half of it, rounded up."""
+    """Whether `matches`, a count for each platform, reach the limit `flood`.
+
+    Each platform counts for at most half of `flood`, rounded up, so that no platform reaches it alone.
+    """
     half = (flood + 1) // 2
     return flood > 0 and sum(min(count, half) for count in matches) >= flood
 
 
 def share(levels: MutableMapping[int, Level], entries: Sequence[int], slot: int) -> None:
-    """Counts an upload of a platform that matched these entries: from here on they have one level, the highest."""
+    """Counts one upload that matched all of `entries`, which share one level from now on: the highest by slot.
+
+    Updates `levels`, which maps entries to levels of one platform, in place.
+    """
     shared: dict[int, int] = {}
     for level in (levels.get(entry, {}) for entry in entries):
         for at, matches in level.items():
@@ -95,20 +101,20 @@ def share(levels: MutableMapping[int, Level], entries: Sequence[int], slot: int)
 
 
 def is_confirmed(votes: Iterable[Vote], since: int, limits: StatusLimits) -> bool:
-    """Whether enough platforms looked at what asks for a review `since` a moment, and blocked it."""
-    blocked, not_blocked = count(vote for vote in votes if vote.at >= since + LAG_SECONDS)
+    """Whether enough platforms have reviewed and blocked an entry that was demoted at the time `since`."""
+    blocked, not_blocked = count(vote for vote in votes if vote.at >= since + REVIEW_LAG_SECONDS)
     return bool(limits.demote) and blocked >= limits.demote and blocked > not_blocked
 
 
 def judge(now: EntryState, votes: Sequence[Vote], *, flooded: bool, limits: StatusLimits, since: int = 0) -> EntryState:
-    """What holds of an entry from here on; `since` is when it got the standing that it has.
+    """The new state of an entry whose state has been `now` from the time `since`.
 
-    1. What the operator decided holds; what is well-known waits for the operator.
-    2. What a flood demoted blocks again once enough moderators blocked it, and more than did not: no flood changes it
-       any more. Until then it asks for a review.
-    3. A flood demotes to a review.
-    4. Enough platforms that do not block it, and more than those that do, demote it to a review.
-    5. A demoted one blocks again once as many platforms block it as do not.
+    1. The operator's decision stands; an entry on the benign list keeps its status until the operator decides.
+    2. An entry that the rate brake demoted blocks again once enough platforms' moderators blocked it, and more than
+       did not; the rate brake never demotes it again. Until then it stays at `review`.
+    3. The rate brake demotes to `review`.
+    4. Enough platforms that do not block it, and more than those that do, demote it to `review`.
+    5. An entry that votes demoted blocks again once as many platforms block it as do not.
     """
     if now.judge in {StatusSource.OPERATOR, StatusSource.WELL_KNOWN}:
         return now

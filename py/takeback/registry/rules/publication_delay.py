@@ -1,8 +1,8 @@
-"""When an entry's moment in the feed comes: by chance, so that entries of different people mix."""
+"""The publication delay: entries wait for a random time, so that those of different people mix in the feed."""
 
 import secrets
 
 
-def moments(n: int, mix: int, now: int) -> list[int]:
-    """When each of `n` entries is due: a moment of its own within `mix` seconds, or `now` where nothing is mixed."""
-    return [now + (1 + secrets.randbelow(mix) if mix else 0) for _ in range(n)]
+def due_times(n: int, max_delay: int, now: int) -> list[int]:
+    """The time at which each of `n` entries is due: random within `max_delay` seconds, or `now` if that is 0."""
+    return [now + (1 + secrets.randbelow(max_delay) if max_delay else 0) for _ in range(n)]

@@ -1,5 +1,5 @@
 """Who may do what, and how often: credentials, entry ids, the rate limit and the proof of work.
 
-Nothing here reads the database or a request: a caller hands over what is needed, so that each rule can be tried alone.
-It may import `rules` alone. Each class is a door of its own.
+Nothing here reads the database or a request: the caller passes what is needed, so each rule can be tested alone. This
+room may import only `rules`. Each class is an entry point.
 """

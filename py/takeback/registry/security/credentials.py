@@ -1,4 +1,4 @@
-"""Who may do what: PINs of cases, keys of platforms, and the limit on guesses."""
+"""Credentials: the PINs of cases, the keys of platforms, and the limit on PIN guesses."""
 
 import hashlib
 import hmac
@@ -19,19 +19,21 @@ from takeback.registry.security.entry_ids import EntryIds
 from takeback.times import DAY_SECONDS
 
 PIN_KEY_BYTES: Final = 32
+"""Length of each secret: that of a SHA-256 digest, beyond which HMAC gains nothing (RFC 2104)."""
 MAX_SECRETS: Final = 3
-"""In the file of the PIN key: the newest, the one before while it has cases, and the first."""
+"""Secrets in the file of the PIN key: the newest, the previous one while it has cases, and the first."""
 PIN_BYTES: Final = 32
-"""Of what is kept of a PIN, before what tells the secret."""
+"""Length of a stored PIN's HMAC, which the secret's tag follows."""
 TAG_BYTES: Final = 4
+"""Length of the tag that tells which secret a stored PIN was made with."""
 MAX_GUESSES: Final = 10
-"""Wrong PINs for a case from one part of the network, /24 or /48, in a `GUESS_WINDOW`."""
-GUESS_WINDOW: Final = 15 * 60
-"""Seconds."""
+"""Wrong PINs for a case from one network (/24 or /48) in `GUESS_WINDOW_SECONDS`."""
+GUESS_WINDOW_SECONDS: Final = 15 * 60
+"""The time over which the wrong PINs of one network are counted."""
 MAX_DAILY_GUESSES: Final = 1000
-"""Wrong PINs for a case in a day, from everywhere."""
-MAX_WATCHED: Final = 100_000
-"""Keys that are counted at the same time: some 20 MB. Beyond it the oldest count is dropped."""
+"""Wrong PINs for a case in a day, from all networks together."""
+MAX_WATCHED_KEYS: Final = 100_000
+"""Keys that are counted at the same time, in about 20 MB. Beyond this the oldest count is dropped."""
 
 _PLATFORM_KEY: Final = re.compile(r"tbk_([0-9a-f]{16})_([0-9a-f]{64})", re.ASCII)
 _BEARER: Final = re.compile(r"bearer +(\S+)", re.ASCII | re.IGNORECASE)
@@ -39,9 +41,9 @@ _BEARER: Final = re.compile(r"bearer +(\S+)", re.ASCII | re.IGNORECASE)
 
 @dataclass(frozen=True, slots=True, repr=False)
 class PinKey:
-    """The secret under which PINs are kept. It lives in a file of its own, never in the database.
+    """The secret for the HMACs of PINs. It is stored in a file of its own, never in the database.
 
-    `before` are secrets that it took the place of, the first one last; see `pin_keys.py`.
+    `before` are the secrets that it replaced, the oldest last; see `pin_keys.py`.
     """
 
     secret: bytes
@@ -49,50 +51,50 @@ class PinKey:
 
     @classmethod
     def of_file(cls, content: bytes) -> Self | None:
-        """The key whose file holds this, if it is one."""
+        """The key in a file with this `content`, or `None` if it is not a PIN key."""
         found = [content[at : at + PIN_KEY_BYTES] for at in range(0, len(content), PIN_KEY_BYTES)]
         whole = len(content) % PIN_KEY_BYTES == 0 and 1 <= len(found) <= MAX_SECRETS
         return cls(found[0], tuple(found[1:])) if whole else None
 
     def file(self) -> bytes:
-        """What its file holds."""
+        """The content of the key's file."""
         return self.secret + b"".join(self.before)
 
     def all(self) -> list["PinKey"]:
-        """This key and those before it, each as it was then."""
+        """This key and the previous ones, newest first, each as it was before it was replaced."""
         return [self, *(PinKey(one, self.before[place:]) for place, one in enumerate(self.before, 1))]
 
     def pin(self, pin: str) -> bytes:
-        """What is kept of a PIN: its HMAC, and which secret that is under."""
+        """The stored form of a PIN: its HMAC, followed by the tag of the secret."""
         return self._mac("pin", pin.encode()) + self.tag()
 
     def tag(self) -> bytes:
-        """What tells its cases from those of other secrets: nothing for the first."""
+        """The tag that marks this secret's cases; empty for the first secret."""
         return self.mark()[:TAG_BYTES] if self.before else b""
 
     def opens(self, kept: bytes, pin: str) -> bool:
-        """Whether `kept` is of this PIN, under whichever secret; as slow for a wrong one as for a right one."""
+        """Whether `kept` is the stored form of this PIN under any secret; a wrong PIN takes as long."""
         return sum(hmac.compare_digest(kept, key.pin(pin)) for key in self.all()) > 0
 
     def message(self, pin: str, message: bytes) -> bytes:
-        """What is kept of a message and its PIN, to know a repeat from another message."""
+        """The stored digest of a message and its PIN, which tells a repeat from a different message."""
         return self._mac("message", pin.encode() + b"\n" + message)
 
     def idempotency_key(self, key: str) -> bytes:
-        """What is kept of an idempotency key."""
+        """The stored form of an idempotency key."""
         return self._mac("idempotency", key.encode())
 
     def entry_ids(self, platform: int, own_after: int) -> EntryIds:
-        """The ids under which a platform sees entries; `own_after` is the last that it knows by an older id."""
-        first = (self.secret, *self.before)[-1]  # ids stay what they are however often the key is rotated
+        """The ids under which a platform sees entries; `own_after` is the last entry that it knows by an older id."""
+        first = (self.secret, *self.before)[-1]  # so that ids stay the same when the key is rotated
         return EntryIds(hmac.digest(first, b"entries\n%d" % platform, "sha256"), own_after, platform)
 
     def work(self) -> bytes:
-        """What signs the work that is asked of whoever sends a case."""
+        """The secret that signs challenges of proof of work."""
         return self._mac("work", b"")
 
     def mark(self) -> bytes:
-        """What the database keeps to know its key again."""
+        """The value in the database by which it recognises its key."""
         return self._mac("mark", b"")
 
     def _mac(self, purpose: str, what: bytes) -> bytes:
@@ -100,9 +102,9 @@ class PinKey:
 
 
 def load_pin_key(path: Path, mark: bytes | None) -> PinKey:
-    """The key in the file `path`, made if neither it nor a database that belongs to one (its `mark`) is there.
+    """Reads the PIN key from the file `path`, or makes it for a new database, whose `mark` is `None`.
 
-    Raises `SettingsError` if the file is missing, is not the database's, or may be read by others.
+    Raises `SettingsError` if the file is missing, is not the key of this database, or others may read it.
     """
     if mark is None:
         make_secret(path, keep=True)
@@ -113,30 +115,34 @@ def load_pin_key(path: Path, mark: bytes | None) -> PinKey:
 
 
 def make_secret(path: Path, secret: bytes = b"", *, keep: bool = False) -> bytes:
-    """Writes a secret, of chance if none is given, to a new file that only its owner may read; gives it.
+    """Writes `secret`, or a random one, to a new file that only its owner may read, and returns it.
 
-    With `keep`, a file that is there already stays, and its secret is given. Raises `SettingsError`.
+    With `keep`, an existing file stays and its secret is returned. Raises `SettingsError` if the file exists and `keep`
+    is false, or if it cannot be written.
     """
     secret = secret or secrets.token_bytes(PIN_KEY_BYTES)
     try:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         draft = _draft(path, secret)
         try:
-            os.link(draft, path)  # whole from its first moment, and never in the place of another
+            os.link(draft, path)  # atomic, and unlike a rename it never replaces a file
         finally:
             draft.unlink()
         sync_folder(path.parent)
     except FileExistsError as error:
         if keep:
             return path.read_bytes()
-        raise SettingsError(f"{path} is there already") from error
+        raise SettingsError(f"{path} exists already") from error
     except OSError as error:
         raise SettingsError(f"cannot write {path}: {error.strerror}") from error
     return secret
 
 
 def write_secret(path: Path, secret: bytes) -> None:
-    """Writes a secret to a file that only its owner may read, in the place of one before. Raises `SettingsError`."""
+    """Writes a secret to a file that only its owner may read, replacing an existing one.
+
+    Raises `SettingsError` if the file cannot be written.
+    """
     try:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         _draft(path, secret).replace(path)
@@ -146,7 +152,7 @@ def write_secret(path: Path, secret: bytes) -> None:
 
 
 def _draft(path: Path, secret: bytes) -> Path:
-    """A new file beside `path` that holds the secret durably, and that only its owner may read."""
+    """Writes the secret durably to a new file beside `path` that only its owner may read; returns the file's path."""
     descriptor, name = tempfile.mkstemp(prefix=f"{path.name}.", dir=path.parent)
     with os.fdopen(descriptor, "wb") as file:
         file.write(secret)
@@ -156,7 +162,11 @@ def _draft(path: Path, secret: bytes) -> Path:
 
 
 def read_secret(path: Path, what: str, without: str) -> bytes:
-    """The secret in a file. Raises `SettingsError` if it is missing, or may be read by others."""
+    """Reads the secret in the file `path`.
+
+    The error's message names the key as `what` and its loss as `without`. Raises `SettingsError` if it is missing,
+    cannot be read, or may be read by others.
+    """
     try:
         secret = path.read_bytes()
         mode = stat.S_IMODE(path.stat().st_mode)
@@ -179,12 +189,12 @@ class PlatformKey:
 
     @classmethod
     def new(cls) -> Self:
-        """A key at random."""
+        """Makes a random key."""
         return cls(secrets.token_hex(8), secrets.token_hex(32))
 
     @classmethod
     def from_header(cls, authorization: str) -> Self:
-        """The key in an `Authorization` header. Raises `NotAPlatform`."""
+        """Reads the key from an `Authorization` header. Raises `NotAPlatform` if the header holds no platform key."""
         bearer = _BEARER.fullmatch(authorization)
         key = bearer and _PLATFORM_KEY.fullmatch(bearer[1])
         if not key:
@@ -192,18 +202,18 @@ class PlatformKey:
         return cls(key[1], key[2])
 
     def digest(self) -> bytes:
-        """What is kept of it; 256 random bits need no slow hash."""
+        """The digest that the database stores; a secret of 256 random bits needs no slow hash."""
         return hashlib.sha256(bytes.fromhex(self.secret)).digest()
 
     def text(self) -> str:
-        """The key as the platform uses it."""
+        """The key in the form that the platform sends."""
         return f"tbk_{self.key_id}_{self.secret}"
 
 
 class WindowedCounter:
-    """Counts what comes under a key, for so many seconds from its first; then it begins anew.
+    """Counts events by key, in a window of `seconds` that starts at a key's first event.
 
-    Where there are too many keys the oldest is forgotten, so that a flood of keys frees somebody and locks out nobody.
+    When there are too many keys, the oldest is dropped: a flood of keys may free somebody early, but locks out nobody.
     """
 
     def __init__(self, most: int, seconds: float) -> None:
@@ -212,42 +222,42 @@ class WindowedCounter:
         self._counts: OrderedDict[bytes, tuple[float, int]] = OrderedDict()
 
     def wait(self, key: bytes, now: float) -> int:
-        """Seconds until one more may come; 0 if it may now."""
+        """Seconds until the key may have one more event; 0 if it may now."""
         since, count = self._counts.get(key, (now, 0))
         over = now - since >= self._seconds
         return 0 if over or count < self._most else int(since + self._seconds - now) + 1
 
     def add(self, key: bytes, now: float) -> None:
-        """Counts one more."""
+        """Counts one more event of the key."""
         while self._counts and now - next(iter(self._counts.values()))[0] >= self._seconds:
             self._counts.popitem(last=False)
         since, count = self._counts.get(key, (now, 0))
         self._counts[key] = since, count + 1
-        if len(self._counts) > MAX_WATCHED:
+        if len(self._counts) > MAX_WATCHED_KEYS:
             self._counts.popitem(last=False)
 
     def clear(self) -> None:
-        """Forgets all."""
+        """Drops all counts."""
         self._counts.clear()
 
 
 class PinGuessLimit:
-    """Counts wrong PINs by case number and network, and by case number, whether or not there is such a case.
+    """Counts wrong PINs by case number and network, and by case number alone, whether or not the case exists.
 
-    A right PIN is never counted and never refused: whoever guesses locks out nobody but themselves. A PIN bears that:
-    at 10,000 guesses a second one of 58.9 bits lasts for a million years. What a network is counted by is an HMAC under
-    a key that is in memory for a day at most. `clock` gives seconds that only grow.
+    The right PIN is never counted and never refused, so guesses by others do not lock out the owner of a case. A PIN is
+    long enough for that: at 10,000 guesses a second, 58.9 bits last for a million years. Networks are counted by an
+    HMAC under a key that is kept only in memory, for a day at most. `clock` is monotonic, in seconds.
     """
 
     def __init__(self, clock: Callable[[], float]) -> None:
         self._clock = clock
         self._key = b""
         self._key_from = float("-inf")
-        self._here = WindowedCounter(MAX_GUESSES, GUESS_WINDOW)
+        self._here = WindowedCounter(MAX_GUESSES, GUESS_WINDOW_SECONDS)
         self._all = WindowedCounter(MAX_DAILY_GUESSES, DAY_SECONDS)
 
     def count(self, number: str, network: str | None) -> None:
-        """Counts a wrong PIN for a case from a part of the network. Raises `TooManyGuesses`."""
+        """Counts a wrong PIN for the case `number` from `network`. Raises `TooManyGuesses` beyond either limit."""
         now = self._clock()
         if now - self._key_from >= DAY_SECONDS:
             self._key, self._key_from = secrets.token_bytes(32), now
@@ -256,7 +266,7 @@ class PinGuessLimit:
         case = number.encode()
         if wait := max(self._here.wait(here, now), self._all.wait(case, now)):
             raise TooManyGuesses(
-                "the number or the PIN is wrong, as too often before; check both: the right PIN opens the case at once",
+                "the number or the PIN was wrong too often; check both: the right PIN opens the case at once",
                 wait,
             )
         self._here.add(here, now)

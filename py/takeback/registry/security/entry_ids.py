@@ -1,8 +1,8 @@
-"""The ids under which a platform sees entries: its own, so that two platforms cannot compare what they hold.
+"""Entry ids, which differ for each platform, so that two platforms cannot compare their lists by id.
 
-An id is the entry's inner number, encrypted as one block of AES under a key of the platform. The key is derived from
-the registry's secret, outside the database. So no id is stored, none tells its number, its case or its neighbours, and
-the registry alone reads it back when feedback names it.
+An id is the entry's internal number, encrypted as one block of AES under a key for the platform. That key is derived
+from the PIN key's first secret, outside the database. So ids are not stored, they reveal neither number nor case nor
+order, and only the registry can decrypt one that feedback names.
 """
 
 from collections.abc import Iterable, Sequence
@@ -12,32 +12,34 @@ from cryptography.hazmat.primitives.ciphers import Cipher
 from cryptography.hazmat.primitives.ciphers.algorithms import AES256
 from cryptography.hazmat.primitives.ciphers.modes import ECB
 
-_BLOCK: Final = 16
+_BLOCK_BYTES: Final = 16
 _PADDING: Final = bytes(8)
-"""Half of each block; an id that somebody made up does not decrypt to it, but for one in 2**64."""
+"""Half of each block, by which forged ids are recognised: one in 2**64 decrypts to it."""
 
 
 class EntryIds:
-    """The ids of one platform, by its inner number.
+    """The ids of the platform with the internal number `platform`.
 
-    `key` has 32 bytes; `own_after` is the last entry that it knows by an older id.
+    `key` has 32 bytes; `own_after` is the last entry that the platform knows by an older id.
     """
 
     def __init__(self, key: bytes, own_after: int = 0, platform: int = 0) -> None:
         self.platform = platform
-        self._cipher = Cipher(AES256(key), ECB())  # noqa: S305 - each block is another number: nothing repeats
+        self._cipher = Cipher(AES256(key), ECB())  # noqa: S305 - no two blocks are equal, since numbers are unique
         self.own_after = own_after
 
     def of(self, numbers: Sequence[int]) -> list[str]:
-        """The ids of entries, by their inner numbers: 32 hex digits each."""
-        blocks = self._cipher.encryptor().update(b"".join(n.to_bytes(_BLOCK) for n in numbers)).hex()
-        return [blocks[at : at + 2 * _BLOCK] for at in range(0, len(blocks), 2 * _BLOCK)]
+        """The ids of the entries with these internal numbers, in their order: 32 hex digits each."""
+        blocks = self._cipher.encryptor().update(b"".join(n.to_bytes(_BLOCK_BYTES) for n in numbers)).hex()
+        return [blocks[at : at + 2 * _BLOCK_BYTES] for at in range(0, len(blocks), 2 * _BLOCK_BYTES)]
 
     def numbers(self, ids: Iterable[str]) -> dict[str, int]:
-        """The inner numbers of those of the `ids` that are this platform's."""
+        """The internal numbers of those of the `ids` that belong to this platform; each id has 32 hex digits."""
         asked = list(ids)
         blocks = self._cipher.decryptor().update(bytes.fromhex("".join(asked)))
-        halves = [(blocks[at : at + 8], blocks[at + 8 : at + _BLOCK]) for at in range(0, len(blocks), _BLOCK)]
+        halves = [
+            (blocks[at : at + 8], blocks[at + 8 : at + _BLOCK_BYTES]) for at in range(0, len(blocks), _BLOCK_BYTES)
+        ]
         return {
             one: int.from_bytes(number)
             for one, (padding, number) in zip(asked, halves, strict=True)

@@ -1,9 +1,9 @@
-"""How much is sent, and how much from one part of the network, so that nobody fills the registry alone.
+"""The rate limit: how much may be sent from one network in an hour, so that no sender fills the registry alone.
 
-It is counted in lots (`cases.lots`): what a person sends is one or a few, whether it makes a case or adds to one.
+The unit is the lot (`cases.lot_count`): a message is usually one or a few, whether it makes a case or adds to one.
 
-What is counted by is no address: an HMAC of a shortened one, under a key that is in memory alone and for a day at most.
-Each process counts for itself.
+No address is stored. A network is counted by the HMAC of a shortened address, under a key that is kept only in memory,
+for a day at most. Each process counts for itself.
 """
 
 import hmac
@@ -13,23 +13,27 @@ from ipaddress import IPv4Network, IPv6Address, IPv6Network, ip_address, ip_netw
 from typing import Final
 
 from takeback.errors import TooManyCases
+from takeback.times import DAY_SECONDS, HOUR_SECONDS
 
-WINDOW: Final = 60 * 60
-MANY: Final = 20
-"""Lots of an hour from one part of the network, after which each next one costs twice the work."""
-BUSY: Final = 2000
-"""The same from everywhere; here what is twice as much costs twice the work."""
-MOST_DOUBLINGS: Final = 6
-KEY_LIFE: Final = 24 * 60 * 60
-V4_BITS: Final = 24
-V6_BITS: Final = 48
-"""Of an address that are looked at: a household or a school's floor, not a person."""
+WINDOW_SECONDS: Final = HOUR_SECONDS
+"""The time over which lots are counted."""
+LOTS_PER_DOUBLING: Final = 20
+"""Lots per hour from one network before proof of work gets harder; it doubles with every further 20."""
+BUSY_HOUR_LOTS: Final = 2000
+"""Lots per hour from all networks before proof of work gets harder; it doubles whenever this number doubles."""
+MAX_DOUBLINGS: Final = 6
+"""Doublings of the work, at most: a factor of 64."""
+KEY_LIFE_SECONDS: Final = DAY_SECONDS
+"""The time after which the key for the HMACs of networks is replaced."""
+IPV4_PREFIX_BITS: Final = 24
+IPV6_PREFIX_BITS: Final = 48
+"""Bits of an address that count: a household or a floor of a school, not a person."""
 
 type Network = IPv4Network | IPv6Network
 
 
 def network_of(address: str) -> str | None:
-    """The part of the network that an address is in; nothing for one that is no public address."""
+    """The network of `address`, as its /24 or /48 prefix; `None` if it is not a public address."""
     try:
         found = ip_address(address.strip())
     except ValueError:
@@ -38,26 +42,26 @@ def network_of(address: str) -> str | None:
         found = found.ipv4_mapped
     if not found.is_global:
         return None
-    kind, bits = (IPv6Network, V6_BITS) if found.version == 6 else (IPv4Network, V4_BITS)
+    kind, bits = (IPv6Network, IPV6_PREFIX_BITS) if found.version == 6 else (IPv4Network, IPV4_PREFIX_BITS)
     return str(kind(f"{found}/{bits}", strict=False))
 
 
 def networks(text: str) -> tuple[Network, ...]:
-    """The networks of a text, apart by spaces or commas. Raises `ValueError` for what is none."""
+    """The networks in `text`, separated by spaces or commas. Raises `ValueError` if one is not a network."""
     return tuple(ip_network(word) for word in text.replace(",", " ").split())
 
 
 class Proxies:
-    """Who is believed about where a request comes from: proxies in these `networks`, and nobody else."""
+    """The trusted proxies: only those in `networks` are believed about the address that a request comes from."""
 
     def __init__(self, networks: Sequence[Network] = ()) -> None:
         self._networks = networks
 
     def sender(self, peer: str, forwarded: Sequence[str]) -> str | None:
-        """The part of the network that a request comes from; nothing where that is not known.
+        """The network that a request comes from, or `None` if it is unknown.
 
-        `forwarded` are its headers `X-Forwarded-For`. From the last word on, each proxy of ours is believed about who
-        stands before it; what anybody else says counts for nothing.
+        `peer` is the address of the connection, and `forwarded` are the values of its `X-Forwarded-For` headers. They
+        are read from the end: each trusted proxy is believed about the address before its own, and nobody else is.
         """
         words = [word.strip() for line in forwarded for word in line.split(",")]
         while self._are(peer):
@@ -77,7 +81,7 @@ class Proxies:
 
 
 class RateLimit:
-    """Counts lots; `most` in an hour from one network, 0 for any number. `clock` gives seconds that only grow."""
+    """Counts lots by network: at most `most` in an hour, or any number if 0. `clock` is monotonic, in seconds."""
 
     def __init__(self, most: int, clock: Callable[[], float]) -> None:
         self._most = most
@@ -88,33 +92,33 @@ class RateLimit:
         self._all = 0
 
     def check(self, network: str | None) -> None:
-        """Raises `TooManyCases` if nothing further may come from there now."""
+        """Raises `TooManyCases` if `network` has reached the limit."""
         now = self._clock()
-        if now - self._key_from >= KEY_LIFE:
+        if now - self._key_from >= KEY_LIFE_SECONDS:
             self._key, self._key_from, self._window_from = secrets.token_bytes(32), now, float("-inf")
-        if now - self._window_from >= WINDOW:
+        if now - self._window_from >= WINDOW_SECONDS:
             self._counts, self._window_from, self._all = {}, now, 0
         if self._most and network is not None and self._count(network) >= self._most:
-            wait = int(self._window_from + WINDOW - now) + 1
-            raise TooManyCases("very much came from your network; this can be sent a little later", wait)
+            wait = int(self._window_from + WINDOW_SECONDS - now) + 1
+            raise TooManyCases("too many cases came from your network in the last hour; try again later", wait)
 
     def take(self, network: str | None, lots: int = 1) -> None:
-        """Counts a message before it is kept. Raises `TooManyCases`."""
+        """Counts a message before it is stored. Raises `TooManyCases` if `network` has reached the limit."""
         self.check(network)
         if network is not None:
             self._counts[self._mark(network)] = self._count(network) + lots
         self._all += lots
 
     def give_back(self, network: str | None, lots: int = 1) -> None:
-        """Nothing new was kept of it: it does not count."""
+        """Takes back the count of a message that was not stored."""
         self._all = max(0, self._all - lots)
         if network is not None and (count := self._count(network)):
             self._counts[self._mark(network)] = max(0, count - lots)
 
     def demand(self, network: str | None) -> int:
-        """How many times the work of a quiet hour the next lot from there costs: 1, 2, 4 and so on to 64."""
-        here = 0 if network is None else self._count(network) // MANY
-        return 1 << min(MOST_DOUBLINGS, max(here, (self._all // BUSY).bit_length()))
+        """The price of the next lot from `network`, as a multiple of that in a quiet hour: 1, 2, 4 and so on to 64."""
+        here = 0 if network is None else self._count(network) // LOTS_PER_DOUBLING
+        return 1 << min(MAX_DOUBLINGS, max(here, (self._all // BUSY_HOUR_LOTS).bit_length()))
 
     def _count(self, network: str) -> int:
         return self._counts.get(self._mark(network), 0)

@@ -1,5 +1,5 @@
-"""What the registry keeps, and the only SQL: three stores over one writer, and the queries that they are made of.
+"""The registry's storage and its only SQL: three stores over one writer, and the queries behind them.
 
-A store is what other rooms call; a `..._queries` module holds statements, each inside its caller's transaction. It may
-import `rules`, `security` and `engine`. The door is `Store` in `store.py`.
+Other rooms call the stores. The `..._queries` modules hold statements that run in the caller's transaction. This room
+may import `rules`, `security` and `engine`. The entry point is `Store` in `store.py`.
 """

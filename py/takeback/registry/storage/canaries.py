@@ -1,9 +1,9 @@
-"""Canaries: entries that one platform alone is told, so that a list which turns up elsewhere tells whose it was.
+"""Canaries: entries that only one platform sees, so that a leaked list can be traced to the platform that had it.
 
-A canary is made of a drawn picture as an entry is of a person's, with all the signals that the page would send, and it
-matches nothing; so nothing in the list tells it apart. The registry cannot read pictures: it is handed the signals. To
-every other platform its line is `erased`, with the leaf that keeps the chain one chain for all. Two platforms that lay
-their lists side by side find each other's.
+Canaries are made from drawn pictures, with all the signals that the page would send. They match nothing, and nothing in
+the list distinguishes them from other entries. The registry cannot read pictures, so the caller passes the signals. For
+every other platform the line is a tombstone with the entry's leaf, so that all have the same hash chain. Two platforms
+that compare their lists can find each other's canaries.
 """
 
 import re
@@ -19,7 +19,7 @@ from sqlalchemy import Connection, bindparam, func, select, update
 from takeback.errors import SettingsError
 from takeback.protocol import AgeBand, NewCase, Picture, PictureKind, SignalMessage
 from takeback.registry.rules.cases import register, signals_of
-from takeback.registry.rules.publication_delay import moments
+from takeback.registry.rules.publication_delay import due_times
 from takeback.registry.storage import feed_queries
 from takeback.registry.storage.engine import bulk_write
 from takeback.registry.storage.engine import tables as t
@@ -40,7 +40,7 @@ _END: Final = (
 
 
 class PlatformCanaries(msgspec.Struct, frozen=True):
-    """The canaries of a platform: how many entries, of which moment the newest is, seconds since 1970."""
+    """The canaries of a platform: the number of entries, and when the newest was made, in seconds since 1970."""
 
     platform: str
     entries: int
@@ -48,41 +48,46 @@ class PlatformCanaries(msgspec.Struct, frozen=True):
 
 
 class CanaryTrace(msgspec.Struct, frozen=True):
-    """How many of a platform's canaries stand in a list, of how many that it was ever told and are still known."""
+    """How many of a platform's canaries are in a list, and how many of them are stored in all."""
 
     platform: str
     found: int
     told: int
 
 
-def make(connection: Connection, platform: str, pictures: Sequence[Sequence[SignalMessage]], mix: int, now: int) -> int:
-    """Makes entries of the signals of drawn pictures for a platform; how many.
+def make(
+    connection: Connection, platform: str, pictures: Sequence[Sequence[SignalMessage]], max_delay: int, now: int
+) -> int:
+    """Makes canaries for a platform from the signals of drawn pictures; returns the number of entries.
 
-    They mix into the feed like anybody's, over `mix` seconds, and tell the same age band as some entry that is there.
-    Raises `SettingsError` for an unknown platform.
+    Like any entries they are published within `max_delay` seconds, and they have the age band of a random entry. Raises
+    `SettingsError` for an unknown platform.
     """
     whose = _platform(connection, platform)
     feed_queries.lock(connection)
     last = feed_queries.newest(connection)[1]
     cases = [NewCase([Picture(list(signals))], _age_band(connection, last)) for signals in pictures]
     entries = register(cases, feed_queries.active_signals(connection, signals_of(cases)), last).entries
-    feed_queries.add(connection, entries, moments(len(entries), mix, now))
+    feed_queries.add(connection, entries, due_times(len(entries), max_delay, now))
     new = [{"entry": one.number, "platform": whose, "made_at": now} for one in entries]
     bulk_write.insert(connection, t.canaries, new)
     return len(entries)
 
 
-def end(connection: Connection, platform: str, mix: int, now: int) -> int:
-    """Takes a platform's canaries out of the feed, spread over `mix` seconds; how many entries. Raises as `make`."""
+def end(connection: Connection, platform: str, max_delay: int, now: int) -> int:
+    """Removes a platform's canaries from the feed within `max_delay` seconds; returns the number of entries.
+
+    Raises `SettingsError` for an unknown platform.
+    """
     whose = _platform(connection, platform)
     feed_queries.lock(connection)
     ended = list(connection.execute(_END, {"whose": whose, "now": now}).scalars())
-    feed_queries.become_due(connection, ended, moments(len(ended), mix, now))
+    feed_queries.become_due(connection, ended, due_times(len(ended), max_delay, now))
     return len(ended)
 
 
-def held(connection: Connection) -> list[PlatformCanaries]:
-    """Which platforms have canaries in the feed, or on their way there."""
+def canary_counts(connection: Connection) -> list[PlatformCanaries]:
+    """The platforms that have canaries in the feed, or due to enter it."""
     rows = connection.execute(
         select(t.platforms.c.name, func.count(), func.max(t.canaries.c.made_at))
         .join(t.canaries, t.canaries.c.platform == t.platforms.c.id)
@@ -94,7 +99,7 @@ def held(connection: Connection) -> list[PlatformCanaries]:
 
 
 def trace(connection: Connection, listed: bytes | mmap) -> list[CanaryTrace]:
-    """Whose canaries stand in a list, the most first: text of any form with hashes in hex."""
+    """The platforms whose canaries are in `listed`, a text of any form with hashes in hex, by their number."""
     rows = connection.execute(
         select(t.platforms.c.name, t.entries.c.value)
         .join(t.canaries, t.canaries.c.platform == t.platforms.c.id)
@@ -108,7 +113,7 @@ def trace(connection: Connection, listed: bytes | mmap) -> list[CanaryTrace]:
 
 
 def _age_band(connection: Connection, last: int) -> AgeBand:
-    """The age band of a picture that somebody sent, so that it is as frequent among canaries as among the others."""
+    """The age band of a random entry of a picture, so that canaries have the same distribution as other entries."""
     told = connection.execute(_SOME_AGE_BAND, {"from": secrets.randbelow(last + 1)}).scalar_one_or_none()
     return AgeBand.MINOR if told is None else AgeBand(told)
 

@@ -1,4 +1,4 @@
-"""The SQL of cases and their pictures, as `queries.py` is that of the feed."""
+"""The SQL of cases and their pictures. Each function runs in the caller's transaction."""
 
 import secrets
 from collections.abc import Collection, Iterable, Sequence
@@ -75,31 +75,31 @@ _SEEN: Final = (
     )
     .where(
         t.holdings.c.case_number == bindparam("case"),
-        # An entry may be older than this picture and outlive it: what happened then is not this person's.
+        # An entry may be older than this picture and outlive it; feedback from outside its time is not this person's.
         t.feedback.c.received_at >= t.pictures.c.polls_from + bindparam("quiet"),
         or_(t.pictures.c.ended_at.is_(None), t.feedback.c.received_at <= t.pictures.c.ended_at),
     )
     .group_by(t.holdings.c.picture)
 )
 _SEEN_ONCE_TOLD: Final = _SEEN.where(t.feedback.c.told_at >= t.pictures.c.polls_from)
-"""Of platforms that polled since the picture was in the feed: so whether they knew it from another case is not seen."""
+"""Of platforms that polled since the picture was published: this hides whether it was in another case before."""
 
 
 def submissions(connection: Connection, keys: Iterable[bytes]) -> dict[bytes, tuple[bytes, str]]:
-    """What is known under these idempotency keys: the message's digest and the case's number."""
+    """The digest of the message and the number of the case, by idempotency key, of those keys that are stored."""
     rows = bulk_write.among(connection, select(t.submissions), t.submissions.c.key, keys)
     return {row.key: (row.message, _shown(row.case_number)) for row in rows}
 
 
 def settle_cases(connection: Connection, now: int, polls_from: int) -> None:
-    """The changes of cases whose moment has come are in the feed; who polls from then on is told them."""
+    """Marks the due changes of cases as published; platforms that poll at or after `polls_from` have received them."""
     settling = connection.execute(_SETTLING, {"now": now}).scalars().all()
     bulk_write.among(connection, _PICTURES_SETTLED, t.pictures.c.case_number, settling, polled=polls_from)
     connection.execute(_CASES_SETTLED, {"now": now, "polled": polls_from, "head": feed_queries.head(connection)})
 
 
 def free_numbers(connection: Connection, n: int) -> list[str]:
-    """`n` case numbers at random that no case has."""
+    """Returns `n` random case numbers that are free."""
     free: set[int] = set()
     while len(free) < n:
         wanted = {secrets.randbelow(10**10) for _ in range(n - len(free))}
@@ -119,9 +119,9 @@ def keep_pictures(
     now: int,
     polls_from: int | None = None,
 ) -> None:
-    """Writes new pictures: the case's number, the position in it, and the entries that the picture holds.
+    """Writes new pictures, each as its case's number, its position, and the entries that it holds.
 
-    `polls_from` is for those that are in the feed already.
+    `polls_from` is set only for pictures that are in the feed already.
     """
     bulk_write.insert(
         connection,
@@ -149,23 +149,23 @@ def keep_pictures(
 
 
 def keep_submissions(connection: Connection, known: Sequence[tuple[bytes, bytes, str]]) -> None:
-    """Writes, for each idempotency key, the message's digest and the number of the case it made or changed."""
+    """Writes, for each idempotency key, the message's digest and the number of its case."""
     new = [{"key": key, "message": digest, "case_number": int(number)} for key, digest, number in known]
     bulk_write.insert(connection, t.submissions, new)
 
 
 def picture_count(connection: Connection, number: str) -> int:
-    """How many pictures a case has, those that were withdrawn included."""
+    """The number of pictures of a case, including withdrawn ones."""
     return len(connection.execute(_PICTURES, {"case": int(number)}).all())
 
 
 def end_case(connection: Connection, number: str, state: CaseState, now: int) -> bool:
-    """Ends an open case; whether it was open."""
+    """Ends an open case; returns whether it was open."""
     return connection.execute(_END_CASE, {"case": int(number), "ended": state, "now": now}).rowcount > 0
 
 
 def end_pictures(connection: Connection, number: str, positions: Collection[int] | None, now: int) -> list[int]:
-    """Ends pictures of a case, all or some; gives the entries they held that the feed is to look at again."""
+    """Ends the pictures at `positions`, or all if `None`; returns the active entries they held that are not yet due."""
     of_case = int(number)
     if positions is None:
         connection.execute(_END_PICTURES, {"case": of_case, "now": now})
@@ -181,17 +181,17 @@ def has_pictures(connection: Connection, number: str) -> bool:
 
 
 def case_changed(connection: Connection, number: str, settles_at: int) -> None:
-    """Notes until when the case's last change is on its way into the feed."""
+    """Stores when the case's last change is published."""
     connection.execute(_CASE_CHANGED, {"case": int(number), "at": settles_at})
 
 
 def case_renewed(connection: Connection, number: str, now: int) -> None:
-    """Notes that the case got pictures."""
+    """Stores that the case received pictures."""
     connection.execute(_CASE_RENEWED, {"case": int(number), "now": now})
 
 
 def case(connection: Connection, number: str) -> Case | None:
-    """The case of that number, if there is one."""
+    """The case with this number, or `None`."""
     row = connection.execute(_CASE, {"case": int(number)}).one_or_none()
     if row is None:
         return None
@@ -209,7 +209,7 @@ def case(connection: Connection, number: str) -> Case | None:
 
 
 def pictures(connection: Connection, number: str, quiet: int) -> list[PictureStatus]:
-    """What the owner of a case is told of its pictures: nothing of their first `quiet` seconds in the feed."""
+    """The statuses of a case's pictures, without feedback from their first `quiet` seconds in the feed."""
     of_case = {"case": int(number)}
     seen_by = _SEEN_ONCE_TOLD if quiet else _SEEN
     seen = {row.picture: row for row in connection.execute(seen_by, of_case | {"quiet": quiet})}

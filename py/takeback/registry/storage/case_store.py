@@ -1,7 +1,7 @@
-"""Keeps cases: makes them, adds pictures to them, withdraws pictures, and ends cases that expire.
+"""The store of cases: makes them, adds pictures, withdraws pictures, and ends cases that expire.
 
-Reads what the rules of `rules/cases.py` need, and writes down what they decide. Each kind of write takes a whole group
-of events, because events that arrive together share one transaction.
+It reads what the rules in `rules/cases.py` need and writes what they decide. Each write takes a group of events,
+because events that arrive together share one transaction.
 """
 
 import secrets
@@ -18,24 +18,24 @@ from takeback.protocol import MAX_CASE_PICTURES, CaseState, CaseStatus, EntrySta
 from takeback.registry.rules import cases as rules
 from takeback.registry.rules.benign_list import BenignList
 from takeback.registry.rules.cases import Case, CasePolicy
-from takeback.registry.rules.entry_status import SLOT_SECONDS, SLOTS, EntryState, StatusSource
-from takeback.registry.rules.publication_delay import moments
+from takeback.registry.rules.entry_status import SLOT_SECONDS, SLOTS_PER_HOUR, EntryState, StatusSource
+from takeback.registry.rules.publication_delay import due_times
 from takeback.registry.storage import case_queries, entry_statuses, feed_queries, retention
 from takeback.registry.storage.engine.database import is_sqlite
 from takeback.registry.storage.engine.group_commit import GroupCommit
 from takeback.registry.storage.feed_store import FeedStore
 
 MAX_LEVEL_ROWS: Final = 5000
-"""Match counts of past hours that are erased in one transaction."""
+"""Match counts of past hours that are erased in one transaction, at most."""
 MAX_RETAINED_ROWS: Final = 200
-"""Cases that expire, and rows of each kind that are erased, in one transaction."""
+"""Cases that expire, and rows of each kind that are erased, in one transaction, at most."""
 
 _RANDOM: Final = SystemRandom()
 
 
 @dataclass(frozen=True, slots=True)
 class Submission:
-    """A new case as it arrived. `pin`, `key` and `digest` (of message and PIN) are HMACs, all that is kept."""
+    """A new case. `pin`, `key` and `digest` (of message and PIN) are HMACs, the only form in which they are stored."""
 
     pin: bytes
     key: bytes
@@ -45,7 +45,7 @@ class Submission:
 
 @dataclass(frozen=True, slots=True)
 class Addition:
-    """More pictures for the case of this `number`, as they arrived; `key` and `digest` as with a submission."""
+    """More pictures for the case with this `number`; `key` and `digest` are as in `Submission`."""
 
     number: str
     key: bytes
@@ -54,8 +54,8 @@ class Addition:
 
 
 @dataclass(frozen=True, slots=True)
-class Withdrawn:
-    """Which pictures of a case its owner withdraws, by position; `None` stands for all."""
+class CaseWithdrawal:
+    """The pictures that are withdrawn from a case, by position; `None` is all."""
 
     number: str
     positions: frozenset[int] | None = None
@@ -63,17 +63,17 @@ class Withdrawn:
 
 @dataclass(frozen=True, slots=True)
 class Submitted:
-    """The case that a message made or added to, now or when it came before."""
+    """The status of the case that a message made or added to; `created` is false for a repeated message."""
 
     status: CaseStatus
     created: bool
 
 
 class CaseStore:
-    """The cases. Writes return a future that completes once they are durable; reads return at once.
+    """The store of cases. Writes return a future that completes once they are durable; reads block.
 
-    `clock` returns seconds since 1970. Every method may be called from any thread. Every write raises `KeyReused` or
-    `StoreUnavailable` through its future.
+    `clock` returns seconds since 1970. Every method may be called from any thread. The future of a write raises
+    `StoreUnavailable` if it cannot be stored.
     """
 
     def __init__(
@@ -95,47 +95,53 @@ class CaseStore:
     # Writes
 
     def submit(self, submission: Submission) -> Future[Submitted]:
-        """Makes a case, or finds the one that the same message made before."""
+        """Makes a case, or returns the one that the same message made before.
+
+        The future raises `KeyReused` if the idempotency key came with a different message.
+        """
         return self._writer.submit(self._submit, submission)
 
     def add_pictures(self, addition: Addition) -> Future[Submitted]:
-        """Adds pictures, once, to a case that exists. Raises `CaseClosed` too."""
+        """Adds pictures to an existing case, once.
+
+        The future raises `CaseClosed` if the case has ended or is full, and `KeyReused` as in `submit`.
+        """
         return self._writer.submit(self._add_pictures, addition)
 
-    def withdraw(self, withdrawn: Withdrawn) -> Future[CaseStatus]:
-        """Withdraws pictures of a case that exists and has them; a second time changes nothing."""
+    def withdraw(self, withdrawn: CaseWithdrawal) -> Future[CaseStatus]:
+        """Withdraws pictures of an existing case; to repeat it changes nothing."""
         return self._writer.submit(self._withdraw, withdrawn)
 
     def retain(self) -> bool:
-        """Ends cases that expire and erases what ended long ago, durably; whether there is more of it."""
+        """Ends cases that have expired and erases what ended long ago, durably; returns whether there is more to do."""
         more, erased = self._writer.submit(self._retain, None).result()
         if erased and is_sqlite(self._engine):
-            retention.empty_log(self._engine)
+            retention.truncate_log(self._engine)
         return more
 
     # Reads
 
     def case(self, number: str) -> Case | None:
-        """The case of that number, if there is one."""
+        """The case with this number, or `None`."""
         with self._engine.begin() as connection:
             return case_queries.case(connection, number)
 
     def knows(self, key: bytes) -> bool:
-        """Whether a message with this idempotency key came before."""
+        """Whether a message with this idempotency key has been stored."""
         with self._engine.begin() as connection:
             return bool(case_queries.submissions(connection, [key]))
 
     def status(self, case: Case) -> CaseStatus:
-        """What the owner of `case` is told."""
+        """The status that the owner of `case` sees."""
         with self._engine.begin() as connection:
             return self._status_of(connection, case)
 
     def picture_count(self, number: str) -> int:
-        """How many pictures a case has had."""
+        """The number of pictures of a case, including withdrawn ones."""
         with self._engine.begin() as connection:
             return case_queries.picture_count(connection, number)
 
-    # How each kind of write is done, a group at a time
+    # Handlers, each for a group of writes of one kind
 
     def _submit(self, connection: Connection, group: Sequence[Submission]) -> list[Submitted | RegistryError]:
         known = case_queries.submissions(connection, {s.key for s in group})
@@ -156,13 +162,13 @@ class CaseStore:
         return outcome
 
     def _make_cases(self, connection: Connection, group: list[Submission]) -> dict[bytes, CaseStatus]:
-        """Makes a case of each submission; gives their statuses by idempotency key."""
+        """Makes a case for each submission; returns their statuses by idempotency key."""
         now = int(self._clock())
         held = self._register(connection, [s.case for s in group], now)
-        settled = not self._policy.mix
+        settled = not self._policy.delay_seconds
         head = feed_queries.head(connection)
         state = CaseState.ACTIVE if settled else CaseState.RECEIVED
-        settles_at = None if settled else now + self._policy.mix
+        settles_at = None if settled else now + self._policy.delay_seconds
         made = [
             Case(number, s.pin, state, now, now, None, head, settles_at)
             for number, s in zip(case_queries.free_numbers(connection, len(group)), group, strict=True)
@@ -185,18 +191,20 @@ class CaseStore:
     def _register(
         self, connection: Connection, new: Sequence[NewCase], now: int
     ) -> tuple[tuple[tuple[int, ...], ...], ...]:
-        """Writes what entries the new pictures need; gives for each case which entries each picture holds."""
+        """Writes the entries that new pictures need; returns, by case and picture, the entries that each holds."""
         active = feed_queries.active_signals(connection, rules.signals_of(new))
         registered = rules.register(new, active, feed_queries.newest(connection)[1])
-        if self._policy.mix:
-            feed_queries.add(connection, registered.entries, moments(len(registered.entries), self._policy.mix, now))
+        if self._policy.delay_seconds:
+            feed_queries.add(
+                connection, registered.entries, due_times(len(registered.entries), self._policy.delay_seconds, now)
+            )
         else:
             order = [entry.number for entry in registered.entries]
             _RANDOM.shuffle(order)
             feed_queries.publish(connection, registered.entries, order, now)
         benign = [entry.number for entry in registered.entries if self._benign.holds(entry.signal)]
         if benign:
-            entry_statuses.give(connection, benign, EntryState(EntryStatus.REVIEW, StatusSource.WELL_KNOWN), now)
+            entry_statuses.set_status(connection, benign, EntryState(EntryStatus.REVIEW, StatusSource.WELL_KNOWN), now)
         return registered.held
 
     def _add_pictures(self, connection: Connection, group: Sequence[Addition]) -> list[Submitted | RegistryError]:
@@ -221,59 +229,59 @@ class CaseStore:
         self._changed(connection, case.number, now)
         return Submitted(self._status(connection, case.number), created=True)
 
-    def _withdraw(self, connection: Connection, group: Sequence[Withdrawn]) -> list[CaseStatus]:
+    def _withdraw(self, connection: Connection, group: Sequence[CaseWithdrawal]) -> list[CaseStatus]:
         for one in group:
             self._end(connection, one, CaseState.WITHDRAWN)
         return [self._status(connection, one.number) for one in group]
 
-    def _end(self, connection: Connection, ending: Withdrawn, state: CaseState) -> None:
-        """Ends pictures of a case, and the case with its last one."""
+    def _end(self, connection: Connection, ending: CaseWithdrawal, state: CaseState) -> None:
+        """Ends pictures of a case, and the case itself with its last picture."""
         case, now = case_queries.case(connection, ending.number), int(self._clock())
         if case is None or not case.is_open:
             return
         left = case_queries.end_pictures(connection, case.number, ending.positions, now)
         if not case_queries.has_pictures(connection, case.number):
             case_queries.end_case(connection, case.number, state, now)
-        feed_queries.become_due(connection, left, moments(len(left), self._policy.mix, now))
+        feed_queries.become_due(connection, left, due_times(len(left), self._policy.delay_seconds, now))
         self._changed(connection, case.number, now)
 
     def _changed(self, connection: Connection, number: str, now: int) -> None:
-        """Notes when the case's last change reaches the feed; without a publication delay it is published here."""
-        case_queries.case_changed(connection, number, now + self._policy.mix)
-        if not self._policy.mix:
+        """Stores when the case's last change is published; without a publication delay, publishes it."""
+        case_queries.case_changed(connection, number, now + self._policy.delay_seconds)
+        if not self._policy.delay_seconds:
             self._feed.publish_all(connection)
 
     def _retain(self, connection: Connection, group: Sequence[None]) -> list[tuple[bool, bool]]:
         return [self._retain_some(connection)] * len(group)
 
     def _retain_some(self, connection: Connection) -> tuple[bool, bool]:
-        """Lets go of a little of each kind; whether there is more, and whether anything was erased."""
+        """Erases a batch of each kind; returns whether there is more, and whether anything was erased."""
         now = int(self._clock())
-        gone, before = [], now - self._policy.keep
-        if self._policy.expire:
-            expired = retention.expired(connection, now - self._policy.expire, MAX_RETAINED_ROWS)
+        gone, before = [], now - self._policy.retention_seconds
+        if self._policy.expiry_seconds:
+            expired = retention.expired(connection, now - self._policy.expiry_seconds, MAX_RETAINED_ROWS)
             for number in expired:
-                self._end(connection, Withdrawn(number), CaseState.EXPIRED)
+                self._end(connection, CaseWithdrawal(number), CaseState.EXPIRED)
             gone.append(len(expired))
         erased = [
             erase(connection, before, MAX_RETAINED_ROWS)
             for erase in (retention.erase_cases, retention.erase_pictures, retention.erase_entries)
         ]
-        levels = retention.erase_levels(connection, now // SLOT_SECONDS - SLOTS, MAX_LEVEL_ROWS)
+        levels = retention.erase_levels(connection, now // SLOT_SECONDS - SLOTS_PER_HOUR, MAX_LEVEL_ROWS)
         return MAX_RETAINED_ROWS in gone + erased or levels == MAX_LEVEL_ROWS, any(erased)
 
     def _status(self, connection: Connection, number: str) -> CaseStatus:
-        """The status of a case that is known to be there."""
+        """The status of a case that exists."""
         case = case_queries.case(connection, number)
         assert case is not None
         return self._status_of(connection, case)
 
     def _status_of(self, connection: Connection, case: Case) -> CaseStatus:
-        polls_from = case.polls_from if self._policy.mix else 0
+        polls_from = case.polls_from if self._policy.delay_seconds else 0
         reached = feed_queries.platforms_at(connection, case.feed_number, polls_from)
-        pictures = case_queries.pictures(connection, case.number, self._policy.quiet)
+        pictures = case_queries.pictures(connection, case.number, self._policy.quiet_seconds)
         return rules.status(case, reached, pictures, self._policy, self._clock())
 
 
 def _key_reused() -> KeyReused:
-    return KeyReused("this idempotency key came with another message before; make a new one")
+    return KeyReused("this idempotency key was used with a different message before; make a new one")

@@ -1,7 +1,7 @@
-"""The feed as the protocols of others tell it: records that are there or gone, found by time as well as by number.
+"""The feed in the form of other protocols: records that are present or gone, found by time as well as by number.
 
-A record is what holds now of an entry that a stretch of the feed speaks of. Only an entry that stands at `block` is
-there: those protocols know no weaker standing, so one that may only lead to a review, or is paused, is told as gone.
+A record is the present state of an entry that a range of the feed names. Only entries with the status `block` are
+present. Those protocols know no weaker status, so an entry that may only lead to a review, or is paused, is gone.
 """
 
 from collections.abc import Sequence
@@ -19,15 +19,15 @@ from takeback.registry.storage.row_mapping import AnyRow, is_told
 from takeback.signals import PDQ_QUALITY_FLOOR, SignalType
 from takeback.times import DAY_SECONDS
 
-UNDATED: Final = DAY_SECONDS
-"""The moment told of an entry from before moments were kept: past any zone's beginning of 1970."""
+UNDATED_AT: Final = DAY_SECONDS
+"""The time given for an entry from before times were stored: after 1970 began in every time zone."""
 
 _AT: Final = case_of(
     (t.entries.c.number.is_(None), None),
-    (t.feed.c.action == FeedAction.ADD, func.coalesce(t.entries.c.added_at, UNDATED)),
-    (t.feed.c.action == FeedAction.REMOVE, func.coalesce(t.entries.c.removed_at, UNDATED)),
+    (t.feed.c.action == FeedAction.ADD, func.coalesce(t.entries.c.added_at, UNDATED_AT)),
+    (t.feed.c.action == FeedAction.REMOVE, func.coalesce(t.entries.c.removed_at, UNDATED_AT)),
 )
-"""When a line was written, if that is known: not of a change, nor of an entry whose signal is erased."""
+"""When a line was written, if known: it is not for a `change` and not for an erased entry."""
 _WITH_ENTRY: Final = t.feed.outerjoin(t.entries, t.entries.c.number == t.feed.c.entry)
 _DATED: Final = (
     select(t.feed.c.number, _AT.label("at"))
@@ -59,9 +59,9 @@ _LINES: Final = (
 
 @dataclass(frozen=True, slots=True)
 class ChangeRecord:
-    """An entry by a platform's `id` for it, whether it is `there`, and the second at which it came or went.
+    """An entry under a platform's `id`: whether it is `there`, and when it was added or removed.
 
-    `type` and `value` are `None` and empty if its signal is erased: then only its id is left.
+    If its signal is erased, `type` is `None` and `value` is empty.
     """
 
     id: str
@@ -74,9 +74,9 @@ class ChangeRecord:
 
 @dataclass(frozen=True, slots=True)
 class ChangePage:
-    """The records of some lines, in the feed's order; `at` is the moment of the newest line that has one.
+    """The records of some lines, in the feed's order; `at` is the time of the newest line whose time is known.
 
-    `lost` says that an entry went whose signal is erased.
+    `lost` is true if an entry was removed whose signal is erased.
     """
 
     records: tuple[ChangeRecord, ...]
@@ -96,32 +96,32 @@ class ChangeFeed:
             return feed_queries.head(connection)
 
     def number_at(self, moment: int) -> int:
-        """The last number whose line is known to be from `moment` or before; 0 if there is none."""
+        """The last number whose line is known to be from `moment` or earlier, or 0."""
         with self._engine.begin() as connection:
             return _number_at(connection, moment)
 
     def end_at(self, moment: int) -> int:
-        """The number before the first line that is known to be from after `moment`."""
+        """The number before the first line that is known to be later than `moment`."""
         with self._engine.begin() as connection:
             later = _dated(connection, _number_at(connection, moment), feed_queries.head(connection), moment)
             return feed_queries.head(connection) if later is None else later.number - 1
 
-    def stretch(self, after: int, upto: int, ids: EntryIds) -> ChangePage:
-        """What holds of the entries that the lines after `after` and up to `upto` speak of."""
+    def changes(self, after: int, upto: int, ids: EntryIds) -> ChangePage:
+        """The records of the entries in the lines with `after < number <= upto`."""
         with self._engine.begin() as connection:
             rows = connection.execute(_LINES, {"after": after, "upto": upto}).all()
             latest = {row.entry: row for row in rows}
             said = [row for row in rows if latest[row.entry] is row and _is_told(row, ids.platform)]
-            names = feed_queries.names_of(connection, [row.entry for row in said], ids)
+            names = feed_queries.entry_ids(connection, [row.entry for row in said], ids)
         records = tuple(_record(row, name) for row, name in zip(said, names, strict=True))
         at = max((row.at for row in rows if row.at is not None), default=None)
         return ChangePage(records, at, any(row.type is None and row.action == FeedAction.REMOVE for row in rows))
 
     def named(self, signals: Sequence[SignalMessage], ids: EntryIds) -> dict[str, list[str]]:
-        """The ids of the active entries that carry these signals, by value."""
+        """The platform's ids of the active entries with these signals, by value."""
         with self._engine.begin() as connection:
             found = feed_queries.active_signals(connection, signals, ids.platform)
-            names = feed_queries.names_of(connection, list(found.values()), ids)
+            names = feed_queries.entry_ids(connection, list(found.values()), ids)
         told: dict[str, list[str]] = {}
         for (_, value), name in zip(found, names, strict=True):
             told.setdefault(value, []).append(name)
@@ -129,7 +129,7 @@ class ChangeFeed:
 
 
 def _number_at(connection: Connection, moment: int) -> int:
-    """Halves the feed: its lines stand in the order of their moments, as one writer at a time makes them."""
+    """A binary search: lines are in the order of their times, since there is one writer at a time."""
     low, high = 0, feed_queries.head(connection)
     while low < high:
         middle = (low + high) // 2
@@ -142,17 +142,17 @@ def _number_at(connection: Connection, moment: int) -> int:
 
 
 def _dated(connection: Connection, after: int, upto: int, moment: int) -> Row[*tuple[Any, ...]] | None:
-    """The first of these lines that is known to be from after `moment`."""
+    """The first of these lines that is known to be later than `moment`."""
     return connection.execute(_DATED, {"after": after, "upto": upto, "moment": moment}).first()
 
 
 def _is_told(row: AnyRow, platform: int) -> bool:
-    """Not a PDQ that says too little of its picture: these clients know no quality and would match by it."""
+    """Whether to show an entry; a PDQ hash of low quality is left out, as these clients would match it regardless."""
     return is_told(row, platform) and bool(row.type != SignalType.PDQ or row.quality >= PDQ_QUALITY_FLOOR)
 
 
 def _record(row: Row[*tuple[Any, ...]], name: str) -> ChangeRecord:
     if row.type is None:
-        return ChangeRecord(name, False, UNDATED, PictureKind.IMAGE, None)
-    moment = (None if row.there else row.removed_at) or row.added_at or UNDATED
+        return ChangeRecord(name, False, UNDATED_AT, PictureKind.IMAGE, None)
+    moment = (None if row.there else row.removed_at) or row.added_at or UNDATED_AT
     return ChangeRecord(name, bool(row.there), moment, PictureKind(row.kind), SignalType(row.type), row.value.hex())

@@ -1,4 +1,4 @@
-"""The SQL of judging entries: what platforms said of them, and what the rules of `judging.py` make of it."""
+"""The SQL of entry statuses: reads platforms' feedback, and applies the rules of `rules/entry_status.py`."""
 
 from collections.abc import Mapping, Sequence
 from typing import Final
@@ -8,9 +8,9 @@ from sqlalchemy import Connection, bindparam, delete, func, select, update
 from takeback.protocol import EntryStatus, FeedbackEvent, Verdict
 from takeback.registry.logs import LOG
 from takeback.registry.rules.entry_status import (
-    LAG_SECONDS,
+    REVIEW_LAG_SECONDS,
     SLOT_SECONDS,
-    SLOTS,
+    SLOTS_PER_HOUR,
     EntryState,
     Level,
     StatusLimits,
@@ -44,12 +44,12 @@ _JUDGED: Final = update(t.entries).where(t.entries.c.active).values(judge=bindpa
 
 
 type Touched = Sequence[tuple[FeedbackEvent, Sequence[int]]]
-"""What a platform said of uploads, each with the entries (by number) that it matched."""
+"""Events of a platform, each with the numbers of the entries that the upload matched."""
 
 
-def look_at(connection: Connection, platform: int, said: Touched, limits: StatusLimits, now: int) -> None:
-    """Judges entries anew of which a platform said something, and tells the log of a flood."""
-    floods = _count(connection, platform, said, limits, now) if limits.flood else set()
+def apply_feedback(connection: Connection, platform: int, said: Touched, limits: StatusLimits, now: int) -> None:
+    """Updates the statuses of entries that a platform's feedback names, and logs those that the rate brake demotes."""
+    floods = _count_matches(connection, platform, said, limits, now) if limits.flood else set()
     rows = bulk_write.among(connection, _KNOWN, t.entries.c.number, {entry for _, touched in said for entry in touched})
     known = {
         row.number: EntryState(EntryStatus(row.standing), StatusSource(row.judge) if row.judge else None)
@@ -61,20 +61,20 @@ def look_at(connection: Connection, platform: int, said: Touched, limits: Status
     looked = [
         number
         for number, one in known.items()
-        if one.judge is StatusSource.FLOOD and now >= since[number] + LAG_SECONDS
+        if one.judge is StatusSource.FLOOD and now >= since[number] + REVIEW_LAG_SECONDS
     ]
     votes = _votes(connection, [*voted, *looked])
     for number, one in known.items():
         found = judge(one, votes.get(number, []), flooded=number in floods, limits=limits, since=since[number])
         if found != one:
-            give(connection, [number], found, now)
+            set_status(connection, [number], found, now)
             if found.judge is StatusSource.FLOOD:
                 LOG.warning("a flood of matches: entry %d asks for a review; see `takeback registry entries`", number)
 
 
-def give(connection: Connection, numbers: Sequence[int], found: EntryState, now: int) -> int:
-    """Gives active entries a standing by somebody, and says so in the feed; how many have another standing now."""
-    changed = feed_queries.change(connection, numbers, found.standing)
+def set_status(connection: Connection, numbers: Sequence[int], found: EntryState, now: int) -> int:
+    """Sets the status of active entries and who set it, and publishes changes; returns how many statuses changed."""
+    changed = feed_queries.change(connection, numbers, found.status)
     bulk_write.among(connection, _JUDGED, t.entries.c.number, numbers, by=found.judge, at=now)
     return changed
 
@@ -86,13 +86,13 @@ def _votes(connection: Connection, numbers: Sequence[int]) -> dict[int, list[Vot
     return votes
 
 
-def _count(connection: Connection, platform: int, said: Touched, limits: StatusLimits, now: int) -> set[int]:
-    """Counts what a platform matched; gives the entries that flood by what all platforms matched in the last hour."""
+def _count_matches(connection: Connection, platform: int, said: Touched, limits: StatusLimits, now: int) -> set[int]:
+    """Counts a platform's matches; returns the entries whose matches of the last hour on all platforms are a flood."""
     matched = [touched for event, touched in said if event.verdict is not Verdict.NOT_BLOCKED]
     slot = now // SLOT_SECONDS
     levels: dict[int, dict[int, Level]] = {}
     touched = {entry for entries in matched for entry in entries}
-    for row in bulk_write.among(connection, _LEVELS, t.levels.c.entry, touched, before=slot - SLOTS):
+    for row in bulk_write.among(connection, _LEVELS, t.levels.c.entry, touched, before=slot - SLOTS_PER_HOUR):
         levels.setdefault(row.platform, {}).setdefault(row.entry, {})[row.slot] = row.matches  # type: ignore[index]
     own = levels.setdefault(platform, {})
     for entries in matched:

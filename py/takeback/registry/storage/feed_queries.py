@@ -1,4 +1,4 @@
-"""The SQL of the feed: each function is one question or one change, inside the caller's transaction."""
+"""The SQL of the feed. Each function is one query or one change, in the caller's transaction."""
 
 import secrets
 from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -16,10 +16,10 @@ from takeback.registry.storage.engine import bulk_write
 from takeback.registry.storage.engine import tables as t
 from takeback.signals import SignalKey, SignalType
 
-SALT: Final = 16
-"""Bytes of chance in an entry's leaf."""
-TEXTS: Final = frozenset({SignalType.VPDQ})
-"""Types whose value is no hash: too long for an index."""
+SALT_BYTES: Final = 16
+"""Random bytes in an entry's leaf, so that the signal of an erased entry cannot be guessed from its leaf."""
+TEXT_TYPES: Final = frozenset({SignalType.VPDQ})
+"""Types whose value is not a hash and too long for an index."""
 
 _HEAD: Final = select(t.registry.c.head)
 _NEWEST: Final = select(t.registry.c.head, t.registry.c.entry)
@@ -39,7 +39,7 @@ _HELD: Final = or_(
     .where(t.canaries.c.entry == t.entries.c.number, t.canaries.c.ended_at.is_(None))
     .exists(),
 )
-"""Whether a picture of a case holds an entry, or it is a canary."""
+"""Whether a picture of an open case holds the entry, or the entry is a canary."""
 _DUE: Final = (
     select(
         t.entries.c.number,
@@ -85,7 +85,7 @@ _ENTRY: Final = (
     t.entries.c.added_at,
     t.entries.c.salt,
 )
-"""What lines of the feed tell of an entry."""
+"""The columns of an entry that appear in the feed."""
 _PAGE: Final = (
     select(
         t.feed.c.number,
@@ -125,18 +125,18 @@ _ACTIVE_AT: Final = (
 
 
 def lock(connection: Connection) -> None:
-    """One writer at a time, so that feed numbers become visible in order (SQLite locks the whole file anyway)."""
+    """Locks the feed for this transaction, so that numbers become visible in order (SQLite locks the whole file)."""
     connection.execute(_HEAD.with_for_update())
 
 
 def pin_key_mark(connection: Connection) -> bytes | None:
-    """The mark of the PIN key that the database belongs to, if it belongs to one yet."""
+    """The mark of the database's PIN key, or `None` for a new database."""
     mark: bytes | None = connection.execute(select(t.registry.c.pin_key)).scalar_one()
     return mark
 
 
 def keep_pin_key_mark(connection: Connection, mark: bytes) -> None:
-    """Ties the database to its PIN key."""
+    """Stores the mark of the database's PIN key."""
     connection.execute(update(t.registry).values(pin_key=mark))
 
 
@@ -153,20 +153,20 @@ def link(connection: Connection) -> tuple[int, bytes]:
 
 
 def newest(connection: Connection) -> tuple[int, int]:
-    """The newest numbers: the feed's head, and the last entry's."""
+    """The newest number of the feed, and that of the entries."""
     row = connection.execute(_NEWEST).one()
     return row.head, row.entry
 
 
 def touch(connection: Connection) -> None:
-    """Writes without changing anything."""
+    """Makes a write that changes nothing."""
     connection.execute(_MORE_ENTRIES, {"entries": 0})
 
 
 def active_signals(
     connection: Connection, signals: Iterable[SignalMessage], platform: int | None = None
 ) -> dict[SignalKey, int]:
-    """Which of the `signals` have an active entry, as its number; of those that a `platform` is told, if one asks."""
+    """The numbers of the active entries of these `signals`; only of those published to `platform`, if it is given."""
     asked = {(signal.type, stored_value(signal)): (signal.type, signal.value) for signal in signals}
     active: dict[SignalKey, int] = {}
     for row in bulk_write.among(connection, _WITH_VALUE, t.entries.c.value, {value for _, value in asked}):
@@ -178,7 +178,7 @@ def active_signals(
 
 
 def active_entries(connection: Connection, ids: EntryIds, asked: Collection[str]) -> dict[str, int]:
-    """Which of these ids of a platform name entries that are in the feed, as their numbers."""
+    """The numbers of those entries in the feed that a platform knows by one of the ids `asked`, by id."""
     numbers = ids.numbers(asked)
     if ids.own_after:
         older = select(t.first_ids).where(t.first_ids.c.entry <= ids.own_after)
@@ -189,7 +189,7 @@ def active_entries(connection: Connection, ids: EntryIds, asked: Collection[str]
 
 
 def add(connection: Connection, entries: Sequence[rules.Entry], due: Sequence[int]) -> None:
-    """Writes new entries, each due in the feed at its moment."""
+    """Writes new entries, each with the time `due` at which it enters the feed."""
     if entries:
         new = [_entry_row(entry) | {"due": at} for entry, at in zip(entries, due, strict=True)]
         bulk_write.insert(connection, t.entries, new)
@@ -197,7 +197,7 @@ def add(connection: Connection, entries: Sequence[rules.Entry], due: Sequence[in
 
 
 def publish(connection: Connection, entries: Sequence[rules.Entry], order: Sequence[int], now: int) -> None:
-    """Writes new entries and brings them into the feed at once, in this order of their numbers."""
+    """Writes new entries and publishes them at once, in the `order` of these numbers."""
     if not entries:
         return
     first = head(connection) + 1
@@ -209,20 +209,20 @@ def publish(connection: Connection, entries: Sequence[rules.Entry], order: Seque
 
 
 def due(connection: Connection, now: int, limit: int) -> tuple[list[rules.Due], dict[int, EntryStatus]]:
-    """The entries that are due, the oldest first, and their standings."""
+    """The entries that are due, oldest first, and their statuses."""
     rows = connection.execute(_DUE, {"now": now, "limit": limit}).all()
     found = [rules.Due(row.number, bool(row.in_feed), bool(row.held)) for row in rows]
     return found, {row.number: EntryStatus(row.standing) for row in rows}
 
 
-def say(
+def publish_due(
     connection: Connection,
     settled: rules.Settled,
     waited: Iterable[int],
-    standings: Mapping[int, EntryStatus],
+    statuses: Mapping[int, EntryStatus],
     now: int,
 ) -> None:
-    """Writes what the feed says of the entries that `waited`."""
+    """Publishes `settled`, the changes of the entries that `waited`, and marks all of these as no longer due."""
     new = list(enumerate(settled.lines, head(connection) + 1))
     said = {number for _, (_, number) in new} | set(settled.dropped)
     added = [(n, e) for n, (action, e) in new if action is FeedAction.ADD]
@@ -235,40 +235,40 @@ def say(
         [{"number": e, "due": None} for e in waited if e not in said],
     ):
         bulk_write.update(connection, t.entries, "number", changed)
-    _append(connection, [(action, e, _told_of(action, standings[e])) for _, (action, e) in new])
+    _append(connection, [(action, e, _published_status(action, statuses[e])) for _, (action, e) in new])
 
 
-def change(connection: Connection, numbers: Sequence[int], standing: EntryStatus) -> int:
-    """Gives active entries another standing, and says so in the feed of those that are in it; how many changed."""
-    rows = bulk_write.among(connection, _CHANGE, t.entries.c.number, numbers, to=standing)
+def change(connection: Connection, numbers: Sequence[int], status: EntryStatus) -> int:
+    """Changes the status of active entries, and publishes it for those in the feed; returns how many changed."""
+    rows = bulk_write.among(connection, _CHANGE, t.entries.c.number, numbers, to=status)
     told = [row.number for row in rows if row.added is not None]
-    _append(connection, [(FeedAction.CHANGE, number, standing) for number in told])
+    _append(connection, [(FeedAction.CHANGE, number, status) for number in told])
     return len(rows)
 
 
 def _append(connection: Connection, said: Sequence[tuple[FeedAction, int, EntryStatus | None]]) -> None:
-    """Writes the feed's next lines: what is said of which entries, as the table of entries has them by now."""
+    """Writes the feed's next lines, each an action, an entry and its status; the entries must be written already."""
     if not said:
         return
     number, now = link(connection)
     rows = bulk_write.among(connection, select(t.entries), t.entries.c.number, (entry for _, entry, _ in said))
     entries: dict[int, row_mapping.AnyRow] = {row.number: row for row in rows}
     new = []
-    for action, entry, standing in said:
+    for action, entry, status in said:
         number, row = number + 1, entries[entry]
-        now = chain.link(now, chain.leaf(row_mapping.saying(number, action, standing, row), row.added))
-        new.append({"number": number, "action": action, "entry": entry, "standing": standing, "chain": now})
+        now = chain.link(now, chain.leaf(row_mapping.new_line(number, action, status, row), row.added))
+        new.append({"number": number, "action": action, "entry": entry, "standing": status, "chain": now})
     bulk_write.insert(connection, t.feed, new)
     connection.execute(_ADVANCE, {"to": number, "link": now})
 
 
-def _told_of(action: FeedAction, standing: EntryStatus) -> EntryStatus | None:
-    """The standing that a line says: that of an `add` which is not the common one."""
-    return standing if action is FeedAction.ADD and standing is not EntryStatus.BLOCK else None
+def _published_status(action: FeedAction, status: EntryStatus) -> EntryStatus | None:
+    """The status in a line of this action: only an `add` has one, and only if it is not `block`."""
+    return status if action is FeedAction.ADD and status is not EntryStatus.BLOCK else None
 
 
 def totals(connection: Connection) -> dict[str, int]:
-    """How much there is of everything."""
+    """The totals of each kind, by the names of `http/metrics.py`."""
     newest, slowest = head(connection), min(cursors(connection), default=None)
 
     def count(table: Table, *where: ColumnElement[bool]) -> int:
@@ -286,13 +286,13 @@ def totals(connection: Connection) -> dict[str, int]:
     }
 
 
-def next_moment(connection: Connection) -> int | None:
-    """When the next entry or case is due, if any is."""
+def next_due_time(connection: Connection) -> int | None:
+    """When the next entry or case is due, in seconds since 1970, or `None`."""
     return min((at for at in connection.execute(_NEXT_MOMENT).one() if at is not None), default=None)
 
 
 def feedback_on_record(connection: Connection, platform: int, ids: Iterable[str]) -> set[str]:
-    """Which of these events the platform has told before."""
+    """The ids of those of these events that the platform has reported before."""
     of_platform = select(t.feedback.c.event).where(t.feedback.c.platform == platform)
     return {row.event for row in bulk_write.among(connection, of_platform, t.feedback.c.event, ids)}
 
@@ -300,7 +300,7 @@ def feedback_on_record(connection: Connection, platform: int, ids: Iterable[str]
 def keep_feedback(
     connection: Connection, platform: int, events: Sequence[tuple[FeedbackEvent, Sequence[int]]], now: int
 ) -> None:
-    """Writes what a platform told, with the entries (by number) that each event touches."""
+    """Writes a platform's events, each with the numbers of its entries."""
     told_at = connection.execute(select(t.platforms.c.told_at).where(t.platforms.c.id == platform)).scalar_one()
     new = insert(t.feedback).returning(t.feedback.c.event, t.feedback.c.id)
     kept = connection.execute(
@@ -319,35 +319,35 @@ def keep_feedback(
 
 
 def cursors(connection: Connection) -> Sequence[int]:
-    """How far each platform has come that may follow the feed."""
+    """The cursors of all platforms that are not revoked."""
     return connection.execute(_CURSORS).scalars().all()
 
 
 def become_due(connection: Connection, entries: Sequence[int], at: Sequence[int]) -> None:
-    """Has the feed look at entries, each at its moment."""
+    """Sets for each of `entries` the time `at` which it is due."""
     changed = [{"number": one, "due": when} for one, when in zip(entries, at, strict=True)]
     bulk_write.update(connection, t.entries, "number", changed)
 
 
-def move(connection: Connection, positions: Iterable[tuple[int, int, int, int]], now: int) -> None:
-    """Notes for platforms (by id) how far they have come, and up to where they are told the feed at a moment."""
+def keep_positions(connection: Connection, positions: Iterable[tuple[int, int, int, int]], now: int) -> None:
+    """Stores the `positions` of platforms: id, cursor, the number up to which they were sent the feed, and when."""
     rows = [{"platform": id_, "to": to, "up_to": told, "at": at, "now": now} for id_, to, told, at in positions]
     connection.execute(_MOVE, rows)
 
 
 def page(connection: Connection, after: int, upto: int, ids: EntryIds) -> tuple[list[FeedEntry], bytes | None]:
-    """The feed's entries with a number over `after` and not over `upto`, as the platform with these ids sees them.
+    """The feed's lines with `after < number <= upto`, as the platform with these ids sees them.
 
-    Beside them the last one's link, if there is one.
+    Also returns the link of the last line, or `None` if there are no lines.
     """
     rows = connection.execute(_PAGE, {"after": after, "upto": upto}).all()
-    names = names_of(connection, [row.entry for row in rows], ids)
+    names = entry_ids(connection, [row.entry for row in rows], ids)
     found = [row_mapping.line(row, name, ids.platform) for row, name in zip(rows, names, strict=True)]
     return found, rows[-1].chain if rows else None
 
 
-def names_of(connection: Connection, numbers: Sequence[int], ids: EntryIds) -> list[str]:
-    """The ids under which a platform knows entries."""
+def entry_ids(connection: Connection, numbers: Sequence[int], ids: EntryIds) -> list[str]:
+    """The ids under which a platform knows the entries with these numbers, in their order."""
     names = ids.of(numbers)
     if not ids.own_after or not any(number <= ids.own_after for number in numbers):
         return names
@@ -357,19 +357,19 @@ def names_of(connection: Connection, numbers: Sequence[int], ids: EntryIds) -> l
 
 
 def active_at(connection: Connection, number: int, after: int, limit: int) -> Sequence[row_mapping.AnyRow]:
-    """Entries that were in the feed at `number`, by the numbers of their lines, from the one after `after` on."""
+    """At most `limit` entries that were in the feed at `number`, in the order of their lines, which follow `after`."""
     return connection.execute(_ACTIVE_AT, {"at": number, "after": after, "limit": limit}).all()
 
 
 def platforms_at(connection: Connection, feed_number: int, polls_from: int) -> int:
-    """How many platforms were told the feed up to that number at that moment or later."""
+    """The number of platforms that have received the feed up to `feed_number` by a poll at or after `polls_from`."""
     count: int = connection.execute(_REACHED, {"feed_number": feed_number, "polls_from": polls_from}).scalar_one()
     return count
 
 
 def stored_value(signal: SignalMessage) -> bytes:
-    """How a signal's value stands in the index: its bytes, or the SHA-256 of a text that is no hash."""
-    return sha256(signal.value.encode()).digest() if signal.type in TEXTS else bytes.fromhex(signal.value)
+    """The value of a signal in the index: its bytes, or the SHA-256 of a text that is not a hash."""
+    return sha256(signal.value.encode()).digest() if signal.type in TEXT_TYPES else bytes.fromhex(signal.value)
 
 
 def _entry_row(entry: rules.Entry) -> dict[str, object]:
@@ -377,7 +377,7 @@ def _entry_row(entry: rules.Entry) -> dict[str, object]:
         "number": entry.number,
         "type": entry.signal.type,
         "value": stored_value(entry.signal),
-        "text": entry.signal.value.encode() if entry.signal.type in TEXTS else None,
+        "text": entry.signal.value.encode() if entry.signal.type in TEXT_TYPES else None,
         "quality": entry.signal.quality,
         "variant": entry.signal.variant,
         "active": True,
@@ -385,5 +385,5 @@ def _entry_row(entry: rules.Entry) -> dict[str, object]:
         "ai_made": entry.ai_made,
         "age_band": entry.age_band,
         "standing": EntryStatus.BLOCK,
-        "salt": secrets.token_bytes(SALT),
+        "salt": secrets.token_bytes(SALT_BYTES),
     }

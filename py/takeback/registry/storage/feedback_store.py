@@ -1,4 +1,4 @@
-"""Keeps what platforms and the operator say: feedback on uploads, how far platforms are, and the status of entries."""
+"""The store of feedback: platforms' verdicts on uploads, their positions in the feed, and operators' decisions."""
 
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
@@ -17,9 +17,10 @@ from takeback.registry.storage.engine.group_commit import GroupCommit
 
 @dataclass(frozen=True, slots=True)
 class PlatformPosition:
-    """How far a platform has come: it has durably applied the feed up to `cursor`.
+    """A platform's position in the feed: it has durably applied the feed up to `cursor`.
 
-    It has been sent the feed up to `told`, if that is more, as of `at`, in seconds since 1970; `None` is now.
+    It was sent the feed up to `told`, or to `cursor` if that is more, at the time `at`, in seconds since 1970; `None`
+    is now.
     """
 
     platform: int
@@ -30,7 +31,7 @@ class PlatformPosition:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """What a platform says of its uploads."""
+    """The feedback of a platform on its uploads, with the platform's `ids` of entries."""
 
     platform: int
     ids: EntryIds
@@ -38,10 +39,10 @@ class Report:
 
 
 class FeedbackStore:
-    """What was said of entries. Writes return a future that completes once they are durable.
+    """The store of feedback. Writes return a future that completes once they are durable.
 
-    `clock` returns seconds since 1970. Every method may be called from any thread, and raises `StoreUnavailable`
-    through its future.
+    `clock` returns seconds since 1970. Every method may be called from any thread; its future raises
+    `StoreUnavailable` if the write cannot be stored.
     """
 
     def __init__(self, clock: Callable[[], float], policy: CasePolicy, writer: GroupCommit) -> None:
@@ -50,21 +51,22 @@ class FeedbackStore:
         self._writer = writer
 
     def record(self, report: Report) -> Future[FeedbackReceipt]:
-        """Records what a platform says; an event that came before is counted once."""
+        """Records a platform's feedback; a repeated event is counted once."""
         return self._writer.submit(self._record, report)
 
     def move(self, position: PlatformPosition) -> Future[None]:
-        """Remembers how far a platform has come, and that it was here."""
+        """Stores a platform's position in the feed and when it was last seen."""
         return self._writer.submit(self._move, position)
 
-    def change(self, entries: Sequence[int], standing: EntryStatus) -> Future[int]:
-        """Gives entries, by inner number, the status that the operator wants; how many changed."""
-        return self._writer.submit(self._change, (entries, standing))
+    def change(self, entries: Sequence[int], status: EntryStatus) -> Future[int]:
+        """Sets the status of entries, by internal number, as the operator decided; the result is how many changed."""
+        return self._writer.submit(self._change, (entries, status))
 
     def _change(self, connection: Connection, group: Sequence[tuple[Sequence[int], EntryStatus]]) -> list[int]:
         now = int(self._clock())
         return [
-            entry_statuses.give(connection, which, EntryState(to, StatusSource.OPERATOR), now) for which, to in group
+            entry_statuses.set_status(connection, which, EntryState(to, StatusSource.OPERATOR), now)
+            for which, to in group
         ]
 
     def _record(self, connection: Connection, group: Sequence[Report]) -> list[FeedbackReceipt]:
@@ -78,11 +80,11 @@ class FeedbackStore:
         if recorded.events:
             now = int(self._clock())
             feed_queries.keep_feedback(connection, report.platform, recorded.events, now)
-            entry_statuses.look_at(connection, report.platform, recorded.events, self._policy.limits, now)
+            entry_statuses.apply_feedback(connection, report.platform, recorded.events, self._policy.limits, now)
         return recorded.receipt
 
     def _move(self, connection: Connection, group: Sequence[PlatformPosition]) -> list[None]:
         now = int(self._clock())
         positions = [(p.platform, p.cursor, max(p.cursor, p.told), now if p.at is None else p.at) for p in group]
-        feed_queries.move(connection, positions, now)
+        feed_queries.keep_positions(connection, positions, now)
         return [None] * len(group)

@@ -1,4 +1,4 @@
-"""The platforms and their keys, in the database: what `takeback platform` changes and what every poll looks up."""
+"""The platforms and the digests of their keys, which `takeback platform` changes and every poll looks up."""
 
 import hmac
 import time
@@ -15,16 +15,16 @@ from takeback.registry.storage.engine import bulk_write
 from takeback.registry.storage.engine import tables as t
 from takeback.registry.storage.engine.database import writing
 
-MAX_NAME: Final = 80
+MAX_NAME_CHARS: Final = 80
+"""Characters in a platform's name, at most."""
 
 
 @dataclass(frozen=True, slots=True)
 class Platform:
-    """A platform as it is kept. Times are seconds since 1970; `cursor` is how far it has applied the feed.
+    """A platform as stored. Times are seconds since 1970; it has applied the feed up to `cursor`.
 
-    `told` is the number to which the last answer led that it was given from the feed.
-
-    `own_ids_after` is the last entry that it knows by an id from before platforms had ids of their own.
+    `told` is the number up to which it was sent the feed. `own_ids_after` is the last entry that it knows by an id from
+    before ids differed by platform.
     """
 
     id: int
@@ -46,7 +46,11 @@ class Platforms:
         self._clock = clock
 
     def check(self, key: PlatformKey) -> Platform:
-        """The platform that holds `key`. Raises `NotAPlatform`; whether the name or the secret is wrong is not told."""
+        """The platform that holds `key`.
+
+        Raises `NotAPlatform` if none does or the key was revoked; the error is the same for an unknown key id and for a
+        wrong secret.
+        """
         with self._engine.begin() as connection:
             (found,) = holders(connection, [key])
         if isinstance(found, NotAPlatform):
@@ -59,9 +63,11 @@ class Platforms:
             return [_platform(row) for row in connection.execute(select(t.platforms).order_by(t.platforms.c.name))]
 
     def add(self, name: str) -> PlatformKey:
-        """A new platform's key. Raises `SettingsError` if the name is taken or cannot be used."""
-        if not (name.isprintable() and name == name.strip() and 1 <= len(name) <= MAX_NAME):
-            raise SettingsError(f"a platform's name is 1 to {MAX_NAME} printable characters without spaces around it")
+        """Adds a platform and returns its key. Raises `SettingsError` if the name is taken or invalid."""
+        if not (name.isprintable() and name == name.strip() and 1 <= len(name) <= MAX_NAME_CHARS):
+            raise SettingsError(
+                f"a platform's name must be 1 to {MAX_NAME_CHARS} printable characters, without spaces at either end"
+            )
         key = PlatformKey.new()
         row = {"name": name, "created_at": int(self._clock()), "cursor": 0, "own_ids_after": 0, **_kept(key)}
         try:
@@ -72,13 +78,13 @@ class Platforms:
         return key
 
     def rotate(self, name: str) -> PlatformKey:
-        """A new key for a platform; the old one stops at once. Raises `SettingsError`."""
+        """Gives a platform a new key; the old one stops working at once. Raises `SettingsError` for an unknown name."""
         key = PlatformKey.new()
         self._change(name, {**_kept(key), "revoked_at": None})
         return key
 
     def revoke(self, name: str) -> None:
-        """The platform's key stops at once. Raises `SettingsError`."""
+        """Revokes a platform's key, which stops working at once. Raises `SettingsError` for an unknown name."""
         self._change(name, {"revoked_at": int(self._clock())})
 
     def _change(self, name: str, values: dict[str, object]) -> None:
@@ -89,7 +95,7 @@ class Platforms:
 
 
 def holders(connection: Connection, keys: Sequence[PlatformKey]) -> list[Platform | NotAPlatform]:
-    """The platforms that hold these keys, or why one does not, in the caller's transaction."""
+    """The platforms that hold these keys, with a `NotAPlatform` for each key that none holds."""
     rows = bulk_write.among(connection, select(t.platforms), t.platforms.c.key_id, (key.key_id for key in keys))
     known = {row.key_id: row for row in rows}
     return [_holder(key, known.get(key.key_id)) for key in keys]

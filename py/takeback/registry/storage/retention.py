@@ -1,6 +1,6 @@
-"""The SQL of letting go: which cases have expired, and what ended so long ago that it is erased for good.
+"""The SQL of retention: finds expired cases, and erases what ended long ago.
 
-Each function takes a little at a time and says how much it took, inside the caller's transaction.
+Each function handles at most `limit` rows in the caller's transaction; the `erase_` functions return how many.
 """
 
 from collections.abc import Sequence
@@ -54,13 +54,13 @@ _ADDED: Final = select(t.entries, t.feed.c.standing.label("told")).join(t.feed, 
 
 
 def expired(connection: Connection, before: int, limit: int) -> list[str]:
-    """Open cases whose last new picture came at this time or before."""
+    """The numbers of open cases whose last new picture came at or before the time `before`."""
     rows = connection.execute(_EXPIRED, {"before": before, "limit": limit}).scalars()
     return [f"{number:010d}" for number in rows]
 
 
 def erase_cases(connection: Connection, before: int, limit: int) -> int:
-    """Erases cases that ended by then, once the feed has said so: all that is kept of them."""
+    """Erases cases that ended by the time `before` and whose end is published, with all that belongs to them."""
     numbers = _numbers(connection, _ENDED_CASES, before, limit)
     for table in (t.holdings, t.pictures, t.submissions):
         bulk_write.among(connection, delete(table), table.c.case_number, numbers)
@@ -69,7 +69,7 @@ def erase_cases(connection: Connection, before: int, limit: int) -> int:
 
 
 def erase_pictures(connection: Connection, before: int, limit: int) -> int:
-    """Erases what pictures held that left their case by then; their places in the case remain, empty."""
+    """Erases the links from withdrawn pictures to entries; the pictures' positions in their cases remain."""
     rows = connection.execute(_ENDED_PICTURES, {"before": before, "limit": limit}).all()
     if rows:
         connection.execute(_HOLDINGS_OF_PICTURE, [{"case": row.case_number, "place": row.position} for row in rows])
@@ -77,7 +77,7 @@ def erase_pictures(connection: Connection, before: int, limit: int) -> int:
 
 
 def erase_entries(connection: Connection, before: int, limit: int) -> int:
-    """Erases entries that left the feed by then, with their signals and what platforms said of them."""
+    """Erases entries that were removed from the feed by the time `before`, with their signals and their feedback."""
     numbers = _numbers(connection, _REMOVED, before, limit)
     _keep_leaves(connection, numbers)
     told = bulk_write.among(connection, select(t.feedback_entries.c.feedback), t.feedback_entries.c.entry, numbers)
@@ -90,7 +90,7 @@ def erase_entries(connection: Connection, before: int, limit: int) -> int:
 
 
 def erase_levels(connection: Connection, slot: int, limit: int) -> int:
-    """Erases levels of matches up to a slot."""
+    """Erases counts of matches up to the slot `slot`."""
     rows = connection.execute(_OLD_LEVELS, {"slot": slot, "limit": limit}).all()
     if rows:
         connection.execute(_LEVEL, [{"one": row.entry, "whose": row.platform, "when": row.slot} for row in rows])
@@ -98,20 +98,20 @@ def erase_levels(connection: Connection, slot: int, limit: int) -> int:
 
 
 def _keep_leaves(connection: Connection, numbers: Sequence[int]) -> None:
-    """Notes in the feed the leaves of what is about to be erased; without the salt nothing can be guessed from them."""
+    """Stores the leaves of entries in the feed before they are erased; without the salt a leaf reveals nothing."""
     rows = bulk_write.among(connection, _ADDED, t.entries.c.number, numbers)
     leaves = [
         {
             "number": row.added,
-            "leaf": chain.leaf(row_mapping.saying(row.added, FeedAction.ADD, row.told, row), row.added),
+            "leaf": chain.leaf(row_mapping.new_line(row.added, FeedAction.ADD, row.told, row), row.added),
         }
         for row in rows
     ]
     bulk_write.update(connection, t.feed, "number", leaves)
 
 
-def empty_log(engine: Engine) -> None:
-    """Leaves nothing that was erased in SQLite's write-ahead log, once its readers are done."""
+def truncate_log(engine: Engine) -> None:
+    """Truncates SQLite's write-ahead log, so that erased values do not stay in it, once its readers are done."""
     with closing(engine.raw_connection()) as connection:
         connection.cursor().execute("PRAGMA wal_checkpoint(TRUNCATE)").close()
 

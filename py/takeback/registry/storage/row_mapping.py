@@ -1,4 +1,4 @@
-"""What a row of the database says as a line of the feed."""
+"""Maps rows of the database to lines of the feed."""
 
 from typing import Any, Final
 
@@ -9,29 +9,29 @@ from takeback.protocol import AgeBand, EntryStatus, FeedAction, FeedEntry, Pictu
 from takeback.signals import SignalType, Variant
 from takeback.times import day
 
-NOBODY: Final = "0" * 32
-"""The id in a line that is made for its leaf alone, which no platform's id is part of."""
+NO_ENTRY_ID: Final = "0" * 32
+"""The id in a line that is made only for its leaf, which does not depend on the id."""
 
 type AnyRow = Row[*tuple[Any, ...]]
 
 
 def line(row: AnyRow, name: str, platform: int) -> FeedEntry:
-    """The line of a row of `feed` beside its entry, to the `platform` that knows the entry by `name`."""
+    """The line for a row of `feed` joined with its entry, as `platform`, which knows the entry by `name`, sees it."""
     action = FeedAction(row.action)
     if action is FeedAction.ADD and row.type is None:
         return chain.tombstone(row.number, name, row.leaf)
-    said = saying(row.number, action, row.standing, row, name)
+    said = new_line(row.number, action, row.standing, row, name)
     return said if is_told(row, platform) else chain.tombstone(row.number, name, chain.leaf(said, row.number))
 
 
 def is_told(row: AnyRow, platform: int) -> bool:
-    """Whether a platform is told an entry's signal: all of them, but for a canary of another."""
+    """Whether a platform sees an entry's signal: every one except another platform's canaries."""
     return row.told_to is None or row.told_to == platform
 
 
-def saying(number: int, action: FeedAction, standing: str | None, entry: AnyRow, name: str = NOBODY) -> FeedEntry:
-    """The line of this number that says this of an entry's row."""
-    told = None if standing is None else EntryStatus(standing)
+def new_line(number: int, action: FeedAction, status: str | None, entry: AnyRow, name: str = NO_ENTRY_ID) -> FeedEntry:
+    """The line with this number and action for an entry's row."""
+    told = None if status is None else EntryStatus(status)
     if action is not FeedAction.ADD:
         return FeedEntry(number, action, name, standing=told)
     return FeedEntry(
@@ -49,6 +49,6 @@ def saying(number: int, action: FeedAction, standing: str | None, entry: AnyRow,
 
 
 def signal(row: AnyRow) -> SignalMessage:
-    """The signal of an entry's row."""
+    """The signal in an entry's row."""
     value = row.value.hex() if row.text is None else row.text.decode()
     return SignalMessage(SignalType(row.type), value, row.quality, Variant(row.variant))

@@ -1,7 +1,7 @@
-"""What whoever runs a registry looks at: how many cases, which entries need an eye, how each platform is doing.
+"""The SQL of what an operator sees: counts of cases, entries that need attention, and the state of each platform.
 
-Counts alone, and entries by their inner number: never a picture, a hash or a person. A case's number is told
-only where one is to be ended (`case list`).
+It shows only counts, and entries by their internal number, but no hash and nothing about a person. Case numbers are
+shown only by `case list`, which is for ending cases.
 """
 
 from collections.abc import Mapping, Sequence
@@ -15,25 +15,26 @@ from takeback.protocol import EntryStatus, Verdict
 from takeback.registry.rules.entry_status import StatusSource
 from takeback.registry.storage.engine import bulk_write
 from takeback.registry.storage.engine import tables as t
-from takeback.registry.storage.usage import Usage, used
+from takeback.registry.storage.usage import Usage, usage_since
 from takeback.times import DAY_SECONDS, moment
 
-DAYS: Final = 30
-PLATFORM: Final = ("Platform", "Behind", "Last seen", "Requests", "Lines told", "Said of uploads")
-ENTRY: Final = (
-    "Entry", "Type", "Variant", "Standing", "By", "In the feed since", "Uploads", "Blocked by", "Not blocked by",
+REPORT_DAYS: Final = 30
+"""Days that counts and plots cover, today included."""
+PLATFORM_COLUMNS: Final = ("Platform", "Behind", "Last seen", "Requests", "Lines sent", "Feedback")
+ENTRY_COLUMNS: Final = (
+    "Entry", "Type", "Variant", "Status", "Set by", "In the feed since", "Uploads", "Blocked by", "Not blocked by",
 )  # fmt: skip
-CASE: Final = ("State", "Received", "Pictures", "Entries")
-"""What stands above the cells of a table."""
+CASE_COLUMNS: Final = ("State", "Received", "Pictures", "Entries")
+"""The headings of the tables."""
 BARS: Final = " ▁▂▃▄▅▆▇█"
-_NOT_COMMON: Final = t.entries.c.standing != literal_column(f"'{EntryStatus.BLOCK}'")
-"""In the words of the index of entries that need an eye."""
+_NOT_BLOCKING: Final = t.entries.c.standing != literal_column(f"'{EntryStatus.BLOCK}'")
+"""In exactly the words of the index `entries_noticed`, which SQLite uses only then."""
 
 
 class PlatformState(msgspec.Struct, frozen=True):
-    """A platform: lines of the feed that it has not applied, when it was last here, and what it said of uploads.
+    """A platform: the lines of the feed that it has not applied, when it was last seen, and its counts of verdicts.
 
-    `requests` of the last 30 days, and the `lines` of the feed that they were answered with.
+    `requests` and `lines`, the lines of the feed that were sent to it, are of the last `REPORT_DAYS` days.
     """
 
     name: str
@@ -44,15 +45,15 @@ class PlatformState(msgspec.Struct, frozen=True):
     said: dict[str, int]
 
     def cells(self) -> tuple[str, ...]:
-        """The same in words, under `PLATFORM`."""
+        """The cells of its row, under `PLATFORM_COLUMNS`."""
         asked = (f"{self.requests:,}", f"{self.lines:,}")
-        return (self.name, f"{self.behind:,}", _moment(self.seen_at), *asked, summed(self.said))
+        return (self.name, f"{self.behind:,}", _moment(self.seen_at), *asked, in_words(self.said))
 
 
 class Overview(msgspec.Struct, frozen=True):
-    """The state of a registry. `new_cases` and `blocks` are counts a day, today last.
+    """The state of a registry. `new_cases` and `blocks` are counts by day, today last.
 
-    `floods` are the entries that ask for a review because they match too much.
+    `floods` is the number of entries that the rate brake demoted.
     """
 
     head: int
@@ -65,9 +66,9 @@ class Overview(msgspec.Struct, frozen=True):
 
 
 class EntryOverview(msgspec.Struct, frozen=True):
-    """An entry, by its inner number: its standing and who gave it that, and how many platforms said what of it.
+    """An entry, by its internal number: its status, who set it, and how many platforms blocked it or did not.
 
-    `uploads` are those that platforms reported as matching it.
+    `uploads` is the number of uploads that platforms reported as matching it.
     """
 
     entry: int
@@ -81,13 +82,13 @@ class EntryOverview(msgspec.Struct, frozen=True):
     not_blocked: int
 
     def cells(self) -> tuple[str, ...]:
-        """The same in words, under `ENTRY`."""
+        """The cells of its row, under `ENTRY_COLUMNS`."""
         kind = (self.type, self.variant, self.standing, self.judge or "-", _moment(self.added_at))
         return (str(self.entry), *kind, f"{self.uploads:,}", str(self.blocked), str(self.not_blocked))
 
 
 class Order(StrEnum):
-    """Which entries come first."""
+    """The order of a list of entries."""
 
     NEWEST = "newest"
     OLDEST = "oldest"
@@ -95,7 +96,7 @@ class Order(StrEnum):
 
 
 class CaseSize(msgspec.Struct, frozen=True):
-    """An open case, by its number, and how much it holds."""
+    """An open case, by its number, and its counts of pictures and entries."""
 
     case: int
     state: str
@@ -104,17 +105,17 @@ class CaseSize(msgspec.Struct, frozen=True):
     entries: int
 
     def cells(self) -> tuple[str, ...]:
-        """The same in words, under `CASE`, without the number."""
+        """The cells of its row, under `CASE_COLUMNS`, without the number."""
         return (self.state, _moment(self.received_at), f"{self.pictures:,}", f"{self.entries:,}")
 
 
 def overview(connection: Connection, now: int) -> Overview:
-    """Everything at a glance."""
+    """The overview at the time `now`, in seconds since 1970."""
     head: int = connection.execute(select(t.registry.c.head)).scalar_one()
     return Overview(
         head,
         _counts(connection, t.cases.c.state),
-        _standings(connection),
+        _statuses(connection),
         _platforms(connection, head, now),
         floods(connection),
         _daily(connection, t.cases.c.received_at, now),
@@ -123,8 +124,8 @@ def overview(connection: Connection, now: int) -> Overview:
 
 
 def floods(connection: Connection) -> int:
-    """How many entries ask for a review because they match too much."""
-    flooded = select(func.count()).where(t.entries.c.active, _NOT_COMMON, t.entries.c.judge == StatusSource.FLOOD)
+    """The number of entries that the rate brake demoted."""
+    flooded = select(func.count()).where(t.entries.c.active, _NOT_BLOCKING, t.entries.c.judge == StatusSource.FLOOD)
     number: int = connection.execute(flooded).scalar_one()
     return number
 
@@ -141,14 +142,14 @@ _ORDERS: Final[Mapping[Order, Any]] = {
 }
 
 
-def noticed(
+def list_entries(
     connection: Connection,
-    standings: Sequence[EntryStatus],
+    statuses: Sequence[EntryStatus],
     limit: int,
     order: Order = Order.NEWEST,
     case_number: int | None = None,
 ) -> list[EntryOverview]:
-    """The active entries of these standings; of one case, if it is given."""
+    """At most `limit` active entries with these statuses; only those of one case, if `case_number` is given."""
 
     def platforms(verdict: Verdict) -> Any:
         return func.count(case((t.feedback.c.verdict == verdict, t.feedback.c.platform)).distinct())
@@ -156,9 +157,9 @@ def noticed(
     shown = select(
         t.entries.c.number, t.entries.c.type, t.entries.c.variant, t.entries.c.standing, t.entries.c.judge,
         t.entries.c.added_at,
-    ).where(t.entries.c.active, or_(*(t.entries.c.standing == one for one in set(standings))))  # fmt: skip
-    if EntryStatus.BLOCK not in standings:
-        shown = shown.where(_NOT_COMMON)
+    ).where(t.entries.c.active, or_(*(t.entries.c.standing == one for one in set(statuses))))  # fmt: skip
+    if EntryStatus.BLOCK not in statuses:
+        shown = shown.where(_NOT_BLOCKING)
     if order is Order.MATCHES:
         shown = shown.outerjoin(_UPLOADS, _UPLOADS.c.entry == t.entries.c.number)
     if case_number is not None:
@@ -181,7 +182,7 @@ def noticed(
 
 
 def largest_cases(connection: Connection, limit: int, entry: int | None = None) -> list[CaseSize]:
-    """The open cases that hold the most entries; of those that hold one entry, if it is given."""
+    """At most `limit` open cases, those with the most entries first; only those that hold `entry`, if it is given."""
     entries = func.count(t.holdings.c.entry.distinct())
     sizes = (
         select(
@@ -205,13 +206,13 @@ def largest_cases(connection: Connection, limit: int, entry: int | None = None) 
     return [CaseSize(*row) for row in connection.execute(sizes)]
 
 
-def summed(counts: Mapping[str, int]) -> str:
-    """Counts by name, in words."""
+def in_words(counts: Mapping[str, int]) -> str:
+    """Counts by name, as text: `3 blocked, 1 not_blocked`."""
     return ", ".join(f"{number:,} {name}" for name, number in counts.items()) or "none"
 
 
 def bars(values: Sequence[int]) -> str:
-    """A plot of counts in one line, a letter each."""
+    """A plot of counts in one line, with one block character for each."""
     most = max(values, default=0)
     return "".join(BARS[-(-value * (len(BARS) - 1) // most)] if most else BARS[0] for value in values)
 
@@ -225,16 +226,16 @@ def _counts(connection: Connection, column: Column[Any], *where: Any) -> dict[st
     return {row[0]: row[1] for row in connection.execute(counted)}
 
 
-def _standings(connection: Connection) -> dict[str, int]:
-    """How many active entries there are of each standing."""
+def _statuses(connection: Connection) -> dict[str, int]:
+    """The number of active entries of each status."""
     every: int = connection.execute(select(func.count()).select_from(t.entries).where(t.entries.c.active)).scalar_one()
-    uncommon = _counts(connection, t.entries.c.standing, t.entries.c.active, _NOT_COMMON)
+    uncommon = _counts(connection, t.entries.c.standing, t.entries.c.active, _NOT_BLOCKING)
     common = every - sum(uncommon.values())
     return ({str(EntryStatus.BLOCK): common} if common else {}) | uncommon
 
 
 def _platforms(connection: Connection, head: int, now: int) -> list[PlatformState]:
-    uses = used(connection, now // DAY_SECONDS - DAYS + 1)
+    uses = usage_since(connection, now // DAY_SECONDS - REPORT_DAYS + 1)
     said: dict[int, dict[str, int]] = {}
     verdicts = select(t.feedback.c.platform, t.feedback.c.verdict, func.count())
     for platform, verdict, number in connection.execute(
@@ -251,9 +252,9 @@ def _platforms(connection: Connection, head: int, now: int) -> list[PlatformStat
 
 
 def _daily(connection: Connection, column: Column[Any], now: int, *where: Any) -> list[int]:
-    """How many rows there are a day (UTC), today last."""
-    first = now // DAY_SECONDS - DAYS + 1
+    """The number of rows for each day (UTC), today last."""
+    first = now // DAY_SECONDS - REPORT_DAYS + 1
     day = (column // DAY_SECONDS).label("day")
     rows = connection.execute(select(day, func.count()).where(column >= first * DAY_SECONDS, *where).group_by(day))
     found: dict[int, int] = {int(one): number for one, number in rows}
-    return [found.get(first + n, 0) for n in range(DAYS)]
+    return [found.get(first + n, 0) for n in range(REPORT_DAYS)]

@@ -17,15 +17,15 @@ from takeback.registry.storage.feedback_store import FeedbackStore
 from takeback.registry.storage.usage import UsageMeter
 
 LOOKS_PER_DELAY: Final = 10
-"""How often within the publication delay the feed is looked after: entries that are due wait for the next look."""
+"""How often within the publication delay due entries are published; they wait until the next time."""
 IDLE_LOOK_SECONDS: Final = 5.0
-"""Seconds between looks where there is no delay: then only what an earlier setting left is due."""
+"""Seconds between checks without a delay: only entries that an earlier setting delayed can be due."""
 RETENTION_SECONDS: Final = 60.0
-"""Seconds between looks for cases that expire and for rows to erase: both are counted in days."""
+"""Seconds between checks for expired cases and rows to erase, whose times are counted in days."""
 
 
 class Store:
-    """Opens `cases`, `feed`, `feedback` and `usage` over one engine. `clock` returns seconds since 1970."""
+    """The stores `cases`, `feed`, `feedback` and `usage` over one engine. `clock` returns seconds since 1970."""
 
     def __init__(
         self,
@@ -41,7 +41,7 @@ class Store:
         self.cases = CaseStore(engine, clock, rules, benign or BenignList(), self._writer, self.feed)
         self.feedback = FeedbackStore(clock, rules, self._writer)
         self.usage = UsageMeter(self._writer, clock)
-        seconds = max(1.0, rules.mix / LOOKS_PER_DELAY) if rules.mix else IDLE_LOOK_SECONDS
+        seconds = max(1.0, rules.delay_seconds / LOOKS_PER_DELAY) if rules.delay_seconds else IDLE_LOOK_SECONDS
         self._tasks = (
             PeriodicTask(self.feed.tick, seconds),
             PeriodicTask(self.cases.retain, RETENTION_SECONDS),
@@ -56,11 +56,11 @@ class Store:
         self._engine.dispose()
 
     def probe(self) -> Future[None]:
-        """Writes nothing in particular, durably. Raises `StoreUnavailable` when a case could not be kept."""
+        """Makes a durable write that changes nothing; its future raises `StoreUnavailable` if that fails."""
         return self._writer.submit(_probe, None)
 
     def totals(self) -> dict[str, int]:
-        """How much there is, by the names of `http/metrics.py`."""
+        """The totals for `http/metrics.py`, by its names."""
         with self._engine.begin() as connection:
             return feed_queries.totals(connection) | {"entries_flooding": status_queries.floods(connection)}
 

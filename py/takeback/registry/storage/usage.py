@@ -1,7 +1,7 @@
-"""How much each platform asks for, a day at a time: who fetches the whole list every hour is seen.
+"""Usage: requests of each platform and the lines sent to it, by day, so that unusual downloads are noticed.
 
-It is counted in memory and written down every minute, so that an idle poll writes nothing; what a process counted since
-is lost if it is killed.
+Counts are kept in memory and written every minute, so that an idle poll writes nothing. A process that is killed loses
+the counts of the last minute.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -18,8 +18,8 @@ from takeback.registry.storage.engine.group_commit import GroupCommit
 from takeback.registry.storage.engine.periodic import PeriodicTask
 from takeback.times import DAY_SECONDS
 
-EVERY: Final = 60.0
-"""Seconds between writings."""
+WRITE_INTERVAL_SECONDS: Final = 60.0
+"""Seconds between writes of the counts."""
 _MORE: Final = (
     update(t.metering)
     .where(t.metering.c.platform == bindparam("whose"), t.metering.c.day == bindparam("when"))
@@ -29,42 +29,42 @@ _MORE: Final = (
 
 @dataclass(slots=True)
 class Usage:
-    """Requests of a platform, and the lines of the feed that they were answered with."""
+    """The number of requests of a platform, and of the lines of the feed in the answers."""
 
     requests: int = 0
     lines: int = 0
 
 
 type UsageByDay = Mapping[tuple[int, int], Usage]
-"""By platform (its inner number) and day since 1970."""
+"""Usage by platform (its internal number) and day since 1970."""
 
 
 class UsageMeter:
-    """Counts for one process, and writes down by `writer`. `clock` gives seconds since 1970."""
+    """Counts the usage in one process, and writes it through `writer`. `clock` gives seconds since 1970."""
 
     def __init__(self, writer: GroupCommit, clock: Callable[[], float]) -> None:
         self._writer = writer
         self._clock = clock
         self._lock = Lock()
         self._counts: dict[tuple[int, int], Usage] = {}
-        self._ticker = PeriodicTask(self.write_down, EVERY)
+        self._ticker = PeriodicTask(self.flush, WRITE_INTERVAL_SECONDS)
 
     def close(self) -> None:
-        """Writes down what is left, if it can."""
+        """Writes the remaining counts; logs an error if it cannot."""
         self._ticker.close()
         try:
-            self.write_down()
+            self.flush()
         except StoreUnavailable as error:
-            LOG.error("what platforms asked for since the last minute is not written down", exc_info=error)
+            LOG.error("the platforms' usage of the last minute could not be written", exc_info=error)
 
     def count(self, platform: int, lines: int = 0) -> None:
-        """A request of a platform was answered, with so many lines."""
+        """Counts a request of a platform that was answered with this number of `lines`."""
         self._add((platform, int(self._clock()) // DAY_SECONDS), Usage(1, lines))
 
-    def write_down(self) -> bool:
-        """Writes down what was counted since the last time; whether there is more, which there never is.
+    def flush(self) -> bool:
+        """Writes the counts since the last call; returns `False`, as there is never more to do.
 
-        Raises `StoreUnavailable`; then it is counted still.
+        Raises `StoreUnavailable` if it cannot; the counts are then kept for the next call.
         """
         with self._lock:
             counts, self._counts = self._counts, {}
@@ -84,8 +84,8 @@ class UsageMeter:
             use.lines += more.lines
 
 
-def used(connection: Connection, since: int) -> dict[int, Usage]:
-    """What each platform asked for from that day on."""
+def usage_since(connection: Connection, since: int) -> dict[int, Usage]:
+    """The usage of each platform since the day `since`, in days since 1970."""
     summed = select(t.metering.c.platform, func.sum(t.metering.c.requests), func.sum(t.metering.c.lines))
     rows = connection.execute(summed.where(t.metering.c.day >= since).group_by(t.metering.c.platform))
     return {platform: Usage(int(requests), int(lines)) for platform, requests, lines in rows}

@@ -1,4 +1,4 @@
-"""NCMEC's Hash Sharing v2 over the feed, asked by the stock client of `threatexchange` and by hand."""
+"""NCMEC's Hash Sharing v2 over the feed, used by the stock client of `threatexchange` and by hand."""
 
 import time
 from collections.abc import Iterator
@@ -28,7 +28,7 @@ SIGNALS = [PdqSignal, VideoMD5Signal]
 
 
 class Stock:
-    """The stock exchange and what it holds. Its clock is 5 seconds ahead, which it takes off again to be safe."""
+    """The stock exchange and its state. Its clock is 5 seconds ahead, because it subtracts 5 seconds to be safe."""
 
     def __init__(self, key: str) -> None:
         self.collab = ncmec_exchange.NCMECCollabConfig(name="takeback", environment=ncmec.NCMECEnvironment.Industry)
@@ -39,7 +39,7 @@ class Stock:
         self.held: dict[str, ncmec.NCMECEntryUpdate] = {}
 
     def fetch(self) -> int:
-        """Fetches to the end; how many updates came."""
+        """Fetches to the end, and returns the number of updates."""
         came = 0
         for delta in self.exchange.fetch_iter(SIGNALS, self.checkpoint):
             came += len(delta.updates)
@@ -48,7 +48,7 @@ class Stock:
         return came
 
     def matches(self) -> dict[str, set[str]]:
-        """What it would match by."""
+        """The hashes that it would match."""
         found = self.exchange.naive_convert_to_signal_type(SIGNALS, self.collab, self.held)
         return {kind.get_name(): set(signals) for kind, signals in found.items()}
 
@@ -59,7 +59,7 @@ class Stock:
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    """A registry with the setting on; what it asks its store is tried on every store in `test_records.py`."""
+    """A registry with the setting on; `storage/test_change_feed.py` tests its queries on both databases."""
     with serving(tmp_path_factory.mktemp("registry") / "var", environ={"TAKEBACK_NCMEC": "1"}) as running:
         yield running
 
@@ -72,7 +72,7 @@ def platform(server: Server) -> Platform:
 
 @pytest.fixture(autouse=True)
 def address(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The stock client asks here, in UTC."""
+    """Directs the stock client to this registry, in UTC."""
     monkeypatch.setattr(ncmec.NCMECEnvironment.Industry, "_value_", f"{server.address}/ncmec")
     monkeypatch.setattr(ncmec_exchange, "time", SimpleNamespace(time=lambda: time.time() + 5))
     monkeypatch.setenv("TZ", "UTC")
@@ -81,18 +81,18 @@ def address(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def stock(platform: Platform) -> Stock:
-    """A stock client that holds nothing yet."""
+    """A stock client without any entries yet."""
     return Stock(platform.key)
 
 
 def video(server: Server, *signals: Json) -> str:
-    """The number of a new case of one video."""
+    """Makes a case of one video and returns its number."""
     body = {"pictures": [{"signals": list(signals), "kind": "video"}]}
     return str(server.http.post("/v1/cases", json=body, headers=secret_headers()).json()["number"])
 
 
 def test_the_stock_client_follows(server: Server, platform: Platform, stock: Stock) -> None:
-    """A full fetch, an incremental one and one after a withdrawal leave the stock client with what stands."""
+    """A full fetch, an incremental one and one after a withdrawal leave the stock client with the active entries."""
     picture, film, weak, old = pdq(), md5(), pdq(49), pdq()
     gone = server.submit([old]).json()["number"]
     server.submit([picture, md5(), sha256()], [weak])
@@ -121,7 +121,7 @@ def test_the_stock_client_follows(server: Server, platform: Platform, stock: Sto
 
 
 def test_votes_are_feedback(server: Server, stock: Stock) -> None:
-    """A vote up counts as blocked and a vote down as not blocked, once each; on an entry that is gone it is refused."""
+    """An upvote counts as blocked and a downvote as not blocked, once each; a vote on a removed entry is refused."""
     picture = pdq()
     number = server.submit([picture]).json()["number"]
     stock.fetch()
@@ -140,7 +140,7 @@ def test_votes_are_feedback(server: Server, stock: Stock) -> None:
 
 
 def test_who_asks(stock: Stock) -> None:
-    """The client is told itself, and as members itself and the registry."""
+    """The status names the client, and the members are the client and the registry."""
     me = stock.api.status()
     assert me.esp_name == "Example Photos"
     assert [(one.esp_id, one.esp_name) for one in stock.api.members()] == [(1, "Takeback"), (me.esp_id, me.esp_name)]
@@ -160,7 +160,7 @@ def test_pages_add_up(server: Server, stock: Stock) -> None:
 
 
 def test_local_time_is_found_out(server: Server, stock: Stock, monkeypatch: pytest.MonkeyPatch) -> None:
-    """East of Greenwich the stock client sends a time that is yet to come; it is refused and steps over nothing."""
+    """East of Greenwich the stock client sends a time in the future, which is refused, so that it skips nothing."""
     server.submit([pdq()])
     monkeypatch.setenv("TZ", "Asia/Tokyo")
     time.tzset()
@@ -170,7 +170,7 @@ def test_local_time_is_found_out(server: Server, stock: Stock, monkeypatch: pyte
 
 
 def ask(server: Server, method: str, path: str, key: str, body: bytes = b"") -> httpx.Response:
-    """A request as any client may make it."""
+    """A request by hand."""
     return server.http.request(method, f"/ncmec/v2/{path}", auth=("anybody", key), content=body)
 
 
@@ -186,7 +186,7 @@ def ask(server: Server, method: str, path: str, key: str, body: bytes = b"") -> 
     ],
 )
 def test_bad_parameters_are_named(server: Server, platform: Platform, query: str, field: str) -> None:
-    """A parameter that cannot be read is named."""
+    """An invalid parameter is refused by name."""
     problem(ask(server, "GET", f"entries?{query}", platform.key), 400, "invalid-message", field)
 
 
@@ -201,7 +201,7 @@ def test_bad_parameters_are_named(server: Server, platform: Platform, query: str
     ],
 )
 def test_bad_votes_are_refused(server: Server, platform: Platform, body: str) -> None:
-    """A vote that is not one, or that declares entities, is refused."""
+    """An invalid vote, or one that declares entities, is refused."""
     answer = ask(server, "PUT", f"entries/1/{'0' * 32}/PDQ/feedback", platform.key, body.encode())
     problem(answer, 400, "invalid-message")
 
@@ -209,18 +209,18 @@ def test_bad_votes_are_refused(server: Server, platform: Platform, body: str) ->
 @pytest.mark.parametrize("key", ["", "x", f"tbk_{'0' * 16}_{'0' * 64}"])
 @pytest.mark.parametrize("path", ["status", "members", "entries", "feedback/PDQ/reasons"])
 def test_nothing_without_a_key(server: Server, key: str, path: str) -> None:
-    """Without a valid platform key as the password nothing is told."""
+    """Without a valid platform key as the password every path answers 401."""
     problem(ask(server, "GET", path, key), 401, "not-a-platform")
     problem(server.http.get(f"/ncmec/v2/{path}"), 401, "not-a-platform")
 
 
 def test_it_is_off_by_default(server: Server) -> None:
-    """An interface whose setting is off is not there."""
+    """With its setting off the interface answers 404."""
     problem(server.http.get("/stopncii/v1/FetchHashes"), 404, "not-found")
 
 
 def test_the_answer_is_plain_xml(server: Server, platform: Platform) -> None:
-    """Entries come in NCMEC's namespace, counted, with whole seconds."""
+    """Entries are in NCMEC's namespace, with their number and with whole seconds."""
     server.submit([pdq()])
     answer = ask(server, "GET", "entries", platform.key)
     images = ET.fromstring(answer.content).find(f"{{{NAMESPACE}}}images")

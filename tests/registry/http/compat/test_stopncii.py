@@ -1,4 +1,4 @@
-"""StopNCII's platform API over the feed, asked by the stock client of `threatexchange` and by hand."""
+"""StopNCII's platform API over the feed, used by the stock client of `threatexchange` and by hand."""
 
 import sqlite3
 from collections.abc import Iterator
@@ -23,7 +23,7 @@ from tests.stock import CollaborationConfigBase, stopncii, stopncii_exchange
 
 
 class Stock:
-    """The stock client, and the record of each hash as it was told last."""
+    """The stock client, and the latest record of each hash."""
 
     def __init__(self, server: Server, key: str) -> None:
         address = f"{server.address}/stopncii/v1"
@@ -36,7 +36,7 @@ class Stock:
         self.told: dict[str, stopncii.StopNCIIHashRecord] = {}
 
     def fetch(self) -> int:
-        """Fetches to the end; how many records came."""
+        """Fetches to the end, and returns the number of records."""
         came = 0
         for page in self.api.fetch_hashes_iter(self.since):
             came += page.count
@@ -45,14 +45,14 @@ class Stock:
         return came
 
     def active(self) -> dict[str, str]:
-        """The hashes that stand, and what they are hashes of."""
+        """The active hashes and their types."""
         standing = stopncii.StopNCIICaseStatus.Active
         return {one.hashValue: one.signalType.value for one in self.told.values() if one.hashStatus is standing}
 
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    """A registry with the setting on; what it asks its store is tried on every store in `test_records.py`."""
+    """A registry with the setting on; `storage/test_change_feed.py` tests its queries on both databases."""
     with serving(tmp_path_factory.mktemp("registry") / "var", environ={"TAKEBACK_STOPNCII": "1"}) as running:
         yield running
 
@@ -65,12 +65,12 @@ def platform(server: Server) -> Platform:
 
 @pytest.fixture
 def stock(server: Server, platform: Platform) -> Stock:
-    """A stock client that holds nothing yet."""
+    """A stock client without any records yet."""
     return Stock(server, platform.key)
 
 
 def test_the_stock_client_follows(server: Server, platform: Platform, stock: Stock) -> None:
-    """A full fetch, an incremental one and one after a withdrawal leave a client with what stands."""
+    """A full fetch, an incremental one and one after a withdrawal leave a client with the active hashes."""
     picture, weak, film = pdq(), pdq(49), md5()
     case = server.submit([picture, md5(), sha256()], [weak]).json()
     body: Json = {"pictures": [{"signals": [film], "kind": "video"}]}
@@ -104,7 +104,7 @@ def test_the_stock_client_follows(server: Server, platform: Platform, stock: Sto
 
 
 def test_the_stock_exchange_reads_it(server: Server, stock: Stock) -> None:
-    """The exchange of `tx` takes the records over, and goes on where it stopped."""
+    """The exchange of `tx` imports the records, and continues where it stopped."""
     picture = pdq()
     server.submit([picture])
     first = list(stock.exchange.fetch_iter([], None))
@@ -114,7 +114,7 @@ def test_the_stock_exchange_reads_it(server: Server, stock: Stock) -> None:
 
 
 def test_pages_add_up(server: Server, stock: Stock) -> None:
-    """Pages of any size bring the same records; whoever stops half way goes on without a hole."""
+    """Pages of any size give the same records, and a client that stops half way continues without a gap."""
     server.submit(*([pdq()] for _ in range(7)))
     stock.fetch()
     pages: list[stopncii.FetchHashesResponse] = []
@@ -133,7 +133,7 @@ def test_pages_add_up(server: Server, stock: Stock) -> None:
 
 
 def test_feedback_counts_once(server: Server, stock: Stock) -> None:
-    """What the stock client says of a hash is counted once for its case; what says nothing of an upload is not."""
+    """The stock client's feedback on a hash counts once for its case; values that concern no upload do not count."""
     picture = pdq()
     number = server.submit([picture]).json()["number"]
     values = stopncii.StopNCIICSPFeedbackValue
@@ -145,7 +145,7 @@ def test_feedback_counts_once(server: Server, stock: Stock) -> None:
 
 
 def ask(server: Server, key: str, query: str = "") -> httpx.Response:
-    """A fetch as any client may make it."""
+    """A fetch by hand."""
     return server.http.get(f"/stopncii/v1/FetchHashes?{query}", headers={"Ocp-Apim-Subscription-Key": key})
 
 
@@ -160,25 +160,25 @@ def ask(server: Server, key: str, query: str = "") -> httpx.Response:
     ],
 )
 def test_bad_parameters_are_named(server: Server, platform: Platform, query: str, field: str) -> None:
-    """A parameter that cannot be read is named."""
+    """An invalid parameter is refused by name."""
     problem(ask(server, platform.key, query), 400, "invalid-message", field)
 
 
 @pytest.mark.parametrize("key", ["", "x", f"tbk_{'0' * 16}_{'0' * 64}"])
 def test_nothing_without_a_key(server: Server, key: str) -> None:
-    """Without a valid platform key as the subscription's nothing is told or taken."""
+    """Without a valid platform key as the subscription key, fetches and feedback are refused."""
     problem(ask(server, key), 401, "not-a-platform")
     headers = {"Ocp-Apim-Subscription-Key": key}
     problem(server.http.post("/stopncii/v1/SubmitFeedback", headers=headers, json={}), 401, "not-a-platform")
 
 
 def test_it_is_off_by_default(server: Server) -> None:
-    """An interface whose setting is off is not there."""
+    """With its setting off the interface answers 404."""
     problem(server.http.get("/ncmec/v2/status"), 404, "not-found")
 
 
 def test_bad_feedback_is_refused(server: Server, platform: Platform) -> None:
-    """Feedback on what is no hash is refused with its place."""
+    """Feedback on an invalid hash is refused, and the problem names its field."""
     body: Json = {"count": 1, "hashFeedbacks": [{"hashValue": "x", "feedbackValue": "Blocked", "tags": []}]}
     headers = {"Ocp-Apim-Subscription-Key": platform.key}
     answer = server.http.post("/stopncii/v1/SubmitFeedback", json=body, headers=headers)
@@ -186,7 +186,7 @@ def test_bad_feedback_is_refused(server: Server, platform: Platform) -> None:
 
 
 def test_a_line_feed_ends_no_hash(server: Server, platform: Platform) -> None:
-    """A hash, a number or a token with a line feed after it is refused with its name, and nothing is made of it."""
+    """A hash, number or token that is followed by a line feed is refused by name, without effect."""
     headers = {"Ocp-Apim-Subscription-Key": platform.key}
     for digits in (32, 64):
         said = {"hashValue": "a" * digits + "\n", "feedbackValue": "Blocked", "tags": []}
@@ -198,14 +198,14 @@ def test_a_line_feed_ends_no_hash(server: Server, platform: Platform) -> None:
 
 
 def test_hashes_are_not_taken(server: Server, platform: Platform) -> None:
-    """Hashes come from the people they are of: a platform's own are not taken."""
+    """The registry accepts hashes only from people: a platform cannot submit its own."""
     headers = {"Ocp-Apim-Subscription-Key": platform.key}
     answer = server.http.post("/stopncii/v1/SubmitHashes", json={"count": 0, "hashRecords": []}, headers=headers)
     problem(answer, 404, "not-found")
 
 
 def test_what_nobody_can_name_any_more_is_told(server: Server, platform: Platform, stock: Stock) -> None:
-    """A client that may hold a hash which was withdrawn and erased since is sent back to the beginning."""
+    """A client that may have a hash that was since withdrawn and erased must fetch from the beginning."""
     case = server.submit([pdq()]).json()
     _next_second(server, case["received_at"])
     stock.fetch()

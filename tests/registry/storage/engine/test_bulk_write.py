@@ -1,4 +1,4 @@
-"""Writing many rows at once, on both stores."""
+"""Bulk writes, on both databases."""
 
 import pytest
 from sqlalchemy import Connection, select
@@ -11,7 +11,7 @@ from tests.registry.conftest import NewDatabase
 
 
 def _row(number: int, state: str = "active") -> dict[str, object]:
-    """A row of a case with values of every kind: whole numbers, bytes, text, and none."""
+    """A row of a case with values of every kind: integers, bytes, text, and NULL."""
     return {
         "number": number,
         "pin": bytes([number]) * 3,
@@ -30,7 +30,7 @@ def _kept(connection: Connection) -> list[dict[str, object]]:
 
 
 def test_rows_come_back_as_they_were_written(new_database: NewDatabase) -> None:
-    """Whatever the kind of value, none included, and however many rows."""
+    """Any number of rows is written and read back, with values of every kind."""
     engine = open_database(new_database())
     rows = [_row(number) for number in range(1, 8)]
     with engine.begin() as connection:
@@ -42,7 +42,7 @@ def test_rows_come_back_as_they_were_written(new_database: NewDatabase) -> None:
 
 
 def test_each_row_gets_its_own_values(new_database: NewDatabase) -> None:
-    """Rows that are not named stay as they are."""
+    """An update changes the named rows and no others."""
     engine = open_database(new_database())
     rows = [_row(number) for number in range(1, 5)]
     with engine.begin() as connection:
@@ -58,7 +58,7 @@ def test_each_row_gets_its_own_values(new_database: NewDatabase) -> None:
 
 @pytest.mark.parametrize("new_database", ["postgresql"], indirect=True)
 def test_a_text_that_is_too_long_is_refused(new_database: NewDatabase) -> None:
-    """PostgreSQL is not told to cut it."""
+    """A string that is too long for its column is refused, not truncated."""
     engine = open_database(new_database())
     with pytest.raises(DataError, match="value too long"), engine.begin() as connection:
         bulk_write.insert(connection, t.cases, [_row(1, state="withdrawn-or-expired")])

@@ -14,12 +14,12 @@ from takeback.registry.storage.engine.database import WRITES, open_database
 
 @pytest.fixture
 def engine(tmp_path: Path) -> Engine:
-    """An empty database, as the migrations make it."""
+    """An empty database, made by the migrations."""
     return open_database(tmp_path / "registry.sqlite")
 
 
 def test_the_migrations_make_the_tables(engine: Engine) -> None:
-    """What the migrations make and what the code expects are the same, indexes and all."""
+    """The migrations make exactly the tables and indexes that the code describes."""
     with engine.connect() as connection:
         context = MigrationContext.configure(connection, opts={"compare_type": True})
         assert compare_metadata(context, tables.metadata) == []
@@ -28,11 +28,14 @@ def test_the_migrations_make_the_tables(engine: Engine) -> None:
 
 def test_the_code_knows_the_newest_migration() -> None:
     """A database is ready without Alembic exactly when it has the newest migration."""
-    assert ScriptDirectory(str(Path(database.__file__).with_name("migrations"))).get_current_head() == database.SCHEMA
+    assert (
+        ScriptDirectory(str(Path(database.__file__).with_name("migrations"))).get_current_head()
+        == database.SCHEMA_REVISION
+    )
 
 
 def test_every_connection_keeps_its_promises(engine: Engine) -> None:
-    """Commits reach the disk, references hold, and writers wait for each other, on every connection."""
+    """Every connection commits durably, enforces foreign keys, and waits for other writers."""
     with engine.connect() as one, engine.connect() as two:
         for connection in (one, two):
             pragmas = {
@@ -44,7 +47,7 @@ def test_every_connection_keeps_its_promises(engine: Engine) -> None:
 
 
 def test_the_database_itself_refuses_a_second_active_entry(engine: Engine) -> None:
-    """Two active entries with the same signal cannot be written, whatever the code does."""
+    """The database itself refuses two active entries with the same signal."""
     row = """INSERT INTO entries (number, type, value, variant, kind, ai_made, age_band, standing, active, salt)
              VALUES (:n, 'md5', :value, 'whole', 'image', :no, 'minor', 'block', :active, :value)"""
     same = {"value": b"0", "no": False}
@@ -59,7 +62,7 @@ def test_the_database_itself_refuses_a_second_active_entry(engine: Engine) -> No
 
 
 def test_a_migration_that_breaks_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A first start that is cut short in its migration leaves an empty database, and the next start makes it whole."""
+    """A first start that is interrupted in its migration leaves an empty database, and the next one completes it."""
     path = tmp_path / "registry.sqlite"
 
     def broken(*_: object, **__: object) -> None:

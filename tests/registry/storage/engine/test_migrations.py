@@ -1,4 +1,4 @@
-"""A registry of the first release, with cases and followers, goes on under this one."""
+"""A registry of the first release, with cases and followers, continues under this one."""
 
 import sqlite3
 from collections.abc import Iterator
@@ -16,7 +16,7 @@ from tests.registry.support import PIN, Platform, Server, follow, md5, problem, 
 from tests.registry.support import command as takeback
 
 MD5 = {name: name * 32 for name in "abcd"}
-"""`a` and `b` are of one case, `b` and `c` of another; `c` came back after its removal; `d` is of a withdrawn case."""
+"""`a` and `b` are in one case, `b` and `c` in another; `c` was removed and added again; `d` is in a withdrawn case."""
 OLD_IDS = {number: f"{number:032x}" for number in range(1, 7)}
 LINES = [("add", 1), ("add", 2), ("add", 3), ("remove", 3), ("add", 5), ("add", 6), ("remove", 6)]
 VALUES = {1: "a", 2: "b", 3: "c", 5: "c", 6: "d"}
@@ -35,7 +35,7 @@ def first_release(path: Path) -> None:
 
 
 def fill(path: Path, key: PinKey) -> None:
-    """Writes what the first release would have written."""
+    """Writes the rows that the first release would have written."""
     pin = key.pin(PIN)
     path.touch(0o600)
     with closing(sqlite3.connect(path)) as db, db:
@@ -63,7 +63,7 @@ def fill(path: Path, key: PinKey) -> None:
 
 @pytest.fixture
 def server(tmp_path: Path) -> Iterator[Server]:
-    """This release on the data of the first."""
+    """This release with the data of the first."""
     data = tmp_path / "var"
     (data / "keys").mkdir(parents=True)
     (data / "keys" / "pin.key").write_bytes(bytes(32))
@@ -82,7 +82,7 @@ def old(server: Server) -> Platform:
 
 
 def test_a_follower_goes_on_where_it_was(server: Server, old: Platform) -> None:
-    """A platform of the first release finds every line of the feed under the ids it knows, and new ones after them."""
+    """A platform of the first release sees existing lines under the ids that it knows, and new lines after them."""
     server.submit([md5()])
     entries = old.page()["entries"]
 
@@ -93,7 +93,7 @@ def test_a_follower_goes_on_where_it_was(server: Server, old: Platform) -> None:
 
 
 def test_a_new_platform_has_ids_of_its_own(server: Server) -> None:
-    """A platform that comes now sees none of the old ids, and cannot name an entry by one."""
+    """A new platform sees none of the old ids, and cannot use one for an entry."""
     new = server.platform("New Photos")
     assert {e["entry"] for e in new.page()["entries"]}.isdisjoint(OLD_IDS.values())
     assert new.report(OLD_IDS[1])["unknown_entries"] == [OLD_IDS[1]]
@@ -101,7 +101,7 @@ def test_a_new_platform_has_ids_of_its_own(server: Server) -> None:
 
 
 def test_cases_go_on(server: Server, old: Platform) -> None:
-    """A case of the first release has its status and its blocks, and is withdrawn as before: what is shared stays."""
+    """A case of the first release keeps its status and blocks, and can be withdrawn; shared entries stay."""
     status = server.case("0000000001").json()
     assert (status["state"], status["received_at"], status["platforms"]) == ("active", "2023-11-14T22:13:20Z", 1)
     assert [picture["blocked"] for picture in status["pictures"]] == [1, 0]
@@ -114,12 +114,12 @@ def test_cases_go_on(server: Server, old: Platform) -> None:
 
 
 def test_an_idempotency_key_is_still_taken(server: Server) -> None:
-    """A key that came before the migration is refused for another message after it."""
+    """An idempotency key from before the migration is refused for a different message after it."""
     problem(server.submit([md5()], key="ab" * 16), 409, "key-reused")
 
 
 def test_a_database_that_refers_to_nothing_is_refused(tmp_path: Path) -> None:
-    """A database whose rows refer to rows that are not there is not migrated, and one line says what to do."""
+    """A database with rows that refer to missing rows is not migrated, and one line says what to do."""
     path = tmp_path / "registry.sqlite"
     first_release(path)
     path.touch(0o600)
@@ -128,7 +128,7 @@ def test_a_database_that_refers_to_nothing_is_refused(tmp_path: Path) -> None:
     refused = takeback("registry", "serve", "--data", tmp_path, "--port", 0)
 
     assert refused.returncode == 2
-    assert refused.stderr.startswith("Error: the database holds what refers to nothing")
+    assert refused.stderr.startswith("Error: the database has rows that refer to missing rows")
     assert refused.stderr.count("\n") == 1
     with closing(sqlite3.connect(path)) as db:
         assert db.execute("SELECT version_num FROM alembic_version").fetchone() == ("0001",)

@@ -1,4 +1,4 @@
-"""The registry behind Debian's pgbouncer in transaction mode, where each transaction may be in another session."""
+"""The registry behind Debian's pgbouncer in transaction mode, where each transaction may use another session."""
 
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -28,13 +28,13 @@ def address(postgresql: Cluster, tmp_path_factory: pytest.TempPathFactory) -> It
 
 @pytest.fixture(scope="module")
 def server(address: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    """A registry over it, whose tables are made through the pooler."""
+    """A registry with that database, whose tables are made through the pooler."""
     with serving(tmp_path_factory.mktemp("pooled") / "var", environ={"TAKEBACK_DATABASE": address}) as running:
         yield running
 
 
 def test_a_case_from_its_start_to_its_end(server: Server) -> None:
-    """Many cases at once come into the feed, are reported and withdrawn, and the feed can be proved."""
+    """Many concurrent cases are published, reported and withdrawn, and the feed is verified."""
     platform = server.platform("Example Photos")
     signals = [[md5(), pdq()] for _ in range(40)]
     with ThreadPoolExecutor(4 * SESSIONS) as people:
@@ -50,7 +50,7 @@ def test_a_case_from_its_start_to_its_end(server: Server) -> None:
 
 
 def test_backup_and_restore(server: Server, postgresql: Cluster, tmp_path: Path) -> None:
-    """A backup is read through the pooler, by a cursor in one transaction, and is whole."""
+    """A backup through the pooler, by a cursor in one transaction, is complete."""
     server.submit([md5()])
     written = server.command("registry", "backup", str(tmp_path / "backup"))
     assert written.returncode == 0, written.stderr
@@ -60,7 +60,7 @@ def test_backup_and_restore(server: Server, postgresql: Cluster, tmp_path: Path)
 
 
 def test_a_rotated_feed_key_is_taken(server: Server) -> None:
-    """The commands that write beside a running registry do so through the pooler too."""
+    """Commands that write while the registry runs work through the pooler too."""
     rotated = server.command("registry", "feed-key", "rotate")
     assert rotated.returncode == 0, rotated.stderr
     revoked = [server.command("platform", what, "Rotating") for what in ("add", "rotate", "revoke")]
@@ -68,7 +68,7 @@ def test_a_rotated_feed_key_is_taken(server: Server) -> None:
 
 
 def test_settings_hold_in_each_transaction_and_no_longer(server: Server, address: str) -> None:
-    """Each transaction has its limits whatever its session, and leaves none for whoever is next there."""
+    """Each transaction sets its limits in any session, and leaves none to the next one there."""
     del server
     engine = open_database(address)
     for _ in range(2 * SESSIONS):
@@ -85,7 +85,7 @@ def test_settings_hold_in_each_transaction_and_no_longer(server: Server, address
 
 
 def test_a_platform_follows_page_by_page(server: Server) -> None:
-    """A platform's polls are answered from whichever session is free."""
+    """A platform's polls are answered through any free session."""
     platform: Platform = server.platform("Another")
     server.submit([md5() for _ in range(20)])
     assert len(platform.active()) >= 20

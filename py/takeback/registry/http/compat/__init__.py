@@ -1,5 +1,5 @@
-"""Interfaces for clients of other registries: NCMEC's Hash Sharing API and StopNCII's API, over the same feed.
+"""Interfaces for clients of other registries, over the same feed: NCMEC's Hash Sharing API and StopNCII's API.
 
-What a foreign protocol demands belongs here and nowhere else. `common.py` is what they share; each other module
-exports its routes, which the server adds to the application.
+Everything that is specific to another protocol belongs here. `common.py` has what the interfaces share; each other
+module exports its routes, which the server adds to the application.
 """

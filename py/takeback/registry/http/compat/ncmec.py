@@ -1,7 +1,7 @@
-"""NCMEC's Hash Sharing API, version 2, over the feed: the base address of a client is `/ncmec`.
+"""NCMEC's Hash Sharing API, version 2, over the feed. The base URL for clients is `/ncmec`.
 
-An entry is one image or video with one fingerprint, by the platform's own id for it. One that is gone is a
-`deletedImage` or `deletedVideo`. Times are windows: `from` is exclusive, `to` inclusive, as the clients expect.
+An entry is one image or video with one fingerprint, under the platform's id for it. A removed entry is a `deletedImage`
+or `deletedVideo`. In a window of time `from` is exclusive and `to` inclusive, as clients expect.
 """
 
 import asyncio
@@ -18,14 +18,14 @@ from litestar.exceptions import HTTPException
 from takeback.errors import InvalidMessage
 from takeback.protocol import ENTRY_ID_PATTERN, PictureKind, Verdict
 from takeback.registry.http.compat.common import (
-    MAX_AHEAD,
-    PAGE,
-    asking,
-    came_to,
-    everything_until_now,
-    parameter,
-    tell,
-    vote,
+    MAX_CLOCK_SKEW_SECONDS,
+    PAGE_LINES,
+    feedback_event,
+    keep_position,
+    platform_with_key,
+    query_parameter,
+    record_feedback,
+    wait_for_writers,
 )
 from takeback.registry.http.context import Ask, Services, basic_password
 from takeback.registry.storage.change_feed import ChangeRecord
@@ -35,24 +35,25 @@ from takeback.times import moment
 
 NAMESPACE: Final = "https://hashsharing.ncmec.org/hashsharing/v2"
 REGISTRY: Final = "1"
-"""The registry as a member. A platform sees itself beside it, and no other."""
+"""The registry's id as a member. A platform sees only itself beside it."""
 YOU: Final = "2"
+"""The id as a member of the platform that makes the request."""
 REASON: Final = "6b1f0c52-5d0e-4f0a-9d0c-6a6a2f7f1c01"
-"""The one reason for a downvote, so that clients need not choose."""
+"""The id of the only reason for a negative vote, so that clients need not choose."""
 
-_HOW: Final = "send HTTP Basic with the platform's key as the password; the user's name is free"
+_HOW: Final = "send HTTP Basic credentials with the platform's key as the password and any user name"
 _TAGS: Final[Mapping[tuple[PictureKind, SignalType], str]] = {
     (PictureKind.IMAGE, SignalType.PDQ): "pdq",
     (PictureKind.IMAGE, SignalType.MD5): "md5",
     (PictureKind.VIDEO, SignalType.MD5): "md5",
 }
-"""What of the feed has a name in this protocol; the rest is not told."""
+"""The signals that this protocol has a name for; others are left out."""
 _TYPES: Final = frozenset(tag.upper() for tag in _TAGS.values())
 
 
 @get("/ncmec/v2/status")
 async def status(request: Ask, services: Services) -> Response[bytes]:
-    """Who asks. No address is repeated."""
+    """The platform that makes the request. Its address is left out."""
     platform = await _platform(request, services)
     root = _root("status")
     ET.SubElement(root, "ipAddress")
@@ -63,7 +64,7 @@ async def status(request: Ask, services: Services) -> Response[bytes]:
 
 @get("/ncmec/v2/members")
 async def members(request: Ask, services: Services) -> Response[bytes]:
-    """The registry, and who asks."""
+    """The registry, and the platform that makes the request."""
     platform = await _platform(request, services)
     root = _root("members")
     _member(root, REGISTRY, "Takeback")
@@ -73,22 +74,22 @@ async def members(request: Ask, services: Services) -> Response[bytes]:
 
 @get("/ncmec/v2/entries")
 async def entries(request: Ask, services: Services) -> Response[bytes]:
-    """The entries that came, went or changed within a window of time, a page at a time."""
+    """A page of the entries that were added, removed or changed in a window of time."""
     platform = await _platform(request, services)
     since = _time(request, "from", "1970-01-01T00:00:00Z")
     until = _time(request, "to", moment(int(services.now())))
-    size = _number(request, "size", PAGE, most=PAGE)
+    size = _number(request, "size", PAGE_LINES, most=PAGE_LINES)
     if _number(request, "max", 0):
-        head = await asyncio.to_thread(services.records.head)
+        head = await asyncio.to_thread(services.change_feed.head)
         start, end = _number(request, "start", 1), min(_number(request, "max", 0), head)
     else:
         start, end = await _window(services, platform, since, until)
     last = min(end, start + size - 1)
-    stretch = await asyncio.to_thread(services.records.stretch, start - 1, last, services.ids_of(platform))
-    services.store.usage.count(platform.id, len(stretch.records))
+    changes = await asyncio.to_thread(services.change_feed.changes, start - 1, last, services.ids_of(platform))
+    services.store.usage.count(platform.id, len(changes.records))
     root = _root("queryResult")
     for kind in PictureKind:
-        _entries(root, kind, stretch.records)
+        _entries(root, kind, changes.records)
     if last < end:
         there = f"/v2/entries?from={moment(since)}&to={moment(until)}&start={last + 1}&size={size}&max={end}"
         ET.SubElement(ET.SubElement(root, "paging"), "next").text = there
@@ -96,21 +97,21 @@ async def entries(request: Ask, services: Services) -> Response[bytes]:
 
 
 async def _window(services: Services, platform: Platform, since: int, until: int) -> tuple[int, int]:
-    """The first and the last line of a window, once it is over and the writers are through with it."""
+    """The first and the last line of a window, once it is over and everything in it is written."""
     ahead = until - services.now()
-    if ahead > MAX_AHEAD:
-        raise InvalidMessage("this time is yet to come: set the client's clock, and its time zone to UTC", "to")
+    if ahead > MAX_CLOCK_SKEW_SECONDS:
+        raise InvalidMessage("this time is in the future: set the client's clock, and its time zone to UTC", "to")
     await asyncio.sleep(max(0.0, ahead + 1))
-    await everything_until_now(services)
-    before = await asyncio.to_thread(services.records.number_at, since)
-    end = await asyncio.to_thread(services.records.end_at, until)
-    await came_to(services, platform, before, end, min(until, int(services.now())))
+    await wait_for_writers(services)
+    before = await asyncio.to_thread(services.change_feed.number_at, since)
+    end = await asyncio.to_thread(services.change_feed.end_at, until)
+    await keep_position(services, platform, before, end, min(until, int(services.now())))
     return before + 1, end
 
 
 @get("/ncmec/v2/feedback/{fingerprint:str}/reasons")
 async def reasons(request: Ask, services: Services) -> Response[bytes]:
-    """Why an entry may be voted down: the one reason there is."""
+    """The reasons for a negative vote, of which there is one."""
     await _platform(request, services)
     _fingerprint(request)
     root = _root("feedbackReasons")
@@ -120,13 +121,21 @@ async def reasons(request: Ask, services: Services) -> Response[bytes]:
 
 @put("/ncmec/v2/entries/{member:str}/{entry:str}/{fingerprint:str}/feedback")
 async def feedback(request: Ask, services: Services) -> Response[bytes]:
-    """A vote on an entry: affirmative counts as `blocked`, negative as `not_blocked`, each once."""
+    """A vote on an entry: affirmative counts as `blocked` and negative as `not_blocked`, each once.
+
+    Raises `HTTPException` with status 404 if the platform does not know the entry.
+    """
     platform = await _platform(request, services)
     _fingerprint(request)
     entry = request.path_params["entry"]
     verdict = _verdict(await request.body())
     named = request.path_params["member"] == REGISTRY and re.fullmatch(ENTRY_ID_PATTERN, entry)
-    if not named or (await tell(services, platform, [vote(f"ncmec {entry}", verdict, [entry])])).unknown_entries:
+    if (
+        not named
+        or (
+            await record_feedback(services, platform, [feedback_event(f"ncmec {entry}", verdict, [entry])])
+        ).unknown_entries
+    ):
         raise HTTPException(status_code=HTTPStatus.NOT_FOUND)
     return _answer(_root("feedbackResult"))
 
@@ -135,44 +144,44 @@ ROUTES: Final = (status, members, entries, reasons, feedback)
 
 
 async def _platform(request: Ask, services: Services) -> Platform:
-    return await asking(services, basic_password(request), _HOW)
+    return await platform_with_key(services, basic_password(request), _HOW)
 
 
 def _time(request: Ask, name: str, default: str) -> int:
-    """A time of the query in seconds since 1970."""
+    """A time in the query, in seconds since 1970."""
     try:
-        given = datetime.fromisoformat(parameter(request, name, default))
+        given = datetime.fromisoformat(query_parameter(request, name, default))
         return max(0, int(given.replace(tzinfo=given.tzinfo or UTC).timestamp()))
     except (ValueError, OverflowError) as error:
-        raise InvalidMessage("a time is written 2026-11-23T10:00:00Z", name) from error
+        raise InvalidMessage("this must be a time such as 2026-11-23T10:00:00Z", name) from error
 
 
 def _number(request: Ask, name: str, default: int, most: int = 2**63 - 1) -> int:
-    given = parameter(request, name, str(default))
+    given = query_parameter(request, name, str(default))
     if not re.fullmatch("[0-9]{1,19}", given, re.ASCII) or not min(default, 1) <= int(given) <= most:
-        raise InvalidMessage("a whole number", name)
+        raise InvalidMessage("this must be a whole number", name)
     return int(given)
 
 
 def _fingerprint(request: Ask) -> None:
     if request.path_params["fingerprint"] not in _TYPES:
-        raise InvalidMessage(f"a fingerprint is one of {', '.join(sorted(_TYPES))}", "type")
+        raise InvalidMessage(f"this must be one of {', '.join(sorted(_TYPES))}", "type")
 
 
 def _verdict(body: bytes) -> Verdict:
-    """What a vote says. Declarations are refused before anything is read: a document may define no entities."""
+    """The verdict in a vote. Declarations are refused before parsing, so that a document cannot define entities."""
     try:
         text = body.decode()
         if "<!" in text:
-            raise InvalidMessage("the body may hold no declarations")
-        root = ET.fromstring(text)  # noqa: S314 - nothing is left that could expand
+            raise InvalidMessage("the body must not contain declarations")
+        root = ET.fromstring(text)  # noqa: S314 - without declarations no entity can expand
     except (ET.ParseError, UnicodeDecodeError, ValueError) as error:
         raise InvalidMessage("the body is not XML") from error
     if root.find(f"{{{NAMESPACE}}}affirmative") is not None:
         return Verdict.BLOCKED
     if root.findtext(f"{{{NAMESPACE}}}negative/{{{NAMESPACE}}}reasonIds/{{{NAMESPACE}}}guid") == REASON:
         return Verdict.NOT_BLOCKED
-    raise InvalidMessage("a vote is affirmative, or negative with a reason that there is")
+    raise InvalidMessage("a vote must be affirmative, or negative with a known reason")
 
 
 def _root(name: str) -> ET.Element:
@@ -184,7 +193,7 @@ def _member(parent: ET.Element, number: str, name: str) -> None:
 
 
 def _entries(root: ET.Element, kind: PictureKind, records: tuple[ChangeRecord, ...]) -> None:
-    """The images, or the videos. What is gone without a signal may have been either."""
+    """Adds the images or the videos. A removed entry without a signal may have been either, and is in both."""
     told = [r for r in records if (r.kind is kind and (kind, r.type) in _TAGS) or r.type is None]
     if not told:
         return

@@ -1,7 +1,7 @@
-"""StopNCII's API for platforms, over the feed: the base address of a client is `/stopncii/v1`.
+"""StopNCII's API for platforms, over the feed. The base URL for clients is `/stopncii/v1`.
 
-A record is a hash and what holds of it now; it takes the place of the one before. Pages stand in the feed's order, so
-that a hash which went and came back ends as `Active`.
+A record is a hash and its present state, which replaces an earlier record. Pages are in the feed's order, so that a
+hash that was removed and added again ends as `Active`.
 """
 
 import asyncio
@@ -19,14 +19,14 @@ from takeback import protocol
 from takeback.errors import InvalidMessage
 from takeback.protocol import MAX_FEEDBACK_EVENTS, PictureKind, SignalMessage, Verdict
 from takeback.registry.http.compat.common import (
-    MAX_AHEAD,
-    PAGE,
-    asking,
-    came_to,
-    everything_until_now,
-    parameter,
-    tell,
-    vote,
+    MAX_CLOCK_SKEW_SECONDS,
+    PAGE_LINES,
+    feedback_event,
+    keep_position,
+    platform_with_key,
+    query_parameter,
+    record_feedback,
+    wait_for_writers,
 )
 from takeback.registry.http.context import JSON, Ask, Services
 from takeback.registry.http.problems import problem
@@ -35,18 +35,18 @@ from takeback.registry.storage.platforms import Platform
 from takeback.signals import HEX_DIGITS, SignalType
 
 KEY: Final = "ocp-apim-subscription-key"
-_HOW: Final = "send the platform's key as Ocp-Apim-Subscription-Key; x-functions-key is not looked at"
+_HOW: Final = "send the platform's key as Ocp-Apim-Subscription-Key; x-functions-key is ignored"
 _TOKEN: Final = re.compile("([0-9]{1,18})-([0-9]{1,18})-([0-9]{1,18})-([0-9]{1,18})", re.ASCII)
 _TYPES: Final[Mapping[tuple[PictureKind, SignalType], str]] = {
     (PictureKind.IMAGE, SignalType.PDQ): "ImagePDQ",
     (PictureKind.VIDEO, SignalType.MD5): "VideoMD5",
 }
-"""What of the feed has a name in this protocol; the rest is not told."""
+"""The signals that this protocol has a name for; others are left out."""
 _BY_DIGITS: Final = {HEX_DIGITS[one]: one for one in (SignalType.PDQ, SignalType.MD5)}
 
 
 class FeedbackValue(StrEnum):
-    """What a platform says of a hash."""
+    """A platform's feedback on a hash."""
 
     UNKNOWN = "Unknown"
     NONE = "None"
@@ -63,11 +63,11 @@ _VERDICTS: Final[Mapping[FeedbackValue, Verdict]] = {
     FeedbackValue.BLOCKED: Verdict.BLOCKED,
     FeedbackValue.NOT_BLOCKED: Verdict.NOT_BLOCKED,
 }
-"""The others say nothing of an upload, and are not kept."""
+"""Other values say nothing about an upload, and are not stored."""
 
 
 class HashFeedback(Struct, frozen=True, forbid_unknown_fields=True):
-    """What a platform says of one hash. `tags` are free words, which are not kept."""
+    """A platform's feedback on one hash. `tags` are free text and are not stored."""
 
     hashValue: Annotated[str, Meta(pattern=r"^([0-9a-f]{32}|[0-9a-f]{64})\Z")]  # noqa: N815 - the wire's name
     feedbackValue: FeedbackValue  # noqa: N815
@@ -83,31 +83,31 @@ class Feedbacks(Struct, frozen=True, forbid_unknown_fields=True):
 
 @get("/stopncii/v1/FetchHashes")
 async def fetch_hashes(request: Ask, services: Services) -> Response[bytes]:
-    """The records from a second on, that second included, a page at a time."""
+    """A page of the records that changed at or after a time. Raises `InvalidMessage` if the time is in the future."""
     platform = await _platform(request, services)
     since = _number(request, "startTimestamp", 0, 2**53)
-    size = _number(request, "pageSize", 1, PAGE)
-    if parameter(request, "nextPageToken", ""):
+    size = _number(request, "pageSize", 1, PAGE_LINES)
+    if query_parameter(request, "nextPageToken", ""):
         first, after, end, now = _token(request)
     else:
-        now = await everything_until_now(services)
-        if since > now + MAX_AHEAD:
-            raise InvalidMessage("this time is yet to come: set the client's clock", "startTimestamp")
-        first = after = await asyncio.to_thread(services.records.number_at, since - 1)
-        end = await asyncio.to_thread(services.records.head)
-        await came_to(services, platform, first, end, now)
+        now = await wait_for_writers(services)
+        if since > now + MAX_CLOCK_SKEW_SECONDS:
+            raise InvalidMessage("this time is in the future: set the client's clock", "startTimestamp")
+        first = after = await asyncio.to_thread(services.change_feed.number_at, since - 1)
+        end = await asyncio.to_thread(services.change_feed.head)
+        await keep_position(services, platform, first, end, now)
     last = min(end, after + size)
-    stretch = await asyncio.to_thread(services.records.stretch, after, last, services.ids_of(platform))
-    if stretch.lost and first:
+    changes = await asyncio.to_thread(services.change_feed.changes, after, last, services.ids_of(platform))
+    if changes.lost and first:
         return _too_old()
     more = last < end
-    services.store.usage.count(platform.id, len(stretch.records))
-    told = [_record(record) for record in stretch.records if (record.kind, record.type) in _TYPES]
+    services.store.usage.count(platform.id, len(changes.records))
+    told = [_record(record) for record in changes.records if (record.kind, record.type) in _TYPES]
     return _answer(
         {
             "count": len(told),
             "nextPageToken": f"{first}-{last}-{end}-{now}" if more else None,
-            "nextSetTimestamp": _next(stretch, since) if more else max(since, now),
+            "nextSetTimestamp": _next(changes, since) if more else max(since, now),
             "hasMoreRecords": more,
             "hashRecords": told,
         }
@@ -116,17 +116,17 @@ async def fetch_hashes(request: Ask, services: Services) -> Response[bytes]:
 
 @post("/stopncii/v1/SubmitFeedback", status_code=HTTPStatus.OK)
 async def submit_feedback(request: Ask, services: Services) -> Response[bytes]:
-    """What a platform says of hashes; the same said again counts once."""
+    """Records a platform's feedback on hashes; a repeat counts once."""
     platform = await _platform(request, services)
     told = protocol.decode_request(await request.body(), Feedbacks).hashFeedbacks
     signals = [_signal(value) for value in dict.fromkeys(one.hashValue for one in told)]
-    entries = await asyncio.to_thread(services.records.named, signals, services.ids_of(platform))
+    entries = await asyncio.to_thread(services.change_feed.named, signals, services.ids_of(platform))
     events = {
-        (one.hashValue, verdict): vote(f"stopncii {one.hashValue}", verdict, entries[one.hashValue])
+        (one.hashValue, verdict): feedback_event(f"stopncii {one.hashValue}", verdict, entries[one.hashValue])
         for one in told
         if one.hashValue in entries and (verdict := _VERDICTS.get(one.feedbackValue))
     }
-    recorded = (await tell(services, platform, list(events.values()))).recorded if events else 0
+    recorded = (await record_feedback(services, platform, list(events.values()))).recorded if events else 0
     return _answer({"count": recorded})
 
 
@@ -134,28 +134,28 @@ ROUTES: Final = (fetch_hashes, submit_feedback)
 
 
 async def _platform(request: Ask, services: Services) -> Platform:
-    return await asking(services, request.headers.get(KEY, ""), _HOW)
+    return await platform_with_key(services, request.headers.get(KEY, ""), _HOW)
 
 
 def _number(request: Ask, name: str, least: int, most: int) -> int:
-    given = parameter(request, name, str(min(800, most)) if least else "0")
+    given = query_parameter(request, name, str(min(800, most)) if least else "0")
     if not re.fullmatch("[0-9]{1,16}", given, re.ASCII) or not least <= int(given) <= most:
         raise InvalidMessage(f"a whole number from {least} to {most}", name)
     return int(given)
 
 
 def _token(request: Ask) -> tuple[int, int, int, int]:
-    """Where the fetch began, where it has come to, where it ends, and when it began."""
-    token = _TOKEN.fullmatch(parameter(request, "nextPageToken", ""))
+    """The numbers at which the fetch began, has arrived and ends, and the time when it began."""
+    token = _TOKEN.fullmatch(query_parameter(request, "nextPageToken", ""))
     if not token:
-        raise InvalidMessage("this is no token of ours", "nextPageToken")
+        raise InvalidMessage("this is not a token of this registry", "nextPageToken")
     first, after, end, now = map(int, token.groups())
     return first, after, end, now
 
 
-def _next(stretch: ChangePage, since: int) -> int:
-    """From when to go on if a fetch is broken off here: nothing is stepped over."""
-    return max(since, stretch.at or 0)
+def _next(changes: ChangePage, since: int) -> int:
+    """The time from which a client can continue if it ends the fetch here, without skipping anything."""
+    return max(since, changes.at or 0)
 
 
 def _record(record: ChangeRecord) -> dict[str, object]:
@@ -177,9 +177,9 @@ def _signal(value: str) -> SignalMessage:
 
 
 def _too_old() -> Response[bytes]:
-    """A hash went and is erased, so that nobody can be told which: only a fetch from the beginning is right again."""
-    text = "hashes were withdrawn and erased since: drop what you hold and fetch with startTimestamp=0"
-    return problem(HTTPStatus.GONE, "too-old", "This start lies too far back", text, more={"field": "startTimestamp"})
+    """The answer if a removed hash has been erased since and cannot be named: the client must fetch from the start."""
+    text = "hashes were withdrawn and erased since then: delete your copy and fetch with startTimestamp=0"
+    return problem(HTTPStatus.GONE, "too-old", "This start is too long ago", text, more={"field": "startTimestamp"})
 
 
 def _answer(body: Mapping[str, object]) -> Response[bytes]:

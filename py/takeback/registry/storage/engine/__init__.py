@@ -1,5 +1,5 @@
-"""How the database is opened, migrated, written in groups and asked in bulk, whatever is kept in it.
+"""The database engine: opens and migrates the database, groups commits, and runs bulk statements.
 
-Nothing here knows what a case is, but for `tables.py` and the migrations. It imports no other room. The doors are
+Only `tables.py` and the migrations know about cases and entries. This room imports no other room. The entry points are
 `open_database` in `database.py` and `GroupCommit` in `group_commit.py`.
 """

@@ -1,7 +1,7 @@
-"""Statements over many rows, whose own size never grows with the data.
+"""Statements over many rows, of bounded size.
 
-New values go row by row to SQLite, as arrays to PostgreSQL, where that takes a third. What is looked for goes in lots:
-this is the one place with an `IN (...)` of as many values as there are, which a test holds.
+New values are sent row by row to SQLite, and as arrays to PostgreSQL, where that takes a third of the time. Values to
+look up are sent in batches. This is the only module with an `IN (...)` of any number of values, which a test checks.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -31,13 +31,13 @@ from sqlalchemy.dialects.postgresql import ARRAY
 from takeback.registry.storage.engine.database import is_sqlite
 
 type ColumnRows = Sequence[Mapping[str, object]]
-"""Each names the same columns."""
+"""Rows that all have the same columns."""
 
 MAX_PARAMETERS: Final = 10_000
 """Values in one `IN (...)`: well under the limits of SQLite (32,766) and PostgreSQL (65,535)."""
 _SOME: Final = "some"
 _GIVEN: Final = "given_"
-"""In front of a column's name for a value of it: SQLAlchemy wants the bare names for itself."""
+"""The prefix of parameters that hold a column's value; SQLAlchemy reserves the plain names in an UPDATE."""
 
 
 def among(
@@ -47,21 +47,21 @@ def among(
     values: Iterable[object],
     **parameters: object,
 ) -> list[Row[*tuple[Any, ...]]]:
-    """What a statement with these `parameters` gives, or changes, where `column` has one of `values`.
+    """Executes a statement with these `parameters` where `column` is one of `values`; returns the rows that it gives.
 
-    It is executed for a lot of values at a time, so it may neither order nor limit its rows, nor sum them up over lots.
+    It is executed for one batch of values at a time, so it must not order, limit or aggregate rows across values.
     """
-    of_lot = statement.where(column.in_(bindparam(_SOME, expanding=True)))
+    of_batch = statement.where(column.in_(bindparam(_SOME, expanding=True)))
     rows: list[Row[*tuple[Any, ...]]] = []
-    for lot in batched(dict.fromkeys(values), MAX_PARAMETERS):
-        found = connection.execute(of_lot, {**parameters, _SOME: lot})
+    for batch in batched(dict.fromkeys(values), MAX_PARAMETERS):
+        found = connection.execute(of_batch, {**parameters, _SOME: batch})
         if found.returns_rows:
             rows += found.all()
     return rows
 
 
 def insert(connection: Connection, table: Table, rows: ColumnRows) -> None:
-    """Writes new rows."""
+    """Inserts rows."""
     if not rows:
         return
     if is_sqlite(connection.engine):
@@ -71,7 +71,7 @@ def insert(connection: Connection, table: Table, rows: ColumnRows) -> None:
 
 
 def update(connection: Connection, table: Table, key: str, rows: ColumnRows) -> None:
-    """Gives the rows that have these values in the column `key` the others."""
+    """Updates rows: each of `rows` has the value of the column `key` that selects a row, and its new values."""
     if not rows:
         return
     names = tuple(rows[0])
@@ -108,13 +108,13 @@ def _update_one(table: Table, key: str, names: tuple[str, ...]) -> Executable:
 
 
 def _unnested(table: Table, names: Sequence[str]) -> TableValuedAlias:
-    """The rows as a table, of one array for each column."""
+    """The rows as a table that is made from one array for each column."""
     arrays = (bindparam(f"{_GIVEN}{name}", type_=_array(table.c[name])) for name in names)
     return func.unnest(*arrays).table_valued(*names).render_derived()
 
 
 def _array(column: Column[Any]) -> ARRAY[Any]:
-    """Without a length, which PostgreSQL would cut to without a word."""
+    """The array type for a column, without a length, to which PostgreSQL would silently truncate strings."""
     return ARRAY(String() if isinstance(column.type, String) else column.type)
 
 

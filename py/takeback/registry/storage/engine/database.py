@@ -17,53 +17,53 @@ from takeback import how_to_install
 from takeback.errors import SettingsError
 from takeback.private import check_private, make_private
 
-SCHEMA: Final = "0010"
-"""The newest migration. A database that says the same is ready, and Alembic is not even imported."""
-BUSY_TIMEOUT: Final = 10_000
-"""Milliseconds that a writer waits for another process, such as `takeback platform add` beside a server."""
-READERS: Final = 8
+SCHEMA_REVISION: Final = "0010"
+"""The newest migration. A database with this revision is ready, and Alembic is not imported."""
+BUSY_TIMEOUT_MILLISECONDS: Final = 10_000
+"""Milliseconds that a writer waits for another process, such as `takeback platform add` during serving."""
+POOL_CONNECTIONS: Final = 8
 """Connections that stay open. More are opened while more threads read at the same time."""
 MIGRATION_TRIES: Final = 20
-"""How often a first start looks again, half a second apart, while another process makes the same tables."""
+"""Attempts of a first start, half a second apart, while another process makes the same tables."""
 
 _PRAGMAS: Final = (
-    f"busy_timeout={BUSY_TIMEOUT}",
+    f"busy_timeout={BUSY_TIMEOUT_MILLISECONDS}",
     "journal_mode=WAL",
     "synchronous=FULL",  # every commit is on the disk before it is acknowledged
     "foreign_keys=ON",
-    "secure_delete=ON",  # what is erased is overwritten
+    "secure_delete=ON",  # deleted values are overwritten
 )
-_POSTGRESQL: Final = {
+_POSTGRESQL_OPTIONS: Final = {
     "application_name": "takeback",
     "connect_timeout": 3,
-    "tcp_user_timeout": 5000,  # milliseconds; a server that vanished without a word is given up, and another is tried
-    "prepare_threshold": None,  # the next transaction may be in another session, which knows no such statement
+    "tcp_user_timeout": 5000,  # milliseconds, after which a server that does not answer is given up for another
+    "prepare_threshold": None,  # behind a pooler the next session has no such statement
 }
-_LOCAL: Final = "; ".join(
+_TRANSACTION_SETTINGS: Final = "; ".join(
     f"SET LOCAL {setting}"
     for setting in (
-        f"lock_timeout = {BUSY_TIMEOUT}",
+        f"lock_timeout = {BUSY_TIMEOUT_MILLISECONDS}",
         "statement_timeout = 30000",
         "idle_in_transaction_session_timeout = 30000",
         "jit = off",
-        # Every question has an index; before its first statistics PostgreSQL would read whole tables all the same.
+        # Every query has an index, but without statistics PostgreSQL would still read whole tables.
         "enable_seqscan = off",
     )
 )
-"""Said at the start of each transaction: a pooler such as pgbouncer gives every transaction another session."""
+"""Set at the start of each transaction, as a pooler such as pgbouncer may give each one another session."""
 WRITES: Final = {"takeback_writes": True}
-"""Execution options of a connection that means to write: its transaction takes the lock at its start."""
+"""Execution options of a connection that writes: its transactions take the write lock when they begin."""
 
 
 def open_database(where: Path | str) -> Engine:
-    """The database in a file of SQLite, or at an address of PostgreSQL; made or migrated if need be.
+    """Opens a SQLite file or a PostgreSQL address, and makes or migrates the tables if necessary.
 
-    Raises `SettingsError` if it cannot be used, is locked, or was made by a newer version.
+    Raises `SettingsError` if the database cannot be used, is locked, or was made by a newer version.
     """
     engine = _sqlite(where) if isinstance(where, Path) else _postgresql(where)
     try:
-        with told(where), engine.connect() as connection:
-            migrated = _version(connection) == SCHEMA
+        with database_errors_named(where), engine.connect() as connection:
+            migrated = _version(connection) == SCHEMA_REVISION
         if not migrated:
             migrate(engine, where)
     except BaseException:
@@ -74,7 +74,7 @@ def open_database(where: Path | str) -> Engine:
 
 @contextmanager
 def writing(engine: Engine) -> Iterator[Connection]:
-    """A transaction of a command that writes beside a running registry. Raises `SettingsError` if it cannot."""
+    """A transaction beside a running registry. Raises `SettingsError` if the database cannot."""
     try:
         with engine.execution_options(**WRITES).begin() as connection:
             yield connection
@@ -83,8 +83,8 @@ def writing(engine: Engine) -> Iterator[Connection]:
 
 
 @contextmanager
-def told(where: Path | str) -> Iterator[None]:
-    """The database's own errors become one line that names it, without its password."""
+def database_errors_named(where: Path | str) -> Iterator[None]:
+    """Raises `SettingsError` for errors of the database, in one line that names it, without its password."""
     try:
         yield
     except DBAPIError as error:
@@ -92,17 +92,17 @@ def told(where: Path | str) -> Iterator[None]:
 
 
 def name_of(where: Path | str) -> str:
-    """The database as it may be shown."""
+    """The database's path, or its address without the password. Raises `SettingsError` for an invalid address."""
     return str(where) if isinstance(where, Path) else _url(where).render_as_string(hide_password=True)
 
 
 def is_sqlite(engine: Engine) -> bool:
-    """Whether it is a file of SQLite."""
+    """Whether the database is SQLite."""
     return engine.dialect.name == "sqlite"
 
 
 def snapshot_of(engine: Engine) -> dict[str, Any]:
-    """Execution options of a connection whose transaction sees the database as it is at one moment."""
+    """Execution options of a connection whose transaction sees one consistent state of the database."""
     return {} if is_sqlite(engine) else {"isolation_level": "REPEATABLE READ"}
 
 
@@ -113,10 +113,10 @@ def _sqlite(path: Path) -> Engine:
     except OSError as error:
         raise SettingsError(f"cannot use the database {path}: {error.strerror}") from error
     engine = create_engine(
-        URL.create("sqlite", database=str(path)),  # a path is no address: it may hold `?` and `%`
-        pool_size=READERS,
+        URL.create("sqlite", database=str(path)),  # not as text, since a path may contain `?` and `%`
+        pool_size=POOL_CONNECTIONS,
         max_overflow=-1,
-        hide_parameters=True,  # an error's text may reach a log; the values never do
+        hide_parameters=True,  # an error's text may reach a log, and must not contain values
         connect_args={"isolation_level": None, "check_same_thread": False},
     )
     event.listen(engine, "connect", _prepare)
@@ -128,12 +128,12 @@ def _postgresql(address: str) -> Engine:
     try:
         engine = create_engine(
             _url(address),
-            pool_size=READERS,
+            pool_size=POOL_CONNECTIONS,
             max_overflow=-1,
-            pool_pre_ping=True,  # after a restart or a fail-over of the database nobody gets a dead connection
+            pool_pre_ping=True,  # so that dead connections are not used after a restart or a fail-over
             hide_parameters=True,
             isolation_level="READ COMMITTED",
-            connect_args=dict(_POSTGRESQL),
+            connect_args=dict(_POSTGRESQL_OPTIONS),
         )
     except ModuleNotFoundError as error:
         raise SettingsError(f"PostgreSQL needs one more package: {how_to_install('postgresql')}") from error
@@ -171,7 +171,7 @@ def _begin(connection: Connection) -> None:
 
 
 def _set_local(connection: Connection) -> None:
-    connection.exec_driver_sql(_LOCAL)
+    connection.exec_driver_sql(_TRANSACTION_SETTINGS)
 
 
 def _version(connection: Connection) -> str | None:
@@ -181,23 +181,26 @@ def _version(connection: Connection) -> str | None:
 
 
 def migrate(engine: Engine, where: Path | str) -> None:
-    """Brings the schema up to date in one transaction, so that of several processes one does it and the rest wait."""
+    """Brings the schema up to date in one transaction; if several processes start, one does and the others wait.
+
+    Raises `SettingsError` if a newer version made the database, if it cannot be used, or if its references are broken.
+    """
     if is_sqlite(engine):
-        with told(where), engine.connect().execution_options(**WRITES) as connection:
-            # A table that is made anew is away for a moment; within a transaction this would have no effect.
+        with database_errors_named(where), engine.connect().execution_options(**WRITES) as connection:
+            # Migrations replace tables that others refer to. SQLite ignores this pragma within a transaction.
             connection.connection.cursor().execute("PRAGMA foreign_keys=OFF")
             with connection.begin():
                 _upgrade(connection)
                 if connection.exec_driver_sql("PRAGMA foreign_key_check").first():
-                    raise SettingsError("the database holds what refers to nothing; restore it from your backup")
+                    raise SettingsError("the database has rows that refer to missing rows; restore it from your backup")
             connection.invalidate()
         return
     for left in reversed(range(MIGRATION_TRIES)):
         try:
             with engine.begin() as connection:
                 _upgrade(connection)
-        except DBAPIError as error:  # two first starts at once: PostgreSQL lets one of them make the tables
-            with told(where):
+        except DBAPIError as error:  # if two processes start first, PostgreSQL lets one make the tables
+            with database_errors_named(where):
                 if not left:
                     raise
                 time.sleep(0.5)
@@ -210,7 +213,7 @@ def migrate(engine: Engine, where: Path | str) -> None:
 
 def _is_ready(engine: Engine) -> bool:
     with engine.connect() as connection:
-        return _version(connection) == SCHEMA
+        return _version(connection) == SCHEMA_REVISION
 
 
 def _upgrade(connection: Connection) -> None:

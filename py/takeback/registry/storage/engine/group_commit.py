@@ -1,4 +1,4 @@
-"""Group commit: one thread writes, and events that arrive while it waits for the disk share the next transaction."""
+"""Group commit: one thread writes, and events that arrive during a transaction share the next one."""
 
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
@@ -14,17 +14,19 @@ from sqlalchemy.exc import DBAPIError, OperationalError
 from takeback.errors import RegistryError, StoreUnavailable
 from takeback.registry.storage.engine.database import WRITES
 
-MAX_GROUP: Final = 256
-"""Events in one transaction: many more than clients wait at once, few enough that none waits long."""
+MAX_GROUP_EVENTS: Final = 256
+"""Events in one transaction, at most: enough for a busy registry, and few enough that none waits long."""
 
 MAX_TRIES: Final = 5
-AGAIN: Final = frozenset({"40001", "40P01"})
-"""PostgreSQL's codes for a transaction to begin anew: could not be serialized, would wait for ever."""
+"""Attempts at a transaction that conflicts with others."""
+RETRYABLE_SQLSTATES: Final = frozenset({"40001", "40P01"})
+"""PostgreSQL's codes for errors after which a transaction is tried again: serialization failure and deadlock."""
 
 type GroupHandler[I, R] = Callable[[Connection, Sequence[I]], Sequence[R | RegistryError]]
-"""Decides and writes events of one kind, and gives for each its result or why it is refused.
+"""Writes events of one kind, and returns for each its result or the error for which it is refused.
 
-It must be idempotent: a group that fails may be tried again, also event by event. A refused event has written nothing.
+It must be idempotent: a group that fails may be tried again, also event by event. It must write nothing for a refused
+event.
 """
 
 
@@ -36,7 +38,7 @@ class _Job:
 
 
 class GroupCommit:
-    """Owns every write. `begin` runs first in each transaction."""
+    """Makes all writes of a process, in one thread. `begin` runs first in each transaction."""
 
     def __init__(self, engine: Engine, begin: Callable[[Connection], None]) -> None:
         self._connect = engine.execution_options(**WRITES)
@@ -46,14 +48,17 @@ class GroupCommit:
         self._thread.start()
 
     def submit[I, R](self, batch: GroupHandler[I, R], item: I) -> Future[R]:
-        """Writes `item`; the future is done when it is durable. Raises, through the future, why it is not."""
+        """Queues `item` for the handler `batch`; the future completes when it is durable.
+
+        The future raises the handler's error, or `StoreUnavailable` if the database cannot store it.
+        """
         future: Future[R] = Future()
-        future.set_running_or_notify_cancel()  # from here on it cannot be cancelled: whoever leaves, the event is kept
+        future.set_running_or_notify_cancel()  # not cancelled when a client disconnects: the event is stored
         self._queue.put(_Job(batch, item, future))
         return future
 
     def close(self) -> None:
-        """Writes what is queued, then stops."""
+        """Writes what is queued, and stops the thread."""
         self._queue.put(None)
         self._thread.join()
 
@@ -64,13 +69,13 @@ class GroupCommit:
             self._commit(group)
 
     def _gather(self, group: list[_Job]) -> None:
-        """Adds what waits by now."""
-        while len(group) < MAX_GROUP:
+        """Adds the jobs that are queued now."""
+        while len(group) < MAX_GROUP_EVENTS:
             try:
                 job = self._queue.get_nowait()
             except Empty:
                 return
-            if job is None:  # the end, for whoever asks the queue next
+            if job is None:  # `close` was called: leave that for `_run`
                 self._queue.put(None)
                 return
             group.append(job)
@@ -78,8 +83,8 @@ class GroupCommit:
     def _commit(self, group: list[_Job], *, alone: bool = False) -> None:
         try:
             results = self._try(group, alone=alone)
-        except Exception as error:  # noqa: BLE001 - whoever waits must hear of it, whatever it is
-            if len(group) > 1 and not isinstance(error, OperationalError):  # one of them is bad, and must go alone
+        except Exception as error:  # noqa: BLE001 - the callers must get every error
+            if len(group) > 1 and not isinstance(error, OperationalError):  # one event is bad: find it
                 for job in group:
                     self._commit([job], alone=True)
                 return
@@ -93,22 +98,22 @@ class GroupCommit:
                 job.future.set_result(result)
 
     def _try(self, group: list[_Job], *, alone: bool) -> list[tuple[_Job, object]]:
-        """One transaction, begun anew while the database says that another came in between."""
+        """Runs one transaction, and tries again while it conflicts with others."""
         for _ in range(MAX_TRIES - 1):
             try:
                 return self._apply(group, alone=alone)
             except OperationalError as error:
-                if getattr(error.orig, "sqlstate", None) not in AGAIN:
+                if getattr(error.orig, "sqlstate", None) not in RETRYABLE_SQLSTATES:
                     raise
         return self._apply(group, alone=alone)
 
     def _apply(self, group: list[_Job], *, alone: bool) -> list[tuple[_Job, object]]:
-        """One transaction. Events of the same kind go together; between kinds the order is free."""
+        """Runs one transaction. Events of one kind are handled together; the order of kinds does not matter."""
         results: list[tuple[_Job, object]] = []
         with self._connect.begin() as connection:
             self._begin(connection)
             if not alone:
-                self._gather(group)  # more came while another process wrote
+                self._gather(group)  # more came while another process held the lock
             for _, same in groupby(sorted(group, key=_kind), key=_kind):
                 jobs = list(same)
                 outcome = jobs[0].batch(connection, [job.item for job in jobs])
@@ -123,6 +128,6 @@ def _kind(job: _Job) -> str:
 def _ours(error: Exception) -> Exception:
     if not isinstance(error, DBAPIError):
         return error
-    unavailable = StoreUnavailable("the registry cannot keep this now; nothing was kept, send the same again")
+    unavailable = StoreUnavailable("the registry cannot store this now; nothing was stored, send the same again")
     unavailable.__cause__ = error
     return unavailable

@@ -1,4 +1,4 @@
-"""Does something again and again in a thread of its own, whatever goes wrong in between."""
+"""A periodic task in its own thread, which continues after errors."""
 
 from collections.abc import Callable
 from threading import Event, Thread
@@ -7,7 +7,7 @@ from takeback.registry.logs import LOG
 
 
 class PeriodicTask:
-    """Calls `work` every `interval` seconds, and at once again while it says that there is more."""
+    """Calls `work` every `interval` seconds, and again at once while it returns true."""
 
     def __init__(self, work: Callable[[], bool], interval: float) -> None:
         self._work = work
@@ -17,7 +17,7 @@ class PeriodicTask:
         self._thread.start()
 
     def close(self) -> None:
-        """Finishes what is under way, then stops."""
+        """Waits for a call in progress, and stops the thread."""
         self._stop.set()
         self._thread.join()
 
@@ -26,6 +26,6 @@ class PeriodicTask:
         while not self._stop.wait(0 if more else self._interval):
             try:
                 more = self._work()
-            except Exception as error:  # noqa: BLE001 - a fault of the store passes, and the work must go on
-                LOG.error("the registry could not do what was due; it tries again", exc_info=error)
+            except Exception as error:  # noqa: BLE001 - the database may be available again next time
+                LOG.error("a periodic task failed; the registry tries again", exc_info=error)
                 more = False

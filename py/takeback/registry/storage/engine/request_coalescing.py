@@ -1,17 +1,17 @@
-"""Asks the database once for all who ask at the same moment: an idle poll then costs next to nothing."""
+"""Request coalescing: requests that arrive during a query share the next one, so that an idle poll costs little."""
 
 import asyncio
 from collections.abc import Callable, Sequence
 from typing import Final
 
-MOST: Final = 256
-"""Questions that are asked at once: well under what a database takes in one list."""
+MAX_BATCH_REQUESTS: Final = 256
+"""Requests in one query, at most: far fewer than a database accepts in one list."""
 
 
 class RequestCoalescer[Q, A]:
-    """Gathers questions while `ask` answers those before, in a thread; used within one event loop.
+    """Collects questions while `ask` answers the previous ones in a thread. Must be used in one event loop.
 
-    `ask` gives an answer for each question, or the error that its asker is to see.
+    `ask` returns for each question its answer, or the error to raise to its caller.
     """
 
     def __init__(self, ask: Callable[[Sequence[Q]], Sequence[A | Exception]]) -> None:
@@ -20,7 +20,7 @@ class RequestCoalescer[Q, A]:
         self._asking: asyncio.Task[None] | None = None
 
     async def answer(self, question: Q) -> A:
-        """The answer, or the error."""
+        """The answer to `question`. Raises the error that `ask` returned for it, or raised."""
         future: asyncio.Future[A] = asyncio.get_running_loop().create_future()
         self._waiting.append((question, future))
         if self._asking is None or self._asking.done():
@@ -29,13 +29,13 @@ class RequestCoalescer[Q, A]:
 
     async def _run(self) -> None:
         while self._waiting:
-            some, self._waiting = self._waiting[:MOST], self._waiting[MOST:]
+            some, self._waiting = self._waiting[:MAX_BATCH_REQUESTS], self._waiting[MAX_BATCH_REQUESTS:]
             try:
                 answers = await asyncio.to_thread(self._ask, [question for question, _ in some])
-            except Exception as error:  # noqa: BLE001 - whoever waits must hear of it, whatever it is
+            except Exception as error:  # noqa: BLE001 - the callers must get every error
                 answers = [error] * len(some)
             for (_, future), answer in zip(some, answers, strict=True):
-                if future.done():  # whoever asked is gone
+                if future.done():  # its caller was cancelled
                     continue
                 if isinstance(answer, Exception):
                     future.set_exception(answer)

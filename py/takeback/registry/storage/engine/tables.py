@@ -1,23 +1,23 @@
-"""The tables, as SQLAlchemy sees them. `migrations/` makes them; a test holds the two together.
+"""The tables, as SQLAlchemy sees them. The migrations make them; a test compares the two.
 
 registry           one row: the newest numbers of feed and entries, and the mark of the PIN key this database belongs to
-cases              one row per case, named by its number; until `settles_at` its last change is on its way into the feed
-pictures           the pictures of each case, by position; polls of the feed count for either from `polls_from` on
-entries            every entry there is, by a number that nobody outside sees; `added` and `removed` are its feed
-                   numbers, `due` the moment at which the feed is to say what holds of it then
-first_ids          the ids of entries from the first release, where platforms did not have ids of their own
-canaries           entries that one platform alone is told, to find out whose list it was that turned up elsewhere
+cases              one row for each case, by its number; its last change will be published by `settles_at`
+pictures           the pictures of each case, by position; polls at or after `polls_from` count for cases and pictures
+entries            every entry, by its internal number; `added` and `removed` are its feed numbers, and `due` is the
+                   time at which the feed publishes its state
+first_ids          the ids of entries from the first release, when ids did not differ by platform
+canaries           entries that only one platform sees, to trace a leaked list
 holdings           which entries each picture of a case holds
-feed               the numbered log: which entry was added, removed or changed; it outlives its entries. `chain` is its
-                   link; `leaf` stands where the entry was erased, so that the chain can still be followed
-feed_keys          the public keys that ever signed the feed, each signed by the one before it
-submissions        idempotency: a digest of the key, a digest of the message, the case it made or changed
-platforms          who may read the feed, how far they have come, up to where they were `told` it last and when, the
-                   digest of their key
-metering           how much a platform asked for on a day, counted in days since 1970
-feedback           what a platform said of one upload, with the entries in `feedback_entries`, and when it had been told
-                   the feed last
-levels             how many uploads a platform matched with each entry, in slots of time; entries of one upload share it
+feed               the numbered log of entries added, removed or changed, which outlives its entries; `chain` is a
+                   line's link, and `leaf` is set once its entry is erased, so that the hash chain can be followed
+feed_keys          every public key of the feed, each signed by its predecessor
+submissions        idempotency: digests of the key and the message, and the case that the message made or changed
+platforms          who may read the feed, the digest of their key, how far they have applied it (`cursor`), and up to
+                   which number they were sent it (`told`) and when
+metering           the usage of each platform, by day, counted in days since 1970
+feedback           a platform's verdict on one upload, with its entries in `feedback_entries`, and when the platform had
+                   last been sent the feed
+levels             the number of uploads a platform matched with each entry, by slot of time
 
 Times are whole seconds since 1970 in UTC. Hex is stored as bytes. Only types that SQLite and PostgreSQL share are used.
 """
@@ -43,11 +43,11 @@ from sqlalchemy import (
 )
 
 BigInt: Final = BigInteger().with_variant(Integer(), "sqlite")
-"""64 bits everywhere; SQLite's own row number when it is a primary key."""
+"""64 bits in both databases; as a primary key in SQLite it is the row id."""
 
 
 class Hex(TypeDecorator[str]):
-    """Lowercase hex to the program, bytes to the database: half the size in every index."""
+    """Lowercase hex in Python and bytes in the database, which halves the size of every index."""
 
     impl = LargeBinary
     cache_ok = True
@@ -65,7 +65,7 @@ metadata: Final = MetaData()
 
 
 def _partial(name: str, *columns: Column[Any], where: str, unique: bool = False) -> None:
-    """An index of the rows `where` something holds. SQLite uses it for a question in the very same words."""
+    """An index of the rows that satisfy `where`. SQLite uses it only for queries with exactly the same condition."""
     on_sqlite = where.replace("active", "active = 1")  # its booleans are numbers
     Index(name, *columns, unique=unique, sqlite_where=text(on_sqlite), postgresql_where=text(where))
 
@@ -132,7 +132,7 @@ entries: Final = Table(
     Column("judge", String(10)),
     Column("judged_at", BigInt),
 )
-"""`value` is the hash, or the SHA-256 of a longer value that stands in `text`; `judge` gave it its standing, then."""
+"""`value` is the hash, or the SHA-256 of the longer value in `text`; `judge` set the status, at `judged_at`."""
 _partial("entries_active", entries.c.value, entries.c.type, where="active", unique=True)
 _partial("entries_noticed", entries.c.number, where="active AND standing <> 'block'")
 _partial("entries_due", entries.c.due, where="due IS NOT NULL")

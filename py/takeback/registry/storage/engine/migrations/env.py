@@ -1,4 +1,4 @@
-"""Runs migrations on the connection that `database.py` hands over; its transaction and its lock are the caller's."""
+"""Runs migrations on the connection that `database.py` passes, which has begun the transaction and holds the lock."""
 
 from alembic import context
 

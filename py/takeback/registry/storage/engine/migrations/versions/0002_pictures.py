@@ -1,6 +1,6 @@
-"""Pictures that come and go one by one, entries that wait for their moment, and entry ids of each platform's own.
+"""Adds pictures that are withdrawn one by one, delayed entries, and entry ids that differ by platform.
 
-`first_ids` keeps the ids that entries had before, because gates that follow the feed know them by these.
+`first_ids` keeps the previous ids of entries, because gates that follow the feed know them.
 """
 
 import time
@@ -13,11 +13,11 @@ down_revision = "0001"
 
 _BIG = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
 _NAMES = {"fk": "%(table_name)s_%(column_0_name)s_fkey"}
-"""How PostgreSQL names a reference; SQLite's have no name until one is given."""
+"""PostgreSQL's names of foreign keys; SQLite's have no name unless one is given."""
 
 
 def upgrade() -> None:
-    """Brings the first schema, with whatever it holds, to the second."""
+    """Migrates the first schema and its rows to the second."""
     _first_ids()
     _entries()
     _feed()
@@ -73,7 +73,7 @@ def _partial_index(name: str, columns: list[str], where: str, *, unique: bool = 
 
 
 def _feed() -> None:
-    """The feed's lines outlive their entries."""
+    """Removes the reference from the feed to entries, since lines outlive their entries."""
     with op.batch_alter_table("feed", naming_convention=_NAMES) as feed:
         feed.drop_constraint("feed_entry_fkey", type_="foreignkey")
         feed.add_column(sa.Column("standing", sa.String(10)))

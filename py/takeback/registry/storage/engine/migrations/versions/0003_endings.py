@@ -1,4 +1,4 @@
-"""What has ended is found without looking at everything, so that it can be erased in time."""
+"""Adds indexes by which ended cases and removed entries are found, so that they can be erased."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -8,7 +8,7 @@ down_revision = "0002"
 
 
 def upgrade() -> None:
-    """Adds two indexes of what has ended."""
+    """Adds the two indexes."""
     for name, table, column in (("cases_ended", "cases", "withdrawn_at"), ("pictures_ended", "pictures", "ended_at")):
         where = sa.text(f"{column} IS NOT NULL")
         op.create_index(name, table, [column], sqlite_where=where, postgresql_where=where)

@@ -1,4 +1,4 @@
-"""Cases that are to expire are found without looking at everything."""
+"""Adds an index by which cases that expire are found."""
 
 import sqlalchemy as sa
 from alembic import op

@@ -1,4 +1,4 @@
-"""The feed gets its chain: a salt for every entry, and a link for every line, those that are there already too."""
+"""Adds the hash chain: a salt for every entry and a link for every line, including existing ones."""
 
 import secrets
 
@@ -12,8 +12,8 @@ from takeback.registry.storage import row_mapping
 revision = "0005"
 down_revision = "0004"
 
-SOME = 5000
-"""Lines that are read at a time."""
+BATCH_LINES = 5000
+"""Lines that are read in one query."""
 
 
 def upgrade() -> None:
@@ -50,12 +50,12 @@ def _salt(connection: sa.Connection) -> None:
 
 
 def _fill(connection: sa.Connection) -> bytes:
-    """Gives every line its link; the last of them."""
+    """Gives every line its link; returns the last one."""
     now, after = chain.FIRST_LINK, 0
-    while rows := connection.execute(sa.text(_LINES), {"after": after, "limit": SOME}).all():
+    while rows := connection.execute(sa.text(_LINES), {"after": after, "limit": BATCH_LINES}).all():
         found = []
         for row in rows:
-            # What the registry no longer keeps has a leaf of chance: nobody can check it, and nobody ever could.
+            # An erased signal gets a random leaf, which nobody can verify: its line had no leaf before this migration.
             gone = row.action == FeedAction.ADD and row.type is None
             leaf = secrets.token_bytes(32) if gone else chain.leaf(_said(row), row.added or 0)
             now = chain.link(now, leaf)
@@ -66,7 +66,7 @@ def _fill(connection: sa.Connection) -> bytes:
 
 
 def _said(row: row_mapping.AnyRow) -> FeedEntry:
-    return row_mapping.saying(row.number, FeedAction(row.action), row.standing, row)
+    return row_mapping.new_line(row.number, FeedAction(row.action), row.standing, row)
 
 
 _LINES = """

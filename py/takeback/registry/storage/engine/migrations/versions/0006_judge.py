@@ -1,4 +1,4 @@
-"""Entries note who gave them their standing, where it is not the common one."""
+"""Adds who set an entry's status, if it is not the default."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -8,7 +8,7 @@ down_revision = "0005"
 
 
 def upgrade() -> None:
-    """Adds the column; what has another standing so far was given it by the operator."""
+    """Adds the column; other statuses than the default were set by the operator so far."""
     with op.batch_alter_table("entries") as entries:
         entries.add_column(sa.Column("judge", sa.String(10)))
     op.execute("UPDATE entries SET judge = 'operator' WHERE standing <> 'block'")

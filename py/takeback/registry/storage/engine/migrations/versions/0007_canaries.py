@@ -1,4 +1,4 @@
-"""Entries that one platform alone is told."""
+"""Adds canaries: entries that only one platform sees."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -10,7 +10,7 @@ _BIG = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
 
 
 def upgrade() -> None:
-    """Makes the table."""
+    """Adds the table."""
     op.create_table(
         "canaries",
         sa.Column("entry", _BIG, sa.ForeignKey("entries.number"), primary_key=True, autoincrement=False),

@@ -1,4 +1,4 @@
-"""How much each platform asks for, a day at a time."""
+"""Adds the usage of each platform, by day."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -10,7 +10,7 @@ _BIG = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
 
 
 def upgrade() -> None:
-    """Makes the table."""
+    """Adds the table."""
     op.create_table(
         "metering",
         sa.Column("platform", _BIG, sa.ForeignKey("platforms.id"), primary_key=True, autoincrement=False),

@@ -1,4 +1,4 @@
-"""Indexes for questions that read whole tables, and SQLite's of active entries in the words in which it is asked."""
+"""Adds indexes for queries that read whole tables, and words SQLite's index of active entries as queries do."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -8,7 +8,7 @@ down_revision = "0008"
 
 
 def upgrade() -> None:
-    """Makes the indexes; SQLite's of active entries anew."""
+    """Adds the indexes, and replaces SQLite's index of active entries."""
     sqlite = op.get_bind().dialect.name == "sqlite"
     active = "active = 1" if sqlite else "active"
     noticed = sa.text(f"{active} AND standing <> 'block'")

@@ -1,4 +1,4 @@
-"""What each platform was told and since when, from when on it counts for a case, and levels of matches."""
+"""Adds what each platform was sent and when, from when on its polls count for a case, and levels of matches."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -10,7 +10,7 @@ _BIG = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
 
 
 def upgrade() -> None:
-    """Adds columns and a table; what was counted so far goes on being counted."""
+    """Adds the columns and the table; existing counts stay."""
     with op.batch_alter_table("platforms") as platforms:
         platforms.add_column(sa.Column("told", _BIG, nullable=False, server_default="0"))
         platforms.add_column(sa.Column("told_at", _BIG, nullable=False, server_default="0"))
