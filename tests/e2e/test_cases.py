@@ -34,12 +34,12 @@ WHOLE: Final = {
 """Files that are whole, and their sizes."""
 
 
-def test_every_still_is_hashed_alike_on_both_sides(page: PlaywrightHands, registry: Registry, shared: Path) -> None:
+def test_every_still_is_hashed_alike_on_both_sides(person: PlaywrightHands, registry: Registry, shared: Path) -> None:
     """Each file has the same size, mark and hash on the page and natively, and one that is cut is near the whole."""
     folder = _cases(shared)
     names = [*INCOMPLETE, *WHOLE]
     files = [(folder / name).read_bytes() for name in names]
-    answers = hash_in_browser(page, registry, files)
+    answers = hash_in_browser(person, registry, files)
     print({name: _compare(name, file, answer) for name, file, answer in zip(names, files, answers, strict=True)})
 
 
@@ -65,7 +65,7 @@ def _compare(name: str, file: bytes, answer: dict[str, Any]) -> int:
     return bits
 
 
-def test_a_layered_heic_is_hashed_on_the_page(page: PlaywrightHands, registry: Registry, shared: Path) -> None:
+def test_a_layered_heic_is_hashed_on_the_page(person: PlaywrightHands, registry: Registry, shared: Path) -> None:
     """The page reads a HEIC of several layers, which this machine's libde265 does not."""
-    (answer,) = hash_in_browser(page, registry, [(_cases(shared) / "multilayer001.heic").read_bytes()])
+    (answer,) = hash_in_browser(person, registry, [(_cases(shared) / "multilayer001.heic").read_bytes()])
     assert (answer["width"], answer["height"], answer["quality"]) == (1024, 512, 100)

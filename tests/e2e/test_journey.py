@@ -92,58 +92,60 @@ def _only_the_messages(hands: Hands, registry: Registry, shown: bytes, files: li
         assert hands.watch.broken_policies() == []
 
 
-def test_every_kind_of_picture_is_hashed(page: PlaywrightHands, registry: Registry, folder: Path) -> None:
+def test_every_kind_of_picture_is_hashed(person: PlaywrightHands, registry: Registry, folder: Path) -> None:
     """A case takes each kind of picture that the page names, and one picture in two kinds makes two."""
     files = [pictures.save(folder, at, kind) for at, kind in enumerate(("jpg", "png", "webp", "gif", "bmp", "tif"))]
-    hashing = Start.open(page, registry.url).begin().answer(UNDER_18).choose(*files).go_on()
+    hashing = Start.open(person, registry.url).begin().answer(UNDER_18).choose(*files).go_on()
     review = hashing.wait_until_done(len(files)).go_on()
     assert len(decode(review.message().encode(), NewCase).pictures) == len(files)
 
 
-def test_an_adult_is_shown_other_help(page: PlaywrightHands, registry: Registry) -> None:
+def test_an_adult_is_shown_other_help(person: PlaywrightHands, registry: Registry) -> None:
     """An adult pictured as an adult is led to StopNCII.org, in a new tab that knows nothing of this one."""
-    Start.open(page, registry.url).begin().answer_adult()
-    link = page.page.get_by_role("link", name="Go to StopNCII.org")
+    Start.open(person, registry.url).begin().answer_adult()
+    link = person.page.get_by_role("link", name="Go to StopNCII.org")
     assert (link.get_attribute("href") or "").startswith("https://stopncii.org")
     assert set((link.get_attribute("rel") or "").split()) == {"noopener", "noreferrer"}
 
 
 def test_the_message_can_be_looked_up_with_loose_spelling(
-    page: PlaywrightHands, registry: Registry, picture: Path
+    person: PlaywrightHands, registry: Registry, picture: Path
 ) -> None:
     """A case is found when its number has no spaces and its PIN is written small and without dashes."""
-    receipt = _send(page, registry, picture)
+    receipt = _send(person, registry, picture)
     number, pin = receipt.number(), receipt.pin()
     start = receipt.keep().finish()
     start.look_up().type(number.replace(" ", ""), pin.lower().replace("-", ""))
-    assert "Your case is active" in Case(page, number).text()
+    assert "Your case is active" in Case(person, number).text()
 
 
-def test_a_wrong_pin_and_an_unknown_number_look_alike(page: PlaywrightHands, registry: Registry, picture: Path) -> None:
+def test_a_wrong_pin_and_an_unknown_number_look_alike(
+    person: PlaywrightHands, registry: Registry, picture: Path
+) -> None:
     """Neither a wrong PIN nor a number that there is not tells whether the other half was right."""
-    receipt = _send(page, registry, picture)
+    receipt = _send(person, registry, picture)
     number, pin = receipt.number(), receipt.pin()
     look_up = receipt.keep().finish().look_up()
     for tried_number, tried_pin in ((number, "2222-2222-2222"), ("000 000 0000", pin)):
         look_up.type(tried_number, tried_pin)
-        page.wait_for_text("We found no case with this number and PIN. Please check both.")
+        person.wait_for_text("We found no case with this number and PIN. Please check both.")
     answers = [request.answer for request in registry.recorder.to("GET", "/v1/cases/")]
     assert len({(answer.status, answer.body) for answer in answers if answer}) == 1
 
 
 def test_the_receipt_is_saved_without_saying_what_it_is(
-    page: PlaywrightHands, registry: Registry, picture: Path
+    person: PlaywrightHands, registry: Registry, picture: Path
 ) -> None:
     """The saved file holds number and PIN, and neither its name nor its words say what they are for."""
-    receipt = _send(page, registry, picture)
-    with page.page.expect_download() as saving:
-        page.press("button", "Save as a text file")
+    receipt = _send(person, registry, picture)
+    with person.page.expect_download() as saving:
+        person.press("button", "Save as a text file")
     text = saving.value.path().read_text()
     assert receipt.number() in text
     assert receipt.pin() in text
     assert "takeback" not in (saving.value.suggested_filename + text).lower()
 
 
-def _send(page: PlaywrightHands, registry: Registry, picture: Path) -> Receipt:
+def _send(person: PlaywrightHands, registry: Registry, picture: Path) -> Receipt:
     """A case with one picture."""
-    return way_to_review(page, registry.url, [picture]).send().arrive()
+    return way_to_review(person, registry.url, [picture]).send().arrive()
