@@ -20,6 +20,7 @@ from tests.e2e.desks import DESKS, Desk, launch_arguments, slow_down, webkitgtk
 from tests.e2e.hands import PATIENCE, Hands, PlaywrightHands, SeleniumHands
 from tests.e2e.product import DIST, Platform, Registry, add_platform, running_registry
 from tests.e2e.watch import Watch
+from tests.words import ENGLISH, LANGUAGES, Words
 
 ONE_OF_EACH: Final = ("desktop", "firefox", "webkit")
 """A desk for each browser engine."""
@@ -108,6 +109,16 @@ def page(page: Page, browser_name: str, pytestconfig: pytest.Config) -> Page:
     if browser_name == "chromium" and (processor != 1 or network == "slow"):
         slow_down(page, processor, slow_network=network == "slow")
     return page
+
+
+@pytest.fixture
+def words(request: pytest.FixtureRequest, pytestconfig: pytest.Config, desk: Desk, browsers: Browsers) -> Words:
+    """The words in which the page speaks to this test's browser; WebKitGTK, which takes no `--locale`, gets English."""
+    marker = request.node.get_closest_marker("browser_context_args")
+    locale = marker.kwargs.get("locale") if marker else None
+    if desk.browser == "webkit" and browsers.webkit_driver is not None:
+        return ENGLISH
+    return LANGUAGES.spoken_to(locale or pytestconfig.getoption("locale"))
 
 
 @pytest.fixture

@@ -8,6 +8,7 @@ from playwright.sync_api import expect
 from tests.e2e.hands import PlaywrightHands
 from tests.e2e.product import Registry
 from tests.e2e.screens import PARENT, UNDER_18, HelpLines, NoFile, Pictures, Start
+from tests.words import ENGLISH
 
 GET_IT: Final = re.compile(r"\b(download|screenshot|ask (them|him|her) (for|to send))\b", re.IGNORECASE)
 
@@ -43,7 +44,7 @@ def test_each_platform_has_a_guide_and_words_to_write(person: PlaywrightHands, r
     """A guide links to the platform's own report page and gives words that fit the person, to copy."""
     person.page.context.grant_permissions(["clipboard-read", "clipboard-write"])
     guide = Start.open(person, registry.url).begin().say(PARENT).posted().guide("Discord")
-    link = person.page.get_by_role("link", name="Open the report page of Discord")
+    link = person.page.get_by_role("link", name=ENGLISH.fill("platform.page", name="Discord"))
     assert link.get_attribute("href") == "https://discord.com/report"
     assert set((link.get_attribute("rel") or "").split()) == {"noopener", "noreferrer"}
     assert "This is a sexual picture of my child, who is under 18." in guide.text()

@@ -1,5 +1,6 @@
 """The main job: a person sends hashes, a platform blocks the picture, the person sees that and takes it all back."""
 
+import re
 from pathlib import Path
 
 from takeback.protocol import NewCase, Verdict, decode
@@ -9,6 +10,7 @@ from tests.e2e.hands import Hands, PlaywrightHands
 from tests.e2e.product import Platform, Registry
 from tests.e2e.screens import UNDER_18, Case, Receipt, Start, way_to_review
 from tests.e2e.traffic import complaints, leaks
+from tests.words import Words
 
 KINDS = ("jpg", "png", "webp")
 STORED = """
@@ -25,14 +27,14 @@ NOTHING = {"cookie": "", "local": 0, "session": 0, "databases": 0, "caches": 0, 
 
 
 def test_a_picture_is_blocked_until_its_owner_withdraws(
-    hands: Hands, registry: Registry, platform: Platform, folder: Path, seed: int
+    hands: Hands, words: Words, registry: Registry, platform: Platform, folder: Path, seed: int
 ) -> None:
     """What a person sends stops copies of the picture at a platform until the person withdraws it."""
     files = [pictures.save(folder, seed + at, kind) for at, kind in enumerate(KINDS)]
     copies = [copy for file in files for copy in (pictures.resave(file, folder), pictures.halve(file, folder))]
 
     review = (
-        Start.open(hands, registry.url)
+        Start.open(hands, registry.url, words)
         .wait_until_ready()
         .begin()
         .answer(UNDER_18)
@@ -48,7 +50,7 @@ def test_a_picture_is_blocked_until_its_owner_withdraws(
     number, pin = receipt.number(), receipt.pin()
     assert f"Takeback-Pin: {pin}" in secrets
     case = receipt.keep().see_case()
-    assert "Your case is active" in case.text()
+    assert words["case.active"] in case.text()
     case.close()
 
     platform.sync()
@@ -58,12 +60,13 @@ def test_a_picture_is_blocked_until_its_owner_withdraws(
     assert platform.check(pictures.save(folder, seed + 50, "jpg")).status == 0
     platform.report(copies[0], Verdict.BLOCKED)
 
-    case = Start(hands).look_up().show(number, pin)
-    assert "1 platform has picked up all the hashes." in case.text()
-    assert "Blocked 1 time, on " in case.text()
+    case = Start(hands, words).look_up().show(number, pin)
+    assert words.fill("case.platforms", count=1) in case.text()
+    blocked, _, after = words.fill("case.blocked", times=1, platforms=1, last="LAST").partition("LAST")
+    assert re.search(f"{re.escape(blocked)}.+{re.escape(after)}", case.text())
 
     case = case.ask_to_withdraw().yes()
-    assert "You withdrew this case" in case.text()
+    assert words["case.withdrawn"] in case.text()
     platform.sync()
     decided = platform.check(*files, *copies)
     assert [line.split()[0] for line in decided.out.splitlines()] == ["ALLOW"] * 9, decided

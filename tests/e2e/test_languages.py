@@ -8,11 +8,12 @@ import pytest
 from builder.browsers import missing_fonts
 from tests.e2e.hands import PlaywrightHands
 from tests.e2e.product import ROOT, Registry
+from tests.e2e.screens import way_to_review
 from tests.e2e.tour import tour
+from tests.words import CODES, Words
 
 NARROW: Final = 320
 """CSS pixels: the narrowest phone in use, and a laptop at 400 % zoom (WCAG 2.2, 1.4.10)."""
-LANGUAGES: Final = {"en", *(path.stem for path in (ROOT / "web" / "words").glob("*.json"))}
 
 _IN_EVERY_LANGUAGE: Final = """
 (async () => {
@@ -85,7 +86,7 @@ def _words(code: str) -> str:
 
 def _not_drawn(person: PlaywrightHands) -> dict[str, str]:
     """The letters of each language that no font on this machine has."""
-    found = {code: str(person.page.evaluate(_NOT_DRAWN, [code, _words(code)])) for code in sorted(LANGUAGES)}
+    found = {code: str(person.page.evaluate(_NOT_DRAWN, [code, _words(code)])) for code in sorted(CODES)}
     return {code: letters for code, letters in found.items() if letters}
 
 
@@ -104,7 +105,7 @@ def test_every_language_fits_every_screen(person: PlaywrightHands, registry: Reg
 
     def look() -> None:
         found: Any = person.run(_IN_EVERY_LANGUAGE)
-        assert set(found["seen"]) == LANGUAGES
+        assert set(found["seen"]) == set(CODES)
         wrong.extend(found["wrong"])
 
     tour(person, registry.direct, picture, look)
@@ -120,3 +121,18 @@ def test_every_letter_is_drawn(person: PlaywrightHands, registry: Registry) -> N
     assert person.page.evaluate(_NOT_DRAWN.replace("p{L}", "p{Co}"), ["en", "a\ue0ffb"]) == "\ue0ff"
     _skip_without_fonts(person)
     assert _not_drawn(person) == {}
+
+
+@pytest.mark.parametrize(
+    "code",
+    [pytest.param(code, marks=pytest.mark.browser_context_args(locale=code)) for code in ("en", "es", "ar", "ja")],
+)
+def test_a_journey_in_the_language_of_the_browser(
+    person: PlaywrightHands, words: Words, registry: Registry, picture: Path, code: str
+) -> None:
+    """A browser that asks for a language gets the whole way to the receipt and to the case in it, from its own side."""
+    receipt = way_to_review(person, registry.url, [picture], words=words).send().arrive()
+    spoken = "[document.documentElement.lang, document.documentElement.dir]"
+    assert person.run(spoken) == [code, words.direction] == [code, "rtl" if code == "ar" else "ltr"]
+    assert words["receipt.lead"] in receipt.text()
+    assert words["case.active"] in receipt.keep().see_case().text()

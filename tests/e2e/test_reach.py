@@ -9,6 +9,7 @@ from tests.e2e.hands import PlaywrightHands
 from tests.e2e.product import Registry
 from tests.e2e.screens import NOT_POSTED, UNDER_18, Start
 from tests.e2e.tour import tour
+from tests.words import ENGLISH
 
 NARROW: Final = 320
 """CSS pixels: the narrowest phone in use, and a laptop at 400 % zoom (WCAG 2.2, 1.4.10)."""
@@ -54,9 +55,9 @@ def test_the_journey_by_keyboard_alone(person: PlaywrightHands, registry: Regist
     Start.open(person, registry.url).wait_until_ready()
     _press(person, "Start")
     _focused_heading(person, "Who is in the picture?")
-    _press(person, UNDER_18)
+    _press(person, ENGLISH[UNDER_18])
     _focused_heading(person, "Where is the picture?")
-    _press(person, NOT_POSTED)
+    _press(person, ENGLISH[NOT_POSTED])
     _focused_heading(person, "Choose the pictures")
     person.choose([picture])
     _press(person, "Continue")
