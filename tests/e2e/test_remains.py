@@ -17,6 +17,10 @@ import json
 import pytest
 
 @pytest.fixture(scope="session")
+def base_url():
+    return "data:text/html,"
+
+@pytest.fixture(scope="session")
 def browser_type_launch_args(browser_type_launch_args):
     return browser_type_launch_args | json.loads({arguments!r})
 """
