@@ -21,10 +21,8 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # started in the backgrou
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """Options that change the browsers; `tests/README.md` explains when to use them."""
+    """What can be set about the browsers beside pytest-playwright's options; `tests/README.md` explains both."""
     group = parser.getgroup("browsers", "how the end-to-end tests use their browsers")
-    group.addoption("--headed", action="store_true", help="show the browser's window")
-    group.addoption("--slow-motion", type=int, default=0, metavar="MS", help="wait so long after each act")
     group.addoption("--processor", type=float, default=1, metavar="N", help="Chromium on a processor N times slower")
     group.addoption("--network", choices=("fast", "slow"), default="fast", help="slow: 1.6 Mbit/s with 150 ms delay")
     group.addoption("--browser-reruns", type=int, default=0, metavar="N", help="try a failed test so often again")

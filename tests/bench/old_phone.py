@@ -20,10 +20,10 @@ from builder.site.assemble import build_site
 from takeback.registry.http.response_headers import headers_for, kind_of
 from tests.bench.page import HERE, hash_first, spread
 from tests.bench.server import CountingServer, serving
-from tests.e2e.desks import Manner, start_chromium
+from tests.e2e.desks import launch_arguments, slow_down
 
 RUNS: Final = 3
-MANNER: Final = Manner(processor=4, slow_network=True)
+PROCESSOR: Final = 4
 TARGETS: Final = {"usable": 2_500, "result": 30_000}
 """Milliseconds after opening."""
 SIZE: Final = (2000, 1500)
@@ -44,7 +44,7 @@ def main() -> None:
         photo = Path(folder, "photo.jpg")
         with Image.effect_noise(SIZE, 60) as grain:
             Image.blend(grain, Image.linear_gradient("L").resize(SIZE), 0.5).convert("RGB").save(photo, quality=85)
-        browser = start_chromium(playwright, ensure_browsers())
+        browser = playwright.chromium.launch(**launch_arguments("chromium", ensure_browsers()))
         try:
             with serving(DIST, lambda path: headers_for(kind_of(path), tls=False)) as site:
                 runs = [visit(browser, site, photo) for _ in range(int(os.environ.get("TAKEBACK_BENCH_RUNS", RUNS)))]
@@ -57,7 +57,7 @@ def visit(browser: Browser, site: CountingServer, photo: Path) -> dict[str, floa
     """One visit with nothing cached: milliseconds after opening."""
     context = browser.new_context()
     page = context.new_page()
-    MANNER.slow_down(page)
+    slow_down(page, PROCESSOR, slow_network=True)
     page.add_init_script(path=HERE / "watch_worker.js")
     try:
         page.goto(site.address, wait_until="commit")
@@ -75,7 +75,7 @@ def report(runs: list[dict[str, float]]) -> None:
         print(f"  at {step:24}    {spread(runs, step)}")
     for run in runs:
         busy = run["ready"] - run["to-worker-start"] + run["result"] - run["to-worker-hash"]
-        run["all slowed"] = run["result"] + (MANNER.processor - 1) * busy
+        run["all slowed"] = run["result"] + (PROCESSOR - 1) * busy
     print(f"with the worker slowed too, ms {spread(runs, 'all slowed')}   target {TARGETS['result']}")
 
 

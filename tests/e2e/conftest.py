@@ -1,29 +1,30 @@
-"""What the end-to-end tests share: one registry, one gate, one session of each browser; for each test a fresh page.
+"""What the end-to-end tests share: one registry, one gate, and pytest-playwright's browsers, set up for this page.
 
-A test that takes `hands` runs in every browser; one that takes `page` runs in Chromium on a desktop. When a test fails,
-what was said of it, its screen and (where Playwright drives) its trace lie in `test-results/`, also if it passes later.
+`page` is pytest-playwright's own page. `hands` is a person at a fresh page in every browser, `engine` one in each
+browser engine, and `person` one in Chromium on a desktop. Each failed try leaves its message, its screenshots and,
+where Playwright drives, its trace in a folder of its own in `test-results/`, also if a later try passes.
 """
 
 import itertools
-import re
 from collections.abc import Generator, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, Playwright, sync_playwright
+from playwright.sync_api import Page
 
 from builder.setup.browsers import Browsers, ensure_browsers
 from tests.e2e import pictures
-from tests.e2e.desks import Manner, device, start_chromium, start_firefox, webkitgtk
-from tests.e2e.hands import Hands, PlaywrightHands, SeleniumHands
-from tests.e2e.product import DIST, ROOT, Platform, Registry, add_platform, running_registry
+from tests.e2e.desks import DESKS, Desk, launch_arguments, slow_down, webkitgtk
+from tests.e2e.hands import PATIENCE, Hands, PlaywrightHands, SeleniumHands
+from tests.e2e.product import DIST, Platform, Registry, add_platform, running_registry
 from tests.e2e.watch import Watch
+from tests.words import ENGLISH, LANGUAGES, Words
 
-RESULTS: Final = ROOT / "test-results"
-EVERY_DESK: Final = ("desktop", "iphone", "pixel", "firefox", "webkit")
-FAILED: Final = pytest.StashKey[bool]()
+ONE_OF_EACH: Final = ("desktop", "firefox", "webkit")
+"""A desk for each browser engine."""
+REMAINS: Final = pytest.StashKey[Path]()
 SEEDS: Final = itertools.count(10_000, 100)
 
 
@@ -35,13 +36,21 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.timeout(300))
 
 
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Runs a test that takes `hands` or `engine` at each of its desks, or at those that have the named `--browser`."""
+    for fixture, desks in (("hands", tuple(DESKS)), ("engine", ONE_OF_EACH)):
+        if fixture in metafunc.fixturenames:
+            engines = metafunc.config.getoption("browser") or ["chromium", "firefox", "webkit"]
+            chosen = [desk for desk in desks if DESKS[desk].browser in engines]
+            metafunc.parametrize("desk", chosen, indirect=True, scope="session")
+
+
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
-    """Lets a fixture know that its test failed in this try, and keeps what was said of it."""
+    """Keeps what was said of a try that failed, beside its screenshots and its trace."""
     report = yield
-    item.stash[FAILED] = report.failed or (report.when != "setup" and item.stash.get(FAILED, False))
-    if report.failed:
-        (_results(item) / f"{report.when}.txt").write_text(report.longreprtext)
+    if report.failed and REMAINS in item.stash:
+        (_made(item.stash[REMAINS]) / f"{report.when}.txt").write_text(report.longreprtext)
     return report
 
 
@@ -52,38 +61,84 @@ def browsers() -> Browsers:
 
 
 @pytest.fixture(scope="session")
-def playwright() -> Iterator[Playwright]:
-    """Playwright, running."""
-    with sync_playwright() as running:
-        yield running
+def desk(request: pytest.FixtureRequest) -> Desk:
+    """Where the person of this test sits: at the desktop unless the test runs at several desks."""
+    return DESKS[getattr(request, "param", "desktop")]
 
 
 @pytest.fixture(scope="session")
-def manner(pytestconfig: pytest.Config) -> Manner:
-    """How browsers are used, by the options of the command line."""
-    return Manner(
-        headed=pytestconfig.getoption("headed"),
-        slow_motion=pytestconfig.getoption("slow_motion"),
-        processor=pytestconfig.getoption("processor"),
-        slow_network=pytestconfig.getoption("network") == "slow",
-        locale=pytestconfig.getoption("locale"),
-    )
+def browser_name(request: pytest.FixtureRequest, desk: Desk) -> str:
+    """The desk's browser; for a test that takes `page` or `person`, the one of `--browser` or Chromium."""
+    return str(getattr(request, "param", desk.browser))
 
 
 @pytest.fixture(scope="session")
-def chromium(playwright: Playwright, browsers: Browsers, manner: Manner) -> Iterator[Browser]:
-    """Chromium, running."""
-    browser = start_chromium(playwright, browsers, manner)
-    yield browser
-    browser.close()
+def device(pytestconfig: pytest.Config, desk: Desk, browser_name: str) -> str | None:
+    """The desk's device; `--device` takes the place of the desktop. A phone cannot be emulated in Firefox."""
+    named: str | None = pytestconfig.getoption("device")
+    if named and desk == DESKS["desktop"]:
+        return named
+    return desk.device if browser_name == desk.browser else None
 
 
 @pytest.fixture(scope="session")
-def firefox(playwright: Playwright, browsers: Browsers, manner: Manner) -> Iterator[Browser]:
-    """Firefox, running."""
-    browser = start_firefox(playwright, browsers, manner)
-    yield browser
-    browser.close()
+def base_url(registry: Registry) -> str:
+    """The page's address, so that `page.goto("/")` opens it."""
+    return registry.url
+
+
+@pytest.fixture(scope="session")
+def browser_type_launch_args(
+    browser_type_launch_args: dict[str, Any], browser_name: str, browsers: Browsers
+) -> dict[str, Any]:
+    """The options of the command line, and Debian's browser."""
+    return browser_type_launch_args | launch_arguments(browser_name, browsers)
+
+
+@pytest.fixture(scope="session")
+def browser_context_args(browser_context_args: dict[str, Any], pytestconfig: pytest.Config) -> dict[str, Any]:
+    """The device and the address, and the language that the browser asks for."""
+    return {"locale": pytestconfig.getoption("locale")} | browser_context_args
+
+
+@pytest.fixture
+def page(page: Page, browser_name: str, pytestconfig: pytest.Config) -> Page:
+    """A fresh page of Playwright's, on the processor and the network that the command line asks for."""
+    page.set_default_timeout(PATIENCE * 1000)
+    processor, network = pytestconfig.getoption("processor"), pytestconfig.getoption("network")
+    if browser_name == "chromium" and (processor != 1 or network == "slow"):
+        slow_down(page, processor, slow_network=network == "slow")
+    return page
+
+
+@pytest.fixture
+def words(request: pytest.FixtureRequest, pytestconfig: pytest.Config, desk: Desk, browsers: Browsers) -> Words:
+    """The words in which the page speaks to this test's browser; WebKitGTK, which takes no `--locale`, gets English."""
+    marker = request.node.get_closest_marker("browser_context_args")
+    locale = marker.kwargs.get("locale") if marker else None
+    if desk.browser == "webkit" and browsers.webkit_driver is not None:
+        return ENGLISH
+    return LANGUAGES.spoken_to(locale or pytestconfig.getoption("locale"))
+
+
+@pytest.fixture
+def person(page: Page, registry: Registry) -> PlaywrightHands:
+    """A person at a fresh page in Chromium on a desktop, or in the browser of `--browser`."""
+    return PlaywrightHands(page, Watch(page.context, registry.url))
+
+
+@pytest.fixture
+def hands(request: pytest.FixtureRequest, desk: Desk) -> Iterator[Hands]:
+    """A person at a fresh page, at every desk."""
+    with _sit_down(request, desk) as at_page:
+        yield at_page
+
+
+@pytest.fixture
+def engine(request: pytest.FixtureRequest, desk: Desk) -> Iterator[Hands]:
+    """A person at a fresh page, once in each browser engine."""
+    with _sit_down(request, desk) as at_page:
+        yield at_page
 
 
 @pytest.fixture(scope="session")
@@ -102,33 +157,17 @@ def platform(registry: Registry, tmp_path_factory: pytest.TempPathFactory) -> Pl
 
 
 @pytest.fixture(autouse=True)
+def remains(request: pytest.FixtureRequest, output_path: str) -> None:
+    """Notes for the hooks where pytest-playwright puts what is left of this try."""
+    request.node.stash[REMAINS] = Path(output_path)
+
+
+@pytest.fixture(autouse=True)
 def whole_wire(registry: Registry) -> Iterator[None]:
     """Every test begins and ends with a wire that works and a record that is empty."""
     registry.recorder.reset()
     yield
     registry.recorder.reset()
-
-
-@pytest.fixture(params=EVERY_DESK)
-def hands(request: pytest.FixtureRequest, registry: Registry) -> Iterator[Hands]:
-    """A person at a fresh page, in every browser."""
-    with sit_down(request, request.param, registry) as at_page:
-        yield at_page
-
-
-@pytest.fixture(params=("desktop", "firefox", "webkit"))
-def engine(request: pytest.FixtureRequest, registry: Registry) -> Iterator[Hands]:
-    """A person at a fresh page, once in each browser engine."""
-    with sit_down(request, request.param, registry) as at_page:
-        yield at_page
-
-
-@pytest.fixture
-def page(request: pytest.FixtureRequest, registry: Registry) -> Iterator[PlaywrightHands]:
-    """A person at a fresh page in Chromium on a desktop."""
-    with sit_down(request, "desktop", registry) as at_page:
-        assert isinstance(at_page, PlaywrightHands)
-        yield at_page
 
 
 @pytest.fixture
@@ -150,52 +189,18 @@ def picture(folder: Path) -> Path:
 
 
 @contextmanager
-def sit_down(request: pytest.FixtureRequest, desk: str, registry: Registry) -> Iterator[Hands]:
-    """A fresh page at one of the desks."""
+def _sit_down(request: pytest.FixtureRequest, desk: Desk) -> Iterator[Hands]:
+    """A person at a fresh page at this desk: by Selenium in Debian's WebKitGTK, else as in `person`."""
     browsers: Browsers = request.getfixturevalue("browsers")
-    if desk == "webkit" and browsers.webkit_driver is not None:
-        with webkitgtk(browsers) as driver:
-            yield SeleniumHands(driver)
-            if request.node.stash.get(FAILED, False):
-                driver.save_screenshot(str(_results(request.node) / "screen.png"))
+    if desk.browser != "webkit" or browsers.webkit_driver is None:
+        yield request.getfixturevalue("person")
         return
-    with _context(request, desk) as context:
-        page = context.new_page()
-        if context.browser is not None and context.browser.browser_type.name == "chromium":
-            manner: Manner = request.getfixturevalue("manner")
-            manner.slow_down(page)
-        yield PlaywrightHands(page, Watch(context, registry.url))
+    with webkitgtk(browsers) as driver:
+        yield SeleniumHands(driver)
+        if getattr(request.node, "rep_call", None) is None or request.node.rep_call.failed:
+            driver.save_screenshot(str(_made(request.node.stash[REMAINS]) / "test-failed-1.png"))
 
 
-@contextmanager
-def _context(request: pytest.FixtureRequest, desk: str) -> Iterator[BrowserContext]:
-    """A browser's fresh profile. Its trace is kept if the test fails."""
-    playwright: Playwright = request.getfixturevalue("playwright")
-    manner: Manner = request.getfixturevalue("manner")
-    if desk in {"firefox", "webkit"}:
-        browser: Browser = request.getfixturevalue(desk)
-        context = browser.new_context(locale=manner.locale)
-    else:
-        chromium: Browser = request.getfixturevalue("chromium")
-        context = chromium.new_context(**device(playwright, desk), locale=manner.locale)
-    context.tracing.start(screenshots=True, snapshots=True)
-    try:
-        yield context
-        failed = request.node.stash.get(FAILED, False)
-        context.tracing.stop(path=_results(request.node) / "trace.zip" if failed else None)
-        if failed:
-            _screenshots(context.pages, _results(request.node))
-    finally:
-        context.close()
-
-
-def _screenshots(pages: list[Page], folder: Path) -> None:
-    for number, page in enumerate(pages):
-        page.screenshot(path=folder / f"screen-{number}.png", full_page=True)
-
-
-def _results(item: pytest.Item) -> Path:
-    """Where the remains of a failed test go."""
-    folder = RESULTS / re.sub(r"[^\w.-]+", "-", item.nodeid.removeprefix("tests/e2e/"))
+def _made(folder: Path) -> Path:
     folder.mkdir(parents=True, exist_ok=True)
     return folder

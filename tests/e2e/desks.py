@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Final
 
-from playwright.sync_api import Browser, Page, Playwright
+from playwright.sync_api import Page
 from selenium.webdriver import WebKitGTK
 from selenium.webdriver.remote.webdriver import WebDriver
 from selenium.webdriver.webkitgtk.options import Options
@@ -25,8 +25,6 @@ CHROMIUM_FLAGS: Final = (
     "--disable-sync",
 )
 """Nothing of Chromium's own goes to the network while a test watches it."""
-DEVICES: Final = {"desktop": "Desktop Chrome", "iphone": "iPhone 15", "pixel": "Pixel 7"}
-"""Our names of the devices, and Playwright's."""
 SLOW_NETWORK: Final = {"offline": False, "latency": 150, "downloadThroughput": 200_000, "uploadThroughput": 94_000}
 """A phone on 3G: 1.6 Mbit/s down, 750 kbit/s up; throughput is in bytes a second."""
 SCREEN: Final = "1280x1024x24"
@@ -39,50 +37,44 @@ LONGEST_LOAD: Final = 60
 """Seconds until a page that WebKitGTK does not finish loading is an error; its own limit is that of a whole test."""
 
 
-def device(playwright: Playwright, name: str) -> dict[str, Any]:
-    """The settings of a device, less the browser that it would come with: they are used in Chromium."""
-    settings = dict(playwright.devices[DEVICES[name]])
-    del settings["default_browser_type"]
-    return settings
-
-
 @dataclass(frozen=True, slots=True)
-class Manner:
-    """How browsers are used: seen or not, `slow_motion` in milliseconds, `processor` times slower, on which network."""
+class Desk:
+    """A browser by Playwright's name for its engine, and the device that it emulates, by Playwright's name."""
 
-    headed: bool = False
-    slow_motion: int = 0
-    processor: float = 1
-    slow_network: bool = False
-    locale: str = "en-GB"
-
-    def slow_down(self, page: Page) -> None:
-        """Give a page of Chromium the processor and the network of an old phone; other browsers cannot."""
-        if self.processor == 1 and not self.slow_network:
-            return
-        session = page.context.new_cdp_session(page)
-        session.send("Emulation.setCPUThrottlingRate", {"rate": self.processor})
-        if self.slow_network:
-            session.send("Network.enable")
-            session.send("Network.emulateNetworkConditions", SLOW_NETWORK)
+    browser: str
+    device: str | None = None
 
 
-def start_chromium(playwright: Playwright, browsers: Browsers, manner: Manner = Manner()) -> Browser:
-    """Debian's Chromium, or Playwright's own."""
-    args = list(CHROMIUM_FLAGS)
-    if os.geteuid() == 0:
-        args.append("--no-sandbox")  # Chromium's own sandbox refuses to run as root
-    return playwright.chromium.launch(
-        executable_path=browsers.chromium, args=args, headless=not manner.headed, slow_mo=manner.slow_motion
-    )
+DESKS: Final = {
+    "desktop": Desk("chromium", "Desktop Chrome"),
+    "iphone": Desk("chromium", "iPhone 15"),
+    "pixel": Desk("chromium", "Pixel 7"),
+    "firefox": Desk("firefox"),
+    "webkit": Desk("webkit"),
+}
+"""By the names in `[...]` behind a test's name. On Debian, WebKitGTK takes the place of Playwright's WebKit."""
 
 
-def start_firefox(playwright: Playwright, browsers: Browsers, manner: Manner = Manner()) -> Browser:
-    """Debian's Firefox ESR as it is, or Playwright's own."""
-    seen: dict[str, Any] = {"headless": not manner.headed, "slow_mo": manner.slow_motion}
-    if browsers.firefox is None:
-        return playwright.firefox.launch(**seen)
-    return playwright.firefox.launch(channel="moz-firefox", executable_path=browsers.firefox, **seen)
+def launch_arguments(browser: str, browsers: Browsers) -> dict[str, Any]:
+    """What Playwright's `launch` needs to start Debian's browser of this engine, or its own where there is none."""
+    if browser == "chromium":
+        flags = [
+            *CHROMIUM_FLAGS,
+            *(["--no-sandbox"] if os.geteuid() == 0 else []),
+        ]  # its sandbox refuses to run as root
+        return {"executable_path": browsers.chromium, "args": flags}
+    if browser == "firefox" and browsers.firefox is not None:
+        return {"executable_path": browsers.firefox, "channel": "moz-firefox"}
+    return {}
+
+
+def slow_down(page: Page, processor: float, *, slow_network: bool) -> None:
+    """Give a page of Chromium a processor that is `processor` times slower, and a phone's network on 3G."""
+    session = page.context.new_cdp_session(page)
+    session.send("Emulation.setCPUThrottlingRate", {"rate": processor})
+    if slow_network:
+        session.send("Network.enable")
+        session.send("Network.emulateNetworkConditions", SLOW_NETWORK)
 
 
 @contextmanager

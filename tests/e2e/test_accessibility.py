@@ -6,7 +6,6 @@ from typing import Any
 
 import pytest
 
-from tests.e2e.conftest import sit_down
 from tests.e2e.hands import PlaywrightHands
 from tests.e2e.product import ROOT, Registry
 from tests.e2e.screens import NOT_POSTED, PARENT, UNDER_18, Notice, Start
@@ -32,18 +31,18 @@ _AT_REST = """
 class Inspector:
     """Looks at one screen after the other with axe and keeps what it finds."""
 
-    def __init__(self, page: PlaywrightHands) -> None:
-        self.page = page
+    def __init__(self, person: PlaywrightHands) -> None:
+        self.person = person
         self.found: list[str] = []
         self.seen: set[str] = set()
 
     def look(self, screen: str) -> None:
         """Judge what is on the screen now."""
-        if not self.page.run("'axe' in globalThis"):
-            self.page.page.evaluate(AXE.read_text())
-        self.page.page.wait_for_function(_AT_REST, polling=50)
+        if not self.person.run("'axe' in globalThis"):
+            self.person.page.evaluate(AXE.read_text())
+        self.person.page.wait_for_function(_AT_REST, polling=50)
         run = f"axe.run(document, {{ runOnly: {json.dumps(RULES)}, resultTypes: ['violations'] }})"
-        result: Any = self.page.run(run)
+        result: Any = self.person.run(run)
         for violation in result["violations"]:
             places = [" ".join(map(str, node["target"])) for node in violation["nodes"]]
             self.found.append(f"{screen}: {violation['id']}: {violation['help']} at {places}")
@@ -51,91 +50,89 @@ class Inspector:
 
 
 @pytest.mark.parametrize("colours", ["light", "dark"])
-@pytest.mark.parametrize("desk", ["desktop", "iphone"])
+@pytest.mark.parametrize("desk", ["desktop", "iphone"], indirect=True, scope="session")
 def test_axe_finds_nothing_on_any_screen(
-    request: pytest.FixtureRequest, registry: Registry, picture: Path, desk: str, colours: Any
+    person: PlaywrightHands, registry: Registry, picture: Path, colours: Any
 ) -> None:
     """On every screen that there is, in its usual and in its troubled state, axe has nothing to say."""
-    with sit_down(request, desk, registry) as page:
-        assert isinstance(page, PlaywrightHands)
-        page.page.emulate_media(color_scheme=colours)
-        inspector = Inspector(page)
-        _asides(page, registry, inspector)
-        _way(page, registry, picture, inspector)
-        _too_old(page, registry, inspector)
-        assert inspector.found == []
-        assert inspector.seen == {screen.stem for screen in SCREENS.glob("*.js")}
+    person.page.emulate_media(color_scheme=colours)
+    inspector = Inspector(person)
+    _asides(person, registry, inspector)
+    _way(person, registry, picture, inspector)
+    _too_old(person, registry, inspector)
+    assert inspector.found == []
+    assert inspector.seen == {screen.stem for screen in SCREENS.glob("*.js")}
 
 
-def _asides(page: PlaywrightHands, registry: Registry, inspector: Inspector) -> None:
+def _asides(person: PlaywrightHands, registry: Registry, inspector: Inspector) -> None:
     """The screens beside the way, with all that can be unfolded."""
-    Start.open(page, registry.url).wait_until_ready()
-    _unfold(page)
+    Start.open(person, registry.url).wait_until_ready()
+    _unfold(person)
     inspector.look("start")
     for button, heading in ASIDES.items():
-        page.page.get_by_role("navigation", name="More help").get_by_role("button", name=button).click()
-        page.wait_for("heading", heading)
-        if page.page.get_by_label("Your country").count():
-            page.select("Your country", "United States")
-        _unfold(page)
-        inspector.look(str(page.run("document.querySelector('main').dataset.screen")))
-    _notice(page, registry, inspector)
+        person.page.get_by_role("navigation", name="More help").get_by_role("button", name=button).click()
+        person.wait_for("heading", heading)
+        if person.page.get_by_label("Your country").count():
+            person.select("Your country", "United States")
+        _unfold(person)
+        inspector.look(str(person.run("document.querySelector('main').dataset.screen")))
+    _notice(person, registry, inspector)
 
 
-def _notice(page: PlaywrightHands, registry: Registry, inspector: Inspector) -> None:
+def _notice(person: PlaywrightHands, registry: Registry, inspector: Inspector) -> None:
     """A guide, and the notice: asked, refused and made."""
-    posted = Start.open(page, registry.url).begin().say(UNDER_18).posted()
+    posted = Start.open(person, registry.url).begin().say(UNDER_18).posted()
     posted.guide("X")
     inspector.look("platform")
-    page.press("button", "Write a notice")
-    notice = Notice(page)
+    person.press("button", "Write a notice")
+    notice = Notice(person)
     notice.make()
-    page.wait_for_text("6 things are missing.")
+    person.wait_for_text("6 things are missing.")
     inspector.look("notice")
-    page.select("App or site", "Reddit")
+    person.select("App or site", "Reddit")
     notice.write("Links to the picture", "https://example.com/").tick("The person in it was under 18.")
     notice.tick("I believe in good faith that the person in it did not agree to this.")
     notice.write("Phone", "555 0100").write("Sign by typing your name", "Sam Example").make().letters()
-    page.press("button", "I have sent it")
-    _unfold(page)
+    person.press("button", "I have sent it")
+    _unfold(person)
     inspector.look("letters")
 
 
-def _way(page: PlaywrightHands, registry: Registry, picture: Path, inspector: Inspector) -> None:
+def _way(person: PlaywrightHands, registry: Registry, picture: Path, inspector: Inspector) -> None:
     """The way from the first screen to a withdrawn case, with what can go wrong on it."""
-    age = Start.open(page, registry.url).begin()
+    age = Start.open(person, registry.url).begin()
     inspector.look("age")
     age.answer_adult()
     inspector.look("adult")
-    where = Start.open(page, registry.url).begin().say(PARENT)
+    where = Start.open(person, registry.url).begin().say(PARENT)
     inspector.look("where")
     where.answer(NOT_POSTED).without_file()
     inspector.look("nofile")
-    chosen = Start.open(page, registry.url).begin().answer(UNDER_18)
-    page.press("button", "Continue")
-    page.wait_for_text("Choose at least one picture first.")
+    chosen = Start.open(person, registry.url).begin().answer(UNDER_18)
+    person.press("button", "Continue")
+    person.wait_for_text("Choose at least one picture first.")
     inspector.look("pictures")
     chosen.choose(picture)
     inspector.look("pictures")
     hashing = chosen.go_on().wait_until_done(1)
     inspector.look("hashing")
     review = hashing.go_on()
-    _unfold(page)
+    _unfold(person)
     inspector.look("review")
     registry.recorder.cut()
     sending = review.send()
-    page.wait_for_text("No connection. We keep trying. Nothing is lost.")
+    person.wait_for_text("No connection. We keep trying. Nothing is lost.")
     inspector.look("sending")
     registry.recorder.mend()
     receipt = sending.arrive()
-    page.press("button", "See my case")
-    page.wait_for_text("Please tick this box first, so that you do not lose them.")
-    _unfold(page)
+    person.press("button", "See my case")
+    person.wait_for_text("Please tick this box first, so that you do not lose them.")
+    _unfold(person)
     inspector.look("receipt")
     number, pin = receipt.number(), receipt.pin()
     look_up = receipt.keep().finish().look_up()
     look_up.type(number, "2222-2222-2222")
-    page.wait_for_text("We found no case with this number and PIN.")
+    person.wait_for_text("We found no case with this number and PIN.")
     inspector.look("lookup")
     case = look_up.show(number, pin)
     inspector.look("case")
@@ -145,14 +142,14 @@ def _way(page: PlaywrightHands, registry: Registry, picture: Path, inspector: In
     inspector.look("case")
 
 
-def _unfold(page: PlaywrightHands) -> None:
+def _unfold(person: PlaywrightHands) -> None:
     """Opens all that is folded away."""
-    page.run("document.querySelectorAll('details').forEach((details) => (details.open = true))")
+    person.run("document.querySelectorAll('details').forEach((details) => (details.open = true))")
 
 
-def _too_old(page: PlaywrightHands, registry: Registry, inspector: Inspector) -> None:
+def _too_old(person: PlaywrightHands, registry: Registry, inspector: Inspector) -> None:
     """What a browser that cannot hash shows."""
-    page.page.add_init_script("delete globalThis.WebAssembly")
-    page.open(registry.url)
-    page.wait_for("heading", "This browser cannot do it")
+    person.page.add_init_script("delete globalThis.WebAssembly")
+    person.open(registry.url)
+    person.wait_for("heading", "This browser cannot do it")
     inspector.look("unsupported")

@@ -25,29 +25,31 @@ BEYOND: Final = {"colors-animated-8bpc-audio.avif", "multilayer001.heic"}
 """Files that one side's decoder refuses: libavif's build for the web, and libheif's for Python."""
 
 
-def test_the_videos_of_the_repository(page: PlaywrightHands, registry: Registry) -> None:
+def test_the_videos_of_the_repository(person: PlaywrightHands, registry: Registry) -> None:
     """Every video of the repository, odd or broken, is hashed alike; what Chromium cannot decode by its bytes."""
-    agree(page, registry, sorted((VECTORS / "videos").iterdir()))
+    agree(person, registry, sorted((VECTORS / "videos").iterdir()))
 
 
-def test_the_pictures_of_the_repository(page: PlaywrightHands, registry: Registry) -> None:
+def test_the_pictures_of_the_repository(person: PlaywrightHands, registry: Registry) -> None:
     """Every picture of the repository, odd or broken, is hashed alike."""
-    agree(page, registry, sorted((VECTORS / "pictures").iterdir()))
+    agree(person, registry, sorted((VECTORS / "pictures").iterdir()))
 
 
 @pytest.mark.parametrize("folder", ["cases/files", "photos", "vectors"])
-def test_the_files_beside_the_repository(page: PlaywrightHands, registry: Registry, shared: Path, folder: str) -> None:
+def test_the_files_beside_the_repository(
+    person: PlaywrightHands, registry: Registry, shared: Path, folder: str
+) -> None:
     """Every file of the collections beside the repository is hashed alike."""
     if not (shared / folder).is_dir():
         pytest.skip(f"needs {folder} of ../shared, which is not here")
     no_media = {".md", ".json", ".txt", ".csv", ".py"}
     paths = sorted(p for p in (shared / folder).rglob("*") if p.is_file() and p.suffix.lower() not in no_media)
-    agree(page, registry, paths)
+    agree(person, registry, paths)
 
 
-def agree(page: PlaywrightHands, registry: Registry, paths: Sequence[Path]) -> None:
+def agree(person: PlaywrightHands, registry: Registry, paths: Sequence[Path]) -> None:
     """Fails with a table of the files that are not hashed alike."""
-    answers = hash_in_browser(page, registry, [path.read_bytes() for path in paths])
+    answers = hash_in_browser(person, registry, [path.read_bytes() for path in paths])
     rows = [(path.name, _apart(path, answer)) for path, answer in zip(paths, answers, strict=True)]
     apart = [f"{name:50} {text}" for name, text in rows if text]
     assert not apart, "\n".join([f"{len(apart)} of {len(paths)} files are not hashed alike:", *apart])

@@ -43,11 +43,11 @@ def test_a_picture_is_added_and_one_is_withdrawn(
 
 
 def test_what_the_person_says_of_the_pictures_is_shown_and_sent(
-    page: PlaywrightHands, registry: Registry, folder: Path
+    person: PlaywrightHands, registry: Registry, folder: Path
 ) -> None:
     """That AI made them and that the person is older now is told before it is sent, and stands in the message."""
-    chosen = Start.open(page, registry.url).begin().answer(GROWN_UP).choose(pictures.save(folder, 77, "png"))
-    page.press("checkbox", "They are fake. They were made or changed with AI.")
+    chosen = Start.open(person, registry.url).begin().answer(GROWN_UP).choose(pictures.save(folder, 77, "png"))
+    person.press("checkbox", "They are fake. They were made or changed with AI.")
     review = chosen.go_on().wait_until_done(1).go_on()
     assert "The message also says that you are 18 or older now." in review.text()
     assert "The message also says that AI made or changed the pictures." in review.text()
@@ -55,42 +55,42 @@ def test_what_the_person_says_of_the_pictures_is_shown_and_sent(
     assert message.age_band == "was_minor"
     assert [(picture.ai_made, picture.kind) for picture in message.pictures] == [(True, PictureKind.IMAGE)]
     assert "Your case is active" in review.send().arrive().keep().see_case().text()
-    plain = json.loads(way_to_review(page, registry.url, [pictures.save(folder, 78, "png")]).message())
+    plain = json.loads(way_to_review(person, registry.url, [pictures.save(folder, 78, "png")]).message())
     assert set(plain) == {"pictures"}
     assert set(plain["pictures"][0]) == {"signals"}
 
 
-def test_a_withdrawn_case_takes_no_more(page: PlaywrightHands, registry: Registry, picture: Path) -> None:
+def test_a_withdrawn_case_takes_no_more(person: PlaywrightHands, registry: Registry, picture: Path) -> None:
     """Once a case is withdrawn it offers neither more pictures nor another withdrawal."""
-    case = _case(page, registry, [picture]).ask_to_withdraw().yes()
+    case = _case(person, registry, [picture]).ask_to_withdraw().yes()
     assert "You withdrew this case" in case.text()
     for name in ("Add pictures", "Withdraw this case", "Withdraw picture 1"):
-        assert page.page.get_by_role("button", name=name, exact=True).count() == 0
+        assert person.page.get_by_role("button", name=name, exact=True).count() == 0
 
 
-def test_a_case_that_closed_meanwhile_says_so(page: PlaywrightHands, registry: Registry, folder: Path) -> None:
+def test_a_case_that_closed_meanwhile_says_so(person: PlaywrightHands, registry: Registry, folder: Path) -> None:
     """A picture for a case that was withdrawn elsewhere in the meantime is refused with a sentence that helps."""
-    case = _case(page, registry, [pictures.save(folder, 81, "png")])
+    case = _case(person, registry, [pictures.save(folder, 81, "png")])
     pin = registry.recorder.to("POST", "/v1/cases")[-1].headers["takeback-pin"]
     review = case.add().choose(pictures.save(folder, 82, "png")).go_on().wait_until_done(1).go_on()
     number = case.number.replace("\u00a0", "").replace(" ", "")
     ask = f"fetch('/v1/cases/{number}/withdraw', {{ method: 'POST', headers: {{ 'Takeback-Pin': '{pin}' }} }})"
-    assert page.run(f"{ask}.then((answer) => answer.status)") == 200
+    assert person.run(f"{ask}.then((answer) => answer.status)") == 200
     review.send()
-    page.wait_for_text("This case takes no more pictures. You can start a new one.")
+    person.wait_for_text("This case takes no more pictures. You can start a new one.")
 
 
-def test_the_receipt_can_be_taken_along(page: PlaywrightHands, registry: Registry, picture: Path) -> None:
+def test_the_receipt_can_be_taken_along(person: PlaywrightHands, registry: Registry, picture: Path) -> None:
     """The picture of the receipt and its QR code are made on the device, and no name says what they are."""
-    receipt = way_to_review(page, registry.url, [picture]).send().arrive()
+    receipt = way_to_review(person, registry.url, [picture]).send().arrive()
     before = len(registry.recorder.requests)
-    with page.page.expect_download() as saving:
-        page.press("button", "Save as a picture")
+    with person.page.expect_download() as saving:
+        person.press("button", "Save as a picture")
     assert saving.value.suggested_filename == "notes.png"
     assert saving.value.path().read_bytes().startswith(b"\x89PNG")
-    page.unfold("Show a QR code")
-    page.page.get_by_role("img", name="A QR code with your case number and your PIN").wait_for()
-    page.unfold("Show me how to hide this")
-    page.wait_for_text("Write both on paper, with no other words.")
+    person.unfold("Show a QR code")
+    person.page.get_by_role("img", name="A QR code with your case number and your PIN").wait_for()
+    person.unfold("Show me how to hide this")
+    person.wait_for_text("Write both on paper, with no other words.")
     assert registry.recorder.requests[before:] == []
     receipt.keep().finish()

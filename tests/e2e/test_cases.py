@@ -34,12 +34,12 @@ WHOLE: Final = {
 """Files that are whole, and their sizes."""
 
 
-def test_every_still_is_hashed_alike_on_both_sides(page: PlaywrightHands, registry: Registry, shared: Path) -> None:
+def test_every_still_is_hashed_alike_on_both_sides(person: PlaywrightHands, registry: Registry, shared: Path) -> None:
     """Each file has the same size, mark and hash on the page and natively, and one that is cut is near the whole."""
     folder = _cases(shared)
     names = [*INCOMPLETE, *WHOLE]
     files = [(folder / name).read_bytes() for name in names]
-    answers = hash_in_browser(page, registry, files)
+    answers = hash_in_browser(person, registry, files)
     print({name: _compare(name, file, answer) for name, file, answer in zip(names, files, answers, strict=True)})
 
 
@@ -65,9 +65,9 @@ def _compare(name: str, file: bytes, answer: dict[str, Any]) -> int:
     return bits
 
 
-def test_a_layered_heic_is_hashed_alike(page: PlaywrightHands, registry: Registry, shared: Path) -> None:
+def test_a_layered_heic_is_hashed_alike(person: PlaywrightHands, registry: Registry, shared: Path) -> None:
     """A HEIC of several layers, which only FFmpeg reads natively, is hashed alike on the page."""
     file = (_cases(shared) / "multilayer001.heic").read_bytes()
-    (answer,) = hash_in_browser(page, registry, [file])
+    (answer,) = hash_in_browser(person, registry, [file])
     assert (answer["width"], answer["height"], answer["quality"]) == (1024, 512, 100)
     assert hamming_distance(answer["signals"][0]["value"], hash_picture(file).signals[0].value) <= LITTLE

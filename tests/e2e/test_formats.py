@@ -74,12 +74,12 @@ def test_an_animated_avif_that_is_turned_in_every_engine(engine: Hands, registry
             assert hamming_distance(ours.hash, theirs.hash) <= NEAR, turn
 
 
-def test_the_samples_beside_the_repository(page: PlaywrightHands, registry: Registry, shared: Path) -> None:
+def test_the_samples_beside_the_repository(person: PlaywrightHands, registry: Registry, shared: Path) -> None:
     """Real files from phones and encoders have nearly the native hashes in Chromium; the distances are printed."""
     paths = sorted((shared / "photos" / "formats").iterdir())
     files = [path.read_bytes() for path in paths if path.suffix.lower() in {".heic", ".avif", ".jxl"}]
     assert len(files) > 4
-    print(f"bits to native: {_compare(files, hash_in_browser(page, registry, files))}")
+    print(f"bits to native: {_compare(files, hash_in_browser(person, registry, files))}")
 
 
 def test_broken_files_end_in_an_answer(engine: Hands, registry: Registry) -> None:
@@ -97,17 +97,17 @@ def test_broken_files_end_in_an_answer(engine: Hands, registry: Registry) -> Non
     assert all("signals" in answer for answer in answers[-len(whole) :])
 
 
-def test_a_decoder_comes_when_it_is_wanted(page: PlaywrightHands, registry: Registry, folder: Path) -> None:
+def test_a_decoder_comes_when_it_is_wanted(person: PlaywrightHands, registry: Registry, folder: Path) -> None:
     """No decoder is loaded before a picture needs it; without it the person can try again, and then it is there."""
     jpeg, heic = folder / f"{SECRET_NAME}.jpg", folder / f"{SECRET_NAME}.heic"
     draw(1, (400, 300)).save(jpeg)
     heic.write_bytes(stills.heic(draw(2, (400, 300))))
     registry.recorder.extra["/runtime/heic.wasm"] = Answer(503, {}, b"")
-    hashing = Start.open(page, registry.url).begin().answer(UNDER_18).choose(jpeg, heic).go_on()
+    hashing = Start.open(person, registry.url).begin().answer(UNDER_18).choose(jpeg, heic).go_on()
     hashing.wait_until_done(1, 1)
     assert hashing.text().count("Something went wrong on our side with this picture. You can try it again.") == 1
     del registry.recorder.extra["/runtime/heic.wasm"]
-    page.press("button", "Try picture 2 again")
+    person.press("button", "Try picture 2 again")
     message = hashing.wait_until_done(2).go_on().message()
     assert [request.path for request in registry.recorder.to("GET", "/runtime/") if "heic" in request.path] == [
         "/runtime/heic.wasm"

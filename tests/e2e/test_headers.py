@@ -10,9 +10,9 @@ from tests.e2e.screens import way_to_review
 WORKER_POLICY = "default-src 'none'; script-src 'wasm-unsafe-eval'"
 
 
-def test_every_answer_carries_its_headers(page: PlaywrightHands, registry: Registry, picture: Path) -> None:
+def test_every_answer_carries_its_headers(person: PlaywrightHands, registry: Registry, picture: Path) -> None:
     """Each answer of a journey carries exactly the headers of its kind, and none sets a cookie."""
-    way_to_review(page, registry.url, [picture]).send().arrive()
+    way_to_review(person, registry.url, [picture]).send().arrive()
     answered = [(request.path, request.answer) for request in registry.recorder.requests if request.answer]
     assert {kind_of(path) for path, _ in answered} >= {
         kind_of(path) for path in ("/", "/worker.js", "/v1/cases", "/styles.css")
@@ -24,30 +24,30 @@ def test_every_answer_carries_its_headers(page: PlaywrightHands, registry: Regis
         assert "server" not in answer.headers, path
 
 
-def test_the_worker_is_served_sealed(page: PlaywrightHands, registry: Registry) -> None:
+def test_the_worker_is_served_sealed(person: PlaywrightHands, registry: Registry) -> None:
     """The worker's script that browsers run comes with exactly the policy that the sealed-worker test tries."""
-    page.open(registry.url)
-    page.wait_for_text("Your device is ready.")
+    person.open(registry.url)
+    person.wait_for_text("Your device is ready.")
     (script,) = registry.recorder.to("GET", "/worker.js")
     assert script.answer is not None
     assert script.answer.headers["content-security-policy"] == WORKER_POLICY
 
 
-def test_the_page_is_strict(page: PlaywrightHands, registry: Registry) -> None:
+def test_the_page_is_strict(person: PlaywrightHands, registry: Registry) -> None:
     """Neither text turned into markup nor text turned into code gets past the page's policy."""
-    page.open(registry.url)
-    page.wait_for("heading", "Stop a picture from spreading")
+    person.open(registry.url)
+    person.wait_for("heading", "Stop a picture from spreading")
     answer = registry.recorder.to("GET", "/")[0].answer
     assert answer is not None
     policy = answer.headers["content-security-policy"]
     assert "unsafe-inline" not in policy
     assert "'unsafe-eval'" not in policy
     # A function that Playwright evaluates may eval; a script of the page may not, and this is a timer of the page's.
-    refused = page.run(
+    refused = person.run(
         "new Promise((done) => { try { document.body.innerHTML = 'x'; done('open'); } catch (e) { done(e.name); } })"
     )
     assert refused == "TypeError"
-    assert page.run("crossOriginIsolated") is True
+    assert person.run("crossOriginIsolated") is True
 
 
 def test_a_picture_cannot_be_sent_elsewhere(engine: Hands, registry: Registry) -> None:

@@ -8,84 +8,85 @@ from playwright.sync_api import expect
 from tests.e2e.hands import PlaywrightHands
 from tests.e2e.product import Registry
 from tests.e2e.screens import PARENT, UNDER_18, HelpLines, NoFile, Pictures, Start
+from tests.words import ENGLISH
 
 GET_IT: Final = re.compile(r"\b(download|screenshot|ask (them|him|her) (for|to send))\b", re.IGNORECASE)
 
 
-def test_the_country_is_chosen_and_never_guessed(page: PlaywrightHands, registry: Registry) -> None:
+def test_the_country_is_chosen_and_never_guessed(person: PlaywrightHands, registry: Registry) -> None:
     """No country is set at first; choosing one shows its lines and its emergency number, and asks nobody."""
-    urgent = Start.open(page, registry.url).wait_until_ready().begin().say(UNDER_18).threatened()
+    urgent = Start.open(person, registry.url).wait_until_ready().begin().say(UNDER_18).threatened()
     before = len(registry.recorder.requests)
-    assert page.page.get_by_label("Your country").input_value() == ""
+    assert person.page.get_by_label("Your country").input_value() == ""
     assert "Call the police or the emergency number of your country." in urgent.text()
-    page.select("Your country", "United States")
-    page.wait_for_text("Are you in danger right now? Call 911.")
+    person.select("Your country", "United States")
+    person.wait_for_text("Are you in danger right now? Call 911.")
     for name in ("988 Lifeline", "Crisis Text Line", "NCMEC CyberTipline"):
         assert name in urgent.text()
     assert "Childline" not in urgent.text()
-    page.press("button", "Help lines")
-    HelpLines(page)
-    assert page.page.get_by_label("Your country").input_value() == "US"
-    page.select("Your country", "United Kingdom")
-    page.wait_for_text("Report Remove")
-    assert "988 Lifeline" not in page.text()
+    person.press("button", "Help lines")
+    HelpLines(person)
+    assert person.page.get_by_label("Your country").input_value() == "US"
+    person.select("Your country", "United Kingdom")
+    person.wait_for_text("Report Remove")
+    assert "988 Lifeline" not in person.text()
     assert registry.recorder.requests[before:] == []
 
 
-def test_from_a_threat_one_gets_to_blocking(page: PlaywrightHands, registry: Registry) -> None:
+def test_from_a_threat_one_gets_to_blocking(person: PlaywrightHands, registry: Registry) -> None:
     """The last step of the next ten minutes is to block the picture, and its button leads there."""
-    Start.open(page, registry.url).begin().say(UNDER_18).threatened()
-    page.press("button", "Block the picture now")
-    Pictures(page)
+    Start.open(person, registry.url).begin().say(UNDER_18).threatened()
+    person.press("button", "Block the picture now")
+    Pictures(person)
 
 
-def test_each_platform_has_a_guide_and_words_to_write(page: PlaywrightHands, registry: Registry) -> None:
+def test_each_platform_has_a_guide_and_words_to_write(person: PlaywrightHands, registry: Registry) -> None:
     """A guide links to the platform's own report page and gives words that fit the person, to copy."""
-    page.page.context.grant_permissions(["clipboard-read", "clipboard-write"])
-    guide = Start.open(page, registry.url).begin().say(PARENT).posted().guide("Discord")
-    link = page.page.get_by_role("link", name="Open the report page of Discord")
+    person.page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    guide = Start.open(person, registry.url).begin().say(PARENT).posted().guide("Discord")
+    link = person.page.get_by_role("link", name=ENGLISH.fill("platform.page", name="Discord"))
     assert link.get_attribute("href") == "https://discord.com/report"
     assert set((link.get_attribute("rel") or "").split()) == {"noopener", "noreferrer"}
     assert "This is a sexual picture of my child, who is under 18." in guide.text()
-    page.press("button", "Copy these words")
-    page.wait_for_text("Copied.")
-    assert "my child" in str(page.run("navigator.clipboard.readText()"))
-    page.press("button", "Choose another app or site")
-    page.press("button", "Another app or site")
-    page.wait_for("heading", "Report it to an app or site")
+    person.press("button", "Copy these words")
+    person.wait_for_text("Copied.")
+    assert "my child" in str(person.run("navigator.clipboard.readText()"))
+    person.press("button", "Choose another app or site")
+    person.press("button", "Another app or site")
+    person.wait_for("heading", "Report it to an app or site")
 
 
-def test_under_18s_see_the_tipline_first_and_adults_do_not(page: PlaywrightHands, registry: Registry) -> None:
+def test_under_18s_see_the_tipline_first_and_adults_do_not(person: PlaywrightHands, registry: Registry) -> None:
     """For a picture of a child the CyberTipline is the first way; an adult is shown the ways for adults."""
-    Start.open(page, registry.url).begin().say(UNDER_18).posted()
-    parts = page.page.locator("main h2")
+    Start.open(person, registry.url).begin().say(UNDER_18).posted()
+    parts = person.page.locator("main h2")
     expect(parts.first).to_have_text("First: tell the CyberTipline")
-    Start.open(page, registry.url).begin().answer_adult()
-    page.press("button", "What to do if it is already posted")
-    page.wait_for("heading", "If it is already posted")
-    assert "CyberTipline" not in page.text()
-    assert "StopNCII.org" in page.text()
+    Start.open(person, registry.url).begin().answer_adult()
+    person.press("button", "What to do if it is already posted")
+    person.wait_for("heading", "If it is already posted")
+    assert "CyberTipline" not in person.text()
+    assert "StopNCII.org" in person.text()
 
 
-def test_nobody_is_told_to_get_the_picture(page: PlaywrightHands, registry: Registry) -> None:
+def test_nobody_is_told_to_get_the_picture(person: PlaywrightHands, registry: Registry) -> None:
     """Without the file the page asks not to look for it, and offers the notice, the report and someone to talk to."""
-    nofile = Start.open(page, registry.url).begin().say(UNDER_18).without_file()
+    nofile = Start.open(person, registry.url).begin().say(UNDER_18).without_file()
     assert "Please do not go and look for the picture." in nofile.text()
     assert GET_IT.search(nofile.text()) is None
-    page.press("button", "Write a notice")
-    page.wait_for("heading", "Write a notice under the 48-hour rule")
-    page.press("button", "Back")
-    page.press("button", "Back to where you were")
-    Start.open(page, registry.url).begin().answer(UNDER_18).without_file()
-    NoFile(page)
+    person.press("button", "Write a notice")
+    person.wait_for("heading", "Write a notice under the 48-hour rule")
+    person.press("button", "Back")
+    person.press("button", "Back to where you were")
+    Start.open(person, registry.url).begin().answer(UNDER_18).without_file()
+    NoFile(person)
 
 
-def test_questions_have_answers(page: PlaywrightHands, registry: Registry) -> None:
+def test_questions_have_answers(person: PlaywrightHands, registry: Registry) -> None:
     """Each question unfolds to its answer, by the keyboard too."""
-    Start.open(page, registry.url)
-    page.press("button", "Questions and answers")
-    page.wait_for("heading", "Questions and answers")
-    for summary in page.page.locator("main summary").all():
+    Start.open(person, registry.url)
+    person.press("button", "Questions and answers")
+    person.wait_for("heading", "Questions and answers")
+    for summary in person.page.locator("main summary").all():
         summary.focus()
-        page.key("Enter")
+        person.key("Enter")
         expect(summary.locator("..").locator("p")).to_be_visible()

@@ -1,5 +1,6 @@
 """The main job: a person sends hashes, a platform blocks the picture, the person sees that and takes it all back."""
 
+import re
 from pathlib import Path
 
 from takeback.protocol import NewCase, Verdict, decode
@@ -9,6 +10,7 @@ from tests.e2e.hands import Hands, PlaywrightHands
 from tests.e2e.product import Platform, Registry
 from tests.e2e.screens import UNDER_18, Case, Receipt, Start, way_to_review
 from tests.e2e.traffic import complaints, leaks
+from tests.words import Words
 
 KINDS = ("jpg", "png", "webp")
 STORED = """
@@ -25,14 +27,14 @@ NOTHING = {"cookie": "", "local": 0, "session": 0, "databases": 0, "caches": 0, 
 
 
 def test_a_picture_is_blocked_until_its_owner_withdraws(
-    hands: Hands, registry: Registry, platform: Platform, folder: Path, seed: int
+    hands: Hands, words: Words, registry: Registry, platform: Platform, folder: Path, seed: int
 ) -> None:
     """What a person sends stops copies of the picture at a platform until the person withdraws it."""
     files = [pictures.save(folder, seed + at, kind) for at, kind in enumerate(KINDS)]
     copies = [copy for file in files for copy in (pictures.resave(file, folder), pictures.halve(file, folder))]
 
     review = (
-        Start.open(hands, registry.url)
+        Start.open(hands, registry.url, words)
         .wait_until_ready()
         .begin()
         .answer(UNDER_18)
@@ -48,7 +50,7 @@ def test_a_picture_is_blocked_until_its_owner_withdraws(
     number, pin = receipt.number(), receipt.pin()
     assert f"Takeback-Pin: {pin}" in secrets
     case = receipt.keep().see_case()
-    assert "Your case is active" in case.text()
+    assert words["case.active"] in case.text()
     case.close()
 
     platform.sync()
@@ -58,12 +60,13 @@ def test_a_picture_is_blocked_until_its_owner_withdraws(
     assert platform.check(pictures.save(folder, seed + 50, "jpg")).status == 0
     platform.report(copies[0], Verdict.BLOCKED)
 
-    case = Start(hands).look_up().show(number, pin)
-    assert "1 platform has picked up all the hashes." in case.text()
-    assert "Blocked 1 time, on " in case.text()
+    case = Start(hands, words).look_up().show(number, pin)
+    assert words.fill("case.platforms", count=1) in case.text()
+    blocked, _, after = words.fill("case.blocked", times=1, platforms=1, last="LAST").partition("LAST")
+    assert re.search(f"{re.escape(blocked)}.+{re.escape(after)}", case.text())
 
     case = case.ask_to_withdraw().yes()
-    assert "You withdrew this case" in case.text()
+    assert words["case.withdrawn"] in case.text()
     platform.sync()
     decided = platform.check(*files, *copies)
     assert [line.split()[0] for line in decided.out.splitlines()] == ["ALLOW"] * 9, decided
@@ -92,58 +95,60 @@ def _only_the_messages(hands: Hands, registry: Registry, shown: bytes, files: li
         assert hands.watch.broken_policies() == []
 
 
-def test_every_kind_of_picture_is_hashed(page: PlaywrightHands, registry: Registry, folder: Path) -> None:
+def test_every_kind_of_picture_is_hashed(person: PlaywrightHands, registry: Registry, folder: Path) -> None:
     """A case takes each kind of picture that the page names, and one picture in two kinds makes two."""
     files = [pictures.save(folder, at, kind) for at, kind in enumerate(("jpg", "png", "webp", "gif", "bmp", "tif"))]
-    hashing = Start.open(page, registry.url).begin().answer(UNDER_18).choose(*files).go_on()
+    hashing = Start.open(person, registry.url).begin().answer(UNDER_18).choose(*files).go_on()
     review = hashing.wait_until_done(len(files)).go_on()
     assert len(decode(review.message().encode(), NewCase).pictures) == len(files)
 
 
-def test_an_adult_is_shown_other_help(page: PlaywrightHands, registry: Registry) -> None:
+def test_an_adult_is_shown_other_help(person: PlaywrightHands, registry: Registry) -> None:
     """An adult pictured as an adult is led to StopNCII.org, in a new tab that knows nothing of this one."""
-    Start.open(page, registry.url).begin().answer_adult()
-    link = page.page.get_by_role("link", name="Go to StopNCII.org")
+    Start.open(person, registry.url).begin().answer_adult()
+    link = person.page.get_by_role("link", name="Go to StopNCII.org")
     assert (link.get_attribute("href") or "").startswith("https://stopncii.org")
     assert set((link.get_attribute("rel") or "").split()) == {"noopener", "noreferrer"}
 
 
 def test_the_message_can_be_looked_up_with_loose_spelling(
-    page: PlaywrightHands, registry: Registry, picture: Path
+    person: PlaywrightHands, registry: Registry, picture: Path
 ) -> None:
     """A case is found when its number has no spaces and its PIN is written small and without dashes."""
-    receipt = _send(page, registry, picture)
+    receipt = _send(person, registry, picture)
     number, pin = receipt.number(), receipt.pin()
     start = receipt.keep().finish()
     start.look_up().type(number.replace(" ", ""), pin.lower().replace("-", ""))
-    assert "Your case is active" in Case(page, number).text()
+    assert "Your case is active" in Case(person, number).text()
 
 
-def test_a_wrong_pin_and_an_unknown_number_look_alike(page: PlaywrightHands, registry: Registry, picture: Path) -> None:
+def test_a_wrong_pin_and_an_unknown_number_look_alike(
+    person: PlaywrightHands, registry: Registry, picture: Path
+) -> None:
     """Neither a wrong PIN nor a number that there is not tells whether the other half was right."""
-    receipt = _send(page, registry, picture)
+    receipt = _send(person, registry, picture)
     number, pin = receipt.number(), receipt.pin()
     look_up = receipt.keep().finish().look_up()
     for tried_number, tried_pin in ((number, "2222-2222-2222"), ("000 000 0000", pin)):
         look_up.type(tried_number, tried_pin)
-        page.wait_for_text("We found no case with this number and PIN. Please check both.")
+        person.wait_for_text("We found no case with this number and PIN. Please check both.")
     answers = [request.answer for request in registry.recorder.to("GET", "/v1/cases/")]
     assert len({(answer.status, answer.body) for answer in answers if answer}) == 1
 
 
 def test_the_receipt_is_saved_without_saying_what_it_is(
-    page: PlaywrightHands, registry: Registry, picture: Path
+    person: PlaywrightHands, registry: Registry, picture: Path
 ) -> None:
     """The saved file holds number and PIN, and neither its name nor its words say what they are for."""
-    receipt = _send(page, registry, picture)
-    with page.page.expect_download() as saving:
-        page.press("button", "Save as a text file")
+    receipt = _send(person, registry, picture)
+    with person.page.expect_download() as saving:
+        person.press("button", "Save as a text file")
     text = saving.value.path().read_text()
     assert receipt.number() in text
     assert receipt.pin() in text
     assert "takeback" not in (saving.value.suggested_filename + text).lower()
 
 
-def _send(page: PlaywrightHands, registry: Registry, picture: Path) -> Receipt:
+def _send(person: PlaywrightHands, registry: Registry, picture: Path) -> Receipt:
     """A case with one picture."""
-    return way_to_review(page, registry.url, [picture]).send().arrive()
+    return way_to_review(person, registry.url, [picture]).send().arrive()

@@ -50,37 +50,37 @@ def test_leaving_quickly_takes_the_program_along(engine: Hands, registry: Regist
     assert engine.run(KEPT) == [0, 0]
 
 
-def test_a_page_opened_offline_says_what_still_works(page: PlaywrightHands, registry: Registry) -> None:
+def test_a_page_opened_offline_says_what_still_works(person: PlaywrightHands, registry: Registry) -> None:
     """A kept page that is opened with no network says that pictures can be hashed; turned off, nothing is kept."""
-    Start.open(page, registry.url).keep_program()
+    Start.open(person, registry.url).keep_program()
     registry.recorder.cut()
-    page.page.context.set_offline(offline=True)
-    start = Start.open(page, registry.url).wait_until_ready()
-    page.wait_for_text("You are offline. You can still choose pictures and make the hashes.")
+    person.page.context.set_offline(offline=True)
+    start = Start.open(person, registry.url).wait_until_ready()
+    person.wait_for_text("You are offline. You can still choose pictures and make the hashes.")
     start.drop_program()
-    page.wait_for_text("This page keeps nothing on your device.")
-    assert page.run(KEPT) == [0, 0]
+    person.wait_for_text("This page keeps nothing on your device.")
+    assert person.run(KEPT) == [0, 0]
 
 
-def test_a_program_that_comes_changed_is_not_kept(page: PlaywrightHands, registry: Registry) -> None:
+def test_a_program_that_comes_changed_is_not_kept(person: PlaywrightHands, registry: Registry) -> None:
     """When one file is not the one of this build, nothing is kept, and the page says so."""
     registry.recorder.extra["/notices.txt"] = Answer(200, {"content-type": "text/plain"}, b"changed")
-    Start.open(page, registry.url)
-    page.unfold("Make the next visit faster")
-    page.press("button", "Keep the program on this device")
-    page.wait_for_text("That did not work. Nothing was kept.")
-    assert page.run(KEPT) == [0, 0]
+    Start.open(person, registry.url)
+    person.unfold("Make the next visit faster")
+    person.press("button", "Keep the program on this device")
+    person.wait_for_text("That did not work. Nothing was kept.")
+    assert person.run(KEPT) == [0, 0]
 
 
-def test_a_new_build_takes_the_place_of_the_kept_one(page: PlaywrightHands, registry: Registry) -> None:
+def test_a_new_build_takes_the_place_of_the_kept_one(person: PlaywrightHands, registry: Registry) -> None:
     """A kept page fetches a new build beside the old one, and is the new one once its tab was closed."""
-    Start.open(page, registry.url).keep_program()
+    Start.open(person, registry.url).keep_program()
     changed = (DIST / "index.html").read_bytes().replace(b"</head>", b'<meta name="next-build" /></head>')
     registry.recorder.extra |= build_with("/", changed, "text/html; charset=utf-8")
-    page.run(_NEXT_IS_WAITING)
-    assert page.page.locator("meta[name=next-build]").count() == 0
-    context = page.page.context
-    page.page.close()
+    person.run(_NEXT_IS_WAITING)
+    assert person.page.locator("meta[name=next-build]").count() == 0
+    context = person.page.context
+    person.page.close()
     registry.recorder.cut()
     fresh = context.new_page()
     for _ in range(50):  # the browser changes them in its own time, while no tab shows the page

@@ -8,11 +8,12 @@ import pytest
 from builder.setup.browsers import missing_fonts
 from tests.e2e.hands import PlaywrightHands
 from tests.e2e.product import ROOT, Registry
+from tests.e2e.screens import way_to_review
 from tests.e2e.tour import tour
+from tests.words import CODES, Words
 
 NARROW: Final = 320
 """CSS pixels: the narrowest phone in use, and a laptop at 400 % zoom (WCAG 2.2, 1.4.10)."""
-LANGUAGES: Final = {"en", *(path.stem for path in (ROOT / "web" / "words").glob("*.json"))}
 
 _IN_EVERY_LANGUAGE: Final = """
 (async () => {
@@ -83,40 +84,55 @@ def _words(code: str) -> str:
     return (folder / ("en.js" if code == "en" else f"{code}.json")).read_text()
 
 
-def _not_drawn(page: PlaywrightHands) -> dict[str, str]:
+def _not_drawn(person: PlaywrightHands) -> dict[str, str]:
     """The letters of each language that no font on this machine has."""
-    found = {code: str(page.page.evaluate(_NOT_DRAWN, [code, _words(code)])) for code in sorted(LANGUAGES)}
+    found = {code: str(person.page.evaluate(_NOT_DRAWN, [code, _words(code)])) for code in sorted(CODES)}
     return {code: letters for code, letters in found.items() if letters}
 
 
-def _skip_without_fonts(page: PlaywrightHands) -> None:
+def _skip_without_fonts(person: PlaywrightHands) -> None:
     """Says so plainly where the fonts that Debian's packages would bring are neither there nor come otherwise."""
-    missing = _not_drawn(page)
+    missing = _not_drawn(person)
     if missing and missing_fonts():
         pytest.skip(f"no font here has the letters of {', '.join(missing)}; install {', '.join(missing_fonts())}")
 
 
 @pytest.mark.timeout(600)  # seventy looks at each of thirty screens
-def test_every_language_fits_every_screen(page: PlaywrightHands, registry: Registry, picture: Path) -> None:
+def test_every_language_fits_every_screen(person: PlaywrightHands, registry: Registry, picture: Path) -> None:
     """At 320 pixels no word of any language stands out of its place on any screen, also with WCAG's text spacing."""
-    page.page.set_viewport_size({"width": NARROW, "height": 640})
+    person.page.set_viewport_size({"width": NARROW, "height": 640})
     wrong: list[str] = []
 
     def look() -> None:
-        found: Any = page.run(_IN_EVERY_LANGUAGE)
-        assert set(found["seen"]) == LANGUAGES
+        found: Any = person.run(_IN_EVERY_LANGUAGE)
+        assert set(found["seen"]) == set(CODES)
         wrong.extend(found["wrong"])
 
-    tour(page, registry.direct, picture, look)
+    tour(person, registry.direct, picture, look)
     assert wrong == []
-    page.open(registry.direct)
-    _skip_without_fonts(page)
+    person.open(registry.direct)
+    _skip_without_fonts(person)
 
 
-def test_every_letter_is_drawn(page: PlaywrightHands, registry: Registry) -> None:
+def test_every_letter_is_drawn(person: PlaywrightHands, registry: Registry) -> None:
     """Each letter in the words of each language is drawn by a font that has it, never as an empty box."""
-    page.open(registry.direct)
-    assert page.page.evaluate(_NOT_DRAWN, ["en", "a\ue0ffb"]) == ""  # no letter: it is not looked for
-    assert page.page.evaluate(_NOT_DRAWN.replace("p{L}", "p{Co}"), ["en", "a\ue0ffb"]) == "\ue0ff"
-    _skip_without_fonts(page)
-    assert _not_drawn(page) == {}
+    person.open(registry.direct)
+    assert person.page.evaluate(_NOT_DRAWN, ["en", "a\ue0ffb"]) == ""  # no letter: it is not looked for
+    assert person.page.evaluate(_NOT_DRAWN.replace("p{L}", "p{Co}"), ["en", "a\ue0ffb"]) == "\ue0ff"
+    _skip_without_fonts(person)
+    assert _not_drawn(person) == {}
+
+
+@pytest.mark.parametrize(
+    "code",
+    [pytest.param(code, marks=pytest.mark.browser_context_args(locale=code)) for code in ("en", "es", "ar", "ja")],
+)
+def test_a_journey_in_the_language_of_the_browser(
+    person: PlaywrightHands, words: Words, registry: Registry, picture: Path, code: str
+) -> None:
+    """A browser that asks for a language gets the whole way to the receipt and to the case in it, from its own side."""
+    receipt = way_to_review(person, registry.url, [picture], words=words).send().arrive()
+    spoken = "[document.documentElement.lang, document.documentElement.dir]"
+    assert person.run(spoken) == [code, words.direction] == [code, "rtl" if code == "ar" else "ltr"]
+    assert words["receipt.lead"] in receipt.text()
+    assert words["case.active"] in receipt.keep().see_case().text()

@@ -32,29 +32,29 @@ def _shift(hands: Hands) -> None:
 
 @pytest.mark.parametrize("leave", [_button, _shift])
 def test_leaving_quickly_leaves_nothing(
-    page: PlaywrightHands, registry: Registry, picture: Path, leave: Callable[[Hands], None]
+    person: PlaywrightHands, registry: Registry, picture: Path, leave: Callable[[Hands], None]
 ) -> None:
     """Leaving in the middle opens a harmless page in this one's place, and Back shows nothing of the journey."""
-    page.page.context.route("https://www.bbc.com/**", _weather)
-    review = way_to_review(page, registry.url, [picture])
+    person.page.context.route("https://www.bbc.com/**", _weather)
+    review = way_to_review(person, registry.url, [picture])
     message = review.message()
-    length = page.run("history.length")
-    leave(page)
-    page.page.wait_for_url(HARMLESS)
-    assert page.run("history.length") == length
-    page.page.go_back()
-    assert not page.page.url.startswith(registry.url)
-    assert message not in page.page.content()
+    length = person.run("history.length")
+    leave(person)
+    person.page.wait_for_url(HARMLESS)
+    assert person.run("history.length") == length
+    person.page.go_back()
+    assert not person.page.url.startswith(registry.url)
+    assert message not in person.page.content()
     assert registry.recorder.to("POST", "/") == []
 
 
-def test_a_restored_tab_has_no_entry_of_the_page(page: PlaywrightHands, registry: Registry, picture: Path) -> None:
+def test_a_restored_tab_has_no_entry_of_the_page(person: PlaywrightHands, registry: Registry, picture: Path) -> None:
     """After leaving, no entry of the tab's own history, which is what a browser restores, leads to the page."""
-    page.page.context.route("https://www.bbc.com/**", _weather)
-    way_to_review(page, registry.url, [picture])
-    page.press("button", "Leave quickly")
-    page.page.wait_for_url(HARMLESS)
-    history = page.page.context.new_cdp_session(page.page).send("Page.getNavigationHistory")
+    person.page.context.route("https://www.bbc.com/**", _weather)
+    way_to_review(person, registry.url, [picture])
+    person.press("button", "Leave quickly")
+    person.page.wait_for_url(HARMLESS)
+    history = person.page.context.new_cdp_session(person.page).send("Page.getNavigationHistory")
     assert [entry["url"] for entry in history["entries"] if entry["url"].startswith(registry.url)] == []
 
 
@@ -92,24 +92,24 @@ def test_a_tab_that_is_loaded_anew_begins_anew(engine: Hands, registry: Registry
     assert engine.run(STORED) == [0, 0, 0, 0, 0, 0]
 
 
-def test_coming_back_begins_anew(page: PlaywrightHands, registry: Registry, picture: Path) -> None:
+def test_coming_back_begins_anew(person: PlaywrightHands, registry: Registry, picture: Path) -> None:
     """A person who follows a link away and comes back finds the first screen, and nothing of what they did."""
-    page.page.on("dialog", lambda dialog: dialog.accept())
-    page.page.context.route("https://www.bbc.com/**", _weather)
-    way_to_review(page, registry.url, [picture])
-    page.page.goto(HARMLESS)
-    page.page.go_back()
-    page.wait_for("heading", FIRST)
-    assert "This is all we send" not in page.text()
+    person.page.on("dialog", lambda dialog: dialog.accept())
+    person.page.context.route("https://www.bbc.com/**", _weather)
+    way_to_review(person, registry.url, [picture])
+    person.page.goto(HARMLESS)
+    person.page.go_back()
+    person.wait_for("heading", FIRST)
+    assert "This is all we send" not in person.text()
 
 
-def test_two_presses_and_another_key_do_not_leave(page: PlaywrightHands, registry: Registry) -> None:
+def test_two_presses_and_another_key_do_not_leave(person: PlaywrightHands, registry: Registry) -> None:
     """Shift twice, a letter and Shift again is typing: the page stays, and says how many presses are left."""
-    Start.open(page, registry.url)
+    Start.open(person, registry.url)
     for key in ("Shift", "Shift", "a", "Shift"):
-        page.key(key)
-    page.wait_for_text("Press Shift 2 more times to leave.")
-    page.wait_for("heading", FIRST)
+        person.key(key)
+    person.wait_for_text("Press Shift 2 more times to leave.")
+    person.wait_for("heading", FIRST)
 
 
 def _weather(route: Route) -> None:

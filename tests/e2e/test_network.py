@@ -54,30 +54,30 @@ def test_the_page_says_that_the_network_is_gone_and_sends_when_it_is_back(
 
 
 def test_a_device_that_goes_offline_sends_when_it_is_online(
-    page: PlaywrightHands, registry: Registry, picture: Path
+    person: PlaywrightHands, registry: Registry, picture: Path
 ) -> None:
     """With the device itself offline the page keeps the message, and being online again is enough to send it."""
-    review = way_to_review(page, registry.url, [picture])
-    page.page.context.set_offline(offline=True)
+    review = way_to_review(person, registry.url, [picture])
+    person.page.context.set_offline(offline=True)
     sending = review.send()
-    page.wait_for_text(NO_CONNECTION)
+    person.wait_for_text(NO_CONNECTION)
     assert registry.recorder.to("POST", CASES) == []
-    page.page.context.set_offline(offline=False)
+    person.page.context.set_offline(offline=False)
     sending.arrive()
 
 
-def test_stopping_and_sending_again_makes_one_case(page: PlaywrightHands, registry: Registry, folder: Path) -> None:
+def test_stopping_and_sending_again_makes_one_case(person: PlaywrightHands, registry: Registry, folder: Path) -> None:
     """A person who stops while the answer is missing, and sends again, has one case."""
     cases = registry.cases()
-    review = way_to_review(page, registry.url, [pictures.save(folder, 7, "png")])
+    review = way_to_review(person, registry.url, [pictures.save(folder, 7, "png")])
     registry.recorder.lose_next_answer("POST", CASES)
     registry.recorder.cut()
     review.send()
-    page.wait_for_text(NO_CONNECTION)
-    page.press("button", "Stop sending")
-    page.wait_for_text("You stopped.")
+    person.wait_for_text(NO_CONNECTION)
+    person.press("button", "Stop sending")
+    person.wait_for_text("You stopped.")
     registry.recorder.mend()
-    page.press("button", "Send the hashes")
-    Sending(page).arrive()
+    person.press("button", "Send the hashes")
+    Sending(person).arrive()
     assert registry.cases() == cases + 1
     assert len({request.headers["idempotency-key"] for request in registry.recorder.to("POST", CASES)}) == 1

@@ -50,43 +50,43 @@ def test_nothing_of_a_notice_is_ever_sent(engine: Hands, registry: Registry) -> 
     assert engine.run(stored) == ["", 0, 0, "/"]
 
 
-def test_the_notice_works_without_a_network(page: PlaywrightHands, registry: Registry) -> None:
+def test_the_notice_works_without_a_network(person: PlaywrightHands, registry: Registry) -> None:
     """With the device offline the page says what still works, and a notice is made all the same."""
-    notice = _notice(page, registry)
-    page.page.context.set_offline(offline=True)
-    page.wait_for_text("You are offline. You can still choose pictures and make the hashes.")
+    notice = _notice(person, registry)
+    person.page.context.set_offline(offline=True)
+    person.wait_for_text("You are offline. You can still choose pictures and make the hashes.")
     assert "47 U.S.C. 223a" in _fill(notice).text("Reddit")
 
 
-def test_a_notice_is_refused_while_an_element_is_missing(page: PlaywrightHands, registry: Registry) -> None:
+def test_a_notice_is_refused_while_an_element_is_missing(person: PlaywrightHands, registry: Registry) -> None:
     """The page makes no notice, says which elements are missing, and leads to each of them."""
-    notice = _notice(page, registry).make()
-    page.wait_for_text("6 things are missing. Without them a platform may say no.")
+    notice = _notice(person, registry).make()
+    person.wait_for_text("6 things are missing. Without them a platform may say no.")
     for told, field in (
         ("Say which app or site this is for.", "App or site"),
         ("Give a link, or say how to find the picture.", "Links to the picture"),
         ("Give an e-mail address or a phone number.", "E-mail"),
         ("Type your name to sign.", "Sign by typing your name"),
     ):
-        page.press("button", told)
-        assert page.run("document.activeElement.labels[0].textContent") == field
-        assert told in str(page.run("document.getElementById(document.activeElement.id + '-fault').textContent"))
+        person.press("button", told)
+        assert person.run("document.activeElement.labels[0].textContent") == field
+        assert told in str(person.run("document.getElementById(document.activeElement.id + '-fault').textContent"))
     notice.write("Sign by typing your name", NAME).make()
-    page.wait_for_text("5 things are missing.")
+    person.wait_for_text("5 things are missing.")
 
 
-def test_one_set_of_answers_makes_a_notice_for_each_platform(page: PlaywrightHands, registry: Registry) -> None:
+def test_one_set_of_answers_makes_a_notice_for_each_platform(person: PlaywrightHands, registry: Registry) -> None:
     """Two platforms get two notices: each names its own platform and places, both carry the same statement."""
-    notice = _notice(page, registry)
-    page.press("button", "Add another app or site")
-    second = page.page.get_by_role("group", name="Where is the picture?").nth(1)
+    notice = _notice(person, registry)
+    person.press("button", "Add another app or site")
+    second = person.page.get_by_role("group", name="Where is the picture?").nth(1)
     second.get_by_label("App or site", exact=True).select_option(label="Another one")
     second.get_by_label("Name of the app or site").fill(ELSEWHERE)
     second.get_by_label("Or how to find it").fill(FIND)
-    first = page.page.get_by_role("group", name="Where is the picture?").first
+    first = person.page.get_by_role("group", name="Where is the picture?").first
     first.get_by_label("App or site", exact=True).select_option(label="Reddit")
     first.get_by_label("Links to the picture").fill(LINK)
-    page.press("radio", "For my child, or for someone who asked me to")
+    person.press("radio", "For my child, or for someone who asked me to")
     notice.tick("It is fake. It was made or changed with AI.")
     notice.tick("I believe in good faith that the person in it did not agree to this.")
     notice.write("Phone", "555 0100").write("Sign by typing your name", NAME)
@@ -102,26 +102,28 @@ def test_one_set_of_answers_makes_a_notice_for_each_platform(page: PlaywrightHan
         assert "Telephone: 555 0100" in text
 
 
-def test_a_notice_can_be_taken_along(page: PlaywrightHands, registry: Registry, tmp_path: Path) -> None:
+def test_a_notice_can_be_taken_along(person: PlaywrightHands, registry: Registry, tmp_path: Path) -> None:
     """It is saved as text under a name that says nothing, and is a draft of an e-mail with every line of it."""
-    letters = _fill(_notice(page, registry))
+    letters = _fill(_notice(person, registry))
     text = letters.text("Reddit")
-    saved = _download(page, "Save it as text")
+    saved = _download(person, "Save it as text")
     assert saved.suggested_filename == "paper.txt"
     saved.save_as(tmp_path / "paper.txt")
     assert (tmp_path / "paper.txt").read_text() == text
-    address = page.page.get_by_role("link", name="Write an e-mail").first.get_attribute("href") or ""
-    decoded = page.run(f"new URLSearchParams({address.partition('?')[2]!r}).get('body').replaceAll('\\r\\n', '\\n')")
+    address = person.page.get_by_role("link", name="Write an e-mail").first.get_attribute("href") or ""
+    decoded = person.run(f"new URLSearchParams({address.partition('?')[2]!r}).get('body').replaceAll('\\r\\n', '\\n')")
     assert decoded == text
 
 
-def test_the_deadline_is_48_hours_after_it_was_sent(page: PlaywrightHands, registry: Registry, tmp_path: Path) -> None:
+def test_the_deadline_is_48_hours_after_it_was_sent(
+    person: PlaywrightHands, registry: Registry, tmp_path: Path
+) -> None:
     """The page gives the deadline as a date, and as a calendar's entry that does not say what it is for."""
-    _fill(_notice(page, registry))
+    _fill(_notice(person, registry))
     sent = datetime.now().astimezone()
-    page.press("button", "I have sent it")
-    page.wait_for_text("It must be gone by")
-    saved = _download(page, "Save a reminder for your calendar")
+    person.press("button", "I have sent it")
+    person.wait_for_text("It must be gone by")
+    saved = _download(person, "Save a reminder for your calendar")
     saved.save_as(tmp_path / "reminder.ics")
     entry = (tmp_path / "reminder.ics").read_text()
     found = re.search(r"DTSTART:(\d{8}T\d{6}Z)", entry)
@@ -131,22 +133,22 @@ def test_the_deadline_is_48_hours_after_it_was_sent(page: PlaywrightHands, regis
     assert re.search("takeback|notice|picture|reddit|223a", entry + saved.suggested_filename, re.IGNORECASE) is None
 
 
-def test_the_answers_stay_while_the_person_looks_elsewhere(page: PlaywrightHands, registry: Registry) -> None:
+def test_the_answers_stay_while_the_person_looks_elsewhere(person: PlaywrightHands, registry: Registry) -> None:
     """What was typed is still there after a look at the help lines, and gone after leaving the page."""
-    notice = _notice(page, registry)
+    notice = _notice(person, registry)
     notice.write("Links to the picture", LINK).write("Sign by typing your name", NAME)
-    page.press("button", "Help lines")
-    page.page.get_by_role("navigation", name="More help").get_by_role("button", name="It is already posted").click()
-    page.press("button", "Write a notice")
-    assert page.page.get_by_label("Links to the picture").input_value() == LINK
-    assert page.page.get_by_label("Sign by typing your name").input_value() == NAME
-    page.reload()
-    page.wait_for("heading", "Stop a picture from spreading")
-    _notice(page, registry)
-    assert page.page.get_by_label("Links to the picture").input_value() == ""
+    person.press("button", "Help lines")
+    person.page.get_by_role("navigation", name="More help").get_by_role("button", name="It is already posted").click()
+    person.press("button", "Write a notice")
+    assert person.page.get_by_label("Links to the picture").input_value() == LINK
+    assert person.page.get_by_label("Sign by typing your name").input_value() == NAME
+    person.reload()
+    person.wait_for("heading", "Stop a picture from spreading")
+    _notice(person, registry)
+    assert person.page.get_by_label("Links to the picture").input_value() == ""
 
 
-def _download(page: PlaywrightHands, button: str) -> Download:
-    with page.page.expect_download() as saving:
-        page.press("button", button)
+def _download(person: PlaywrightHands, button: str) -> Download:
+    with person.page.expect_download() as saving:
+        person.press("button", button)
     return saving.value

@@ -3,7 +3,7 @@
 from typing import Final
 
 import pytest
-from playwright.sync_api import Browser, expect
+from playwright.sync_api import Page, expect
 
 from tests.e2e.hands import PlaywrightHands
 from tests.e2e.product import Registry
@@ -20,37 +20,33 @@ LACKING: Final = {
 
 
 @pytest.mark.parametrize("what", LACKING)
-def test_a_browser_that_cannot_hash_is_told_what_to_use(page: PlaywrightHands, registry: Registry, what: str) -> None:
+def test_a_browser_that_cannot_hash_is_told_what_to_use(person: PlaywrightHands, registry: Registry, what: str) -> None:
     """Without one of the features the page names browsers that work and shows help lines, and loads no worker."""
-    page.page.add_init_script(LACKING[what])
-    page.open(registry.url)
-    page.wait_for("heading", "This browser cannot do it")
-    page.wait_for_text("A newer Chrome, Firefox, Safari or Edge will work.")
-    _shows_help(page)
+    person.page.add_init_script(LACKING[what])
+    person.open(registry.url)
+    person.wait_for("heading", "This browser cannot do it")
+    person.wait_for_text("A newer Chrome, Firefox, Safari or Edge will work.")
+    _shows_help(person)
 
 
-def test_without_javascript_the_help_lines_stand_there(chromium: Browser, registry: Registry) -> None:
+@pytest.mark.browser_context_args(java_script_enabled=False)
+def test_without_javascript_the_help_lines_stand_there(page: Page) -> None:
     """With JavaScript off the page says so at once, names browsers that work and shows the help lines."""
-    context = chromium.new_context(java_script_enabled=False)
-    try:
-        page = context.new_page()
-        page.goto(registry.url)
-        for words in ("This page needs JavaScript, and it is turned off", "A newer Chrome, Firefox, Safari or Edge"):
-            expect(page.locator("body")).to_contain_text(words, use_inner_text=True)
-        for address in HELP:
-            expect(page.locator(f'a[href="{address}"]')).to_be_visible()
-    finally:
-        context.close()
-
-
-def test_a_browser_too_old_for_modules_shows_the_help_lines(page: PlaywrightHands, registry: Registry) -> None:
-    """Where the page's program does not run at all, what stands in the page shows after a while."""
-    page.page.route("**/page.js", lambda route: route.abort())
-    page.open(registry.url)
-    page.wait_for("heading", "You can get help right now")
-    _shows_help(page)
-
-
-def _shows_help(page: PlaywrightHands) -> None:
+    page.goto("/")
+    for words in ("This page needs JavaScript, and it is turned off", "A newer Chrome, Firefox, Safari or Edge"):
+        expect(page.locator("body")).to_contain_text(words, use_inner_text=True)
     for address in HELP:
-        expect(page.page.locator(f'a[href="{address}"]').first).to_be_visible()
+        expect(page.locator(f'a[href="{address}"]')).to_be_visible()
+
+
+def test_a_browser_too_old_for_modules_shows_the_help_lines(person: PlaywrightHands, registry: Registry) -> None:
+    """Where the page's program does not run at all, what stands in the page shows after a while."""
+    person.page.route("**/page.js", lambda route: route.abort())
+    person.open(registry.url)
+    person.wait_for("heading", "You can get help right now")
+    _shows_help(person)
+
+
+def _shows_help(person: PlaywrightHands) -> None:
+    for address in HELP:
+        expect(person.page.locator(f'a[href="{address}"]').first).to_be_visible()

@@ -9,6 +9,7 @@ from tests.e2e.hands import PlaywrightHands
 from tests.e2e.product import Registry
 from tests.e2e.screens import NOT_POSTED, UNDER_18, Start
 from tests.e2e.tour import tour
+from tests.words import ENGLISH
 
 NARROW: Final = 320
 """CSS pixels: the narrowest phone in use, and a laptop at 400 % zoom (WCAG 2.2, 1.4.10)."""
@@ -30,65 +31,67 @@ _TOO_SMALL: Final = f"""
 """
 
 
-def _look(page: PlaywrightHands) -> None:
+def _look(person: PlaywrightHands) -> None:
     """Nothing is cut off at the side, nothing is too small to press."""
-    page.run("document.querySelectorAll('details').forEach((details) => (details.open = true))")
-    assert page.run("document.documentElement.scrollWidth <= innerWidth") is True, page.run(_TOO_WIDE)
-    assert page.run(_TOO_WIDE) == []
-    assert page.run(_TOO_SMALL) == []
+    person.run("document.querySelectorAll('details').forEach((details) => (details.open = true))")
+    assert person.run("document.documentElement.scrollWidth <= innerWidth") is True, person.run(_TOO_WIDE)
+    assert person.run(_TOO_WIDE) == []
+    assert person.run(_TOO_SMALL) == []
 
 
 @pytest.mark.parametrize(("width", "letters"), [(NARROW, 100), (2 * NARROW, 100), (2 * NARROW, 200)])
-def test_every_screen_fits(page: PlaywrightHands, registry: Registry, picture: Path, width: int, letters: int) -> None:
+def test_every_screen_fits(
+    person: PlaywrightHands, registry: Registry, picture: Path, width: int, letters: int
+) -> None:
     """On a narrow phone, at 200 % and with letters twice as large nothing is cut off or smaller than a finger."""
-    page.page.set_viewport_size({"width": width, "height": 640})
+    person.page.set_viewport_size({"width": width, "height": 640})
     larger = f"() => (document.documentElement.style.fontSize = '{letters}%')"
-    page.page.add_init_script(f"addEventListener('DOMContentLoaded', {larger})")
-    tour(page, registry.url, picture, lambda: _look(page))
+    person.page.add_init_script(f"addEventListener('DOMContentLoaded', {larger})")
+    tour(person, registry.url, picture, lambda: _look(person))
 
 
-def test_the_journey_by_keyboard_alone(page: PlaywrightHands, registry: Registry, picture: Path) -> None:
+def test_the_journey_by_keyboard_alone(person: PlaywrightHands, registry: Registry, picture: Path) -> None:
     """From the first screen to a withdrawn case no mouse is needed, and each step moves the focus to its heading."""
-    Start.open(page, registry.url).wait_until_ready()
-    _press(page, "Start")
-    _focused_heading(page, "Who is in the picture?")
-    _press(page, UNDER_18)
-    _focused_heading(page, "Where is the picture?")
-    _press(page, NOT_POSTED)
-    _focused_heading(page, "Choose the pictures")
-    page.choose([picture])
-    _press(page, "Continue")
-    _focused_heading(page, "Making the hashes")
-    page.wait_for_text("1 picture is ready to send.")
-    _press(page, "Continue")
-    _focused_heading(page, "This is all we send")
-    _press(page, "Send the hashes")
-    page.wait_for("heading", "Done. We have your hashes")
-    _focused_heading(page, "Done. We have your hashes")
-    _tab_to(page, "document.activeElement.type === 'checkbox'")
-    page.key("Space")
-    _press(page, "See my case")
-    page.wait_for_text("Your case is active")
-    _press(page, "Withdraw this case")
-    _focused_heading(page, "Withdraw this case?")
-    _press(page, "Yes, withdraw it")
-    page.wait_for_text("You withdrew this case")
+    Start.open(person, registry.url).wait_until_ready()
+    _press(person, "Start")
+    _focused_heading(person, "Who is in the picture?")
+    _press(person, ENGLISH[UNDER_18])
+    _focused_heading(person, "Where is the picture?")
+    _press(person, ENGLISH[NOT_POSTED])
+    _focused_heading(person, "Choose the pictures")
+    person.choose([picture])
+    _press(person, "Continue")
+    _focused_heading(person, "Making the hashes")
+    person.wait_for_text("1 picture is ready to send.")
+    _press(person, "Continue")
+    _focused_heading(person, "This is all we send")
+    _press(person, "Send the hashes")
+    person.wait_for("heading", "Done. We have your hashes")
+    _focused_heading(person, "Done. We have your hashes")
+    _tab_to(person, "document.activeElement.type === 'checkbox'")
+    person.key("Space")
+    _press(person, "See my case")
+    person.wait_for_text("Your case is active")
+    _press(person, "Withdraw this case")
+    _focused_heading(person, "Withdraw this case?")
+    _press(person, "Yes, withdraw it")
+    person.wait_for_text("You withdrew this case")
 
 
-def _press(page: PlaywrightHands, name: str) -> None:
+def _press(person: PlaywrightHands, name: str) -> None:
     """Tab to the button of this name and press Enter."""
-    _tab_to(page, f"document.activeElement.textContent === {name!r}")
-    page.key("Enter")
+    _tab_to(person, f"document.activeElement.textContent === {name!r}")
+    person.key("Enter")
 
 
-def _tab_to(page: PlaywrightHands, condition: str) -> None:
+def _tab_to(person: PlaywrightHands, condition: str) -> None:
     for _ in range(60):
-        page.key("Tab")
-        if page.run(condition):
+        person.key("Tab")
+        if person.run(condition):
             return
     raise AssertionError(f"no Tab leads to {condition}")
 
 
-def _focused_heading(page: PlaywrightHands, words: str) -> None:
-    page.wait_for("heading", words)
-    assert page.run("[document.activeElement.tagName, document.activeElement.textContent]") == ["H1", words]
+def _focused_heading(person: PlaywrightHands, words: str) -> None:
+    person.wait_for("heading", words)
+    assert person.run("[document.activeElement.tagName, document.activeElement.textContent]") == ["H1", words]

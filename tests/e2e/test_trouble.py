@@ -20,12 +20,12 @@ HUGE = 60_000
 """Pixels a side of a picture that would need 10 GB."""
 
 
-def test_one_bad_file_does_not_stop_the_rest(page: PlaywrightHands, registry: Registry, folder: Path) -> None:
+def test_one_bad_file_does_not_stop_the_rest(person: PlaywrightHands, registry: Registry, folder: Path) -> None:
     """Among good pictures one that is no picture is told; a damaged and a huge one go by their exact hashes."""
     good = [pictures.save(folder, seed, "png") for seed in (1, 2)]
     bad = [pictures.damage(good[0], folder), _text(folder), _huge(folder)]
     files = [good[0], *bad, good[1]]
-    hashing = Start.open(page, registry.url).begin().answer(UNDER_18).choose(*files).go_on()
+    hashing = Start.open(person, registry.url).begin().answer(UNDER_18).choose(*files).go_on()
     text = hashing.wait_until_done(len(good) + 2, 1).text()
     assert text.count("We cannot read this kind of file.") == 1
     assert text.count("We cannot look inside this picture. So only exact copies of the file can be spotted.") == 2
@@ -35,12 +35,12 @@ def test_one_bad_file_does_not_stop_the_rest(page: PlaywrightHands, registry: Re
     assert len(sent) == len(good) + 2
 
 
-def test_a_half_downloaded_picture_is_hashed(page: PlaywrightHands, registry: Registry, folder: Path) -> None:
+def test_a_half_downloaded_picture_is_hashed(person: PlaywrightHands, registry: Registry, folder: Path) -> None:
     """Of a picture that lacks its end the page takes what is there, and says so."""
     whole = pictures.save(folder, 3, "jpg")
     cut = folder / f"half-{whole.name}"
     cut.write_bytes(whole.read_bytes()[:-400])
-    hashing = Start.open(page, registry.url).begin().answer(UNDER_18).choose(cut).go_on()
+    hashing = Start.open(person, registry.url).begin().answer(UNDER_18).choose(cut).go_on()
     assert "Part of this file is missing. We used the part that is there." in hashing.wait_until_done(1).text()
     (sent,) = decode(hashing.go_on().message().encode(), NewCase).pictures
     assert sent.signals[0].signal() == hash_picture(cut.read_bytes()).signals[0]
@@ -52,57 +52,57 @@ def _exact(path: Path) -> tuple[str, str]:
     return sha256.value, md5.value
 
 
-def test_a_person_can_stop_and_go_on(page: PlaywrightHands, registry: Registry, folder: Path) -> None:
+def test_a_person_can_stop_and_go_on(person: PlaywrightHands, registry: Registry, folder: Path) -> None:
     """After a stop in the middle nothing was sent, and going on hashes every picture."""
     files = [pictures.save(folder, seed, "jpg", (2400, 1800)) for seed in range(4)]
-    hashing = Start.open(page, registry.url).wait_until_ready().begin().answer(UNDER_18).choose(*files).go_on()
+    hashing = Start.open(person, registry.url).wait_until_ready().begin().answer(UNDER_18).choose(*files).go_on()
     hashing.stop()
     assert registry.recorder.to("POST", "/") == []
     review = hashing.resume().wait_until_done(len(files)).go_on()
     assert len(decode(review.message().encode(), NewCase).pictures) == len(files)
 
 
-def test_what_one_is_about_to_press_does_not_move(page: PlaywrightHands, registry: Registry, folder: Path) -> None:
+def test_what_one_is_about_to_press_does_not_move(person: PlaywrightHands, registry: Registry, folder: Path) -> None:
     """From the first picture to the last the button under the bar keeps its place while the words around it change."""
     files = [*(pictures.save(folder, seed, "jpg", (1600, 1200)) for seed in range(3)), _text(folder)]
-    page.page.emulate_media(reduced_motion="reduce")
-    Start.open(page, registry.url).begin().answer(UNDER_18).choose(*files).go_on()
-    assert page.run(_PLACES_OF_STOP) == 1
+    person.page.emulate_media(reduced_motion="reduce")
+    Start.open(person, registry.url).begin().answer(UNDER_18).choose(*files).go_on()
+    assert person.run(_PLACES_OF_STOP) == 1
 
 
-def test_a_worker_that_dies_is_replaced(page: PlaywrightHands, registry: Registry, folder: Path) -> None:
+def test_a_worker_that_dies_is_replaced(person: PlaywrightHands, registry: Registry, folder: Path) -> None:
     """When the worker dies at a picture, that picture is tried once more in a new one, and nobody is bothered."""
-    page.page.add_init_script(_FIRST_PICTURE_KILLS % 1)
+    person.page.add_init_script(_FIRST_PICTURE_KILLS % 1)
     files = [pictures.save(folder, seed, "png") for seed in (1, 2)]
-    hashing = Start.open(page, registry.url).wait_until_ready().begin().answer(UNDER_18).choose(*files).go_on()
+    hashing = Start.open(person, registry.url).wait_until_ready().begin().answer(UNDER_18).choose(*files).go_on()
     hashing.wait_until_done(2)
-    assert page.run("globalThis.killed") == 1
+    assert person.run("globalThis.killed") == 1
 
 
-def test_a_picture_that_kills_twice_is_told(page: PlaywrightHands, registry: Registry, folder: Path) -> None:
+def test_a_picture_that_kills_twice_is_told(person: PlaywrightHands, registry: Registry, folder: Path) -> None:
     """When the worker dies at a picture again it goes by its exact hashes, and the page can try it once more."""
-    page.page.add_init_script(_FIRST_PICTURE_KILLS % 2)
+    person.page.add_init_script(_FIRST_PICTURE_KILLS % 2)
     files = [pictures.save(folder, seed, "png") for seed in (1, 2)]
-    hashing = Start.open(page, registry.url).wait_until_ready().begin().answer(UNDER_18).choose(*files).go_on()
+    hashing = Start.open(person, registry.url).wait_until_ready().begin().answer(UNDER_18).choose(*files).go_on()
     hashing.wait_until_done(2)
     assert hashing.text().count("We cannot look inside this picture.") == 1
-    page.press("button", "Try picture 1 again")
-    page.wait_for_text("2 pictures are ready to send.")
+    person.press("button", "Try picture 1 again")
+    person.wait_for_text("2 pictures are ready to send.")
     assert "We cannot look inside this picture." not in hashing.text()
 
 
 @pytest.mark.parametrize(("cores", "workers"), [(4, 2), (1, 1)])
 def test_many_pictures_at_once(
-    page: PlaywrightHands, registry: Registry, folder: Path, cores: int, workers: int
+    person: PlaywrightHands, registry: Registry, folder: Path, cores: int, workers: int
 ) -> None:
     """Fifty files, one of them broken, are hashed by as many workers as the device bears, also after a stop."""
-    page.page.add_init_script(_COUNT_WORKERS % cores)
+    person.page.add_init_script(_COUNT_WORKERS % cores)
     files = [pictures.save(folder, seed, "png", (160, 120)) for seed in range(48)]
     files += [_text(folder), pictures.save(folder, 48, "jpg", (2400, 1800))]
-    hashing = Start.open(page, registry.url).wait_until_ready().begin().answer(UNDER_18).choose(*files).go_on()
+    hashing = Start.open(person, registry.url).wait_until_ready().begin().answer(UNDER_18).choose(*files).go_on()
     hashing.stop()
     review = hashing.resume().wait_until_done(49, 1).go_on()
-    assert page.run("globalThis.mostWorkers") == workers
+    assert person.run("globalThis.mostWorkers") == workers
     sent = [picture for message in _messages(review.message()) for picture in message.pictures]
     assert len({picture.signals[0].value for picture in sent}) == 49
     assert {frozenset(signal.type for signal in picture.signals) for picture in sent} == {
@@ -118,25 +118,25 @@ def _messages(shown: str) -> Iterator[NewCase]:
         shown = shown[end:]
 
 
-def test_the_same_picture_twice_is_sent_once(page: PlaywrightHands, registry: Registry, folder: Path) -> None:
+def test_the_same_picture_twice_is_sent_once(person: PlaywrightHands, registry: Registry, folder: Path) -> None:
     """Two files with the same bytes make one picture of the case."""
     picture = pictures.save(folder, 3, "jpg")
     twin = folder / f"twin-{picture.name}"
     twin.write_bytes(picture.read_bytes())
-    hashing = Start.open(page, registry.url).begin().answer(UNDER_18).choose(picture, twin).go_on()
+    hashing = Start.open(person, registry.url).begin().answer(UNDER_18).choose(picture, twin).go_on()
     hashing.wait_until_done(1)
-    page.wait_for_text("The same as picture 1. We send it once.")
+    person.wait_for_text("The same as picture 1. We send it once.")
 
 
-def test_going_back_keeps_the_pictures(page: PlaywrightHands, registry: Registry, folder: Path) -> None:
+def test_going_back_keeps_the_pictures(person: PlaywrightHands, registry: Registry, folder: Path) -> None:
     """From the message one can go back and add a picture, and the new message has both."""
     first, second = (pictures.save(folder, seed, "png") for seed in (4, 5))
-    way_to_review(page, registry.url, [first])
-    page.press("button", "Back")
-    page.choose([second])
-    page.wait_for_text("Picture 2")
-    page.press("button", "Continue")
-    page.wait_for_text("2 pictures are ready to send.")
+    way_to_review(person, registry.url, [first])
+    person.press("button", "Back")
+    person.choose([second])
+    person.wait_for_text("Picture 2")
+    person.press("button", "Continue")
+    person.wait_for_text("2 pictures are ready to send.")
 
 
 _PLACES_OF_STOP = """

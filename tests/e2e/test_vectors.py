@@ -36,12 +36,12 @@ def test_our_vectors_in_every_engine(engine: Hands, registry: Registry) -> None:
         assert bits <= (JPEG_BITS if case["format"] in {"JPEG", "MPO"} else 0), case["file"]
 
 
-def test_the_photographs_beside_the_repository(page: PlaywrightHands, registry: Registry, shared: Path) -> None:
+def test_the_photographs_beside_the_repository(person: PlaywrightHands, registry: Registry, shared: Path) -> None:
     """Every photograph and published vector has the same signals in Chromium as natively; the distances are printed."""
     suffixes = {".jpg", ".jpeg", ".png", ".webp", ".gif", ".bmp", ".tif", ".tiff", ".mpo"}
     folders = (shared / "photos", shared / "vectors")
     files = sorted(file for folder in folders for file in folder.rglob("*") if file.suffix.lower() in suffixes)
-    bits = _compare(files, hash_in_browser(page, registry, [file.read_bytes() for file in files]))
+    bits = _compare(files, hash_in_browser(person, registry, [file.read_bytes() for file in files]))
     print(f"bits of PDQ between browser and native, JPEG: {dict(sorted(bits.items()))}")
 
 

@@ -60,10 +60,10 @@ def test_our_videos_in_every_engine(engine: Hands, registry: Registry) -> None:
     assert sum(count for distance, count in bits.items() if distance <= NEAR) >= 0.95 * bits.total()
 
 
-def test_the_videos_beside_the_repository(page: PlaywrightHands, registry: Registry, shared: Path) -> None:
+def test_the_videos_beside_the_repository(person: PlaywrightHands, registry: Registry, shared: Path) -> None:
     """Real videos have the same frames in Chromium as natively; the distances are printed."""
     files = sorted((shared / "photos" / "video").glob("*.mp4"))
-    decoded, bits = _compare(files, hash_in_browser(page, registry, [file.read_bytes() for file in files]))
+    decoded, bits = _compare(files, hash_in_browser(person, registry, [file.read_bytes() for file in files]))
     print(f"bits to native: {dict(sorted(bits.items()))}")
     assert decoded == {file.name for file in files}
     assert sum(count for distance, count in bits.items() if distance <= NEAR) >= 0.95 * bits.total()
@@ -81,9 +81,9 @@ def test_broken_videos_end_in_an_answer(engine: Hands, registry: Registry) -> No
     assert {answer["quality"] is None for answer in answers} == {True, False}
 
 
-def test_sound_alone_is_refused(page: PlaywrightHands, registry: Registry) -> None:
+def test_sound_alone_is_refused(person: PlaywrightHands, registry: Registry) -> None:
     """A file without pictures is told to be none, with a cover or without."""
-    answers = hash_in_browser(page, registry, [sound(cover=False), sound(cover=True)])
+    answers = hash_in_browser(person, registry, [sound(cover=False), sound(cover=True)])
     assert answers == [{"error": "unknown-format"}] * 2
 
 
@@ -91,7 +91,7 @@ def test_sound_alone_is_refused(page: PlaywrightHands, registry: Registry) -> No
     "fault", ["setTimeout(() => { throw new Error(); }); await 0;", "for (;;);"], ids=["dies", "hangs"]
 )
 def test_a_worker_that_fails_at_the_frames_leaves_the_exact_hashes(
-    page: PlaywrightHands, registry: Registry, fault: str
+    person: PlaywrightHands, registry: Registry, fault: str
 ) -> None:
     """When the worker dies of a video's frames, or is stuck in them, a fresh one makes the exact hashes."""
     with urllib.request.urlopen(f"{registry.url}/video.js") as answer:
@@ -100,8 +100,8 @@ def test_a_worker_that_fails_at_the_frames_leaves_the_exact_hashes(
     decoder = f"VideoDecoder.isConfigSupported = async () => {{ {fault} }};".encode()
     registry.recorder.extra["/video.js"] = Answer(200, headers, decoder + script)
     serve(registry, [(VIDEOS / "vp8.webm").read_bytes()])
-    Start.open(page, registry.url).wait_until_ready()
-    assert page.run(_QUICK_WATCH) == [None, ["sha256", "md5"]]
+    Start.open(person, registry.url).wait_until_ready()
+    assert person.run(_QUICK_WATCH) == [None, ["sha256", "md5"]]
 
 
 def test_a_stopped_video_leaves_a_worker_that_works(engine: Hands, registry: Registry) -> None:
@@ -111,19 +111,19 @@ def test_a_stopped_video_leaves_a_worker_that_works(engine: Hands, registry: Reg
     assert engine.run(_STOP) == ["aborted", 3, "video"]
 
 
-def test_a_video_becomes_part_of_the_message(page: PlaywrightHands, registry: Registry) -> None:
+def test_a_video_becomes_part_of_the_message(person: PlaywrightHands, registry: Registry) -> None:
     """A person's video is sent as its frames' hashes and its exact ones, and as nothing else."""
-    hashing = Start.open(page, registry.url).begin().answer(UNDER_18).choose(VIDEOS / "h264.mp4").go_on()
+    hashing = Start.open(person, registry.url).begin().answer(UNDER_18).choose(VIDEOS / "h264.mp4").go_on()
     (picture,) = decode(hashing.wait_until_done(1).go_on().message().encode(), NewCase).pictures
     assert [signal.type for signal in picture.signals] == [SignalType.VPDQ, SignalType.SHA256, SignalType.MD5]
 
 
-def test_a_person_is_told_what_exact_hashes_alone_mean(page: PlaywrightHands, registry: Registry) -> None:
+def test_a_person_is_told_what_exact_hashes_alone_mean(person: PlaywrightHands, registry: Registry) -> None:
     """Where the browser cannot decode a video the page says that only exact copies will be found."""
-    Start.open(page, registry.url).begin().answer(UNDER_18).choose(VIDEOS / "hevc.mp4").go_on().wait_until_done(1)
-    if page.run("VideoDecoder.isConfigSupported({ codec: 'hvc1.1.6.L60.90' }).then(({ supported }) => supported)"):
+    Start.open(person, registry.url).begin().answer(UNDER_18).choose(VIDEOS / "hevc.mp4").go_on().wait_until_done(1)
+    if person.run("VideoDecoder.isConfigSupported({ codec: 'hvc1.1.6.L60.90' }).then(({ supported }) => supported)"):
         pytest.skip("this Chromium decodes HEVC, so there is nothing to be told")
-    page.wait_for_text("Your browser cannot look inside this video.")
+    person.wait_for_text("Your browser cannot look inside this video.")
 
 
 def _compare(files: Sequence[Path], answers: Sequence[Mapping[str, Any]]) -> tuple[set[str], Counter[int]]:

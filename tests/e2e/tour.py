@@ -24,74 +24,74 @@ ASIDES: Final = (
 SUBMIT: Final = "**/v1/cases"
 
 
-def tour(page: PlaywrightHands, url: str, picture: Path, look: Callable[[], None]) -> None:
+def tour(person: PlaywrightHands, url: str, picture: Path, look: Callable[[], None]) -> None:
     """Go from the first screen to a withdrawn case, with what stands beside the way, and look at each screen once."""
     seen = set[str]()
 
     def see() -> None:
-        seen.add(str(page.run("document.querySelector('main').dataset.screen")))
+        seen.add(str(person.run("document.querySelector('main').dataset.screen")))
         look()
 
-    _asides(page, url, see)
-    _posted(page, url, see)
-    _way(page, url, picture, see)
-    page.page.add_init_script("delete globalThis.WebAssembly")
-    page.open(url)
-    page.wait_for("heading", "This browser cannot do it")
+    _asides(person, url, see)
+    _posted(person, url, see)
+    _way(person, url, picture, see)
+    person.page.add_init_script("delete globalThis.WebAssembly")
+    person.open(url)
+    person.wait_for("heading", "This browser cannot do it")
     see()
     assert seen == {screen.stem for screen in SCREENS.glob("*.js")}
 
 
-def _asides(page: PlaywrightHands, url: str, see: Callable[[], None]) -> None:
+def _asides(person: PlaywrightHands, url: str, see: Callable[[], None]) -> None:
     """The first screen, and those that help without a case."""
-    Start.open(page, url)
+    Start.open(person, url)
     see()
     for button, heading in ASIDES:
-        page.page.get_by_role("navigation", name="More help").get_by_role("button", name=button).click()
-        page.wait_for("heading", heading)
-        if page.page.get_by_label("Your country").count():
-            page.select("Your country", "Canada")
+        person.page.get_by_role("navigation", name="More help").get_by_role("button", name=button).click()
+        person.wait_for("heading", heading)
+        if person.page.get_by_label("Your country").count():
+            person.select("Your country", "Canada")
         see()
 
 
-def _posted(page: PlaywrightHands, url: str, see: Callable[[], None]) -> None:
+def _posted(person: PlaywrightHands, url: str, see: Callable[[], None]) -> None:
     """Where the picture is, a guide, and the notice: asked, refused, made and sent."""
-    where = Start.open(page, url).begin().say(UNDER_18)
+    where = Start.open(person, url).begin().say(UNDER_18)
     see()
     where.posted().guide("Discord")
     see()
-    page.press("button", "Write a notice")
-    notice = Notice(page).make()
-    page.wait_for_text("6 things are missing.")
+    person.press("button", "Write a notice")
+    notice = Notice(person).make()
+    person.wait_for_text("6 things are missing.")
     see()
-    page.select("App or site", "Reddit")
+    person.select("App or site", "Reddit")
     notice.write("Links to the picture", LONG_LINK).tick("The person in it was under 18.")
     notice.tick("I believe in good faith that the person in it did not agree to this.")
     notice.write("Phone", "555 0100").write("Sign by typing your name", "Sam Example").make().letters()
-    page.press("button", "I have sent it")
+    person.press("button", "I have sent it")
     see()
 
 
-def _way(page: PlaywrightHands, url: str, picture: Path, see: Callable[[], None]) -> None:
+def _way(person: PlaywrightHands, url: str, picture: Path, see: Callable[[], None]) -> None:
     """The way from whose picture it is to the question before a case is withdrawn; the first sending fails."""
-    age = Start.open(page, url).begin()
+    age = Start.open(person, url).begin()
     see()
     age.answer_adult()
     see()
-    pictures = Start.open(page, url).begin().answer(UNDER_18)
+    pictures = Start.open(person, url).begin().answer(UNDER_18)
     pictures.without_file()
     see()
-    chosen = Start.open(page, url).begin().answer(UNDER_18).choose(picture)
+    chosen = Start.open(person, url).begin().answer(UNDER_18).choose(picture)
     see()
     hashing = chosen.go_on().wait_until_done(1)
     see()
     review = hashing.go_on()
     see()
-    page.page.route(SUBMIT, lambda route: route.abort())
+    person.page.route(SUBMIT, lambda route: route.abort())
     sending = review.send()
-    page.wait_for_text("No connection. We keep trying. Nothing is lost.")
+    person.wait_for_text("No connection. We keep trying. Nothing is lost.")
     see()
-    page.page.unroute(SUBMIT)  # the page tries again by itself
+    person.page.unroute(SUBMIT)  # the page tries again by itself
     receipt: Receipt = sending.arrive()
     see()
     case: Case = receipt.keep().see_case()

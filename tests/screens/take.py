@@ -19,7 +19,7 @@ from playwright.sync_api import Browser, Page, sync_playwright
 
 from builder.setup.browsers import ensure_browsers
 from takeback.protocol import Verdict
-from tests.e2e.desks import start_chromium
+from tests.e2e.desks import launch_arguments
 from tests.e2e.pictures import draw
 from tests.e2e.product import DIST, Platform, Registry, add_platform, running_registry
 
@@ -84,7 +84,7 @@ def main() -> None:
     ):
         folder = Path(name)
         platform = Platform.start(registry, add_platform(registry, "photo-club"), folder / "gate")
-        browser = start_chromium(playwright, ensure_browsers())
+        browser = playwright.chromium.launch(**launch_arguments("chromium", ensure_browsers()))
         for desk in DESKS:
             print(*desk)
             with at_page(browser, registry, desk) as camera:

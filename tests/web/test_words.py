@@ -1,16 +1,13 @@
 """The page's words: all there, all used, and easy to read."""
 
-import json
 import re
-import subprocess
-from functools import cache
-from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import pytest
 import textstat
 
-WEB: Final = Path(__file__).resolve().parents[2] / "web"
+from tests.words import WEB, Message, language
+
 GRADE: Final = 6
 """The highest reading grade (Flesch-Kincaid) of a screen: a twelve-year-old reads it."""
 PLACE: Final = re.compile(r"\{([a-z]+)\}")
@@ -24,29 +21,9 @@ LANGUAGES: Final = sorted(path.stem for path in (WEB / "words").glob("*.json"))
 """The languages beside English."""
 RIGHT_TO_LEFT: Final = frozenset(("ar", "fa", "he", "pa-Arab", "ur"))
 
-type Message = str | dict[str, "Message"]
-
-
-@cache
-def _language(code: str = "en") -> dict[str, Any]:
-    """A language file, read by Node, with the plural forms that the language has."""
-    script = """
-        import { readFileSync } from "node:fs";
-        const [code, file] = process.argv.slice(1);
-        const language = code === "en" ? (await import(file)).language : JSON.parse(readFileSync(new URL(file)));
-        const forms = new Intl.PluralRules(language.code).resolvedOptions().pluralCategories;
-        console.log(JSON.stringify({ ...language, forms }));
-    """
-    words = (WEB / "words" / ("en.js" if code == "en" else f"{code}.json")).as_uri()
-    ran = subprocess.run(
-        ["node", "--input-type=module", "--eval", script, code, words], capture_output=True, text=True, check=True
-    )
-    language: dict[str, Any] = json.loads(ran.stdout)
-    return language
-
 
 def _words(code: str = "en") -> dict[str, Message]:
-    words: dict[str, Message] = _language(code)["words"]
+    words: dict[str, Message] = language(code)["words"]
     return words
 
 
@@ -102,7 +79,7 @@ def test_every_used_word_is_there() -> None:
 @pytest.mark.parametrize("code", ["en", *LANGUAGES])
 def test_plural_forms_are_those_of_the_language(code: str) -> None:
     """Every choice by number has each form that the language has, no other, and hangs on a number that is known."""
-    forms = set(_language(code)["forms"])
+    forms = set(language(code)["forms"])
     for key, message in _words(code).items():
         for plural in _plurals(message):
             assert set(plural) == forms | {"by"}, key
@@ -121,11 +98,11 @@ def test_forms_of_a_message_name_known_values(code: str) -> None:
 @pytest.mark.parametrize("code", LANGUAGES)
 def test_a_language_has_every_word_and_no_other(code: str) -> None:
     """A language file has exactly the keys of English, in their order, and says what it is."""
-    language = _language(code)
-    assert list(language["words"]) == list(_words())
-    assert (language["code"], language["dir"]) == (code, "rtl" if code in RIGHT_TO_LEFT else "ltr")
-    assert isinstance(language["reviewed"], bool)
-    assert set(language) == {"code", "dir", "reviewed", "words", "forms"}
+    found = language(code)
+    assert list(found["words"]) == list(_words())
+    assert (found["code"], found["dir"]) == (code, "rtl" if code in RIGHT_TO_LEFT else "ltr")
+    assert isinstance(found["reviewed"], bool)
+    assert set(found) == {"code", "dir", "reviewed", "words", "forms"}
 
 
 @pytest.mark.parametrize("code", LANGUAGES)
