@@ -25,16 +25,19 @@ BEYOND: Final = {"colors-animated-8bpc-audio.avif", "multilayer001.heic"}
 """Files that one side's decoder refuses: libavif's build for the web, and libheif's for Python."""
 
 
+@pytest.mark.only_browser("chromium")
 def test_the_videos_of_the_repository(person: PlaywrightHands, registry: Registry) -> None:
     """Every video of the repository, odd or broken, is hashed alike; what Chromium cannot decode by its bytes."""
     agree(person, registry, sorted((VECTORS / "videos").iterdir()))
 
 
+@pytest.mark.only_browser("chromium")
 def test_the_pictures_of_the_repository(person: PlaywrightHands, registry: Registry) -> None:
     """Every picture of the repository, odd or broken, is hashed alike."""
     agree(person, registry, sorted((VECTORS / "pictures").iterdir()))
 
 
+@pytest.mark.only_browser("chromium")
 @pytest.mark.parametrize("folder", ["cases/files", "photos", "vectors"])
 def test_the_files_beside_the_repository(
     person: PlaywrightHands, registry: Registry, shared: Path, folder: str

@@ -74,6 +74,7 @@ def test_an_animated_avif_that_is_turned_in_every_engine(engine: Hands, registry
             assert hamming_distance(ours.hash, theirs.hash) <= NEAR, turn
 
 
+@pytest.mark.only_browser("chromium")
 def test_the_samples_beside_the_repository(person: PlaywrightHands, registry: Registry, shared: Path) -> None:
     """Real files from phones and encoders have nearly the native hashes in Chromium; the distances are printed."""
     paths = sorted((shared / "photos" / "formats").iterdir())

@@ -48,6 +48,7 @@ def test_leaving_quickly_leaves_nothing(
     assert registry.recorder.to("POST", "/") == []
 
 
+@pytest.mark.only_browser("chromium")
 def test_a_restored_tab_has_no_entry_of_the_page(person: PlaywrightHands, registry: Registry, picture: Path) -> None:
     """After leaving, no entry of the tab's own history, which is what a browser restores, leads to the page."""
     person.page.context.route("https://www.bbc.com/**", _weather)

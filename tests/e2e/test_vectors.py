@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, Final
 
 import msgspec
+import pytest
 
 from takeback.errors import PictureError
 from takeback.hashing import HashedPicture, hash_picture, with_variants
@@ -36,6 +37,7 @@ def test_our_vectors_in_every_engine(engine: Hands, registry: Registry) -> None:
         assert bits <= (JPEG_BITS if case["format"] in {"JPEG", "MPO"} else 0), case["file"]
 
 
+@pytest.mark.only_browser("chromium")
 def test_the_photographs_beside_the_repository(person: PlaywrightHands, registry: Registry, shared: Path) -> None:
     """Every photograph and published vector has the same signals in Chromium as natively; the distances are printed."""
     suffixes = {".jpg", ".jpeg", ".png", ".webp", ".gif", ".bmp", ".tif", ".tiff", ".mpo"}

@@ -60,6 +60,7 @@ def test_our_videos_in_every_engine(engine: Hands, registry: Registry) -> None:
     assert sum(count for distance, count in bits.items() if distance <= NEAR) >= 0.95 * bits.total()
 
 
+@pytest.mark.only_browser("chromium")
 def test_the_videos_beside_the_repository(person: PlaywrightHands, registry: Registry, shared: Path) -> None:
     """Real videos have the same frames in Chromium as natively; the distances are printed."""
     files = sorted((shared / "photos" / "video").glob("*.mp4"))
