@@ -26,7 +26,10 @@ LOG = Path("setup.log")
         ("NewConnectionError: [Errno -3] Temporary failure in name resolution", "check the network"),
         ("npm error code EACCES", "no permission to write in"),
         ("ERROR: [Errno 13] Permission denied: '/x'", "no permission to write in"),
-        ("THESE PACKAGES DO NOT MATCH THE HASHES FROM THE REQUIREMENTS FILE", "does not match its hash in the lock file"),
+        (
+            "THESE PACKAGES DO NOT MATCH THE HASHES FROM THE REQUIREMENTS FILE",
+            "does not match its hash in the lock file",
+        ),
         ("npm error code EINTEGRITY", "does not match its hash in the lock file"),
         ("first\nsomething new", "npm failed: something new"),
         ("", "npm failed: no output"),
