@@ -130,4 +130,4 @@ def test_options_of_a_benchmark() -> None:
 
 def test_an_option_of_another_benchmark_is_refused() -> None:
     """An option that the named benchmark does not take is refused in one line, before anything runs."""
-    assert "--files is for another benchmark" in one_line(run("bench", "hashing", "--files", "5"))
+    assert "--files is not an option of these benchmarks" in one_line(run("bench", "hashing", "--files", "5"))

@@ -62,7 +62,7 @@ export function isSequence(start) {
 }
 
 /**
- * Whether the brands are those of a picture: the major brand, or any of them if no video follows. As `boxes.kind_of`.
+ * Whether the brands are those of a picture: the major brand, or any of them if no video follows. As `boxes.format_by_brands`.
  *
  * @param {string} start
  */

@@ -43,7 +43,7 @@ _SIGNATURES: Final = {
     "TIFF": tiff.SIGNATURES,
     "JXL": jxl.SIGNATURES,
 }
-"""The first bytes of each format. HEIC and AVIF are recognised by their brands (`boxes.kind_of`)."""
+"""The first bytes of each format. HEIC and AVIF are recognised by their brands (`boxes.format_by_brands`)."""
 FORMATS: Final = (*_SIGNATURES, "HEIC", "AVIF", "MPO")
 """All values of `DecodedPicture.format`. MPO is a JPEG with further pictures after the main one."""
 MAX_COLOUR_PIXELS: Final = 120_000_000

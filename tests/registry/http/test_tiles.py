@@ -11,7 +11,7 @@ from takeback import bulk, chain
 from takeback.protocol import FeedHead, FeedPage, decode
 from tests.registry.support import Platform, Server, md5, pdq, problem, serving, sha256
 
-TILE_OF_FIVE = "from takeback import bulk; bulk.TILE = 5\nfrom takeback.cli import main; main()"
+TILE_OF_FIVE = "from takeback import bulk; bulk.TILE_LINES = 5\nfrom takeback.cli import main; main()"
 
 
 @pytest.fixture
