@@ -141,8 +141,8 @@ def test_unreadable(registry: Registry, gate: Gate, tmp_path: Path) -> None:
     registry.log.add(exact_signals(cut)[0])
     gate.sync()
     assert gate.check(cut).action is Action.BLOCK
-    for path in (tmp_path / "not-there", tmp_path):
-        with pytest.raises(PictureError, match="is not"):
+    for path, complaint in ((tmp_path / "not-there", "does not exist"), (tmp_path, "is not a file")):
+        with pytest.raises(PictureError, match=complaint):
             gate.check(path)
 
 
