@@ -29,7 +29,7 @@ def views_of(picture: bytes) -> list[str]:
 
 def thumbnail_size(picture: bytes) -> tuple[int, int]:
     """The size of what the views are made from, in pixels."""
-    plane: Thumbnail = hash_picture(picture).plane
+    plane: Thumbnail = hash_picture(picture).thumbnail
     return plane.width, plane.height
 
 

@@ -1,4 +1,4 @@
-"""What is installed by those who have no copy of the repository: the wheel, and the sources it is made from."""
+"""What users without a clone install: the wheel, and the sources that it is built from."""
 
 import json
 import os
@@ -29,7 +29,7 @@ def run(*command: str | Path, cwd: Path, **environment: str) -> subprocess.Compl
 
 
 def packed(target: str, source: Path, into: Path) -> Path:
-    """The wheel or the sdist of the sources in `source`."""
+    """The wheel or the sdist built from the sources in `source`."""
     done = run(sys.executable, "-m", "hatchling", "build", "-t", target, "-d", into, cwd=source)
     assert done.returncode == 0, done.stderr
     (made,) = into.iterdir()
@@ -47,13 +47,13 @@ def names(wheel: Path) -> set[str]:
 
 
 def test_the_wheel_holds_the_compiled_code(wheel: Path) -> None:
-    """The wheel is for one platform and any Python from 3.12 on, and every compiled module lies in it."""
+    """The wheel is for one platform and any Python from 3.12 on, and contains every compiled module."""
     assert re.fullmatch(rf"takeback-{__version__}-py3-none-(manylinux|macosx|linux)_\w+\.whl", wheel.name)
     assert {"takeback/hashing/_kernel.so", "takeback/gate/index/_index.so"} <= names(wheel)
 
 
 def test_the_sdist_makes_the_same_wheel(wheel: Path, tmp_path: Path) -> None:
-    """A wheel made from the unpacked sdist holds the same files as one made from the repository."""
+    """A wheel built from the unpacked sdist holds the same files as one built from the repository."""
     sdist = packed("sdist", ROOT, tmp_path / "sdist")
     with tarfile.open(sdist) as archive:
         archive.extractall(tmp_path, filter="data")
@@ -78,7 +78,7 @@ def test_guides_install_this_release(guide: str) -> None:
 
 
 def test_python_m_build_is_not_build_py() -> None:
-    """`python -m build` in the repository is the packaging tool, although a file of that name lies there."""
+    """`python -m build` in the repository runs the packaging tool, although a file of that name is there."""
     said = run(sys.executable, "-m", "build", "--help", cwd=ROOT).stdout
     assert "--sdist" in said
     assert "build.py" not in said
@@ -105,7 +105,7 @@ def takeback(installed: Path, arguments: Sequence[str | Path]) -> subprocess.Com
 
 
 def test_no_text_sends_people_to_an_index() -> None:
-    """Nothing in the repository says `pip install takeback`: the name stands on no index, and could be anybody's."""
+    """Nothing in the repository says `pip install takeback`: no index has the name, so anybody could register it."""
     named = re.compile(r"""(?:pip3?|uv|pipx)\s[^\n]*?(?<![/\w.-])takeback(?:\[|['"\s]|$)|takeback\[[a-z,]+\]""")
     listed = run("git", "ls-files", "--cached", "--others", "--exclude-standard", cwd=ROOT).stdout.splitlines()
     texts = [ROOT / name for name in listed if name.endswith((".py", ".md", ".toml", ".txt", ".js", ".html", "NOTICE"))]
@@ -126,7 +126,7 @@ def older_python() -> Path | None:
 
 
 def test_an_older_python_is_told_which_one_is_needed(tmp_path: Path) -> None:
-    """`pip install .` on Python 3.11 says that 3.12 is needed, and shows no traceback."""
+    """`pip install .` on Python 3.11 says that 3.12 is required, and shows no traceback."""
     python = older_python()
     if python is None:
         pytest.skip("there is no Python 3.11 with pip on this machine")
@@ -140,7 +140,7 @@ def test_an_older_python_is_told_which_one_is_needed(tmp_path: Path) -> None:
 
 @pytest.mark.timeout(300)
 def test_it_installs_without_a_compiler(installed: Path, tmp_path: Path) -> None:
-    """From the wheel alone `takeback` tells its version, hashes, completes, decides, and answers over HTTP."""
+    """From the wheel alone `takeback` prints its version, hashes, completes, decides, and answers over HTTP."""
     assert takeback(installed, ["--version"]).stdout == f"takeback, version {__version__}\n"
     pictures = ROOT / "tests" / "vectors" / "pictures"
     assert takeback(installed, ["hash", pictures / "rgb.png"]).stdout.endswith("rgb.png\n")
@@ -169,7 +169,7 @@ def test_it_installs_without_a_compiler(installed: Path, tmp_path: Path) -> None
 
 @pytest.mark.timeout(300)
 def test_what_is_not_installed_is_told(installed: Path) -> None:
-    """A command whose packages were not asked for is listed, and says how to get them when it is called."""
+    """A command whose packages are not installed is listed, and says how to install them when it is called."""
     assert "registry" in takeback(installed, ["--help"]).stdout
     called = takeback(installed, ["registry", "serve", "--port", "0"])
     assert called.returncode == 2

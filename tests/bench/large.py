@@ -1,4 +1,4 @@
-"""`python3 build.py bench large`: memory and time that a picture of 200 megapixels takes natively, by format.
+"""`python3 build.py bench large`: memory and time to hash a picture of 200 megapixels natively, by format.
 
 Each file is hashed by `takeback hash` in a process of its own; Linux and macOS tell the most memory that it had.
 """
@@ -23,7 +23,7 @@ FORMATS: Final = ("JPEG", "PNG", "WEBP", "AVIF", "TIFF")
 
 
 def main() -> bool:
-    """Prints megabytes and seconds for each format; whether one of them was not hashed."""
+    """Prints megabytes and seconds for each format; returns whether one of them was not hashed."""
     failed = False
     with tempfile.TemporaryDirectory() as folder:
         picture = drawn(SIZE)
@@ -41,7 +41,7 @@ def main() -> bool:
 
 
 def _measure(kind: str, file: Path) -> bool:
-    """Hashes a file in a process of its own and prints what that took; whether no PDQ was found."""
+    """Hashes a file in a process of its own and prints its cost; returns whether no PDQ was found."""
     start = time.monotonic()
     process = subprocess.Popen(
         [sys.executable, "-c", "from takeback.cli import main; main()", "hash", str(file)],

@@ -1,6 +1,6 @@
 """`python3 build.py bench page`: from navigation to the first hash, against a stock Pyodide page, in the same run.
 
-Both are opened in a fresh Chromium context with an empty cache, in turns, and given the same 12-megapixel JPEG. Ours is
+Both are opened in turns in a fresh Chromium context with an empty cache, and given the same 12-megapixel JPEG. Ours is
 the real page, driven through its screens; stock is `stock/`: loadPyodide, numpy, Pillow, and PDQ in plain numpy.
 """
 

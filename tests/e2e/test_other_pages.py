@@ -1,4 +1,4 @@
-"""The wheel of the hashing core in a page that is not ours: stock Pyodide, served from this machine, in Chromium."""
+"""The wheel of the hashing core in a foreign page: stock Pyodide, served from this machine, in Chromium."""
 
 import json
 import shutil
@@ -30,7 +30,7 @@ WAYS: Final = {
 
 @pytest.fixture(scope="module")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[CountingServer]:
-    """Another site: its page, Pyodide with the wheels of its release, what our site ships for it, and the pictures."""
+    """Another site: its page, Pyodide with its release's wheels, what our site ships for it, and the pictures."""
     folder = tmp_path_factory.mktemp("other") / "site"
     shutil.copytree(HERE, folder)
     shutil.copytree(DIST / "runtime", folder / "runtime", ignore=shutil.ignore_patterns("*.br", "*.gz"))
@@ -50,7 +50,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[CountingServer]:
 
 @pytest.mark.parametrize("way", WAYS)
 def test_another_page_loads_the_wheel_and_hashes_the_vectors(chromium: Browser, site: CountingServer, way: str) -> None:
-    """In a plain page `hash_picture` out of the wheel gives the signals of every vector."""
+    """In a plain page, `hash_picture` from the wheel gives the signals of every vector."""
     vectors = json.loads((VECTORS / "vectors.json").read_text("utf-8"))["vectors"]
     [wheel] = [path.name for path in (DIST / "runtime").glob("*.whl")]
     page = chromium.new_page()
@@ -67,7 +67,7 @@ def test_another_page_loads_the_wheel_and_hashes_the_vectors(chromium: Browser, 
 
 
 def assert_same(vector: dict[str, Any], answer: dict[str, Any]) -> None:
-    """Holds an answer against its vector: to the bit, but for PDQ of a JPEG, which decoders may round differently."""
+    """Compares an answer to its vector: to the bit, except PDQ of a JPEG, which decoders may round differently."""
     for name in ("width", "height", "format"):
         assert answer[name] == vector[name], vector["file"]
     values = {kind: value for kind, value, variant in answer["signals"] if variant == Variant.WHOLE}

@@ -1,14 +1,18 @@
 """Small pages that are built, released and served as the real one is."""
 
 import io
+import shutil
 import subprocess
 import tarfile
 from hashlib import sha256
 from pathlib import Path
 from typing import Final
 
+import pytest
+
 from builder.setup.cache import Cache
 from builder.site.assemble import manifest, write_site
+from tests.registry.debian import install
 
 FILES: Final = {
     "index.html": b'<!doctype html><title>page</title><script type="module" src="/page.js"></script>' * 20,
@@ -44,8 +48,17 @@ def write_sums(folder: Path) -> None:
     (folder / "SHA256SUMS").write_text("".join(lines))
 
 
+def need(program: str, package: str) -> None:
+    """Installs Debian's package of a program that is missing; skips the test where that is not possible."""
+    if shutil.which(program) is None:
+        install(package)
+    if shutil.which(program) is None:
+        pytest.skip(f"needs {program} (Debian: {package})")
+
+
 def make_key(path: Path) -> str:
     """Makes an SSH key without a passphrase at `path`; the line of `allowed_signers` that lets it sign."""
+    need("ssh-keygen", "openssh-client")
     subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", "", "-f", path], check=True)
     return f"takeback {path.with_name(path.name + '.pub').read_text()}"
 

@@ -91,24 +91,35 @@ function countBits(mask) {
 }
 
 /**
+ * @typedef {{ name: string, line: number, lines: number, throws: boolean, says: boolean }} Measured `throws`: there is a
+ *   `throw` in it; `says`: the comment above it names what it throws
+ */
+
+/**
  * @param {string} text of a module
- * @returns {{ name: string, line: number, lines: number }[]}
+ * @returns {Measured[]}
  */
 function functionsOf(text) {
-  /** @type {{ name: string, line: number, lines: number }[]} */
+  /** @type {Measured[]} */
   const found = [];
-  /** @param {any} node */
-  function visit(node) {
-    if (Array.isArray(node)) return node.forEach(visit);
+  /**
+   * @param {any} node
+   * @param {Measured} [around] the function that it is in
+   */
+  function visit(node, around) {
+    if (Array.isArray(node)) return node.forEach((child) => visit(child, around));
     if (typeof node?.type !== "string") return;
+    if (node.type === "ThrowStatement" && around) around.throws = true;
     const block = node.type === "ArrowFunctionExpression" && node.body.type === "BlockStatement";
     if (NAMED.has(node.type) || block) {
       const { start, end } = node.loc;
       const name = node.id?.name ?? node.key?.name ?? node.key?.id?.name ?? "=>";
-      found.push({ name, line: start.line, lines: end.line - start.line + 1 });
+      const says = /@throws(?:(?!\*\/)[^])*\*\/\s*(export\s+)?$/.test(text.slice(0, node.start));
+      around = { name, line: start.line, lines: end.line - start.line + 1, throws: false, says };
+      found.push(around);
     }
     for (const [key, child] of Object.entries(node))
-      if (key !== "loc" && typeof child === "object") visit(child);
+      if (key !== "loc" && typeof child === "object") visit(child, around);
   }
   visit(/** @type {any} */ (parsers.babel.parse(text, /** @type {any} */ ({}))).program);
   return found;
@@ -118,6 +129,7 @@ function functionsOf(text) {
 function table({ rooms, arrows, between, functions }) {
   const lengths = functions.map(({ lines }) => lines).sort((one, other) => one - other);
   const at = (/** @type {number} */ share) => lengths[Math.floor(share * (lengths.length - 1))];
+  const throwing = functions.filter(({ name, throws }) => throws && name !== "=>");
   const [longest] = functions.toSorted((one, other) => other.lines - one.lines);
   return [
     ...Object.entries(rooms).map(
@@ -125,6 +137,7 @@ function table({ rooms, arrows, between, functions }) {
     ),
     `imports              ${arrows.length}; arrows between rooms ${between.length}, of these back ${arrowsBack(between)}`,
     `functions            ${lengths.length}; lines: median ${at(0.5)}, 95 % ${at(0.95)}, most ${at(1)} (${longest?.file} ${longest?.name})`,
+    `functions that throw  ${throwing.length}, of which ${throwing.filter(({ says }) => says).length} say what in their comment`,
   ].join("\n");
 }
 

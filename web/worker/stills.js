@@ -92,6 +92,8 @@ async function started(create, code) {
  * @param {any} heif
  * @param {Uint8Array} file
  * @returns {Pixels}
+ * @throws {RangeError} if memory runs out
+ * @throws {Error} if it cannot be decoded
  */
 function decodeHeic(heif, file) {
   const data = allocate(heif, file.length);
@@ -126,6 +128,7 @@ function decodeHeic(heif, file) {
  * @param {any} heif
  * @param {number} size in bytes
  * @returns {number}
+ * @throws {RangeError} if memory runs out
  */
 function allocate(heif, size) {
   const place = heif._malloc(size);
@@ -138,6 +141,7 @@ function allocate(heif, size) {
  *
  * @param {ImageData | null} image
  * @returns {Pixels}
+ * @throws {Error} if the codec gave none
  */
 function shown(image) {
   if (!image) throw new Error("the picture cannot be decoded");

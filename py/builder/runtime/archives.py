@@ -1,10 +1,9 @@
-"""Makes the files of `/runtime`: CPython for the browser, and archives of bytecode that is all it needs.
+"""Makes the files of `/runtime`: CPython for the browser, and archives with the bytecode that it needs.
 
-`python.zip` is the used part of the standard library, from which Python imports. `packages.zip` is the used part of
-Pillow and the hashing core, taken out of its wheel, unpacked by the worker; the wheel itself stands beside it for other
-pages (`browser_wheel.py`). Members are stored, because the transfer is compressed as a whole.
-What a page asks for only when it is wanted: `phash.zip`, with numpy and imagehash, unpacked beside the others once the
-first picture has its other hashes, and the decoders, each when the first picture of its kind is chosen.
+`python.zip` is the used part of the standard library, imported from the archive. `packages.zip` is the used part of
+Pillow and of this package, unpacked by the worker. Members are stored uncompressed, because the transfer is compressed
+as a whole. The page loads the rest on demand: `phash.zip`, with numpy and imagehash, after the first picture has its
+other hashes, and each decoder with the first picture of its format.
 """
 
 import importlib.util
@@ -39,13 +38,13 @@ SLIM: Final = Path(__file__).with_name("slim")
 
 
 def read_modules(path: Path = MODULES_FILE) -> set[str]:
-    """The names of the modules that ship, one a line; `#` starts a comment."""
+    """Reads the names of the modules that ship, one per line; `#` starts a comment."""
     lines = (line.partition("#")[0].strip() for line in path.read_text("utf-8").splitlines())
     return {line for line in lines if line}
 
 
 def runtime_files(pins: Pins, cache: Cache, modules: set[str] | None = None) -> dict[str, bytes]:
-    """The files of `/runtime` by name. Without `modules` those of the lists; an empty set means all there are."""
+    """Returns the files of `/runtime` by name. `modules` defaults to the lists; an empty set means all modules."""
     chosen = read_modules() if modules is None else modules
     later = read_modules(PHASH_MODULES_FILE) if modules is None else modules
     files = {name: pinned_file(pins, name) for name in pins.files}
@@ -64,7 +63,7 @@ def runtime_files(pins: Pins, cache: Cache, modules: set[str] | None = None) -> 
     wheel = finish_wheel(hashing, compiled[hashing.name])
     packages = {**read_zip(compiled["pillow.zip"]), **wheel.modules()}
     sizes = [len(data) for name, data in packages.items() if name.endswith(".so")]
-    assert len(sizes) == len(set(sizes)), "the worker tells libraries apart by their size"
+    assert len(sizes) == len(set(sizes)), "the worker identifies libraries by their size"
     archives = {"packages.zip": stored_zip(packages), "phash.zip": compiled["phash.zip"]}
     return {
         "pyodide.asm.wasm": files["pyodide.asm.wasm"],
@@ -77,7 +76,10 @@ def runtime_files(pins: Pins, cache: Cache, modules: set[str] | None = None) -> 
 
 
 def phash_sources(pins: Pins, cache: Cache, modules: set[str]) -> dict[str, bytes]:
-    """Numpy's modules of `modules`, all but its tests when that is empty; imagehash, and what stands for scipy."""
+    """Returns numpy's modules in `modules` (all but its tests if empty), imagehash, and the replacement for scipy.
+
+    Raises `BuildError` if imagehash is not installed.
+    """
     numpy = read_zip(fetch_wheel(pins, pins.wheels["numpy"], cache))
     numpy = {name: data for name, data in numpy.items() if "/tests/" not in name and "/testing/_private/" not in name}
     found = importlib.util.find_spec("imagehash")
@@ -89,7 +91,7 @@ def phash_sources(pins: Pins, cache: Cache, modules: set[str]) -> dict[str, byte
 
 
 def _npm_file(path: Path) -> bytes:
-    """A file of an npm package, whose integrity `npm ci` has checked. Raises `BuildError`."""
+    """Reads a file of an npm package, which `npm ci` has verified. Raises `BuildError`."""
     try:
         return path.read_bytes()
     except OSError as error:
@@ -97,12 +99,12 @@ def _npm_file(path: Path) -> bytes:
 
 
 def slim_sources() -> dict[str, bytes]:
-    """What takes the place of modules that the worker does without; each says why."""
+    """Returns the replacements for modules that the worker does not need; each says why."""
     return {path.relative_to(SLIM).as_posix(): path.read_bytes() for path in SLIM.rglob("*.py")}
 
 
 def pick(members: dict[str, bytes], modules: set[str]) -> dict[str, bytes]:
-    """Those of `members` that are modules named in `modules`; all modules when it is empty."""
+    """Returns those of `members` that are modules named in `modules`; all modules if it is empty."""
     return {
         name: data
         for name, data in members.items()
@@ -111,7 +113,7 @@ def pick(members: dict[str, bytes], modules: set[str]) -> dict[str, bytes]:
 
 
 def module_name(member: str) -> str:
-    """The module that a member of a wheel is: `PIL/_webp.cpython-314.so` is `PIL._webp`."""
+    """Returns the module name of a wheel's member: `PIL/_webp.cpython-314.so` is `PIL._webp`."""
     folder, _, file = member.rpartition("/")
     stem = file.partition(".")[0]
     parts = [*folder.split("/"), stem] if folder else [stem]
@@ -119,9 +121,10 @@ def module_name(member: str) -> str:
 
 
 def write_lock(pins: Pins, archives: dict[str, bytes], wheel: BrowserWheel) -> bytes:
-    """Pyodide's lock of what ships: the two archives, by the names of the packages that the wheel needs, and the wheel.
+    """Returns Pyodide's lock file for what ships: the two archives and the wheel.
 
-    With it a page of this site can load the wheel by its name, and what it needs along with it.
+    The archives are listed under the names of packages that the wheel needs, so that a page of this site can load the
+    wheel by name together with them.
     """
     kept = (
         ("pillow", pins.wheels["pillow"].version, "packages.zip", ["PIL", "takeback"]),
@@ -143,7 +146,7 @@ def write_lock(pins: Pins, archives: dict[str, bytes], wheel: BrowserWheel) -> b
 
 
 def run_pictures(files: dict[str, bytes], pictures: Iterable[Path]) -> dict[str, object]:
-    """Hashes `pictures` with the runtime `files` under Node: `answers` by path, and the `modules` that were used."""
+    """Hashes `pictures` with the runtime `files` under Node; returns `answers` by path, and the `modules` used."""
     with tempfile.TemporaryDirectory() as folder:
         for name, data in files.items():
             Path(folder, name).write_bytes(data)

@@ -1,7 +1,8 @@
-"""Makes the wheel of the hashing core for browsers: any page that runs the pinned release of Pyodide can load it.
+"""Makes the wheel of the hashing core for browsers, which any page with the pinned release of Pyodide can load.
 
-pyodide-build gives the tag, and its `py-compile` makes the bytecode, run by the release's own interpreter under Node.
-pyodide-lock adds the wheel to the lock that ships. The page's own runtime takes the hashing core out of this wheel.
+pyodide-build determines the tag, and its `py-compile` makes the bytecode, run by the release's own interpreter under
+Node. pyodide-lock adds the wheel to the lock file that ships. The page's own runtime takes the hashing core from this
+wheel.
 """
 
 import hashlib
@@ -37,7 +38,7 @@ NEEDED: Final = frozenset({"imagehash", "pillow"})
 NATIVE: Final = frozenset(
     {"commands.py", "confine.py", "drawing.py", "edits.py", "process.py", "rehearsal.py", "size.py", "video.py"}
 )
-"""Modules of the shared core that browsers do without: videos are hashed there by JavaScript."""
+"""Modules of the shared core that browsers do not need: there, videos are hashed by JavaScript."""
 _STEM: Final = f"{NAME.replace('-', '_')}-{__version__}"
 _DIST_INFO: Final = f"{_STEM}.dist-info"
 
@@ -52,17 +53,17 @@ class SourceWheel:
 
 @dataclass(frozen=True, slots=True)
 class BrowserWheel(SourceWheel):
-    """The wheel that ships: `data` are its bytes, made of `source`."""
+    """The wheel that ships: `data` are its bytes, compiled from `source`."""
 
     data: bytes
 
     def modules(self) -> dict[str, bytes]:
-        """Its bytecode and the kernel by their place in `site-packages`, without what describes the wheel."""
+        """Returns its bytecode and the kernel by their path in `site-packages`, without the `.dist-info`."""
         return {name: data for name, data in read_zip(self.data).items() if not name.startswith(_DIST_INFO)}
 
 
 def source_wheel(pins: Pins) -> SourceWheel:
-    """The wheel for the pinned release before it is compiled. Raises `BuildError`."""
+    """Returns the wheel for the pinned release before compilation. Raises `BuildError`."""
     tag = wheel_tag(release_info(pins))
     kernel = build_for_webassembly()
     check_kernel(kernel)
@@ -71,9 +72,10 @@ def source_wheel(pins: Pins) -> SourceWheel:
 
 
 def finish_wheel(wheel: SourceWheel, compiled: bytes) -> BrowserWheel:
-    """The wheel that ships, of what `pyodide py-compile` made of `wheel`: the command leaves the old record in it.
+    """The wheel that ships: `compiled` is what `pyodide py-compile` made of `wheel`.
 
-    Raises `BuildError` when `pyodide auditwheel` finds another library in it than the kernel.
+    The record is written anew, because the command keeps that of the sources. Raises `BuildError` when auditwheel finds
+    a library other than the kernel.
     """
     data = with_record(read_zip(compiled))
     check_libraries(data)
@@ -81,10 +83,10 @@ def finish_wheel(wheel: SourceWheel, compiled: bytes) -> BrowserWheel:
 
 
 def wheel_tag(info: InfoSpec) -> Tag:
-    """The tag that pyodide-build gives a wheel with compiled code for the release.
+    """Returns the tag that pyodide-build gives a wheel with compiled code for the release.
 
-    pyodide-build would fetch a cross-build environment from GitHub and have `make` read the release's versions out of
-    it. The release's own lock states them too, so they are handed over.
+    pyodide-build would download a cross-build environment and have `make` read the release's versions from it. The
+    release's own lock file has them too, so they are passed in.
     """
     python = Version(info.python)
     versions = {
@@ -100,7 +102,7 @@ def wheel_tag(info: InfoSpec) -> Tag:
 
 
 def own_sources() -> dict[str, bytes]:
-    """The sources of this package's shared core by their place in `site-packages`, without its command line."""
+    """Returns the sources of this package's shared core by their path in `site-packages`, without its command line."""
     package = ROOT / "py" / "takeback"
     paths = [package / f"{name}.py" for name in ("__init__", "errors", "signals")]
     paths += [path for path in (package / "hashing").glob("*.py") if path.name not in NATIVE]
@@ -108,7 +110,7 @@ def own_sources() -> dict[str, bytes]:
 
 
 def _description(tag: Tag) -> dict[str, bytes]:
-    """The members of `.dist-info` but for the record, as PEP 427 and PEP 639 lay them out."""
+    """The members of `.dist-info` except the record (PEP 427, PEP 639)."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
     licences = project["license-files"]
     about = [
@@ -130,7 +132,7 @@ def _description(tag: Tag) -> dict[str, bytes]:
 
 
 def with_record(members: dict[str, bytes]) -> bytes:
-    """A wheel of `members` with the record of their digests, PEP 376's `RECORD`, in place of any old one."""
+    """Returns a wheel of `members` with a new `RECORD` of their digests (PEP 376)."""
     record = f"{_DIST_INFO}/RECORD"
     lines = [
         f"{name},sha256={urlsafe_b64encode(hashlib.sha256(data).digest()).rstrip(b'=').decode()},{len(data)}\n"
@@ -141,7 +143,7 @@ def with_record(members: dict[str, bytes]) -> bytes:
 
 
 def check_libraries(wheel: bytes) -> None:
-    """Raises `BuildError` unless the kernel is the wheel's one library and needs no other, by `pyodide auditwheel`."""
+    """Raises `BuildError` unless `pyodide auditwheel` finds only the kernel in the wheel, without dependencies."""
     with tempfile.TemporaryDirectory() as folder:
         for name, data in read_zip(wheel).items():
             path = Path(folder, name)
@@ -153,10 +155,11 @@ def check_libraries(wheel: bytes) -> None:
 
 
 def add_to_lock(lock: PyodideLockSpec, wheel: BrowserWheel) -> PyodideLockSpec:
-    """The lock with the wheel added, as `pyodide lockfile add-wheels` does. What it needs must be in the lock already.
+    """The lock with the wheel added, as `pyodide lockfile add-wheels` does. The lock must hold what the wheel needs.
 
-    pyodide-lock finds what can be imported by the sources, so it reads the wheel of sources. It compares a wheel's
-    platform with that of the Emscripten toolchain, which no wheel for this ABI names, so the platform stands in for it.
+    pyodide-lock 0.2 lists what can be imported by looking for `.py` files, so it reads the wheel of sources. It also
+    expects the platform of the wheel's tag to be `info.platform`, which is `emscripten_5_0_3` where the release's own
+    wheels say `pyemscripten_2026_0`; for the time of the call `info` has the platform of the tag.
     """
     *_, platform = wheel.name.removesuffix(".whl").split("-")
     info = evolve(lock.info, platform=platform.removesuffix(f"_{lock.info.arch}"))

@@ -1,6 +1,6 @@
-"""Compiles Python for the browser: `pyodide py-compile` of pyodide-build, run by Pyodide's own CPython under Node.
+"""Compiles Python for the browser: runs pyodide-build's `pyodide py-compile` in Pyodide's own CPython under Node.
 
-The command compiles for the interpreter that runs it, and no other CPython of the release's version is needed so.
+The command compiles for the interpreter that runs it, so no CPython of that version has to be installed.
 """
 
 import tempfile
@@ -19,11 +19,11 @@ _SCRIPT: Final = Path(__file__).with_name("py_compile.mjs")
 
 
 def compile_archives(pins: Pins, archives: dict[str, bytes], cache: Cache) -> dict[str, bytes]:
-    """The zips and wheels `archives`, by file name, with bytecode in place of sources; each compiled once and kept.
+    """Returns the zips and wheels `archives`, by file name, with bytecode in place of sources, cached.
 
-    Raises `BuildError` when a source does not compile.
+    Raises `BuildError` if a source does not compile.
     """
-    interpreter = pinned_file(pins, "python_stdlib.zip")  # stands for the interpreter's version
+    interpreter = pinned_file(pins, "python_stdlib.zip")  # identifies the interpreter's version
     tools = (interpreter, _SCRIPT.read_bytes(), metadata.version("pyodide-build").encode())
     keys = {
         name: f"bytecode/{sha256(''.join(map(sha256, (*tools, name.encode(), data))).encode())}"
@@ -41,7 +41,7 @@ def compile_archives(pins: Pins, archives: dict[str, bytes], cache: Cache) -> di
 
 
 def _py_compile(archives: dict[str, bytes]) -> dict[str, bytes]:
-    """What the command makes of each archive, under the same name."""
+    """Runs the command on the archives; returns its results under the same names."""
     packages = Path(pyodide_build.__file__).parents[1]
     with tempfile.TemporaryDirectory() as folder:
         paths = {name: Path(folder, name) for name in archives}

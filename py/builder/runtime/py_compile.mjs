@@ -5,18 +5,18 @@ import path from "node:path";
 import { pathToFileURL } from "node:url";
 
 const ENVIRONMENT = {
-  SOURCE_DATE_EPOCH: "315532800", // 1980: the bytecode carries a hash of its source, and members no time
+  SOURCE_DATE_EPOCH: "315532800", // 1980: bytecode has a hash of its source, and members need no time
   PYTHONHASHSEED: "0", // the order of a set in a constant depends on it
-  PYTHONDONTWRITEBYTECODE: "1", // SITE_PACKAGES is another interpreter's
+  PYTHONDONTWRITEBYTECODE: "1", // SITE_PACKAGES belongs to another interpreter
 };
-// As `-OO`: no asserts, no docstrings, which nobody reads in a worker.
+// As `-OO`: no asserts and no docstrings, which a worker never shows.
 const OPTIONS = ["-OO"];
 
 const [folder, packages, work, ...archives] = process.argv.slice(2);
 try {
   await run();
 } catch (fault) {
-  process.stderr.write(`${fault.message}\n`); // not the whole of Pyodide's source, as Node would
+  process.stderr.write(`${fault.message}\n`); // Node would print all of Pyodide's minified source
   process.exitCode = 1;
 }
 

@@ -1,4 +1,4 @@
-"""The pinned release of Pyodide as npm installed it, and programs that run it under Node."""
+"""The pinned release of Pyodide as installed by npm, and running programs with it under Node."""
 
 import json
 import re
@@ -12,13 +12,13 @@ from builder.setup.cache import sha256
 from builder.setup.pins import PINS_FILE, Pins
 
 PYODIDE: Final = ROOT / "node_modules" / "pyodide"
-NODE_TIMEOUT: Final = 300
-"""Seconds for the compiler or a check under Node; they take five on an old laptop."""
-MAX_COMPLAINT: Final = 300
+NODE_TIMEOUT_SECONDS: Final = 300
+"""For the compiler or a check under Node; they take five on an old laptop."""
+MAX_COMPLAINT_CHARACTERS: Final = 300
 
 
 def pinned_file(pins: Pins, name: str) -> bytes:
-    """A file of the installed npm package, checked against its pin. Raises `BuildError`."""
+    """Reads a file of the installed npm package and checks it against its pin. Raises `BuildError`."""
     try:
         data = (PYODIDE / name).read_bytes()
     except OSError as error:
@@ -29,29 +29,31 @@ def pinned_file(pins: Pins, name: str) -> bytes:
 
 
 def release_info(pins: Pins) -> InfoSpec:
-    """What the release says of itself in its lock: platform, Python and ABI. Raises `BuildError`."""
+    """Returns the release's platform, Python and ABI from its own lock file. Raises `BuildError`."""
     return InfoSpec.from_dict(json.loads(pinned_file(pins, "pyodide-lock.json"))["info"])
 
 
 def run_node(arguments: list[str]) -> str:
-    """What Node prints. Raises `BuildError` with the line of its complaint that names the error."""
+    """Returns what Node prints. Raises `BuildError` with the line of its output that names the error."""
     try:
-        done = subprocess.run(["node", *arguments], capture_output=True, text=True, check=False, timeout=NODE_TIMEOUT)
+        done = subprocess.run(
+            ["node", *arguments], capture_output=True, text=True, check=False, timeout=NODE_TIMEOUT_SECONDS
+        )
     except FileNotFoundError as error:
         raise BuildError("Node is missing; install Node 20 or newer") from error
     except subprocess.TimeoutExpired as error:
-        raise BuildError(f"Node did not end within {NODE_TIMEOUT} seconds; run the build again") from error
+        raise BuildError(f"Node did not finish within {NODE_TIMEOUT_SECONDS} seconds; run the build again") from error
     if done.returncode:
         raise BuildError(f"Pyodide under Node failed: {_complaint(done.stderr)}")
     return done.stdout
 
 
 def _complaint(said: str) -> str:
-    """The line that names the error, or else the last. Node prints a line of source too, and Pyodide's is very long.
+    """The line that names the error, or the last one. Node also prints a source line, which is very long in Pyodide.
 
-    Of a source that does not compile, the line before says where the error is.
+    If a source does not compile, the preceding line says where the error is.
     """
     lines = [line.strip() for line in said.splitlines() if line.strip()] or ["it gave no reason"]
     named = [line for line in lines if re.match(r"\w*Error\b", line)]
     place = re.search(r'PyCompileError: +File (".*", line \d+)', said)
-    return f"{(named or lines)[-1]}{f' in {place[1]}' if place else ''}"[:MAX_COMPLAINT]
+    return f"{(named or lines)[-1]}{f' in {place[1]}' if place else ''}"[:MAX_COMPLAINT_CHARACTERS]

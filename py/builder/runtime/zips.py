@@ -1,21 +1,21 @@
-"""Reads and writes zips, wheels among them, so that the same members always make the same bytes."""
+"""Reads and writes zips and wheels, reproducibly."""
 
 import io
 import zipfile
 from typing import Final
 
 EPOCH: Final = (1980, 1, 1, 0, 0, 0)
-"""The oldest time that a zip can state."""
+"""The oldest time that a zip can represent."""
 
 
 def read_zip(data: bytes) -> dict[str, bytes]:
-    """The members of a zip by name."""
+    """Returns the members of a zip by name."""
     with zipfile.ZipFile(io.BytesIO(data)) as archive:
         return {info.filename: archive.read(info) for info in archive.infolist() if not info.is_dir()}
 
 
 def stored_zip(members: dict[str, bytes]) -> bytes:
-    """A zip of `members` that depends on nothing but them."""
+    """Makes a reproducible zip of `members`."""
     out = io.BytesIO()
     with zipfile.ZipFile(out, "w", zipfile.ZIP_STORED) as archive:
         for name in sorted(members):

@@ -1,4 +1,4 @@
-"""Bundles scripts: the page, so that a phone asks once for it; each sealed worker, so that it needs to load nothing."""
+"""Bundles scripts: the page, so that a phone makes one request; each sealed worker, so that it loads nothing else."""
 
 import re
 import subprocess
@@ -26,13 +26,13 @@ SOURCE_MAPS: Final = ("--sourcemap=inline",)
 
 
 def cached_bundle(cache: Cache, entry: Path = WORKER) -> bytes:
-    """A sealed worker, bundled once for the same sources."""
+    """Returns a sealed worker's bundle, built once per state of its sources. Raises `BuildError`."""
     sources = [*sorted(WORKER.parent.glob("*.js")), *sorted(PYODIDE.glob("*.mjs"))]
     return _once(cache, "worker", entry, sources, bundle_worker, kernel.digest())
 
 
 def page_script(entry: Path, cache: Cache) -> bytes:
-    """The page or its service worker as one module, without comments and white space, which no phone needs."""
+    """Returns the page or its service worker as one module, without comments and white space. Raises `BuildError`."""
     sources = sorted(path for path in (ROOT / "web").rglob("*.js") if WORKER.parent not in path.parents)
     return _once(cache, "page", entry, sources, bundle_page)
 
@@ -40,7 +40,7 @@ def page_script(entry: Path, cache: Cache) -> bytes:
 def _once(
     cache: Cache, kind: str, entry: Path, sources: list[Path], bundle: Callable[[Path, Path], None], more: str = ""
 ) -> bytes:
-    """What `bundle` makes of `entry`, once for the same sources, wherever they lie."""
+    """What `bundle` makes of `entry`, cached by the content of its sources."""
     known = [entry, *sources, PACKAGES, ESBUILD, Path(__file__)]
     digests = [sha256(path.read_bytes()) for path in known if path.is_file()]
 
@@ -60,13 +60,13 @@ def bundle_page(entry: Path, out: Path, more: Sequence[str] = ()) -> None:
 
 
 def bundle_worker(entry: Path, out: Path, more: Sequence[str] = ()) -> None:
-    """Bundles the worker script `entry` and all it imports into the one file `out`. Raises `BuildError`.
+    """Bundles the worker script `entry` with all its imports into the file `out`. Raises `BuildError`.
 
-    What asks for `takeback-kernel` gets the compiled kernel's bytes.
+    The import `takeback-kernel` resolves to the compiled kernel's bytes.
     """
     options = ["--bundle", "--format=esm", "--minify", "--target=es2022", "--log-level=error"]
-    options += [f"--external:{name}" for name in ("node:*", "fs", "path", "crypto")]  # asked for under Node alone
-    # The legal comments of what is bundled stay, at the end.
+    options += [f"--external:{name}" for name in ("node:*", "fs", "path", "crypto")]  # imported only under Node
+    # Licences require the legal comments, which go to the end.
     options += ["--legal-comments=eof", "--charset=utf8", f"--outfile={out}", *more]
     with tempfile.TemporaryDirectory() as folder:
         compiled = Path(folder, "kernel.wasm")

@@ -33,7 +33,7 @@ from takeback.gate.service import Gate
 from takeback.gate.settings import HOME_VARIABLE, KEY_VARIABLE, GateSettings
 from takeback.gate.watch import DEFAULT_INTERVAL_SECONDS, describe, sync_rounds
 from takeback.gate.watch import watch as watch_feed
-from takeback.protocol import MAX_WAIT, Verdict
+from takeback.protocol import MAX_WAIT_SECONDS, Verdict
 
 EXIT_BLOCKED: Final = 1
 EXIT_ERROR: Final = 2
@@ -134,7 +134,7 @@ def watch(home: Path, interval: float) -> None:
         status = opened.status()
     _print_with_time(f"following {status.registry} from number {status.checkpoint}, every {interval:g} s; Ctrl-C stops")
     # Most of the interval is spent in a long poll, so that a withdrawal takes effect within a second or two.
-    held = int(min(interval, MAX_WAIT))
+    held = int(min(interval, MAX_WAIT_SECONDS))
     pause = max(1.0, interval - held)
     try:
         with sync_rounds(lambda: Gate.open(home), lambda opened: opened.sync(_progress(), held)) as sync:

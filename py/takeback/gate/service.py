@@ -41,7 +41,14 @@ from takeback.gate.rules.decision import (
 from takeback.gate.rules.policy import Policy
 from takeback.gate.rules.policy import load as load_policy
 from takeback.gate.upload_views.look_ups import look_ups
-from takeback.protocol import ENTRY_ID_PATTERN, MAX_FEEDBACK, MAX_FEEDBACK_ENTRIES, EntryStatus, FeedbackEvent, Verdict
+from takeback.protocol import (
+    ENTRY_ID_PATTERN,
+    MAX_FEEDBACK_ENTRIES,
+    MAX_FEEDBACK_EVENTS,
+    EntryStatus,
+    FeedbackEvent,
+    Verdict,
+)
 from takeback.signals import Signal, SignalType
 
 _ENTRY: Final = re.compile(ENTRY_ID_PATTERN)
@@ -312,7 +319,7 @@ class Gate:
         Raises `GateError` or `SettingsError` if the registry does not take it; the rest stays queued.
         """
         sent = 0
-        while events := first_batch(self._state.queued_feedback(MAX_FEEDBACK)):
+        while events := first_batch(self._state.queued_feedback(MAX_FEEDBACK_EVENTS)):
             self._client.feedback(events)
             self._state.acknowledge(events)
             sent += len(events)

@@ -6,6 +6,7 @@ import os
 import re
 import shutil
 import signal
+import socket
 import subprocess
 import time
 import urllib.request
@@ -102,8 +103,9 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
             assert process.stdout is not None
             read_until(process.stdout, "Ctrl-C stops.")
             yield Served(root, f"http://127.0.0.1:{port}/", process.stdout, errors)
-            os.killpg(process.pid, signal.SIGINT)
+            process.terminate()
             assert process.wait(WITHIN) == 0
+            socket.create_server(("127.0.0.1", port)).close()  # the registry has ended as well
         finally:
             if process.poll() is None:
                 os.killpg(process.pid, signal.SIGKILL)

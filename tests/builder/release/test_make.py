@@ -21,7 +21,7 @@ from builder.release.make import KEY_VARIABLE
 from takeback import __version__
 from takeback.verify.release import read_release
 from tests.registry.support import command, serving
-from tests.verify.support import make_key
+from tests.verify.support import make_key, need
 
 NAME: Final = f"takeback-{__version__}"
 pytestmark = pytest.mark.timeout(900)
@@ -29,6 +29,7 @@ pytestmark = pytest.mark.timeout(900)
 
 def make_clone(folder: Path) -> Path:
     """A clone of what is committed here, with what `setup` would make in it: packages and compiled modules."""
+    need("git", "git")
     if not (ROOT / ".git").exists():
         pytest.skip("needs a clone with its history")
     subprocess.run(["git", "clone", "--quiet", ROOT, folder], check=True)
@@ -151,6 +152,7 @@ def test_what_is_not_committed_is_not_released(tmp_path: Path) -> None:
 
 def test_a_folder_without_history_is_not_released(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Unpacked sources, also inside another clone, are refused."""
+    need("git", "git")
     monkeypatch.setattr(make, "ROOT", tmp_path)
     with pytest.raises(BuildError, match="is made from a clone with its history"):
         make.clean_commit()
@@ -170,6 +172,7 @@ def test_a_key_that_is_not_there_is_told_first(monkeypatch: pytest.MonkeyPatch) 
 
 def test_a_key_that_cannot_sign_is_told(tmp_path: Path) -> None:
     """What is no key leaves the release unsigned, and says so in a line."""
+    need("ssh-keygen", "openssh-client")
     (tmp_path / "key").write_text("no key")
     (tmp_path / "SHA256SUMS").write_text("")
     with pytest.raises(BuildError, match="the release is made and not signed: ") as caught:

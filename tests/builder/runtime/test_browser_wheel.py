@@ -1,4 +1,4 @@
-"""The wheel of the hashing core for browsers: tagged, compiled and locked by pyodide-build and what belongs to it."""
+"""The wheel of the hashing core for browsers: tagged, compiled and locked by pyodide-build and its sister tools."""
 
 import _imp
 import hashlib
@@ -12,7 +12,7 @@ import pytest
 from packaging.metadata import Metadata
 from packaging.utils import parse_wheel_filename
 
-from builder import BuildError
+from builder import ROOT, BuildError
 from builder.native.kernel import KERNEL, build_for_webassembly
 from builder.native.kernel_check import EXPORTS
 from builder.runtime import archives
@@ -49,7 +49,7 @@ def described(wheel: BrowserWheel, name: str) -> bytes:
 
 
 def pyodide(*arguments: str) -> str:
-    """What the command `pyodide` prints. It looks for `wheel` on PATH, where it stands beside Python."""
+    """The output of the command `pyodide`. It looks for `wheel` on PATH, which is beside Python."""
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
     command = [str(Path(sys.executable).with_name("pyodide")), *arguments]
     done = subprocess.run(command, env={**os.environ, "PATH": path}, capture_output=True, text=True, check=True)
@@ -57,7 +57,7 @@ def pyodide(*arguments: str) -> str:
 
 
 def test_the_tag_is_that_of_the_release(wheel: BrowserWheel, pins: Pins) -> None:
-    """pyodide-build gives the wheel the tag that the release's own compiled wheels have."""
+    """pyodide-build gives the wheel the tag of the release's own compiled wheels."""
     name, version, _, tags = parse_wheel_filename(wheel.name)
     assert (name, str(version)) == (NAME, __version__)
     for known in pins.wheels.values():
@@ -66,8 +66,15 @@ def test_the_tag_is_that_of_the_release(wheel: BrowserWheel, pins: Pins) -> None
     assert f"Tag: {tag}\n" in described(wheel, "WHEEL").decode()
 
 
+def test_the_guide_names_this_release(wheel: BrowserWheel, pins: Pins) -> None:
+    """The guide for other pages gives the wheel's name and the version of Pyodide that it is for."""
+    guide = (ROOT / "py" / "takeback" / "hashing" / "README.md").read_text("utf-8")
+    assert f"Pyodide {pins.version}" in guide
+    assert guide.count(wheel.name.replace(__version__, "VERSION")) == 2
+
+
 def test_the_metadata_is_valid_and_names_what_the_core_imports(wheel: BrowserWheel) -> None:
-    """`packaging` reads the metadata without a fault; the wheel needs Pillow and imagehash, and says so."""
+    """`packaging` parses the metadata without errors; the wheel requires Pillow and imagehash."""
     about = Metadata.from_email(described(wheel, "METADATA"), validate=True)
     assert (about.name, str(about.version)) == (NAME, __version__)
     assert {requirement.name for requirement in about.requires_dist or ()} == {"imagehash", "pillow"}
@@ -90,7 +97,7 @@ def test_the_record_is_complete_and_true(wheel: BrowserWheel) -> None:
 
 
 def test_the_wheel_holds_the_bytecode_of_the_core_and_no_source(wheel: BrowserWheel, pins: Pins) -> None:
-    """Each module is there as bytecode of the release's Python that carries the hash of its source, and the kernel."""
+    """Each module is bytecode of the release's Python with the hash of its source; the kernel is included."""
     modules = wheel.modules()
     assert modules.pop(KERNEL.inside) == build_for_webassembly()
     sources = own_sources()
@@ -103,7 +110,7 @@ def test_the_wheel_holds_the_bytecode_of_the_core_and_no_source(wheel: BrowserWh
 
 
 def test_auditwheel_passes(wheel: BrowserWheel, tmp_path: Path) -> None:
-    """`pyodide auditwheel` finds the kernel alone in the wheel, with all that Python calls and without a dependency."""
+    """`pyodide auditwheel` finds the kernel alone, with all functions that Python calls and no dependency."""
     path = tmp_path / wheel.name
     path.write_bytes(wheel.data)
     assert pyodide("auditwheel", "show", str(path)).split() == [f"{KERNEL.inside}:"]
@@ -112,7 +119,7 @@ def test_auditwheel_passes(wheel: BrowserWheel, tmp_path: Path) -> None:
 
 
 def test_a_library_more_stops_the_build(wheel: BrowserWheel) -> None:
-    """A wheel with a second library, or without the kernel, is refused with the names of what it holds."""
+    """A wheel with a second library, or without the kernel, is refused, and its libraries are named."""
     members = read_zip(wheel.data)
     second = {**members, "takeback/second.so": members[KERNEL.inside]}
     without = {name: data for name, data in members.items() if name != KERNEL.inside}
@@ -129,7 +136,7 @@ def test_a_source_that_does_not_compile_stops_the_build(pins: Pins, tmp_path: Pa
 
 
 def test_the_pages_runtime_is_made_of_the_wheel(wheel: BrowserWheel, pins: Pins) -> None:
-    """The worker gets the very bytecode and kernel of the wheel that ships beside them."""
+    """The worker gets exactly the bytecode and kernel of the wheel that ships beside them."""
     files = archives.runtime_files(pins, Cache())
     assert files[wheel.name] == wheel.data
     packages = read_zip(files["packages.zip"])

@@ -17,7 +17,7 @@ async function byTheLockThatShips() {
  * Python with Pillow and numpy of the Pyodide release, and the wheel by its address.
  *
  * @param {string} wheel
- * @param {string} imagehash an archive of it and of scipy, which no release of Pyodide has or this machine cannot fetch
+ * @param {string} imagehash an archive of imagehash, which is not part of the release, and of the one function of scipy it calls
  */
 async function byAddress(wheel, imagehash) {
   const pyodide = await loadPyodide({ indexURL: "/pyodide/" });

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from takeback.chain import START
+from takeback.chain import FIRST_LINK
 from takeback.errors import FeedBroken, GateError, SettingsError, StateDamaged
 from takeback.gate.feed.follow import FeedPosition, follow
 from takeback.gate.feed.state import STATE_FILE, SnapshotBatch, State
@@ -246,7 +246,7 @@ def test_errors_of_callers_pass_through(tmp_path: Path, error: Exception) -> Non
 
     with closing(State(tmp_path, URL)) as state:
         with pytest.raises(type(error)) as caught:
-            state.import_snapshot(lots(), lambda: FeedPosition(1, 1, START))
+            state.import_snapshot(lots(), lambda: FeedPosition(1, 1, FIRST_LINK))
         assert caught.value is error
         assert state.position()[0].checkpoint == 0
 

@@ -119,6 +119,7 @@ class Door {
     }
   }
 
+  /** @throws {DoorError} in a browser without module workers */
   #addWorker() {
     const worker = new PictureWorker((from, message) => this.#receive(from, message));
     if (!worker.usable) throw unsupported();
@@ -335,6 +336,7 @@ function unavailable(cause) {
 /**
  * @param {Promise<void>} promise
  * @param {AbortSignal | undefined} signal
+ * @throws {DoorError} `aborted`
  */
 async function untilAborted(promise, signal) {
   const aborted = new DoorError("aborted", "hashing was stopped");

@@ -40,6 +40,7 @@ function choose(plural, values, locale) {
  * @param {Record<string, T>} values
  * @param {string} name
  * @returns {T}
+ * @throws {Error} if it is missing
  */
 function value(values, name) {
   const found = values[name];

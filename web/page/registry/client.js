@@ -141,6 +141,7 @@ export class Registry {
    * @param {string} path
    * @param {Message} message
    * @param {AbortSignal} signal
+   * @throws {RegistryError} `busy`, and those of `#request` and `#solve`
    */
   async #post(path, { body, headers }, signal) {
     let challenge = await this.#challenge(body, headers, signal);
@@ -165,6 +166,7 @@ export class Registry {
    * @param {string} body of the message
    * @param {Record<string, string>} headers of it
    * @param {AbortSignal} signal
+   * @throws {RegistryError} `busy`, and those of `#request`
    */
   async #challenge(body, { "Idempotency-Key": key = "" }, signal) {
     const path = `${CHALLENGES}?${countsOf(JSON.parse(body).pictures)}`;

@@ -30,7 +30,11 @@ export class Sender extends EventTarget {
     return this.state.kind === "sending" || this.state.kind === "waiting";
   }
 
-  /** Sends what the session has prepared. Starting again sends the same messages with the same PIN and keys. */
+  /**
+   * Sends what the session has prepared. Starting again sends the same messages with the same PIN and keys.
+   *
+   * @throws {unknown} what is not a `RegistryError`: a bug in the page
+   */
   async start() {
     if (this.running) return;
     const { signal } = (this.#stop = new AbortController());

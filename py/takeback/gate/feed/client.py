@@ -21,9 +21,9 @@ from takeback.connections import unreadable_certificates, why
 from takeback.errors import FeedBroken, GateError, InvalidMessage, KeyRefused, RegistryUnreachable, SettingsError
 from takeback.gate.settings import GateSettings
 from takeback.protocol import (
-    MAX_BODY,
-    MAX_FEED_LIMIT,
-    MAX_VALUE,
+    MAX_BODY_BYTES,
+    MAX_FEED_ENTRIES,
+    MAX_VALUE_CHARACTERS,
     Feedback,
     FeedbackEvent,
     FeedbackReceipt,
@@ -36,7 +36,7 @@ from takeback.protocol import (
     encode,
 )
 
-MAX_ANSWER_BYTES: Final = MAX_FEED_LIMIT * (MAX_VALUE + 512)
+MAX_ANSWER_BYTES: Final = MAX_FEED_ENTRIES * (MAX_VALUE_CHARACTERS + 512)
 """A page that holds only the longest videos, 24 MB. A picture's entry takes 260 bytes."""
 MAX_ANSWER_SECONDS: Final = 60.0
 """Time for a whole answer, so that one that trickles in is cut off too."""
@@ -105,7 +105,7 @@ class Client:
         """Closes the connections."""
         self._http.close()
 
-    def feed(self, after: int, limit: int = MAX_FEED_LIMIT, wait: int = 0) -> SignedPage:
+    def feed(self, after: int, limit: int = MAX_FEED_ENTRIES, wait: int = 0) -> SignedPage:
         """Requests the page after number `after`; the registry may hold the request for `wait` seconds (long poll).
 
         Raises `FeedBroken` naming the number of an entry that is malformed, and if the answer is not signed.
@@ -146,7 +146,7 @@ class Client:
         """Returns the signed head of a snapshot that was read. Raises `FeedBroken` if it is missing or wrong."""
         if reader.head is None:
             raise FeedBroken("rule 5: the registry did not sign its answer")
-        chain.check(reader.head, self._key_id, reader.digest)
+        chain.check_signature(reader.head, self._key_id, reader.digest)
         return reader.head
 
     def feed_keys(self) -> list[FeedKey]:
@@ -162,7 +162,7 @@ class Client:
             head = decode(answer.headers.get(HEAD_HEADER, "").encode(), FeedHead)
         except InvalidMessage as error:
             raise FeedBroken("rule 5: the registry did not sign its answer") from error
-        chain.check(head, self._key_id, digest)
+        chain.check_signature(head, self._key_id, digest)
         return head
 
     def feedback(self, events: Sequence[FeedbackEvent]) -> FeedbackReceipt:
@@ -245,7 +245,7 @@ def _translated() -> Iterator[None]:
 
 def first_batch(events: Sequence[FeedbackEvent]) -> list[FeedbackEvent]:
     """Returns as many of the first `events` as fit into one message."""
-    room = MAX_BODY - len(encode(Feedback([])))
+    room = MAX_BODY_BYTES - len(encode(Feedback([])))
     taken: list[FeedbackEvent] = []
     for event in events:
         room -= len(encode(event)) + 1

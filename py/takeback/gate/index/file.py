@@ -32,7 +32,7 @@ from takeback.gate.index.native import (
     table_bytes,
     zeroed_memory,
 )
-from takeback.private import keep_names
+from takeback.private import sync_folder
 
 MAGIC: Final = b"takeback index 1"
 HEAD_BYTES: Final = 8192
@@ -99,7 +99,7 @@ def save(path: Path, marks: IndexMarks, tables: Mapping[str, TablePlan]) -> None
             if hasattr(os, "posix_fadvise"):
                 os.posix_fadvise(file.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
         draft.replace(path)
-        keep_names(path.parent)
+        sync_folder(path.parent)
     except OSError as error:
         draft.unlink(missing_ok=True)
         raise GateError(f"the index {path} cannot be written: {error.strerror}") from error

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from takeback.hashing.kernel import Thumbnail
-from takeback.hashing.views import Box, middle, trimmed
+from takeback.hashing.views import Box, centre_crop, trimmed
 
 type Grey = NDArray[np.int16]
 type Scores = NDArray[np.float64]
@@ -47,7 +47,7 @@ def content_boxes(thumbnail: Thumbnail) -> list[Box]:
     drawn = [tuple(np.minimum(np.array(box) / size, 1).tolist()) for box in _by_lines(grey)]
     shape = thumbnail.across / thumbnail.down
     fine = (trimmed(thumbnail, tolerance, FINE_GAP) for tolerance in FINE_TOLERANCES)
-    boxes = [trimmed(thumbnail), *fine, *drawn, *(middle(one, shape) for one in CAMERA_ASPECT_RATIOS)]
+    boxes = [trimmed(thumbnail), *fine, *drawn, *(centre_crop(one, shape) for one in CAMERA_ASPECT_RATIOS)]
     return [box for box in dict.fromkeys(boxes) if box[2] - box[0] < MAX_CROP_SHARE or box[3] - box[1] < MAX_CROP_SHARE]
 
 

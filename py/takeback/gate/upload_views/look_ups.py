@@ -11,8 +11,8 @@ from typing import Final
 
 from takeback.gate.rules.decision import UPRIGHT, Probe
 from takeback.gate.upload_views.letterbox import content_boxes
-from takeback.hashing.kernel import DIHEDRALS, Parallelogram, Thumbnail, hash_view
-from takeback.hashing.views import LEAST_SIDE, THIRDS, Box, frame, tells
+from takeback.hashing.kernel import DIHEDRALS, Parallelogram, Thumbnail, hash_region
+from takeback.hashing.views import MIN_SIDE_PIXELS, THIRDS, Box, has_detail, region_of
 from takeback.signals import Signal, SignalType
 
 MIRRORED: Final = "flipy"
@@ -32,14 +32,14 @@ TURNED_SHARE: Final = 0.95
 def look_ups(thumbnail: Thumbnail) -> list[Probe]:
     """Returns a probe for each distinct hash of the upload's views, without those that are too plain to match.
 
-    A thumbnail with a side under `LEAST_SIDE` pixels has no views.
+    A thumbnail with a side under `MIN_SIDE_PIXELS` pixels has no views.
     """
-    if min(thumbnail.width, thumbnail.height) < LEAST_SIDE:
+    if min(thumbnail.width, thumbnail.height) < MIN_SIDE_PIXELS:
         return []
     found: dict[str, Probe] = {}
     for name, place, forms in _views(thumbnail):
-        result = hash_view(thumbnail, place)
-        if not tells(result, name):
+        result = hash_region(thumbnail, place)
+        if not has_detail(result, name):
             continue
         for form, value in zip(DIHEDRALS, result.dihedral, strict=True):
             if form in forms:
@@ -50,16 +50,16 @@ def look_ups(thumbnail: Thumbnail) -> list[Probe]:
 def _views(thumbnail: Thumbnail) -> Iterator[tuple[str, Parallelogram, tuple[str, ...]]]:
     """Yields each view's name, its region, and the dihedral forms in which it is looked up."""
     both = (UPRIGHT, MIRRORED)
-    yield "reduced", frame(thumbnail, (0, 0, 1, 1)), DIHEDRALS
+    yield "reduced", region_of(thumbnail, (0, 0, 1, 1)), DIHEDRALS
     for variant, box in THIRDS.items():
-        yield variant, frame(thumbnail, box), both
+        yield variant, region_of(thumbnail, box), both
     for box in CROPS:
-        yield "cut", frame(thumbnail, box), both
+        yield "cut", region_of(thumbnail, box), both
     for degrees in TURN_DEGREES:
         for turn in (degrees, -degrees):
             yield f"turned by {turn:+g} degrees", _turned(thumbnail, turn), both
     for place, box in enumerate(content_boxes(thumbnail)):
-        yield "without its frame", frame(thumbnail, box), DIHEDRALS if place == 0 else both
+        yield "without its frame", region_of(thumbnail, box), DIHEDRALS if place == 0 else both
 
 
 def _turned(thumbnail: Thumbnail, degrees: float) -> Parallelogram:

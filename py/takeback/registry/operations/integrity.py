@@ -42,7 +42,7 @@ class Proof:
 
 def prove(connection: Connection) -> Proof:
     """Follows the feed in the caller's transaction. Raises `SettingsError` that names what is broken."""
-    link, number, active, added = chain.START, 0, dict[int, str](), dict[int, int]()
+    link, number, active, added = chain.FIRST_LINK, 0, dict[int, str](), dict[int, int]()
     with connection.execute(_LINES) as rows:
         for row in rows:
             number += 1
@@ -67,7 +67,7 @@ def prove_keys(keys: Sequence[FeedKey]) -> None:
     One that nobody signed is right as well: the key before it was lost, and platforms were told this one by hand.
     """
     for number, (before, after) in enumerate(pairwise(keys), 2):
-        if after.signature is not None and not chain.succeeds(before.key, after):
+        if after.signature is not None and not chain.is_successor(before.key, after):
             raise SettingsError(f"feed key {number} was not signed by the one before it: restore your last backup")
     if keys and keys[0].signature is not None:
         raise SettingsError("the first feed key is missing: restore your last backup")

@@ -19,7 +19,7 @@ class Tls:
     key: str
 
 
-_BODY: Final = 2 * protocol.MAX_BODY
+_BODY: Final = 2 * protocol.MAX_BODY_BYTES
 """Above this nginx itself refuses a body; below it the registry says which rule was broken."""
 _WORDS_APART: Final = frozenset(" \t\n\"'\\{};$")
 

@@ -19,9 +19,9 @@ def line(row: AnyRow, name: str, platform: int) -> FeedEntry:
     """The line of a row of `feed` beside its entry, to the `platform` that knows the entry by `name`."""
     action = FeedAction(row.action)
     if action is FeedAction.ADD and row.type is None:
-        return chain.erased(row.number, name, row.leaf)
+        return chain.tombstone(row.number, name, row.leaf)
     said = saying(row.number, action, row.standing, row, name)
-    return said if is_told(row, platform) else chain.erased(row.number, name, chain.leaf(said, row.number))
+    return said if is_told(row, platform) else chain.tombstone(row.number, name, chain.leaf(said, row.number))
 
 
 def is_told(row: AnyRow, platform: int) -> bool:

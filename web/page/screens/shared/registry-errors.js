@@ -5,7 +5,7 @@ import { say } from "../../language/words.js";
 /**
  * @param {unknown} error
  * @returns {string}
- * @throws {unknown} what is not a `RegistryError`: a fault of the program
+ * @throws {unknown} what is not a `RegistryError`: a bug in the page
  */
 export function explain(error) {
   if (!(error instanceof RegistryError)) throw error;

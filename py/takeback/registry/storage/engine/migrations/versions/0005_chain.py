@@ -51,7 +51,7 @@ def _salt(connection: sa.Connection) -> None:
 
 def _fill(connection: sa.Connection) -> bytes:
     """Gives every line its link; the last of them."""
-    now, after = chain.START, 0
+    now, after = chain.FIRST_LINK, 0
     while rows := connection.execute(sa.text(_LINES), {"after": after, "limit": SOME}).all():
         found = []
         for row in rows:
