@@ -99,7 +99,7 @@ def test_init_asks_for_the_feeds_key(registry: Registry, tmp_path: Path) -> None
 def test_init_refuses(home: Path, tmp_path: Path, registry: Registry) -> None:
     """A missing or malformed key, plain HTTP and another registry's folder are refused in one line."""
     wrong = {
-        "give the platform key by": ["--home", str(tmp_path / "a"), "--registry", registry.url],
+        "give the platform key with": ["--home", str(tmp_path / "a"), "--registry", registry.url],
         "key is malformed": ["--home", str(tmp_path / "b"), "--registry", registry.url, "--key-file", "-"],
         "must start with https://": [
             "--home",

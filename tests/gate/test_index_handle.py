@@ -111,7 +111,7 @@ def test_the_file_is_not_written_for_little(home: Path) -> None:
         handle.write_if_due()
         assert (home / INDEX_FILE).stat().st_ino == before
         handle.catch_up(apply(state, *added(43, MERGE_ROWS)))
-        handle.index.wait()  # all of it may be in one table by then, and is not in the file for that
+        handle.index.wait()  # even merged into one table, the entries are not in the file
         handle.write_if_due()
         assert load(home / INDEX_FILE)[0].checkpoint == 42 + MERGE_ROWS
 

@@ -141,8 +141,8 @@ def test_unreadable(registry: Registry, gate: Gate, tmp_path: Path) -> None:
     registry.log.add(exact_signals(cut)[0])
     gate.sync()
     assert gate.check(cut).action is Action.BLOCK
-    for path in (tmp_path / "not-there", tmp_path):
-        with pytest.raises(PictureError, match="is not"):
+    for path, complaint in ((tmp_path / "not-there", "does not exist"), (tmp_path, "is not a file")):
+        with pytest.raises(PictureError, match=complaint):
             gate.check(path)
 
 
@@ -245,7 +245,7 @@ def test_trouble_in_the_middle(registry: Registry, gate: Gate) -> None:
     assert gate.sync() == Synced(500, 0, 0, 1500, 1500)
 
 
-def test_standing(registry: Registry, gate: Gate) -> None:
+def test_entry_status(registry: Registry, gate: Gate) -> None:
     """An entry that the registry demotes or pauses asks for a review, and may block again; the status counts them."""
     entry = registry.log.add(signal(1))
     for standing, action in (
@@ -264,7 +264,7 @@ def bits_off(bits: int, first: int = 0) -> Signal:
     return Signal(SignalType.PDQ, f"{int(signal(1).value, 16) ^ ((1 << bits) - 1) << first:064x}", 90)
 
 
-def test_a_new_near_code_buys_nothing(registry: Registry, gate: Gate) -> None:
+def test_a_near_code_inherits_the_level(registry: Registry, gate: Gate) -> None:
     """A code near a harmless picture is braked after 100 uploads, and a second one at once."""
     registry.log.add(bits_off(30))
     gate.sync()

@@ -28,8 +28,8 @@ PACK = {"identity": bytes, "gzip": gzip.compress, "br": brotli.compress}
         ("https://", "expected https://HOST"),
         ("https://a:b", "expected https://HOST"),
         ("https://example.org/page", "without a path"),
-        ("https://example.org?x", "no user, password, query or fragment"),
-        ("https://me@example.org", "no user, password, query or fragment"),
+        ("https://example.org?x", "must not have a user, password, query or fragment"),
+        ("https://me@example.org", "must not have a user, password, query or fragment"),
         ("http://example.org", "must start with https://, or the answers could be changed on the way"),
     ],
 )

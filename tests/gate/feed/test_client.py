@@ -87,7 +87,7 @@ LIES = {
 
 
 @pytest.mark.parametrize(("lie", "kind", "text"), LIES.values(), ids=LIES.keys())
-def test_lies(lie: Answer, kind: type[TakebackError], text: str) -> None:
+def test_wrong_answers(lie: Answer, kind: type[TakebackError], text: str) -> None:
     """Every wrong answer of a registry raises one of our errors, which names the cause."""
     with running() as registry:
         registry.answer = lambda _: lie
@@ -97,7 +97,7 @@ def test_lies(lie: Answer, kind: type[TakebackError], text: str) -> None:
     assert len(registry.requests) == 1
 
 
-def test_nobody_there() -> None:
+def test_nothing_listens() -> None:
     """If nothing listens at the address, the registry is unreachable."""
     with socket.socket() as unused:
         unused.bind(("127.0.0.1", 0))

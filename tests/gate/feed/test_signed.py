@@ -200,7 +200,7 @@ def test_of_another_platform(registry: Registry, tmp_path: Path) -> None:
         opened.sync()
 
 
-def test_kept_back(registry: Registry, gate: Gate) -> None:
+def test_withheld_answers(registry: Registry, gate: Gate) -> None:
     """An answer that was signed long ago is no news: the feed counts as unread, and becomes stale."""
     read = gate.status().age
     registry.answer = lambda request: registry.signed(registry.log.page(3), request, time.time() - 3600)

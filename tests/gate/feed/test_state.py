@@ -237,7 +237,7 @@ def test_no_place(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("error", [ValueError("a bug"), TypeError("a bug"), OSError(28, "no space left")])
-def test_other_peoples_errors(tmp_path: Path, error: Exception) -> None:
+def test_errors_of_callers_pass_through(tmp_path: Path, error: Exception) -> None:
     """An error of the caller passes through unchanged, and leaves the state as it was."""
 
     def lots() -> Iterator[SnapshotBatch]:
@@ -297,7 +297,7 @@ class Counted(sqlite3.Connection):
 
 connect = sqlite3.connect
 def counted(path, *arguments, **named):
-    ours = {"factory": Counted} if "state.sqlite" in str(path) else {}  # what measures coverage has a database too
+    ours = {"factory": Counted} if "state.sqlite" in str(path) else {}  # coverage has a database too
     return connect(path, *arguments, **named, **ours)
 sqlite3.connect = counted
 status, statement = 1, 0

@@ -98,7 +98,7 @@ def test_refused_connections() -> None:
         assert "the connection is refused" in complaint(f"http://127.0.0.1:{unused.getsockname()[1]}")
 
 
-def test_names_that_nobody_knows() -> None:
+def test_unresolved_names() -> None:
     """For a name that cannot be resolved, the error names DNS."""
     assert "cannot be resolved (DNS: " in complaint("https://no-such-registry.invalid")
 

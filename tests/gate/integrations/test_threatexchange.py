@@ -67,7 +67,7 @@ def test_tx_follows_and_honours_withdrawals(tmp_path: Path, tx: Tx, monkeypatch:
     with serving(tmp_path / "var") as server:
         configure(tx, server, monkeypatch)
         case = server.submit(wire(jpeg(PICTURE, 95))).json()
-        server.submit([pdq()], [pdq()])  # `tx` matches nothing by an index of one hash, and keeps its last one for ever
+        server.submit([pdq()], [pdq()])  # two, because `tx` matches nothing with an index of one hash
         tx("fetch")
         matched = tx.process("match", "photo", copy)
         assert matched.startswith("pdq ")
@@ -140,7 +140,7 @@ PAUSE = line(3, FeedAction.CHANGE, standing=EntryStatus.PAUSED)
         ([[line(1, FeedAction.ERASED, leaf="0" * 64), REVIEW], [line(3, FeedAction.REMOVE)]], None),
     ],
 )
-def test_a_standing_is_an_opinion(pages: list[list[FeedEntry]], opinion: str | None) -> None:
+def test_entry_status_as_opinion(pages: list[list[FeedEntry]], opinion: str | None) -> None:
     """An entry that may block is confirmed, one for review is a seed, and a paused one is left out."""
     held: dict[str, ExchangeRecord] = {}
     checkpoint = None
@@ -210,7 +210,7 @@ def test_a_store_that_replaces_keeps_entries(at_once: bool) -> None:
 
 
 @given(st.data())
-def test_no_record_is_half_of_one(data: st.DataObject) -> None:
+def test_records_are_complete(data: st.DataObject) -> None:
     """For a random feed in random fetches, the last record of an entry is complete and equals the feed's."""
     log, store = Log(), Replacing()
     statuses: dict[str, EntryStatus] = {}
@@ -266,7 +266,7 @@ def test_a_broken_feed_leaves_the_checkpoint() -> None:
             next(exchange(registry.url).fetch_iter(SIGNALS, None))
 
 
-def test_a_bad_key_or_address_is_told() -> None:
+def test_a_bad_key_or_address() -> None:
     """A refused key, and an address over which the key could be read, end the fetch with an error."""
     with running() as registry, pytest.raises(KeyRefused):
         next(exchange(registry.url, KEY[:-1] + "0").fetch_iter(SIGNALS, None))

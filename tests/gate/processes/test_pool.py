@@ -133,7 +133,7 @@ def test_a_sealed_process_cannot_read_its_parent() -> None:
 
 
 @linux
-def test_the_seals_are_told(pool: Pool) -> None:
+def test_the_seals_are_reported(pool: Pool) -> None:
     """A process reports which seals hold; limits, parent's end and no new privileges always do on Linux."""
     read(pool, FILE)
     for process in list(pool.processes.values()):
@@ -212,7 +212,7 @@ def test_large_files_leave_room_for_others(pool: Pool) -> None:
     assert [job.result().kind for job in jobs] == [MediaKind.PICTURE] * 4
 
 
-def test_work_that_nobody_waits_for_ends(pool: Pool) -> None:
+def test_cancelled_jobs_end(pool: Pool) -> None:
     """A cancelled job is killed or never started; others go on."""
     running, waiting = [pool.submit(io.BytesIO(large(9900))) for _ in range(2)]
     while not pool.processes:
@@ -293,7 +293,7 @@ def wait_for(holds: Callable[[], bool]) -> None:
         None,
     ],
 )
-def test_what_a_process_says_is_not_trusted(said: bytes | None, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_messages_of_a_process_are_not_trusted(said: bytes | None, monkeypatch: pytest.MonkeyPatch) -> None:
     """A process that sends an invalid message is killed, and its file is unreadable."""
     lines = "import sys, os; out = os.fdopen(1, 'wb'); say = lambda d: out.write(len(d).to_bytes(4, 'big') + d)"
     ready, endless = json.dumps({"sealed": []}).encode(), "b'x' * 2_000_000"
@@ -307,7 +307,7 @@ def test_what_a_process_says_is_not_trusted(said: bytes | None, monkeypatch: pyt
         pool.close()
 
 
-def test_a_process_that_does_not_start_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_process_that_does_not_start(monkeypatch: pytest.MonkeyPatch) -> None:
     """If no process starts, callers get an error, and other files still get exact hashes."""
     monkeypatch.setattr(hashing_process, "_PROGRAM", "raise SystemExit")
     pool = Pool(Budget(processes=1))

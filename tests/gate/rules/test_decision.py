@@ -183,7 +183,7 @@ def test_entry_statuses(status: EntryStatus | None, changes: dict[str, object], 
     assert (found, reason in why) == (action, True)
 
 
-def test_flood_and_well_known() -> None:
+def test_rate_brake_and_benign_list() -> None:
     """A braked entry asks for a review; an upload on the benign list passes, or asks for one by policy."""
     assert led(Hit(4, "e", 0), DecisionFacts(braked=frozenset({"e"}))) == (
         Action.REVIEW,

@@ -116,7 +116,7 @@ class Clock:
         return self.now
 
 
-def test_flood() -> None:
+def test_rate_brake() -> None:
     """A picture that matches more often than the rate is braked until it matches less often; others are not."""
     clock = Clock()
     flood = RateBrake(3, 60, clock)
@@ -156,7 +156,7 @@ def test_an_uploader_counts_once() -> None:
         st.tuples(st.sets(st.sampled_from("abcd"), min_size=1), st.integers(0, 5), st.integers(0, 30)), max_size=60
     )
 )
-def test_a_flood_takes_more_people_than_the_rate(uploads: list[tuple[set[str], int, int]]) -> None:
+def test_the_brake_takes_more_people_than_the_rate(uploads: list[tuple[set[str], int, int]]) -> None:
     """Fewer people than the rate never trigger the brake, whatever they upload."""
     clock = Clock()
     flood = RateBrake(5, 10_000, clock)

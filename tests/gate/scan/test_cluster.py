@@ -18,7 +18,7 @@ from tests.gate.servers import running
 
 pytestmark = [
     pytest.mark.timeout(400),
-    pytest.mark.filterwarnings("ignore::ResourceWarning"),  # of Ray's own sockets and processes
+    pytest.mark.filterwarnings("ignore::ResourceWarning"),  # from Ray's own sockets and processes
     pytest.mark.filterwarnings("ignore::DeprecationWarning"),
     pytest.mark.filterwarnings("ignore::FutureWarning"),
     pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
@@ -90,7 +90,7 @@ def test_a_node_that_is_killed_changes_nothing(nodes: Any, home: Path, source: P
     assert found(tmp_path / "there") == found(tmp_path / "here")
     while left := list(Path(gettempdir()).glob("takeback-scan-*")):
         assert left
-        time.sleep(0.1)  # until the workers have ended, or the test's own time is over
+        time.sleep(0.1)  # until the workers have ended; the test's timeout ends this too
 
 
 def test_there_must_be_a_cluster(home: Path, source: Path, tmp_path: Path) -> None:

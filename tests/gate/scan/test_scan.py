@@ -173,7 +173,7 @@ def test_it_goes_on_where_it_was_stopped(home: Path, tmp_path: Path) -> None:
 
     with pytest.raises(KeyboardInterrupt):
         run_scan(home, tmp_path / "out", plan, ScanResources(1), stop)
-    with Gate.open(home) as gate:  # what comes meanwhile does not change what a scan is of
+    with Gate.open(home) as gate:  # a sync meanwhile does not change the frozen list
         gate.sync()
     told: list[Progress] = []
     resumed = run_scan(home, tmp_path / "out", plan, ScanResources(1), told.append)
@@ -435,7 +435,7 @@ def test_a_snapshot_goes_with_its_last_worker(home: Path, tmp_path: Path) -> Non
     assert set(node.iterdir()) == folders
     end(second)
     while list(node.iterdir()):
-        time.sleep(0.02)  # until the test's own time is over
+        time.sleep(0.02)  # the test's timeout ends this
     third = start()
     assert third.stdout is not None
     assert Path(third.stdout.readline().decode().strip()).is_dir()

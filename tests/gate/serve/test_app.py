@@ -91,7 +91,7 @@ def test_hashes_are_decided_on(client: httpx.Client) -> None:
     other = as_signals({"type": "md5", "value": "0" * 32})
     assert client.post("/v1/check/signals", json=one).json()["decision"] == "block"
     assert client.post("/v1/check/signals", json=other).json()["decision"] == "allow"
-    for times in (1, 20):  # at once, and in a thread
+    for times in (1, 20):  # in the event loop, and in a thread
         answers = client.post("/v1/check/batch", json={"uploads": [one, other] * times}).json()["decisions"]
         assert [answer["decision"] for answer in answers] == ["block", "allow"] * times
 
@@ -142,7 +142,7 @@ def test_a_file_that_is_no_picture(client: httpx.Client) -> None:
         assert (told["decision"], told["kind"], told["why"]) == (decision, kind, why)
 
 
-def test_a_caller_that_sends_nothing_holds_nobody(client: httpx.Client) -> None:
+def test_a_silent_caller_blocks_nobody(client: httpx.Client) -> None:
     """While more callers than places have sent one byte each, a whole file is decided on."""
     host, port = client.base_url.host, client.base_url.port
     slow = [socket.create_connection((host, port or 0), timeout=10) for _ in range(20)]
@@ -163,7 +163,7 @@ def test_bodies_that_wait_have_a_limit(home: Path) -> None:
             caller.sendall(head + bytes(999_000))
         refused, _, _ = select.select(slow, [], [], 10)
         assert [caller.recv(12) for caller in refused] == [b"HTTP/1.1 503"]
-        answer = until(client, 503)  # once all that the others sent was read
+        answer = until(client, 503)  # once the bytes of the others were read
         assert answer.json()["type"] == "urn:takeback:problem:busy"
         for caller in slow:
             caller.close()

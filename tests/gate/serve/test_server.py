@@ -100,7 +100,7 @@ def test_several_processes_decide_alike(home: Path, registry: Registry) -> None:
             try:
                 answer = client.post("/v1/check", content=COPY)
             except httpx.TransportError:
-                continue  # it was in the hands of the one that was killed
+                continue  # the killed process had the request
             assert answer.json()["decision"] == "block"
         process.send_signal(signals.SIGTERM)
         process.communicate(timeout=30)
@@ -108,7 +108,7 @@ def test_several_processes_decide_alike(home: Path, registry: Registry) -> None:
     assert registry.requests
 
 
-def test_trouble_with_the_registry_is_told_and_harms_nothing(home: Path, registry: Registry) -> None:
+def test_trouble_with_the_registry_is_logged(home: Path, registry: Registry) -> None:
     """A refused key raises an alarm in the log, and the sidecar goes on."""
     registry.answer = lambda _: problem(401)
     with sidecar(home, "--follow") as (client, process):
@@ -144,7 +144,7 @@ def test_its_processes_end_with_it(home: Path) -> None:
         process.kill()
         process.wait()
         while not ended(children):
-            time.sleep(0.02)  # until the test's own time is over
+            time.sleep(0.02)  # the test's timeout ends this
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="it looks for processes in /proc")
@@ -166,7 +166,7 @@ def test_the_processes_of_a_scan_end_with_it(home: Path, tmp_path: Path) -> None
         assert len(children) >= 2
         process.kill()
     while not ended(children):
-        time.sleep(0.02)  # until the test's own time is over
+        time.sleep(0.02)  # the test's timeout ends this
 
 
 def test_following_goes_on_when_the_state_cannot_be_used(home: Path, registry: Registry) -> None:

@@ -132,6 +132,6 @@ def test_the_edge_of_a_night_sky_on_a_dark_ground_is_seen() -> None:
 
 
 @pytest.mark.parametrize("picture", [Image.new("RGB", (300, 200), "teal"), drawing(1, (30, 800)), drawing(1, (20, 20))])
-def test_what_says_too_little_is_looked_up_as_a_whole_alone(picture: Image.Image) -> None:
+def test_plain_uploads_have_no_views(picture: Image.Image) -> None:
     """A plain, narrow or tiny upload has no views."""
     assert look_ups(hash_picture(jpeg(picture)).thumbnail) == []
