@@ -27,7 +27,7 @@ def main() -> int:
         if python is None:
             print(too_old(sys.version_info[:3]), file=sys.stderr)
             return 1
-        return os.execv(python, [python, __file__, *sys.argv[1:]])  # the same process goes on there
+        return os.execv(python, [python, __file__, *sys.argv[1:]])  # continues in the same process
     sys.path.insert(0, str(ROOT / "py"))
     from builder.entry import main as run
 

@@ -1,4 +1,4 @@
-"""What every test has: the settings of hypothesis, the order of the tests, and the material beside the repository."""
+"""What all tests share: hypothesis's settings, the order of the tests, and the material beside the repository."""
 
 import os
 import signal
@@ -10,7 +10,7 @@ from hypothesis import settings
 
 ROOT = Path(__file__).resolve().parents[1]
 IN_BROWSER: Final = 2
-"""The order of a test that drives a browser: behind all others."""
+"""Tests that drive a browser run after all others."""
 
 settings.register_profile("here", deadline=None)
 settings.register_profile("ci", deadline=None, derandomize=True, print_blob=True)
@@ -21,7 +21,7 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # started in the backgrou
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """What QA can change about the browsers; `tests/README.md` tells when to use which."""
+    """Options that change the browsers; `tests/README.md` explains when to use them."""
     group = parser.getgroup("browsers", "how the end-to-end tests use their browsers")
     group.addoption("--headed", action="store_true", help="show the browser's window")
     group.addoption("--slow-motion", type=int, default=0, metavar="MS", help="wait so long after each act")
@@ -32,7 +32,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Puts the fast tests first: plain ones, then those of hypothesis, then those that drive a browser.
+    """Runs fast tests first: plain ones, then those of hypothesis, then those that drive a browser.
 
     The last alone may be tried again, because browsers on a busy machine sometimes hang; elsewhere that hides a race.
     """
@@ -51,7 +51,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 
 def _slowness(item: pytest.Item) -> int:
-    """0 for a plain test, 1 for a property, 2 for a browser."""
+    """0 for a plain test, 1 for a property test, 2 for a browser test."""
     if "e2e" in item.path.relative_to(ROOT).parts or item.get_closest_marker("e2e"):
         return IN_BROWSER
     return 1 if item.get_closest_marker("hypothesis") else 0
@@ -59,7 +59,7 @@ def _slowness(item: pytest.Item) -> int:
 
 @pytest.fixture(scope="session")
 def shared() -> Path:
-    """The folder of photographs and vectors that may lie beside the repository; without it the test is skipped."""
+    """The folder of photographs and vectors beside the repository; if it is absent, the test is skipped."""
     folder = ROOT.parent / "shared"
     if not (folder / "photos").is_dir():
         pytest.skip("needs the photographs and vectors of ../shared, which is not here")

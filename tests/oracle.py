@@ -1,4 +1,4 @@
-"""PDQ written a second time, in numpy and float32 in the reference's order: what the kernel is held against.
+"""A second implementation of PDQ, in numpy and float32 in the reference's order, to which the kernel is compared.
 
 Steps and numbers are those of PDQ's published description (Meta, 2019). Slow and plain on purpose.
 """
@@ -22,7 +22,7 @@ def luma(pixels: npt.NDArray[np.uint8]) -> Floats:
 
 
 def box(values: Floats, window: int) -> Floats:
-    """One box filter down the first axis by a running sum; the window is cut off at the edges."""
+    """One box filter down the first axis, as a running sum; the window is clipped at the edges."""
     length = len(values)
     half = (window + 2) // 2
     total = np.zeros(values.shape[1:], np.float32)
@@ -62,7 +62,7 @@ def sample(values: Floats) -> Floats:
 
 
 def quality(buffer: Floats) -> int:
-    """The sum of rounded gradients, of both directions."""
+    """The sum of rounded gradients in both directions."""
     total = 0
     for step in (buffer[:-1] - buffer[1:], buffer[:, :-1] - buffer[:, 1:]):
         total += int(np.abs(np.trunc((step * np.float32(100)) / np.float32(255)).astype(np.int64)).sum())
@@ -70,7 +70,7 @@ def quality(buffer: Floats) -> int:
 
 
 def dct(buffer: Floats) -> Floats:
-    """Frequencies 1 to 16 of both axes; every sum runs from 0 to 63, one float32 addition after another."""
+    """Frequencies 1 to 16 of both axes; each sum runs from 0 to 63, one float32 addition after another."""
     i, j = np.arange(1, 17)[:, None], np.arange(64)[None, :]
     scale = np.float32(np.sqrt(2.0 / 64))
     matrix = (float(scale) * np.cos((np.pi / 2 / 64) * i * (2 * j + 1))).astype(np.float32)
@@ -84,14 +84,14 @@ def dct(buffer: Floats) -> Floats:
 
 
 def to_hex(coefficients: Floats) -> str:
-    """A bit for each coefficient above the lower median; the first coefficient is the last bit."""
+    """One bit per coefficient, set above the lower median; the first coefficient is the last bit."""
     flat = coefficients.ravel()
     bits = flat > np.sort(flat)[127]
     return f"{sum(1 << k for k, bit in enumerate(bits) if bit):064x}"
 
 
 def turned(b: Floats) -> dict[str, Floats]:
-    """The coefficients of the eight turned and mirrored pictures."""
+    """The coefficients of the eight rotations and reflections."""
     i, j = np.indices((16, 16))
     even_row, even_column = np.where(i % 2 == 0, -1, 1), np.where(j % 2 == 0, -1, 1)
     odd_sum = np.where((i + j) % 2 == 1, -1, 1)
@@ -100,7 +100,7 @@ def turned(b: Floats) -> dict[str, Floats]:
 
 
 def pdq(pixels: npt.NDArray[np.uint8]) -> tuple[dict[str, str], int]:
-    """All eight hashes by name, and the quality. A picture of 64 x 64 is not filtered for the first of them."""
+    """All eight hashes by name, and the quality. A picture of 64 x 64 is not filtered for the first hash."""
     if min(pixels.shape[:2]) < 5:
         return dict.fromkeys(NAMES, "0" * 64), 0
     values = luma(pixels)

@@ -1,4 +1,4 @@
-"""Pictures of the kinds that Pillow cannot write or read alone, made for tests: HEIC, AVIF and JPEG XL."""
+"""Test pictures in formats that Pillow alone cannot read or write: HEIC, AVIF and JPEG XL."""
 
 import io
 import struct
@@ -21,16 +21,16 @@ SHOWN: Final = {
     (0, 1): (Image.Transpose.FLIP_LEFT_RIGHT,),
     (1, 1): (Image.Transpose.ROTATE_90, Image.Transpose.FLIP_LEFT_RIGHT),
 }  # fmt: skip
-"""Quarter turns anticlockwise and a mirror of HEIF, and what a viewer does about them."""
+"""Counter-clockwise quarter turns and a mirror in HEIF, and what a viewer does about them."""
 _PAIR: Final = bytes([0, 1, 2, 0x81, 0x82, 0, 2, 2, 0x83, 0x84])
-"""Which properties the two items of a pair have: a size and a configuration each."""
+"""The properties of the two items of a pair: a size and a configuration each."""
 _TABLE: Final = (b"moov", b"trak", b"mdia", b"minf", b"stbl")
 _INSIDE: Final = {b"meta": 12, b"stsd": 16, b"av01": 86, b"avc1": 86}
-"""Bytes before the boxes inside of a box, where there are more than 8."""
+"""Bytes before a box's child boxes, where there are more than 8."""
 
 
 def shown(image: Image.Image, turns: int = 0, mirror: int | None = None) -> Image.Image:
-    """The picture as a viewer turns it."""
+    """The picture turned as a viewer turns it."""
     for step in SHOWN[turns, mirror]:
         image = image.transpose(step)
     return image
@@ -64,7 +64,7 @@ def heic_pair(small: Image.Image, large: Image.Image) -> bytes:
 
 
 def avif(image: Image.Image, orientation: int = 1, **options: object) -> bytes:
-    """An AVIF file whose properties turn it as EXIF's `orientation` says."""
+    """An AVIF file with properties that turn it as EXIF's `orientation` does."""
     exif = Image.Exif()
     exif[0x0112] = orientation
     out = io.BytesIO()
@@ -73,7 +73,7 @@ def avif(image: Image.Image, orientation: int = 1, **options: object) -> bytes:
 
 
 def moving_avif(frames: Sequence[Image.Image], turns: int, mirror: int | None) -> bytes:
-    """An animated AVIF of frames of a second, turned and mirrored, for which Pillow's encoder ends the process."""
+    """An animated AVIF with frames of one second, turned and mirrored. Pillow's own encoder would crash on it."""
     file = bytearray(avif(frames[0], quality=90, save_all=True, append_images=frames[1:], duration=1000))
     size = len(file)
     turn = [_box(b"irot", bytes([turns]))] if turns else []
@@ -91,7 +91,7 @@ def moving_avif(frames: Sequence[Image.Image], turns: int, mirror: int | None) -
 
 
 def places(file: bytearray, path: Sequence[bytes]) -> list[int]:
-    """Where the boxes of a path begin, from the outermost on."""
+    """The offsets of the boxes along a path, from the outermost on."""
     at, found = 0, list[int]()
     for name in path:
         while file[at + 4 : at + 8] != name:
@@ -102,7 +102,7 @@ def places(file: bytearray, path: Sequence[bytes]) -> list[int]:
 
 
 def put(file: bytearray, path: Sequence[bytes], content: bytes) -> None:
-    """Adds to the end of a box; those around it grow as well."""
+    """Appends to a box and enlarges the boxes around it."""
     around = places(file, path)
     end = around[-1] + struct.unpack_from(">I", file, around[-1])[0]
     for place in around:

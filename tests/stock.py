@@ -1,11 +1,11 @@
-"""The stock clients of `threatexchange`, ready to be imported: `from tests.stock import ncmec` and so on."""
+"""The stock clients of `threatexchange`, ready to import: `from tests.stock import ncmec`, for example."""
 
 import sys
 from pathlib import Path
 from typing import Final
 
 ABSENT: Final = Path(__file__).with_name("absent")
-"""What the lock leaves out of the packages that `threatexchange` asks for, since it needs a compiler."""
+"""A dependency of `threatexchange` that the lock omits, because it needs a compiler."""
 
 sys.path.append(str(ABSENT))
 

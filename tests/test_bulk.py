@@ -1,4 +1,4 @@
-"""Tiles and snapshots: what is written is what is read, and nothing else is."""
+"""Tiles and snapshots are read as they were written, and anything else is refused."""
 
 import re
 from hashlib import sha256
@@ -17,17 +17,17 @@ from tests.test_protocol import ENTRIES
 
 SPEC: Final = Path(protocol.__file__).with_name("PROTOCOL.md").read_text()
 HEAD: Final = FeedHead(1, "0" * 64, 1, "2026-11-23T10:00:00Z", "0" * 64, "0" * 128)
-END: Final = bulk.end(encode(HEAD))
+END: Final = bulk.encode_end(encode(HEAD))
 
 
 def canonical(line: FeedEntry) -> FeedEntry:
-    """The line as a tile has it: an `add` that says the common standing says none."""
+    """The line as a tile has it: an `add` with the default standing has none."""
     same = line.action is not FeedAction.ADD or line.standing != protocol.EntryStatus.BLOCK
     return line if same else structs.replace(line, standing=None)
 
 
 def pieces(data: bytes, size: int) -> list[bytes]:
-    """The bytes in pieces of this size."""
+    """The bytes in chunks of this size."""
     return [data[at : at + size] for at in range(0, len(data), size)]
 
 
@@ -45,7 +45,7 @@ def _salted(line: FeedEntry) -> FeedEntry:
 
 @given(st.lists(LINES, max_size=5), st.integers(1, 200))
 def test_what_is_written_is_read(lines: list[FeedEntry], size: int) -> None:
-    """A tile in pieces of any size gives its lines, its head, and the digest of all before its end."""
+    """A tile in chunks of any size gives its lines, its head, and the digest of everything before its end."""
     body = tile(lines)
     reader = bulk.Reader(pieces(body + END, size), snapshot=False)
     assert [bulk.line_of(record) for record in reader] == lines
@@ -55,7 +55,7 @@ def test_what_is_written_is_read(lines: list[FeedEntry], size: int) -> None:
 
 @given(st.lists(LINES, max_size=3), st.data())
 def test_a_file_that_is_cut_or_longer_is_refused(lines: list[FeedEntry], data: st.DataObject) -> None:
-    """Every beginning of a tile, and a tile with more after it, is refused."""
+    """Every prefix of a tile, and a tile followed by more data, is refused."""
     whole = tile(lines) + END
     cut = whole[: data.draw(st.integers(0, len(whole) - 1))]
     for broken in (cut, whole + b"\0"):
@@ -65,13 +65,13 @@ def test_a_file_that_is_cut_or_longer_is_refused(lines: list[FeedEntry], data: s
 
 @given(st.binary(max_size=300), st.booleans())
 def test_rubbish_is_refused(rubbish: bytes, snapshot: bool) -> None:
-    """Whatever comes, it is read or refused, never a crash."""
+    """Arbitrary bytes are read or refused, and never cause a crash."""
     with pytest.raises(FeedBroken):
         list(map(bulk.line_of, bulk.Reader([bulk.MAGIC[snapshot] + rubbish], snapshot=snapshot)))
 
 
 def test_the_example_of_the_specification() -> None:
-    """PROTOCOL.md's snapshot in hex is its entry 41."""
+    """The snapshot in hex in PROTOCOL.md decodes to its entry 41."""
     (example,) = re.findall(r"^```hex snapshot\n(.*?)^```$", SPEC, re.MULTILINE | re.DOTALL)
     reader = bulk.Reader([bytes.fromhex(example)[:-8] + END], snapshot=True)
     (line,) = map(bulk.line_of, reader)

@@ -1,4 +1,4 @@
-"""The guides name only what there is: files, folders, tests, headings, commands and their options."""
+"""The guides name only things that exist: files, folders, tests, headings, commands and their options."""
 
 import re
 import shlex
@@ -25,27 +25,27 @@ GUIDES: Final = sorted(
 )
 TOP: Final = frozenset({"py", "web", "tests", ".ci", ".github", ".devcontainer"})
 """Folders of the repository: a word that begins with one is a path."""
-SIGNED: Final = (["feed", "1"], ["feed", "key", "1"])
-"""What stands in backticks behind `takeback` and is no command: the first lines of what the registry signs."""
-DATA: Final = ("keys/",)
-"""Folders of an operator's data that have the name of a folder beside a guide."""
+NO_COMMANDS: Final = (["feed", "1"], ["feed", "key", "1"], ["ssh-ed25519", "AAAA"])
+"""Text after `takeback` in backticks that is no command: lines that the registry signs, and a signer's line."""
+NO_SOURCES: Final = ("build/", "dist/", "var/", "keys/")
+"""Products of commands, and folders of an operator's data, one of which has the name of a room."""
 FENCE: Final = re.compile(r"^```(\w*)[^\n]*\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 
 
 def faults(text: str, folder: Path) -> list[str]:
-    """What a guide in `folder` with this text names and is not there."""
+    """The things that a guide in `folder` with this text names and that do not exist."""
     return [*_paths(text, folder), *_links(text, folder), *_commands(text)]
 
 
 def _paths(text: str, folder: Path) -> Iterator[str]:
-    """Paths in backticks, from the top of the repository or from the guide's folder, with a test's name behind `::`."""
+    """Paths in backticks, relative to the top or to the guide's folder, with a test's name after `::`."""
     prose = FENCE.sub("", text)
     for word in re.findall(r"`([\w./*-]+(?:::\w+)?)`", prose):
         name, _, test = word.partition("::")
         first = name.split("/")[0]
         if re.fullmatch(r"\w+\.(py|c)", name) and not any(_everywhere(name)):
             yield word
-        if first not in TOP and (name.startswith(DATA) or not (first and (folder / first).is_dir())):
+        if first not in TOP and (name.startswith(NO_SOURCES) or not (first and (folder / first).is_dir())):
             continue
         found = sorted((ROOT if first in TOP else folder).glob(name.rstrip("/")))
         if not found or (test and f"def {test}(" not in found[0].read_text()):
@@ -53,12 +53,12 @@ def _paths(text: str, folder: Path) -> Iterator[str]:
 
 
 def _everywhere(name: str) -> Iterator[Path]:
-    """The files of this name."""
+    """The files with this name."""
     return (file for pattern in (name, f"py/**/{name}", f"tests/**/{name}") for file in ROOT.glob(pattern))
 
 
 def _links(text: str, folder: Path) -> Iterator[str]:
-    """Targets of links within the repository, with the heading behind `#`."""
+    """Targets of links within the repository, with the heading after `#`."""
     for target in re.findall(r"\]\(([^)\s]+)\)", FENCE.sub("", text)):
         name, _, heading = target.partition("#")
         file = (folder / name).resolve()
@@ -75,7 +75,7 @@ def _headings(text: str) -> set[str]:
 
 
 def _commands(text: str) -> Iterator[str]:
-    """Commands of ours in backticks and in blocks of shell, which have no language."""
+    """Our commands in backticks and in blocks of shell, which have no language."""
     blocks = "\n".join(body for language, body in FENCE.findall(text) if not language)
     lines = blocks.replace("\\\n", " ").split("\n") + re.findall(r"`([^`\n]+)`", FENCE.sub("", text))
     for part in (part for line in lines for part in re.split(r"&&|;| \| ", line)):
@@ -86,7 +86,7 @@ def _commands(text: str) -> Iterator[str]:
 
 
 def _words(line: str) -> list[str]:
-    """The words of a line of shell up to a remark or a redirection, without variables that are set for it."""
+    """The words of a shell line up to a comment or redirection, without the variables set for it."""
     line = re.split(r"\s(?:#|>|&$|& )", f" {line} ")[0]
     try:
         words = shlex.split(line.replace("...", ""))
@@ -98,7 +98,7 @@ def _words(line: str) -> list[str]:
 
 
 def _is_build_command(words: list[str]) -> bool:
-    """Whether words are a command of `build.py` with options that it takes, and what they name is there."""
+    """Whether words are a command of `build.py` with valid options, and everything they name exists."""
     if not words or words[0] == "--help":
         return True
     try:
@@ -119,8 +119,8 @@ def _is_module(words: list[str]) -> bool:
 
 
 def _is_takeback_command(words: list[str]) -> bool:
-    """Whether words are a command of `takeback`, and each option one that it has."""
-    if words in SIGNED:
+    """Whether words are a command of `takeback` with valid options."""
+    if words in NO_COMMANDS:
         return True
     command: click.Command = main
     context = click.Context(main)
@@ -187,7 +187,7 @@ def test_what_is_not_there_is_found(text: str) -> None:
     ],
 )
 def test_what_is_there_passes(text: str) -> None:
-    """Paths, links and commands that exist are no faults, nor is what only looks like one."""
+    """Existing paths, links and commands are no faults, nor is text that only looks like one."""
     assert faults(text, ROOT / "py") == []
 
 
@@ -195,21 +195,21 @@ ARCHITECTURE: Final = (ROOT / "ARCHITECTURE.md").read_text()
 
 
 def test_every_room_is_on_the_map() -> None:
-    """ARCHITECTURE.md has a line for each package of Python, and for no other."""
+    """ARCHITECTURE.md has a line for each Python package, and for nothing else."""
     packages = [file.parent.relative_to(ROOT) for file in ROOT.glob("py/*/**/__init__.py")]
     rooms = {f"{room}/" for room in packages if "slim" not in room.parts}  # in there: what replaces Pyodide's modules
     assert set(re.findall(r"^\| `(py/[\w/]+/)` \|", ARCHITECTURE, re.MULTILINE)) == rooms - {"py/takeback/"}
 
 
 def test_the_arrows_are_those_that_are_tested() -> None:
-    """ARCHITECTURE.md tells for each part what it may import, as the test of the imports has it."""
+    """ARCHITECTURE.md says for each part what it may import, as the test of the imports does."""
     told = re.findall(r"^\| `(\w+)` \| (`\w+`(?:, `\w+`)*|nothing) \|$", ARCHITECTURE, re.MULTILINE)
     arrows = {zone: set(re.findall(r"`(\w+)`", may)) for zone, may in told}
     assert arrows == {zone: may for zone, may in ZONES.items() if zone != "takeback"}
 
 
 def test_images_are_named_by_digest() -> None:
-    """Every container starts from an image whose digest stands in its file, or from a stage of its own."""
+    """Every container starts from an image whose digest is in its file, or from one of its own stages."""
     for file in (*ROOT.glob("py/**/Containerfile"), ROOT / ".devcontainer" / "Containerfile"):
         stages = set[str]()
         for image, stage in re.findall(r"^FROM (\S+)(?: AS (\w+))?$", file.read_text(), re.MULTILINE):
@@ -218,8 +218,17 @@ def test_images_are_named_by_digest() -> None:
         assert stages, file
 
 
+def test_every_issue_template_warns() -> None:
+    """Each form for an issue says before anything else that no intimate picture is to be attached."""
+    forms = [file for file in ROOT.glob(".github/ISSUE_TEMPLATE/*.yml") if file.name != "config.yml"]
+    assert len(forms) == 3
+    for form in forms:
+        first = form.read_text().partition("body:")[2].strip().splitlines()[:4]
+        assert "**Never attach an intimate picture" in first[-1], form
+
+
 def test_hooks_run_the_checks_and_fetch_nothing() -> None:
-    """pre-commit takes its configuration, whose hooks are all local and run `build.py check`."""
+    """pre-commit accepts its configuration, whose hooks are all local and run `build.py check`."""
     config = ROOT / ".pre-commit-config.yaml"
     done = subprocess.run(
         [sys.executable, "-m", "pre_commit", "validate-config", config], check=False, capture_output=True, text=True

@@ -1,4 +1,4 @@
-"""The limits that both servers set to callers, against the real servers."""
+"""The limits that both servers impose on callers, tested against the real servers."""
 
 import os
 import re
@@ -19,12 +19,12 @@ from takeback.gate.settings import GateSettings, save
 from tests.gate.feeds import KEY
 
 DESCRIPTORS: Final = 1024
-"""What Linux gives a program unless told otherwise, here also as what it may ask for."""
+"""Linux's default limit on descriptors, here also as the maximum that may be requested."""
 
 
 @pytest.fixture(scope="module", params=["gate", "registry"])
 def server(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[httpx.Client]:
-    """A sidecar, then a registry, as their commands start them, with the descriptors of a small machine."""
+    """A sidecar, then a registry, as their commands start them, with a small machine's limit on descriptors."""
     home = tmp_path_factory.mktemp("limits")
     if request.param == "gate":
         save(home, GateSettings("http://127.0.0.1:9", KEY))
@@ -55,7 +55,7 @@ def connect(client: httpx.Client) -> socket.socket:
 
 
 def test_a_header_without_an_end(server: httpx.Client) -> None:
-    """A header of 60 MB is refused as soon as it is over the limit, and others are answered meanwhile."""
+    """A header of 60 MB is refused as soon as it exceeds the limit, and others are answered meanwhile."""
     with closing(connect(server)) as caller:
         caller.sendall(b"GET /healthz HTTP/1.1\r\nHost: here\r\nX: ")
         sent = 0
@@ -84,7 +84,7 @@ def test_a_header_without_an_end(server: httpx.Client) -> None:
     ids=["60 KB", "66 KB", "100 fields", "101 fields"],
 )
 def test_the_limits_on_a_header(server: httpx.Client, head: bytes, status: bytes) -> None:
-    """A header up to the limits on bytes and on fields is read, one more is refused."""
+    """A header at the limits on bytes and fields is read; one beyond them is refused."""
     with closing(connect(server)) as caller:
         caller.sendall(b"GET /healthz HTTP/1.1\r\nHost: here\r\n" + head + b"\r\n\r\n")
         assert caller.recv(12) == b"HTTP/1.1 " + status
@@ -113,15 +113,15 @@ def test_many_connections_without_a_request(server: httpx.Client) -> None:
     ids=["nothing", "half a header", "half a second request"],
 )
 def test_a_caller_that_drips(server: httpx.Client, begun: bytes) -> None:
-    """A caller that sends a byte now and then is dropped when its header is not there in time."""
+    """A caller that sends a byte now and then is dropped if its header is not complete in time."""
     with closing(connect(server)) as caller:
         caller.sendall(begun)
-        answers = dripping(caller, b"a" if begun else b"", limits.HEAD_SECONDS + 10)
+        answers = dripping(caller, b"a" if begun else b"", limits.HEADER_SECONDS + 10)
     assert answers.rpartition(b"HTTP/1.1 ")[2].startswith(b"408")
 
 
 def test_a_body_that_stops(server: httpx.Client) -> None:
-    """A caller whose body stops is dropped."""
+    """A caller that stops in the middle of a body is dropped."""
     with closing(connect(server)) as caller:
         caller.sendall(b"POST /v1/feedback HTTP/1.1\r\nHost: here\r\nContent-Length: 100\r\n\r\n{")
         caller.settimeout(limits.SILENT_SECONDS + 20)
@@ -131,7 +131,7 @@ def test_a_body_that_stops(server: httpx.Client) -> None:
 
 
 def test_a_caller_that_does_not_read(server: httpx.Client) -> None:
-    """A caller that asks again and again and reads no answer is dropped."""
+    """A caller that sends many requests and reads no answer is dropped."""
     with closing(socket.socket()) as caller:
         caller.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
         caller.settimeout(limits.SILENT_SECONDS + 20)
@@ -149,7 +149,7 @@ def knock(caller: socket.socket, seconds: float) -> None:
 
 
 def dripping(caller: socket.socket, drop: bytes, seconds: float) -> bytes:
-    """All that is answered until the server ends the connection, to a caller that sends a byte each half second."""
+    """Everything that is answered until the server closes, to a caller that sends a byte each half second."""
     answers = b""
     caller.settimeout(0.5)
     began = time.monotonic()
@@ -172,4 +172,4 @@ def dripping(caller: socket.socket, drop: bytes, seconds: float) -> bytes:
 
 def test_the_protocol_knows_its_limits() -> None:
     """A process holds fewer connections than it may open descriptors."""
-    assert limits.most_connections() <= resource.getrlimit(resource.RLIMIT_NOFILE)[0] - limits.SPARE
+    assert limits.most_connections() <= resource.getrlimit(resource.RLIMIT_NOFILE)[0] - limits.SPARE_DESCRIPTORS

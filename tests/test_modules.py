@@ -1,4 +1,4 @@
-"""Every module has a file of tests of its name, or is listed here with the file that tests it and the reason."""
+"""Every module has a test file of its name, or is listed here with the file that tests it and the reason."""
 
 from pathlib import Path
 from typing import Final
@@ -118,7 +118,7 @@ ELSEWHERE: Final = {
         ],
     ),
 }
-"""Files of tests, each with why it tests modules of other names, and which."""
+"""Test files, each with the modules of other names that it tests, and the reason."""
 LISTED: Final = {module: tests for tests, (_, modules) in ELSEWHERE.items() for module in modules}
 MODULES: Final = sorted(
     file.relative_to(PACKAGE).with_suffix("").as_posix()
@@ -129,25 +129,25 @@ MODULES: Final = sorted(
 
 
 def own_tests(module: str) -> Path:
-    """Where the tests of a module's name lie: in the folder of its room."""
+    """The path of a module's test file, in the folder of its room."""
     *room, name = module.split("/")
     return TESTS.joinpath(*room, f"test_{name}.py")
 
 
 @pytest.mark.parametrize("module", MODULES)
 def test_a_module_has_tests(module: str) -> None:
-    """A module has a file of tests of its name, or one that is listed with the reason."""
+    """A module has a test file of its name, or one that is listed with the reason."""
     listed = LISTED.get(module)
     assert own_tests(module).is_file() or listed is not None, "name its tests after it, or list them with the reason"
     assert listed is None or (TESTS / listed).is_file()
 
 
 def test_nothing_is_listed_that_is_not_there() -> None:
-    """Every module that is listed exists, and is listed once."""
+    """Every listed module exists, and is listed once."""
     listed = [module for _, modules in ELSEWHERE.values() for module in modules]
     assert sorted(listed) == sorted(set(listed) & set(MODULES))
 
 
 def test_every_list_has_a_reason() -> None:
-    """Each file of tests that stands in says why in some words."""
+    """Each test file that tests modules of other names gives a reason."""
     assert [tests for tests, (reason, _) in ELSEWHERE.items() if len(reason.split()) < 4] == []

@@ -1,5 +1,6 @@
-"""What is installed by those who have no copy of the repository: the wheel, and the sources it is made from."""
+"""What users without a clone install: the wheel, and the sources that it is built from."""
 
+import json
 import os
 import re
 import shutil
@@ -15,7 +16,8 @@ from typing import Final
 import hatchling
 import pytest
 
-from takeback import __version__
+from builder.release.requirement_lists import USES, requirement_list
+from takeback import __version__, how_to_install
 
 ROOT: Final = Path(__file__).resolve().parents[1]
 
@@ -27,7 +29,7 @@ def run(*command: str | Path, cwd: Path, **environment: str) -> subprocess.Compl
 
 
 def packed(target: str, source: Path, into: Path) -> Path:
-    """The wheel or the sdist of the sources in `source`."""
+    """The wheel or the sdist built from the sources in `source`."""
     done = run(sys.executable, "-m", "hatchling", "build", "-t", target, "-d", into, cwd=source)
     assert done.returncode == 0, done.stderr
     (made,) = into.iterdir()
@@ -45,13 +47,13 @@ def names(wheel: Path) -> set[str]:
 
 
 def test_the_wheel_holds_the_compiled_code(wheel: Path) -> None:
-    """The wheel is for one platform and any Python from 3.12 on, and every compiled module lies in it."""
+    """The wheel is for one platform and any Python from 3.12 on, and contains every compiled module."""
     assert re.fullmatch(rf"takeback-{__version__}-py3-none-(manylinux|macosx|linux)_\w+\.whl", wheel.name)
     assert {"takeback/hashing/_kernel.so", "takeback/gate/index/_index.so"} <= names(wheel)
 
 
 def test_the_sdist_makes_the_same_wheel(wheel: Path, tmp_path: Path) -> None:
-    """A wheel made from the unpacked sdist holds the same files as one made from the repository."""
+    """A wheel built from the unpacked sdist holds the same files as one built from the repository."""
     sdist = packed("sdist", ROOT, tmp_path / "sdist")
     with tarfile.open(sdist) as archive:
         archive.extractall(tmp_path, filter="data")
@@ -59,8 +61,24 @@ def test_the_sdist_makes_the_same_wheel(wheel: Path, tmp_path: Path) -> None:
     assert names(again) == names(wheel)
 
 
+def test_the_version_stands_once() -> None:
+    """The npm package carries the version of the Python package, which is the release's."""
+    for name in ("package.json", "package-lock.json"):
+        assert json.loads((ROOT / name).read_text())["version"] == __version__
+
+
+@pytest.mark.parametrize("guide", ["gate", "registry"])
+def test_guides_install_this_release(guide: str) -> None:
+    """Each guide installs files of this version's release, by lists that a release has."""
+    text = (ROOT / "py" / "takeback" / guide / "README.md").read_text()
+    named = re.findall(r"takeback-(\d[\w.]*?)-(\w+|\*)(\.txt|\.tar\.gz|\.whl)", text)
+    assert {version for version, _, _ in named} == {__version__}
+    assert {use for _, use, kind in named if kind == ".txt"} <= USES.keys()
+    assert "pip install --require-hashes --requirement" in text
+
+
 def test_python_m_build_is_not_build_py() -> None:
-    """`python -m build` in the repository is the packaging tool, although a file of that name lies there."""
+    """`python -m build` in the repository runs the packaging tool, although a file of that name is there."""
     said = run(sys.executable, "-m", "build", "--help", cwd=ROOT).stdout
     assert "--sdist" in said
     assert "build.py" not in said
@@ -68,15 +86,14 @@ def test_python_m_build_is_not_build_py() -> None:
 
 @pytest.fixture(scope="session")
 def installed(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The commands of an empty environment with the wheel and its extra `gate`, and no compiler in reach."""
+    """The commands of an empty environment with what a release's list for a gate names, and no compiler in reach."""
     folder = tmp_path_factory.mktemp("empty")
     venv.create(folder, with_pip=True)
-    pinned = re.findall(r"^[a-z0-9._-]+==\S+", (ROOT / "py" / "requirements.lock").read_text(), re.MULTILINE)
-    (folder / "pins.txt").write_text("\n".join(pinned))
-    options = ["--quiet", "--only-binary", ":all:", "--constraint", str(folder / "pins.txt")]
+    shutil.copy(wheel, folder)
+    (folder / "gate.txt").write_text(requirement_list(wheel, "gate"))
     commands = folder / "bin"
-    python = commands / "python"
-    done = run(python, "-m", "pip", "install", *options, f"{wheel}[gate]", cwd=folder, PATH=str(commands))
+    pip: list[str | Path] = [commands / "python", "-m", "pip", "install", "--quiet"]
+    done = run(*pip, "--require-hashes", "--requirement", "gate.txt", cwd=folder, PATH=str(commands))
     if "NewConnectionError" in done.stderr or "Name or service not known" in done.stderr:
         pytest.skip("needs the package index")
     assert done.returncode == 0, done.stderr
@@ -88,7 +105,7 @@ def takeback(installed: Path, arguments: Sequence[str | Path]) -> subprocess.Com
 
 
 def test_no_text_sends_people_to_an_index() -> None:
-    """Nothing in the repository says `pip install takeback`: the name stands on no index, and could be anybody's."""
+    """Nothing in the repository says `pip install takeback`: no index has the name, so anybody could register it."""
     named = re.compile(r"""(?:pip3?|uv|pipx)\s[^\n]*?(?<![/\w.-])takeback(?:\[|['"\s]|$)|takeback\[[a-z,]+\]""")
     listed = run("git", "ls-files", "--cached", "--others", "--exclude-standard", cwd=ROOT).stdout.splitlines()
     texts = [ROOT / name for name in listed if name.endswith((".py", ".md", ".toml", ".txt", ".js", ".html", "NOTICE"))]
@@ -109,7 +126,7 @@ def older_python() -> Path | None:
 
 
 def test_an_older_python_is_told_which_one_is_needed(tmp_path: Path) -> None:
-    """`pip install .` on Python 3.11 says that 3.12 is needed, and shows no traceback."""
+    """`pip install .` on Python 3.11 says that 3.12 is required, and shows no traceback."""
     python = older_python()
     if python is None:
         pytest.skip("there is no Python 3.11 with pip on this machine")
@@ -123,7 +140,7 @@ def test_an_older_python_is_told_which_one_is_needed(tmp_path: Path) -> None:
 
 @pytest.mark.timeout(300)
 def test_it_installs_without_a_compiler(installed: Path, tmp_path: Path) -> None:
-    """From the wheel alone `takeback` tells its version, hashes, completes, decides, and answers over HTTP."""
+    """From the wheel alone `takeback` prints its version, hashes, completes, decides, and answers over HTTP."""
     assert takeback(installed, ["--version"]).stdout == f"takeback, version {__version__}\n"
     pictures = ROOT / "tests" / "vectors" / "pictures"
     assert takeback(installed, ["hash", pictures / "rgb.png"]).stdout.endswith("rgb.png\n")
@@ -152,14 +169,15 @@ def test_it_installs_without_a_compiler(installed: Path, tmp_path: Path) -> None
 
 @pytest.mark.timeout(300)
 def test_what_is_not_installed_is_told(installed: Path) -> None:
-    """A command whose packages were not asked for is listed, and says how to get them when it is called."""
+    """A command whose packages are not installed is listed, and says how to install them when it is called."""
     assert "registry" in takeback(installed, ["--help"]).stdout
     called = takeback(installed, ["registry", "serve", "--port", "0"])
     assert called.returncode == 2
-    assert called.stderr.endswith(": pip install '.[registry]' in a clone of the repository, or 'FILE.whl[registry]'\n")
+    assert called.stderr.endswith(f": {how_to_install('registry')}\n")
+    assert how_to_install("registry").startswith("pip install 'FILE.whl[registry]' with the wheel of a release")
     assert called.stderr.count("\n") == 1
     without = "import sys; sys.modules['httpx'] = None; from takeback.cli import main; main()"
     for arguments in (["--help"], ["gate", "status"]):
         said = run(installed / "python", "-c", without, *arguments, cwd=installed)
-        assert "pip install '.[gate]' in a clone" in " ".join((said.stdout + said.stderr).split())
+        assert "pip install 'FILE.whl[gate]' with the wheel" in " ".join((said.stdout + said.stderr).split())
         assert "Traceback" not in said.stderr

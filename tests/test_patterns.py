@@ -1,4 +1,4 @@
-"""Every text of every message has a shape that nothing can follow, and every time of a leap year passes."""
+"""Every text in every message has a pattern that allows no trailing characters; every time of a leap year is valid."""
 
 import importlib
 import json
@@ -46,7 +46,7 @@ FREE: Final = {
     "hashing_process._Refused.code": "looked up among the kinds that there are",
     "hashing_process._Said.sealed": "names of seals, which are only shown",
 }
-"""Texts without a pattern, each with the reason. Nothing else may be without."""
+"""Texts without a pattern, each with the reason. No others may lack one."""
 OWN_FILES: Final = (
     "gate.index.file",
     "registry.http.static_files",
@@ -54,13 +54,13 @@ OWN_FILES: Final = (
     "registry.storage.status_queries",
     "registry.storage.canaries",
 )
-"""Modules whose structures stand in files of our own, or in none: they are no messages."""
+"""Modules whose structures are stored in our own files or nowhere: they are not messages."""
 YEAR: Final = 2028
 """A leap year."""
 
 
 def _modules() -> Iterator[str]:
-    """Every module but migrations, and those that only a browser can load."""
+    """All modules except migrations and those that only a browser can load."""
     folder = Path(takeback.__file__).parent
     for path in sorted(folder.rglob("*.py")):
         name = ".".join(path.relative_to(folder.parent).with_suffix("").parts)
@@ -69,7 +69,7 @@ def _modules() -> Iterator[str]:
 
 
 def _messages() -> list[type[Struct]]:
-    """Every structure that the package has for what is sent."""
+    """All structures of the package that are sent as messages."""
     for name in _modules():
         importlib.import_module(name)
     found, left = [], list(Struct.__subclasses__())
@@ -83,7 +83,7 @@ def _messages() -> list[type[Struct]]:
 
 
 def _texts(kind: shapes.Type) -> Iterator[shapes.StrType]:
-    """Every text in a type, but those of the structures in it, which stand for themselves."""
+    """The texts in a type, except those of nested structures, which are checked on their own."""
     match kind:
         case shapes.StrType():
             yield kind
@@ -117,7 +117,7 @@ def _free(name: str, text: shapes.StrType) -> bool:
 
 
 def test_every_message_is_walked() -> None:
-    """The walk finds the texts that are known to be there, and every reason for a text without a shape is in use."""
+    """The walk finds texts known to exist, and every reason for a missing pattern is in use."""
     names = [name for name, _ in TEXTS]
     wanted = ("FeedHead.at", "FeedbackEvent.id", "FeedbackEvent.entries", "HashFeedback.hashValue", "Outcome.id")
     for one in (*wanted, "PictureStatus.last_blocked_at", "WorkParameters.data"):
@@ -129,7 +129,7 @@ def test_every_message_is_walked() -> None:
 
 @pytest.mark.parametrize(("name", "text"), TEXTS, ids=[name for name, _ in TEXTS])
 def test_no_text_takes_a_line_feed(name: str, text: shapes.StrType) -> None:
-    """What fits a field's pattern is taken, the same with a line feed after it is refused."""
+    """A value that fits a field's pattern is accepted; the same value followed by a line feed is refused."""
     if _free(name, text):
         return
     assert text.pattern is not None, f"{name} takes any text: give it a pattern, or a reason here"
@@ -142,7 +142,7 @@ def test_no_text_takes_a_line_feed(name: str, text: shapes.StrType) -> None:
 
 
 def _fitting(pattern: str) -> str:
-    """A text that fits a pattern, the same each time."""
+    """A text that fits a pattern, always the same."""
     for value in ("0" * 32, "0" * 64, "0" * 128, "0123456789", "K7QM-2XRW-9DHF", "2028-02-29", "2028-02-29T23:59:59Z"):
         if re.search(pattern, value):
             return value
@@ -153,7 +153,7 @@ def _fitting(pattern: str) -> str:
 
 
 def _places(value: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
-    """Where texts stand in JSON."""
+    """The paths of texts in JSON."""
     if isinstance(value, str):
         yield path
     for place, inner in (
@@ -164,7 +164,7 @@ def _places(value: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]
 
 @pytest.mark.parametrize("name", KINDS)
 def test_no_example_takes_a_line_feed(name: str) -> None:
-    """Each text of each example of the specification, with a line feed after it, breaks the whole message."""
+    """A line feed after any text of any example in the specification invalidates the whole message."""
     for path in _places(json.loads(EXAMPLES[name])):
         if name == "problem" and path[0] in {"title", "detail", "field"}:
             continue
@@ -179,7 +179,7 @@ def test_no_example_takes_a_line_feed(name: str) -> None:
 
 @pytest.mark.parametrize("kind", SignalType)
 def test_no_signal_takes_one(kind: SignalType) -> None:
-    """A value of each type is taken, with a line feed after it or in it it is not."""
+    """A value of each type is accepted, and refused with a line feed after it or inside it."""
     hex_ = "0123456789abcdef" * 4
     values = {SignalType.VPDQ: f"0,100,{hex_},0.000;30,7,{hex_},1.001", SignalType.MD5: hex_[:32]}
     value = {**values, SignalType.PHASH: hex_[:16]}.get(kind, hex_)
@@ -204,7 +204,7 @@ def _patterns(document: Any) -> Iterator[str]:
 
 @pytest.mark.parametrize("document", [openapi.document_json(), sidecar.document_json()], ids=["registry", "gate"])
 def test_published_patterns_are_ecma(document: bytes) -> None:
-    r"""What is published ends every pattern with `$`, and has nothing that ECMA 262 lacks, such as `\Z`."""
+    r"""Published patterns all end with `$`, and use nothing that ECMA 262 lacks, such as `\Z`."""
     found = list(_patterns(json.loads(document)))
     assert found
     for pattern in found:
@@ -222,7 +222,7 @@ EDGES: Final = [day + timedelta(hours=23, minutes=59, seconds=59) for day in DAY
 
 
 def test_every_hour_of_a_leap_year() -> None:
-    """Every hour and every last second of a day is written, taken as a signed moment, and read back."""
+    """Every hour and every last second of a day is formatted, accepted as a signing time, and read back."""
     for at in [*HOURS, *EDGES]:
         seconds = int(at.timestamp())
         moment = moment_of(seconds)
@@ -230,18 +230,18 @@ def test_every_hour_of_a_leap_year() -> None:
         assert protocol.seconds_of(head.at) == seconds
         chain.check_time(head, at.timestamp())
         with pytest.raises(RegistryUnreachable):
-            chain.check_time(head, at.timestamp() + chain.MAX_SKEW + 1)
+            chain.check_time(head, at.timestamp() + chain.MAX_SKEW_SECONDS + 1)
 
 
 def test_every_day_of_a_leap_year() -> None:
-    """Every day is written, taken as the day of an entry, and goes through the binary form and back."""
+    """Every day is formatted, accepted as the day of an entry, and survives the binary form."""
     signal = SignalMessage(SignalType.MD5, "0" * 32)
     for at in DAYS:
         day = day_of(int(at.timestamp()))
         entry = FeedEntry(1, FeedAction.ADD, "0" * 32, signal, since=day, salt="0" * 32)
         page = decode(encode(FeedPage([entry], 1)), FeedPage)
         assert page.entries == [entry]
-        reader = bulk.Reader([bulk.MAGIC[False], bulk.write_line(entry), bulk.end(_head())], snapshot=False)
+        reader = bulk.Reader([bulk.MAGIC[False], bulk.write_line(entry), bulk.encode_end(_head())], snapshot=False)
         assert [bulk.line_of(record) for record in reader] == [entry]
 
 
@@ -251,7 +251,7 @@ def _head() -> bytes:
 
 @given(st.dates(), st.times().map(lambda time: time.replace(microsecond=0)))
 def test_any_time_there_is(day: Any, time: Any) -> None:
-    """Whatever the calendar has from the year 1000 on fits the patterns, and its seconds are the calendar's."""
+    """Every time from the year 1000 on fits the patterns and converts to the right number of seconds."""
     at = datetime.combine(day, time, UTC)
     if at.year >= 1000:
         text = f"{at:%Y-%m-%dT%H:%M:%SZ}"
@@ -278,7 +278,7 @@ NO_DAYS: Final = [
 
 @pytest.mark.parametrize("day", [f"{YEAR}-{day}" for day in NO_DAYS] + ["2027-02-29", "2100-02-29"])
 def test_days_that_no_calendar_has(day: str) -> None:
-    """A day that there is none of is refused in an entry and in a head, as a message that breaks the protocol."""
+    """A day that does not exist is refused in an entry and in a head as an invalid message."""
     entry = {
         "number": 1,
         "action": "add",
@@ -295,7 +295,7 @@ def test_days_that_no_calendar_has(day: str) -> None:
 
 @pytest.mark.parametrize("time", ["24:00:00", "23:60:00", "23:59:60", "-1:00:00", "1:00:00"])
 def test_times_that_no_clock_shows(time: str) -> None:
-    """Neither hour 24 nor second 60 is taken; leap seconds are not written."""
+    """Hour 24 and second 60 are refused; leap seconds are never written."""
     head = {"number": 1, "chain": "0" * 64, "newest": 1, "at": f"2028-02-29T{time}Z", "key": "0" * 64, "signature": ""}
     with pytest.raises(InvalidMessage):
         decode(json.dumps(head).encode(), FeedHead)

@@ -156,7 +156,7 @@ def test_every_message_has_its_example() -> None:
 
 @pytest.mark.parametrize("name", KINDS)
 def test_the_examples_are_true(name: str) -> None:
-    """Each example of the specification is read, and written again to the same JSON."""
+    """Each example in the specification decodes, and encodes to the same JSON."""
     message = decode(EXAMPLES[name].encode(), KINDS[name])
 
     assert json.loads(encode(message)) == json.loads(EXAMPLES[name])
@@ -164,14 +164,14 @@ def test_the_examples_are_true(name: str) -> None:
 
 @given(MESSAGES)
 def test_every_message_survives_the_wire(message: Struct) -> None:
-    """What is written is read back as the same message."""
+    """An encoded message decodes to the same message."""
     assert decode(encode(message), type(message)) == message
     assert decode_request(encode(message), type(message)) == message
 
 
 @given(MESSAGES, st.data())
 def test_an_unknown_field_is_refused(message: Struct, data: st.DataObject) -> None:
-    """A field that the protocol does not know is refused by its name, in every message."""
+    """An unknown field is refused by its name, in every message."""
     name = data.draw(st.text(alphabet="abcxyz_", min_size=1).filter(lambda n: not hasattr(message, n)))
     body = json.dumps({name: 1, **json.loads(encode(message))}).encode()
 
@@ -182,7 +182,7 @@ def test_an_unknown_field_is_refused(message: Struct, data: st.DataObject) -> No
 
 @given(st.binary(max_size=200) | st.text(max_size=200).map(str.encode), st.sampled_from(list(KINDS.values())))
 def test_no_bytes_make_it_stumble(body: bytes, kind: type[Struct]) -> None:
-    """Whatever bytes arrive, they are a message or an `InvalidMessage`."""
+    """Arbitrary bytes decode to a message or raise `InvalidMessage`."""
     with suppress(InvalidMessage):
         assert isinstance(decode_request(body, kind), Struct)
 
@@ -197,20 +197,20 @@ def test_no_bytes_make_it_stumble(body: bytes, kind: type[Struct]) -> None:
     )
 )
 def test_no_json_makes_it_stumble(value: object) -> None:
-    """Whatever JSON arrives, it is a case or an `InvalidMessage`."""
+    """Arbitrary JSON decodes to a case or raises `InvalidMessage`."""
     with suppress(InvalidMessage):
         assert isinstance(decode_request(json.dumps(value).encode(), NewCase), Struct)
 
 
 def test_a_signal_knows_its_message() -> None:
-    """A signal and its message are the same thing."""
+    """A signal survives conversion to a message and back."""
     message = SignalMessage(SignalType.PDQ, "a" * 64, 70, Variant.STORED)
 
     assert SignalMessage.of(message.signal()) == message
 
 
 def test_a_field_that_stands_twice_is_refused() -> None:
-    """A request whose object names a field twice is refused with that field."""
+    """A request with a repeated field in an object is refused with that field."""
     with pytest.raises(InvalidMessage) as refused:
         decode_request(b'{"recorded": 1, "recorded": 1, "unknown_entries": []}', FeedbackReceipt)
     assert refused.value.field == "recorded"
@@ -222,24 +222,28 @@ MD5 = {"type": "md5", "value": "a" * 32}
 @pytest.mark.parametrize(
     ("action", "more", "complaint"),
     [
-        ("add", {}, "a signal goes with add, and only with add"),
-        ("remove", {"signal": MD5}, "a signal goes with add, and only with add"),
-        ("erased", {"signal": MD5}, "a signal goes with add, and only with add"),
-        ("change", {"signal": MD5, "standing": "block"}, "a signal goes with add, and only with add"),
-        ("change", {}, "a change says the standing"),
-        ("remove", {"standing": "block"}, "a standing goes with add and change"),
-        ("erased", {"standing": "block"}, "a standing goes with add and change"),
-        ("remove", {"since": "2026-11-23"}, "go with add, and only with add"),
-        ("remove", {"kind": "video"}, "go with add, and only with add"),
-        ("change", {"standing": "block", "ai_made": True}, "go with add, and only with add"),
-        ("erased", {"age_band": "was_minor"}, "go with add, and only with add"),
-        ("remove", {"salt": "0" * 32}, "a salt goes with add"),
-        ("erased", {}, "a leaf goes with erased"),
-        ("remove", {"leaf": "0" * 64}, "a leaf goes with erased"),
+        ("add", {}, "a signal is required for add, and allowed only there"),
+        ("remove", {"signal": MD5}, "a signal is required for add, and allowed only there"),
+        ("erased", {"signal": MD5}, "a signal is required for add, and allowed only there"),
+        ("change", {"signal": MD5, "standing": "block"}, "a signal is required for add, and allowed only there"),
+        ("change", {}, "a change must have a standing"),
+        ("remove", {"standing": "block"}, "a standing is allowed only for add and change"),
+        ("erased", {"standing": "block"}, "a standing is allowed only for add and change"),
+        ("remove", {"since": "2026-11-23"}, "kind, ai_made, age_band and since are allowed only for add"),
+        ("remove", {"kind": "video"}, "kind, ai_made, age_band and since are allowed only for add"),
+        (
+            "change",
+            {"standing": "block", "ai_made": True},
+            "kind, ai_made, age_band and since are allowed only for add",
+        ),
+        ("erased", {"age_band": "was_minor"}, "kind, ai_made, age_band and since are allowed only for add"),
+        ("remove", {"salt": "0" * 32}, "a salt is allowed only for add"),
+        ("erased", {}, "a leaf is required for erased, and allowed only there"),
+        ("remove", {"leaf": "0" * 64}, "a leaf is required for erased, and allowed only there"),
     ],
 )
 def test_each_action_has_its_fields(action: str, more: dict[str, object], complaint: str) -> None:
-    """An entry of the feed that lacks what its action needs, or carries what belongs to another, is refused."""
+    """A feed entry that lacks a field of its action, or has one of another action, is refused."""
     entry = {"number": 1, "action": action, "entry": "a" * 32, **more}
 
     with pytest.raises(InvalidMessage, match=complaint):
@@ -247,7 +251,7 @@ def test_each_action_has_its_fields(action: str, more: dict[str, object], compla
 
 
 def signal(kind: str, value: str, **more: object) -> dict[str, object]:
-    """A signal on the wire."""
+    """A signal in a message."""
     return {"type": kind, "value": value, **({"quality": 100} if kind == "pdq" else {}), **more}
 
 
@@ -257,7 +261,7 @@ def frames(*hashes: str) -> str:
 
 
 def ones(count: int) -> str:
-    """A hash of PDQ with so many bits set."""
+    """A PDQ hash with this number of bits set."""
     return f"{(1 << count) - 1:064x}"
 
 
@@ -276,7 +280,7 @@ REFUSED = {
 
 @pytest.mark.parametrize("signals", REFUSED.values(), ids=REFUSED)
 def test_what_tells_no_picture_from_others_is_refused(signals: list[dict[str, object]]) -> None:
-    """It is refused with the field's name, beside a signal that is taken."""
+    """It is refused with the field's name, beside a signal that is accepted."""
     sent = {"pictures": [{"signals": [signal("md5", "a" * 32)]}, {"signals": [signal("md5", "b" * 32), *signals]}]}
     with pytest.raises(InvalidMessage) as refused:
         decode_request(json.dumps(sent).encode(), NewCase)
@@ -285,7 +289,7 @@ def test_what_tells_no_picture_from_others_is_refused(signals: list[dict[str, ob
 
 @pytest.mark.parametrize("signals", REFUSED.values(), ids=REFUSED)
 def test_the_feed_may_hold_older_entries(signals: list[dict[str, object]]) -> None:
-    """A gate reads entries from before that rule: it is one of what is sent, not of the feed."""
+    """A gate reads entries from before that rule, which applies to what is sent and not to the feed."""
     entry = {"number": 1, "action": "add", "entry": "a" * 32, "signal": signals[0]}
     page = decode(json.dumps({"entries": [entry], "head": 1}).encode(), FeedPage)
     assert page.entries[0].signal
@@ -293,7 +297,7 @@ def test_the_feed_may_hold_older_entries(signals: list[dict[str, object]]) -> No
 
 @pytest.mark.parametrize("kind", ["pdq", "phash", "vpdq"])
 def test_a_picture_has_one_of_each_variant(kind: str) -> None:
-    """Two hashes that tell of the same view are refused; one of every variant is taken, and so 15 PDQ are the most."""
+    """Two hashes of the same variant are refused; one of every variant is accepted, so at most 15 PDQ."""
 
     def value(place: int) -> str:
         if kind == "phash":
@@ -311,7 +315,7 @@ def test_a_picture_has_one_of_each_variant(kind: str) -> None:
 
 @given(st.integers(0, 256))
 def test_a_pdq_is_taken_by_its_bits(count: int) -> None:
-    """From 100 to 156 bits that are set, both included, and no others."""
+    """From 100 to 156 set bits, both included, and no others."""
     message = json.dumps({"signals": [signal("pdq", ones(count))]}).encode()
     if 100 <= count <= 156:
         assert decode(message, Picture).signals

@@ -1,4 +1,4 @@
-"""The rooms of the code: no arrow between them runs back, none takes another's private names, and names are unique."""
+"""The rooms of the code: imports between them form no cycle, private names stay private, and names are unique."""
 
 import ast
 import sys
@@ -12,14 +12,14 @@ from tests.bench.structure import PACKAGES, ROOT, Module, arrows, backward, modu
 
 FOUND: Final = modules()
 PURE_ROOMS: Final = ("takeback.registry.rules", "takeback.gate.rules", "takeback.gate.upload_views")
-"""Rooms that decide."""
+"""Rooms whose modules only decide."""
 READS: Final = {
     "takeback.gate.rules.policy": {"pathlib"},
     "takeback.gate.rules.benign_list": {"pathlib"},
     "takeback.registry.rules.benign_list": {"pathlib"},
     "takeback.registry.rules.publication_delay": {"secrets"},
 }
-"""What a module of such a room may take from the world: the file that a person wrote, and chance for a secret."""
+"""Exceptions for modules of these rooms: reading a person's settings file, and randomness for a secret."""
 WORLD: Final = frozenset(
     {"asyncio", "io", "os", "pathlib", "random", "secrets", "socket", "subprocess", "threading", "time"}
 )
@@ -30,18 +30,18 @@ ROOMS: Final = sorted(
 
 @pytest.mark.parametrize("package", PACKAGES)
 def test_no_arrow_runs_back(package: str) -> None:
-    """Imports between rooms lead one way: no room imports, over whatever detour, one that imports it."""
+    """Imports between rooms lead one way: no room imports, directly or indirectly, a room that imports it."""
     assert backward(arrows(FOUND, package)) == []
 
 
 def test_an_arrow_that_runs_back_is_found() -> None:
-    """A circle is found, also one over a third room."""
+    """A cycle is found, also through a third room."""
     assert backward(Counter({("a", "b"): 1, ("b", "c"): 1})) == []
     assert backward(Counter({("a", "b"): 1, ("b", "c"): 1, ("c", "a"): 1})) == [("a", "b"), ("b", "c"), ("c", "a")]
 
 
 def private_names(module: Module) -> Iterator[str]:
-    """The private names that a module imports, with where they come from."""
+    """The private names that a module imports, with their origin."""
     for node in ast.walk(module.tree):
         if isinstance(node, ast.ImportFrom):
             yield from (f"{node.module}.{alias.name}" for alias in node.names if alias.name.startswith("_"))
@@ -49,20 +49,20 @@ def private_names(module: Module) -> Iterator[str]:
 
 @pytest.mark.parametrize("name", sorted(FOUND))
 def test_a_module_takes_no_private_name(name: str) -> None:
-    """A name with an underscore stays in its module."""
+    """A name with a leading underscore stays in its module."""
     allowed = {"takeback.__version__"}
     assert set(private_names(FOUND[name])) - allowed == set()
 
 
 @pytest.mark.parametrize("name", [name for name in sorted(FOUND) if name.startswith(PURE_ROOMS)])
 def test_what_decides_is_pure(name: str) -> None:
-    """A module that decides touches neither clock nor disk nor network, but for what is listed with it."""
+    """A module that decides uses no clock, disk or network, apart from the listed exceptions."""
     taken = {top for top in imports(FOUND[name]) if top in WORLD}
     assert taken == READS.get(name, set())
 
 
 def imports(module: Module) -> Iterator[str]:
-    """The first part of every import's name."""
+    """The top-level name of every import."""
     for node in ast.walk(module.tree):
         if isinstance(node, ast.Import):
             yield from (alias.name.partition(".")[0] for alias in node.names)
@@ -71,7 +71,7 @@ def imports(module: Module) -> Iterator[str]:
 
 
 def test_what_decides_imports_no_package_of_others() -> None:
-    """Rooms that decide stand on the standard library, msgspec's messages and numpy's arrays alone."""
+    """Rooms that decide import only the standard library, msgspec and numpy."""
     found = {
         top
         for name, module in FOUND.items()
@@ -96,7 +96,7 @@ def test_a_public_class_has_a_name_of_its_own() -> None:
 
 @pytest.mark.parametrize("name", ROOMS)
 def test_a_room_says_what_belongs_in_it(name: str) -> None:
-    """Each package begins with what belongs in it; where there is more than one module, in more than one sentence."""
+    """Each package's docstring says what belongs in it, in more than one sentence if it has more than one module."""
     text = ast.get_docstring(FOUND[name].tree) or ""
     assert text.endswith(".")
     folder = ROOT / "py" / name.replace(".", "/")

@@ -39,20 +39,20 @@ HASHES = st.binary(min_size=32, max_size=32).map(bytes.hex)
 def test_a_signal_that_does_not_fit_its_type_is_refused(
     kind: SignalType, value: str, quality: int | None, field: str
 ) -> None:
-    """A hash of the wrong length or alphabet, or a quality where there is none, is refused by the field's name."""
+    """A hash of the wrong length or alphabet, or a misplaced quality, is refused by the field's name."""
     with pytest.raises(InvalidSignal) as refused:
         Signal(kind, value, quality)
     assert refused.value.field == field
 
 
 def test_every_type_has_its_length() -> None:
-    """Each type of signal but that of videos has a number of hex digits."""
+    """Each type of signal except that of videos has a fixed number of hex digits."""
     assert HEX_DIGITS.keys() == set(SignalType) - {SignalType.VPDQ}
 
 
 @given(st.lists(st.tuples(HASHES, st.integers(0, 100), st.integers(1, 10**6)), min_size=1, max_size=MAX_FRAMES))
 def test_frames_survive_their_text(drawn: list[tuple[str, int, int]]) -> None:
-    """A video's frames are read back as they were written, to the millisecond."""
+    """A video's frames are read back as written, to the millisecond."""
     number, frames = 0, []
     for value, quality, step in drawn:
         frames.append(Frame(number, quality, value, number / 1000))
@@ -64,7 +64,7 @@ def test_frames_survive_their_text(drawn: list[tuple[str, int, int]]) -> None:
 
 @given(HASHES, HASHES, HASHES)
 def test_distance_is_a_distance(a: str, b: str, c: str) -> None:
-    """The Hamming distance is symmetric, 0 only to itself, at most 256, and no detour is shorter."""
+    """The Hamming distance is a metric: symmetric, 0 only to itself, at most 256, with the triangle inequality."""
     assert hamming_distance(a, b) == hamming_distance(b, a)
     assert (hamming_distance(a, b) == 0) == (a == b)
     assert hamming_distance(a, c) <= hamming_distance(a, b) + hamming_distance(b, c)
@@ -73,7 +73,7 @@ def test_distance_is_a_distance(a: str, b: str, c: str) -> None:
 
 @given(HASHES, st.sets(st.integers(0, 255)))
 def test_flipped_bits_are_counted(value: str, bits: set[int]) -> None:
-    """The distance to a hash with some bits flipped is how many were flipped."""
+    """The distance to a hash with some bits flipped is the number of flipped bits."""
     flipped = int(value, 16)
     for bit in bits:
         flipped ^= 1 << bit

@@ -1,6 +1,7 @@
-"""What `build.py` does, one module for each of its parts; see `builder.commands` for the list of commands.
+"""What `build.py` does, one module per part; `builder.commands` lists the commands.
 
-`environment` and what it imports run on the standard library alone, because they make `.venv`; the rest runs in it.
+`setup.environment` and the modules that it imports use only the standard library, because they create `.venv`; the rest
+runs inside it.
 """
 
 import os
@@ -13,15 +14,15 @@ ROOT: Final = Path(__file__).resolve().parents[2]
 DIST: Final = ROOT / "dist"
 """Everything that is served."""
 WORK: Final = ROOT / "build"
-"""What is made on the way and may be thrown away."""
+"""Intermediate files, which may be deleted at any time."""
 
 
 class BuildError(Exception):
-    """What stops a command of `build.py`. The text is one line that says what happened and what to do."""
+    """Stops a command of `build.py`. The text is one line that says what happened and what to do."""
 
 
 def cache_folder() -> Path:
-    """Where downloads are kept for every clone of the project, made if need be. Raises `BuildError`."""
+    """Returns the folder for downloads, shared by all clones, and creates it if necessary. Raises `BuildError`."""
     if home := os.environ.get("XDG_CACHE_HOME"):
         caches = Path(home)
     elif sys.platform == "win32":
@@ -34,6 +35,6 @@ def cache_folder() -> Path:
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        text = f"the cache folder {folder} cannot be made ({error.strerror}); set XDG_CACHE_HOME to a folder of yours"
+        text = f"cannot create the cache folder {folder} ({error.strerror}); set XDG_CACHE_HOME to a writable folder"
         raise BuildError(text) from error
     return folder

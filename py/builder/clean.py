@@ -1,4 +1,4 @@
-"""`build.py clean`: removes what was made, and nothing else: no link, and no folder that was not made here."""
+"""`build.py clean`: removes what `build.py` made and nothing else: no link, and no folder made by somebody else."""
 
 import shutil
 from collections.abc import Mapping
@@ -18,13 +18,13 @@ MADE: Final[Mapping[str, str]] = {
     ".pytest_cache": "CACHEDIR.TAG",
     ".hypothesis": "",
 }
-"""Folders that commands and tools make, and what stands in each that was made whole or in part, if anything does."""
+"""Folders made by commands and tools, each with a file that shows that it was made here, if there is one."""
 DATA: Final = "var"
 BESIDE_SOURCES: Final = ("__pycache__", "_kernel.so", "_index.so", "*.egg-info")
 
 
 def clean(*, everything: bool) -> None:
-    """Removes what the commands made and what tools left; `everything` also means the cases and keys in `var/`."""
+    """Removes what commands made and tools left; `everything` includes the cases and keys in `var/`."""
     for name, mark in {**MADE, **({DATA: ""} if everything else {})}.items():
         _remove(ROOT / name, mark)
     for pattern in BESIDE_SOURCES:
@@ -37,7 +37,7 @@ def clean(*, everything: bool) -> None:
 
 
 def _remove(path: Path, mark: str) -> None:
-    """Removes a folder that was made here, says so, and says why another one stays."""
+    """Removes a folder that was made here and says so, or says why another one is kept."""
     if path.is_symlink():
         print(f"kept {path.name}, which is a link to {path.readlink()}: remove it yourself")
     elif path.exists() and not (path / mark).exists():

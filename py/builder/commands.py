@@ -1,4 +1,4 @@
-"""The commands of `build.py`, as they run inside `.venv`; each gives its exit status."""
+"""The commands of `build.py`, which run inside `.venv`; each returns its exit status."""
 
 import importlib
 import inspect
@@ -12,17 +12,21 @@ from types import MappingProxyType, ModuleType
 from typing import Final
 
 from builder import DIST, ROOT, WORK, BuildError
+from builder.demo.dev import serve_edits
 from builder.demo.serve import serve_site
 from builder.native.kernel import INDEX, KERNEL, build_native, digest, native_target
 from builder.options import Options
+from builder.release.make import RELEASE, how_to_verify, make_release
+from builder.release.reference import REFERENCE
+from builder.release.reference import write as write_reference
 from builder.setup import audit as advisories
 from builder.setup.browsers import BrowsersError, ensure_browsers
 from builder.site.assemble import build_site
 from builder.steps import fingerprint, once, one_at_a_time, step
 
 BENCHMARKS: Final = ROOT / "tests" / "bench"
-MOST_AT_ONCE: Final = 4
-"""Tests side by side: each may start a database and three browsers."""
+MAX_PARALLEL_TESTS: Final = 4
+"""Tests run in parallel at most: each may start a database and three browsers."""
 SITE_SOURCES: Final = (
     ROOT / "web",
     ROOT / "py" / "builder",
@@ -33,14 +37,14 @@ SITE_SOURCES: Final = (
 
 
 def setup(_: Options) -> int:
-    """Makes all that needs a network or a compiler, so that the rest works without."""
+    """Makes everything that needs a network or a compiler, so that the other commands work offline."""
     make_kernel()
     print("Everything is set up. Next: python3 build.py serve")
     return 0
 
 
 def build(_: Options) -> int:
-    """Makes `dist/`, and says what is in it."""
+    """Builds `dist/` and prints what it holds."""
     make_site()
     files = [file for file in DIST.rglob("*") if file.is_file() and file.suffix not in {".br", ".gz"}]
     size = sum(file.with_name(f"{file.name}.br").stat().st_size for file in files if _is_compressed(file))
@@ -49,13 +53,19 @@ def build(_: Options) -> int:
 
 
 def serve(options: Options) -> int:
-    """Runs the registry with the page until it is stopped."""
+    """Runs the registry with the page until it is stopped. Raises `BuildError`."""
     make_site()
     return serve_site(options)
 
 
+def dev(options: Options) -> int:
+    """Runs the registry with the page as it is edited, until it is stopped."""
+    make_site()
+    return serve_edits(options)
+
+
 def test(options: Options) -> int:
-    """Runs pytest; its own closing line is the last thing said."""
+    """Runs pytest, whose summary is the last line printed. Raises `BuildError` if the browsers cannot be installed."""
     make_site()
     if _wants_browsers(options.pytest):
         try:
@@ -67,7 +77,7 @@ def test(options: Options) -> int:
 
 
 def check(options: Options) -> int:
-    """Runs every check, so that one run tells all that is wrong."""
+    """Runs all checks, so that one run reports everything that is wrong."""
     make_kernel()
     node = ROOT / "node_modules" / ".bin"
     prettier = [str(node / "prettier"), "--log-level", "warn"]
@@ -93,18 +103,21 @@ def check(options: Options) -> int:
 
 
 def audit(_: Options) -> int:
-    """Asks whether a locked package has a known fault; 1 if one has."""
+    """Asks whether any locked package has a known vulnerability; returns 1 if one has. Raises `BuildError`."""
     return advisories.audit()
 
 
 def bench(options: Options) -> int:
-    """Runs benchmarks, or lists them; 1 if one of them found a fault."""
+    """Runs benchmarks, or lists them; returns 1 if one of them found a fault.
+
+    Raises `BuildError` for an unknown benchmark, or an option that none of the chosen ones takes.
+    """
     os.chdir(ROOT)
     sys.path.insert(0, str(ROOT))
     there = {file.stem: file for file in sorted(BENCHMARKS.glob("[!_]*.py")) if "\ndef main(" in file.read_text()}
     unknown = [name for name in options.names if name not in there]
     if unknown:
-        raise BuildError(f"there is no benchmark {', '.join(unknown)}; there are: {', '.join(there)}")
+        raise BuildError(f"there is no benchmark {', '.join(unknown)}; choose from: {', '.join(there)}")
     modules = {name: importlib.import_module(f"tests.bench.{name}") for name in options.names or there}
     if options.list:
         for name, module in modules.items():
@@ -113,7 +126,7 @@ def bench(options: Options) -> int:
         return 0
     taken = {option for module in modules.values() for option in _options_of(module)}
     if foreign := [f"--{name}" for name in options.measure if name not in taken]:
-        raise BuildError(f"{', '.join(foreign)} is for another benchmark; --list says which options each takes")
+        raise BuildError(f"{', '.join(foreign)} is not an option of these benchmarks; --list shows the options of each")
     make_site()
     found = False
     for name, module in modules.items():
@@ -123,13 +136,29 @@ def bench(options: Options) -> int:
     return 1 if found else 0
 
 
+def release(_: Options) -> int:
+    """Makes a release, and says how to verify it."""
+    with one_at_a_time():
+        commit = make_release()
+    print(how_to_verify(RELEASE, commit), end="")
+    return 0
+
+
+def reference(_: Options) -> int:
+    """Writes the reference of the public API."""
+    make_kernel()
+    write_reference()
+    print(f"{REFERENCE.relative_to(ROOT)} is written")
+    return 0
+
+
 def _options_of(benchmark: ModuleType) -> list[str]:
-    """The options that a benchmark takes: the parameters of its `main`."""
+    """The options of a benchmark: the parameters of its `main`."""
     return list(inspect.signature(benchmark.main).parameters)
 
 
 def make_kernel() -> None:
-    """Compiles the hashing kernel and the gate's index for this machine, if they changed."""
+    """Compiles the hashing kernel and the gate's index for this machine, if they have changed."""
     with one_at_a_time():
         for module in (KERNEL, INDEX):
             stamp = WORK / f"{module.source.stem}.stamp"
@@ -138,7 +167,7 @@ def make_kernel() -> None:
 
 
 def make_site() -> None:
-    """Builds `dist/`, if something that is in it changed."""
+    """Builds `dist/`, if one of its sources has changed."""
     make_kernel()
     key = fingerprint(SITE_SOURCES)
     with one_at_a_time():
@@ -146,25 +175,25 @@ def make_site() -> None:
 
 
 def run(*command: str) -> int:
-    """Runs a tool at the top of the repository; its exit status."""
+    """Runs a tool at the top of the repository; returns its exit status."""
     tools = str(Path(sys.executable).parent)
     environment = {**os.environ, "PATH": os.pathsep.join([tools, os.environ.get("PATH", os.defpath)])}
-    environment.pop("PYTHONDONTWRITEBYTECODE", None)  # hundreds of processes would compile the same packages again
+    environment.pop("PYTHONDONTWRITEBYTECODE", None)  # or hundreds of processes would compile the same packages again
     return subprocess.run(command, cwd=ROOT, env=environment, check=False).returncode
 
 
 def _fails(name: str, command: list[str]) -> bool:
-    """Whether a check finds something; it says itself what."""
+    """Whether a check fails; it prints its own findings."""
     with step(name):
         return run(*command) != 0
 
 
 def _side_by_side() -> list[str]:
-    """How pytest runs everything: a file of tests on each core, in their order; what the tests cover is measured.
+    """The options of pytest for a whole run: test files in parallel on all cores, in order, with coverage.
 
-    What fails in a browser is tried twice more, and nothing else is.
+    Only tests that fail in a browser are retried, twice.
     """
-    cores = min(os.cpu_count() or 1, MOST_AT_ONCE)
+    cores = min(os.cpu_count() or 1, MAX_PARALLEL_TESTS)
     return [f"--numprocesses={cores}", "--dist=loadfile", "--no-loadscope-reorder", "--browser-reruns=2", "--cov"]
 
 
@@ -173,12 +202,23 @@ def _is_compressed(file: Path) -> bool:
 
 
 def _wants_browsers(arguments: Sequence[str]) -> bool:
-    """Whether the tests that were asked for may drive a browser: not if files or folders without such are named."""
+    """Whether the requested tests may drive a browser: not if all files and folders named are without such tests."""
     named = [Path(argument.split("::")[0]) for argument in arguments if not argument.startswith("-")]
     named = [path for path in named if (ROOT / path).exists()]
     return not named or any(path == Path("tests") or "e2e" in path.parts for path in named)
 
 
 COMMANDS: Final[Mapping[str, Callable[[Options], int]]] = MappingProxyType(
-    {"setup": setup, "build": build, "serve": serve, "test": test, "check": check, "audit": audit, "bench": bench}
+    {
+        "setup": setup,
+        "build": build,
+        "serve": serve,
+        "dev": dev,
+        "test": test,
+        "check": check,
+        "audit": audit,
+        "bench": bench,
+        "release": release,
+        "reference": reference,
+    }
 )

@@ -1,4 +1,4 @@
-"""The way in from `build.py`: reads the command line, makes the environment, and goes on inside it."""
+"""The entry point of `build.py`: parses the command line, makes the environment, and continues inside it."""
 
 import errno
 import os
@@ -15,31 +15,31 @@ from builder.setup.environment import VENV_PYTHON, make_environment
 from builder.steps import one_at_a_time
 
 INTERRUPTED: Final = 130
-"""The exit status that shells give to what Ctrl-C stopped."""
+"""The exit status that shells report for a command stopped by Ctrl-C."""
 
 
 def main(arguments: list[str]) -> int:
-    """Runs one command; its exit status."""
+    """Runs one command; returns its exit status."""
     options = parse(arguments)
     return run_plainly(lambda: _enter(options, arguments))
 
 
 def _enter(options: Options, arguments: list[str]) -> int:
-    """Makes what the command needs, and hands over to the Python in `.venv`."""
+    """Makes what the command needs, then hands over to the Python in `.venv`."""
     if sys.platform == "win32":
         raise BuildError("Windows is not supported directly: run the same command in WSL (`wsl --install`)")
     if options.command == "clean":
         clean(everything=options.all)
         return 0
-    if options.command == "serve":
+    if options.command in {"serve", "dev"}:
         check_address(options.host, options.port)
     with one_at_a_time():
-        make_environment(with_tools=options.command not in {"build", "serve"})
-    return os.execv(VENV_PYTHON, [str(VENV_PYTHON), "-m", "builder", *arguments])  # the same process goes on there
+        make_environment(with_tools=options.command not in {"build", "serve", "dev", "release", "reference"})
+    return os.execv(VENV_PYTHON, [str(VENV_PYTHON), "-m", "builder", *arguments])  # continues in the same process
 
 
 def run_plainly(command: Callable[[], int]) -> int:
-    """Runs a command so that whatever stops it is told in a line, never in a traceback; its exit status."""
+    """Runs a command; errors are printed as one line, never as a traceback. Returns the exit status."""
     try:
         return command()
     except BuildError as error:
@@ -54,10 +54,10 @@ def run_plainly(command: Callable[[], int]) -> int:
 
 
 def _explain(error: OSError) -> str:
-    """What the system said, and what to do about it."""
+    """The system's error message, and what to do about it."""
     where = f"{Path(os.fsdecode(error.filename))}: " if isinstance(error.filename, str | bytes) else ""
     if error.errno in {errno.ENOSPC, errno.EDQUOT}:
         return f"{where}no space left on the disk; make room and run the same command again"
     if error.errno in {errno.EACCES, errno.EPERM, errno.EROFS}:
-        return f"{where}may not be written; give yourself the right to write there, or work in a clone that is yours"
+        return f"{where}no permission to write; change the permissions, or work in a clone that you own"
     return f"{where}{error.strerror or error}"

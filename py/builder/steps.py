@@ -1,4 +1,4 @@
-"""Steps: what a command does one after another, told while it lasts, and left out when nothing changed."""
+"""Steps: what a command does in sequence, shown while it runs, and skipped if nothing has changed."""
 
 import fcntl
 import hashlib
@@ -13,14 +13,14 @@ from typing import Final
 from builder import ROOT, WORK
 
 QUIET_SECONDS: Final = 1.0
-"""A step that is over sooner is not worth a line."""
+"""A step that ends sooner is not shown."""
 
 
 @contextmanager
 def step(what: str) -> Iterator[None]:
-    """Tells on standard error that `what` goes on, once it has taken a second, and how long it took in the end.
+    """Reports on standard error that `what` is running, once it has taken a second, and how long it took.
 
-    On a terminal one line counts the seconds; elsewhere there is a line at the start and one at the end.
+    On a terminal, one line counts the seconds; otherwise there is a line at the start and one at the end.
     """
     over = threading.Event()
     start = time.monotonic()
@@ -39,7 +39,7 @@ def step(what: str) -> Iterator[None]:
 
 
 def _tell(what: str, start: float, over: threading.Event) -> None:
-    """Says that the step goes on, until it is over."""
+    """Reports progress until the step is over."""
     if over.wait(QUIET_SECONDS):
         return
     if not sys.stderr.isatty():
@@ -50,14 +50,14 @@ def _tell(what: str, start: float, over: threading.Event) -> None:
 
 
 def _line_start() -> str:
-    """What takes a terminal back to the start of its line, empty; nothing elsewhere."""
+    """The escape sequence that returns to the start of a terminal's line and clears it; empty elsewhere."""
     return "\r\x1b[2K" if sys.stderr.isatty() else ""
 
 
 def fingerprint(paths: Iterable[Path], *facts: str) -> str:
-    """A SHA-256 of files, of whole folders and of `facts`, in hex: the same as long as nothing in them changed.
+    """Returns a SHA-256, in hex, of files, folders and `facts`: it changes whenever their content does.
 
-    Names count relative to the repository; what Python leaves behind (`__pycache__`) does not; nor does a missing file.
+    Paths count relative to the repository; `__pycache__` and missing files are ignored.
     """
     digest = hashlib.sha256("\0".join(facts).encode())
     for file in sorted(file for path in paths for file in _files(path)):
@@ -68,7 +68,7 @@ def fingerprint(paths: Iterable[Path], *facts: str) -> str:
 
 
 def _files(path: Path) -> Iterator[Path]:
-    """The file itself, or every file below the folder."""
+    """The file itself, or all files below the folder."""
     if path.is_file():
         yield path
     elif path.is_dir():
@@ -76,9 +76,9 @@ def _files(path: Path) -> Iterator[Path]:
 
 
 def once(what: str, stamp: Path, key: str, made: Iterable[Path], make: Callable[[], object]) -> bool:
-    """Runs `make` as a step, unless `stamp` says that it ended well with the same `key` and all of `made` is there.
+    """Runs `make` as a step, unless `stamp` records success with the same `key` and all of `made` exists.
 
-    Gives whether it ran. The stamp is removed first and written last, so that a step cut short runs again.
+    Returns whether it ran. The stamp is removed first and written last, so that an interrupted step runs again.
     """
     if stamp.is_file() and stamp.read_text() == key and all(path.exists() for path in made):
         return False
@@ -92,12 +92,12 @@ def once(what: str, stamp: Path, key: str, made: Iterable[Path], make: Callable[
 
 @contextmanager
 def one_at_a_time() -> Iterator[None]:
-    """Waits until no other `build.py` makes something in this clone, and keeps others waiting meanwhile."""
+    """Holds this clone's lock, so that no other `build.py` writes here at the same time."""
     WORK.mkdir(exist_ok=True)
     with (WORK / "lock").open("w") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            with step("waiting for another build.py that is at work here"):
+            with step("waiting for another build.py in this clone"):
                 fcntl.flock(lock, fcntl.LOCK_EX)
         yield

@@ -1,6 +1,6 @@
-"""A list of well-known pictures, as text: a line for each signal, its type (`pdq`, `sha256`, `md5`) and its value.
+"""The benign list as text: one signal a line, its type (`pdq`, `sha256` or `md5`) and its value.
 
-`pdq 9c15...`; what follows a `#` is a remark. `takeback hash` prints such values.
+Example: `pdq 9c15...`. A `#` starts a comment. `takeback hash` prints such values.
 """
 
 from pathlib import Path
@@ -10,12 +10,15 @@ from takeback.errors import InvalidSignal, SettingsError
 from takeback.signals import Signal, SignalType
 
 TYPES: Final = frozenset({SignalType.PDQ, SignalType.SHA256, SignalType.MD5})
-"""What is sure enough to tell a picture by."""
+"""Types that identify a picture reliably enough."""
 _FULL_QUALITY: Final = 100
 
 
 def read_list(path: Path) -> list[Signal]:
-    """The signals of a list. Raises `SettingsError` naming the line that is wrong, `FileNotFoundError`."""
+    """Reads the signals of a benign list.
+
+    Raises `SettingsError`, which names the malformed line or says why the file cannot be read, and `FileNotFoundError`.
+    """
     try:
         lines = path.read_text("utf-8").splitlines()
     except FileNotFoundError:

@@ -1,6 +1,6 @@
-"""The feed in bulk: tiles and snapshots as one compact binary form, written by the registry and read by a gate.
+"""The feed in bulk: reads and writes tiles and snapshots, a compact binary form of the feed.
 
-PROTOCOL.md has the layout, byte by byte. Numbers are big-endian.
+The registry writes it and gates read it. PROTOCOL.md specifies the layout, byte by byte. Numbers are big-endian.
 """
 
 from collections.abc import Iterable, Iterator
@@ -13,24 +13,25 @@ from takeback.errors import FeedBroken, InvalidMessage, InvalidSignal
 from takeback.protocol import AgeBand, EntryStatus, FeedAction, FeedEntry, FeedHead, PictureKind, SignalMessage, decode
 from takeback.signals import HEX_DIGITS, SignalType, Variant
 
-TILE: Final = 10_000
+TILE_LINES: Final = 10_000
 """Lines of a tile."""
-MEDIA: Final = "application/octet-stream"
-MAX_HEAD: Final = 4096
+MEDIA_TYPE: Final = "application/octet-stream"
+MAX_HEAD_BYTES: Final = 4096
+"""Bytes of the head at the end of a file; it has about 400."""
 MAGIC: Final = {False: b"TBKTILE1", True: b"TBKSNAP1"}
-"""How a tile and a snapshot begin; the latter has no salts, because nothing in it is part of the chain."""
+"""First bytes of a tile (`False`) and a snapshot (`True`), which has no salts, because it is not in the chain."""
 
 TYPES: Final = (SignalType.PDQ, SignalType.PHASH, SignalType.SHA256, SignalType.MD5, SignalType.VPDQ)
 ACTIONS: Final = (FeedAction.ERASED, FeedAction.ADD, FeedAction.REMOVE, FeedAction.CHANGE)
-STANDINGS: Final = (EntryStatus.BLOCK, EntryStatus.REVIEW, EntryStatus.PAUSED)
+ENTRY_STATUSES: Final = (EntryStatus.BLOCK, EntryStatus.REVIEW, EntryStatus.PAUSED)
 VARIANTS: Final = tuple(Variant)
-"""In the order of `signals.py`, which PROTOCOL.md repeats: new ones come after the others."""
+"""In the order of `signals.py`, which PROTOCOL.md repeats. New variants must be appended: the position is the code."""
 VARIANT_CODES: Final = {variant: code for code, variant in enumerate(VARIANTS)}
 TYPE_CODES: Final = {kind: code for code, kind in enumerate(TYPES)}
-STANDING_CODES: Final = {standing: code for code, standing in enumerate(STANDINGS)}
-SIZES: Final = tuple(HEX_DIGITS[kind] // 2 if kind in HEX_DIGITS else 0 for kind in TYPES)
-"""Bytes of a value of each type; 0 for a text with its length before it."""
-VIDEO, AI_MADE, WAS_MINOR, STANDING_SHIFT = 2, 4, 8, 4
+ENTRY_STATUS_CODES: Final = {standing: code for code, standing in enumerate(ENTRY_STATUSES)}
+VALUE_BYTES: Final = tuple(HEX_DIGITS[kind] // 2 if kind in HEX_DIGITS else 0 for kind in TYPES)
+"""Bytes of a value, by type code; 0 for text, which is preceded by its length."""
+VIDEO, AI_MADE, WAS_MINOR, ENTRY_STATUS_SHIFT = 2, 4, 8, 4
 NO_QUALITY: Final = 255
 
 _LINE: Final = Struct(">QB16s")
@@ -42,7 +43,7 @@ _EPOCH: Final = date(1970, 1, 1)
 
 
 class Add(NamedTuple):
-    """What an `add` says, as it stands in the file; `since` is in days since 1970, 0 for none."""
+    """The content of an `add`, as encoded in the file; `since` is in days since 1970, 0 if absent."""
 
     type: int
     variant: int
@@ -54,7 +55,7 @@ class Add(NamedTuple):
 
 
 class BulkRecord(NamedTuple):
-    """A line as it stands in the file; `add` goes with `add`, `standing` with `change`, `leaf` with `erased`."""
+    """A line as encoded in the file. `add` is set for `add`, `standing` for `change`, `leaf` for `erased`."""
 
     number: int
     action: FeedAction
@@ -65,38 +66,38 @@ class BulkRecord(NamedTuple):
 
 
 def write_add(number: int, entry: bytes, add: Add) -> bytes:
-    """The bytes of an `add`; without salt it is one of a snapshot."""
-    size = b"" if SIZES[add.type] else _LENGTH.pack(len(add.value))
+    """Encodes an `add`; without a salt it is one of a snapshot."""
+    size = b"" if VALUE_BYTES[add.type] else _LENGTH.pack(len(add.value))
     head = _LINE.pack(number, 1, entry) + _ADD.pack(add.type, add.variant, add.flags, add.quality, add.since)
     return head + add.salt + size + add.value
 
 
 def write_line(line: FeedEntry) -> bytes:
-    """The bytes of a line in a tile."""
+    """Encodes a line of a tile."""
     entry = bytes.fromhex(line.entry)
     if line.signal is not None:
         return write_add(line.number, entry, _add_of(line, line.signal))
-    tail = bytes.fromhex(line.leaf or "") if line.standing is None else bytes([STANDING_CODES[line.standing]])
+    tail = bytes.fromhex(line.leaf or "") if line.standing is None else bytes([ENTRY_STATUS_CODES[line.standing]])
     return _LINE.pack(line.number, ACTIONS.index(line.action), entry) + tail
 
 
-def end(head: bytes) -> bytes:
-    """The bytes after the last line: the head that is signed for all the bytes before."""
+def encode_end(head: bytes) -> bytes:
+    """Encodes what follows the last line: the head, which is signed for all preceding bytes."""
     return _END + _HEAD.pack(len(head)) + head
 
 
 def flags_of(kind: str, ai_made: bool, age_band: str, standing: str) -> int:
-    """What else is known of an entry, in one byte."""
+    """Encodes an entry's kind, `ai_made`, age band and status in one byte."""
     return (
         (VIDEO if kind == PictureKind.VIDEO else 0)
         | (AI_MADE if ai_made else 0)
         | (WAS_MINOR if age_band == AgeBand.WAS_MINOR else 0)
-        | STANDING_CODES[EntryStatus(standing)] << STANDING_SHIFT
+        | ENTRY_STATUS_CODES[EntryStatus(standing)] << ENTRY_STATUS_SHIFT
     )
 
 
 def line_of(record: BulkRecord) -> FeedEntry:
-    """The line that a record stands for. Raises `FeedBroken`."""
+    """Decodes a record to a line of the feed. Raises `FeedBroken` if it breaks the protocol."""
     try:
         return _line_of(record)
     except (ValueError, InvalidSignal, IndexError, OverflowError) as wrong:
@@ -104,21 +105,21 @@ def line_of(record: BulkRecord) -> FeedEntry:
 
 
 def value_of(type_code: int, value: bytes) -> str:
-    """A signal's value as the protocol writes it. Raises `FeedBroken`."""
+    """Returns a signal's value as the protocol writes it. Raises `FeedBroken` if the text is not ASCII."""
     try:
-        return value.hex() if SIZES[type_code] else value.decode("ascii")
+        return value.hex() if VALUE_BYTES[type_code] else value.decode("ascii")
     except UnicodeDecodeError as wrong:
-        raise FeedBroken("a text in the feed is none") from wrong
+        raise FeedBroken("the feed holds a value that is not valid text") from wrong
 
 
 class Reader:
-    """Reads a tile or a snapshot from its pieces: iterate over it, then see `head` and `digest`.
+    """Reads a tile or a snapshot from chunks of bytes: iterate over it, then read `head` and `digest`.
 
-    Raises `FeedBroken` for a file that breaks the form or is cut short.
+    Iterating raises `FeedBroken` if the file is malformed or truncated.
     """
 
-    def __init__(self, pieces: Iterable[bytes], *, snapshot: bool) -> None:
-        self._pieces = iter(pieces)
+    def __init__(self, chunks: Iterable[bytes], *, snapshot: bool) -> None:
+        self._chunks = iter(chunks)
         self._snapshot = snapshot
         self._buffer = b""
         self._at = 0
@@ -128,12 +129,12 @@ class Reader:
 
     @property
     def digest(self) -> bytes:
-        """The SHA-256 of all the bytes before the end."""
+        """SHA-256 of all bytes before the end marker."""
         return self._digest.digest()
 
     def __iter__(self) -> Iterator[BulkRecord]:
         if self._take(8) != MAGIC[self._snapshot]:
-            raise FeedBroken("the file is not a part of the feed in a form that is known")
+            raise FeedBroken("the file is not a tile or snapshot in a known format")
         while True:
             start = self._take(8)
             if start == _END:
@@ -142,46 +143,46 @@ class Reader:
         self._digest.update(self._buffer[: self._at - len(_END)])
         self._ended = True
         (size,) = _HEAD.unpack(self._take(4))
-        if size > MAX_HEAD:
-            raise FeedBroken("the end of the file breaks the form")
+        if size > MAX_HEAD_BYTES:
+            raise FeedBroken("the end of the file is malformed")
         try:
             self.head = decode(self._take(size), FeedHead)
         except InvalidMessage as wrong:
             raise FeedBroken(f"the end of the file breaks the protocol: {wrong}") from wrong
-        if self._at != len(self._buffer) or any(self._pieces):
-            raise FeedBroken("the file goes on after its end")
+        if self._at != len(self._buffer) or any(self._chunks):
+            raise FeedBroken("the file continues after its end")
 
     def _record(self, start: bytes) -> BulkRecord:
         number, code, entry = _LINE.unpack(start + self._take(17))
         if code >= len(ACTIONS):
-            raise FeedBroken(f"number {number} has an action that is not known")
+            raise FeedBroken(f"number {number} has an unknown action")
         action = ACTIONS[code]
         if action is FeedAction.ADD:
             return BulkRecord(number, action, entry, self._add(number))
         if action is FeedAction.CHANGE:
             standing = self._take(1)[0]
-            if standing >= len(STANDINGS):
-                raise FeedBroken(f"number {number} has a standing that is not known")
-            return BulkRecord(number, action, entry, standing=STANDINGS[standing])
+            if standing >= len(ENTRY_STATUSES):
+                raise FeedBroken(f"number {number} has an unknown standing")
+            return BulkRecord(number, action, entry, standing=ENTRY_STATUSES[standing])
         return BulkRecord(number, action, entry, leaf=self._take(32) if action is FeedAction.ERASED else None)
 
     def _add(self, number: int) -> Add:
         kind, variant, flags, quality, since = _ADD.unpack(self._take(6))
-        if kind >= len(TYPES) or variant >= len(VARIANTS) or flags >> STANDING_SHIFT >= len(STANDINGS):
-            raise FeedBroken(f"number {number} has a signal that is not known")
+        if kind >= len(TYPES) or variant >= len(VARIANTS) or flags >> ENTRY_STATUS_SHIFT >= len(ENTRY_STATUSES):
+            raise FeedBroken(f"number {number} has an unknown type, variant or standing")
         salt = b"" if self._snapshot else self._take(16)
-        size = SIZES[kind] or _LENGTH.unpack(self._take(2))[0]
+        size = VALUE_BYTES[kind] or _LENGTH.unpack(self._take(2))[0]
         return Add(kind, variant, flags, quality, since, salt, self._take(size))
 
     def _take(self, size: int) -> bytes:
-        """The next bytes. What was read is digested when the next piece comes."""
+        """The next `size` bytes. Bytes are added to the digest when the next chunk is read."""
         while len(self._buffer) - self._at < size:
-            piece = next(self._pieces, None)
-            if piece is None:
-                raise FeedBroken("the file is cut short")
+            chunk = next(self._chunks, None)
+            if chunk is None:
+                raise FeedBroken("the file is truncated")
             if not self._ended:
                 self._digest.update(self._buffer[: self._at])
-            self._buffer = self._buffer[self._at :] + piece
+            self._buffer = self._buffer[self._at :] + chunk
             self._at = 0
         self._at += size
         return self._buffer[self._at - size : self._at]
@@ -196,12 +197,12 @@ def _add_of(line: FeedEntry, signal: SignalMessage) -> Add:
         NO_QUALITY if signal.quality is None else signal.quality,
         days_of(line.since),
         bytes.fromhex(line.salt or ""),
-        bytes.fromhex(signal.value) if SIZES[code] else signal.value.encode("ascii"),
+        bytes.fromhex(signal.value) if VALUE_BYTES[code] else signal.value.encode("ascii"),
     )
 
 
 def days_of(day: str | None) -> int:
-    """A day as days since 1970, 0 for none."""
+    """Converts an ISO date to days since 1970; `None` gives 0."""
     return 0 if day is None else (date.fromisoformat(day) - _EPOCH).days
 
 
@@ -211,7 +212,7 @@ def _line_of(record: BulkRecord) -> FeedEntry:
         leaf = None if record.leaf is None else record.leaf.hex()
         return FeedEntry(record.number, record.action, name, standing=record.standing, leaf=leaf)
     add = record.add
-    standing = STANDINGS[add.flags >> STANDING_SHIFT]
+    standing = ENTRY_STATUSES[add.flags >> ENTRY_STATUS_SHIFT]
     return FeedEntry(
         record.number,
         record.action,

@@ -1,9 +1,9 @@
-"""The feed's chain and its signature: what the registry vouches for, and how a gate finds out that it holds.
+"""The feed's hash chain and signature: how the registry vouches for the feed, and how a gate checks it.
 
-Every line of the feed has a leaf, a digest of what it says; every number has a link, a digest of the link before it
-and of its leaf. So one link stands for the whole feed up to its number, for every platform alike. What the registry
-answers to one platform it signs with Ed25519: the link, the newest number, the time, and the answer's own digest.
-PROTOCOL.md has the texts that are digested and signed, byte by byte.
+Each line of the feed has a leaf, a digest of its content; each number has a link, a digest of the previous link and its
+own leaf. So one link commits to the whole feed up to its number, the same for all platforms. The registry signs each
+answer to a platform with Ed25519: the link, the newest number, the time, and the digest of the answer. PROTOCOL.md
+specifies the digested and signed texts, byte by byte.
 """
 
 from collections.abc import Sequence
@@ -16,14 +16,14 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey,
 from takeback.errors import FeedBroken, RegistryUnreachable
 from takeback.protocol import EntryStatus, FeedAction, FeedEntry, FeedHead, FeedKey, seconds_of
 
-START: Final = bytes(32)
+FIRST_LINK: Final = bytes(32)
 """The link before the first line."""
-MAX_SKEW: Final = 15 * 60
-"""Seconds that a signed answer may be away from the gate's own clock; an older one may have been kept back."""
+MAX_SKEW_SECONDS: Final = 15 * 60
+"""How far a signed answer's time may differ from the gate's clock; an older answer may have been withheld."""
 
 
 def leaf(line: FeedEntry, added: int) -> bytes:
-    """The digest of what a line says. `added` is the number of the `add` that brought its entry."""
+    """Returns the digest of a line's content. `added` is the number of the `add` that brought its entry."""
     if line.leaf is not None:
         return bytes.fromhex(line.leaf)
     if line.signal is None:
@@ -39,64 +39,70 @@ def leaf(line: FeedEntry, added: int) -> bytes:
 
 
 def link(before: bytes, leaf: bytes) -> bytes:
-    """The link of a number: of the one before it, and of its line's leaf."""
+    """Returns the link of a number: the digest of the link before it and the line's leaf."""
     return sha256(b"\x01" + before + leaf).digest()
 
 
-def erased(number: int, entry: str, leaf: bytes) -> FeedEntry:
-    """The line that stands for an `add` whose signal is no longer kept."""
+def tombstone(number: int, entry: str, leaf: bytes) -> FeedEntry:
+    """Returns the tombstone of an `add` whose signal is no longer kept."""
     return FeedEntry(number, FeedAction.ERASED, entry, leaf=leaf.hex())
 
 
-def public(key: Ed25519PrivateKey) -> str:
-    """The public half of a key, in hex."""
+def public_hex(key: Ed25519PrivateKey) -> str:
+    """Returns the public half of a key, in hex."""
     return key.public_key().public_bytes_raw().hex()
 
 
 def sign(key: Ed25519PrivateKey, head: FeedHead, platform: str, digest: bytes) -> FeedHead:
-    """The head with the key's signature over it, for an answer with this SHA-256 to the platform of this key id."""
-    named = FeedHead(head.number, head.chain, head.newest, head.at, public(key))
+    """Returns `head` signed with `key`, for an answer to `platform`, a key id; `digest` is the answer's SHA-256."""
+    named = FeedHead(head.number, head.chain, head.newest, head.at, public_hex(key))
     return FeedHead(
         head.number, head.chain, head.newest, head.at, named.key, key.sign(_statement(named, platform, digest)).hex()
     )
 
 
-def check(head: FeedHead, platform: str, digest: bytes) -> None:
-    """Raises `FeedBroken` if the head was not signed by the key it names for this answer to this platform."""
+def check_signature(head: FeedHead, platform: str, digest: bytes) -> None:
+    """Checks the signature of `head` for an answer to `platform`; `digest` is the answer's SHA-256.
+
+    Raises `FeedBroken` if the key that the head names did not sign it.
+    """
     if not _signed(head.key, head.signature, _statement(head, platform, digest)):
-        raise FeedBroken("rule 5: the answer is not what the registry signed")
+        raise FeedBroken("rule 5: the answer does not match the registry's signature")
 
 
 def check_time(head: FeedHead, now: float) -> None:
-    """Raises `RegistryUnreachable` for an answer that was signed long ago, or in the future."""
-    if abs(now - seconds_of(head.at)) > MAX_SKEW:
-        raise RegistryUnreachable(f"the registry's answer was signed at {head.at}: it is old, or a clock is wrong")
+    """Raises `RegistryUnreachable` if an answer was signed too long ago, or in the future."""
+    if abs(now - seconds_of(head.at)) > MAX_SKEW_SECONDS:
+        raise RegistryUnreachable(f"the registry's answer was signed at {head.at}: it is too old, or a clock is wrong")
 
 
 def follow_key(pinned: str, key: str, keys: Sequence[FeedKey]) -> str:
-    """The key to trust from now on: `key`, if each key from `pinned` to it signed the next.
+    """Returns `key`, which is trusted from now on, if each key from `pinned` to it signed the next.
 
-    Raises `FeedBroken` if not, and `RegistryUnreachable` if `key` was replaced before, as while keys are rotated.
+    Raises `FeedBroken` if not, and `RegistryUnreachable` if `key` precedes `pinned`, as may happen while keys are
+    rotated.
     """
     places = {one.key: place for place, one in enumerate(keys)}
     start, end = places.get(pinned), places.get(key)
     if start is None or end is None:
-        raise FeedBroken(f"rule 6: the registry signs with the key {key}, which the known key did not sign")
+        raise FeedBroken(f"rule 6: the registry signs with the key {key}, which the pinned key did not sign")
     if end < start:
-        raise RegistryUnreachable("the registry signed with a key that was replaced: its processes are being changed")
+        raise RegistryUnreachable(
+            "the registry signed with a key that it has replaced: a key rotation is still in progress"
+        )
     for before, after in zip(keys[start:end], keys[start + 1 : end + 1], strict=True):
-        if not succeeds(before.key, after):
-            raise FeedBroken(f"rule 6: the registry's key {after.key} was not signed by the one before it")
+        if not is_successor(before.key, after):
+            raise FeedBroken(f"rule 6: the registry's key {after.key} was not signed by its predecessor")
     return key
 
 
-def succeed(old: Ed25519PrivateKey, new: Ed25519PrivateKey) -> FeedKey:
-    """The new key, signed by the old one."""
-    return FeedKey(public(new), old.sign(_succession(public(old), public(new))).hex())
+def sign_successor(old: Ed25519PrivateKey, new: Ed25519PrivateKey) -> FeedKey:
+    """Returns the new key, signed by the old one."""
+    return FeedKey(public_hex(new), old.sign(_succession(public_hex(old), public_hex(new))).hex())
 
 
-def succeeds(old: str, new: FeedKey) -> bool:
-    """Whether the key `old` signed the new one."""
+def is_successor(old: str, new: FeedKey) -> bool:
+    """Whether the key `old` signed `new`."""
     return new.signature is not None and _signed(old, new.signature, _succession(old, new.key))
 
 

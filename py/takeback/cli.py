@@ -1,4 +1,4 @@
-"""`takeback ...`: the one command line. Each zone brings its own commands, loaded when they are called."""
+"""The command line, `takeback ...`. Each zone defines its own commands, which are imported when they are called."""
 
 from importlib import import_module
 from typing import Final, override
@@ -14,18 +14,19 @@ _COMMANDS: Final = {
     "registry": "takeback.registry.cli.commands:registry",
     "platform": "takeback.registry.cli.commands:platform",
     "gate": "takeback.gate.commands:gate",
+    "verify": "takeback.verify.commands:verify",
     "completion": "takeback.cli:completion",
 }
 
 
 class _Refused(click.ClickException):
-    """An error for people, with click's own status for what cannot be: 1 may say that a file is blocked."""
+    """An error message for people, with click's status for usage errors: 1 may mean that a file is blocked."""
 
     exit_code = 2
 
 
 class _Lazy(click.Group):
-    """A group whose commands are imported by name, so that one zone runs without another's packages."""
+    """A group whose commands are imported by name, so that one zone works without another's packages."""
 
     @override
     def list_commands(self, ctx: click.Context) -> list[str]:
@@ -45,6 +46,7 @@ class _Lazy(click.Group):
 
     @override
     def invoke(self, ctx: click.Context) -> object:
+        """Runs the command. Raises `_Refused` for errors of ours, and if a package is missing."""
         try:
             return super().invoke(ctx)
         except TakebackError as error:
@@ -54,7 +56,7 @@ class _Lazy(click.Group):
 
 
 def _missing(name: str, error: ModuleNotFoundError) -> str:
-    """What to install so that the command `name` finds what it needs."""
+    """How to install what the command `name` lacks. Raises `error` again if a module of our own is missing."""
     if (error.name or "").startswith("takeback"):
         raise error
     extra = _COMMANDS[name].split(":")[0].split(".")[1]
@@ -62,7 +64,7 @@ def _missing(name: str, error: ModuleNotFoundError) -> str:
 
 
 def _not_installed(name: str, error: ModuleNotFoundError) -> click.Command:
-    """Stands for a command whose zone's packages are not here."""
+    """A placeholder for a command whose packages are not installed."""
     missing = _missing(name, error)
 
     short = f"Needs {missing.rpartition(': ')[2]}"
@@ -79,19 +81,19 @@ def _not_installed(name: str, error: ModuleNotFoundError) -> click.Command:
 @click.version_option(__version__, prog_name="takeback")
 @click.pass_context
 def main(ctx: click.Context) -> None:
-    """Hash pictures, run a registry, run a gate."""
-    ctx.obj = _drawn_signals
+    """Hash pictures, run a registry, run a gate, verify a site."""
+    ctx.obj = _random_picture_signals
 
 
-def _drawn_signals() -> object:
-    """What a picture of chance is hashed to: the registry, which cannot read a picture, is only handed this."""
-    return import_module("takeback.hashing.drawing").drawn_signals()
+def _random_picture_signals() -> object:
+    """Signals of a random picture. The registry cannot read pictures, so it gets this function through click."""
+    return import_module("takeback.hashing.drawing").random_picture_signals()
 
 
 @click.command()
 @click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]))
 def completion(shell: str) -> None:
-    """Print what makes SHELL complete takeback's commands: eval "$(takeback completion bash)"."""
+    """Print the shell code that completes takeback's commands: eval "$(takeback completion bash)"."""
     kind = get_completion_class(shell)
     assert kind is not None
     click.echo(kind(main, {}, "takeback", "_TAKEBACK_COMPLETE").source())

@@ -1,7 +1,7 @@
-"""What a caller may take of an HTTP server before its request is there: header bytes, fields, time and connections.
+"""Limits that an HTTP server needs before a request is complete: header bytes, fields, time and connections.
 
-With its fast parser, httptools, uvicorn limits none of it; with its other, h11, header bytes alone. So the fast one's
-protocol is kept, and what it is missing stands here, for the registry and for the sidecar alike.
+With its fast parser, httptools, uvicorn enforces none of them; with h11, only header bytes. So the registry and the
+sidecar use the fast parser with the protocol class below, which adds them.
 """
 
 import asyncio
@@ -15,41 +15,41 @@ from typing import Any, Final, cast, override
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
-MAX_HEAD: Final = 64 * 1024
-"""Bytes of a request's first line, header and trailer: browsers send under 4 KB."""
-MAX_FIELDS: Final = 100
+MAX_HEADER_BYTES: Final = 64 * 1024
+"""Bytes of a request line, header and trailer: browsers send under 4 KB."""
+MAX_HEADER_FIELDS: Final = 100
 """Header fields of a request: browsers send about 20."""
-HEAD_SECONDS: Final = 10.0
-"""From a connection, or from the first byte of a further request on it, to the end of the header."""
+HEADER_SECONDS: Final = 10.0
+"""From the connection, or from the first byte of a further request on it, to the end of the header."""
 SILENT_SECONDS: Final = 20.0
-"""Between two bytes of a body, while the server reads it, or of an answer, while the caller reads it (Linux)."""
-TICK: Final = 1.0
-"""Seconds between two looks at a connection."""
-LINGER: Final = 1.0
-"""Seconds for which a refused caller is heard out, so that it sees the answer and not a broken connection."""
+"""Between two bytes of a body that the server reads, or of an answer that the caller reads (Linux)."""
+TICK_SECONDS: Final = 1.0
+"""Seconds between two checks of a connection."""
+LINGER_SECONDS: Final = 1.0
+"""Seconds before a refused connection is closed, so that the caller reads the answer instead of a reset."""
 MAX_CONNECTIONS: Final = 4096
-"""At once in a process; beyond it, whoever has been waiting for longest without a request makes room."""
-SPARE: Final = 128
-"""Descriptors that are left for everything else: files, the database, processes."""
+"""Connections of a process; beyond it, the one that has waited longest without a request is closed."""
+SPARE_DESCRIPTORS: Final = 128
+"""File descriptors reserved for everything else: files, the database, processes."""
 _REFUSALS: Final = {
     408: (b"Request Timeout", "too-slow", "the request did not arrive in time"),
-    431: (b"Request Header Fields Too Large", "header-too-large", "a header has at most 64 KB and 100 fields"),
+    431: (b"Request Header Fields Too Large", "header-too-large", "a header may have at most 64 KB and 100 fields"),
     503: (b"Service Unavailable", "busy", "there are too many connections; try again in a moment"),
 }
 
 
 class _TooLarge(Exception):
-    """A header over a limit; the parser stops at it."""
+    """Raised inside the parser when a header exceeds a limit."""
 
 
 class LimitedProtocol(HttpToolsProtocol):
-    """A connection within the limits above. Give it to uvicorn as `http`."""
+    """A connection with the limits above. Pass it to uvicorn as `http`."""
 
     def __init__(self, *arguments: Any, **named: Any) -> None:
         super().__init__(*arguments, **named)
         self._head = self._fields = self._unparsed = 0
         self._awaits = "head"
-        """`head`, then `body`, then the next `request`, for which uvicorn has a time limit of its own."""
+        """`head`, then `body`, then the next `request`, which uvicorn itself limits in time."""
         self._is_refused = self._is_too_large = False
         self._since = self.loop.time()
         self._ticking: asyncio.TimerHandle | None = None
@@ -59,12 +59,12 @@ class LimitedProtocol(HttpToolsProtocol):
         super().connection_made(transport)
         self._drop_if_unread()
         _waiting[self] = None
-        self._ticking = self.loop.call_later(TICK, self._tick)
+        self._ticking = self.loop.call_later(TICK_SECONDS, self._tick)
         if len(self.connections) > most_connections():
             self._make_room()
 
     def _drop_if_unread(self) -> None:
-        """Lets the kernel end the connection once the caller has taken nothing of an answer for so long."""
+        """Makes the kernel close a connection whose caller stops reading an answer (RFC 5482)."""
         connection = self.transport.get_extra_info("socket")
         if sys.platform == "linux" and connection.family in {socket.AF_INET, socket.AF_INET6}:
             connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, int(SILENT_SECONDS * 1000))
@@ -86,7 +86,7 @@ class LimitedProtocol(HttpToolsProtocol):
             self._since = self.loop.time()
         self._unparsed += len(data)
         super().data_received(data)
-        if self._awaits == "head" and self._unparsed > MAX_HEAD:
+        if self._awaits == "head" and self._unparsed > MAX_HEADER_BYTES:
             self.refuse(431)
 
     @override
@@ -124,29 +124,29 @@ class LimitedProtocol(HttpToolsProtocol):
 
     @override
     def send_400_response(self, msg: str) -> None:
-        """What the parser stops at: a header over a limit, or what is not HTTP."""
+        """Called when the parser stops: a header exceeds a limit, or the bytes are not HTTP."""
         if self._is_too_large:
             self.refuse(431)
         else:
             super().send_400_response(msg)
 
     def refuse(self, status: int) -> None:
-        """Answers, if nothing was answered yet, and closes once the caller has had time to read that."""
+        """Answers with `status`, if no answer has begun, and closes once the caller has had time to read it."""
         self._is_refused = True
         _waiting.pop(self, None)
         if self.transport.is_closing():
             return
-        cycle = cast("RequestResponseCycle | None", self.cycle)  # none before the first request
+        cycle = cast("RequestResponseCycle | None", self.cycle)  # None before the first request
         if cycle is None or cycle.response_complete or not cycle.response_started:
             self.transport.write(_refusal(status))
         if cycle is not None and not cycle.response_complete:
             cycle.disconnected = True
             cycle.message_event.set()
-        self.flow.resume_reading()  # and drops what comes
-        self.loop.call_later(LINGER, self.transport.close)
+        self.flow.resume_reading()  # to discard what is still sent
+        self.loop.call_later(LINGER_SECONDS, self.transport.close)
 
     def _make_room(self) -> None:
-        """Ends at once the connection that has been waiting for longest; this one, if all others have requests."""
+        """Closes the connection that has waited longest; this one, if all others have requests."""
         oldest, _ = _waiting.popitem(last=False)
         if oldest is self:
             self.refuse(503)
@@ -155,16 +155,16 @@ class LimitedProtocol(HttpToolsProtocol):
 
     def _count(self, size: int) -> None:
         self._head += size
-        if self._head > MAX_HEAD or self._fields > MAX_FIELDS:
+        if self._head > MAX_HEADER_BYTES or self._fields > MAX_HEADER_FIELDS:
             self._is_too_large = True
             raise _TooLarge
 
     def _tick(self) -> None:
-        """Looks at how long the caller has been silent, and comes again."""
-        self._ticking = self.loop.call_later(TICK, self._tick)
+        """Checks how long the caller has been silent, and schedules the next check."""
+        self._ticking = self.loop.call_later(TICK_SECONDS, self._tick)
         silent = self.loop.time() - self._since
         reads = not self.flow.read_paused
-        if (self._awaits == "head" and silent > HEAD_SECONDS) or (
+        if (self._awaits == "head" and silent > HEADER_SECONDS) or (
             self._awaits == "body" and reads and silent > SILENT_SECONDS
         ):
             self._ticking.cancel()
@@ -172,28 +172,28 @@ class LimitedProtocol(HttpToolsProtocol):
 
 
 _waiting: Final["OrderedDict[LimitedProtocol, None]"] = OrderedDict()
-"""Connections without a request, those that have been waiting for longest first."""
+"""Connections without a request, the longest waiting first."""
 
 
 @cache
 def most_connections() -> int:
-    """How many connections a process holds, once it may open as many descriptors as the system lets it."""
+    """Returns how many connections a process may hold, after raising its descriptor limit as far as needed."""
     try:
         import resource
     except ImportError:  # Windows has no such limit
         return MAX_CONNECTIONS
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    wanted = MAX_CONNECTIONS + 2 * SPARE
+    wanted = MAX_CONNECTIONS + 2 * SPARE_DESCRIPTORS
     if soft != resource.RLIM_INFINITY and soft < wanted:
         soft = wanted if hard == resource.RLIM_INFINITY else min(hard, wanted)
         with suppress(ValueError, OSError):
             resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
         soft = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
-    return MAX_CONNECTIONS if soft == resource.RLIM_INFINITY else max(1, min(MAX_CONNECTIONS, soft - SPARE))
+    return MAX_CONNECTIONS if soft == resource.RLIM_INFINITY else max(1, min(MAX_CONNECTIONS, soft - SPARE_DESCRIPTORS))
 
 
 def _refusal(status: int) -> bytes:
-    """An answer as it stands on the wire, in the words of both servers' errors."""
+    """An answer as bytes, with a problem document as in the servers' other errors."""
     reason, code, text = _REFUSALS[status]
     problem = {
         "type": f"urn:takeback:problem:{code}",

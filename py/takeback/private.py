@@ -1,4 +1,4 @@
-"""Files that their owner alone may read: made so from the first byte, refused otherwise, kept through a power cut."""
+"""Private files: readable by their owner alone from the first byte, refused otherwise, and durable."""
 
 import os
 import shlex
@@ -9,20 +9,20 @@ from typing import Final
 from takeback.errors import SettingsError
 
 _OTHERS: Final = 0o077
-"""What the group and everybody else may do."""
+"""Permission bits of the group and of all others."""
 
 
 def make_private(path: Path) -> None:
-    """Makes an empty file where there is none. What SQLite puts beside a database (-wal, -shm) is as private as it.
+    """Creates an empty private file if there is none. SQLite gives -wal and -shm the database's permissions.
 
-    Raises `OSError`.
+    Raises `OSError` if it cannot be created.
     """
     with suppress(FileExistsError):
         os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
 
 
 def check_private(*paths: Path) -> None:
-    """Raises `SettingsError`, which says what to run, if others may use one of those paths that are there."""
+    """Raises `SettingsError`, which says what to run, if others may access any of the paths that exist."""
     if os.name != "posix":
         return
     are_open = [shlex.quote(os.fspath(path)) for path in paths if path.exists() and path.stat().st_mode & _OTHERS]
@@ -30,11 +30,11 @@ def check_private(*paths: Path) -> None:
         raise SettingsError(f"others may read {are_open[0]}; run: chmod go-rwx {' '.join(are_open)}")
 
 
-def keep_names(folder: Path) -> None:
-    """Makes the names of the files in a folder outlive a power cut."""
+def sync_folder(folder: Path) -> None:
+    """Makes the file names in a folder durable, so that they survive a power failure."""
     if os.name == "posix":
-        held = os.open(folder, os.O_RDONLY)
+        descriptor = os.open(folder, os.O_RDONLY)
         try:
-            os.fsync(held)
+            os.fsync(descriptor)
         finally:
-            os.close(held)
+            os.close(descriptor)

@@ -1,7 +1,7 @@
 """The messages between page, registry and platforms. PROTOCOL.md beside this file is the specification.
 
-Every message is strict: an unknown field, a missing field, a wrong type or a value outside its limits is refused.
-`decode` is the only way in and `encode` the only way out, so nothing else speaks JSON.
+All messages are strict: an unknown field, a missing field, a wrong type or a value outside its limits is refused. All
+JSON is parsed by `decode` and written by `encode`.
 """
 
 import json
@@ -16,29 +16,29 @@ import msgspec
 from msgspec import Meta, Struct
 
 from takeback.errors import InvalidMessage, InvalidSignal
-from takeback.signals import MAX_FRAMES, Signal, SignalType, Variant, emptiness
+from takeback.signals import MAX_FRAMES, Signal, SignalType, Variant, why_uninformative
 
-MAX_BODY: Final = 64 * 1024
-"""Bytes of a request. About 30 pictures with all their views fit in; no photograph worth the name does."""
+MAX_BODY_BYTES: Final = 64 * 1024
+"""Bytes of a request. About 30 pictures with all their signals fit in; no usable photograph does."""
 MAX_PICTURES: Final = 50
 MAX_ALL_SIGNALS: Final = 2000
-"""Signals of a request, each frame of a `vpdq` counting as one: more than its bytes hold."""
+"""Signals of a request, counting each frame of a `vpdq`: more than fit into `MAX_BODY_BYTES`."""
 MAX_CASE_PICTURES: Final = 1000
-"""Pictures of one case, over all the messages that added to it."""
+"""Pictures of one case, over all requests that added to it."""
 MAX_SIGNALS: Final = 24
 VIEWS: Final = frozenset({SignalType.PDQ, SignalType.PHASH, SignalType.VPDQ})
-"""Types of which a picture has one for each variant, and so at most 15 PDQ."""
-MAX_VALUE: Final = 91 * MAX_FRAMES
-"""Characters of a signal's value: a `vpdq` of the most frames with the longest numbers."""
-MAX_FEED_LIMIT: Final = 1000
-MAX_WAIT: Final = 30
-"""Seconds that a platform may wait for news of the feed."""
-MAX_FEEDBACK: Final = 500
+"""Types of which a picture has one signal per variant, and so at most 15 PDQ."""
+MAX_VALUE_CHARACTERS: Final = 91 * MAX_FRAMES
+"""Characters of a signal's value: a `vpdq` with the most frames and the longest numbers."""
+MAX_FEED_ENTRIES: Final = 1000
+MAX_WAIT_SECONDS: Final = 30
+"""Seconds of a long poll of the feed."""
+MAX_FEEDBACK_EVENTS: Final = 500
 MAX_FEEDBACK_ENTRIES: Final = 64
 
-# Patterns end with `\Z`: Python's `$` lets a line feed follow. `schemas` publishes them with `$`, as ECMA 262 has it.
+# Patterns end with `\Z`, because Python's `$` also matches before a line feed. `schemas` publishes them with `$`.
 PIN_ALPHABET: Final = "23456789ABCDEFGHJKMNPQRSTVWXYZ"
-"""30 characters that are hard to mistake for each other: 12 of them carry 58.9 bits."""
+"""30 characters that are hard to confuse: 12 of them carry 58.9 bits."""
 PIN_PATTERN: Final = rf"^[{PIN_ALPHABET}]{{4}}-[{PIN_ALPHABET}]{{4}}-[{PIN_ALPHABET}]{{4}}\Z"
 CASE_NUMBER_PATTERN: Final = r"^[0-9]{10}\Z"
 ENTRY_ID_PATTERN: Final = r"^[0-9a-f]{32}\Z"
@@ -62,7 +62,7 @@ Signature = Annotated[str, Meta(pattern=r"^[0-9a-f]{128}\Z")]
 
 
 class CaseState(StrEnum):
-    """Where a case stands."""
+    """The state of a case."""
 
     RECEIVED = "received"
     ACTIVE = "active"
@@ -71,27 +71,27 @@ class CaseState(StrEnum):
 
 
 class FeedAction(StrEnum):
-    """What an entry of the feed asks of a platform."""
+    """What a line of the feed tells a platform to do."""
 
     ADD = "add"
     REMOVE = "remove"
     CHANGE = "change"
-    """The entry's standing is another now."""
+    """The entry's status has changed."""
     ERASED = "erased"
-    """An `add` whose entry was removed since and whose signal the registry no longer keeps."""
+    """The tombstone of an `add` whose entry has been removed and whose signal the registry no longer keeps."""
 
 
 class EntryStatus(StrEnum):
-    """The strongest decision that an entry may lead to."""
+    """The strongest decision that an entry may lead to (`standing` in the messages)."""
 
     BLOCK = "block"
     REVIEW = "review"
     PAUSED = "paused"
-    """The registry holds the entry back until it changes again; a gate asks for a review, or as its policy says."""
+    """Suspended by the registry until the next change; a gate asks for a review, or follows its policy."""
 
 
 class PictureKind(StrEnum):
-    """What a picture is."""
+    """Image or video."""
 
     IMAGE = "image"
     VIDEO = "video"
@@ -105,7 +105,7 @@ class AgeBand(StrEnum):
 
 
 class Verdict(StrEnum):
-    """What a platform says of an entry."""
+    """A platform's decision on an upload that matched an entry."""
 
     BLOCKED = "blocked"
     NOT_BLOCKED = "not_blocked"
@@ -113,14 +113,17 @@ class Verdict(StrEnum):
 
 
 class _Message(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=False):
-    """The base of every message."""
+    """The base class of all messages."""
 
 
 class SignalMessage(_Message, frozen=True, omit_defaults=True):
-    """A signal on the wire. `quality` goes with `pdq`, and only with `pdq`."""
+    """A signal in a message. `quality` is required for `pdq`, and allowed only there.
+
+    Raises `InvalidSignal` if the value does not fit the type.
+    """
 
     type: SignalType
-    value: Annotated[str, Meta(max_length=MAX_VALUE)]
+    value: Annotated[str, Meta(max_length=MAX_VALUE_CHARACTERS)]
     quality: Annotated[int, Meta(ge=0, le=100)] | None = None
     variant: Variant = Variant.WHOLE
 
@@ -128,20 +131,21 @@ class SignalMessage(_Message, frozen=True, omit_defaults=True):
         self.signal()
 
     def signal(self) -> Signal:
-        """The signal it stands for."""
+        """Returns the signal that the message holds."""
         return Signal(self.type, self.value, self.quality, self.variant)
 
     @classmethod
     def of(cls, signal: Signal) -> "SignalMessage":
-        """The message that stands for `signal`."""
+        """Returns the message for `signal`."""
         return cls(signal.type, signal.value, signal.quality, signal.variant)
 
 
 class Picture(_Message, frozen=True, omit_defaults=True):
-    """The signals of one picture. `ai_made` as the person said.
+    """The signals of one picture; `ai_made` as the person stated.
 
-    Refused are the same type and value twice, two of a type that tells of a view (`VIEWS`) for the same variant, and
-    what tells no picture from others (`emptiness`). These rules are for what is sent: the feed may hold older entries.
+    Raises `ValueError` if a type and value occur twice, and `InvalidSignal` if a type in `VIEWS` has two signals of one
+    variant or a signal identifies no picture (`why_uninformative`). These rules apply to what is sent: the feed may
+    hold older entries.
     """
 
     signals: Annotated[list[SignalMessage], Meta(min_length=1, max_length=MAX_SIGNALS)]
@@ -150,25 +154,27 @@ class Picture(_Message, frozen=True, omit_defaults=True):
 
     def __post_init__(self) -> None:
         if len({(s.type, s.value) for s in self.signals}) < len(self.signals):
-            raise ValueError("the same signal stands twice in one picture")
+            raise ValueError("a picture holds the same signal twice")
         seen = set()
         for place, signal in enumerate(self.signals):
-            if why := emptiness(signal.signal()):
+            if why := why_uninformative(signal.signal()):
                 raise InvalidSignal(why, f"signals[{place}].value")
             if signal.type in VIEWS and (signal.type, signal.variant) in seen:
-                raise InvalidSignal(f"a picture has one {signal.type} of each variant", f"signals[{place}].variant")
+                raise InvalidSignal(
+                    f"a picture may have one {signal.type} of each variant", f"signals[{place}].variant"
+                )
             seen.add((signal.type, signal.variant))
 
 
 class NewCase(_Message, frozen=True, omit_defaults=True):
-    """`POST /v1/cases` and `POST /v1/cases/{number}/pictures`: all that ever leaves a person's device."""
+    """`POST /v1/cases` and `POST /v1/cases/{number}/pictures`: everything that leaves a person's device."""
 
     pictures: Annotated[list[Picture], Meta(min_length=1, max_length=MAX_PICTURES)]
     age_band: AgeBand = AgeBand.MINOR
 
 
 class Withdrawal(_Message, frozen=True):
-    """The body of `POST /v1/cases/{number}/withdraw` that withdraws some pictures, by their positions from 0."""
+    """The body of `POST /v1/cases/{number}/withdraw` that withdraws some pictures, by their indices from 0."""
 
     pictures: Annotated[
         list[Annotated[int, Meta(ge=0, lt=MAX_CASE_PICTURES)]], Meta(min_length=1, max_length=MAX_CASE_PICTURES)
@@ -176,9 +182,9 @@ class Withdrawal(_Message, frozen=True):
 
 
 class PictureStatus(_Message, frozen=True):
-    """What platforms said of one picture: how often, how many platforms blocked it, the first and the last time.
+    """What platforms reported about one picture: counts, platforms that blocked it, first and last time.
 
-    Times are UTC in whole seconds. `withdrawn_at` is when this picture left the case, alone or with all.
+    Times are UTC in whole seconds. `withdrawn_at` is when this picture was withdrawn, alone or with its case.
     """
 
     blocked: int
@@ -191,26 +197,27 @@ class PictureStatus(_Message, frozen=True):
 
 
 class CaseStatus(_Message, frozen=True):
-    """The answer to a case's owner. `pictures` stand in the order they were sent; no hash is repeated."""
+    """The answer to a case's owner. `pictures` are in the order they were sent; no hash is repeated."""
 
     number: CaseNumber
     state: CaseState
     received_at: Moment
     withdrawn_at: Moment | None
     platforms: int
-    """How many platforms have taken over the case's last change."""
+    """How many platforms have applied the case's last change."""
     pictures: list[PictureStatus]
     expires_at: Moment | None = None
-    """When the registry lets go of the case by itself, if it ever does."""
+    """When the registry deletes the case by itself, if ever."""
     expires_soon: bool = False
-    """The warning: that moment is near."""
+    """The warning that `expires_at` is near."""
 
 
 class FeedEntry(_Message, frozen=True, omit_defaults=True):
-    """One line of the feed. An `add` carries its signal and what is known of it; the others name their entry.
+    """One line of the feed. An `add` carries its signal and its details; the others name their entry.
 
-    `since` is the day (UTC) of the `add`; `standing` goes with `add`, where it is `block` if left out, and `change`.
-    `salt` goes with `add`: chance that keeps the line's leaf in the chain from being guessed; `leaf` with `erased`.
+    `since` is the day (UTC) of the `add`. `standing` belongs to `add`, where it defaults to `block`, and to `change`.
+    `salt` belongs to `add`: a random value that keeps the line's leaf in the hash chain from being guessed; `leaf`
+    belongs to `erased`. Raises `ValueError` if a field does not belong to the action.
     """
 
     number: Annotated[int, Meta(ge=1)]
@@ -227,34 +234,35 @@ class FeedEntry(_Message, frozen=True, omit_defaults=True):
 
     def __post_init__(self) -> None:
         if (self.action is FeedAction.ADD) != (self.signal is not None):
-            raise ValueError("a signal goes with add, and only with add")
+            raise ValueError("a signal is required for add, and allowed only there")
         if self.action is not FeedAction.ADD and (
             self.since or self.ai_made or self.kind is not PictureKind.IMAGE or self.age_band is not AgeBand.MINOR
         ):
-            raise ValueError("kind, ai_made, age_band and since go with add, and only with add")
+            raise ValueError("kind, ai_made, age_band and since are allowed only for add")
         if self.action is FeedAction.CHANGE and self.standing is None:
-            raise ValueError("a change says the standing")
+            raise ValueError("a change must have a standing")
         if self.action in {FeedAction.REMOVE, FeedAction.ERASED} and self.standing is not None:
-            raise ValueError("a standing goes with add and change, and only with them")
+            raise ValueError("a standing is allowed only for add and change")
         if self.salt is not None and self.action is not FeedAction.ADD:
-            raise ValueError("a salt goes with add, and only with add")
+            raise ValueError("a salt is allowed only for add")
         if (self.leaf is not None) != (self.action is FeedAction.ERASED):
-            raise ValueError("a leaf goes with erased, and only with erased")
+            raise ValueError("a leaf is required for erased, and allowed only there")
         if self.since is not None:
-            refuse_no_day(self.since)
+            check_day(self.since)
 
 
 class FeedPage(_Message, frozen=True):
-    """`GET /v1/feed`: the entries after a cursor, in order and without gaps; `head` is the newest number there is."""
+    """`GET /v1/feed`: the lines after a cursor, in order and without gaps; `head` is the newest number."""
 
-    entries: Annotated[list[FeedEntry], Meta(max_length=MAX_FEED_LIMIT)]
+    entries: Annotated[list[FeedEntry], Meta(max_length=MAX_FEED_ENTRIES)]
     head: FeedNumber
 
 
 class FeedHead(_Message, frozen=True):
-    """The header `Takeback-Feed-Head` of every answer from the feed: what the registry signs. See `chain.py`.
+    """The header `Takeback-Feed-Head` of all answers from the feed, which the registry signs (`chain.py`).
 
-    `number` is the last that the answer leads to, `chain` its link, `newest` the newest there is, `at` the time.
+    `number` is the last line covered by the answer, `chain` its link, `newest` the feed's newest number, `at` the time
+    of signing. Raises `ValueError` if `at` is no valid time.
     """
 
     number: FeedNumber
@@ -269,20 +277,20 @@ class FeedHead(_Message, frozen=True):
 
 
 class FeedKey(_Message, frozen=True):
-    """A public key of the feed, and its signature by the key before it; the first has none."""
+    """A public key of the feed, and its signature by the preceding key; the first has none."""
 
     key: Digest
     signature: Signature | None = None
 
 
 class FeedKeys(_Message, frozen=True):
-    """`GET /v1/feed/keys`: every key that ever signed the feed, the first one first."""
+    """`GET /v1/feed/keys`: all keys that ever signed the feed, the oldest first."""
 
     keys: list[FeedKey]
 
 
 class FeedbackEvent(_Message, frozen=True):
-    """What happened to one upload. `id` is made by the platform, so that sending it twice counts once."""
+    """What happened to one upload. The platform chooses `id`, so that an event sent twice counts once."""
 
     id: FeedbackId
     verdict: Verdict
@@ -290,23 +298,22 @@ class FeedbackEvent(_Message, frozen=True):
 
 
 class Feedback(_Message, frozen=True):
-    """`POST /v1/feedback`."""
+    """`POST /v1/feedback`: events of several uploads."""
 
-    feedback: Annotated[list[FeedbackEvent], Meta(min_length=1, max_length=MAX_FEEDBACK)]
+    feedback: Annotated[list[FeedbackEvent], Meta(min_length=1, max_length=MAX_FEEDBACK_EVENTS)]
 
 
 class FeedbackReceipt(_Message, frozen=True):
-    """How many events are on record now, and which entries the registry does not know (any more)."""
+    """How many events are now on record, and which entries the registry does not have (any longer)."""
 
     recorded: int
     unknown_entries: list[EntryId]
 
 
 class WorkParameters(_Message, frozen=True, rename="camel"):
-    """What a challenge asks for, by altcha's own names: the try whose derived key begins with `key_prefix` (hex).
+    """The parameters of a challenge, with altcha's names: find the counter whose key starts with `key_prefix` (hex).
 
-    `expires_at` is in seconds since 1970; `data` binds the challenge to one message, and says how many tries it takes
-    at most.
+    `expires_at` is in seconds since 1970; `data` binds the challenge to one message and limits the number of tries.
     """
 
     algorithm: Annotated[str, Meta(pattern=r"^[A-Za-z0-9/-]{1,32}\Z")]
@@ -320,14 +327,14 @@ class WorkParameters(_Message, frozen=True, rename="camel"):
 
 
 class Challenge(_Message, frozen=True):
-    """Work that altcha's libraries can do."""
+    """A proof-of-work challenge that altcha's libraries can solve."""
 
     parameters: WorkParameters
     signature: Hex
 
 
 class WorkAnswer(_Message, frozen=True):
-    """`GET /v1/work`: the work that a message takes now, or none."""
+    """`GET /v1/work`: the proof of work required for a message now, or none."""
 
     work: Challenge | None = None
 
@@ -335,7 +342,7 @@ class WorkAnswer(_Message, frozen=True):
 class Problem(_Message, frozen=True, omit_defaults=True):
     """`application/problem+json` (RFC 9457). `type` is `urn:takeback:problem:` and an error's code.
 
-    `work` goes with `work-needed`.
+    `work` belongs to `work-needed`.
     """
 
     type: Annotated[str, Meta(pattern=r"^urn:takeback:problem:[a-z-]{1,64}\Z")]
@@ -347,29 +354,29 @@ class Problem(_Message, frozen=True, omit_defaults=True):
 
 
 @lru_cache(maxsize=4096)
-def refuse_no_day(day: str) -> None:
-    """Raises `ValueError` for a day that no calendar has, such as 30 February."""
+def check_day(day: str) -> None:
+    """Raises `ValueError` for a day that does not exist, such as 30 February."""
     date.fromisoformat(day)
 
 
 def seconds_of(moment: str) -> int:
-    """A moment such as `2026-11-23T10:00:00Z` in seconds since 1970. Raises `ValueError` if no calendar has it."""
+    """Converts a time such as `2026-11-23T10:00:00Z` to seconds since 1970. Raises `ValueError` if it is invalid."""
     return int(datetime.strptime(moment, "%Y-%m-%dT%H:%M:%SZ").replace(tzinfo=UTC).timestamp())
 
 
 def schemas(messages: Iterable[type[Struct]]) -> dict[str, Any]:
-    """The messages' JSON schemas by name, for `components` of an OpenAPI document."""
+    """Returns the messages' JSON schemas by name, for `components` of an OpenAPI document."""
     _, made = msgspec.json.schema_components(messages, ref_template="#/components/schemas/{name}")
     return {name: _published(schema) for name, schema in made.items()}
 
 
 def published(pattern: str) -> str:
-    r"""A pattern as ECMA 262 writes it: its `$` is the very end, as `\Z` is here; Python's lets a line feed follow."""
+    r"""Converts a pattern to ECMA 262, whose `$` matches only the very end, as `\Z` does in Python."""
     return pattern.removesuffix(r"\Z") + "$" if pattern.endswith(r"\Z") else pattern
 
 
 def _published(schema: Any) -> Any:
-    """The same with every pattern as ECMA 262 writes it."""
+    """The schema with all patterns converted to ECMA 262."""
     match schema:
         case {"pattern": str(pattern), **rest}:
             return {"pattern": published(pattern), **_published(rest)}
@@ -382,12 +389,12 @@ def _published(schema: Any) -> Any:
 
 
 def encode(message: Struct) -> bytes:
-    """The message as JSON."""
+    """Encodes a message as JSON."""
     return msgspec.json.encode(message)
 
 
 def decode[M: Struct](body: bytes, kind: type[M]) -> M:
-    """The message of the given kind in `body`. Raises `InvalidMessage`, which names the field."""
+    """Decodes a message of type `kind`. Raises `InvalidMessage`, which names the field."""
     try:
         return msgspec.json.decode(body, type=kind)
     except msgspec.ValidationError as error:
@@ -398,22 +405,25 @@ def decode[M: Struct](body: bytes, kind: type[M]) -> M:
 
 
 def decode_request[M: Struct](body: bytes, kind: type[M]) -> M:
-    """As `decode`, and refuses an object that names a field twice, so that nothing sent is passed over in silence."""
+    """Decodes as `decode` does, and also refuses an object with a repeated field, so that nothing is silently ignored.
+
+    Raises `InvalidMessage`.
+    """
     message = decode(body, kind)
-    json.loads(body, object_pairs_hook=_refuse_twice)
+    json.loads(body, object_pairs_hook=_refuse_repeats)
     return message
 
 
-def _refuse_twice(pairs: list[tuple[str, object]]) -> None:
+def _refuse_repeats(pairs: list[tuple[str, object]]) -> None:
     seen = set()
     for name, _ in pairs:
         if name in seen:
-            raise InvalidMessage("a field stands twice in one object", name)
+            raise InvalidMessage("an object holds the same field twice", name)
         seen.add(name)
 
 
 def _explain(text: str, path: str, cause: BaseException | None) -> tuple[str, str]:
-    """What msgspec said, as a sentence and the path of the field it means (`$.a[0].b` -> `a[0].b`)."""
+    """Msgspec's message, and the path of the field that it names (`$.a[0].b` becomes `a[0].b`)."""
     field = path.strip("`").removeprefix("$").removeprefix(".")
     named = re.search(r"(?:unknown|required) field `([^`]*)`", text)
     inner = named[1] if named else cause.field if isinstance(cause, InvalidSignal) else ""

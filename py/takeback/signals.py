@@ -1,4 +1,4 @@
-"""Signals: the fingerprints of a picture. Standard library only, because this runs in the browser too."""
+"""Signals: the fingerprints of a picture. Standard library only, because the browser runs it too."""
 
 import re
 from dataclasses import dataclass
@@ -8,20 +8,21 @@ from typing import Final, override
 
 from takeback.errors import InvalidSignal
 
-LEAST_FRAMES: Final = 2
-"""Different frames of a `vpdq` value that is sent: what has one is a still, and its PDQ says the same."""
+MIN_FRAMES: Final = 2
+"""Distinct frames of a `vpdq` value that is sent: a single frame is a still, and its PDQ says the same."""
 MAX_FRAMES: Final = 256
-"""Frames of a `vpdq` value: one a second of four minutes, and 21 KB."""
+"""Frames of a `vpdq` value: four minutes at one a second, or 21 KB."""
 PDQ_BITS: Final = 256
 PDQ_ONES: Final = range(100, 157)
-"""How many bits are set in the PDQ of a picture with any detail: the median sees to 128, ties leave 110 at least.
+"""Set bits in the PDQ of a picture with any detail: the median makes them 128, ties leave at least 110.
 
-So it was on 1,700 pictures, views and frames. What has others is flat, or made up to be near to many.
+Measured on 1,700 pictures, regions and frames. Hashes outside this range are flat, or crafted to be near to many
+others.
 """
 PDQ_MATCH_DISTANCE: Final = 31
-"""The distance at which PDQ's authors call two pictures the same (PDQ whitepaper, Meta 2019)."""
+"""Bits of distance up to which PDQ's authors call two pictures the same (PDQ whitepaper, Meta 2019)."""
 PDQ_QUALITY_FLOOR: Final = 50
-"""Below this a PDQ hash says too little of the picture and is not used for matching."""
+"""A PDQ hash of lower quality says too little about the picture and is not used for matching."""
 
 
 class SignalType(StrEnum):
@@ -35,24 +36,24 @@ class SignalType(StrEnum):
 
 
 type SignalKey = tuple[SignalType, str]
-"""What makes two signals the same: their type and their value."""
+"""The identity of a signal: its type and value."""
 
 
 class Variant(StrEnum):
-    """Which view of the picture a signal describes."""
+    """The part of a picture, or the form of it, that a signal describes."""
 
     WHOLE = "whole"
-    """The picture as a person sees it, or the file itself for an exact hash."""
+    """The upright picture, or for an exact hash the file itself."""
     STORED = "stored"
-    """The pixels as the file stores them, its orientation mark ignored: what stock clients hash."""
+    """The pixels as stored, without applying the orientation mark, as stock clients hash them."""
     INNER_3_3 = "inner-3-3"
-    """The upright picture without 3 % on the left and right and 3 % above and below, and so on."""
+    """The upright picture without 3 % of its width on each side and 3 % of its height above and below, and so on."""
     INNER_5_5 = "inner-5-5"
     INNER_7_7 = "inner-7-7"
     INNER_3_7 = "inner-3-7"
     INNER_7_3 = "inner-7-3"
     SHAPE_1_1 = "shape-1-1"
-    """The largest part in the middle that is as wide as it is high, and so on."""
+    """The largest centred square; the others likewise by width and height."""
     SHAPE_4_5 = "shape-4-5"
     SHAPE_3_4 = "shape-3-4"
     SHAPE_9_16 = "shape-9-16"
@@ -60,18 +61,18 @@ class Variant(StrEnum):
     LEFT_THIRD = "left-third"
     RIGHT_THIRD = "right-third"
     TRIMMED = "trimmed"
-    """The largest thing that stands on the plain ground around it, such as the picture in a screenshot."""
+    """The largest object on a plain background, such as the picture in a screenshot."""
 
 
 HEX_DIGITS: Final = {SignalType.PDQ: 64, SignalType.SHA256: 64, SignalType.MD5: 32, SignalType.PHASH: 16}
-"""How long a value is, for every type whose value is one hash."""
+"""Length of a value, for each type whose value is a single hash."""
 _HEX = frozenset("0123456789abcdef")
 _FRAME: Final = re.compile(r"(0|[1-9][0-9]{0,8}),(0|[1-9][0-9]?|100),([0-9a-f]{64}),((?:0|[1-9][0-9]{0,6})\.[0-9]{3})")
 
 
 @dataclass(frozen=True, slots=True)
 class Frame:
-    """A frame of a video: its number from 0, its PDQ `hash` and `quality`, and when it is shown, in `seconds`."""
+    """A frame of a video: its number from 0, its PDQ `hash` and `quality`, and its time in `seconds`."""
 
     number: int
     quality: int
@@ -84,13 +85,15 @@ class Frame:
 
 
 def frames_of(value: str) -> tuple[Frame, ...]:
-    """The frames that a `vpdq` value tells of, in order. Raises `InvalidSignal`."""
+    """Parses the frames of a `vpdq` value, in order. Raises `InvalidSignal` if it is malformed or out of order."""
     found = [_FRAME.fullmatch(part) for part in value.split(";", MAX_FRAMES)]
     frames = [Frame(int(m[1]), int(m[2]), m[3], float(m[4])) for m in found if m]
     if len(frames) != len(found) or len(frames) > MAX_FRAMES:
-        raise InvalidSignal(f"a vpdq value is 1 to {MAX_FRAMES} frames `number,quality,hash,seconds` with `;`", "value")
+        raise InvalidSignal(
+            f"a vpdq value is 1 to {MAX_FRAMES} frames `number,quality,hash,seconds` joined by `;`", "value"
+        )
     if any(a.number >= b.number or a.seconds > b.seconds for a, b in pairwise(frames)):
-        raise InvalidSignal("the frames of a vpdq value stand in their order", "value")
+        raise InvalidSignal("the frames of a vpdq value must be in order", "value")
     return tuple(frames)
 
 
@@ -98,8 +101,8 @@ def frames_of(value: str) -> tuple[Frame, ...]:
 class Signal:
     """One fingerprint: its type, its `value`, and for PDQ its `quality` from 0 to 100.
 
-    The value is a hash in lowercase hex, for vpdq the frames (`frames_of`). Raises `InvalidSignal` when the value does
-    not fit the type, or the quality does not.
+    The value is a hash in lowercase hex, or the frames of a vpdq (`frames_of`). Raises `InvalidSignal` if the value or
+    the quality does not fit the type.
     """
 
     type: SignalType
@@ -114,42 +117,42 @@ class Signal:
         elif len(self.value) != digits or not _HEX.issuperset(self.value):
             raise InvalidSignal(f"a {self.type} value is {digits} lowercase hex digits", "value")
         if (self.type is SignalType.PDQ) != (self.quality is not None):
-            raise InvalidSignal("quality goes with pdq, and only with pdq", "quality")
+            raise InvalidSignal("quality is required for pdq, and allowed only there", "quality")
         if self.quality is not None and not 0 <= self.quality <= 100:
-            raise InvalidSignal("quality is from 0 to 100", "quality")
+            raise InvalidSignal("quality must be from 0 to 100", "quality")
 
 
 _EMPTY: Final = frozenset(
     {"e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855", "d41d8cd98f00b204e9800998ecf8427e"}
 )
-"""SHA-256 and MD5 of a file without a byte."""
+"""SHA-256 and MD5 of an empty file."""
 
 
-def emptiness(signal: Signal) -> str:
-    """Why a signal tells no picture from others, so that it is neither sent nor taken; empty if it tells one."""
-    if signal.type is SignalType.PDQ and not is_telling(signal.value):
+def why_uninformative(signal: Signal) -> str:
+    """Says why a signal identifies no picture, so that it is neither sent nor accepted; empty if it identifies one."""
+    if signal.type is SignalType.PDQ and not is_informative(signal.value):
         return f"a pdq value has {PDQ_ONES[0]} to {PDQ_ONES[-1]} bits set"
     if signal.type is SignalType.PHASH and not int(signal.value, 16):
         return "a phash of 0 is that of any flat picture"
     if signal.value in _EMPTY:
         return f"this is the {signal.type} of an empty file"
-    return _emptiness_of_frames(signal.value) if signal.type is SignalType.VPDQ else ""
+    return _why_uninformative_frames(signal.value) if signal.type is SignalType.VPDQ else ""
 
 
-def _emptiness_of_frames(value: str) -> str:
+def _why_uninformative_frames(value: str) -> str:
     hashes = [frame.hash for frame in frames_of(value)]
-    if len(hashes) < LEAST_FRAMES:
-        return f"a vpdq value has at least {LEAST_FRAMES} frames"
+    if len(hashes) < MIN_FRAMES:
+        return f"a vpdq value has at least {MIN_FRAMES} frames"
     if len(set(hashes)) < len(hashes):
-        return "a frame stands twice in a vpdq value"
-    return "" if all(map(is_telling, hashes)) else f"a frame's hash has {PDQ_ONES[0]} to {PDQ_ONES[-1]} bits set"
+        return "a vpdq value holds the same frame twice"
+    return "" if all(map(is_informative, hashes)) else f"a frame's hash has {PDQ_ONES[0]} to {PDQ_ONES[-1]} bits set"
 
 
-def is_telling(pdq: str) -> bool:
-    """Whether a PDQ hash has as many bits set as that of a picture with any detail."""
+def is_informative(pdq: str) -> bool:
+    """Whether a PDQ hash has as many set bits as the hash of a picture with any detail."""
     return int(pdq, 16).bit_count() in PDQ_ONES
 
 
 def hamming_distance(a: str, b: str) -> int:
-    """The number of bits in which two hex values of the same length differ."""
+    """Returns the number of bits in which two hex values of the same length differ."""
     return (int(a, 16) ^ int(b, 16)).bit_count()

@@ -1,4 +1,4 @@
-"""Lengths of time in seconds, and times as the protocol writes them. All times are UTC."""
+"""Durations in seconds, and times as the protocol writes them. All times are UTC."""
 
 from datetime import UTC, datetime
 from typing import Final
@@ -8,10 +8,10 @@ DAY_SECONDS: Final = 24 * HOUR_SECONDS
 
 
 def moment(seconds: int) -> str:
-    """The time `seconds` after 1970 as the protocol writes it: `2026-11-23T10:00:00Z`."""
+    """Formats the time `seconds` after 1970 as the protocol does: `2026-11-23T10:00:00Z`."""
     return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def day(seconds: int) -> str:
-    """The day of the time `seconds` after 1970 as the protocol writes it: `2026-11-23`."""
+    """Formats the day of the time `seconds` after 1970 as the protocol does: `2026-11-23`."""
     return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%d")

@@ -1,4 +1,4 @@
-"""What people and platforms do to a picture before it comes back. Every amount is drawn anew for every picture."""
+"""What people and platforms do to a picture before it comes back. Every amount is drawn anew for each picture."""
 
 import io
 import math
@@ -18,7 +18,7 @@ PHONE: Final = (1080, 2340)
 
 
 def changed(picture: Image.Image, change: str, chance: Random) -> bytes:
-    """The file of a copy: `picture`, in RGB and upright, after a change of `CHANGES`, saved as a JPEG."""
+    """The file of a copy: `picture`, in RGB and upright, after a change in `CHANGES`, saved as a JPEG."""
     quality = chance.randint(30, 70) if change == "JPEG quality 30-70" else chance.randint(75, 95)
     out = io.BytesIO()
     CHANGES[change](picture, chance).save(out, "JPEG", quality=quality)
@@ -94,7 +94,7 @@ def _bars(wide: int, high: int, fill: str) -> Change:
 
 
 def _screenshot(picture: Image.Image, chance: Random) -> Image.Image:
-    """The picture on a phone's screen: status bar, a name, margins that differ, buttons, a line of text."""
+    """The picture on a phone's screen: status bar, a name, varying margins, buttons, a line of text."""
     dark = chance.random() < 0.5
     ground: Colour = _shade(chance, 0, 30) if dark else _shade(chance, 235, 255)
     ink: Colour = (235, 235, 235) if dark else (20, 20, 20)
@@ -178,7 +178,7 @@ def _watermark(picture: Image.Image, chance: Random) -> Image.Image:
 
 
 def _crop(most: float) -> Change:
-    """Up to `most` of the length off each side, each its own amount."""
+    """Up to `most` of the length off each side, by different amounts."""
 
     def crop(picture: Image.Image, chance: Random) -> Image.Image:
         left, right = (chance.uniform(0, most) * picture.width for _ in range(2))
@@ -189,7 +189,7 @@ def _crop(most: float) -> Change:
 
 
 def _turn(*, cut: bool) -> Change:
-    """0.5-4 degrees either way: the corners that come up empty are black, or cut away."""
+    """0.5-4 degrees either way: the empty corners are black, or cropped."""
 
     def turn(picture: Image.Image, chance: Random) -> Image.Image:
         degrees = chance.choice([-1, 1]) * chance.uniform(0.5, 4)
@@ -205,7 +205,7 @@ def _turn(*, cut: bool) -> Change:
 
 
 def inside(width: float, height: float, degrees: float) -> float:
-    """How large a picture of the same shape fits into the turned one, as a share of its sides."""
+    """The size of the largest picture of the same shape in the turned one, as a share of its sides."""
     sine, cosine = abs(math.sin(math.radians(degrees))), math.cos(math.radians(degrees))
     return min(width / (width * cosine + height * sine), height / (width * sine + height * cosine))
 

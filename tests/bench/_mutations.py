@@ -1,6 +1,6 @@
-"""Small good files of every format, and what an attacker, a bad disk or a lost connection makes of them.
+"""Small valid files of every format, and what an attacker, a bad disk or a lost connection makes of them.
 
-A mutated file has a number: the number alone says which seed it comes from and what was done to it.
+A mutated file has a number, which alone determines its seed and its mutations.
 """
 
 import io

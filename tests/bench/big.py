@@ -1,8 +1,7 @@
-"""`python3 build.py bench big`: the most memory that large pictures take, in Chromium's tab and natively.
+"""`python3 build.py bench big`: the peak memory that large pictures take, in Chromium's tab and natively.
 
-Each picture goes into a fresh Chromium, whose processes for the page are asked for the most memory they ever held
-(`VmHWM` of the renderer); natively it is a process that does nothing else. Memory that is shared with other processes
-counts in full.
+Each picture is hashed in a fresh Chromium, whose page processes report the most memory they ever held (`VmHWM` of the
+renderer); natively it is a process that does nothing else. Shared memory counts in full.
 """
 
 import shutil
@@ -28,7 +27,7 @@ WITHIN: Final = 120_000
 
 
 def main() -> None:
-    """Prints the figures, one line a picture."""
+    """Prints the figures, one line per picture."""
     build_site()
     with tempfile.TemporaryDirectory() as folder:
         site = Path(folder, "dist")

@@ -1,10 +1,10 @@
-"""Ten files made to stall a sidecar, at once, and a good upload beside them: `python3 build.py bench bombs`.
+"""Ten files made to stall a sidecar, sent at once beside a good upload: `python3 build.py bench bombs`.
 
 Eight GIFs of 15 frames of 64 megapixels in under a kilobyte, a WebP and an AVIF of one colour with 119 megapixels; two
-cores, one sidecar, and the callers on the same cores. With TAKEBACK_BOMBS_FOLDER the smallest GIF of that folder eight
-times, and each of its WebPs and AVIFs. While all are being worked on: how long a good 1-megapixel upload takes, how
-long readiness takes, asked by a process of its own, and the memory of all processes together. How late that process
-wakes from its pauses says what the machine itself is late by.
+cores, one sidecar, and the callers on the same cores. With TAKEBACK_BOMBS_FOLDER, the smallest GIF of that folder eight
+times, and each of its WebPs and AVIFs. Measured meanwhile: how long a good 1-megapixel upload takes, how long readiness
+takes, asked by a separate process, and the memory of all processes together. The delay with which that process wakes
+from its pauses shows how late the machine itself is.
 """
 
 import io

@@ -1,8 +1,8 @@
-"""Copies that were changed: which are still found, change by change, at no false match among different pictures.
+"""Which changed copies are still found, by kind of change, without a false positive among different pictures.
 
-`TAKEBACK_COPIES_SEED=7 TAKEBACK_COPIES_FOLDER=/srv/photos python3 build.py bench copies`: every amount of change is
-drawn anew from the seed (1), and the pictures are all in the folder (`../shared/photos`). What is compared is what
-`takeback hash` makes of the picture and what `Gate.check` looks up of the copy, by the same code.
+`TAKEBACK_COPIES_SEED=7 TAKEBACK_COPIES_FOLDER=/srv/photos python3 build.py bench copies`: the amounts of change are
+drawn from the seed (1), and the pictures are all in the folder (`../shared/photos`). It compares what `takeback hash`
+makes of the picture to what `Gate.check` looks up of the copy, by the same code.
 """
 
 import io
@@ -126,7 +126,7 @@ def looked_up(change: str, data: bytes) -> Copy:
     hashed = hash_picture(data)
     asked = [
         probe
-        for probe in probes(hashed.signals, hashed.dihedral, look_ups(hashed.plane))
+        for probe in probes(hashed.signals, hashed.dihedral, look_ups(hashed.thumbnail))
         if probe.signal.type is SignalType.PDQ
     ]
     names = [probe.view or probe.signal.variant for probe in asked]

@@ -1,11 +1,11 @@
 """Whether anything acknowledged is lost when things break under load: `python3 build.py bench faults`.
 
-A registry is killed by -9 every 2 seconds, on either store; PostgreSQL is restarted, and fails over to a synchronous
-standby, three times; Patroni hands it over and gives up a dead leader; the disk runs full (a small tmpfs, which takes
-root). `SECONDS=30 python3 build.py bench faults` takes less than the usual three minutes for each.
+A registry is killed by -9 every 2 seconds, on either database; PostgreSQL is restarted, and fails over to a synchronous
+standby, three times; Patroni switches over in order, and replaces a dead leader; the disk runs full (a small tmpfs,
+which needs root). `SECONDS=30 python3 build.py bench faults` takes less than the usual three minutes for each.
 
-`python3 build.py bench faults --kills 1000` kills so many processes instead, at random moments: the registry's on
-either store, and any of PostgreSQL's.
+`python3 build.py bench faults --kills 1000` instead kills this many processes at random moments: the registry's on
+either database, and any of PostgreSQL's.
 """
 
 import os

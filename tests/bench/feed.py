@@ -1,6 +1,6 @@
-"""A new gate before a feed of a million entries, and gates that poll in vain: `python3 build.py bench feed`.
+"""A new gate that reads a feed of a million entries, and gates that poll without news: `python3 build.py bench feed`.
 
-`ENTRIES=100000 python3 build.py bench feed` takes a smaller one.
+`ENTRIES=100000 python3 build.py bench feed` uses a smaller feed.
 """
 
 import asyncio

@@ -1,4 +1,4 @@
-"""PDQ natively: the kernel against pdqhash on the same pixels, and a file to all its signals with its peak memory."""
+"""PDQ natively, the kernel against pdqhash on the same pixels; and a file to all its signals, with its peak memory."""
 
 import io
 import statistics

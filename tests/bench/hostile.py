@@ -1,9 +1,9 @@
-"""Mutated files of every format through the hashing, natively: what crashes, hangs, or leaks a traceback.
+"""Hashes mutated files of every format natively, looking for crashes, hangs and leaked tracebacks.
 
-`python3 build.py bench hostile --files 100000` hashes so many, `--first 100001` goes on after them. Each file is hashed
-in a worker process with a limit on processor time and on memory, as at a gate. A file that ends its worker, passes its
-limit, or raises anything but a `PictureError` is a finding: it is kept in `build/hostile/` by its number, which makes
-the same file again, and the exit status is 1.
+`python3 build.py bench hostile --files 100000` hashes this many, `--first 100001` continues after them. Each file is
+hashed in a worker process with limits on processor time and memory, as in a gate. A file that ends its worker, exceeds
+a limit, or raises anything but a `PictureError` is a finding: it is kept in `build/hostile/` under its number, which
+reproduces the file, and the exit status is 1.
 """
 
 import io
@@ -24,7 +24,7 @@ from typing import Final
 
 from takeback.errors import PictureError
 from takeback.hashing import hash_picture, with_variants
-from takeback.hashing.video import SNIFFED, hash_video, video_format
+from takeback.hashing.video import SNIFF_BYTES, hash_video, video_format
 from tests.bench._mutations import Seed, mutated, seeds
 
 FILES: Final = 10_000
@@ -140,7 +140,7 @@ def run(numbers: range, of: list[Seed], hashing: Hash | None = None) -> Iterator
 
 def hash_file(data: bytes) -> None:
     """Everything that is hashed of a file, natively."""
-    if video_format(data[:SNIFFED]):
+    if video_format(data[:SNIFF_BYTES]):
         hash_video(io.BytesIO(data))
     else:
         with_variants(hash_picture(data))
@@ -174,7 +174,7 @@ def _work(theirs: Connection, of: list[Seed], hashing: Hash) -> None:
 def _outcome(data: bytes, hashing: Hash) -> Outcome:
     """Hash one file within its budget. A worker that passes it ends by SIGXCPU."""
     used = time.process_time()
-    budget = VIDEO_SECONDS if video_format(data[:SNIFFED]) else PICTURE_SECONDS
+    budget = VIDEO_SECONDS if video_format(data[:SNIFF_BYTES]) else PICTURE_SECONDS
     _, most = resource.getrlimit(resource.RLIMIT_CPU)
     resource.setrlimit(resource.RLIMIT_CPU, (int(used) + budget + 1, most))
     said, fault = "hashed", ""

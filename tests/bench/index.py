@@ -1,9 +1,9 @@
-"""Look-ups a second among up to ten million PDQ codes, beside faiss and threatexchange: `build.py bench index`.
+"""Look-ups per second among up to ten million PDQ codes, beside faiss and threatexchange: `build.py bench index`.
 
-One thread. The others are installed by `.venv/bin/pip install --no-deps --require-hashes -r
-py/requirements-bench.lock`; what is not installed is said. Besides what the clock says, the rate by the process's own
-processor time is given, because on a machine that is busy otherwise the clock measures the others.
-`TAKEBACK_BENCH_SIZES=100000,1000000` takes other sizes. The table and the plot lie beside this file.
+One thread. Install the others with `.venv/bin/pip install --no-deps --require-hashes -r py/requirements-bench.lock`;
+missing ones are reported. The rate per second of the process's own processor time is given as well, because on a busy
+machine the wall clock also measures other programs. `TAKEBACK_BENCH_SIZES=100000,1000000` selects other sizes. The
+table and the plot are saved beside this file.
 """
 
 import importlib

@@ -1,4 +1,4 @@
-"""`python3 build.py bench kernel`: PDQ's kernel alone on the luma of 12 megapixels, in a worker of Chromium."""
+"""`python3 build.py bench kernel`: only PDQ's kernel, on the luma of 12 megapixels, in a worker of Chromium."""
 
 import statistics
 import tempfile

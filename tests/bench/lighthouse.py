@@ -1,6 +1,6 @@
-"""`python3 build.py bench lighthouse`: what Lighthouse says of the first screen, on its mobile profile.
+"""`python3 build.py bench lighthouse`: Lighthouse's scores for the first screen, with its mobile profile.
 
-Lighthouse drives the Chromium of the tests by itself; the page is served with the product's own headers.
+Lighthouse itself drives the Chromium of the tests; the page is served with the product's own headers.
 """
 
 import json

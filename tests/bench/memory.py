@@ -1,4 +1,4 @@
-"""`python3 build.py bench memory`: the most memory that a tab takes for one picture, by its size, up to 200 megapixels.
+"""`python3 build.py bench memory`: the peak memory of a tab for one picture, by its size, up to 200 megapixels.
 
 The real page's own workers hash a JPEG in a fresh Chromium; read is the peak of the renderer process, from Linux.
 """

@@ -1,9 +1,9 @@
 """`python3 build.py bench old_phone`: an old phone on a slow network, from opening the page to the first hash.
 
-Chromium with its processor slowed 4 times and a network of 1.6 Mbit/s with 150 ms of delay, nothing cached, a picture
-of 3 megapixels. The first screen is usable when its first button is there and the page is free to answer.
+Chromium with its processor slowed 4 times, a network of 1.6 Mbit/s with 150 ms of delay, an empty cache, and a picture
+of 3 megapixels. The first screen is usable when its first button is painted and the page can respond to it.
 
-Chromium slows the page's thread and not its workers, so a line adds what the worker would lose.
+Chromium slows the page's thread but not its workers, so one line adds what the worker would lose.
 """
 
 import os

@@ -1,6 +1,6 @@
 """`python3 build.py bench page`: from navigation to the first hash, against a stock Pyodide page, in the same run.
 
-Both are opened in a fresh Chromium context with an empty cache, in turns, and given the same 12-megapixel JPEG. Ours is
+Both are opened in turns in a fresh Chromium context with an empty cache, and given the same 12-megapixel JPEG. Ours is
 the real page, driven through its screens; stock is `stock/`: loadPyodide, numpy, Pillow, and PDQ in plain numpy.
 """
 
@@ -16,7 +16,7 @@ from PIL import Image
 from playwright.sync_api import Browser, Page, sync_playwright
 
 from builder import DIST, WORK
-from builder.runtime.archives import PYODIDE
+from builder.runtime.pyodide_release import PYODIDE
 from builder.setup.browsers import ensure_browsers
 from builder.setup.cache import Cache
 from builder.setup.fetch import fetch_wheel

@@ -1,7 +1,7 @@
-"""How many durable cases a second one registry acknowledges, and how fast it starts: `python3 build.py bench registry`.
+"""Durable cases that one registry acknowledges per second, and how fast it starts: `python3 build.py bench registry`.
 
-64 clients on the loopback each send case after case, of one picture with three signals, and wait for each answer. And
-what one proof of work buys, for whoever takes all that it pays for.
+64 clients on the loopback each send one case after another, of one picture with three signals, and wait for each
+answer. Also measures what one proof of work buys a client that uses everything it pays for.
 """
 
 import asyncio

@@ -1,8 +1,8 @@
 """Whether a feed of ten million entries costs more than one of a hundred thousand: `python3 build.py bench scale`.
 
-On SQLite, on the disk of the folder for temporary files (some 6 GB). Costs are medians of many: a page of a thousand
-lines from anywhere in the feed, and a new case of one picture with three signals, durable. `TAKEBACK_BENCH_SIZES` takes
-other sizes. Making ten million takes some ten minutes.
+On SQLite, on the disk of the folder for temporary files (about 6 GB). Costs are medians of many: a page of a thousand
+lines from a random place in the feed, and a durable new case of one picture with three signals. `TAKEBACK_BENCH_SIZES`
+selects other sizes. Making ten million entries takes about ten minutes.
 """
 
 import os

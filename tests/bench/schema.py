@@ -1,7 +1,7 @@
-"""`python3 build.py bench schema`: 20,000 requests made from the OpenAPI document, none of which may break it.
+"""`python3 build.py bench schema`: 20,000 requests generated from the OpenAPI document, which all answers must fit.
 
-schemathesis makes them, valid and invalid, and holds every answer against the document: no 5xx, no status, header, type
-or body that is not described. It is installed from `schema.lock` into a folder of its own when this runs first.
+schemathesis generates them, valid and invalid, and checks every answer against the document: no 5xx, no status, header,
+type or body that is not described. It is installed from `schema.lock` into a folder of its own on the first run.
 """
 
 import os

@@ -1,7 +1,7 @@
-"""How many uploads and hashes a second the gate's sidecar decides on, one process on one core: `build.py bench serve`.
+"""Uploads and hashes per second that the gate's sidecar decides on, one process on one core: `build.py bench serve`.
 
-The server has a core to itself and the callers another. Besides what the clock says, the server's own processor time
-is given, because on a machine that is busy otherwise the clock measures the others.
+The server has one core and the callers another. The rate per second of the server's own processor time is given as
+well, because on a busy machine the wall clock also measures other programs.
 """
 
 import asyncio

@@ -1,4 +1,4 @@
-"""A server on this machine that sends folders as they are, compressed forms first, and counts the bytes."""
+"""A local server that sends folders unchanged, compressed forms first, and counts the bytes."""
 
 import mimetypes
 from collections.abc import Callable, Iterator

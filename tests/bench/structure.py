@@ -1,9 +1,10 @@
-"""Measures the code itself: rooms, the imports between them, the lengths of functions, and what docstrings say."""
+"""Measures the code itself: rooms, the imports between them, the lengths of functions, and docstrings."""
 
 import ast
 import asyncio
 import secrets
 import statistics
+import subprocess
 import sys
 import tempfile
 import threading
@@ -27,7 +28,7 @@ type Arrow = tuple[str, str]
 
 @dataclass(frozen=True, slots=True)
 class Module:
-    """A Python source: its dotted name, its text, and its syntax tree."""
+    """A Python source file: its dotted name, its text, and its syntax tree."""
 
     name: str
     text: str
@@ -35,7 +36,7 @@ class Module:
 
     @property
     def room(self) -> str:
-        """The package that the module lies in; a module directly under `takeback` is a room of its own."""
+        """The package that contains the module; a module directly in `takeback` is a room of its own."""
         package, _, _ = self.name.rpartition(".")
         return package if package not in {"", "takeback"} else self.name
 
@@ -45,7 +46,7 @@ class Module:
 
 
 def modules() -> dict[str, Module]:
-    """Every module of the package and of the builder, by name, without migrations and what stands in for Pyodide's."""
+    """All modules of the package and the builder by name, without migrations and replacements for Pyodide's modules."""
     found = {}
     for path in sorted(SOURCES.rglob("*.py")):
         if {"migrations", "slim"} & set(path.parts):
@@ -57,10 +58,10 @@ def modules() -> dict[str, Module]:
 
 
 def arrows(found: dict[str, Module], package: str) -> Counter[Arrow]:
-    """How many imports lead from one room inside `package` to another.
+    """Counts the imports from one room inside `package` to another.
 
-    Modules directly in `package` are told apart, because the lowest (settings, log) and the highest (server, commands)
-    lie there together.
+    Modules directly in `package` count separately, because it holds both the lowest (settings, log) and the highest
+    (server, commands).
     """
     counted: Counter[Arrow] = Counter()
     for module in found.values():
@@ -74,13 +75,13 @@ def arrows(found: dict[str, Module], package: str) -> Counter[Arrow]:
 
 
 def place(name: str, package: str) -> str:
-    """The room of a module inside `package`; the module itself if it lies directly there."""
+    """The room of a module inside `package`; the module itself if it is directly there."""
     inside = name.removeprefix(f"{package}.")
     return inside.rpartition(".")[0] or f"{inside}.py"
 
 
 def imported(module: Module, found: dict[str, Module]) -> Iterator[str]:
-    """The modules of `found` that a module imports, wherever the import stands; packages are not counted."""
+    """The modules of `found` that a module imports, wherever the import is; packages do not count."""
     for node in ast.walk(module.tree):
         if isinstance(node, ast.ImportFrom):
             for alias in node.names:
@@ -91,7 +92,7 @@ def imported(module: Module, found: dict[str, Module]) -> Iterator[str]:
 
 
 def backward(counted: Counter[Arrow]) -> list[Arrow]:
-    """The arrows that are part of a circle."""
+    """The arrows that are part of a cycle."""
     onward: dict[str, set[str]] = {}
     for start, end in counted:
         onward.setdefault(start, set()).add(end)
@@ -108,27 +109,27 @@ def _reached(start: str, onward: dict[str, set[str]]) -> set[str]:
 
 
 def length(function: Function) -> int:
-    """Lines of a function, its docstring and signature included."""
+    """The lines of a function, including its docstring and signature."""
     return (function.end_lineno or function.lineno) - function.lineno + 1
 
 
 def raises(function: Function) -> bool:
-    """Whether a function itself raises an error; raising one again that was caught does not count."""
+    """Whether a function itself raises an error; raising a caught one again does not count."""
     return any(isinstance(node, ast.Raise) and node.exc is not None for node in ast.walk(function))
 
 
 def is_public(function: Function) -> bool:
-    """Whether a function is named for others."""
+    """Whether a function's name is public."""
     return not function.name.startswith("_")
 
 
 def says_its_errors(function: Function) -> bool:
-    """Whether a function's docstring names what it raises."""
+    """Whether a function's docstring says what it raises."""
     return "raises" in (ast.get_docstring(function) or "").lower()
 
 
 def modules_of_a_case() -> set[str]:
-    """The modules of the registry whose code runs while it answers one `POST /v1/cases`."""
+    """The registry's modules whose code runs while it answers one `POST /v1/cases`."""
     from takeback.registry.server import build_site
     from takeback.registry.settings import RegistrySettings
 
@@ -148,7 +149,7 @@ def modules_of_a_case() -> set[str]:
                 answer = await client.post("/v1/cases", headers=headers, json={"pictures": [{"signals": [signal]}]})
                 return answer.status_code
 
-        time.sleep(0.2)  # what runs beside it has begun
+        time.sleep(0.2)  # background tasks have started
         threading.setprofile_all_threads(note)
         try:
             status = asyncio.run(send())
@@ -188,3 +189,5 @@ def main() -> None:
     print(f"lines that are comments: {comments} of {sum(lines.values())}")
     passed = modules_of_a_case()
     print(f"modules that a POST /v1/cases passes: {len(passed)} ({', '.join(sorted(passed))})")
+    print("the page and its workers, by node tests/web/figures.mjs:", flush=True)
+    subprocess.run(["node", str(ROOT / "tests" / "web" / "figures.mjs")], check=True)

@@ -1,4 +1,4 @@
-"""`build.py bench`: its options, and the benchmark of hostile files, which must find what it looks for."""
+"""`build.py bench`: its options, and that the benchmark of hostile files finds faults."""
 
 import os
 import signal
@@ -29,7 +29,7 @@ def raises(data: bytes) -> None:
 
 
 def refuses(_: bytes) -> None:
-    """A decoder that says that the picture is broken."""
+    """A decoder that reports the picture as damaged."""
     raise DamagedPicture("broken")
 
 
@@ -40,17 +40,17 @@ def turns(_: bytes) -> None:
 
 
 def waits(_: bytes) -> None:
-    """A decoder that waits for what never comes."""
+    """A decoder that waits for input that never comes."""
     time.sleep(3600)
 
 
 def takes(_: bytes) -> None:
-    """A decoder that asks for more memory than there may be."""
+    """A decoder that allocates more memory than allowed."""
     bytearray(2 * hostile.MEMORY)
 
 
 def drops(_: bytes) -> None:
-    """A decoder whose error nobody can catch."""
+    """A decoder whose error cannot be caught."""
 
     class Dropped:
         def __del__(self) -> None:
@@ -60,14 +60,14 @@ def drops(_: bytes) -> None:
 
 
 def test_every_seed_is_a_good_file_of_a_format_that_is_read() -> None:
-    """Each seed can be hashed, and together they are of every format that is read."""
+    """Each seed can be hashed, and together they cover every supported format."""
     for seed in SEEDS:
         hostile.hash_file(seed.data)
     assert {seed.format.removesuffix(" moving").removesuffix(" progressive") for seed in SEEDS} == PICTURES | VIDEOS
 
 
 def test_a_number_always_makes_the_same_file() -> None:
-    """A number stands for one file, and nearly every number for a file of its own, unlike its seed."""
+    """A number denotes one file, and nearly every number a different file, unlike its seed."""
     once, again = ([mutated(number, SEEDS)[1] for number in range(400)] for _ in range(2))
     assert once == again
     assert len(set(once)) > 380
@@ -75,7 +75,7 @@ def test_a_number_always_makes_the_same_file() -> None:
 
 
 def test_mutated_files_are_hashed_or_refused() -> None:
-    """Of the first mutated files none ends its worker, hangs, or raises an error that is not ours."""
+    """Among the first mutated files none ends its worker, hangs, or raises an error that is not ours."""
     outcomes = dict(hostile.run(range(200), SEEDS))
     assert sorted(outcomes) == list(range(200))
     assert [outcome.fault for outcome in outcomes.values() if outcome.fault] == []
@@ -95,7 +95,7 @@ def test_a_fault_is_found(hashing: hostile.Hash, fault: str) -> None:
 
 
 def test_a_worker_that_waits_for_ever_is_ended(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A file that uses no processor and never ends is a finding too."""
+    """A file that uses no processor time and never ends is a finding too."""
     monkeypatch.setattr(hostile, "PATIENCE", 2)
     ((_, outcome),) = hostile.run(range(1), SEEDS[:1], waits)
     assert outcome.said == "hung"
@@ -109,7 +109,7 @@ def test_a_finding_is_kept_and_told(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    """What was found is told, kept as a file by its number, and in the exit status; a refusal is no finding."""
+    """A finding is printed, kept as a file by its number, and changes the exit status; a refusal is no finding."""
     monkeypatch.setattr(hostile, "KEPT", tmp_path)
     monkeypatch.setattr(hostile, "hash_file", hashing)
     assert hostile.main(files=2, first=7) == status
@@ -120,7 +120,7 @@ def test_a_finding_is_kept_and_told(
 
 
 def test_options_of_a_benchmark() -> None:
-    """Numbers are options of `bench`, told in its help, and go to the benchmark that takes them."""
+    """Numbers are options of `bench`, listed in its help, and passed to the benchmark that takes them."""
     assert parse(["bench", "hostile", "--files", "5", "--first", "9"]).measure == {"files": 5, "first": 9}
     assert parse(["bench"]).measure == {}
     told = run("bench", "--help").stdout

@@ -1,4 +1,4 @@
-"""Nothing that the build removes is somebody else's: links, environments of one's own, files beside a gate's."""
+"""The build removes nobody else's files: links, foreign environments, files beside a gate's."""
 
 import json
 from pathlib import Path
@@ -16,7 +16,7 @@ from takeback.gate.feed import state
 
 @pytest.fixture
 def clone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A clone that is empty."""
+    """An empty clone."""
     root = tmp_path / "clone"
     (root / "py").mkdir(parents=True)
     monkeypatch.setattr(clean, "ROOT", root)
@@ -25,7 +25,7 @@ def clone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @pytest.fixture
 def others(tmp_path: Path) -> Path:
-    """A folder of somebody else's with a file in it."""
+    """A folder with a file that the build did not make."""
     folder = tmp_path / "others"
     folder.mkdir()
     (folder / "thesis.txt").write_text("x")
@@ -34,7 +34,7 @@ def others(tmp_path: Path) -> Path:
 
 @pytest.mark.parametrize("name", [*clean.MADE, clean.DATA])
 def test_clean_keeps_links(clone: Path, others: Path, capsys: pytest.CaptureFixture[str], name: str) -> None:
-    """A link in the place of a folder stays, as does all that is behind it, and a line says so."""
+    """A link in place of a folder is kept, with everything behind it, and a line says so."""
     (clone / name).symlink_to(others)
     (clone / "py" / "__pycache__").symlink_to(others)
     clean.clean(everything=True)
@@ -46,7 +46,7 @@ def test_clean_keeps_links(clone: Path, others: Path, capsys: pytest.CaptureFixt
 
 @pytest.mark.parametrize("name", [name for name, mark in clean.MADE.items() if mark])
 def test_clean_keeps_what_it_did_not_make(clone: Path, capsys: pytest.CaptureFixture[str], name: str) -> None:
-    """A folder of a name that the build uses stays unless the build or its tool has left its mark in it."""
+    """A folder with a name that the build uses is kept unless the build or its tool left its mark in it."""
     (clone / name / "bin").mkdir(parents=True)
     clean.clean(everything=False)
     assert (clone / name / "bin").is_dir()
@@ -60,7 +60,7 @@ def test_clean_keeps_what_it_did_not_make(clone: Path, capsys: pytest.CaptureFix
 def test_an_environment_of_ones_own_stays(
     tmp_path: Path, others: Path, monkeypatch: pytest.MonkeyPatch, kind: str
 ) -> None:
-    """A `.venv` that is a link, or was made by somebody else, is never cleared: the error says what to do."""
+    """A `.venv` that is a link, or was made by somebody else, is never cleared; the error says what to do."""
     there = tmp_path / ".venv"
     if kind == "link":
         there.symlink_to(others)
@@ -75,7 +75,7 @@ def test_an_environment_of_ones_own_stays(
 
 
 def test_packages_behind_a_link_stay(tmp_path: Path, others: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A `node_modules` that is a link is not given to npm, which would clear what is behind it."""
+    """A `node_modules` that is a link is not given to npm, which would clear its target."""
     (tmp_path / "node_modules").symlink_to(others)
     monkeypatch.setattr(environment, "NODE_MODULES", tmp_path / "node_modules")
     with pytest.raises(BuildError, match="remove the link"):
@@ -84,7 +84,7 @@ def test_packages_behind_a_link_stay(tmp_path: Path, others: Path, monkeypatch: 
 
 
 def test_a_build_removes_what_the_build_before_made(tmp_path: Path) -> None:
-    """Of the files in `dist/` those go that the last manifest lists and this one does not; others stay."""
+    """From `dist/`, files are removed that the last manifest lists and this one does not; others are kept."""
     dist, cache = tmp_path / "dist", Cache(tmp_path / "cache")
     (dist / "page").mkdir(parents=True)
     (dist / "thesis.txt").write_text("x")
@@ -102,13 +102,13 @@ def test_a_build_removes_what_the_build_before_made(tmp_path: Path) -> None:
 
 
 def test_a_probe_removes_nothing(tmp_path: Path) -> None:
-    """To see whether a data folder can be written to takes no file that is there."""
+    """Checking whether a data folder is writable changes no existing file."""
     (tmp_path / ".probe").write_text("x")
     make_data_folder(tmp_path)
     assert [file.name for file in tmp_path.iterdir()] == [".probe"]
 
 
 def test_the_demo_platform_is_all_that_is_begun_anew() -> None:
-    """Of the demo platform's folder those files are removed that a gate makes, and no others."""
+    """From the demo platform's folder, only files that a gate makes are removed."""
     made = {settings.SETTINGS_FILE, state.STATE_FILE, state.LOCK_FILE, state.INDEX_LOCK_FILE, index_handle.INDEX_FILE}
     assert set(GATE_FILES) == made | {"registry", f"{state.STATE_FILE}-wal", f"{state.STATE_FILE}-shm"}

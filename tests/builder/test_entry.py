@@ -1,4 +1,4 @@
-"""What a person meets who types `python3 build.py`."""
+"""What a person sees who types `python3 build.py`."""
 
 import ast
 import os
@@ -13,7 +13,19 @@ import pytest
 
 ROOT: Final = Path(__file__).resolve().parents[2]
 BUILD: Final = ROOT / "build.py"
-COMMANDS: Final = ("setup", "build", "serve", "test", "check", "bench", "clean")
+COMMANDS: Final = (
+    "setup",
+    "build",
+    "serve",
+    "dev",
+    "test",
+    "check",
+    "audit",
+    "bench",
+    "release",
+    "reference",
+    "clean",
+)
 
 
 def run(*arguments: str, python: str = sys.executable, **environment: str) -> subprocess.CompletedProcess[str]:
@@ -29,7 +41,7 @@ def run(*arguments: str, python: str = sys.executable, **environment: str) -> su
 
 
 def one_line(done: subprocess.CompletedProcess[str]) -> str:
-    """What a failed command said: it must be one line of its own."""
+    """The message of a failed command, which must be a single line."""
     lines = done.stderr.splitlines()
     assert done.returncode == 1
     assert len(lines) == 1, done.stderr
@@ -38,7 +50,7 @@ def one_line(done: subprocess.CompletedProcess[str]) -> str:
 
 
 def old_python() -> str:
-    """A Python older than 3.12 that is on this machine."""
+    """A Python older than 3.12 on this machine."""
     pyenv = Path(os.environ.get("PYENV_ROOT") or Path.home() / ".pyenv")
     found = [*pyenv.glob("versions/3.8.*/bin/python3"), *pyenv.glob("versions/3.11.*/bin/python3")]
     found += [Path(path) for name in ("python3.8", "python3.9", "python3.10") if (path := shutil.which(name))]
@@ -48,7 +60,7 @@ def old_python() -> str:
 
 
 def test_help_names_every_command() -> None:
-    """`--help` says of every command what it does, and how to begin."""
+    """`--help` says what every command does, and how to begin."""
     said = run("--help").stdout
     assert "python3 build.py serve" in said
     for command in COMMANDS:
@@ -57,7 +69,7 @@ def test_help_names_every_command() -> None:
 
 @pytest.mark.parametrize("command", COMMANDS)
 def test_help_of_a_command_has_a_paragraph_and_examples(command: str) -> None:
-    """The help of each command describes it and gives examples, each of which is understood."""
+    """The help of each command describes it and gives examples, each of which parses."""
     from builder.options import EXAMPLES, parse
 
     said = run(command, "--help").stdout
@@ -69,7 +81,7 @@ def test_help_of_a_command_has_a_paragraph_and_examples(command: str) -> None:
 
 @pytest.mark.parametrize("arguments", [[], ["bild"], ["serve", "--prot", "1"], ["serve", "--port", "70000"]])
 def test_a_wrong_command_line_is_refused(arguments: list[str]) -> None:
-    """A command line that means nothing is refused with status 2 and how it is used."""
+    """An invalid command line is refused with status 2 and the usage."""
     done = run(*arguments)
     assert done.returncode == 2
     assert done.stderr.startswith("usage: build.py")
@@ -77,19 +89,19 @@ def test_a_wrong_command_line_is_refused(arguments: list[str]) -> None:
 
 
 def test_what_follows_test_goes_to_pytest_as_it_is() -> None:
-    """Every argument after `test` is pytest's, dashes and all."""
+    """All arguments after `test` are passed to pytest, dashes included."""
     from builder.options import parse
 
     assert parse(["test", "-k", "with draw", "tests/gate", "-x"]).pytest == ["-k", "with draw", "tests/gate", "-x"]
 
 
 def test_the_entry_is_read_by_an_old_python() -> None:
-    """`build.py` has nothing that Python 3.8 cannot read."""
+    """`build.py` is valid Python 3.8."""
     ast.parse(BUILD.read_text(), feature_version=(3, 8))
 
 
 def test_an_old_python_is_named_where_there_is_no_newer_one(tmp_path: Path) -> None:
-    """Where only an old Python is found, one line names its version and says what to install."""
+    """If only an old Python is found, one line names its version and says what to install."""
     shutil.copy(BUILD, tmp_path)
     shutil.copy(ROOT / ".python-version", tmp_path)
     python = old_python()
@@ -104,7 +116,7 @@ def test_an_old_python_is_named_where_there_is_no_newer_one(tmp_path: Path) -> N
 
 
 def test_an_old_python_starts_a_newer_one() -> None:
-    """Started by an old Python, the command runs with the newer one that is there."""
+    """Started by an old Python, the command runs with a newer one that is installed."""
     assert run("--help", python=old_python()).stdout == run("--help").stdout
 
 
@@ -114,19 +126,19 @@ def test_missing_node_is_told(tmp_path: Path) -> None:
 
 
 def test_an_old_node_is_told(tmp_path: Path) -> None:
-    """An old Node.js is named with its version."""
+    """An old Node.js is refused, and its version named."""
     make_program(tmp_path / "node", "echo v18.19.0")
     assert "is Node.js v18.19.0: install Node.js 20" in one_line(run("build", PATH=str(tmp_path)))
 
 
 def test_missing_npm_is_told(tmp_path: Path) -> None:
-    """Node.js without npm is not enough, and is told."""
+    """Node.js without npm is refused."""
     make_program(tmp_path / "node", "echo v22.1.0")
     assert "npm was not found" in one_line(run("build", PATH=str(tmp_path)))
 
 
 def test_a_port_in_use_is_told() -> None:
-    """A port in use is named before anything is made, with a command that takes another."""
+    """A port in use is reported before anything is made, with a command that uses another."""
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
         said = one_line(run("serve", "--port", str(port)))
@@ -136,7 +148,7 @@ def test_a_port_in_use_is_told() -> None:
 
 @pytest.mark.parametrize("host", ["192.0.2.1", "nowhere.invalid"])
 def test_an_address_elsewhere_is_told(host: str) -> None:
-    """An address that is not this computer's is refused in words."""
+    """An address of another computer is refused with an explanation."""
     said = one_line(run("serve", "--host", host, "--port", "18999"))
     assert f"cannot listen on {host}" in said
     assert "--host" in said

@@ -1,4 +1,4 @@
-"""Steps: told while they last, and left out when nothing changed."""
+"""Steps: shown while they run, and skipped if nothing has changed."""
 
 import time
 from pathlib import Path
@@ -9,14 +9,14 @@ from builder import steps
 
 
 def test_a_quick_step_is_not_told(capsys: pytest.CaptureFixture[str]) -> None:
-    """What is over at once leaves no line."""
+    """A short step prints nothing."""
     with steps.step("blinking"):
         pass
     assert capsys.readouterr().err == ""
 
 
 def test_a_long_step_is_told(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
-    """What lasts is told when it has lasted a while and when it is done, in plain lines if there is no terminal."""
+    """A long step is shown once it has taken a while and when it is done, in plain lines without a terminal."""
     monkeypatch.setattr(steps, "QUIET_SECONDS", 0.01)
     with steps.step("thinking"):
         time.sleep(0.1)
@@ -28,7 +28,7 @@ def test_a_long_step_is_told(capsys: pytest.CaptureFixture[str], monkeypatch: py
 def test_a_step_that_fails_is_not_called_done(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A step that ends by an error says that it stopped, and lets the error pass."""
+    """A step that fails says that it stopped, and passes the error on."""
     monkeypatch.setattr(steps, "QUIET_SECONDS", 0.0)
     with pytest.raises(ZeroDivisionError), steps.step("dividing"):
         _ = 1 / 0
@@ -36,7 +36,7 @@ def test_a_step_that_fails_is_not_called_done(
 
 
 def test_a_step_is_left_out_when_nothing_changed(tmp_path: Path) -> None:
-    """The same inputs are worked on once; another key, or a missing result, makes the step run again."""
+    """The same inputs are processed once; another key, or a missing result, runs the step again."""
     stamp, made, runs = tmp_path / "stamps" / "step", tmp_path / "made", list[str]()
 
     def make() -> None:
@@ -61,7 +61,7 @@ def test_a_step_cut_short_runs_again(tmp_path: Path) -> None:
 
 
 def test_a_fingerprint_follows_content_names_and_facts(tmp_path: Path) -> None:
-    """A changed byte, a new file, another name or another fact give another fingerprint; a second look does not."""
+    """A changed byte, a new file, another name or another fact changes the fingerprint; a second look does not."""
     (tmp_path / "a").write_text("1")
     seen = [steps.fingerprint([tmp_path], "x")]
     assert steps.fingerprint([tmp_path], "x") == seen[0]

@@ -1,4 +1,4 @@
-"""How the tests themselves are run: which of them may be tried again, and how much of the code they cover."""
+"""How the tests themselves run: which may be retried, and how much of the code they cover."""
 
 import os
 import shutil
@@ -43,7 +43,7 @@ def suite(tmp_path: Path) -> Path:
 
 
 def pytest_in(suite: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    """What pytest says and how it ends."""
+    """The output and the exit status of pytest."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("COV", "PYTEST"))}
     environment = {**kept, "PYTHONPATH": str(suite / "py" / "takeback")}
     command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", *arguments]
@@ -51,7 +51,7 @@ def pytest_in(suite: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
 
 
 def test_a_failed_test_is_tried_again_in_a_browser_alone(suite: Path) -> None:
-    """With `--browser-reruns` a test of `e2e` gets another try, and a test elsewhere fails at its first."""
+    """With `--browser-reruns` a test of `e2e` is retried, and a test elsewhere fails at once."""
     (suite / "tests" / "e2e" / "test_browser.py").write_text(TWO_TRIES)
     (suite / "tests" / "test_plain.py").write_text(TWO_TRIES)
     said = pytest_in(suite, "--browser-reruns=2")
@@ -60,7 +60,7 @@ def test_a_failed_test_is_tried_again_in_a_browser_alone(suite: Path) -> None:
 
 
 def test_no_test_elsewhere_may_ask_for_another_try(suite: Path) -> None:
-    """`--reruns`, which is for every test, is refused, and so is a test without a browser that is marked `flaky`."""
+    """`--reruns`, which applies to every test, is refused, and so is `flaky` on a test without a browser."""
     (suite / "tests" / "test_plain.py").write_text("def test_a() -> None: ...")
     assert "--browser-reruns" in pytest_in(suite, "--reruns=1").stderr
     (suite / "tests" / "test_plain.py").write_text("import pytest\n@pytest.mark.flaky(reruns=1)\ndef test_a(): ...")
@@ -71,7 +71,7 @@ def test_no_test_elsewhere_may_ask_for_another_try(suite: Path) -> None:
 
 @pytest.mark.parametrize(("call", "status"), [("done()", 1), ("left()", 0)])
 def test_coverage_has_a_floor(suite: Path, call: str, status: int) -> None:
-    """Code that ran in a process that a test started counts; under the floor the run fails, and says so at its end."""
+    """Code run in a child process counts as covered; below the floor the run fails, and says so at its end."""
     (suite / "py" / "takeback" / "code_of_ours.py").write_text(CODE)
     (suite / "tests" / "test_plain.py").write_text(IN_A_PROCESS.format(call=call))
     said = pytest_in(suite, "--cov", "--numprocesses=2")
@@ -83,6 +83,6 @@ def test_coverage_has_a_floor(suite: Path, call: str, status: int) -> None:
 
 
 def test_a_whole_run_measures_and_tries_browsers_again() -> None:
-    """Without arguments `build.py test` measures coverage and gives browsers alone another try."""
+    """Without arguments `build.py test` measures coverage and retries browser tests only."""
     assert {"--cov", "--browser-reruns=2"} <= set(_side_by_side())
     assert not [argument for argument in _side_by_side() if argument.startswith("--reruns")]

@@ -11,7 +11,7 @@ from builder.runtime.agreement import HashAnswer, difference
 from builder.runtime.modules import native_answer
 from takeback.errors import PictureError
 from takeback.hashing import sent
-from takeback.hashing.video import SNIFFED, hash_video, video_format
+from takeback.hashing.video import SNIFF_BYTES, hash_video, video_format
 from tests.e2e.door import hash_in_browser
 from tests.e2e.hands import PlaywrightHands
 from tests.e2e.product import ROOT, Registry
@@ -67,7 +67,7 @@ def _apart(path: Path, browser: dict[str, Any]) -> str:
 
 def _native(data: bytes) -> HashAnswer:
     """What is found natively in a picture or a video, in the form of the door's answers."""
-    if not video_format(data[:SNIFFED]):
+    if not video_format(data[:SNIFF_BYTES]):
         return native_answer(data)
     try:
         video = hash_video(io.BytesIO(data))

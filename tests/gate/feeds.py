@@ -51,7 +51,7 @@ class Log:
     def link(self, number: int) -> bytes:
         """The link of a number: what the whole feed up to it adds up to."""
         added: dict[str, int] = {}
-        link = chain.START
+        link = chain.FIRST_LINK
         for line in self.lines[:number]:
             link = chain.link(link, chain.leaf(line, added.setdefault(line.entry, line.number)))
         return link

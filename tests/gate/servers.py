@@ -102,12 +102,12 @@ class Registry:
         number = len(self.log.lines)
         head = FeedHead(number, self.log.link(number).hex(), number, moment(time.time()), "0" * 64)
         signed = chain.sign(self.keys[-1], head, KEY.split("_")[1], sha256(body).digest())
-        return Answer(body + bulk.end(encode(signed)))
+        return Answer(body + bulk.encode_end(encode(signed)))
 
     def feed_keys(self) -> FeedKeys:
         """The succession of keys."""
-        later = [chain.succeed(old, new) for old, new in pairwise(self.keys)]
-        return FeedKeys([FeedKey(chain.public(self.keys[0])), *later])
+        later = [chain.sign_successor(old, new) for old, new in pairwise(self.keys)]
+        return FeedKeys([FeedKey(chain.public_hex(self.keys[0])), *later])
 
     def signed(self, page: FeedPage, request: Request, at: float | None = None) -> Answer:
         """A page with the head that the registry signs for it."""

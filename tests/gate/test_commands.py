@@ -65,7 +65,7 @@ def run(*arguments: str | Path, given: str | bytes | None = None) -> Result:
 def test_init(registry: Registry, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A gate is set up with a key from a file, standard input or the environment, and follows at once."""
     monkeypatch.delenv("TAKEBACK_PLATFORM_KEY", raising=False)
-    line = f"{KEY} {chain.public(registry.keys[0])}"
+    line = f"{KEY} {chain.public_hex(registry.keys[0])}"
     (tmp_path / "key").write_text(f"{line}\n")
     ways: list[tuple[list[str], str | None]] = [
         (["--key-file", str(tmp_path / "key")], None),

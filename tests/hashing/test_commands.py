@@ -1,4 +1,4 @@
-"""`takeback hash` and the worker's door."""
+"""`takeback hash`, and the worker's interface."""
 
 import json
 from pathlib import Path
@@ -27,7 +27,7 @@ def test_a_line_a_picture() -> None:
 
 
 def test_json_and_errors() -> None:
-    """With `--json` a bad file is an error object, the rest go on, and the exit status is 1."""
+    """With `--json` a bad file gives an error object, the rest are hashed, and the exit status is 1."""
     files = [str(PICTURES / name) for name in ("rgb.png", "text.jpg", "nowhere.png", "turned-6.jpg")]
     result = CliRunner().invoke(main, ["hash", "--json", *files])
     assert result.exit_code == 1
@@ -41,14 +41,14 @@ def test_json_and_errors() -> None:
 
 
 def test_standard_input() -> None:
-    """`-` is standard input."""
+    """`-` reads standard input."""
     result = CliRunner().invoke(main, ["hash", "--json", "-"], input=(PICTURES / "rgb.png").read_bytes())
     assert json.loads(result.stdout)["format"] == "PNG"
 
 
 @pytest.mark.parametrize("name", ["rgb.png", "turned-6.jpg"])
 def test_the_worker_answers_in_the_words_of_the_protocol(name: str) -> None:
-    """What the worker hands to the page is a picture of the protocol, ready to send."""
+    """What the worker returns to the page is a picture of the protocol, ready to send."""
     answer = json.loads(hash_to_json((PICTURES / name).read_bytes()))
     picture = decode(json.dumps({"signals": answer["signals"]}).encode(), Picture)
     assert len(picture.signals) == len(answer["signals"])
@@ -57,7 +57,7 @@ def test_the_worker_answers_in_the_words_of_the_protocol(name: str) -> None:
 
 @pytest.mark.parametrize("path", sorted(PICTURES.iterdir()), ids=lambda path: str(path.name))
 def test_what_is_sent_is_never_refused(path: Path) -> None:
-    """Of every picture, flat, tiny and moving ones too, the worker and `takeback hash` send what the protocol takes."""
+    """For every picture, even flat, tiny or animated, worker and `takeback hash` give what the protocol accepts."""
     hashing = Hashing()
     answer = json.loads(hashing.hash(path.read_bytes()))
     result = CliRunner().invoke(main, ["hash", "--json", str(path)])
@@ -75,7 +75,7 @@ def test_what_is_sent_is_never_refused(path: Path) -> None:
 
 
 def test_a_flat_picture_and_a_film_of_one_frame_send_their_exact_hashes() -> None:
-    """What tells nothing is left out by itself: PDQ of a flat picture, vpdq of what does not move."""
+    """Signals without information are omitted: PDQ of a flat picture, vpdq of an animation that does not move."""
     for name, kinds in (("flat.png", {"sha256", "md5", "phash"}), ("moving.gif", {"pdq", "sha256", "md5", "phash"})):
         result = CliRunner().invoke(main, ["hash", "--json", str(PICTURES / name)])
         assert set(json.loads(result.stdout)["signals"]) == kinds
@@ -84,7 +84,7 @@ def test_a_flat_picture_and_a_film_of_one_frame_send_their_exact_hashes() -> Non
 
 @pytest.mark.parametrize("hashes", [["f" * 32 + "0" * 32], [f"{1:064x}", "f" * 32 + "0" * 32], [f"{1:064x}"]])
 def test_frames_that_tell_nothing_are_left_out(hashes: list[str]) -> None:
-    """A vpdq is sent of the frames that tell something, if there are two at least."""
+    """A vpdq holds the frames with enough detail, and is sent if there are at least two."""
     frames = [Frame(place, 100, value, place) for place, value in enumerate(hashes)]
     told = Frame(9, 100, "0" * 32 + "f" * 32, 9.0)
     assert sent([vpdq_signal(frames)]) == ()
@@ -94,6 +94,6 @@ def test_frames_that_tell_nothing_are_left_out(hashes: list[str]) -> None:
 
 
 def test_the_worker_answers_for_a_bad_picture_as_well() -> None:
-    """A bad picture is an answer with an error's code, not an exception."""
+    """A bad picture gives an answer with an error code, not an exception."""
     answer = json.loads(hash_to_json(memoryview(b"no picture")))
     assert answer["error"]["code"] == "unknown-format"

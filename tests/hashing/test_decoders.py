@@ -1,4 +1,4 @@
-"""HEIC, AVIF and JPEG XL: turned once, refused when too large, never anything but a hash or one of our errors."""
+"""HEIC, AVIF and JPEG XL: turned once, refused when too large, and always a hash or one of our errors."""
 
 import json
 from collections.abc import Callable
@@ -21,31 +21,48 @@ from tests.e2e.pictures import draw
 
 PICTURE: Final = draw(5, (320, 240))
 NEAR: Final = 10
-"""Bits that coding with loss may move a hash of such a picture."""
+"""Bits by which lossy coding may move the hash of such a picture."""
 FILES: Final = {"heic": stills.heic(PICTURE), "avif": stills.avif(PICTURE), "jxl": stills.jxl(PICTURE)}
 
 
 def pdq(data: bytes) -> dict[Variant, str]:
-    """The PDQ of each view of a file."""
+    """The PDQ of each variant of a file."""
     return {s.variant: s.value for s in hash_picture(data).signals if s.type is SignalType.PDQ}
 
 
 def near(value: str, image: Image.Image) -> bool:
-    """Whether a hash is that of a picture, but for a few bits."""
+    """Whether a hash is that of a picture, up to a few bits."""
     return hamming_distance(value, oracle.pdq(np.asarray(image.convert("RGB")))[0]["orig"]) <= NEAR
 
 
 @pytest.mark.parametrize(("turns", "mirror"), stills.SHOWN)
 def test_a_heic_is_turned_once(turns: int, mirror: int | None) -> None:
-    """A HEIC is hashed as a viewer turns and mirrors it; there is no other view, for every reader turns it."""
+    """A HEIC is hashed as viewers turn and mirror it; it has no stored variant, because every reader turns it."""
     found = pdq(stills.heic(PICTURE, turns, mirror))
     assert found.keys() == {Variant.WHOLE}
     assert near(found[Variant.WHOLE], stills.shown(PICTURE, turns, mirror))
 
 
+@pytest.mark.parametrize(("turns", "mirror"), stills.SHOWN)
+def test_what_libheif_refuses_ffmpeg_may_read(turns: int, mirror: int | None, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A HEIC that libheif cannot decode is hashed from FFmpeg's pixels, turned and mirrored once as well."""
+
+    def refuse(_file: object) -> None:
+        raise ValueError
+
+    file = stills.heic(PICTURE, turns, mirror)
+    expected = pdq(file)[Variant.WHOLE]
+    monkeypatch.setattr("pi_heif.HeifImageFile", refuse)
+    found = pdq(file)
+    assert found.keys() == {Variant.WHOLE}
+    assert hamming_distance(found[Variant.WHOLE], expected) <= 2
+    with pytest.raises(PictureError):
+        hash_picture(stills.heic(PICTURE, size=(100, 100)))
+
+
 @pytest.mark.parametrize("orientation", range(2, 9))
 def test_an_avif_is_turned_once(orientation: int) -> None:
-    """An AVIF is hashed as its properties turn it, and as it is stored."""
+    """An AVIF is hashed as its properties turn it, and as stored."""
     found = pdq(stills.avif(PICTURE, orientation))
     names = ("FLIP_LEFT_RIGHT", "ROTATE_180", "FLIP_TOP_BOTTOM", "TRANSPOSE", "ROTATE_270", "TRANSVERSE", "ROTATE_90")
     assert near(found[Variant.WHOLE], PICTURE.transpose(Image.Transpose[names[orientation - 2]]))
@@ -58,7 +75,7 @@ def test_a_jpeg_xl_is_read() -> None:
 
 
 def test_a_picture_too_large_never_meets_a_decoder(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A HEIC or JPEG XL that says it is over the limit is refused by its head, before a decoder makes room."""
+    """A HEIC or JPEG XL over the limit is refused by its header, before a decoder allocates memory."""
 
     def never(_data: bytes) -> decoders.DecodedImage:
         raise AssertionError
@@ -74,7 +91,7 @@ def test_a_picture_too_large_never_meets_a_decoder(monkeypatch: pytest.MonkeyPat
 @settings(max_examples=60)
 @given(kind=st.sampled_from(sorted(FILES)), cut=st.floats(0, 1), hole=st.none() | st.floats(0, 1))
 def test_what_is_broken_ends_in_an_answer(kind: str, cut: float, hole: float | None) -> None:
-    """A file cut short or overwritten anywhere gives a hash or one of our errors."""
+    """A file truncated or overwritten anywhere gives a hash or one of our errors."""
     data = FILES[kind]
     at = int(len(data) * cut)
     broken = data[:at] if hole is None else data[:at] + bytes(round(200 * hole)) + data[at + round(200 * hole) :]
@@ -82,8 +99,8 @@ def test_what_is_broken_ends_in_an_answer(kind: str, cut: float, hole: float | N
         assert hash_picture(broken).signals
 
 
-def handed(image: Image.Image) -> Callable[[object], decoders.HandedPixels]:
-    """A decoder as JavaScript has one, that gives this picture."""
+def handed(image: Image.Image) -> Callable[[object], decoders.JavaScriptPixels]:
+    """A decoder in the form that JavaScript provides, which returns this picture."""
     return lambda _file: SimpleNamespace(
         width=image.width, height=image.height, mode=image.mode, cut=lambda *box: image.crop(box).tobytes()
     )
@@ -91,7 +108,7 @@ def handed(image: Image.Image) -> Callable[[object], decoders.HandedPixels]:
 
 @pytest.mark.parametrize("orientation", [1, 6, 2, 7])
 def test_pixels_that_are_handed_over_give_the_same(orientation: int) -> None:
-    """Pixels from a decoder outside of Python, fetched in pieces, have the signals of the same pixels natively."""
+    """Pixels from a decoder outside Python, fetched in strips, have the same signals as natively."""
     data = stills.avif(PICTURE, orientation)
     stored = decode_avif(data)
     assert isinstance(stored, Image.Image)
@@ -103,9 +120,9 @@ def test_pixels_that_are_handed_over_give_the_same(orientation: int) -> None:
 
 
 def test_a_decoder_without_memory_says_what_to_do() -> None:
-    """Where a decoder outside of Python finds no memory, the person is told what to do about it."""
+    """If a decoder outside Python runs out of memory, the person is told what to do about it."""
 
-    def full(_file: object) -> decoders.HandedPixels:
+    def full(_file: object) -> decoders.JavaScriptPixels:
         raise RuntimeError("RangeError: memory")
 
     answer = json.loads(sealed.Hashing().hash(FILES["avif"], None, full))
@@ -114,7 +131,7 @@ def test_a_decoder_without_memory_says_what_to_do() -> None:
 
 
 def test_only_three_kinds_need_a_decoder_from_the_page() -> None:
-    """The first bytes tell which decoder a file needs: three kinds do, all others none."""
+    """The first bytes tell which decoder a file needs: three formats need one, all others none."""
     assert {kind: sealed.decoder_for(data[:4096]) for kind, data in FILES.items()} == {
         "heic": "HEIC", "avif": "AVIF", "jxl": "JXL",
     }  # fmt: skip

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from takeback.errors import PictureTooLarge
-from takeback.hashing.edits import Edit, edits_of, shown
+from takeback.hashing.edits import Edit, edits_of, shown_frames
 from tests.vectors.make_videos import EDITS
 
 HERE: Final = Path(__file__).parents[1] / "vectors"
@@ -19,8 +19,8 @@ VECTORS: Final[list[dict[str, Any]]] = json.loads((HERE / "vpdq.json").read_text
 
 @pytest.mark.parametrize("vector", VECTORS, ids=lambda vector: str(vector["edits"]))
 def test_the_vectors_of_edits(vector: dict[str, Any]) -> None:
-    """Those frames are shown at those times that the vectors name."""
-    found = shown(vector["starts"], [Edit(*edit) for edit in vector["edits"]], len(vector["starts"]))
+    """The frames and times are those that the vectors name."""
+    found = shown_frames(vector["starts"], [Edit(*edit) for edit in vector["edits"]], len(vector["starts"]))
     assert [list(part) for part in found] == vector["shown"]
 
 
@@ -29,22 +29,22 @@ def test_the_vectors_of_edits(vector: dict[str, Any]) -> None:
     st.lists(st.tuples(st.integers(-1, 600), st.integers(0, 300)), max_size=6),
 )
 def test_what_is_shown_is_in_order_and_never_nothing(starts: list[int], edits: list[tuple[int, int]]) -> None:
-    """Whatever the edits, times never fall, every frame is one of the track's, and of a video something is shown."""
-    found = shown(starts, [Edit(start, float(length)) for start, length in edits], 1000)
+    """Whatever the edits, times never decrease, every frame is the track's, and a video always shows something."""
+    found = shown_frames(starts, [Edit(start, float(length)) for start, length in edits], 1000)
     assert [at for at, _ in found] == sorted(at for at, _ in found)
     assert all(0 <= frame < len(starts) for _, frame in found)
     assert bool(found) == bool(starts)
 
 
 def test_a_list_that_repeats_without_end_is_refused() -> None:
-    """Edits that show the same frames over and over end at the limit."""
+    """Edits that show the same frames again and again are stopped at the limit."""
     with pytest.raises(PictureTooLarge, match="frames"):
-        shown(range(100), [Edit(0, 100.0)] * 50, 4000)
+        shown_frames(range(100), [Edit(0, 100.0)] * 50, 4000)
 
 
 @pytest.mark.parametrize("name", EDITS)
 def test_edits_are_read_from_a_file(name: str) -> None:
-    """The edits of a file are those that were written into it, in ticks of its track."""
+    """The edits read from a file are those written into it, in ticks of its track."""
     ((track, found),) = edits_of(io.BytesIO((HERE / "videos" / name).read_bytes())).items()
     assert track == 1
     begin, ticks = 2048, 10240
@@ -56,7 +56,7 @@ def test_edits_are_read_from_a_file(name: str) -> None:
 
 @given(place=st.integers(0, 2**20), value=st.binary(min_size=1, max_size=8), cut=st.booleans())
 def test_damage_anywhere_gives_edits_or_none(place: int, value: bytes, cut: bool) -> None:
-    """A broken file has some edits or none, and never an error."""
+    """A damaged file has some edits or none, and never raises an error."""
     data = bytearray((HERE / "videos" / "gap.mov").read_bytes())
     place %= len(data)
     data[place : place + len(value)] = value

@@ -1,4 +1,4 @@
-"""Files made to keep a decoder busy, or to trip it: each gives an answer at once, a result or one of our errors."""
+"""Files made to keep a decoder busy or to crash it: each gives a result or one of our errors at once."""
 
 import io
 import struct
@@ -35,19 +35,19 @@ def chunk(kind: bytes, content: bytes) -> bytes:
 
 
 def with_segment(marker: int, content: bytes, times: int = 1) -> bytes:
-    """A JPEG with a segment put in front, so many times."""
+    """A JPEG with a segment inserted at the front, this many times."""
     whole = read("colour.jpg")
     return whole[:2] + (struct.pack(">BBH", 0xFF, marker, len(content) + 2) + content) * times + whole[2:]
 
 
 def directory(entries: list[tuple[int, int, int, int]], following: int = 0) -> bytes:
-    """A directory of a little-endian TIFF: tag, type, count and value of each entry, and what follows it."""
+    """A directory of a little-endian TIFF: tag, type, count and value of each entry, and the next offset."""
     packed = b"".join(struct.pack("<HHII", *entry) for entry in entries)
     return struct.pack("<H", len(entries)) + packed + struct.pack("<I", following)
 
 
 def test_a_gif_whose_comments_take_long_to_join() -> None:
-    """A GIF with megabytes of comment in front is refused before anything joins them."""
+    """A GIF with megabytes of comments at the front is refused before they are joined."""
     whole = read("still.gif")
     start = 13 + 3 * 2 ** ((whole[10] & 7) + 1)
     comment = b"\x21\xfe" + (b"\xff" + bytes(255)) * 5000 + b"\0"
@@ -56,7 +56,7 @@ def test_a_gif_whose_comments_take_long_to_join() -> None:
 
 
 def test_a_gif_of_countless_frames() -> None:
-    """A GIF with more frames than the limit is refused, whatever its later frames are."""
+    """A GIF with more frames than the limit is refused, whatever its later frames contain."""
     whole = read("still.gif")
     frame = b"\x2c" + bytes(4) + b"\1\0\1\0\0" + b"\2\2\x44\1\0"
     assert pdq_of(whole[:-1] + frame * 100 + b";") == pdq_of(whole)
@@ -76,7 +76,7 @@ def test_a_gif_of_countless_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
     "extra", [chunk(b"teXt", b"") * 200_000, chunk(b"tEXt", b"k\0" + bytes(34_000_000))], ids=["many", "large"]
 )
 def test_a_png_with_too_much_besides(extra: bytes) -> None:
-    """A PNG with countless or huge chunks in front is refused."""
+    """A PNG with countless or huge chunks at the front is refused."""
     whole = read("rgb.png")
     with pytest.raises(PictureTooLarge, match="besides the picture"):
         hash_picture(whole[:33] + extra + whole[33:])
@@ -106,13 +106,13 @@ def test_a_webp_of_too_many_frames(monkeypatch: pytest.MonkeyPatch) -> None:
     ids=["many", "large"],
 )
 def test_a_jpeg_with_too_much_besides(data: bytes) -> None:
-    """A JPEG with countless or huge segments in front is refused."""
+    """A JPEG with countless or huge segments at the front is refused."""
     with pytest.raises(PictureTooLarge, match="besides the picture"):
         hash_picture(data)
 
 
 def test_a_jpeg_drawn_in_countless_passes() -> None:
-    """A progressive JPEG that repeats its scans is refused."""
+    """A progressive JPEG with repeated scans is refused."""
     whole = read("progressive.jpg")
     last = whole.rindex(b"\xff\xda")
     with pytest.raises(PictureTooLarge, match="passes"):
@@ -120,7 +120,7 @@ def test_a_jpeg_drawn_in_countless_passes() -> None:
 
 
 def test_a_jpeg_whose_exif_lies_over_itself() -> None:
-    """EXIF of thousands of values over the same bytes is not read value by value; its orientation still counts."""
+    """EXIF with thousands of values over the same bytes is not read value by value; its orientation still applies."""
     entries = [(274, 3, 1, 6)] + [(tag, 1, 60_000, 8) for tag in range(1000, 5000)]
     exif = b"Exif\0\0II*\0" + struct.pack("<I", 8) + directory(entries)
     data = with_segment(0xE1, exif)
@@ -128,14 +128,14 @@ def test_a_jpeg_whose_exif_lies_over_itself() -> None:
 
 
 def test_a_tiff_whose_values_lie_over_each_other() -> None:
-    """A TIFF whose fields together are larger than the file is damaged, and not read."""
+    """A TIFF whose fields together exceed the file's size counts as damaged and is not decoded."""
     entries = [(tag, 1, 5000, 8) for tag in range(1000, 2000)]
     with pytest.raises(DamagedPicture):
         hash_picture(b"II*\0" + struct.pack("<I", 8) + directory(entries))
 
 
 def test_a_tiff_of_countless_pages() -> None:
-    """A TIFF with more directories than the limit is refused; one that leads back to itself ends."""
+    """A TIFF with more directories than the limit is refused; directories in a cycle are read once."""
     pages = b"".join(directory([], 8 + 6 * (number + 1)) for number in range(tiff.MAX_DIRECTORIES + 1))
     with pytest.raises(PictureTooLarge, match="pages"):
         hash_picture(b"II*\0" + struct.pack("<I", 8) + pages)
@@ -144,7 +144,7 @@ def test_a_tiff_of_countless_pages() -> None:
 
 
 def test_a_webp_that_is_some_other_riff() -> None:
-    """A sound file begins like a WebP and is none."""
+    """A sound file that begins like a WebP is not taken for one."""
     with pytest.raises(PictureError) as caught:
         hash_picture(b"RIFF\x24\0\0\0WAVEfmt " + bytes(100))
     assert caught.value.code == "unknown-format"
@@ -154,7 +154,7 @@ def test_a_webp_that_is_some_other_riff() -> None:
 @given(place=st.integers(0, 2**20), mask=st.integers(1, 255), cut=st.booleans())
 @settings(max_examples=40)
 def test_every_format_takes_damage(name: str, place: int, mask: int, cut: bool) -> None:
-    """A byte changed or the rest cut off anywhere gives a result or one of our errors, and warns nobody."""
+    """A changed byte, or a truncation anywhere, gives a result or one of our errors, and no warning."""
     data = bytearray(read(name))
     place %= min(len(data), 2000)
     data[place] ^= mask
@@ -167,7 +167,7 @@ def test_every_format_takes_damage(name: str, place: int, mask: int, cut: bool) 
 
 
 def test_memory_that_runs_out_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Too little memory is told as a picture too large for this machine."""
+    """Running out of memory is reported as a picture too large for this machine."""
 
     def full(*_arguments: Any) -> None:
         raise MemoryError
@@ -178,7 +178,7 @@ def test_memory_that_runs_out_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_warnings_are_as_before_after_threads_overlap() -> None:
-    """Pictures hashed by several threads at once leave the warning filters as they were."""
+    """Hashing in several threads at once leaves the warning filters unchanged."""
     before = list(warnings.filters)
     threads = [threading.Thread(target=hash_picture, args=(read("rgb.tiff"),)) for _ in range(8)]
     for thread in threads:

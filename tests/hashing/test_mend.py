@@ -1,4 +1,4 @@
-"""HEIC and AVIF files with what decoders refuse or take for another picture, made from good ones."""
+"""HEIC and AVIF files that decoders refuse or misread, made from good ones."""
 
 import struct
 
@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from takeback.hashing import hash_picture
-from takeback.hashing.boxes import boxes_of, main_picture
+from takeback.hashing.boxes import boxes_of, primary_item
 from takeback.hashing.mend import mended_avif, mended_heic, still_of
 from tests import stills
 from tests.e2e.pictures import draw
@@ -17,7 +17,7 @@ AVIF = stills.avif(PICTURE)
 
 
 def pdq(data: bytes) -> str:
-    """The hash of the picture as a person sees it."""
+    """The hash of the upright picture."""
     return hash_picture(data).signals[0].value
 
 
@@ -28,21 +28,21 @@ def properties(data: bytes) -> dict[bytes, bytes]:
 
 
 def test_a_good_avif_is_left_alone() -> None:
-    """What needs no mending is the very same file."""
+    """A file that needs no repair is returned unchanged."""
     assert mended_avif(AVIF) is AVIF
 
 
 def test_pixi_is_put_in() -> None:
-    """An AVIF without `pixi` gets one for its bits, and is the same picture."""
+    """An AVIF without `pixi` gets one for its bit depth, and is the same picture."""
     without = AVIF.replace(b"pixi", b"free")
     mended = mended_avif(without)
     assert properties(mended)[b"pixi"] == b"\0\0\0\0\x03\x08\x08\x08"
-    assert main_picture(mended) == main_picture(AVIF)
+    assert primary_item(mended) == primary_item(AVIF)
     assert pdq(mended) == pdq(without) == pdq(AVIF)
 
 
 def test_an_odd_clap_cuts_nothing() -> None:
-    """An AVIF whose `clap` cannot be is the whole picture, and its `clap` says so."""
+    """An AVIF with an invalid `clap` is the whole picture, and its `clap` is made to say so."""
     clap = struct.pack(">I4s8I", 40, b"clap", 301, 1, 201, 1, 3, 2, 0, 0)
     file = bytearray(AVIF)
     size = len(file)
@@ -60,7 +60,7 @@ def test_an_odd_clap_cuts_nothing() -> None:
 
 @pytest.mark.parametrize(("written", "read"), [(10, 9), (14, 9), (3, 2), (6, 6)])
 def test_colours_that_cannot_be_converted_are_read_by_the_nearest(written: int, read: int) -> None:
-    """The matrix coefficients that libavif lacks are replaced, others stay."""
+    """The matrix coefficients that libavif lacks are replaced, others are kept."""
     at = AVIF.index(b"nclx") + 8
     file = AVIF[:at] + struct.pack(">H", written) + AVIF[at + 2 :]
     assert struct.unpack_from(">H", properties(mended_avif(file))[b"colr"], 8)[0] == read
@@ -68,7 +68,7 @@ def test_colours_that_cannot_be_converted_are_read_by_the_nearest(written: int, 
 
 
 def test_the_primary_item_is_hashed_where_it_is_anothers_thumbnail() -> None:
-    """A HEIC whose primary item is marked as a thumbnail is not taken for the picture that it belongs to."""
+    """A HEIC whose primary item is marked as a thumbnail is not mistaken for the picture that it belongs to."""
     small, large = draw(22, (160, 120)), draw(23, (320, 240))
     file = stills.heic_pair(small, large)
     found = hash_picture(file)
@@ -88,7 +88,7 @@ def test_the_still_of_an_animation_is_left() -> None:
 
 @given(place=st.integers(0, 400), value=st.integers(0, 255))
 def test_a_file_that_cannot_be_read_is_left_to_its_decoder(place: int, value: int) -> None:
-    """Whatever byte of the boxes is changed, mending ends in a file and raises nothing."""
+    """Whatever byte of the boxes is changed, repairing returns a file and raises nothing."""
     file = AVIF[:place] + bytes([value]) + AVIF[place + 1 :]
     assert mended_avif(file)
     assert mended_heic(file)

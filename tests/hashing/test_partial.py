@@ -1,4 +1,4 @@
-"""Files that are cut short or broken inside, as browsers show them."""
+"""Truncated and damaged files are hashed as browsers show them."""
 
 import io
 import struct
@@ -45,7 +45,7 @@ KINDS: dict[str, tuple[Image.Image, dict[str, Any]]] = {
 
 
 def file(kind: str) -> bytes:
-    """The file of a kind, whole."""
+    """The intact file of a kind."""
     picture, ways = KINDS[kind]
     out = io.BytesIO()
     picture.save(out, **ways)
@@ -53,14 +53,14 @@ def file(kind: str) -> bytes:
 
 
 def pdq(data: bytes) -> str:
-    """The hash of the picture as a person sees it."""
+    """The hash of the upright picture."""
     return hash_picture(data).signals[0].value
 
 
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("missing", [1, 2])
 def test_a_file_without_its_last_bytes_is_hashed_as_the_whole(kind: str, missing: int) -> None:
-    """One or two bytes at the end move the hash by at most 2 bits."""
+    """One or two missing bytes at the end move the hash by at most 2 bits."""
     whole = file(kind)
     cut = hash_picture(whole[:-missing])
     assert hamming_distance(cut.signals[0].value, pdq(whole)) <= 2
@@ -68,12 +68,12 @@ def test_a_file_without_its_last_bytes_is_hashed_as_the_whole(kind: str, missing
 
 
 ROWS = ["baseline", "4:4:4", "grey", "four planes", "PNG", "clear", "deep", "GIF", "BMP"]
-"""Kinds whose rows are written one after the other."""
+"""Kinds whose rows are stored one after the other."""
 
 
 @pytest.mark.parametrize("kind", ROWS)
 def test_many_missing_rows_are_white(kind: str) -> None:
-    """The hash is that of the rows that are there over white, like a browser's."""
+    """The hash is that of the rows present over white, as in a browser."""
     whole = file(kind)
     cut = hash_picture(whole[: int(len(whole) * 0.8)])
     assert cut.incomplete
@@ -83,7 +83,7 @@ def test_many_missing_rows_are_white(kind: str) -> None:
 
 @pytest.mark.parametrize("kind", ["PNG", "clear", "GIF", "BMP"])
 def test_of_a_few_missing_rows_the_one_beside_them_is_repeated(kind: str) -> None:
-    """A file that lacks two hundredths has the hash of the rows that are there and of the last of them repeated."""
+    """A file that lacks two hundredths has the hash of the rows present, with the last one repeated."""
     whole = file(kind)
     cut = hash_picture(whole[: int(len(whole) * 0.98)])
     assert cut.incomplete
@@ -91,7 +91,7 @@ def test_of_a_few_missing_rows_the_one_beside_them_is_repeated(kind: str) -> Non
 
 
 def _filled(kind: str, *, repeated: bool) -> Iterator[str]:
-    """The hashes of a picture of which a part of the rows is there, from half of them to all but one."""
+    """The hashes of a picture of which a part of the rows is present, from half of them to all but one."""
     picture = KINDS[kind][0]
     solid = Image.new("RGBA", SIZE, "white")
     solid.alpha_composite((COLOURS if picture.mode.startswith("I") else picture).convert("RGBA"))
@@ -104,7 +104,7 @@ def _filled(kind: str, *, repeated: bool) -> Iterator[str]:
 
 @pytest.mark.parametrize("missing", [20, 21])
 def test_a_sixteenth_of_the_rows_is_few(missing: int) -> None:
-    """Of 320 rows 20 are filled with the one beside them, 21 with white."""
+    """Of 320 rows, 20 missing ones repeat the adjacent row, 21 become white."""
     rows = np.repeat(np.arange(320, dtype=np.uint8)[:, None] % 77, 100, 1)
     out = io.BytesIO()
     Image.fromarray(rows).save(out, "BMP")  # its rows are stored from the last one to the first
@@ -120,14 +120,14 @@ def decoded(data: bytes) -> Any:
 
 
 def test_a_lossy_webp_is_hashed_wherever_it_is_cut() -> None:
-    """However many of a hundred bytes lack at its end."""
+    """Any number of up to a hundred bytes may be missing at the end."""
     whole = file("lossy WebP")
     assert all(hash_picture(whole[:-missing]).incomplete for missing in range(1, 101))
 
 
 @pytest.mark.parametrize("kind", ["baseline", "4:4:4", "grey"])
 def test_the_blocks_that_are_there_of_a_row_are_kept(kind: str) -> None:
-    """Of a JPEG's last row of blocks only those that lack are filled, with what is above them."""
+    """In a JPEG's last row of blocks only missing ones are filled, with the pixels above them."""
     whole = file(kind)
     block = 16 if kind == "baseline" else 8
     found, there = decoded(whole[:-100]), decoded(whole)
@@ -137,13 +137,13 @@ def test_the_blocks_that_are_there_of_a_row_are_kept(kind: str) -> None:
 
 
 def test_a_whole_file_is_not_incomplete() -> None:
-    """No whole file has the mark."""
+    """No intact file is marked as incomplete."""
     assert not [kind for kind in KINDS if hash_picture(file(kind)).incomplete]
 
 
 @pytest.mark.parametrize("share", [0.3, 0.6, 0.9])
 def test_a_progressive_picture_shows_every_row(share: float) -> None:
-    """The passes that are there show the whole picture, with less detail."""
+    """The passes that are present show the whole picture, with less detail."""
     whole = file("progressive")
     cut = hash_picture(whole[: int(len(whole) * share)])
     assert cut.incomplete
@@ -152,14 +152,14 @@ def test_a_progressive_picture_shows_every_row(share: float) -> None:
 
 @pytest.mark.parametrize("kind", ["baseline", "PNG", "GIF", "BMP", "lossy WebP"])
 def test_less_than_half_of_the_rows_is_refused(kind: str) -> None:
-    """A quarter of a picture is not taken for it."""
+    """A quarter of a picture is not accepted as the picture."""
     whole = file(kind)
     with pytest.raises(DamagedPicture):
         hash_picture(whole[: len(whole) // 4])
 
 
 def test_the_passes_of_an_interlaced_png_fill_the_gaps() -> None:
-    """Six of Adam7's seven passes, half of the pixels, are near the whole picture."""
+    """Six of Adam7's seven passes, half of the pixels, are close to the whole picture."""
     passes = _adam7(WHOLE)
     whole, cut = _png(b"".join(passes)), _png(b"".join(passes[:6]), whole=False)
     assert pdq(whole) == pdq(file("PNG"))
@@ -182,7 +182,7 @@ def _adam7(picture: Image.Image) -> list[bytes]:
 
 
 def _png(rows: bytes, *, whole: bool = True) -> bytes:
-    """An interlaced PNG of these rows; not whole, it ends inside of its pixels."""
+    """An interlaced PNG of these rows; if not whole, it ends inside its pixels."""
     head = struct.pack(">IIBBBBB", *SIZE, 8, 2, 0, 0, 1)
     packed = zlib.compress(rows)
     start = b"\x89PNG\r\n\x1a\n" + _chunk(b"IHDR", head)
@@ -198,7 +198,7 @@ def _chunk(name: bytes, content: bytes) -> bytes:
 @given(kind=st.sampled_from(sorted(KINDS)), place=st.floats(0, 1), length=st.integers(1, 200), cut=st.booleans())
 @settings(max_examples=60, deadline=None)
 def test_damage_gives_a_picture_of_the_same_size_or_an_error(kind: str, place: float, length: int, cut: bool) -> None:
-    """Wherever a file is overwritten or cut, the answer is an error of ours or a hash, the same each time."""
+    """Wherever a file is overwritten or truncated, the answer is one of our errors or a hash, the same each time."""
     whole = file(kind)
     at = int(place * len(whole))
     changed = whole[:at] + (b"" if cut else bytes(length) + whole[at + length :])
@@ -210,7 +210,7 @@ def test_damage_gives_a_picture_of_the_same_size_or_an_error(kind: str, place: f
 
 
 def test_an_animation_whose_first_frame_is_broken_is_hashed() -> None:
-    """A GIF of two frames with a hole in the first has the hash of what is shown of it."""
+    """A GIF of two frames with a gap in the first has the hash of what the first shows."""
     out = io.BytesIO()
     frames = [WHOLE.quantize(64), WHOLE.transpose(Image.Transpose.ROTATE_180).quantize(64)]
     frames[0].save(out, "GIF", save_all=True, append_images=frames[1:], interlace=0)
@@ -219,7 +219,7 @@ def test_an_animation_whose_first_frame_is_broken_is_hashed() -> None:
 
 
 def test_the_command_says_that_a_file_is_incomplete(tmp_path: Any) -> None:
-    """`takeback hash` marks the file in its line and in JSON."""
+    """`takeback hash` marks the file as incomplete in its line and in JSON."""
     path = tmp_path / "cut.jpg"
     path.write_bytes(file("baseline")[:-1])
     assert "incomplete" in CliRunner().invoke(main, ["hash", str(path)]).output

@@ -1,4 +1,4 @@
-"""The kernel, held against published vectors and against the oracle."""
+"""The kernel, compared to published vectors and to the oracle."""
 
 import json
 from pathlib import Path
@@ -14,11 +14,11 @@ from takeback.signals import hamming_distance
 from tests import oracle
 
 FLAT = "00002c4b2c4b0000000000008200017e0000cc530000554b13a0554b585e1706"
-"""PDQ of a flat grey: it changes as soon as any addition happens in another order."""
+"""PDQ of a flat grey: it changes as soon as any addition is reordered."""
 
 
 def run(pixels: np.ndarray, pieces: tuple[int, ...] = ()) -> KernelResult:
-    """The kernel's result for height x width (x 3 or 4) pixels, handed over in pieces of so many rows."""
+    """The kernel's result for height x width (x 3 or 4) pixels, pushed in batches of this many rows."""
     height, width = pixels.shape[:2]
     layout = {2: "L", 3: {3: "RGB", 4: "RGBX"}.get(pixels.shape[-1], "L")}[pixels.ndim]
     stream = PdqStream(width, height, layout)
@@ -35,7 +35,7 @@ def named(result: KernelResult) -> dict[str, str]:
 
 
 def drawn(seed: int, height: int, width: int, channels: int, kind: str) -> np.ndarray:
-    """Pixels of one of the kinds that have broken other implementations: noise, flat, steps in black and white."""
+    """Pixels of a kind that has broken other implementations: noise, flat, black-and-white steps."""
     dice = np.random.default_rng(seed)
     shape = (height, width) if channels == 1 else (height, width, channels)
     if kind == "noise":
@@ -61,7 +61,7 @@ def test_a_picture_under_five_pixels_has_no_hash(shape: tuple[int, int]) -> None
 
 
 def test_published_vectors(shared: Path) -> None:
-    """Every published synthetic vector is met to the bit, in all eight forms."""
+    """The kernel equals every published synthetic vector to the bit, in all eight forms."""
     cases = json.loads((shared / "vectors" / "synthetic.json").read_text("utf-8"))["cases"]
     assert len(cases) == 38
     for case in cases:
@@ -73,7 +73,7 @@ def test_published_vectors(shared: Path) -> None:
 
 
 def test_published_photographs(shared: Path) -> None:
-    """Every published photograph is met to the bit from its RGB pixels, in all eight forms."""
+    """The kernel equals every published photograph's vector to the bit from its RGB pixels, in all eight forms."""
     pictures = json.loads((shared / "vectors" / "pictures.json").read_text("utf-8"))["pictures"]
     assert len(pictures) == 10
     for case in pictures:
@@ -84,7 +84,7 @@ def test_published_photographs(shared: Path) -> None:
 
 
 def test_photographs_from_rgb(shared: Path) -> None:
-    """Photographs of every source hash from their RGB pixels as the reference hashes them."""
+    """Photographs of every source hash from their RGB pixels as in the reference."""
     manifest = json.loads((shared / "photos" / "manifest.json").read_text("utf-8"))
     photos = [entry for entry in manifest if entry["format"] in {"JPEG", "PNG", "WEBP"} and entry["mode"] == "RGB"]
     assert len(photos) > 50
@@ -106,7 +106,7 @@ sizes = st.one_of(st.integers(1, 70), st.sampled_from([63, 64, 65, 127, 128, 129
 )
 @settings(max_examples=60)
 def test_the_kernel_is_the_oracle(seed: int, height: int, width: int, channels: int, kind: str) -> None:
-    """Kernel and oracle agree to the bit on any size, layout and kind of picture."""
+    """Kernel and oracle agree to the bit for any size, layout and kind of picture."""
     pixels = drawn(seed, height, width, channels, kind)
     hashes, quality = oracle.pdq(pixels[..., :3] if channels == 4 else pixels)
     result = run(pixels)
@@ -123,13 +123,13 @@ def test_the_kernel_is_the_oracle(seed: int, height: int, width: int, channels: 
 )
 @settings(max_examples=60)
 def test_pieces_change_nothing(seed: int, height: int, width: int, pieces: tuple[int, ...]) -> None:
-    """A picture handed over in any pieces has the bits of the picture handed over at once."""
+    """A picture pushed in any batches has the bits of the picture pushed at once."""
     pixels = drawn(seed, height, width, 3, "noise")
     assert run(pixels, pieces) == run(pixels)
 
 
 def test_padding_between_rows_is_not_read() -> None:
-    """Rows may lie further apart than they are wide."""
+    """Rows may be further apart than they are wide."""
     pixels = drawn(5, 90, 101, 1, "noise")
     padded = np.full((90, 128), 255, np.uint8)
     padded[:, :101] = pixels
@@ -146,7 +146,7 @@ def test_the_door_refuses_what_the_kernel_cannot_take(width: int, height: int, l
 
 
 def test_the_door_counts_rows() -> None:
-    """Rows too many, broken rows and missing rows are refused."""
+    """Surplus rows, partial rows and missing rows are refused."""
     stream = PdqStream(10, 2, "L")
     with pytest.raises(ValueError, match="rows are missing"):
         stream.finish()
@@ -156,6 +156,6 @@ def test_the_door_counts_rows() -> None:
 
 
 def test_the_oracle_and_the_kernel_differ_from_a_changed_picture() -> None:
-    """A hash depends on the picture: another picture is far away."""
+    """A hash depends on the picture: another picture's hash is far away."""
     one, other = (run(drawn(seed, 200, 200, 3, "noise")).hash for seed in (1, 2))
     assert hamming_distance(one, other) > 60

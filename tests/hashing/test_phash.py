@@ -1,4 +1,4 @@
-"""phash: what imagehash makes of the same file, and the browser's DCT the very same as scipy's."""
+"""phash equals imagehash's for the same file, and the browser's DCT equals scipy's."""
 
 import importlib.util
 import io
@@ -18,22 +18,22 @@ from PIL import Image, ImageDraw, ImageOps
 from PIL.ExifTags import Base
 
 from takeback.hashing import hash_picture
-from takeback.hashing.kernel import COLUMNS, MAX_SIDE, resize_rows
+from takeback.hashing.kernel import COLUMNS, MAX_SIDE_PIXELS, resize_rows
 from takeback.hashing.picture import open_picture
 from takeback.signals import SignalType, Variant
 
 ROOT = Path(__file__).parents[2]
-SHIM = ROOT / "py" / "builder" / "slim" / "scipy" / "fftpack.py"
+SHIM = ROOT / "py" / "builder" / "runtime" / "slim" / "scipy" / "fftpack.py"
 
 
 def phashes(file: Path) -> dict[Variant, str]:
-    """The phash of each view of a file."""
+    """The phash of each variant of a file."""
     signals = hash_picture(file.read_bytes()).signals
     return {signal.variant: signal.value for signal in signals if signal.type is SignalType.PHASH}
 
 
 def load(path: Path) -> ModuleType:
-    """A module by its file."""
+    """Loads a module from its file."""
     spec = importlib.util.spec_from_file_location("shim", path)
     assert spec is not None
     assert spec.loader is not None
@@ -44,7 +44,7 @@ def load(path: Path) -> ModuleType:
 
 @pytest.mark.parametrize("name", ["turned-6.jpg", "turned-3.jpg"])
 def test_a_turned_picture_has_what_stock_clients_make_of_it(name: str) -> None:
-    """The phash of the stored view is imagehash's of the file, that of the whole picture of the file turned upright."""
+    """The stored variant's phash is imagehash's of the file; the whole picture's is that of the upright file."""
     file = ROOT / "tests" / "vectors" / "pictures" / name
     with Image.open(file) as image:
         assert phashes(file) == {
@@ -54,7 +54,7 @@ def test_a_turned_picture_has_what_stock_clients_make_of_it(name: str) -> None:
 
 
 def test_every_photograph_beside_the_repository() -> None:
-    """Its phash is to the bit what imagehash makes of it."""
+    """Its phash equals imagehash's to the bit."""
     folder = ROOT.parent / "shared" / "photos"
     if not folder.is_dir():
         pytest.skip("there are no photographs beside the repository")
@@ -72,7 +72,7 @@ shapes = st.tuples(st.tuples(*[st.integers(-20, 90)] * 4), st.booleans(), st.tup
 
 
 def drawn(marks: list[Any], ground: tuple[int, int, int]) -> Image.Image:
-    """Filled boxes and ellipses on a plain ground."""
+    """Filled boxes and ellipses on a plain background."""
     picture = Image.new("RGB", (73, 57), ground)
     pen = ImageDraw.Draw(picture)
     for (left, top, right, bottom), is_round, colour in marks:
@@ -100,7 +100,7 @@ def drawn(marks: list[Any], ground: tuple[int, int, int]) -> Image.Image:
 def test_a_drawn_jpeg_in_loud_colours(
     marks: list[Any], ground: tuple[int, int, int], orientation: int, **ways: Any
 ) -> None:
-    """A JPEG whose colours are clipped has imagehash's phash, which is not that of its luma."""
+    """A JPEG with clipped colours has imagehash's phash, which differs from that of its luma."""
     exif = Image.Exif()
     exif[Base.Orientation] = orientation
     file = io.BytesIO()
@@ -112,23 +112,23 @@ def test_a_drawn_jpeg_in_loud_colours(
 
 
 def test_a_very_large_jpeg_is_shrunk_from_its_luma(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Over `MAX_COLOURED` pixels a JPEG is not decoded in colours."""
+    """Over `MAX_COLOUR_PIXELS` a JPEG is not decoded in colours."""
     file = io.BytesIO()
     drawn([((10, 5, 60, 40), True, (255, 0, 0))], (0, 0, 255)).save(file, "JPEG")
     with Image.open(file) as image:
         image.draft("L", image.size)
         luma = image.resize((COLUMNS, COLUMNS), Image.Resampling.LANCZOS).tobytes()
     coloured = open_picture(file.getvalue()).shrink()[Variant.WHOLE].tobytes()
-    monkeypatch.setattr("takeback.hashing.picture.MAX_COLOURED", 73 * 57 - 1)
+    monkeypatch.setattr("takeback.hashing.picture.MAX_COLOUR_PIXELS", 73 * 57 - 1)
     assert open_picture(file.getvalue()).shrink()[Variant.WHOLE].tobytes() == luma != coloured
 
 
 @given(width=st.integers(1, 6000), height=st.integers(1, 60), seed=st.integers(0, 2**32 - 1))
 @example(width=32, height=9, seed=1)
 @example(width=4096, height=32, seed=1)
-@example(width=MAX_SIDE, height=2, seed=1)
+@example(width=MAX_SIDE_PIXELS, height=2, seed=1)
 def test_rows_are_resized_as_by_pillow(width: int, height: int, seed: int) -> None:
-    """Every pixel is Pillow's, of noise as hard as noise can be."""
+    """Every pixel equals Pillow's, even for high-contrast noise."""
     pixels = np.random.default_rng(seed).choice([0, 1, 127, 128, 254, 255], (height, width)).astype(np.uint8)
     theirs = Image.fromarray(pixels).resize((COLUMNS, height), Image.Resampling.LANCZOS)
     ours = resize_rows([row.tobytes() for row in np.array_split(pixels, min(3, height))], width)
@@ -144,7 +144,7 @@ def test_rows_are_resized_as_by_pillow(width: int, height: int, seed: int) -> No
 def test_whatever_the_picture_it_is_shrunk_as_by_pillow(
     shape: tuple[int, int], orientation: int, mode: str, seed: int
 ) -> None:
-    """Of every shape, mode and orientation, very tall ones too, which Pillow shrinks in another order."""
+    """For every shape, mode and orientation, including very tall pictures, which Pillow shrinks in another order."""
     pixels = np.random.default_rng(seed).integers(0, 256, (*shape, 4 if mode == "RGBA" else 3), dtype=np.uint8)
     exif = Image.Exif()
     exif[Base.Orientation] = orientation
@@ -158,14 +158,14 @@ def test_whatever_the_picture_it_is_shrunk_as_by_pillow(
 
 @given(pixels=arrays.arrays(np.uint8, (32, 32), elements=st.integers(0, 255)))
 def test_the_dct_of_the_browser_is_scipys(pixels: Any) -> None:
-    """The DCT by numpy gives every bit of every coefficient that scipy's gives, flat pictures included."""
+    """The DCT by numpy equals scipy's in every bit of every coefficient, also for flat pictures."""
     dct: Callable[..., Any] = load(SHIM).dct
     here = dct(dct(pixels, axis=0), axis=1)
     assert np.array_equal(here, scipy.fftpack.dct(scipy.fftpack.dct(pixels, axis=0), axis=1))
 
 
 def test_the_dct_of_the_browser_on_noise() -> None:
-    """The same on 500 pictures of noise, where the order of every addition shows."""
+    """The same holds for 500 pictures of noise, where the order of every addition matters."""
     dct: Callable[..., Any] = load(SHIM).dct
     pixels = np.random.default_rng(1).integers(0, 256, (500, 32, 32))
     assert np.array_equal(

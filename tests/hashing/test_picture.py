@@ -1,4 +1,4 @@
-"""Pictures of every kind that is read, through the door everybody uses: `hash_picture`."""
+"""Pictures of every supported format, through the public function `hash_picture`."""
 
 import contextlib
 import io
@@ -37,7 +37,7 @@ def encode(image: Image.Image, kind: str, **options: Any) -> bytes:
 
 @pytest.mark.parametrize("vector", GOOD, ids=lambda vector: vector["file"])
 def test_every_kind_of_picture(vector: dict[str, Any]) -> None:
-    """A picture of any kind has the signals of its vector, upright, alpha over white, to the bit."""
+    """A picture of any kind has the signals of its vector, upright, over white, to the bit."""
     result = hash_picture(read(vector["file"]))
     values = {signal.type: signal.value for signal in result.signals if signal.variant is Variant.WHOLE}
     assert values == {kind: vector[kind] for kind in SignalType if kind in vector}
@@ -48,7 +48,7 @@ def test_every_kind_of_picture(vector: dict[str, Any]) -> None:
 
 @pytest.mark.parametrize("orientation", range(2, 9))
 def test_a_turned_picture_is_hashed_upright_and_as_stored(orientation: int) -> None:
-    """A picture with an orientation mark carries PDQ of what a person sees and of what the file stores."""
+    """A picture with an orientation mark has PDQ of the upright picture and of the pixels as stored."""
     signals = [s for s in hash_picture(read(f"turned-{orientation}.jpg")).signals if s.type is SignalType.PDQ]
     assert [signal.variant for signal in signals] == [Variant.WHOLE, Variant.STORED]
     plain = hash_picture(read("colour.jpg")).signals[0]
@@ -63,7 +63,7 @@ def test_an_upright_picture_is_hashed_once() -> None:
 
 @pytest.mark.parametrize("fault", DOCUMENT["errors"], ids=lambda fault: fault["file"])
 def test_broken_files_have_their_error(fault: dict[str, str]) -> None:
-    """A file that is cut or no picture gives the error of its vector."""
+    """A truncated file, or one that is no picture, gives the error of its vector."""
     with pytest.raises(PictureError) as caught:
         hash_picture(read(fault["file"]))
     assert caught.value.code == fault["error"]
@@ -72,7 +72,7 @@ def test_broken_files_have_their_error(fault: dict[str, str]) -> None:
 @given(name=st.sampled_from(SMALL), share=st.floats(0, 0.98))
 @settings(max_examples=80)
 def test_a_file_cut_anywhere_gives_an_error_or_a_picture(name: str, share: float) -> None:
-    """However much of a file is missing, the answer is a result or one of our errors, never anything else."""
+    """However much of a file is missing, the answer is a result or one of our errors."""
     whole = read(name)
     cut = whole[: int(len(whole) * share)]
     with contextlib.suppress(DamagedPicture, UnknownFormat):
@@ -82,7 +82,7 @@ def test_a_file_cut_anywhere_gives_an_error_or_a_picture(name: str, share: float
 @given(name=st.sampled_from(SMALL), flips=st.lists(st.tuples(st.floats(0, 1), st.integers(1, 255)), max_size=8))
 @settings(max_examples=120)
 def test_a_file_with_flipped_bits_gives_an_error_or_a_picture(name: str, flips: list[tuple[float, int]]) -> None:
-    """However a file is changed, the answer is a result or one of our errors, and no warning reaches anybody."""
+    """However a file is changed, the answer is a result or one of our errors, without a warning."""
     data = bytearray(read(name))
     for place, mask in flips:
         data[min(len(data) - 1, int(place * len(data)))] ^= mask
@@ -94,7 +94,7 @@ def test_a_file_with_flipped_bits_gives_an_error_or_a_picture(name: str, flips: 
 
 @given(st.binary(max_size=400))
 def test_any_bytes_give_an_error(data: bytes) -> None:
-    """Bytes that are no picture are told as such."""
+    """Bytes that are no picture are reported as an unknown format."""
     with pytest.raises(PictureError):
         hash_picture(data)
 
@@ -116,20 +116,20 @@ def test_too_many_frames_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_too_many_bytes_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A file over the limit is refused unread."""
+    """A file over the limit is refused without being read."""
     monkeypatch.setattr(picture, "MAX_BYTES", 100)
     with pytest.raises(PictureTooLarge, match="save the picture as a JPEG"):
         hash_picture(read("colour.jpg"))
 
 
 def test_a_side_the_kernel_cannot_take_is_refused() -> None:
-    """A picture longer than any camera makes is refused with what to do."""
+    """A picture longer than any camera produces is refused, and the text says what to do."""
     with pytest.raises(PictureTooLarge, match="side"):
         hash_picture(encode(Image.new("L", (70_000, 6)), "PNG"))
 
 
 def test_a_text_bomb_is_damaged() -> None:
-    """A PNG whose compressed text unpacks without end gives an error."""
+    """A PNG with compressed text that expands without end gives an error."""
     image = Image.new("L", (8, 8))
     text = zlib.compress(b"a" * 80_000_000)
     chunk = b"zTXt" + b"k\0\0" + text
@@ -140,21 +140,21 @@ def test_a_text_bomb_is_damaged() -> None:
 
 
 def test_pillow_is_left_as_it_was() -> None:
-    """Hashing changes no limit that a program around us has set on Pillow."""
+    """Hashing changes none of the limits that the calling program has set on Pillow."""
     before = Image.MAX_IMAGE_PIXELS
     hash_picture(read("colour.jpg"))
     assert before == Image.MAX_IMAGE_PIXELS
 
 
 def test_steps_are_told_in_order() -> None:
-    """Whoever waits hears when the picture is decoded and when it is hashed."""
+    """`on_step` is called when the picture is decoded and when it is hashed."""
     steps: list[str] = []
     hash_picture(read("colour.jpg"), steps.append)
     assert steps == ["decoded", "hashed"]
 
 
 def test_luma_alone_is_near_rgb(shared: Path, record_property: Any) -> None:
-    """On photographs the luma plane alone moves PDQ by at most 4 bits, other formats not at all."""
+    """For photographs the luma plane moves PDQ by at most 4 bits, for other formats not at all."""
     distances: dict[tuple[str, int], int] = {}
     for entry in json.loads((shared / "photos" / "manifest.json").read_text("utf-8")):
         if entry["format"] not in {"JPEG", "PNG", "WEBP"}:

@@ -1,4 +1,4 @@
-"""TIFF whose strips are packed by Deflate or as JPEG, and TIFF with broken EXIF."""
+"""TIFF files with strips compressed by Deflate or JPEG, and with damaged EXIF."""
 
 import io
 import struct
@@ -42,7 +42,7 @@ def file(name: str) -> bytes:
 
 @pytest.mark.parametrize("name", FILES)
 def test_strips_are_unpacked_as_libtiff_does(name: str) -> None:
-    """The plain file has the pixels that libtiff makes of the packed one, bit for bit."""
+    """The unpacked file has the pixels that libtiff decodes from the packed one, bit for bit."""
     packed = file(name)
     plain = plain_tiff(packed)
     assert plain is not packed
@@ -52,7 +52,7 @@ def test_strips_are_unpacked_as_libtiff_does(name: str) -> None:
 
 
 def test_other_files_are_left_alone() -> None:
-    """What is packed in another way, or not, is the very same file."""
+    """A file that is packed in another way, or not at all, is returned unchanged."""
     for compression in ("tiff_lzw", "packbits", None):
         out = io.BytesIO()
         COLOUR.save(out, "TIFF", compression=compression)
@@ -61,7 +61,7 @@ def test_other_files_are_left_alone() -> None:
 
 
 def test_a_file_whose_exif_lacks_an_entry_is_hashed() -> None:
-    """A pointer to a directory that the EXIF does not have takes nothing from the pixels."""
+    """A pointer to an EXIF directory that does not exist does not affect the pixels."""
     out = io.BytesIO()
     COLOUR.save(out, "TIFF", tiffinfo={65000: 8})
     data = bytearray(out.getvalue())

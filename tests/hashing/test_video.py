@@ -15,14 +15,14 @@ from takeback.errors import DamagedPicture, PictureError, PictureTooLarge, Unkno
 from takeback.hashing import video
 from takeback.hashing.exact import exact_signals
 from takeback.hashing.video import HashedVideo, hash_video, video_format
-from takeback.hashing.vpdq import samples
+from takeback.hashing.vpdq import sampled_frames
 from takeback.signals import Frame, SignalType, frames_of, hamming_distance
 from tests import oracle
 from tests.vectors.make_videos import MARKS, RECIPES, UNEVEN, scene
 
 VIDEOS: Final = Path(__file__).parents[1] / "vectors" / "videos"
 ENCODED_BITS: Final = 40
-"""How far a small frame's PDQ moves by being encoded; another frame of the same video is three times as far away."""
+"""How far encoding moves a small frame's PDQ; other frames of the same video are three times as far away."""
 
 
 def read(name: str) -> bytes:
@@ -31,12 +31,12 @@ def read(name: str) -> bytes:
 
 
 def hashed(data: bytes) -> HashedVideo:
-    """What is found in a video."""
+    """The result of hashing a video."""
     return hash_video(io.BytesIO(data))
 
 
 def sound(*, cover: bool) -> bytes:
-    """An MP4 of a second of silence, perhaps with a cover."""
+    """An MP4 with a second of silence, and optionally a cover."""
     out = io.BytesIO()
     with av.open(out, "w", format="mp4") as container:
         stream: Any = container.add_stream("aac", rate=44100)
@@ -58,7 +58,7 @@ def frames(found: HashedVideo) -> tuple[Frame, ...]:
 
 
 def drawn(second: float, turns: int = 0, *, mirrored: bool = False) -> str:
-    """PDQ of the frame that was drawn for a time, turned by quarters clockwise, then mirrored."""
+    """PDQ of the frame drawn for a time, turned by quarters clockwise, then mirrored."""
     turned = np.rot90(scene(second), -turns)
     red, green, blue = np.moveaxis((turned[:, ::-1] if mirrored else turned).astype(float), -1, 0)
     luma = np.clip(0.299 * red + 0.587 * green + 0.114 * blue, 0, 255).astype(np.uint8)
@@ -67,7 +67,7 @@ def drawn(second: float, turns: int = 0, *, mirrored: bool = False) -> str:
 
 @pytest.mark.parametrize("name", sorted(RECIPES.keys() - {"still.mp4", "uneven.mp4"}))
 def test_every_codec_and_container(name: str) -> None:
-    """Of each video the frames of every second are hashed, with number and time, and look as they were drawn."""
+    """In each video one frame per second is hashed, with number and time, and looks as it was drawn."""
     rate = float(RECIPES[name].rate)
     found = hashed(read(name))
     assert (found.width, found.height, found.quality, found.fault) == (*RECIPES[name].size, 100, None)
@@ -81,7 +81,7 @@ def test_every_codec_and_container(name: str) -> None:
 
 @pytest.mark.parametrize("mark", MARKS)
 def test_a_turned_or_mirrored_video_is_hashed_as_it_is_seen(mark: str) -> None:
-    """The mark of a phone held another way counts, and that of a camera that looks at the person."""
+    """The marks of a phone held sideways, and of a front camera, are applied."""
     turns = sum(int(part) // 90 for part in mark.split("-") if part.isdigit())
     found = hashed(read(f"{mark}.mov"))
     assert (found.width, found.height) == ((144, 192) if turns % 2 else (192, 144))
@@ -91,7 +91,7 @@ def test_a_turned_or_mirrored_video_is_hashed_as_it_is_seen(mark: str) -> None:
 
 
 def test_what_an_edit_list_cuts_off_is_not_hashed() -> None:
-    """Frames before the start that the file names are neither hashed nor counted."""
+    """Frames before the start that the file declares are neither hashed nor counted."""
     found = frames(hashed(read("cut.mov")))
     assert [frame.number for frame in found] == [0, 10, 20]
     whole = {frame.hash for frame in frames(hashed(read("h264.mov")))}
@@ -110,7 +110,7 @@ def test_what_an_edit_list_cuts_off_is_not_hashed() -> None:
     ],
 )
 def test_every_edit_of_a_list_counts(name: str, shown: list[tuple[int, float, float]]) -> None:
-    """What several edits show is hashed in their order; edits that show nothing do not count."""
+    """Frames shown by several edits are hashed in their order; edits that show nothing are ignored."""
     found = frames(hashed(read(name)))
     assert [(frame.number, frame.seconds) for frame in found] == [(number, second) for number, second, _ in shown]
     for frame, (_, _, second) in zip(found, shown, strict=True):
@@ -118,15 +118,15 @@ def test_every_edit_of_a_list_counts(name: str, shown: list[tuple[int, float, fl
 
 
 def test_frames_of_uneven_length_are_sampled_by_their_times() -> None:
-    """Where frames follow each other at any distance, the last one that starts by each second is hashed."""
+    """Whatever the distance between frames, the last one that starts by each second is hashed."""
     steps = accumulate(islice(cycle(UNEVEN), RECIPES["uneven.mp4"].frames - 1), initial=0)
     starts = [step / 10 for step in steps]
     found = frames(hashed(read("uneven.mp4")))
-    assert [(frame.number, frame.seconds) for frame in found] == [(n, starts[n]) for n in samples(starts)]
+    assert [(frame.number, frame.seconds) for frame in found] == [(n, starts[n]) for n in sampled_frames(starts)]
 
 
 def test_a_jump_gives_the_same_frames(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A fresh start at a key frame gives the same hashes as decoding everything."""
+    """Seeking to a key frame gives the same hashes as decoding everything."""
     whole = hashed(read("h264.mp4"))
     monkeypatch.setattr(video, "SEEK_SECONDS", 0.0)
     assert hashed(read("h264.mp4")) == whole
@@ -154,7 +154,7 @@ def test_a_jump_gives_the_same_frames(monkeypatch: pytest.MonkeyPatch) -> None:
     ],
 )
 def test_a_video_is_known_by_its_start(start: bytes, format_: str | None) -> None:
-    """Containers of videos are told from pictures in the same container and from everything else."""
+    """Video containers are distinguished from pictures in the same container and from everything else."""
     assert video_format(start) == format_
 
 
@@ -162,7 +162,7 @@ def test_a_video_is_known_by_its_start(start: bytes, format_: str | None) -> Non
 @given(place=st.integers(0, 2**20), mask=st.integers(1, 255), cut=st.booleans())
 @settings(max_examples=30)
 def test_every_container_takes_damage(name: str, place: int, mask: int, cut: bool) -> None:
-    """A byte changed or the rest cut off anywhere gives hashes or one of our errors."""
+    """A changed byte, or a truncation anywhere, gives hashes or one of our errors."""
     data = bytearray(read(name))
     place %= len(data)
     data[place] ^= mask
@@ -176,14 +176,14 @@ def test_every_container_takes_damage(name: str, place: int, mask: int, cut: boo
 
 
 def test_a_video_without_its_index_has_its_exact_hashes() -> None:
-    """A file cut off before the list of its frames has SHA-256 and MD5, and says why no more."""
+    """A file truncated before its frame index has SHA-256 and MD5, and says why there is no more."""
     found = hashed(read("no-index.mov"))
     assert found.signals == exact_signals(read("no-index.mov"))
     assert isinstance(found.fault, DamagedPicture)
 
 
 def test_a_video_that_is_cut_short_has_its_first_frames() -> None:
-    """What was there before the cut is hashed as in the whole video."""
+    """Frames before the truncation are hashed as in the whole video."""
     whole = frames(hashed(read("fragments.mp4")))
     part = frames(hashed(read("fragments.mp4")[:-3000]))
     assert 1 <= len(part) < len(whole)
@@ -194,7 +194,7 @@ def test_a_video_that_is_cut_short_has_its_first_frames() -> None:
     ("limit", "value", "text"), [("MAX_PACKETS", 9, "frames"), ("MAX_PIXELS", 9, "megapixels a frame")]
 )
 def test_limits_are_told(limit: str, value: int, text: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A video of too many or too large frames has its exact hashes, with a word on why no more."""
+    """A video with too many or too large frames has its exact hashes, and says why there is no more."""
     monkeypatch.setattr(video, limit, value)
     found = hashed(read("h264.mp4"))
     assert found.signals == exact_signals(read("h264.mp4"))
@@ -203,21 +203,21 @@ def test_limits_are_told(limit: str, value: int, text: str, monkeypatch: pytest.
 
 
 def test_patience_ends() -> None:
-    """A video that takes longer than there is time has its exact hashes, with a word on why no more."""
+    """A video that takes too long has its exact hashes, and says why there is no more."""
     found = hash_video(io.BytesIO(read("h264.mp4")), patience=0.0)
     assert found.signals == exact_signals(read("h264.mp4"))
     assert "too long" in str(found.fault)
 
 
 def test_a_sound_with_a_cover_is_no_video() -> None:
-    """A file of sound is refused, also where it carries a picture of its cover."""
+    """A sound file is refused, even if it contains a cover picture."""
     for cover in (False, True):
         with pytest.raises(UnknownFormat, match="sound"):
             hashed(sound(cover=cover))
 
 
 def test_frames_that_cannot_be_decoded_leave_the_exact_hashes(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A video whose frames no decoder gives has SHA-256 and MD5 alone, and no quality."""
+    """A video that no decoder supports has only SHA-256 and MD5, and no quality."""
     monkeypatch.setattr(video, "_decoded", lambda *_: iter(()))
     found = hashed(read("h264.mp4"))
     assert [signal.type for signal in found.signals] == [SignalType.SHA256, SignalType.MD5]
@@ -234,11 +234,11 @@ def test_without_pyav_the_error_says_what_to_install(monkeypatch: pytest.MonkeyP
         return real(name, *arguments, **named)
 
     monkeypatch.setattr(builtins, "__import__", without)
-    with pytest.raises(UnknownFormat, match=r"pip install '\.\[video\]'"):
+    with pytest.raises(UnknownFormat, match=r"pip install 'FILE\.whl\[video\]'"):
         hashed(read("h264.mp4"))
 
 
 def test_something_else_is_no_video() -> None:
-    """A picture handed over as a video is refused."""
+    """A picture passed as a video is refused."""
     with pytest.raises(UnknownFormat, match="not a video"):
         hashed(b"\x89PNG\r\n\x1a\n" + bytes(100))

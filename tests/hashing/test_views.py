@@ -1,4 +1,4 @@
-"""What of a picture is hashed: every colour model, every turn, deep greys, luma alone where it is luma."""
+"""Which pixels are hashed: every colour model, every orientation, deep greys, and luma where there is luma."""
 
 import io
 from typing import Any
@@ -27,7 +27,7 @@ TURNS = {
     7: lambda a: a[::-1, ::-1].swapaxes(0, 1),
     8: lambda a: a[:, ::-1].swapaxes(0, 1),
 }
-"""What each EXIF orientation asks a viewer to do."""
+"""What each EXIF orientation tells a viewer to do."""
 
 
 def encode(image: Image.Image, kind: str, **options: Any) -> bytes:
@@ -45,7 +45,7 @@ def marked(orientation: int) -> Image.Exif:
 
 
 def pdq_of(data: bytes, variant: Variant = Variant.WHOLE) -> str:
-    """One view's PDQ."""
+    """One variant's PDQ."""
     return next(signal.value for signal in hash_picture(data).signals if signal.variant is variant)
 
 
@@ -57,7 +57,7 @@ def expected(pixels: np.ndarray) -> str:
 @pytest.mark.parametrize("kind", ["PNG", "WEBP", "TIFF"])
 @pytest.mark.parametrize("orientation", range(2, 9))
 def test_every_turn_of_every_format(kind: str, orientation: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A marked picture is hashed as a viewer turns it and as it is stored, whatever pieces it is cut in."""
+    """A picture with an orientation mark is hashed as viewers turn it and as stored, whatever the strips."""
     monkeypatch.setattr(picture, "STRIP_BYTES", 40_000)
     options = {"lossless": True} if kind == "WEBP" else {}
     data = encode(Image.fromarray(COLOUR), kind, exif=marked(orientation), **options)
@@ -70,13 +70,13 @@ def test_every_turn_of_every_format(kind: str, orientation: int, monkeypatch: py
 
 @pytest.mark.parametrize("orientation", [0, 1, 9, 65_535])
 def test_a_mark_that_turns_nothing(orientation: int) -> None:
-    """Orientation 1, and one that does not exist, leave one view."""
+    """Orientation 1, and one that does not exist, give a single variant."""
     result = hash_picture(encode(Image.fromarray(COLOUR), "PNG", exif=marked(orientation)))
     assert [signal.type for signal in result.signals] == ["pdq", "sha256", "md5", "phash"]
 
 
 def test_a_picture_alike_when_turned_is_hashed_once() -> None:
-    """A stored view with the same hash as the upright one is not sent twice."""
+    """A stored variant with the hash of the upright one is not sent."""
     result = hash_picture(encode(Image.new("RGB", (80, 80), "red"), "PNG", exif=marked(3)))
     assert [signal.type for signal in result.signals] == ["pdq", "sha256", "md5", "phash"]
 
@@ -95,7 +95,7 @@ def test_modes_of_tiff(mode: str) -> None:
 
 @pytest.mark.parametrize("mode", ["LA", "PA", "RGBA", "La", "RGBa", "HSV", "YCbCr"])
 def test_modes_that_no_file_or_few_give(mode: str) -> None:
-    """Alpha of every kind is laid over white, and hue over RGB, in the piece that is handed to the kernel."""
+    """Alpha of every kind is composited over white, and HSV converted to RGB, in each strip passed to the kernel."""
     rgba = Image.fromarray(np.dstack([COLOUR, GREY.T[:170, :1].repeat(230, 1)]))
     paths = {"La": ("LA", "La"), "RGBa": ("RGBa",), "PA": ("PA",), "HSV": ("RGB", "HSV"), "YCbCr": ("RGB", "YCbCr")}
     image: Image.Image = rgba
@@ -124,12 +124,12 @@ def test_modes_that_no_file_or_few_give(mode: str) -> None:
     ids=["I;16", "I;16B", "I small", "I", "F of 255", "F of 1"],
 )
 def test_deep_greys(values: np.ndarray, eight: np.ndarray) -> None:
-    """Grey of 16 and 32 bits and of fractions is brought to what a viewer shows."""
+    """Grey of 16 bits, 32 bits and floating point is scaled to what a viewer shows."""
     assert pdq_of(encode(Image.fromarray(values), "TIFF")) == expected(eight)
 
 
 def test_values_that_are_no_numbers() -> None:
-    """Fractions that are infinite or no numbers give an error or a hash, and nothing else."""
+    """Infinite values and NaN give an error or a hash, and nothing else."""
     values = GREY.astype(np.float32)
     values[3, 3] = np.inf
     data = encode(Image.fromarray(values), "TIFF")
@@ -146,7 +146,7 @@ def test_a_jpeg_that_is_not_ycbcr_goes_through_rgb() -> None:
 
 
 def test_a_grey_named_as_clear_lies_over_white() -> None:
-    """A grey PNG that names one grey as transparent shows white there."""
+    """A grey PNG that marks one grey as transparent is white there."""
     data = encode(Image.fromarray(GREY), "PNG", transparency=int(GREY[50, 50]))
     wanted = np.where(GREY[50, 50] == GREY, 255, GREY)
     assert pdq_of(data) == expected(np.repeat(wanted[..., None], 3, 2).astype(np.uint8))
@@ -173,5 +173,5 @@ def test_the_orientation_is_the_one_that_pillow_reads(
 
 @given(st.binary(max_size=200), st.sampled_from(tiff.SIGNATURES))
 def test_any_metadata_has_an_orientation(data: bytes, start: bytes) -> None:
-    """Whatever stands where EXIF should, the orientation is 1 to 8."""
+    """Whatever stands in place of EXIF, the orientation is 1 to 8."""
     assert 1 <= tiff.orientation_of(start + data) <= 8

@@ -20,8 +20,8 @@ import numpy.typing as npt
 HERE: Final = Path(__file__).resolve().parent
 sys.path[:0] = [str(HERE.parents[1]), str(HERE.parents[1] / "py")]
 
-from takeback.hashing.edits import Edit, shown  # noqa: E402
-from takeback.hashing.vpdq import samples  # noqa: E402
+from takeback.hashing.edits import Edit, shown_frames  # noqa: E402
+from takeback.hashing.vpdq import sampled_frames  # noqa: E402
 from tests.stills import places, put  # noqa: E402
 
 WIDTH, HEIGHT = 192, 144
@@ -188,14 +188,14 @@ def cases() -> Iterator[dict[str, object]]:
     """Starts of frames, and which of them are sampled."""
     for rate, count in ((10, 40), (30000 / 1001, 100), (Fraction(1, 3), 4), (25, 1), (2, 1200), (1, 257), (1, 256)):
         starts = [float(number / rate) for number in range(count)]
-        yield {"rate": float(rate), "count": count, "samples": samples(starts)}
+        yield {"rate": float(rate), "count": count, "samples": sampled_frames(starts)}
 
 
 def edit_cases() -> Iterator[dict[str, object]]:
     """Starts of frames and edits in ticks, and when which frames are shown."""
     starts = [0, 100, 100, 250, 400, 900]
     for edits in ([], [(0, 250.0)], [(100, 150.0), (0, 101.0)], [(-1, 50.0), (250, 0.0), (0, 9.0)], [(901, 5.0)]):
-        found = shown(starts, [Edit(*edit) for edit in edits], len(starts))
+        found = shown_frames(starts, [Edit(*edit) for edit in edits], len(starts))
         yield {"starts": starts, "edits": edits, "shown": found}
 
 

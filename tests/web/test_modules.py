@@ -8,7 +8,7 @@ import pytest
 HERE = Path(__file__).parent
 
 
-@pytest.mark.parametrize("name", sorted(path.name for path in HERE.glob("*.test.js")))
+@pytest.mark.parametrize("name", sorted(path.relative_to(HERE).as_posix() for path in HERE.rglob("*.test.js")))
 def test_module(name: str) -> None:
     """Every case of this file of JavaScript tests passes under Node."""
     ran = subprocess.run(["node", "--test", HERE / name], capture_output=True, text=True, check=False)

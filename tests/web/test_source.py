@@ -20,7 +20,7 @@ FORBIDDEN: Final = {
 
 def _code(path: Path) -> str:
     """The module without its comments; the one that only names ways out counts as empty."""
-    if path.name == "exits.js":
+    if path.name == "escape-attempts.js":
         return ""
     return re.sub(r"/\*.*?\*/|(?<!:)//[^\n]*", "", path.read_text(), flags=re.DOTALL)
 
@@ -42,7 +42,7 @@ def test_no_module_leaves_a_trace_or_opens_a_hole(path: Path, what: str) -> None
 def test_only_the_registry_client_asks_the_network() -> None:
     """Of the page's modules only the registry's client sends requests; the others fetch files of the page itself."""
     asking = {path.name for path in MODULES if re.search(r"\bfetch\b", _code(path))}
-    assert asking - {"runtime.js", "door.js", "languages.js", "keep.js"} == {"registry.js"}
+    assert asking - {"runtime.js", "door.js", "languages.js", "keep.js"} == {"client.js"}
 
 
 def test_no_screen_reads_a_picture() -> None:
@@ -55,8 +55,8 @@ def test_no_screen_reads_a_picture() -> None:
 def test_only_the_receipt_is_drawn() -> None:
     """The one canvas there is holds the receipt's words; that module knows no file."""
     drawing = {path.name for path in MODULES if '"canvas"' in _code(path)}
-    assert drawing == {"ticket.js"}
-    assert re.search(r"\bFile\b|files|picture\.file", _code(WEB / "page" / "ticket.js")) is None
+    assert drawing == {"receipt-image.js"}
+    assert re.search(r"\bFile\b|files|picture\.file", _code(WEB / "page" / "ui" / "receipt-image.js")) is None
 
 
 def test_the_static_page_holds_no_script_and_no_style_of_its_own() -> None:
@@ -75,12 +75,15 @@ def test_the_title_gives_nothing_away() -> None:
 
 def test_styles_ask_no_other_file() -> None:
     """The styles load nothing: no font, no picture, no other sheet."""
-    assert re.findall(r"url\(|@import|@font-face", (WEB / "styles.css").read_text()) == []
+    assert (
+        re.findall(r"url\(|@import|@font-face", "".join(path.read_text() for path in (WEB / "styles").glob("*.css")))
+        == []
+    )
 
 
 def test_the_exits_that_are_named_are_those_that_are_tried() -> None:
     """The page names exactly the ways out of the worker that the end-to-end test tries."""
-    named = (WEB / "page" / "exits.js").read_text().partition("*/\n")[2]
+    named = (WEB / "page" / "content" / "escape-attempts.js").read_text().partition("*/\n")[2]
     assert re.fullmatch(r"export const EXITS = \[[\s.\[\],\"\w-]*\];\n", named)
     tried = (WEB.parent / "tests" / "e2e" / "exits.js").read_text().partition("const WAYS = {")[2].partition("\n};")[0]
     assert re.findall(r'"([^"]+)"', named) == re.findall(r'^  "?([\w.-]+)"?:', tried, re.MULTILINE)
@@ -89,7 +92,7 @@ def test_the_exits_that_are_named_are_those_that_are_tried() -> None:
 def test_every_organisation_and_platform_names_two_sources() -> None:
     """Each help line and each platform says which two sources it was checked against, and its address is https."""
     for name in ("helplines.js", "platforms.js"):
-        text = (WEB / "page" / name).read_text()
+        text = (WEB / "page" / "content" / name).read_text()
         entries = re.findall(r"^  \w+: \{\n(.*?)\n  \},", text, re.MULTILINE | re.DOTALL)
         assert len(entries) > 8
         for entry in entries:
@@ -101,7 +104,7 @@ def test_every_organisation_and_platform_names_two_sources() -> None:
 
 def test_every_country_has_a_number_for_danger() -> None:
     """A country that can be chosen also has its emergency number."""
-    text = (WEB / "page" / "helplines.js").read_text()
+    text = (WEB / "page" / "content" / "helplines.js").read_text()
     assert set(re.findall(r'country: "([A-Z]{2})"', text)) == set(
         re.findall(r'^  ([A-Z]{2}): "\d{3}",', text, re.MULTILINE)
     )

@@ -1,18 +1,18 @@
 /**
- * The service worker: it exists only where a person asked to keep the page's program, and keeps that and nothing else.
- * It answers from its store for the files of the page; what is meant for the registry goes past it unseen. Nothing else
- * gets by, whoever asks: WebKit does not hold fonts to the policy of a worker that came from here.
+ * The service worker. It is registered only if a person asks to keep the page's program, and caches that and nothing else.
+ * It answers requests for the page's files from its cache, and lets requests to the registry pass. Any other request
+ * fails: WebKit does not apply the policy of a sealed worker that came from a service worker to fonts.
  *
- * The build writes every file and its SHA-256 in here, so a new build is a new service worker: the browser fetches it
- * beside the old one, which goes on until the last tab is closed. So one visit never mixes two builds.
+ * The build writes the SHA-256 of every file into this script, so a new build is a new service worker. The browser installs
+ * it beside the old one, which serves until the last tab is closed; so no visit mixes two builds.
  */
 
-/** Path and SHA-256 of each file of the build, which fills them in. @type {[string, string][]} */
+/** Path and SHA-256 of each file, filled in by the build. @type {[string, string][]} */
 const FILES = [];
-/** The store of the build, named by it. */
+/** The name of the cache, filled in by the build. */
 const STORE = "";
 
-/** What the page asks the network for. */
+/** Requests that go to the network. */
 const PASSING = /^\/(v1\/.*|manifest\.json|leave\.txt|keeper\.js)$/;
 
 const worker = /** @type {ServiceWorkerGlobalScope} */ (/** @type {unknown} */ (self));
@@ -29,23 +29,28 @@ worker.addEventListener("fetch", (event) => {
   else if (request.mode !== "navigate" && !(own && PASSING.test(path))) event.respondWith(Response.error());
 });
 
-/** Fetches all files, or none: one that is not of this build ends it. */
+/**
+ * Caches all files, or none.
+ *
+ * @throws {Error} if one of them cannot be fetched or is not of this build
+ */
 async function keepAll() {
   try {
     const store = await caches.open(STORE);
     await Promise.all(FILES.map(([path, digest]) => keep(store, path, digest)));
-  } catch (fault) {
+  } catch (error) {
     await caches.delete(STORE);
-    throw fault;
+    throw error;
   }
 }
 
 /**
- * Keeps one answer as it came, with its headers: a worker's policy is among them.
+ * Caches one response with its headers, among them the policies of the sealed workers.
  *
  * @param {Cache} store
  * @param {string} path
  * @param {string} digest
+ * @throws {Error} if it is not the file of this build
  */
 async function keep(store, path, digest) {
   const answer = await fetch(path, { cache: "no-store", credentials: "omit" });
@@ -56,7 +61,7 @@ async function keep(store, path, digest) {
   await store.put(path, answer);
 }
 
-/** Drops what earlier builds kept, and answers for the tab that asked. */
+/** Deletes the caches of earlier builds, and serves the tab that registered this worker. */
 async function takeOver() {
   const names = await caches.keys();
   await Promise.all(names.filter((name) => name !== STORE).map((name) => caches.delete(name)));
@@ -64,6 +69,8 @@ async function takeOver() {
 }
 
 /**
+ * The cached response, or the network's if the browser has dropped it.
+ *
  * @param {string} path
  * @param {Request} request
  */

@@ -1,12 +1,12 @@
-/** Starts the page and moves between its screens. */
-import { installExit } from "./exit.js";
-import { buildFrame } from "./frame.js";
-import { Hasher } from "./hasher.js";
-import { isKept } from "./keep.js";
-import { Preparation } from "./preparation.js";
-import { Registry } from "./registry.js";
-import { Sender } from "./sender.js";
-import { Session } from "./session.js";
+/** The top of the page: starts it, and moves between its screens. web/README.md has the table of what happens when. */
+import { installLeave } from "./frame/leave.js";
+import { buildFrame } from "./frame/frame.js";
+import { Hasher } from "./session/hasher.js";
+import { isKept } from "./engine/keep.js";
+import { Preparation } from "./session/preparation.js";
+import { Registry } from "./registry/client.js";
+import { Sender } from "./session/sender.js";
+import { Session } from "./session/session.js";
 import { adult } from "./screens/adult.js";
 import { age } from "./screens/age.js";
 import { showCase } from "./screens/case.js";
@@ -29,11 +29,15 @@ import { unsupported } from "./screens/unsupported.js";
 import { urgent } from "./screens/urgent.js";
 import { where } from "./screens/where.js";
 import { withdraw } from "./screens/withdraw.js";
-import { say, speak, spoken, wished } from "./words.js";
+import { say, speak, spoken, wished } from "./language/words.js";
 
-/** For whoever wants to hash without the screens, as the tests do. */
-export { createDoor } from "./door.js";
+/** @typedef {import("./screens/shared/context.d.ts").ScreenContext} ScreenContext */
+/** @typedef {import("./screens/shared/context.d.ts").ScreenName} ScreenName */
 
+/** For callers that hash without the screens, such as the tests. */
+export { createDoor } from "./engine/door.js";
+
+/** @type {Record<ScreenName, import("./screens/shared/context.d.ts").Screen>} */
 const SCREENS = {
   start,
   age,
@@ -58,37 +62,32 @@ const SCREENS = {
   how,
   unsupported,
 };
-/** Screens that are looked at on the way; from these one goes back to where one was. */
-const ASIDE = new Set([
-  ...["posted", "platform", "notice", "letters", "urgent", "helplines", "faq", "how", "nofile"],
-]);
-/** Milliseconds that the first screen waits for another language than English. */
-const LANGUAGE_WITHIN = 4000;
+/** Screens that are only looked at on the way: they lead back to the screen before them. @type {ScreenName[]} */
+const ASIDE = ["posted", "platform", "notice", "letters", "urgent", "helplines", "faq", "how", "nofile"];
+/** How long the first screen waits for a language other than English; after that it is shown in English first. */
+const LANGUAGE_WAIT_MILLISECONDS = 4000;
 
-/** @typedef {keyof typeof SCREENS} ScreenName */
-/** @typedef {(app: App) => Node[]} Screen */
-
-/** What a screen may use. */
-export class App {
+/** @implements {ScreenContext} */
+class App {
   session = new Session();
   registry = new Registry();
   preparation = new Preparation();
   hasher = new Hasher(this.session, this.preparation);
   sender = new Sender(this.session, this.registry);
-  /** Whether the person has the program kept on the device. */
+  /** Whether the page's program is kept on the device. */
   kept = false;
-  /** The screen of the person's own way that was shown last. @type {ScreenName} */
+  /** The last screen that was not one of `ASIDE`. @type {ScreenName} */
   origin = "start";
   /** @type {ScreenName} */
   #screen = "start";
-  #left = new AbortController();
+  #leaving = new AbortController();
   /** @type {ReturnType<typeof buildFrame>} */
   #frame = {
     main: document.createElement("main"),
     voice: document.createElement("p"),
-    tellKept: () => {},
+    showKept: () => {},
   };
-  #leave = installExit({
+  #leave = installLeave({
     forget: () => this.forget(),
     restart: () => this.begin(),
     announce: (text) => this.announce(text),
@@ -100,38 +99,38 @@ export class App {
     addEventListener("online", () => this.sender.tryNow());
   }
 
-  /** Ends when the screen is left. */
+  /** Aborted when the screen is left. */
   get leaving() {
-    return this.#left.signal;
+    return this.#leaving.signal;
   }
 
-  /** Builds the page for the first time, in the browser's language if it comes in time. */
+  /** Builds the page for the first time, in the browser's language if its words arrive in time. */
   async start() {
-    const late = new Promise((_, fail) => setTimeout(fail, LANGUAGE_WITHIN));
-    const spoke = speak(wished());
-    await Promise.race([spoke, late]).catch(() => {});
+    const late = new Promise((_, reject) => setTimeout(reject, LANGUAGE_WAIT_MILLISECONDS));
+    const loading = speak(wished());
+    await Promise.race([loading, late]).catch(() => {});
     this.begin();
-    spoke.then(
-      () => document.documentElement.lang !== spoken.code && this.#again(), // it came late
+    loading.then(
+      () => document.documentElement.lang !== spoken.code && this.#rebuild(), // it came late
       () => this.announce(say("frame.language-failed")),
     );
   }
 
-  /** Builds the page from nothing. */
+  /** Builds the frame and shows the first screen. */
   begin() {
     this.origin = "start";
-    this.#frames();
+    this.#buildFrame();
     this.#show(isSupported() ? "start" : "unsupported");
   }
 
-  /** Finds out whether the program is kept, and says so at the foot of the page. */
-  async lookWhatIsKept() {
+  /** Looks up whether the program is kept, and says so at the foot of the page. */
+  async updateKept() {
     this.kept = await isKept().catch(() => false);
-    this.#frame.tellKept(this.kept);
+    this.#frame.showKept(this.kept);
   }
 
   /**
-   * Says the same screen in another language. Nothing of the choice is kept.
+   * Shows the same screen in another language. The choice is stored nowhere.
    *
    * @param {string} code
    */
@@ -139,30 +138,30 @@ export class App {
     try {
       await speak(code);
     } catch {
-      this.#again();
+      this.#rebuild();
       return this.announce(say("frame.language-failed"));
     }
-    this.#again();
+    this.#rebuild();
   }
 
-  /** Builds the frame and the screen anew, where the person was. */
-  #again() {
+  /** Builds frame and screen again, and keeps the scroll position and the focus on the list of languages. */
+  #rebuild() {
     const y = scrollY;
     const choosing = document.activeElement?.id === "language";
-    this.#frames();
+    this.#buildFrame();
     this.#show(this.#screen);
     scrollTo(0, y);
     if (choosing) document.getElementById("language")?.focus({ preventScroll: true });
   }
 
-  #frames() {
+  #buildFrame() {
     this.#frame = buildFrame({
       go: (screen) => this.go(screen),
       leave: this.#leave,
       speak: (code) => void this.speak(code),
       preparation: this.preparation,
     });
-    this.#frame.tellKept(this.kept);
+    this.#frame.showKept(this.kept);
   }
 
   /** @param {ScreenName} screen */
@@ -173,12 +172,12 @@ export class App {
     this.#frame.main.querySelector("h1")?.focus({ preventScroll: true });
   }
 
-  /** @param {string} text to be read out */
+  /** @param {string} text for screen readers */
   announce(text) {
     this.#frame.voice.textContent = text;
   }
 
-  /** Drops all that the person did. */
+  /** Forgets everything that the person did. */
   forget() {
     this.hasher.stop();
     this.sender.stop();
@@ -186,30 +185,31 @@ export class App {
     this.session.wipe();
   }
 
-  /** Drops all that the person did and begins anew. */
+  /** Forgets everything and shows the first screen. */
   restart() {
     this.forget();
     this.go("start");
   }
 
   /**
-   * A case number that is not kept, or a message on its way, cannot be walked away from by mistake.
+   * The screen to show when `screen` is asked for: nobody walks away by mistake from a case number that they have not
+   * kept, or from a message that is being sent.
    *
    * @param {ScreenName} screen
    * @returns {ScreenName}
    */
   #allowed(screen) {
-    if (ASIDE.has(screen)) return screen;
+    if (ASIDE.includes(screen)) return screen;
     if (this.session.unkept) return "receipt";
     return this.sender.running ? "sending" : screen;
   }
 
   /** @param {ScreenName} screen */
   #show(screen) {
-    this.#left.abort();
-    this.#left = new AbortController();
+    this.#leaving.abort();
+    this.#leaving = new AbortController();
     this.#screen = screen;
-    if (!ASIDE.has(screen)) this.origin = screen;
+    if (!ASIDE.includes(screen)) this.origin = screen;
     this.announce("");
     this.#frame.main.dataset["screen"] = screen;
     this.#frame.main.replaceChildren(...SCREENS[screen](this));

@@ -1,30 +1,30 @@
 /**
- * The frames of an animated AVIF, as those of a video: decoded by the browser where it can, which libavif's build for
- * the web cannot. The rules are those of `py/takeback/hashing/animation.py`.
+ * The frames of an animated AVIF, hashed like those of a video. The browser decodes them if it can, because the build of
+ * libavif for the web cannot. The rules are those of `py/takeback/hashing/animation.py`.
  */
 import { inTime } from "./frames.js";
 import { Kernel } from "./kernel.js";
 import { hashOverWhite } from "./luma.js";
-import { samples, SLACK } from "./vpdq.js";
+import { samples, SLACK_SECONDS } from "./vpdq.js";
 
 const TYPE = "image/avif";
-/** Of all frames together; an animation with more is hashed by its first frame alone. */
+/** Of all frames together; of a larger animation nothing but the first frame is hashed. */
 const MAX_PIXELS = 100_000_000;
-/** Milliseconds. What says that it is shown for no longer is shown for `INSTEAD` by every browser. */
-const SHORTEST = 10;
-const INSTEAD = 100;
-/** How far clockwise EXIF's orientations turn, in degrees; those left out do not. @type {Record<number, number>} */
-const TURNS = { 3: 180, 4: 180, 5: 90, 6: 90, 7: 270, 8: 270 };
-/** Orientations that swap left and right after that. */
+/** Browsers show a frame that asks for no longer than this for 100 ms. */
+const MIN_FRAME_MILLISECONDS = 10;
+const DEFAULT_FRAME_MILLISECONDS = 100;
+/** Degrees clockwise of each EXIF orientation; the others are 0. @type {Record<number, number>} */
+const TURN_DEGREES = { 3: 180, 4: 180, 5: 90, 6: 90, 7: 270, 8: 270 };
+/** EXIF orientations that are mirrored after the turn. */
 const MIRRORED = new Set([2, 4, 5, 7]);
 
 /** @typedef {import("./vpdq.js").Frame} Frame */
 
 /**
- * The frames to hash, as many as can be decoded; none of a file that does not move, or where the browser cannot.
+ * The hashed frames, as many as can be decoded; empty for a still, and in browsers that cannot decode it.
  *
  * @param {Blob} file
- * @param {number} [orientation] what makes its frames upright, in EXIF's numbers: not every browser tells
+ * @param {number} [orientation] the EXIF orientation that makes the frames upright, which not every browser tells
  * @returns {Promise<Frame[]>}
  */
 export async function animationFrames(file, orientation = 1) {
@@ -33,9 +33,9 @@ export async function animationFrames(file, orientation = 1) {
   try {
     await Promise.all([decoder.tracks.ready, decoder.completed]);
     const track = decoder.tracks.selectedTrack;
-    return track?.animated ? await hashed(decoder, track.frameCount, orientation) : [];
+    return track?.animated ? await hashFrames(decoder, track.frameCount, orientation) : [];
   } catch {
-    return []; // the browser finds it broken; its still was hashed all the same
+    return []; // the browser cannot decode it; the still was hashed before
   } finally {
     decoder.close();
   }
@@ -46,29 +46,29 @@ export async function animationFrames(file, orientation = 1) {
  * @param {number} count of frames
  * @param {number} orientation
  */
-async function hashed(decoder, count, orientation) {
-  const turn = TURNS[orientation] ?? 0;
+async function hashFrames(decoder, count, orientation) {
+  const turn = TURN_DEGREES[orientation] ?? 0;
   const mirrored = MIRRORED.has(orientation);
   const kernel = await Kernel.create();
   /** @type {Map<number, Frame>} */
-  const found = new Map();
+  const hashed = new Map();
   /** @type {number[]} */
   const starts = [];
   for (let number = 0, now = 0; number < count; number += 1) {
     const image = await inTime(decoder.decode({ frameIndex: number })).then(
       (answer) => answer.image,
-      () => undefined, // what is broken further on takes nothing from what was ahead of it
+      () => undefined, // the frames before a broken one count
     );
     if (!image) break;
     if ((Math.max(number, 1) + 1) * image.codedWidth * image.codedHeight > MAX_PIXELS) return [];
     const seconds = now / 1000;
     const duration = (image.duration ?? 0) / 1000;
-    now += duration > SHORTEST ? duration : INSTEAD;
-    const shown = Math.ceil(seconds - 2 * SLACK) < now / 1000; // a second begins meanwhile, or nearly
+    now += duration > MIN_FRAME_MILLISECONDS ? duration : DEFAULT_FRAME_MILLISECONDS;
+    const shown = Math.ceil(seconds - 2 * SLACK_SECONDS) < now / 1000; // while this frame is shown a second begins, give or take the slack
     if (shown)
-      found.set(number, { number, seconds, ...(await hashOverWhite(kernel, image, turn, mirrored)) });
+      hashed.set(number, { number, seconds, ...(await hashOverWhite(kernel, image, turn, mirrored)) });
     starts.push(seconds);
     image.close();
   }
-  return samples(starts).flatMap((number) => found.get(number) ?? []);
+  return samples(starts).flatMap((number) => hashed.get(number) ?? []);
 }

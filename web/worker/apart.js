@@ -1,6 +1,6 @@
 /**
- * Imported before all else: takes away the worker's way to the origin's store of answers, from which a page that is kept
- * on the device is served. Code that a hostile picture ran here could otherwise change the page's next visit.
+ * Imported first: removes `caches`, from which the service worker serves a page that is kept on the device. Otherwise code
+ * that a hostile picture runs in this worker could change the page of the next visit.
  */
 /** @type {object | null} */
 let owner = globalThis;

@@ -1,5 +1,5 @@
 /**
- * Reads an archive of stored members, the only kind that the build makes: a zip whose members are not compressed.
+ * Reads zip archives whose members are stored without compression, the only kind that the build makes.
  */
 
 const END_RECORD = 0x06054b50;
@@ -8,10 +8,11 @@ const DIRECTORY_HEADER = 46;
 const LOCAL_HEADER = 30;
 
 /**
- * The members of the archive, in its order, without copying them. Throws for anything but a stored zip.
+ * The members of the archive in its order, without copying their data.
  *
  * @param {ArrayBuffer} archive
  * @returns {Generator<{ name: string, data: Uint8Array }>}
+ * @throws {Error} for anything but a zip of stored members
  */
 export function* members(archive) {
   const view = new DataView(archive);
@@ -33,11 +34,12 @@ export function* members(archive) {
 }
 
 /**
- * Writes every member below `folder` of the worker's own file system, which lives in memory.
+ * Writes every member below `folder` of Pyodide's file system, which is in memory.
  *
  * @param {{ mkdirTree(path: string): void, writeFile(path: string, data: Uint8Array): void }} files
  * @param {string} folder
  * @param {ArrayBuffer} archive
+ * @throws {Error} like `members`
  */
 export function unpack(files, folder, archive) {
   const made = new Set();

@@ -1,32 +1,33 @@
 /**
- * What of an MP4 stands between mediabunny and its frames: boxes that it refuses, and the edit list, of which it reads
- * the first entry alone. Both are taken out here. The rule of edits is that of `py/takeback/hashing/edits.py`.
+ * Prepares an MP4 for mediabunny, which refuses some boxes and reads only the first entry of an edit list: hides those
+ * boxes and applies the edit list here, by the rule of `py/takeback/hashing/edits.py` (ISO/IEC 14496-12, 8.6.6).
  */
 
-/** Bytes of `moov`: the tables of two million frames take half of it. */
-const MAX_INDEX = 2 ** 26;
-/** Edits of a track that are looked at: one a second for three hours. */
+/** Of `moov`: the tables of two million frames need half of it. */
+const MAX_INDEX_BYTES = 2 ** 26;
+/** Per track: one a second for almost three hours. */
 const MAX_EDITS = 10_000;
 const MAX_BOXES = 20_000;
-/** A box that every reader passes over. */
+/** The name of a box that every reader skips. */
 const FREE = Uint8Array.from("free", (letter) => letter.charCodeAt(0));
-/** Boxes of a film that hold no frames, and of a sample's description that need not be whole. */
-const IDLE = new Set(["udta", "meta"]);
-/** The size of a `colr` that holds all it should, by its kind. @type {Record<string, number>} */
-const COLOURS = { nclx: 19, nclc: 18 };
+/** Boxes of a movie that hold nothing about its frames. */
+const METADATA_BOXES = new Set(["udta", "meta"]);
+/** The size in bytes of a complete `colr` box, by its kind. @type {Record<string, number>} */
+const COLR_BYTES = { nclx: 19, nclc: 18 };
 
-/** @typedef {{ start: number, length: number }} Edit in ticks of the track; `start` negative: a gap, `length` 0: the rest */
-/** @typedef {{ at: number, frame: number }} Shown at how many ticks of the presentation, and which frame it is */
-/** @typedef {{ scale: number, edits: Edit[] }} Track `scale` in ticks a second */
-/** @typedef {{ name: string, at: number, start: number, end: number }} Box `start` and `end` of its content */
+/** @typedef {{ start: number, length: number }} Edit in ticks of the track; a negative `start` is a gap, `length` 0 means up to the end */
+/** @typedef {{ at: number, frame: number }} Shown `at` in ticks of the presentation; `frame` is the index in the track */
+/** @typedef {{ scale: number, edits: Edit[] }} Track `scale` in ticks per second */
+/** @typedef {{ name: string, at: number, start: number, end: number }} Box `at` of the box, `start` and `end` of its content */
 
 /**
- * The frames that `edits` show, in order; all of them where there are no edits or these show nothing.
+ * The frames that `edits` show, in order; all frames if there are no edits or they show nothing.
  *
- * @param {ArrayLike<number>} starts in ticks, rising
+ * @param {ArrayLike<number>} starts in ticks, ascending
  * @param {Edit[]} edits
  * @param {number} most
- * @returns {Shown[]} rejects with a `RangeError` for more than `most`
+ * @returns {Shown[]}
+ * @throws {RangeError} for more than `most`
  */
 export function shown(starts, edits, most) {
   /** @type {Shown[]} */
@@ -45,7 +46,7 @@ export function shown(starts, edits, most) {
 }
 
 /**
- * How many of the rising `starts` lie before `limit`.
+ * How many of the ascending `starts` are less than `limit`.
  *
  * @param {ArrayLike<number>} starts
  * @param {number} limit
@@ -61,7 +62,7 @@ function before(starts, limit) {
 }
 
 /**
- * An MP4 as mediabunny is to see it, its video tracks by their numbers, and whether it says that all it has is sound.
+ * An MP4 as mediabunny shall see it, the edit lists of its video tracks by track number, and whether it has sound alone.
  *
  * @param {Blob} file
  * @returns {Promise<{ file: Blob, tracks: Map<number, Track>, soundOnly: boolean }>}
@@ -72,13 +73,13 @@ export async function prepared(file) {
   const index = await indexOf(file);
   if (!index) return { file, tracks, soundOnly: false };
   const view = new DataView(
-    await file.slice(index.start, Math.min(index.end, index.start + MAX_INDEX)).arrayBuffer(),
+    await file.slice(index.start, Math.min(index.end, index.start + MAX_INDEX_BYTES)).arrayBuffer(),
   );
   const top = boxes(view, 0, view.byteLength);
   const head = top.find(({ name }) => name === "mvhd");
   const movie = head ? scaleOf(view, head) : 1;
   const kinds = top.filter(({ name }) => name === "trak").map((box) => ({ box, kind: handler(view, box) }));
-  const hidden = top.filter(({ name }) => IDLE.has(name));
+  const hidden = top.filter(({ name }) => METADATA_BOXES.has(name));
   for (const { box, kind } of kinds) {
     if (kind !== "vide") {
       hidden.push(box);
@@ -105,7 +106,7 @@ export async function prepared(file) {
 }
 
 /**
- * Where the content of `moov` lies.
+ * Where the content of `moov` is; undefined if there is none.
  *
  * @param {Blob} file
  */
@@ -121,12 +122,12 @@ async function indexOf(file) {
 }
 
 /**
- * The boxes between two places, none after one that is broken.
+ * The boxes between two offsets, up to the first that is broken.
  *
  * @param {DataView} view
  * @param {number} from
  * @param {number} to
- * @param {number} [size] of the whole, where more follows than `view` holds
+ * @param {number} [size] of the whole, if `view` holds only its start
  * @returns {Box[]}
  */
 function boxes(view, from, to, size = to) {
@@ -145,7 +146,7 @@ function boxes(view, from, to, size = to) {
 }
 
 /**
- * The boxes at the end of a path inside of another.
+ * The boxes at the end of a path below another box.
  *
  * @param {DataView} view
  * @param {Box} box
@@ -184,7 +185,7 @@ function handler(view, track) {
 }
 
 /**
- * Ticks a second of an `mvhd` or an `mdhd`; of a `tkhd` the track's number, which stands in the same place.
+ * Ticks per second in an `mvhd` or `mdhd`. In a `tkhd` the track's number is at the same offset.
  *
  * @param {DataView} view
  * @param {Box} box
@@ -196,7 +197,7 @@ function scaleOf(view, { start }) {
 /**
  * @param {DataView} view
  * @param {Box} track
- * @param {number} ratio ticks of the track for one of the film
+ * @param {number} ratio ticks of the track for one tick of the movie
  * @returns {Edit[]}
  */
 function editsOf(view, track, ratio) {
@@ -214,7 +215,7 @@ function editsOf(view, track, ratio) {
 }
 
 /**
- * What mediabunny stumbles over in the descriptions of a track's samples: colours that are not all there.
+ * The `colr` boxes of a track that are too short, which make mediabunny fail.
  *
  * @param {DataView} view
  * @param {Box} track
@@ -224,17 +225,17 @@ function oddities(view, track) {
   const entries = list ? boxes(view, list.start + 8, Math.min(list.end, view.byteLength)) : [];
   return entries
     .flatMap((entry) => boxes(view, entry.start + 78, Math.min(entry.end, view.byteLength)))
-    .filter(({ name, at, start, end }) => name === "colr" && end - at < (COLOURS[text(view, start)] ?? 0));
+    .filter(({ name, at, start, end }) => name === "colr" && end - at < (COLR_BYTES[text(view, start)] ?? 0));
 }
 
 /**
- * The file with other boxes' names, which are four bytes at each of `places`: nobody reads what is free.
+ * The file with the boxes renamed to `free` whose names are at `places`: readers skip them, and no offset changes.
  *
  * @param {Blob} file
  * @param {number[]} places
  */
 function without(file, places) {
-  const rising = [...new Set(places)].sort((a, b) => a - b);
-  const parts = rising.flatMap((place, at) => [file.slice((rising[at - 1] ?? -4) + 4, place), FREE]);
-  return new Blob([...parts, file.slice((rising.at(-1) ?? -4) + 4)]);
+  const ascending = [...new Set(places)].sort((a, b) => a - b);
+  const parts = ascending.flatMap((place, at) => [file.slice((ascending[at - 1] ?? -4) + 4, place), FREE]);
+  return new Blob([...parts, file.slice((ascending.at(-1) ?? -4) + 4)]);
 }

@@ -1,22 +1,22 @@
-/** Exact hashes of a file of any size, read piece by piece. */
+/** Exact hashes of a file of any size, read in chunks. */
 import { createMD5, createSHA256 } from "hash-wasm";
 
-/** Bytes held at a time. */
-const PIECE = 4 * 1024 * 1024;
+const CHUNK_BYTES = 4 * 1024 * 1024;
 
 /**
- * SHA-256 and MD5 of a file. Rejects when the browser cannot read it.
+ * SHA-256 and MD5 of a file.
  *
  * @param {Blob} file
- * @param {(share: number) => void} onShare hears from 0 to 1 how much is done
+ * @param {(share: number) => void} onShare gets the progress, from 0 to 1
+ * @throws {DOMException} if the browser cannot read the file
  */
 export async function exactSignals(file, onShare) {
   const [sha256, md5] = await Promise.all([createSHA256(), createMD5()]);
-  for (let at = 0; at < file.size; at += PIECE) {
-    const piece = new Uint8Array(await file.slice(at, at + PIECE).arrayBuffer());
-    sha256.update(piece);
-    md5.update(piece);
-    onShare(Math.min(1, (at + PIECE) / file.size));
+  for (let at = 0; at < file.size; at += CHUNK_BYTES) {
+    const chunk = new Uint8Array(await file.slice(at, at + CHUNK_BYTES).arrayBuffer());
+    sha256.update(chunk);
+    md5.update(chunk);
+    onShare(Math.min(1, (at + CHUNK_BYTES) / file.size));
   }
   return [
     { type: "sha256", value: sha256.digest("hex") },

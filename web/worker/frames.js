@@ -1,4 +1,4 @@
-/** The frames of a video that are hashed: mediabunny reads the container, WebCodecs decodes. */
+/** Decodes and hashes the frames of a video: mediabunny reads the container, WebCodecs decodes. */
 import {
   BlobSource,
   EncodedPacketSink,
@@ -17,18 +17,18 @@ import { samples } from "./vpdq.js";
 
 /** Frames of a video: nine hours at 60 a second. The same as in `py/takeback/hashing/video.py`. */
 const MAX_PACKETS = 2_000_000;
-/** Pixels of a frame: 8K with room for a codec's edges. */
-const MAX_PIXELS = 36_000_000;
-/** A jump to a frame further off than this starts at the frame's own key frame instead of decoding all before it. */
+/** 8K, with room for the padding of codecs. */
+const MAX_FRAME_PIXELS = 36_000_000;
+/** A key frame further ahead than this is sought; the frames up to a nearer one are decoded. */
 const SEEK_SECONDS = 4;
-/** Seconds by which the time of a decoded frame may differ from its packet's: decoders count in millionths. */
-const SAME = 0.0004;
-/** Milliseconds that the decoder may take for one frame: a phone decodes ten seconds of 4K in that time. */
-const PATIENCE = 60_000;
+/** A decoded frame's time may differ from its packet's by this: decoders round to microseconds. */
+const TIME_TOLERANCE_SECONDS = 0.0004;
+/** For one frame: a phone decodes ten seconds of 4K in this time. */
+const DECODE_TIMEOUT_MILLISECONDS = 60_000;
 
 /** @typedef {import("./vpdq.js").Frame} Frame */
 
-/** A file that is no video; `code` is one of the package's codes of errors. */
+/** The file is no video. `code` is an error code of `py/takeback/errors.py`. */
 export class VideoError extends Error {
   /**
    * @param {string} code
@@ -40,16 +40,17 @@ export class VideoError extends Error {
   }
 }
 
-/** @typedef {{ frames: Frame[], width: number, height: number }} Found `width` and `height` are upright; 0: unknown */
+/** @typedef {{ frames: Frame[], width: number, height: number }} Found `width` and `height` of the upright frame, 0 if unknown */
 /** @typedef {import("mediabunny").InputVideoTrack} Track */
 
 /**
- * The hashed frames of a video, as many as this browser can get at: none where it lacks the decoder, or where the file
- * is broken or odd. Rejects with `VideoError` when there are no pictures in it, and when it cannot be read at all.
+ * The hashed frames of a video, as many as this browser can decode; none if it lacks the codec or the file is broken.
  *
  * @param {Blob} file
- * @param {(share: number) => void} onShare hears from 0 to 1 how much is done
+ * @param {(share: number) => void} onShare gets the progress, from 0 to 1
  * @returns {Promise<Found>}
+ * @throws {VideoError} if the file has sound and no pictures
+ * @throws {DOMException} if the browser cannot read the file
  */
 export async function hashFrames(file, onShare) {
   /** @type {Found} */
@@ -58,7 +59,7 @@ export async function hashFrames(file, onShare) {
     await fill(found, file, onShare);
   } catch (error) {
     if (error instanceof VideoError || isUnreadable(error)) throw error;
-    // Whatever else mediabunny or a decoder throws: what was found up to here counts, and so does the file.
+    // Whatever mediabunny or a decoder throws, the frames up to here count, and the exact hashes are still made.
   }
   return found;
 }
@@ -69,6 +70,8 @@ function isUnreadable(error) {
 }
 
 /**
+ * Fills `found` as far as the file can be decoded.
+ *
  * @param {Found} found
  * @param {Blob} file
  * @param {(share: number) => void} onShare
@@ -81,7 +84,7 @@ async function fill(found, file, onShare) {
     if (!track) return;
     found.width = await track.getCodedWidth();
     found.height = await track.getCodedHeight();
-    if (found.width * found.height > MAX_PIXELS) return;
+    if (found.width * found.height > MAX_FRAME_PIXELS) return;
     const times = await readTimes(track, tracks.get(track.id));
     if (times.starts.length && (await canDecode(track))) await decode(track, times, found, onShare);
   } finally {
@@ -90,10 +93,11 @@ async function fill(found, file, onShare) {
 }
 
 /**
- * The first video track that the file says is on, or else the first.
+ * The first video track that the file marks as enabled, or else the first one.
  *
  * @param {Input} input
- * @param {boolean} soundOnly what is known of the file already
+ * @param {boolean} soundOnly whether its index says so
+ * @throws {VideoError} if there is sound and no video
  */
 async function mainTrack(input, soundOnly) {
   const tracks = await input.getVideoTracks();
@@ -109,8 +113,8 @@ async function canDecode(track) {
 }
 
 /**
- * When each frame starts and which are key frames, in seconds of the track and rising; and what of it is hashed: the
- * `number` of a frame among those that are shown, when that is, and its `start` in the track.
+ * The start times of all frames and of the key frames, in seconds of the track, ascending; and the frames to hash:
+ * `number` counts the frames that are shown, `seconds` is when one is shown, `start` its time in the track.
  *
  * @typedef {{ number: number, seconds: number, start: number }} Sample
  * @typedef {{ starts: Float64Array, keys: Float64Array, wanted: Sample[] }} Times
@@ -118,8 +122,9 @@ async function canDecode(track) {
 
 /**
  * @param {Track} track
- * @param {import("./edits.js").Track} [edited] what an MP4 says of it
+ * @param {import("./edits.js").Track} [edited] its edit list, in an MP4
  * @returns {Promise<Times>}
+ * @throws {RangeError} for more than `MAX_PACKETS` frames
  */
 async function readTimes(track, edited) {
   const found = [];
@@ -144,8 +149,8 @@ async function readTimes(track, edited) {
 }
 
 /**
- * Hashes as many of the wanted frames as can be decoded, in the order of the track: an edit may show once more what
- * came before.
+ * Hashes as many of the wanted frames as can be decoded, in the order of the track. An edit list may show a frame more
+ * than once, or later frames first.
  *
  * @param {Track} track
  * @param {Times} times
@@ -165,7 +170,7 @@ async function decode(track, { keys, wanted }, found, onShare) {
       onShare(hashed.size / starts.length);
     }
   } catch {
-    // Of a video that is cut short or broken further on, what was decoded counts; so does its file.
+    // The file is cut short or broken further on: the frames before that count.
   }
   for (const { number, seconds, start } of wanted) {
     const pdq = hashed.get(start);
@@ -176,8 +181,8 @@ async function decode(track, { keys, wanted }, found, onShare) {
 }
 
 /**
- * For each of the rising times `wanted` the last frame that starts at or before it, to be used before the next is
- * asked for. All frames between are decoded, unless a key frame lies so far ahead that a fresh start there is quicker.
+ * For each of the ascending times `wanted`, the last frame that starts at or before it. A frame is closed when the next
+ * one is asked for. Frames in between are decoded, unless a key frame is so far ahead that seeking is quicker.
  *
  * @param {import("mediabunny").InputVideoTrack} track
  * @param {number[]} wanted
@@ -200,12 +205,12 @@ async function* framesAt(track, wanted, keys) {
         last = undefined;
         ahead = await next();
       }
-      while (ahead && ahead.timestamp < at + SAME) {
+      while (ahead && ahead.timestamp < at + TIME_TOLERANCE_SECONDS) {
         last?.close();
         last = ahead;
         ahead = await next();
       }
-      if (!last || (!ahead && last.timestamp < at - SAME)) return; // the file ends before
+      if (!last || (!ahead && last.timestamp < at - TIME_TOLERANCE_SECONDS)) return; // the file ends before `at`
       yield last;
     }
   } finally {
@@ -216,16 +221,17 @@ async function* framesAt(track, wanted, keys) {
 }
 
 /**
- * Rejects when a promise takes too long: a decoder that was fed something odd may never answer.
+ * Adds a time limit: some files make a decoder hang.
  *
  * @template T
  * @param {Promise<T>} promise
  * @returns {Promise<T>}
+ * @throws {Error} when the time is over
  */
 export async function inTime(promise) {
   let timer = 0;
   const late = new Promise((_, reject) => {
-    timer = setTimeout(() => reject(new Error("the decoder takes too long")), PATIENCE);
+    timer = setTimeout(() => reject(new Error("the decoder takes too long")), DECODE_TIMEOUT_MILLISECONDS);
   });
   return Promise.race([promise, /** @type {Promise<never>} */ (late)]).finally(() => clearTimeout(timer));
 }

@@ -1,11 +1,11 @@
-/** PDQ by the compiled kernel, `py/takeback/hashing/kernel.c`, without Python: the very module that Python loads. */
+/** PDQ by the compiled kernel (`py/takeback/hashing/kernel.c`), the same module that Python loads, without Python. */
 import code from "takeback-kernel";
 
-const PAGE = 65_536;
-/** Where the kernel's constants lie; its stack is above them, the pixels and its working memory above that. */
+const PAGE_BYTES = 65_536;
+/** Offsets in memory: the kernel's constants, above them its stack, from `HEAP` on the pixels and its working memory. */
 const DATA = 1024;
-const HEAP = 4 * PAGE;
-/** Of `struct pdq_result`: the quality, the 256 coefficients, the hash, its turned forms, the detail. */
+const HEAP = 4 * PAGE_BYTES;
+/** Offsets and sizes in `struct pdq_result`: quality, 256 coefficients, hash, the hashes of the turned forms, detail. */
 const RESULT = { quality: 0, hash: 4 + 4 * 256, hashBytes: 32, size: 4 + 4 * 256 + 32 + 8 * 32 + 4 };
 
 /** @typedef {{ pdq_size(w: number, h: number): number, pdq_begin(p: number, w: number, h: number, c: number): void, pdq_push(p: number, pixels: number, rows: number, stride: number): void, pdq_finish(p: number, result: number): void }} Exports */
@@ -24,7 +24,7 @@ export class Kernel {
   }
 
   static async create() {
-    const memory = new WebAssembly.Memory({ initial: HEAP / PAGE });
+    const memory = new WebAssembly.Memory({ initial: HEAP / PAGE_BYTES });
     const fixed = (/** @type {number} */ value) => new WebAssembly.Global({ value: "i32" }, value);
     const env = {
       memory,
@@ -41,7 +41,7 @@ export class Kernel {
   }
 
   /**
-   * Room for pixels, until the next call of any method: `hash` reads what was written here.
+   * Memory for pixels, valid until the next call of any method. `hash` reads what was written to it.
    *
    * @param {number} bytes
    */
@@ -73,6 +73,6 @@ export class Kernel {
   /** @param {number} end of what is needed, in bytes */
   #reach(end) {
     const missing = end - this.#memory.buffer.byteLength;
-    if (missing > 0) this.#memory.grow(Math.ceil(missing / PAGE));
+    if (missing > 0) this.#memory.grow(Math.ceil(missing / PAGE_BYTES));
   }
 }

@@ -1,30 +1,32 @@
-/** What of a decoded frame is hashed: its luma as it is coded, upright. No canvas: those differ and may add noise. */
+/** Hashes a decoded frame by its luma, upright. Without a canvas: browsers scale differently, and some add noise. */
 
-/** Formats whose first plane is luma of 8 bits. */
+/** Pixel formats whose first plane is 8-bit luma. */
 const PLANAR = new Set(["I420", "I420A", "I422", "I422A", "I444", "I444A", "NV12"]);
-/** The same of more bits, in 16 with the low byte first: how many bits too many. */
+/** The same with 10 or 12 bits in two bytes, low byte first. */
 const DEEP = /^I4(?:20|22|44)A?P(10|12)$/;
-/** How much red and blue weigh in the luma of each colour matrix; green is the rest. */
-const WEIGHTS = { bt709: [0.2126, 0.0722], "bt2020-ncl": [0.2627, 0.0593] };
-const ANY_OTHER = [0.299, 0.114];
+/** Weights of red and blue in the luma of each colour matrix (ITU-R BT.709, BT.2020); green has the rest. */
+const LUMA_WEIGHTS = { bt709: [0.2126, 0.0722], "bt2020-ncl": [0.2627, 0.0593] };
+/** ITU-R BT.601. */
+const DEFAULT_WEIGHTS = [0.299, 0.114];
 
 /** @typedef {import("./kernel.js").Kernel} Kernel */
-/** @typedef {{ width: number, height: number, channels: 1 | 4, offset: number, stride: number }} Plane in the kernel's room */
+/** @typedef {{ width: number, height: number, channels: 1 | 4, offset: number, stride: number }} Plane pixels in the kernel's memory */
 
 /**
- * The PDQ of a frame. Rejects when the browser does not let its pixels be read.
+ * The PDQ hash of a video frame.
  *
  * @param {Kernel} kernel
  * @param {VideoFrame} frame
- * @param {number} turn how far clockwise the file asks to turn it, in degrees
- * @param {boolean} mirrored whether it asks to swap left and right after that
+ * @param {number} turn degrees clockwise that make it upright
+ * @param {boolean} mirrored whether it is mirrored after the turn
+ * @throws {DOMException} if the browser does not let the pixels be read
  */
 export async function hashFrame(kernel, frame, turn, mirrored) {
   return pdqOf(kernel, await lumaOf(kernel, frame), turn, mirrored);
 }
 
 /**
- * The PDQ of a frame of an animation, from its colours and over white, as a picture's is.
+ * The PDQ hash of a frame of an animation: like that of a picture, from its colours over white.
  *
  * @param {Kernel} kernel
  * @param {VideoFrame} frame
@@ -57,7 +59,7 @@ function pdqOf(kernel, { room, plane }, turn, mirrored) {
 }
 
 /**
- * Red, green, blue and how opaque it is, of every pixel.
+ * The RGBA pixels of a frame.
  *
  * @param {Kernel} kernel
  * @param {VideoFrame} frame
@@ -71,6 +73,8 @@ async function coloursOf(kernel, frame) {
 }
 
 /**
+ * The 8-bit luma of a frame.
+ *
  * @param {Kernel} kernel
  * @param {VideoFrame} frame
  * @returns {Promise<{ room: Uint8Array, plane: Plane }>}
@@ -92,7 +96,7 @@ async function lumaOf(kernel, frame) {
 }
 
 /**
- * Luma computed from colours, where the browser hands out no other: by the frame's own matrix, not by PDQ's.
+ * Luma computed from RGB, for formats without a luma plane: by the matrix of the frame, not by that of PDQ.
  *
  * @param {Kernel} kernel
  * @param {VideoFrame} frame
@@ -102,8 +106,8 @@ async function lumaOf(kernel, frame) {
  */
 async function lumaOfColours(kernel, frame, width, height) {
   const { room, offset, stride } = await coloursOf(kernel, frame);
-  const matrix = /** @type {keyof typeof WEIGHTS} */ (String(frame.colorSpace.matrix));
-  const [red = 0, blue = 0] = WEIGHTS[matrix] ?? ANY_OTHER;
+  const matrix = /** @type {keyof typeof LUMA_WEIGHTS} */ (String(frame.colorSpace.matrix));
+  const [red = 0, blue = 0] = LUMA_WEIGHTS[matrix] ?? DEFAULT_WEIGHTS;
   for (let y = 0; y < height; y += 1)
     for (let x = 0, at = offset + y * stride; x < width; x += 1) {
       const from = at + 4 * x;
@@ -116,7 +120,7 @@ async function lumaOfColours(kernel, frame, width, height) {
 }
 
 /**
- * The plane turned clockwise by `turn` degrees, then perhaps mirrored, in the same room.
+ * The plane turned clockwise by `turn` degrees and then mirrored if asked, in the same memory.
  *
  * @param {Kernel} kernel
  * @param {Uint8Array} room

@@ -1,24 +1,22 @@
 /// <reference path="./pyodide.d.ts" />
 /**
- * Starts Python from files that the page handed over. Nothing here can reach a network: this script's own response
- * policy is `default-src 'none'`, and `fetch` is a look-up in those files.
+ * Starts Python from the files that the page sent. Nothing here reaches a network: the worker's policy is
+ * `default-src 'none'`, and `fetch` is replaced by a look-up in those files.
  */
 
 import createPyodideModule from "pyodide/pyodide.asm.mjs";
 import { loadPyodide } from "pyodide";
 import { members, unpack } from "./archive.js";
 
-/**
- * A name that no server can have, for files that are looked up and never fetched.
- */
+/** An address that no server can have (RFC 2606), for files that are never fetched. */
 const SEALED = "https://sealed.invalid/";
 
 /**
- * @typedef {import("./messages.js").RuntimeFiles} RuntimeFiles
+ * @typedef {import("../messages.d.ts").RuntimeFiles} RuntimeFiles
  * @typedef {import("./stills.js").Decode} Decode
  */
 /**
- * `Hashing` of `py/takeback/hashing/sealed.py`, which says what each does.
+ * `Hashing` of `py/takeback/hashing/sealed.py`, where each method is described.
  *
  * @typedef {object} Hashing
  * @property {(data: Uint8Array, onStep: (step: string) => void, decode?: Decode) => string} hash
@@ -29,7 +27,7 @@ const SEALED = "https://sealed.invalid/";
  * @typedef {object} Python
  * @property {Hashing} hashing
  * @property {(start: Uint8Array) => string} decoderFor
- * @property {(packages: ArrayBuffer) => void} add puts further packages beside the others
+ * @property {(packages: ArrayBuffer) => void} add unpacks more packages beside the others
  */
 
 /**
@@ -51,7 +49,7 @@ export async function startPython(files) {
     fsInit: async (fs, { sitePackages }) => {
       site = sitePackages;
       unpack(fs, site, files.packages);
-      handOut(await libraries);
+      preferCompiled(await libraries);
     },
   });
   const sealed = pyodide.pyimport("takeback.hashing.sealed");
@@ -63,7 +61,7 @@ export async function startPython(files) {
 }
 
 /**
- * Replaces the two functions by which Pyodide would load something.
+ * Replaces the two functions with which Pyodide loads files. Any other address is a `TypeError`.
  *
  * @param {ArrayBuffer} python
  * @param {WebAssembly.Module} wasm
@@ -81,7 +79,7 @@ function seal(python, wasm) {
 }
 
 /**
- * Compiles the shared libraries of Pillow and ours while CPython is compiled, by their size in bytes.
+ * Compiles the shared libraries of Pillow and Takeback while CPython starts; the keys are their sizes in bytes.
  *
  * @param {ArrayBuffer} packages
  * @returns {Promise<Map<number, WebAssembly.Module>>}
@@ -93,11 +91,11 @@ async function compileLibraries(packages) {
 }
 
 /**
- * Has `new WebAssembly.Module`, with which Pyodide would compile a library and wait, take the compiled one.
+ * Has `new WebAssembly.Module`, with which Pyodide compiles a library synchronously, return the one compiled already.
  *
- * @param {Map<number, WebAssembly.Module>} libraries of which no two have the same size: the build sees to that
+ * @param {Map<number, WebAssembly.Module>} libraries the build makes sure that no two have the same size
  */
-function handOut(libraries) {
+function preferCompiled(libraries) {
   WebAssembly.Module = new Proxy(WebAssembly.Module, {
     construct: (compile, [data]) => libraries.get(data.byteLength) ?? new compile(data),
   });

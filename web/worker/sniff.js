@@ -1,46 +1,49 @@
-/** Tells videos from pictures by their first bytes; the same as `video_format` of `py/takeback/hashing/video.py`. */
+/** Tells videos from pictures by their first bytes. It must do the same as `video_format` of `py/takeback/hashing/video.py`. */
 
-/** Bytes from the start of a file that tell what it is. */
-const SNIFFED = 4096;
-/** All brands of pictures and of their sequences; the same as in `py/takeback/hashing/boxes.py`. */
+/** How much of a file is looked at. */
+const SNIFFED_BYTES = 4096;
+/** Brands of pictures and of their sequences, as in `py/takeback/hashing/boxes.py`. */
 // prettier-ignore
 export const STILLS = new Set([
   "heic", "heix", "heim", "heis", "hevc", "hevx", "hevm", "hevs", "heif", "MiHA", "MiHB", "MiHE", "avif", "avis", "avio",
   "MA1A", "MA1B", "mif1", "mif2", "mif3", "msf1", "miaf",
 ]);
-/** What stands behind the brands of a video, if nothing that is skipped does. */
-const MOVING = new Set(["moov", "mdat", "moof", "styp", "sidx"]);
-const SKIPPED = new Set(["ftyp", "etyp", "free", "skip", "wide", "uuid"]);
-/** What a QuickTime file without a brand begins with. */
+/** Boxes that may follow the brands of a video. */
+const VIDEO_BOXES = new Set(["moov", "mdat", "moof", "styp", "sidx"]);
+const SKIPPED_BOXES = new Set(["ftyp", "etyp", "free", "skip", "wide", "uuid"]);
+/** The first box of a QuickTime file without a brand. */
 const OLD_ATOMS = new Set(["moov", "mdat", "wide", "free", "skip", "pnot"]);
-/** The brand of AVIF that moves. */
-const SEQUENCE = "avis";
-/** What the other containers begin with. Matroska counts as WEBM. @type {Record<string, string>} */
-const WHOLE_STARTS = {
+/** The brand of an animated AVIF. */
+const AVIF_SEQUENCE = "avis";
+/** The first bytes of other containers. Matroska counts as WEBM. @type {Record<string, string>} */
+const SIGNATURES = {
   "\x1a\x45\xdf\xa3": "WEBM",
   "FLV\x01": "FLV",
   "\x30\x26\xb2\x75\x8e\x66\xcf\x11": "WMV",
   "\0\0\x01\xba": "MPEG",
 };
-/** Where the first packet of an MPEG transport stream begins and how long each is: broadcast's, and a camcorder's. */
-const PACKETS = [
+/** Offset and length of the packets of an MPEG transport stream: as broadcast, and as camcorders write it. */
+const TS_PACKETS = [
   [0, 188],
   [4, 192],
 ];
-/** The first letter of such a packet. */
-const SYNC = "G";
+/** The first byte of such a packet. */
+const TS_SYNC = "G";
 
 /**
- * The container; nothing for what is no video. Rejects when the browser cannot read the file.
+ * The container of a video; undefined for anything else.
  *
  * @param {Blob} file
+ * @throws {DOMException} if the browser cannot read the file
  */
 export async function videoFormat(file) {
-  const start = text(new Uint8Array(await file.slice(0, SNIFFED).arrayBuffer()));
-  for (const [begin, kind] of Object.entries(WHOLE_STARTS)) if (start.startsWith(begin)) return kind;
+  const start = text(new Uint8Array(await file.slice(0, SNIFFED_BYTES).arrayBuffer()));
+  for (const [begin, kind] of Object.entries(SIGNATURES)) if (start.startsWith(begin)) return kind;
   if (start.startsWith("RIFF") && start.slice(8, 12) === "AVI ") return "AVI";
   if (
-    PACKETS.some(([at = 0, length = 0]) => [0, 1, 2].every((packet) => start[at + packet * length] === SYNC))
+    TS_PACKETS.some(([at = 0, length = 0]) =>
+      [0, 1, 2].every((packet) => start[at + packet * length] === TS_SYNC),
+    )
   )
     return "TS";
   const atom = start.slice(4, 8);
@@ -50,29 +53,30 @@ export async function videoFormat(file) {
 }
 
 /**
- * Whether an AVIF says that it moves.
+ * Whether an AVIF declares that it is animated.
  *
  * @param {Uint8Array} start
  */
 export function isSequence(start) {
-  return brandsOf(text(start.subarray(0, SNIFFED))).includes(SEQUENCE);
+  return brandsOf(text(start.subarray(0, SNIFFED_BYTES))).includes(AVIF_SEQUENCE);
 }
 
 /**
- * Whether a file's brands are a picture's: its first, or any where no video follows. `boxes.kind_of` says the same.
+ * Whether the brands are those of a picture: the major brand, or any of them if no video follows. As `boxes.kind_of`.
  *
  * @param {string} start
  */
 function isPicture(start) {
   const brands = brandsOf(start);
   return (
-    STILLS.has(brands[0] ?? "") || (brands.some((brand) => STILLS.has(brand)) && !MOVING.has(next(start)))
+    STILLS.has(brands[0] ?? "") ||
+    (brands.some((brand) => STILLS.has(brand)) && !VIDEO_BOXES.has(next(start)))
   );
 }
 
 /**
  * @param {string} start
- * @returns {string[]} nothing of a file that names none
+ * @returns {string[]} empty for a file without brands
  */
 function brandsOf(start) {
   if (start.slice(4, 8) !== "ftyp") return [];
@@ -90,14 +94,14 @@ function brandsOf(start) {
 function next(start) {
   for (let at = 0; at + 8 <= start.length; at += size(start, at)) {
     const name = start.slice(at + 4, at + 8);
-    if (!SKIPPED.has(name)) return name;
+    if (!SKIPPED_BOXES.has(name)) return name;
     if (size(start, at) < 8) break;
   }
   return "";
 }
 
 /**
- * How long the box at `at` is.
+ * The length of the box at an offset.
  *
  * @param {string} start
  * @param {number} at

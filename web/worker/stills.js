@@ -1,12 +1,12 @@
 /**
- * Decoders for the pictures that Pillow cannot read here: HEIC by libheif, AVIF by libavif, JPEG XL by libjxl. Their
- * compiled code comes from the page when the first such picture does; what they decode stays in this worker.
+ * Decoders for pictures that Pyodide's Pillow cannot read: HEIC by libheif, AVIF by libavif, JPEG XL by libjxl. The page
+ * sends their code when the first such picture comes; what they decode stays in this worker.
  */
 import createAvif from "@jsquash/avif/codec/dec/avif_dec.js";
 import createJxl from "@jsquash/jxl/codec/dec/jxl_dec.js";
 import createHeif from "libheif-js/libheif-wasm/libheif.js";
 
-/** libheif's numbers: RGB, 8 bits a channel in one plane, without and with transparency. */
+/** Constants of libheif's API: the colour space, the interleaved formats with 8 bits a channel, the one plane. */
 const RGB = 1;
 const INTERLEAVED = { RGB: 10, RGBA: 11 };
 const PLANE = 10;
@@ -17,10 +17,10 @@ const PLANE = 10;
  * @typedef {object} Pixels
  * @property {number} width of the stored pixels
  * @property {number} height
- * @property {"RGB" | "RGBA" | "RGBX"} mode RGBX: a byte to skip
- * @property {(left: number, top: number, right: number, bottom: number) => Uint8Array} cut copies or shows a part
+ * @property {"RGB" | "RGBA" | "RGBX"} mode RGBX has a byte to skip
+ * @property {(left: number, top: number, right: number, bottom: number) => Uint8Array} cut a rectangle, row by row; a copy, or a view of the pixels
  */
-/** @typedef {(file: Uint8Array) => Pixels} Decode throws for what it cannot read; a `RangeError` for want of memory */
+/** @typedef {(file: Uint8Array) => Pixels} Decode throws an `Error` for what it cannot read, a `RangeError` if memory runs out */
 
 /** @type {Record<string, (code: WebAssembly.Module) => Promise<Decode>>} */
 const KINDS = {
@@ -39,11 +39,12 @@ const KINDS = {
 };
 
 /**
- * A decoder with memory of its own, for one picture: a damaged file harms no other, and the memory is given back.
+ * A decoder for one picture. It has memory of its own, so that a damaged file harms no other and the memory is freed.
  *
  * @param {string} kind `HEIC`, `AVIF` or `JXL`
  * @param {WebAssembly.Module} code
  * @returns {Promise<Decode>}
+ * @throws {Error} for another kind
  */
 export async function decoder(kind, code) {
   const decode = await KINDS[kind]?.(code);
@@ -86,11 +87,13 @@ async function started(create, code) {
 }
 
 /**
- * The main picture, turned, mirrored and cropped as the file says.
+ * The primary image, turned, mirrored and cropped as the file says.
  *
  * @param {any} heif
  * @param {Uint8Array} file
  * @returns {Pixels}
+ * @throws {RangeError} if memory runs out
+ * @throws {Error} if it cannot be decoded
  */
 function decodeHeic(heif, file) {
   const data = allocate(heif, file.length);
@@ -125,6 +128,7 @@ function decodeHeic(heif, file) {
  * @param {any} heif
  * @param {number} size in bytes
  * @returns {number}
+ * @throws {RangeError} if memory runs out
  */
 function allocate(heif, size) {
   const place = heif._malloc(size);
@@ -133,10 +137,11 @@ function allocate(heif, size) {
 }
 
 /**
- * What a codec gives in the form of a canvas's pixels, without there being a canvas.
+ * The pixels of a codec that returns them as `ImageData`.
  *
  * @param {ImageData | null} image
  * @returns {Pixels}
+ * @throws {Error} if the codec gave none
  */
 function shown(image) {
   if (!image) throw new Error("the picture cannot be decoded");

@@ -1,14 +1,6 @@
 /**
- * The sealed worker for videos: the same policy as the one for pictures, and no Python. The page starts it when the
- * first video comes. A file goes in, hashes come out. Of an animated AVIF it makes those of
- * the frames alone: all others are made of it as a picture. Of a picture whose pixels cannot be had it makes the exact
- * ones; of a video that a worker died of, `frameless` makes those alone.
- *
- * @typedef {"hash" | "frameless" | "animation" | "exact"} Kind
- * @typedef {{ kind: Kind, id: number, file: Blob, orientation?: number }} ToVideoWorker
- * @typedef {{ kind: "share", id: number, share: number }} ShareMessage From 0 to 1: how much of the file is done.
- * @typedef {{ kind: "alive" }} AliveMessage Comes every few seconds, unless the worker is stuck.
- * @typedef {ShareMessage | AliveMessage | import("./messages.js").FromWorker} FromVideoWorker
+ * The sealed worker for videos: a file comes in, hashes go out. It has the same policy as the worker for pictures, and
+ * no Python. `VideoRequest` in `messages.d.ts` says what it can be asked for.
  */
 
 import "./apart.js";
@@ -18,48 +10,53 @@ import { hashFrames, VideoError } from "./frames.js";
 import { videoFormat } from "./sniff.js";
 import { vpdqSignals } from "./vpdq.js";
 
-/** Of the whole work, reading the file for its exact hashes; the frames are the rest. */
+/** The part of the progress that stands for the exact hashes; the frames are the rest. */
 const EXACT_SHARE = 0.4;
-/** Milliseconds between two signs of life. */
-const SIGN = 2000;
+/** The page takes the worker for dead after a minute without a message. */
+const ALIVE_MILLISECONDS = 2000;
 
-/** @param {FromVideoWorker} message */
-const say = (message) => postMessage(message);
+/** @param {import("../messages.d.ts").FromVideoWorker} message */
+const post = (message) => postMessage(message);
 
-setInterval(() => say({ kind: "alive" }), SIGN);
+setInterval(() => post({ kind: "alive" }), ALIVE_MILLISECONDS);
 
-/** @param {MessageEvent<ToVideoWorker>} event */
+/** @param {MessageEvent<import("../messages.d.ts").ToVideoWorker>} event */
 onmessage = async ({ data: { kind, id, file, orientation } }) => {
   try {
     const answer =
       kind === "animation"
         ? { signals: vpdqSignals(await animationFrames(file, orientation)) }
         : kind === "exact"
-          ? await unseen(file)
+          ? await hashExactly(file)
           : await hash(id, file, kind === "frameless");
-    say({ kind: "result", id, json: JSON.stringify(answer) });
+    post({ kind: "result", id, json: JSON.stringify(answer) });
   } catch (error) {
     if (error instanceof VideoError)
-      say({ kind: "result", id, json: JSON.stringify({ error: { code: error.code, text: error.message } }) });
-    else if (error instanceof DOMException && error.name.startsWith("Not")) say({ kind: "unreadable", id });
-    else say({ kind: "crashed", text: error instanceof Error ? error.name : "unknown" });
+      post({
+        kind: "result",
+        id,
+        json: JSON.stringify({ error: { code: error.code, text: error.message } }),
+      });
+    else if (error instanceof DOMException && error.name.startsWith("Not")) post({ kind: "unreadable", id });
+    else post({ kind: "crashed", text: error instanceof Error ? error.name : "unknown" });
   }
 };
 
 /**
- * The signals of a video. Those of its frames are missing when they cannot be had.
+ * Hashes a video. Without frames that can be decoded, the signals are the exact ones.
  *
  * @param {number} id
  * @param {Blob} file
- * @param {boolean} frameless whether to leave its frames alone
+ * @param {boolean} frameless whether to skip the frames
+ * @throws {VideoError} if it is no video
  */
 async function hash(id, file, frameless) {
   const format = await videoFormat(file);
   if (!format) throw new VideoError("unknown-format", "this is not a video of a kind that can be read");
-  let told = 0;
+  let reported = 0;
   const share = (/** @type {number} */ done) => {
     const percent = Math.floor(done * 100);
-    if (percent > told) say({ kind: "share", id, share: (told = percent) / 100 });
+    if (percent > reported) post({ kind: "share", id, share: (reported = percent) / 100 });
   };
   const { frames, width, height } = frameless
     ? { frames: [], width: 0, height: 0 }
@@ -70,11 +67,11 @@ async function hash(id, file, frameless) {
 }
 
 /**
- * What is left of a picture whose pixels cannot be had.
+ * The exact hashes of a picture that cannot be decoded.
  *
  * @param {Blob} file
  */
-async function unseen(file) {
+async function hashExactly(file) {
   const signals = await exactSignals(file, () => {});
   return { signals, quality: null, width: 0, height: 0, format: "" };
 }

@@ -1,38 +1,38 @@
 /**
- * The frames of a video that are hashed, and their text: PROTOCOL.md, "The frames of a video". The same as
- * `py/takeback/hashing/vpdq.py`; both are held to `tests/vectors/vpdq.json`.
+ * Which frames of a video are hashed, and their text: PROTOCOL.md, "The frames of a video". It must do the same as
+ * `py/takeback/hashing/vpdq.py`; `tests/vectors/vpdq.json` tests both.
  *
  * @typedef {{ number: number, quality: number, hash: string, seconds: number }} Frame
  */
 
 const MAX_FRAMES = 256;
-/** Bits that are set in the PDQ of a frame with any detail, at least and at most; others are not sent. */
-const LEAST_ONES = 100;
-const MOST_ONES = 156;
-/** Bits that are set in each hex digit. */
+/** Set bits in the PDQ hash of a frame with any detail; other hashes are not sent. */
+const MIN_ONES = 100;
+const MAX_ONES = 156;
+/** Set bits of each hex digit. */
 const ONES = [0, 1, 1, 2, 1, 2, 2, 3, 1, 2, 2, 3, 2, 3, 3, 4];
-/** Seconds that a frame may start after its second: clocks of a thousandth round, and 29.97 a second gives 1.001. */
-export const SLACK = 0.0005;
+/** How late a frame may start and still count for a second: times are rounded, and 29.97 frames a second give 1.001. */
+export const SLACK_SECONDS = 0.0005;
 
 /**
- * Which frames are hashed of those that start at the rising times `starts`, the first at 0 (rules 1 and 2).
+ * The indexes of the frames to hash. `starts` are ascending times in seconds, the first 0 (rules 1 and 2).
  *
  * @param {ArrayLike<number>} starts
  */
 export function samples(starts) {
-  const seconds = Math.floor((starts[starts.length - 1] ?? 0) + SLACK) + 1;
+  const seconds = Math.floor((starts[starts.length - 1] ?? 0) + SLACK_SECONDS) + 1;
   const count = Math.min(seconds, MAX_FRAMES);
   const chosen = new Set();
   for (let i = 0, at = 0; i < count; i += 1) {
     const second = seconds > MAX_FRAMES ? Math.floor((i * seconds) / MAX_FRAMES) : i;
-    while (at + 1 < starts.length && (starts[at + 1] ?? 0) <= second + SLACK) at += 1;
+    while (at + 1 < starts.length && (starts[at + 1] ?? 0) <= second + SLACK_SECONDS) at += 1;
     chosen.add(at);
   }
   return /** @type {number[]} */ ([...chosen]);
 }
 
 /**
- * The value of the signal of a video's hashed frames, folded (rule 4).
+ * The text of the hashed frames, each hash once (rule 4).
  *
  * @param {Frame[]} frames
  */
@@ -45,23 +45,23 @@ export function vpdqValue(frames) {
 }
 
 /**
- * The signal of a video's hashed frames as it is sent: none of a video without two frames that differ and tell anything.
+ * The signal of the hashed frames; none unless there are two different hashes with detail.
  *
  * @param {Frame[]} frames
  */
 export function vpdqSignals(frames) {
-  const value = vpdqValue(frames.filter(({ hash }) => isTelling(hash)));
+  const value = vpdqValue(frames.filter(({ hash }) => hasDetail(hash)));
   return value.includes(";") ? [{ type: "vpdq", value }] : [];
 }
 
 /** @param {string} hash */
-function isTelling(hash) {
+function hasDetail(hash) {
   const ones = [...hash].reduce((sum, digit) => sum + (ONES[Number.parseInt(digit, 16)] ?? 0), 0);
-  return ones >= LEAST_ONES && ones <= MOST_ONES;
+  return ones >= MIN_ONES && ones <= MAX_ONES;
 }
 
 /**
- * With three decimals, halves up.
+ * Three decimals, halves rounded up.
  *
  * @param {number} seconds
  */

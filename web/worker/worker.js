@@ -1,6 +1,6 @@
 /**
- * The sealed worker: takes pictures, answers with hashes. It is served with a policy of its own that allows no
- * connection of any kind, so what it reads cannot leave it except by `postMessage` to the page.
+ * The sealed worker for pictures: a file comes in, hashes go out. Its own Content-Security-Policy allows no connection
+ * of any kind, so what it reads can leave it only by `postMessage` to the page.
  */
 
 import "./apart.js";
@@ -8,31 +8,31 @@ import { startPython } from "./python.js";
 import { isSequence, videoFormat } from "./sniff.js";
 import { decoder } from "./stills.js";
 
-/** @typedef {import("./messages.js").FromWorker} FromWorker */
+/** @typedef {import("../messages.d.ts").FromPictureWorker} FromPictureWorker */
 
-/** Bytes from the start of a file by which Python tells whether it needs a decoder of ours. */
-const SNIFFED = 4096;
+/** How much of a file Python needs to tell whether it has a decoder for it. */
+const SNIFFED_BYTES = 4096;
 
 /** @type {ReturnType<typeof startPython> | undefined} */
 let python;
-/** What was asked of the page and has not come. @type {Map<string, (content?: ArrayBuffer) => void>} */
+/** Files that the page was asked for, by name: what takes the answer. @type {Map<string, (content?: ArrayBuffer) => void>} */
 const needed = new Map();
-/** The decoders that came. @type {Map<string, WebAssembly.Module>} */
+/** The decoders that the page sent, compiled. @type {Map<string, WebAssembly.Module>} */
 const decoders = new Map();
-/** The pictures without their phash. @type {number[]} */
+/** The requests whose phash is still to be made. @type {number[]} */
 const unfinished = [];
 let hasPhash = false;
 
-/** @param {FromWorker} message */
-const say = (message) => postMessage(message);
+/** @param {FromPictureWorker} message */
+const post = (message) => postMessage(message);
 
-/** @param {MessageEvent<import("./messages.js").ToWorker>} event */
+/** @param {MessageEvent<import("../messages.d.ts").ToPictureWorker>} event */
 onmessage = async ({ data: message }) => {
   try {
     if (message.kind === "start") {
       python = startPython(message.files);
       await python;
-      say({ kind: "ready" });
+      post({ kind: "ready" });
     } else if (message.kind === "later") {
       needed.get(message.name)?.(message.content);
     } else if (message.kind === "phash") {
@@ -43,44 +43,45 @@ onmessage = async ({ data: message }) => {
       await hash(message.id, message.file);
     }
   } catch (error) {
-    say({ kind: "crashed", text: error instanceof Error ? error.name : "unknown" });
+    post({ kind: "crashed", text: error instanceof Error ? error.name : "unknown" });
   }
 };
 
 /**
- * Hashes one file. Its bytes are held by nothing once this returns.
+ * Hashes one file. Nothing holds its bytes once this returns.
  *
  * @param {number} id
  * @param {Blob} file
+ * @throws {Error} if `start` did not come first
  */
 async function hash(id, file) {
   if (!python) throw new Error("a picture came before the runtime");
-  if (await videoFormat(file).catch(() => undefined)) return say({ kind: "video", id });
+  if (await videoFormat(file).catch(() => undefined)) return post({ kind: "video", id });
   const [{ hashing, decoderFor }, data] = await Promise.all([python, bytesOf(file)]);
-  if (!data) return say({ kind: "unreadable", id });
-  const format = decoderFor(data.subarray(0, SNIFFED));
+  if (!data) return post({ kind: "unreadable", id });
+  const format = decoderFor(data.subarray(0, SNIFFED_BYTES));
   const code = format ? await codeOf(format) : undefined;
-  if (format && !code) return say({ kind: "missing", id });
+  if (format && !code) return post({ kind: "missing", id });
   const moving = format === "AVIF" && isSequence(data);
   const decode = code && (await decoder(format, code));
   const onStep = (/** @type {string} */ step) =>
-    step === "taken" ? release(data) : say({ kind: "step", id, step });
+    step === "taken" ? release(data) : post({ kind: "step", id, step });
   const json = hashing.hash(data, onStep, decode);
-  say({ kind: "result", id, json, moving });
+  post({ kind: "result", id, json, moving });
   hashing.keep(id);
   unfinished.push(id);
   if (hasPhash) await finish();
 }
 
-/** Hashes what is left of the pictures so far. */
+/** Makes the phash of every unfinished picture. */
 async function finish() {
   if (!python) return;
   const { hashing } = await python;
-  for (const id of unfinished.splice(0)) say({ kind: "rest", id, json: hashing.phash_to_json(id) });
+  for (const id of unfinished.splice(0)) post({ kind: "rest", id, json: hashing.phash_to_json(id) });
 }
 
 /**
- * The compiled code of a decoder, brought by the page when the first picture needs it; nothing if that fails.
+ * A compiled decoder, which the page fetches when the first picture needs it; undefined if that fails.
  *
  * @param {string} format
  */
@@ -91,7 +92,7 @@ async function codeOf(format) {
   /** @type {ArrayBuffer | undefined} */
   const content = await new Promise((resolve) => {
     needed.set(name, resolve);
-    say({ kind: "needs", name });
+    post({ kind: "needs", name });
   });
   const code = content && (await WebAssembly.compile(content));
   if (code) decoders.set(name, code);
@@ -99,7 +100,7 @@ async function codeOf(format) {
 }
 
 /**
- * The bytes of a file, or nothing when the browser cannot read it: it was moved, or lies in a cloud out of reach.
+ * The bytes of a file; undefined if the browser cannot read it, because it was moved or is in a cloud out of reach.
  *
  * @param {Blob} file
  */
@@ -112,7 +113,7 @@ async function bytesOf(file) {
 }
 
 /**
- * Gives the memory of a file back at once, where the browser can: Python has its own copy by now.
+ * Frees the memory of a file at once, in browsers that can: Python has a copy of its own by now.
  *
  * @param {Uint8Array<ArrayBuffer> & { buffer: { transfer?: (size: number) => void } }} data
  */

@@ -1,4 +1,4 @@
-"""Draws the picture that a newcomer may send: hills under a sun, with enough detail to be hashed well."""
+"""Draws the picture that a newcomer may send: hills under a sun, with enough detail to hash well."""
 
 import random
 from typing import Final
@@ -9,7 +9,7 @@ SIZE: Final = (1600, 1200)
 
 
 def draw() -> Image.Image:
-    """The same picture every time, RGB."""
+    """Draws the picture, in RGB, always the same."""
     chance = random.Random(7)  # noqa: S311 - a drawing needs no secrets
     picture = Image.linear_gradient("L").resize(SIZE)
     picture = Image.merge(
@@ -26,11 +26,11 @@ def draw() -> Image.Image:
 
 
 def _scaled(by: float) -> list[int]:
-    """A table that takes a grey value to a part of itself."""
+    """A table that scales grey values by `by` and inverts them."""
     return [int(255 - by * value) for value in range(256)]
 
 
 def _draw_hills(pen: ImageDraw.ImageDraw, chance: random.Random, top: int, shade: int) -> None:
-    """One row of hills from the left edge to the right."""
+    """Draws one row of hills across the picture."""
     line = [(x, top + chance.randrange(-90, 90)) for x in range(-100, 1701, 150)]
     pen.polygon([*line, (1700, 1200), (-100, 1200)], fill=(shade // 3, shade, shade // 2))

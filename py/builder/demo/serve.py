@@ -1,4 +1,4 @@
-"""`build.py serve`: the registry with the page, and a demo platform whose gate can be tried at once."""
+"""`build.py serve`: the registry with the page, and a demo platform with a gate to try."""
 
 import errno
 import http.client
@@ -9,7 +9,8 @@ import signal
 import socket
 import subprocess
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryFile
 from typing import Final
@@ -24,15 +25,15 @@ GATE_FILES: Final = (
     *("registry", "gate.toml", "index.bin", "sync.lock", "index.lock"),
     *("state.sqlite", "state.sqlite-wal", "state.sqlite-shm"),
 )
-"""What a gate's folder holds, and the marker beside it."""
-START_WITHIN: Final = 30
-"""Seconds for the registry to answer; one second is usual."""
-STOP_WITHIN: Final = 15
-"""Seconds for it to end; requests under way get ten."""
+"""The files of a gate's folder, and the marker beside them."""
+START_TIMEOUT_SECONDS: Final = 30
+"""For the registry to answer; it usually takes one."""
+STOP_TIMEOUT_SECONDS: Final = 15
+"""For the registry to exit; pending requests get ten."""
 
 
 def check_address(host: str, port: int) -> None:
-    """Raises `BuildError` if nothing can listen there."""
+    """Raises `BuildError` if nothing can listen at this address."""
     try:
         family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
         socket.create_server((host, port), family=family).close()
@@ -41,7 +42,7 @@ def check_address(host: str, port: int) -> None:
             other = port + 1 if port < 65535 else port - 1
             text = f"port {port} is in use: stop what uses it, or choose another: python3 build.py serve --port {other}"
         elif error.errno in {errno.EACCES, errno.EPERM}:
-            text = f"port {port} is kept for the system: choose one from 1024 on, with --port"
+            text = f"port {port} is reserved for the system: choose one of at least 1024 with --port"
         else:
             why = error.strerror if isinstance(error, socket.gaierror) else os.strerror(error.errno or 0)
             text = f"cannot listen on {host} ({why}): give an address of this computer with --host"
@@ -49,34 +50,44 @@ def check_address(host: str, port: int) -> None:
 
 
 def serve_site(options: Options) -> int:
-    """Serves until Ctrl-C or SIGTERM; the exit status. Raises `BuildError`."""
+    """Serves until Ctrl-C or SIGTERM; returns the exit status. Raises `BuildError`."""
     make_data_folder(options.data)
-    near = nearby(options.host)
-    address = f"http://{f'[{near}]' if ':' in near else near}:{options.port}/"
+    address = address_of(options)
     home = options.data / "demo-platform"
     pictures = make_pictures(options.data / "demo-pictures")
     make_platform(options.data, home, address)
-    for stop in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(stop, signal.default_int_handler)
-    where = ("--data", options.data, "--page", DIST, "--host", options.host, "--port", str(options.port))
-    at_once = ("--mix", "0")  # the demo platform shall see a case without a wait
-    registry = subprocess.Popen([TAKEBACK, "registry", "serve", *where, *at_once], stdout=subprocess.DEVNULL)
     try:
-        with step("starting the registry"):
-            wait_until_it_answers(registry, near, options.port)
-        print(greeting(address, home, *pictures), flush=True)
-        status = registry.wait()
+        with running_registry(options, DIST) as registry:
+            print(greeting(address, home, *pictures), flush=True)
+            status = registry.wait()
     except KeyboardInterrupt:
         print(f"\nStopped. What was sent is kept in {shown(options.data)}/.", flush=True)
         return 0
-    finally:
-        registry.terminate()
-        registry.wait(STOP_WITHIN)
     raise BuildError(f"the registry ended by itself (status {status}); what it said stands above")
 
 
+@contextmanager
+def running_registry(options: Options, page: Path) -> Iterator[subprocess.Popen[bytes]]:
+    """The registry with the page in the folder `page`, from its first answer on. Raises `BuildError`.
+
+    From here on SIGTERM is a `KeyboardInterrupt` too, so that the registry never outlives this process.
+    """
+    for stop in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(stop, signal.default_int_handler)
+    where = ("--data", options.data, "--page", page, "--host", options.host, "--port", str(options.port))
+    at_once = ("--mix", "0")  # no publication delay: the demo platform sees a case at once
+    registry = subprocess.Popen([TAKEBACK, "registry", "serve", *where, *at_once], stdout=subprocess.DEVNULL)
+    try:
+        with step("starting the registry"):
+            wait_until_it_answers(registry, nearby(options.host), options.port)
+        yield registry
+    finally:
+        registry.terminate()
+        registry.wait(STOP_TIMEOUT_SECONDS)
+
+
 def make_data_folder(data: Path) -> None:
-    """Makes the folder for cases and keys. Raises `BuildError` if it cannot be written to."""
+    """Creates the folder for cases and keys. Raises `BuildError` if it is not writable."""
     try:
         data.mkdir(mode=0o700, parents=True, exist_ok=True)
         TemporaryFile(dir=data).close()
@@ -86,12 +97,18 @@ def make_data_folder(data: Path) -> None:
 
 
 def nearby(host: str) -> str:
-    """The address at which this computer reaches what listens on `host`."""
+    """Returns the address at which this computer reaches a server that listens on `host`."""
     return {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104 - compared, not bound
 
 
+def address_of(options: Options) -> str:
+    """The page's address on this computer."""
+    host = nearby(options.host)
+    return f"http://{f'[{host}]' if ':' in host else host}:{options.port}/"
+
+
 def make_pictures(folder: Path) -> tuple[Path, Path]:
-    """A drawn picture to send and a smaller, re-saved copy to check, made once."""
+    """Makes, once, a drawn picture to send and a smaller, re-saved copy to check."""
     original, copy = folder / "picture.jpg", folder / "smaller-copy.jpg"
     if not copy.exists():
         from builder.demo.picture import draw
@@ -106,7 +123,8 @@ def make_pictures(folder: Path) -> tuple[Path, Path]:
 def make_platform(data: Path, home: Path, address: str) -> None:
     """Gives the demo platform a key and a gate that follows `address`, unless it has them.
 
-    A gate keeps to one registry: at another address (another port, say) it begins anew, with a new key.
+    A gate is bound to one registry: for another address (another port, say) it starts afresh with a new key. Raises
+    `BuildError`.
     """
     marker = home / "registry"
     if marker.is_file() and marker.read_text() == address:
@@ -123,12 +141,12 @@ def make_platform(data: Path, home: Path, address: str) -> None:
         made = added if added.returncode else _takeback(begin, added.stdout)
         if made.returncode:
             last = (made.stderr.strip().splitlines() or ["no reason given"])[-1]
-            raise BuildError(f"the demo platform could not be made: {last.removeprefix('Error: ')}")
+            raise BuildError(f"the demo platform could not be created: {last.removeprefix('Error: ')}")
         marker.write_text(address)
 
 
 def gate_can_reach(address: str) -> bool:
-    """Whether a gate takes an address without TLS: only on this computer, because it sends its key there."""
+    """Whether a gate accepts this address without TLS: only on this computer, because it sends its key there."""
     host = address.removeprefix("http://").rpartition(":")[0].strip("[]")
     try:
         return host == "localhost" or ipaddress.ip_address(host).is_loopback
@@ -137,11 +155,11 @@ def gate_can_reach(address: str) -> bool:
 
 
 def wait_until_it_answers(registry: subprocess.Popen[bytes], host: str, port: int) -> None:
-    """Comes back when the registry is healthy. Raises `BuildError` if it ends or stays silent."""
-    end = time.monotonic() + START_WITHIN
+    """Returns when the registry is healthy. Raises `BuildError` if it exits or does not answer in time."""
+    end = time.monotonic() + START_TIMEOUT_SECONDS
     while time.monotonic() < end:
         if registry.poll() is not None:
-            raise BuildError(f"the registry did not start (status {registry.returncode}); what it said stands above")
+            raise BuildError(f"the registry did not start (status {registry.returncode}); see its messages above")
         connection = http.client.HTTPConnection(host, port, timeout=5)
         try:
             connection.request("GET", "/healthz")
@@ -152,11 +170,11 @@ def wait_until_it_answers(registry: subprocess.Popen[bytes], host: str, port: in
         finally:
             connection.close()
         time.sleep(0.03)
-    raise BuildError(f"the registry did not answer within {START_WITHIN} seconds")
+    raise BuildError(f"the registry did not answer within {START_TIMEOUT_SECONDS} seconds")
 
 
 def greeting(address: str, home: Path, picture: Path, copy: Path) -> str:
-    """What a newcomer is told: where the page is, and three commands that try the gate."""
+    """Returns the welcome text: the page's address, and three commands that try the gate."""
     if not gate_can_reach(address):
         return f"\nThe page:  {address}\n\nTo try the gate, serve with --host 127.0.0.1 or --host 0.0.0.0.\n"
     gate = f"{shown(TAKEBACK)} gate"
@@ -173,11 +191,11 @@ def greeting(address: str, home: Path, picture: Path, copy: Path) -> str:
 
 
 def shown(path: Path) -> str:
-    """A path as it can be typed in the folder where `build.py` was called."""
+    """Returns a path as it can be typed in the current folder."""
     here = Path.cwd()
     return shlex.quote(os.fspath(path.relative_to(here) if path.is_relative_to(here) else path))
 
 
 def _takeback(arguments: Sequence[str], given: str = "") -> subprocess.CompletedProcess[str]:
-    """Runs the `takeback` command with `given` as its input."""
+    """Runs the `takeback` command with `given` as its standard input."""
     return subprocess.run([TAKEBACK, *arguments], input=given, capture_output=True, text=True, check=False)

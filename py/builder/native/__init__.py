@@ -1,4 +1,4 @@
-"""What is written in C: compiled for this machine, for WebAssembly and into wheels, and checked.
+"""The C code: compiled for this machine, for WebAssembly and into wheels, and checked.
 
-The door is `kernel.py`; `hatch_hook.py` is loaded by the build backend.
+Its interface is `kernel.py`; the build backend loads `hatch_hook.py`.
 """

@@ -1,9 +1,10 @@
-"""Puts the compiled modules into the wheel, so that whoever installs Takeback needs no compiler.
+"""Puts the compiled modules into the wheel, so that installing Takeback needs no compiler.
 
 `pip wheel .` makes a wheel for this machine. With `TAKEBACK_WHEEL=pyodide` it makes the one for Pyodide: the same
-layout, with the kernel as WebAssembly inside.
+layout, with the kernel compiled to WebAssembly.
 
-An older Python reads this file too, when its pip asks which Python is needed: it is told so only if nothing fails here.
+An older Python runs this file too when its pip asks which version is required, and only reports it if nothing fails
+here.
 """
 
 import os
@@ -16,7 +17,7 @@ from typing import Any, Final
 from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 
 PYODIDE_PLATFORM: Final = "pyemscripten_2026_0_wasm32"
-"""The platform of Pyodide 314, as its own lock names it."""
+"""The platform tag of Pyodide 314, from its own lock file."""
 
 
 NEEDED: Final = (3, 12)
@@ -27,9 +28,9 @@ class KernelHook(BuildHookInterface[Any]):
     """Compiles the modules for the wheel that is being built."""
 
     def initialize(self, version: str, build_data: dict[str, Any]) -> None:  # type: ignore[explicit-override] # 3.12's
-        """An editable install gets the modules beside their sources, a wheel gets them inside."""
+        """Adds the modules: beside their sources for an editable install, inside the archive for a wheel."""
         if sys.version_info < NEEDED:
-            build_data["tag"] = "py2-none-any"  # nothing is compiled in it: pip reads what it needs and refuses it
+            build_data["tag"] = "py2-none-any"  # pip reads the required version from this wheel and refuses it
             return
         from builder.native.kernel import INDEX, KERNEL, build_for_webassembly, build_native
 
@@ -51,7 +52,7 @@ class KernelHook(BuildHookInterface[Any]):
 
 
 def native_platform() -> str:
-    """The platform tag of this machine's wheel: the oldest system the modules are compiled for."""
+    """Returns the platform tag of this machine's wheel: the oldest system that the modules are compiled for."""
     from builder.native.kernel import native_machine
 
     machine = native_machine()

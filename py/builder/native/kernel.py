@@ -1,4 +1,4 @@
-"""Compiles what is written in C by the pinned zig: the kernel, also for WebAssembly, and the gate's index."""
+"""Compiles the C sources with the pinned zig: the kernel, natively and for WebAssembly, and the gate's index."""
 
 import hashlib
 import platform
@@ -16,22 +16,22 @@ from builder import ROOT, BuildError
 
 @dataclass(frozen=True, slots=True)
 class Module:
-    """C files, and the module that they are compiled to beside them: one name everywhere, what is inside differs."""
+    """C files, and the shared library that they are compiled to. Its name is the same on all systems."""
 
     source: Path
-    """The file that gives the module its name."""
+    """The file after which the library is named."""
     also: tuple[Path, ...] = ()
     processors: Mapping[str, str] = MappingProxyType({})
-    """What a machine's processor must be, where its oldest kind is too slow."""
+    """The processor to compile for, by machine, where the oldest one would be too slow."""
 
     @property
     def native(self) -> Path:
-        """Where the module for this machine lies."""
+        """The path of the library for this machine."""
         return self.source.with_name(f"_{self.source.stem}.so")
 
     @property
     def inside(self) -> str:
-        """Its place in a wheel."""
+        """Its path in a wheel."""
         return self.native.relative_to(ROOT / "py").as_posix()
 
 
@@ -39,7 +39,7 @@ _HASHING: Final = ROOT / "py" / "takeback" / "hashing"
 KERNEL: Final = Module(_HASHING / "kernel.c", (_HASHING / "lanczos.c",))
 INDEX: Final = Module(
     ROOT / "py" / "takeback" / "gate" / "index" / "index.c",
-    # counts bits in one instruction, as every processor since 2009
+    # a single instruction counts bits; all processors since 2009 have it
     processors=MappingProxyType({"x86_64": "x86_64_v2"}),
 )
 FLAGS: Final = (
@@ -57,14 +57,17 @@ FLAGS: Final = (
 )
 WEBASSEMBLY: Final = ("-target", "wasm32-freestanding", "-msimd128", "-nostdlib")
 _TARGETS: Final = {"linux": "{machine}-linux-gnu.2.17", "darwin": "{machine}-macos", "win32": "{machine}-windows-gnu"}
-"""Old enough for any machine that runs a Python we support."""
+"""Old enough for every machine that runs a supported Python."""
 _MACHINES: Final = {"AMD64": "x86_64", "arm64": "aarch64"}
-COMPILE_TIMEOUT: Final = 300
-"""Seconds; the first run of a fresh zig takes about ten."""
+COMPILE_TIMEOUT_SECONDS: Final = 300
+"""The first run of a fresh zig takes about ten."""
 
 
 def native_target() -> str:
-    """Zig's name for this machine with an old C library, so that the module runs on others of its kind as well."""
+    """Returns zig's target for this machine with an old C library, so that the library runs on similar machines.
+
+    Raises `BuildError` for an unsupported system.
+    """
     pattern = _TARGETS.get(sys.platform)
     if pattern is None:
         raise BuildError(f"the kernel cannot be built for {sys.platform} yet; use Linux, macOS or Windows")
@@ -72,12 +75,15 @@ def native_target() -> str:
 
 
 def native_machine() -> str:
-    """The processor of this machine by its usual name: `x86_64`, `aarch64`."""
+    """Returns the usual name of this machine's processor: `x86_64` or `aarch64`."""
     return _MACHINES.get(platform.machine(), platform.machine())
 
 
 def build_native(module: Module, output: Path | None = None) -> Path:
-    """Compiles a module for this machine, beside its source or into `output`; who runs the old one goes on with it."""
+    """Compiles a module for this machine, beside its source or into `output`. Raises `BuildError`.
+
+    The file is replaced atomically, so that running processes keep the old one.
+    """
     output = output or module.native
     made = output.with_suffix(".new")
     processor = module.processors.get(native_machine())
@@ -88,22 +94,29 @@ def build_native(module: Module, output: Path | None = None) -> Path:
 
 
 def build_for_webassembly() -> bytes:
-    """The kernel as a WebAssembly side module that Pyodide loads through ctypes."""
+    """Returns the kernel as a WebAssembly side module for Pyodide's ctypes. Raises `BuildError`."""
     return compile_module(KERNEL, WEBASSEMBLY)
 
 
 def compile_module(module: Module, target: tuple[str, ...]) -> bytes:
-    """What the compiler makes of a module; the same bytes each time. Raises `BuildError` with its first complaint."""
+    """Compiles a module, to the same bytes each time. Raises `BuildError` with the first error."""
     with tempfile.TemporaryDirectory() as folder:
         made = Path(folder, module.native.name)
         sources = [path.name for path in (module.source, *module.also)]
         command = [sys.executable, "-m", "ziglang", "cc", *target, *FLAGS, *sources, "-o", str(made)]
         try:
             done = subprocess.run(
-                command, cwd=module.source.parent, capture_output=True, text=True, check=False, timeout=COMPILE_TIMEOUT
+                command,
+                cwd=module.source.parent,
+                capture_output=True,
+                text=True,
+                check=False,
+                timeout=COMPILE_TIMEOUT_SECONDS,
             )
         except subprocess.TimeoutExpired as error:
-            raise BuildError(f"the compiler did not end within {COMPILE_TIMEOUT} seconds; run this again") from error
+            raise BuildError(
+                f"the compiler did not finish within {COMPILE_TIMEOUT_SECONDS} seconds; run this again"
+            ) from error
         if done.returncode:
             lines = done.stderr.strip().splitlines() or ["it gave no reason"]
             first = next((line for line in lines if "error" in line), lines[-1])
@@ -112,7 +125,7 @@ def compile_module(module: Module, target: tuple[str, ...]) -> bytes:
 
 
 def digest(module: Module = KERNEL) -> str:
-    """Changes when a module's source or the way it is compiled does."""
+    """Returns a digest of a module's sources and compiler options."""
     way = repr((FLAGS, WEBASSEMBLY, dict(module.processors)))
     sources = b"".join(path.read_bytes() for path in (module.source, *module.also))
     return hashlib.sha256(sources + way.encode()).hexdigest()

@@ -1,4 +1,4 @@
-"""Reads the compiled kernel as Pyodide's own tools do, so that a module that could not be loaded never ships."""
+"""Inspects the compiled kernel with Pyodide's tools, so that a module that cannot be loaded never ships."""
 
 import tempfile
 from pathlib import Path
@@ -12,17 +12,17 @@ EXPORTS: Final = frozenset(
     {"pdq_size", "pdq_begin", "pdq_keep_plane", "pdq_push", "pdq_finish", "pdq_plane", "pdq_view"}
     | {"lanczos_size", "lanczos_begin", "lanczos_rows"}
 )
-"""What kernel.py calls."""
+"""The functions that kernel.py calls."""
 IMPORTS: Final = frozenset(
     {"memory", "__memory_base", "__table_base", "__stack_pointer", "__indirect_function_table"}
 )  # fmt: skip
-"""What every side module may take from Pyodide. A function of a C library would show here."""
+"""What a side module may import from Pyodide. A C library's function would be found here."""
 
 
 def check_kernel(module: bytes) -> None:
-    """Raises `BuildError` when the WebAssembly `module` lacks an export or needs more than memory and a table."""
+    """Raises `BuildError` if the WebAssembly `module` lacks an export, or imports more than memory and a table."""
     with tempfile.TemporaryDirectory() as folder:
-        # Two files, because the reader remembers a file that it has closed.
+        # Two copies, because the reader caches a file by path and closes it.
         paths = [Path(folder, f"kernel{number}.so") for number in range(2)]
         for path in paths:
             path.write_bytes(module)
@@ -32,6 +32,6 @@ def check_kernel(module: bytes) -> None:
         except (RuntimeError, ValueError) as error:
             raise BuildError(f"the compiled kernel is not a WebAssembly module: {error}") from error
     if missing := EXPORTS - exported:
-        raise BuildError(f"the compiled kernel lacks {', '.join(sorted(missing))}; look at kernel.c")
+        raise BuildError(f"the compiled kernel does not export {', '.join(sorted(missing))}; see kernel.c")
     if surplus := imported - IMPORTS:
-        raise BuildError(f"the compiled kernel needs {', '.join(sorted(surplus))}, which nothing in a browser gives it")
+        raise BuildError(f"the compiled kernel imports {', '.join(sorted(surplus))}, which Pyodide does not provide")

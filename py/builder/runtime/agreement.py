@@ -1,4 +1,4 @@
-"""How near what the browser finds in a file must be to what is found natively: PROTOCOL.md, "The frames of a video"."""
+"""How close the browser's hashes must be to the native ones: PROTOCOL.md, "The frames of a video"."""
 
 from collections.abc import Mapping, Sequence
 from types import MappingProxyType
@@ -7,18 +7,18 @@ from typing import Any, Final
 from takeback.signals import SignalType, frames_of, hamming_distance
 
 type HashAnswer = Mapping[str, Any]
-"""What a door gives: `signals`, `quality`, `width`, `height`, `format`; or `error`."""
+"""The result of hashing: `signals`, `quality`, `width`, `height`, `format`; or `error`."""
 
-BITS: Final[Mapping[str, int]] = MappingProxyType({"JPEG": 2, "MPO": 2, "AVIF": 6, "HEIC": 6, "JXL": 6})
-"""Of PDQ, by format, where browser and machine have other decoders; all other pictures are equal."""
-PHASH_BITS: Final[Mapping[str, int]] = MappingProxyType({"JPEG": 4, "MPO": 4, "AVIF": 6, "HEIC": 6, "JXL": 6})
-"""Of phash. The browser's libjpeg smooths halved colours in another way, which shows where they are clipped."""
-MATCHED: Final = 50
-"""Hashes of less quality are not matched, so that a decoder's rounding may change them as it likes."""
+MAX_PDQ_BITS: Final[Mapping[str, int]] = MappingProxyType({"JPEG": 2, "MPO": 2, "AVIF": 6, "HEIC": 6, "JXL": 6})
+"""PDQ bits that may differ, by format, where browser and native decoders differ; all other pictures are equal."""
+MAX_PHASH_BITS: Final[Mapping[str, int]] = MappingProxyType({"JPEG": 4, "MPO": 4, "AVIF": 6, "HEIC": 6, "JXL": 6})
+"""phash bits that may differ. The browser's libjpeg smooths subsampled colours differently where they clip."""
+MIN_MATCHED_QUALITY: Final = 50
+"""Hashes of lower quality are not matched, so any difference is allowed."""
 
 
 def difference(browser: HashAnswer, native: HashAnswer) -> str:
-    """What is not alike in two answers, in a few words; empty when all is within the rule."""
+    """Describes how two answers differ by more than allowed; empty if they agree."""
     if "error" in browser or "error" in native:
         codes = _code(browser), _code(native)
         return "" if codes[0] == codes[1] else f"browser: {codes[0]}, native: {codes[1]}"
@@ -35,7 +35,7 @@ def difference(browser: HashAnswer, native: HashAnswer) -> str:
 
 
 def _code(answer: HashAnswer) -> str:
-    """The code of an error, or that there is none."""
+    """The code of an error, or `hashed`."""
     error = answer.get("error")
     return "hashed" if error is None else str(error["code"] if isinstance(error, Mapping) else error)
 
@@ -46,24 +46,24 @@ def _by_view(signals: Sequence[Mapping[str, Any]]) -> dict[tuple[str, str], Mapp
 
 
 def _apart(view: tuple[str, str], ours: Mapping[str, Any], theirs: Mapping[str, Any], kind: str) -> str:
-    """How two signals of one view differ by more than they may."""
+    """How two signals of one variant differ by more than allowed."""
     if view[0] == SignalType.VPDQ:
         return _frames_apart(ours["value"], theirs["value"], kind)
     if view[0] in {SignalType.SHA256, SignalType.MD5}:
         return "" if ours["value"] == theirs["value"] else f"{view[0]} differs"
-    most = (PHASH_BITS if view[0] == SignalType.PHASH else BITS).get(kind, 0)
+    most = (MAX_PHASH_BITS if view[0] == SignalType.PHASH else MAX_PDQ_BITS).get(kind, 0)
     bits = hamming_distance(ours["value"], theirs["value"])
-    weak = min(ours.get("quality", 100), theirs.get("quality", 100)) < MATCHED
+    weak = min(ours.get("quality", 100), theirs.get("quality", 100)) < MIN_MATCHED_QUALITY
     return "" if bits <= most or (weak and most) else f"{' '.join(view)}: {bits} bits of at most {most}"
 
 
 def _frames_apart(ours: str, theirs: str, kind: str) -> str:
-    """How the frames of two videos differ by more than they may."""
+    """How the frames of two videos differ by more than allowed."""
     here, there = frames_of(ours), frames_of(theirs)
     shown = [[(frame.number, frame.seconds) for frame in frames] for frames in (here, there)]
     if shown[0] != shown[1]:
         return f"frames: browser {shown[0]}, native {shown[1]}"
-    strong = [(a, b) for a, b in zip(here, there, strict=True) if min(a.quality, b.quality) >= MATCHED]
+    strong = [(a, b) for a, b in zip(here, there, strict=True) if min(a.quality, b.quality) >= MIN_MATCHED_QUALITY]
     bits = max((hamming_distance(a.hash, b.hash) for a, b in strong), default=0)
-    most = BITS.get(kind, 0)
+    most = MAX_PDQ_BITS.get(kind, 0)
     return "" if bits <= most else f"frames: {bits} bits of at most {most}"

@@ -1,4 +1,4 @@
-"""Writes HEIC files, which no library here does: samples for the build's check and for tests."""
+"""Writes HEIC files, for the build's check and for tests, because no library in use does."""
 
 import io
 import struct
@@ -11,7 +11,7 @@ from PIL import Image
 
 
 def heic(image: Image.Image, turns: int = 0, mirror: int | None = None, size: tuple[int, int] | None = None) -> bytes:
-    """A HEIC file of one picture with even sides. `size` is what the file says of it, if not the truth."""
+    """Returns a HEIC file of one picture with even sides. `size` overrides the size that the file claims."""
     configuration, coded = hevc(image)
     turn = [box(b"irot", bytes([turns]))] if turns else []
     flip = [box(b"imir", bytes([mirror]))] if mirror is not None else []
@@ -34,7 +34,7 @@ def heic(image: Image.Image, turns: int = 0, mirror: int | None = None, size: tu
 
 
 def hevc(image: Image.Image) -> tuple[bytes, bytes]:
-    """The picture as one frame of HEVC: its `hvcC` box, and the frame as an MP4 has it."""
+    """Encodes the picture as one frame of HEVC; returns its `hvcC` box and the frame as stored in an MP4."""
     out = io.BytesIO()
     options = {"crf": "15", "preset": "ultrafast", "x265-params": "log-level=none:bframes=0"}
     with av.open(out, "w", format="mp4") as container:
@@ -49,7 +49,7 @@ def hevc(image: Image.Image) -> tuple[bytes, bytes]:
 
 
 def _found(data: bytes, name: bytes) -> bytes:
-    """The first box of this name, wherever it stands."""
+    """The first box called `name`, at any depth."""
     start = data.index(name) - 4
     return data[start : start + struct.unpack_from(">I", data, start)[0]]
 

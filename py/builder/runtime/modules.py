@@ -1,6 +1,6 @@
-"""`python -m builder.runtime.modules`: writes the lists of modules that ship, by hashing samples with everything there.
+"""`python -m builder.runtime.modules`: lists the modules to ship, by hashing samples with all modules available.
 
-`check_modules` does the same with the list's modules alone, and natively; both must give the same answers.
+`check_modules` hashes them again with only the listed modules, and natively; all answers must agree.
 """
 
 import json
@@ -27,21 +27,21 @@ HEADER: Final = """\
 # imports. Made by `python -m builder.runtime.modules`, which hashes a sample of every format and sees what is loaded.
 """
 PHASH_HEADER: Final = """\
-# What phash imports beyond those of modules.txt. Made in the same way.
+# The further modules that phash imports. Made in the same way.
 """
 _CHECKED: Final = (
     *(Path(__file__).with_name(name) for name in ("agreement.py", "heic.py", "run.mjs", "samples.py")),
     ROOT / "py" / "requirements.lock",
     ROOT / "web" / "worker" / "stills.js",
 )
-"""What else the check depends on: itself, and the native decoders."""
+"""What else the check depends on: its own code, and the native decoders."""
 EVERYTHING: Final[set[str]] = set()
 
 
 def find_modules(pins: Pins, cache: Cache) -> tuple[set[str], set[str]]:
-    """The modules that the samples need, and those that phash needs beside them, found by running with all there are.
+    """Returns the modules that the samples need, and those that phash needs in addition.
 
-    A part of a package of the first is of the first: Python looks for it where that package is.
+    A submodule belongs to the first set if its package does, because Python looks for it beside the package.
     """
     with tempfile.TemporaryDirectory() as folder:
         used = run_pictures(runtime_files(pins, cache, EVERYTHING), write_samples(Path(folder)))
@@ -51,13 +51,13 @@ def find_modules(pins: Pins, cache: Cache) -> tuple[set[str], set[str]]:
 
 
 def _names(modules: object) -> set[str]:
-    """The modules of others."""
+    """The names of other people's modules."""
     assert isinstance(modules, list)
     return {name for name in modules if name.partition(".")[0] not in {"takeback", "imagehash", "scipy"}}
 
 
 def check_modules(pins: Pins, cache: Cache) -> None:
-    """Hashes the samples with what ships and natively, once for the same files. Raises `BuildError`."""
+    """Hashes the samples with the shipped runtime and natively, once per set of files. Raises `BuildError`."""
     files = runtime_files(pins, cache)
     parts = [*files.values(), *(path.read_bytes() for path in _CHECKED)]
     key = f"checked/{sha256(''.join(sha256(data) for data in parts).encode())}"
@@ -68,7 +68,7 @@ def check_modules(pins: Pins, cache: Cache) -> None:
 
 
 def _compare(files: dict[str, bytes]) -> None:
-    """Raises `BuildError` with the name and both answers of each sample that is not hashed as it is natively."""
+    """Raises `BuildError` with the name and both answers of each sample whose hashes differ from the native ones."""
     with tempfile.TemporaryDirectory() as folder:
         pictures = write_samples(Path(folder))
         shipped = run_pictures(files, pictures)["answers"]
@@ -77,14 +77,14 @@ def _compare(files: dict[str, bytes]) -> None:
             faults = [apart for path in pictures if (apart := fault(path, shipped[str(path)]))]
     if faults:
         raise BuildError(
-            "the browser's runtime does not hash as this machine does (a module may be missing: `python -m "
+            "the browser's runtime hashes differently from this machine (a module may be missing: run `python -m "
             "builder.runtime.modules`; or the two decode differently):\n" + "\n".join(faults)
         )
 
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """Keeps what libtiff says of broken files, in C, off the terminal."""
+    """Hides messages that libtiff, in C, prints about damaged files."""
     kept = os.dup(2)
     with Path(os.devnull).open("w") as nowhere:
         os.dup2(nowhere.fileno(), 2)
@@ -96,9 +96,9 @@ def _quiet() -> Iterator[None]:
 
 
 def fault(picture: Path, browser: dict[str, Any]) -> str:
-    """How a sample's answers differ, with both of them; empty when they are alike."""
+    """Describes how a sample's answers differ, with both of them; empty if they agree."""
     native = native_answer(picture.read_bytes())
-    if native.get("format") == "AVIF":  # its frames are the browser's own to decode
+    if native.get("format") == "AVIF":  # the page decodes its frames in JavaScript
         native["signals"] = [signal for signal in native["signals"] if signal["type"] != SignalType.VPDQ]
     apart = difference(browser, native)
     if not apart or (picture.name.startswith("broken-") and _is_left(browser) and _is_left(native)):
@@ -107,12 +107,12 @@ def fault(picture: Path, browser: dict[str, Any]) -> str:
 
 
 def _is_left(answer: dict[str, Any]) -> bool:
-    """Whether libtiff has read it: it leaves what it cannot read of a broken file as memory was."""
+    """Whether libtiff decoded the file: it leaves uninitialised memory where it cannot decode."""
     return answer.get("format") == "TIFF"
 
 
 def native_answer(data: bytes) -> dict[str, Any]:
-    """What the browser's door gives natively, phash included."""
+    """Returns what the browser's interface returns natively, phash included."""
     hashing = Hashing()
     answer: dict[str, Any] = json.loads(hashing.hash(data))
     hashing.keep(0)
@@ -121,7 +121,7 @@ def native_answer(data: bytes) -> dict[str, Any]:
 
 
 def main() -> None:
-    """Writes the lists anew."""
+    """Rewrites the lists."""
     lists = ((MODULES_FILE, HEADER), (PHASH_MODULES_FILE, PHASH_HEADER))
     for (file, header), modules in zip(lists, find_modules(read_pins(), Cache()), strict=True):
         new = modules - (read_modules(file) if file.is_file() else set())

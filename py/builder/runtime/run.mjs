@@ -1,4 +1,4 @@
-// node run_runtime.mjs PYODIDE_FOLDER RUNTIME_FOLDER [PICTURE ...]
+// node run.mjs PYODIDE_FOLDER RUNTIME_FOLDER [PICTURE ...]
 // Hashes pictures with the runtime of RUNTIME_FOLDER, as the worker does, without a browser. Prints one JSON object:
 // the answer for each picture with its phash, and the names of the modules that were imported from the archives, before
 // phash and for it.
@@ -12,7 +12,7 @@ const [folder, runtime, ...pictures] = process.argv.slice(2);
 try {
   process.stdout.write(JSON.stringify(await run()), () => process.exit());
 } catch (fault) {
-  process.stderr.write(`${fault.message}\n`); // not the whole of Pyodide's source, as Node would
+  process.stderr.write(`${fault.message}\n`); // Node would print all of Pyodide's minified source
   process.exit(1);
 }
 

@@ -1,6 +1,6 @@
-"""Pictures of every format that is read, whole, odd and broken: what the runtime must know to hash any file.
+"""Pictures of every supported format, valid, unusual and damaged, that cover all code needed to hash a file.
 
-The list of modules that ship is made by hashing these and seeing what Python imports, and it is checked the same way.
+Hashing them shows which modules must ship, and checks that the shipped ones suffice.
 """
 
 import io
@@ -19,7 +19,7 @@ _SEED: Final = 7
 
 
 def write_samples(folder: Path) -> list[Path]:
-    """Writes one file for each sample into `folder`; their paths."""
+    """Writes one file per sample into `folder`; returns their paths."""
     paths = []
     for name, data in samples().items():
         path = folder / name
@@ -29,7 +29,7 @@ def write_samples(folder: Path) -> list[Path]:
 
 
 def samples() -> dict[str, bytes]:
-    """The samples by name. Every whole file comes back once more cut in half."""
+    """Returns the samples by name. Each valid file is repeated cut in half, and damaged."""
     whole = {name: _save(picture, **ways) for name, (picture, ways) in _pictures().items()}
     colour, _ = _pictures()["colour.png"]
     whole |= {f"turned-{turns}.heic": heic(colour, turns, mirror) for turns, mirror in ((0, None), (1, 0), (2, None))}
@@ -41,7 +41,7 @@ def samples() -> dict[str, bytes]:
 
 
 def _pictures() -> dict[str, tuple[Image.Image, dict[str, object]]]:
-    """Pictures, and how each is to be saved."""
+    """Pictures, and the options to save each with."""
     noise = Image.effect_noise(SIZE, 64)
     colour = Image.merge(
         "RGB", (noise, Image.linear_gradient("L").resize(SIZE), Image.radial_gradient("L").resize(SIZE))
@@ -97,7 +97,7 @@ def _save(picture: Image.Image, **ways: object) -> bytes:
 
 
 def _huge() -> bytes:
-    """A small PNG that says it has 60,000 x 60,000 pixels."""
+    """A small PNG that claims 60,000 x 60,000 pixels."""
     data = bytearray(_save(Image.new("L", (1, 1)), format="PNG"))
     data[16:24] = (60_000).to_bytes(4, "big") * 2
     return bytes(data)

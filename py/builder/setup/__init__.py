@@ -1,6 +1,5 @@
-"""What the other commands need first: the environment, the browsers, pinned downloads and the cache that keeps them.
+"""What the other commands need first: the environment, the browsers, pinned downloads and their cache.
 
-Also the question whether a package that the locks name has a known fault.
-
-`environment.py` runs before any package is installed and imports the standard library alone.
+`audit.py` asks whether any locked package has a known vulnerability. `environment.py` runs before any package is
+installed and imports only the standard library.
 """

@@ -1,7 +1,7 @@
-"""`build.py audit`: asks the advisory services whether a package that the locks name has a known fault.
+"""`build.py audit`: asks the advisory services whether any package in the lock files has a known vulnerability.
 
-pip-audit asks about the Python packages and the wheels of the browser's runtime, npm about the JavaScript packages.
-Nothing is installed or changed. Their own variables choose another service: `PIP_AUDIT_VULNERABILITY_SERVICE`,
+pip-audit covers the Python packages and the wheels of the browser's runtime, npm the JavaScript packages. Nothing is
+installed or changed. Their own variables select another service: `PIP_AUDIT_VULNERABILITY_SERVICE`,
 `PIP_AUDIT_OSV_URL`, `npm_config_registry`.
 """
 
@@ -18,19 +18,21 @@ from builder.setup.pins import read_pins
 from builder.steps import step
 
 PYTHON_LOCKS: Final = (*sorted((ROOT / "py").glob("requirements*.lock")), ROOT / "tests" / "bench" / "schema.lock")
-NODE_FOLDERS: Final = (ROOT, ROOT / "tests" / "bench" / "lighthouse")
-"""Each has a package-lock.json."""
+NODE_LOCKS: Final = (
+    ROOT / "package-lock.json",
+    *(lock for top in ("py", "tests") for lock in sorted((ROOT / top).glob("**/package-lock.json"))),
+)
 LOG: Final = WORK / "audit.log"
 
 
 class Unanswered(Exception):
-    """A scanner could not find out which faults are known."""
+    """A scanner could not find out which vulnerabilities are known."""
 
 
 def audit() -> int:
-    """Prints a line for each known fault; the exit status, 1 if there is one.
+    """Prints a line for each known vulnerability; returns the exit status, 1 if there is one.
 
-    Raises `BuildError` if a scanner could not find out, after what the other one found was printed.
+    Raises `BuildError` if a scanner failed, after printing what the other one found.
     """
     WORK.mkdir(exist_ok=True)
     LOG.unlink(missing_ok=True)
@@ -53,10 +55,10 @@ def audit() -> int:
 
 
 def ask_about_python() -> tuple[int, list[str]]:
-    """How many Python packages the locks name, and the known faults. Raises `Unanswered`."""
+    """Returns the number of locked Python packages, and a line per known vulnerability. Raises `Unanswered`."""
     options = ["--disable-pip", "--format", "json", "--desc", "off", "--progress-spinner", "off"]
     found: dict[tuple[str, str], list[str]] = {}
-    for lock in (*PYTHON_LOCKS, _browser_lock()):  # one by one: pip-audit refuses one package in two versions
+    for lock in (*PYTHON_LOCKS, _browser_lock()):  # one at a time: pip-audit refuses a package in two versions
         answer = _answer_of([sys.executable, "-m", "pip_audit", *options, "--requirement", str(lock)], ROOT)
         for package in answer["dependencies"]:
             found[package["name"], package.get("version", "")] = list(_python_lines(package))
@@ -64,7 +66,7 @@ def ask_about_python() -> tuple[int, list[str]]:
 
 
 def _browser_lock() -> Path:
-    """A lock of the wheels that the browser's runtime is made of."""
+    """Writes a lock file of the wheels in the browser's runtime; returns its path."""
     wheels = read_pins().wheels.values()
     file = WORK / "audit-browser.txt"
     file.write_text("".join(f"{wheel.name}=={wheel.version} --hash=sha256:{wheel.sha256}\n" for wheel in wheels))
@@ -72,7 +74,7 @@ def _browser_lock() -> Path:
 
 
 def _python_lines(package: Mapping[str, Any]) -> Iterator[str]:
-    """What pip-audit says of one package. One that the service does not know was not checked, so it is told too."""
+    """pip-audit's findings on one package. A package that the service does not know is listed as not checked."""
     if "skip_reason" in package:
         yield f"{package['name']}: not checked: {package['skip_reason']}"
     for fault in package.get("vulns", ()):
@@ -82,25 +84,28 @@ def _python_lines(package: Mapping[str, Any]) -> Iterator[str]:
 
 
 def ask_about_javascript() -> tuple[int, list[str]]:
-    """How many JavaScript packages the locks name, and the known faults. Raises `Unanswered`."""
+    """Returns the number of locked JavaScript packages, and a line per known vulnerability.
+
+    Raises `Unanswered`.
+    """
     packages, lines = 0, list[str]()
-    for folder in NODE_FOLDERS:
+    for lock in NODE_LOCKS:
         options = ["--package-lock-only", "--json", "--fetch-retries=0", "--fetch-timeout=30000"]
-        answer = _answer_of(["npm", "audit", *options], folder)
+        answer = _answer_of(["npm", "audit", *options], lock.parent)
         packages += answer["metadata"]["dependencies"]["total"]
         lines += [line for package in answer["vulnerabilities"].values() for line in _javascript_lines(package)]
     return packages, list(dict.fromkeys(lines))
 
 
 def _javascript_lines(package: Mapping[str, Any]) -> Iterator[str]:
-    """What npm says of one package; a text in `via` names another package, which has lines of its own."""
+    """The findings of npm on one package; a string in `via` names another package, which has its own lines."""
     for fault in package["via"]:
         if not isinstance(fault, str):
             yield f"{fault['name']} {fault['range']}: {fault['title']} ({fault['severity']}), {fault['url']}"
 
 
 def _answer_of(command: Sequence[str], folder: Path) -> dict[str, Any]:
-    """What a scanner prints as JSON when it has asked; what else it says goes to the log. Raises `Unanswered`."""
+    """Runs a scanner and returns its JSON; all its output goes to the log. Raises `Unanswered`."""
     done = subprocess.run(command, cwd=folder, stdin=subprocess.DEVNULL, check=False, capture_output=True, text=True)
     with LOG.open("a") as log:
         log.write(f"{' '.join(command)}\n{done.stdout}\n{done.stderr}\n")

@@ -1,7 +1,7 @@
-"""The browsers that the end-to-end tests drive: found where they are, installed where they are not.
+"""The browsers that the end-to-end tests drive: finds them, or installs them.
 
-Debian's own packages come first, because they include WebKitGTK, the nearest thing to an iPhone. Where they cannot be
-had (another system, or no right to install), Playwright's builds of Chromium, Firefox and WebKit take their place.
+Debian's packages are preferred, because they include WebKitGTK, the nearest thing to an iPhone. Where they are not
+available (another system, or no permission to install), Playwright's builds of Chromium, Firefox and WebKit are used.
 """
 
 import os
@@ -20,23 +20,23 @@ PACKAGES: Final = {
     "webkit2gtk-driver": "/usr/bin/WebKitWebDriver",
     "xvfb": "/usr/bin/Xvfb",
 }
-"""Debian's packages, each with a file that shows that it is there."""
+"""Debian's packages, each with a file that shows that it is installed."""
 FONTS: Final = {
     "fonts-dejavu-core": "/usr/share/fonts/truetype/dejavu/DejaVuSans.ttf",
     "fonts-noto-core": "/usr/share/fonts/truetype/noto/NotoSansTamil-Regular.ttf",
     "fonts-noto-cjk": "/usr/share/fonts/opentype/noto/NotoSansCJK-Regular.ttc",
 }
-"""Likewise, with the letters of every language of the page: empty boxes are narrow, so that nothing would stand out."""
+"""Likewise for fonts that cover every language of the page. Missing glyphs show as boxes, whose width is wrong."""
 OLDEST_FIREFOX: Final = 153
-"""The pinned Playwright cannot start Firefox ESR 140, the one before."""
+"""The pinned Playwright cannot start the previous ESR, 140."""
 MINI_BROWSER: Final = "*-linux-gnu/webkit2gtk-4.*/MiniBrowser"
-"""Where WebKitGTK keeps the small browser that its driver starts, under `/usr/lib`."""
-INSTALL_TIMEOUT: Final = 900
-"""Seconds for one installing command; about 200 MB have to come in."""
+"""WebKitGTK's test browser, which its driver starts, under `/usr/lib`."""
+INSTALL_TIMEOUT_SECONDS: Final = 900
+"""For one install command, which may download 200 MB."""
 
 
 APT_WAIT: Final = ("-o", "DPkg::Lock::Timeout=300")
-"""Another package tool may be at work: wait for it rather than fail."""
+"""Waits for another package tool's lock instead of failing."""
 
 
 class BrowsersError(Exception):
@@ -45,7 +45,7 @@ class BrowsersError(Exception):
 
 @dataclass(frozen=True)
 class Browsers:
-    """The executables to drive. All are `None` where Playwright brings its own browsers."""
+    """The browsers' executables. All are `None` if Playwright's own builds are used."""
 
     chromium: Path | None = None
     firefox: Path | None = None
@@ -55,7 +55,7 @@ class Browsers:
 
 
 def find_debian_browsers() -> Browsers | None:
-    """Debian's browsers, or `None` if one of them is missing."""
+    """Returns Debian's browsers, or `None` if one is missing."""
     mini_browser = next(Path("/usr/lib").glob(MINI_BROWSER), None)
     if mini_browser is None or missing_packages():
         return None
@@ -64,31 +64,31 @@ def find_debian_browsers() -> Browsers | None:
 
 
 def missing_packages() -> list[str]:
-    """Those of Debian's packages that are not there, or too old."""
+    """Returns Debian's packages that are missing or too old."""
     missing = [package for package, file in PACKAGES.items() if not Path(file).exists()]
     return missing if "firefox-esr" in missing or _firefox_is_new() else ["firefox-esr", *missing]
 
 
 def _firefox_is_new() -> bool:
-    """Whether Playwright can drive the Firefox that is there."""
+    """Whether Playwright can drive the installed Firefox."""
     said = subprocess.run([PACKAGES["firefox-esr"], "--version"], capture_output=True, text=True, check=False).stdout
     version = re.search(r"\d+", said)
     return version is not None and int(version[0]) >= OLDEST_FIREFOX
 
 
 def missing_fonts() -> list[str]:
-    """Those of Debian's packages of fonts that are not there."""
+    """Returns Debian's font packages that are missing."""
     return [package for package, file in FONTS.items() if not Path(file).exists()]
 
 
 def ensure_browsers(say: Callable[[str], None] = print) -> Browsers:
-    """Install what is missing, telling `say` what is being done. Raises `BrowsersError`."""
+    """Installs what is missing, reporting progress through `say`. Raises `BrowsersError`."""
     found = find_debian_browsers()
     if found is not None and not missing_fonts():
         return found
     root = _root_prefix()
     if root is not None:
-        say("Reading the list of Debian's packages")
+        say("Updating Debian's package lists")
         _run([*root, "apt-get", *APT_WAIT, "update", "--quiet"])
         _install(root, missing_fonts(), say)
         if found is None and _install(root, missing_packages() or list(PACKAGES), say):
@@ -96,7 +96,7 @@ def ensure_browsers(say: Callable[[str], None] = print) -> Browsers:
             if found is None:
                 raise BrowsersError(f"installed, but not found where expected: {', '.join(missing_packages())}")
     if missing_fonts():
-        say(f"Without {', '.join(missing_fonts())} some languages may be boxes: the tests that need them say so")
+        say(f"Without {', '.join(missing_fonts())} some languages show as boxes; their tests are skipped")
     if found is not None:
         return found
     say("Installing Playwright's Chromium, Firefox and WebKit for the browser tests")
@@ -105,7 +105,7 @@ def ensure_browsers(say: Callable[[str], None] = print) -> Browsers:
 
 
 def _install(root: Sequence[str], packages: Sequence[str], say: Callable[[str], None]) -> bool:
-    """Install Debian's packages; whether apt has them all. Ubuntu has no firefox-esr."""
+    """Installs Debian packages; returns whether apt has all of them. Ubuntu has no firefox-esr."""
     install = ["apt-get", *APT_WAIT, "install", "--yes", "--quiet", "--no-install-recommends", *packages]
     if not packages or not _succeeds([*install, "--simulate"]):
         return False
@@ -115,7 +115,7 @@ def _install(root: Sequence[str], packages: Sequence[str], say: Callable[[str], 
 
 
 def _root_prefix() -> list[str] | None:
-    """What to put before a command so that it runs as root without a question; `None` if that cannot be done."""
+    """The prefix that runs a command as root without a password; `None` if there is no such way."""
     if shutil.which("apt-get") is None:
         return None
     if os.geteuid() == 0:
@@ -125,15 +125,15 @@ def _root_prefix() -> list[str] | None:
 
 
 def _succeeds(command: Sequence[str]) -> bool:
-    """Whether a command ends well; what it prints does not matter."""
+    """Whether a command succeeds; its output is ignored."""
     return subprocess.run(command, capture_output=True, check=False).returncode == 0
 
 
 def _run(command: Sequence[str]) -> None:
-    """Run an installing command and keep its output for the case that it fails. Raises `BrowsersError`."""
+    """Runs an install command, and shows its output only if it fails. Raises `BrowsersError`."""
     line = " ".join(command)
     try:
-        done = subprocess.run(command, capture_output=True, text=True, timeout=INSTALL_TIMEOUT, check=False)
+        done = subprocess.run(command, capture_output=True, text=True, timeout=INSTALL_TIMEOUT_SECONDS, check=False)
     except (OSError, subprocess.TimeoutExpired) as error:
         raise BrowsersError(f"the browsers for the tests cannot be installed: {error}") from error
     if done.returncode != 0:

@@ -1,4 +1,4 @@
-"""The folder where the build keeps what took long to fetch or to make, shared between clones of the project."""
+"""The cache of results that took long to download or compute, shared by all clones of the project."""
 
 import hashlib
 import os
@@ -10,12 +10,12 @@ from builder import cache_folder
 
 
 def sha256(data: bytes) -> str:
-    """The sha256 of `data` in hex."""
+    """Returns the sha256 of `data` in hex."""
     return hashlib.sha256(data).hexdigest()
 
 
 def write_atomically(path: Path, data: bytes) -> None:
-    """Writes `data` to `path`, so that a reader sees the old file or the whole new one, never a part."""
+    """Writes `data` to `path`; a reader sees either the old or the complete new file. Raises `OSError`."""
     path.parent.mkdir(parents=True, exist_ok=True)
     handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     try:
@@ -29,13 +29,13 @@ def write_atomically(path: Path, data: bytes) -> None:
 
 
 class Cache:
-    """Bytes by key. Every entry carries its own sha256, checked at each read; a damaged one counts as absent."""
+    """Bytes by key. Each entry starts with its sha256, checked at each read; a damaged entry counts as absent."""
 
     def __init__(self, folder: Path | None = None) -> None:
         self.folder = folder or cache_folder()
 
     def read(self, key: str) -> bytes | None:
-        """The bytes kept under `key`, or `None`."""
+        """Returns the bytes stored under `key`, or `None`."""
         try:
             entry = (self.folder / key).read_bytes()
         except OSError:
@@ -44,14 +44,14 @@ class Cache:
         return data if hashlib.sha256(data).digest() == digest else None
 
     def write(self, key: str, data: bytes) -> None:
-        """Keeps `data` under `key`. A folder that cannot be written to only costs time, so it is no error."""
+        """Stores `data` under `key`. Errors are ignored, because a cache miss only costs time."""
         try:
             write_atomically(self.folder / key, hashlib.sha256(data).digest() + data)
         except OSError:
             return
 
     def get_or_make(self, key: str, make: Callable[[], bytes]) -> bytes:
-        """The bytes kept under `key`, made and kept first when there are none."""
+        """Returns the bytes stored under `key`; if there are none, makes and stores them first."""
         data = self.read(key)
         if data is None:
             data = make()

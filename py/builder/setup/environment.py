@@ -1,4 +1,4 @@
-"""Makes the environment: `.venv` and `node_modules`, by the hashes of their locks. Standard library only."""
+"""Creates the environment: `.venv` and `node_modules`, verified against their lock files. Standard library only."""
 
 import os
 import re
@@ -15,32 +15,32 @@ from builder.steps import fingerprint, once
 VENV: Final = ROOT / ".venv"
 VENV_PYTHON: Final = VENV / "bin" / "python"
 LOCK: Final = ROOT / "py" / "requirements.lock"
-"""What runs and builds Takeback."""
+"""What Takeback needs to build and run."""
 TOOLS_LOCK: Final = ROOT / "py" / "requirements-tools.lock"
-"""What checks and tests it, besides."""
+"""What checks and tests need in addition."""
 STAMPS: Final = VENV / "stamps"
 NODE_MODULES: Final = ROOT / "node_modules"
 
 NEEDED_NODE: Final = 20
-NEEDED_SPACE: Final = 1_500_000_000
-"""Bytes: the packages and what is built from them take about 1.3 GB, most of it the C compiler."""
+NEEDED_SPACE_BYTES: Final = 1_500_000_000
+"""The packages and what is built from them take about 1.3 GB, most of it the C compiler."""
 
 INSTALL_NODE: Final = "install Node.js 20 or newer with npm (nodejs.org; Debian: `apt-get install nodejs npm`)"
 
 
 def make_environment(*, with_tools: bool) -> None:
-    """Makes what is missing or out of date. `with_tools` adds what only tests and checks need. Raises `BuildError`."""
+    """Creates or updates the environment. `with_tools` adds what only tests and checks need. Raises `BuildError`."""
     check_node()
     if not os.access(ROOT, os.W_OK):
-        raise BuildError(f"{ROOT} may not be written; work in a clone that is yours")
+        raise BuildError(f"no permission to write {ROOT}; work in a clone that you own")
     if not (STAMPS / "tools" if with_tools else STAMPS / "packages").exists():
         check_space()
-    here = fingerprint([], str(VENV))  # a clone that was moved needs a new one: its commands name the old place
+    here = fingerprint([], str(VENV))  # a clone that was moved needs a new one, whose scripts name the new path
     once("making .venv", STAMPS / "venv", here, [VENV_PYTHON, VENV / "bin" / "pip"], _make_venv)
     _install(LOCK, "packages", "installing the Python packages")
     if with_tools:
         _install(TOOLS_LOCK, "tools", "installing the Python tools for tests and checks")
-    itself = [ROOT / "pyproject.toml", ROOT / "py" / "builder" / "hatch_hook.py"]
+    itself = [ROOT / "pyproject.toml", ROOT / "py" / "builder" / "native" / "hatch_hook.py"]
     once("installing takeback", STAMPS / "takeback", fingerprint(itself), [VENV / "bin" / "takeback"], _install_itself)
     locks = [ROOT / "package-lock.json"]
     once("installing the JavaScript packages", NODE_MODULES / ".stamp", fingerprint(locks), [], _install_javascript)
@@ -60,21 +60,21 @@ def check_node() -> None:
 
 
 def check_space() -> None:
-    """Raises `BuildError` if the disk is too full for the environment."""
+    """Raises `BuildError` if the disk has too little space for the environment."""
     free = shutil.disk_usage(ROOT).free
-    if free < NEEDED_SPACE:
-        text = f"the disk of {ROOT} has {free / 1e9:.1f} GB left and {NEEDED_SPACE / 1e9:.1f} GB are needed; make room"
-        raise BuildError(f"{text} and run the same command again")
+    if free < NEEDED_SPACE_BYTES:
+        space = f"{free / 1e9:.1f} GB left and {NEEDED_SPACE_BYTES / 1e9:.1f} GB are needed"
+        raise BuildError(f"the disk of {ROOT} has {space}; make room and run the same command again")
 
 
 def _make_venv() -> None:
-    """Makes `.venv` anew with the Python that is running; clears only one that was made here."""
+    """Creates `.venv` afresh with the running Python. Raises `BuildError` if there is one that was not made here."""
     _refuse_link(VENV)
     if VENV.exists() and any(VENV.iterdir()) and not STAMPS.exists():
         raise BuildError(f"{VENV} was not made by build.py: move it away and run the same command again")
     if VENV.exists():
         shutil.rmtree(VENV)
-    STAMPS.mkdir(parents=True)  # the mark by which it is known as ours, also when this is cut short
+    STAMPS.mkdir(parents=True)  # marks the folder as ours, even if this is interrupted
     python = Path(sys.base_prefix) / "bin" / f"python{sys.version_info[0]}.{sys.version_info[1]}"
     command = [str(python if python.exists() else sys.executable), "-m", "venv", str(VENV)]
     advice = f"Python's venv module is incomplete (Debian: `apt-get install python{sys.version_info[0]}-venv`)"
@@ -83,32 +83,43 @@ def _make_venv() -> None:
 
 def _install(lock: Path, name: str, what: str) -> None:
     """Installs exactly what a lock names, each file checked against its hash."""
+    once(what, STAMPS / name, fingerprint([lock]), [VENV_PYTHON], lambda: install_packages(lock))
+
+
+def install_packages(lock: Path, *options: str) -> None:
+    """Installs what a lock names into `.venv`, or where `options` of pip say, without a stamp. Raises `BuildError`."""
     pip = [str(VENV_PYTHON), "-m", "pip", "--disable-pip-version-check", "--no-input", "install"]
     command = [*pip, "--quiet", "--no-compile", "--no-deps", "--require-hashes", "--requirement", str(lock)]
-    once(what, STAMPS / name, fingerprint([lock]), [VENV_PYTHON], lambda: _run(command, "pip failed"))
+    _run([*command, *options], "pip failed")
 
 
 def _install_itself() -> None:
-    """Makes `takeback` a command that runs the sources as they stand. Needs no network."""
+    """Installs `takeback` as an editable package. Needs no network."""
     pip = [str(VENV_PYTHON), "-m", "pip", "--disable-pip-version-check", "--no-input", "install"]
     command = [*pip, "--quiet", "--no-deps", "--no-index", "--no-build-isolation", "--editable", str(ROOT)]
     _run(command, "the package could not be installed")
 
 
 def _install_javascript() -> None:
-    """Installs exactly what package-lock.json names. No package runs a script of its own."""
+    """Installs exactly what package-lock.json lists, without running packages' scripts."""
     _refuse_link(NODE_MODULES)
-    _run(["npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error"], "npm failed")
+    install_scripts(ROOT)
+
+
+def install_scripts(folder: Path, *options: str) -> None:
+    """Installs what package-lock.json in `folder` names; no package runs a script of its own. Raises `BuildError`."""
+    command = ["npm", "ci", "--prefix", str(folder), "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error"]
+    _run([*command, *options], "npm failed")
 
 
 def _refuse_link(path: Path) -> None:
-    """Raises `BuildError` for a link, behind which everything would be cleared."""
+    """Raises `BuildError` if `path` is a link, because clearing it would clear the link's target."""
     if path.is_symlink():
         raise BuildError(f"{path} is a link to {path.readlink()}: remove the link and run the same command again")
 
 
 def _run(command: Sequence[str], fault: str) -> None:
-    """Runs a command and keeps what it says for the case that it fails. Raises `BuildError`."""
+    """Runs a command and logs its output if it fails. Raises `BuildError`."""
     environment = {**os.environ, "PYTHONPATH": ""}
     done = subprocess.run(
         command, cwd=ROOT, env=environment, stdin=subprocess.DEVNULL, check=False, capture_output=True, text=True
@@ -123,7 +134,7 @@ def _run(command: Sequence[str], fault: str) -> None:
 
 
 def explain_failure(said: str, fault: str, log: Path) -> str:
-    """What to tell of an installer that failed, from what it said."""
+    """Explains an installer's failure by its output."""
     if re.search(r"ENOSPC|No space left|Errno 28|EDQUOT", said):
         return "no space left on the disk; make room and run the same command again"
     if re.search(r"ENOTFOUND|EAI_AGAIN|ECONNREFUSED|ECONNRESET|ETIMEDOUT|ENETUNREACH|ERR_SOCKET", said) or re.search(
@@ -131,8 +142,8 @@ def explain_failure(said: str, fault: str, log: Path) -> str:
     ):
         return f"the packages could not be fetched; check the network and run the same command again (see {log})"
     if re.search(r"EACCES|EPERM|EROFS|Permission denied|Read-only file system", said):
-        return f"something in {ROOT} may not be written; work in a clone that is yours (see {log})"
+        return f"no permission to write in {ROOT}; work in a clone that you own (see {log})"
     if re.search(r"DO NOT MATCH THE HASHES|EINTEGRITY", said):
-        return f"a package is not the one that the lock names; do not use it, and tell the project (see {log})"
-    last = said.splitlines()[-1] if said else "without a word"
+        return f"a package does not match its hash in the lock file; do not use it, and report it (see {log})"
+    last = said.splitlines()[-1] if said else "no output"
     return f"{fault}: {last} (see {log})"

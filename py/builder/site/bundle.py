@@ -1,8 +1,10 @@
-"""Bundles scripts: the page, so that a phone asks once for it; each sealed worker, so that it needs to load nothing."""
+"""Bundles scripts: the page, so that a phone makes one request; each sealed worker, so that it loads nothing else."""
 
+import re
 import subprocess
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from functools import cache
 from pathlib import Path
 from typing import Final
 
@@ -19,22 +21,26 @@ PYODIDE: Final = ROOT / "node_modules" / "pyodide"
 ESBUILD: Final = ROOT / "node_modules" / "esbuild" / "bin" / "esbuild"
 
 
+SOURCE_MAPS: Final = ("--sourcemap=inline",)
+"""For `build.py dev` alone: a release is the same bytes for everybody, and is read in its sources."""
+
+
 def cached_bundle(cache: Cache, entry: Path = WORKER) -> bytes:
-    """A sealed worker, bundled once for the same sources."""
+    """Returns a sealed worker's bundle, built once per state of its sources. Raises `BuildError`."""
     sources = [*sorted(WORKER.parent.glob("*.js")), *sorted(PYODIDE.glob("*.mjs"))]
     return _once(cache, "worker", entry, sources, bundle_worker, kernel.digest())
 
 
 def page_script(entry: Path, cache: Cache) -> bytes:
-    """The page or its service worker as one module, without comments and white space, which no phone needs."""
+    """Returns the page or its service worker as one module, without comments and white space. Raises `BuildError`."""
     sources = sorted(path for path in (ROOT / "web").rglob("*.js") if WORKER.parent not in path.parents)
-    return _once(cache, "page", entry, sources, _bundle_page)
+    return _once(cache, "page", entry, sources, bundle_page)
 
 
 def _once(
     cache: Cache, kind: str, entry: Path, sources: list[Path], bundle: Callable[[Path, Path], None], more: str = ""
 ) -> bytes:
-    """What `bundle` makes of `entry`, once for the same sources, wherever they lie."""
+    """What `bundle` makes of `entry`, cached by the content of its sources."""
     known = [entry, *sources, PACKAGES, ESBUILD, Path(__file__)]
     digests = [sha256(path.read_bytes()) for path in known if path.is_file()]
 
@@ -47,24 +53,31 @@ def _once(
     return cache.get_or_make(f"{kind}/{sha256(''.join([*digests, more]).encode())}.js", make)
 
 
-def _bundle_page(entry: Path, out: Path) -> None:
-    options = ["--bundle", "--format=esm", "--minify-whitespace", "--target=es2022", "--charset=utf8"]
+def bundle_page(entry: Path, out: Path, more: Sequence[str] = ()) -> None:
+    """Bundles the page or its service worker into the file `out`, with `more` options. Raises `BuildError`."""
+    options = ["--bundle", "--format=esm", "--minify-whitespace", "--target=es2022", "--charset=utf8", *more]
     _esbuild(str(entry), *options, "--legal-comments=none", "--log-level=error", f"--outfile={out}")
 
 
-def bundle_worker(entry: Path, out: Path) -> None:
-    """Bundles the worker script `entry` and all it imports into the one file `out`. Raises `BuildError`.
+def bundle_worker(entry: Path, out: Path, more: Sequence[str] = ()) -> None:
+    """Bundles the worker script `entry` with all its imports into the file `out`. Raises `BuildError`.
 
-    What asks for `takeback-kernel` gets the compiled kernel's bytes.
+    The import `takeback-kernel` resolves to the compiled kernel's bytes.
     """
     options = ["--bundle", "--format=esm", "--minify", "--target=es2022", "--log-level=error"]
-    options += [f"--external:{name}" for name in ("node:*", "fs", "path", "crypto")]  # asked for under Node alone
-    # The legal comments of what is bundled stay, at the end.
-    options += ["--legal-comments=eof", "--charset=utf8", f"--outfile={out}"]
+    options += [f"--external:{name}" for name in ("node:*", "fs", "path", "crypto")]  # imported only under Node
+    # Licences require the legal comments, which go to the end.
+    options += ["--legal-comments=eof", "--charset=utf8", f"--outfile={out}", *more]
     with tempfile.TemporaryDirectory() as folder:
         compiled = Path(folder, "kernel.wasm")
-        compiled.write_bytes(kernel.build_for_webassembly())
+        compiled.write_bytes(_compiled_kernel(kernel.digest()))
         _esbuild(str(entry), *options, f"--alias:takeback-kernel={compiled}", "--loader:.wasm=binary")
+
+
+@cache
+def _compiled_kernel(_digest: str) -> bytes:
+    """The kernel for WebAssembly, compiled once in this process for the same sources."""
+    return kernel.build_for_webassembly()
 
 
 def _esbuild(*arguments: str) -> None:
@@ -73,4 +86,13 @@ def _esbuild(*arguments: str) -> None:
     except OSError as error:
         raise BuildError(f"esbuild cannot be started ({error.strerror}); run `npm ci`") from error
     if done.returncode:
-        raise BuildError(f"scripts cannot be built: {done.stderr.strip()}")
+        raise BuildError(f"scripts cannot be built: {first_complaint(done.stderr)}")
+
+
+def first_complaint(said: str) -> str:
+    """The first error that esbuild reports, in a line: `web/page/app.js:12:3: Expected ";" but found "error"`."""
+    text = re.search(r"\[ERROR\] (.*)", said)
+    place = re.search(r"^ +(\S+:\d+:\d+):$", said, re.MULTILINE)
+    if text is None:
+        return said.strip().partition("\n")[0] or "esbuild gave no reason"
+    return f"{place[1]}: {text[1]}" if place else text[1]

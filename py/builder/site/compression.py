@@ -1,4 +1,4 @@
-"""The compressed forms that stand beside every served file, so that the server never compresses."""
+"""Compresses every served file in advance, so that the server never compresses."""
 
 import gzip
 from typing import Final
@@ -8,20 +8,20 @@ import brotli
 from builder.setup.cache import Cache, sha256
 from builder.steps import step
 
-BROTLI_WINDOW: Final = 24
-"""16 MB, the largest that every browser reads: the whole of CPython is seen at once."""
+BROTLI_WINDOW_BITS: Final = 24
+"""16 MB, the largest window that every browser supports: it spans all of CPython."""
 _BIG: Final = 1_000_000
 
 
 def compressed(path: str, data: bytes, cache: Cache) -> dict[str, bytes]:
-    """`data` as brotli and as gzip, by the suffix of the file that holds it; both always the same for the same data."""
+    """Returns `data` as brotli and gzip, by file suffix; the output is reproducible."""
     digest = sha256(data)
 
     def with_brotli() -> bytes:
         if len(data) < _BIG:
-            return bytes(brotli.compress(data, quality=11, lgwin=BROTLI_WINDOW))
+            return bytes(brotli.compress(data, quality=11, lgwin=BROTLI_WINDOW_BITS))
         with step(f"compressing {path}"):
-            return bytes(brotli.compress(data, quality=11, lgwin=BROTLI_WINDOW))
+            return bytes(brotli.compress(data, quality=11, lgwin=BROTLI_WINDOW_BITS))
 
     return {
         ".br": cache.get_or_make(f"compressed/{digest}-{brotli.__version__}.br", with_brotli),

@@ -1,11 +1,11 @@
-"""`notices.txt`: what is shipped to browsers, and the licence of each part, in its authors' own words."""
+"""`notices.txt`: what is shipped to browsers, and the licence of each part in its authors' own words."""
 
 from importlib import metadata
 from pathlib import Path
 from typing import Final
 
 from builder import ROOT, BuildError
-from builder.runtime.archives import read_zip
+from builder.runtime.zips import read_zip
 from builder.setup.cache import Cache
 from builder.setup.fetch import fetch_wheel
 from builder.setup.pins import Pins
@@ -20,7 +20,7 @@ HEIF: Final = (
 
 
 def notices(pins: Pins, cache: Cache) -> bytes:
-    """The text of `notices.txt`."""
+    """Returns the text of `notices.txt`. Raises `BuildError` if a licence is missing."""
     pillow, numpy = pins.wheels["pillow"], pins.wheels["numpy"]
     parts = [
         ("Takeback", "Apache-2.0", (ROOT / "LICENSE").read_text("utf-8")),
@@ -56,7 +56,7 @@ def notices(pins: Pins, cache: Cache) -> bytes:
 
 
 def _npm(package: str, name: str = "LICENSE") -> str:
-    """The licence that an npm package carries. Raises `BuildError` when it carries none."""
+    """The licence in an npm package. Raises `BuildError` if there is none."""
     try:
         return (ROOT / "node_modules" / package / name).read_text("utf-8")
     except OSError as error:
@@ -64,7 +64,7 @@ def _npm(package: str, name: str = "LICENSE") -> str:
 
 
 def _installed(package: str) -> str:
-    """The licence that an installed Python package carries. Raises `BuildError` when it carries none."""
+    """The licence in an installed Python package. Raises `BuildError` if there is none."""
     for file in metadata.files(package) or ():
         if ".dist-info" in file.parent.as_posix() and file.name.startswith("LICENSE"):
             return file.read_text("utf-8")
@@ -72,7 +72,7 @@ def _installed(package: str) -> str:
 
 
 def _licence_in(wheel: bytes) -> str:
-    """The licences that a wheel carries. Raises `BuildError` when it carries none."""
+    """The licences in a wheel. Raises `BuildError` if there are none."""
     texts = [
         data.decode()
         for name, data in read_zip(wheel).items()

@@ -33,7 +33,7 @@ from takeback.gate.service import Gate
 from takeback.gate.settings import HOME_VARIABLE, KEY_VARIABLE, GateSettings
 from takeback.gate.watch import DEFAULT_INTERVAL, describe, rounds
 from takeback.gate.watch import watch as watch_feed
-from takeback.protocol import MAX_WAIT, Verdict
+from takeback.protocol import MAX_WAIT_SECONDS, Verdict
 
 BLOCKED: Final = 1
 FAILED: Final = 2
@@ -132,7 +132,7 @@ def watch(home: Path, interval: float) -> None:
         status = opened.status()
     _say(f"following {status.registry} from number {status.checkpoint}, every {interval:g} s; Ctrl-C stops")
     # The registry does the waiting, as long as it may: what is withdrawn passes within a second or two.
-    held = int(min(interval, MAX_WAIT))
+    held = int(min(interval, MAX_WAIT_SECONDS))
     pause = max(1.0, interval - held)
     try:
         with rounds(lambda: Gate.open(home), lambda opened: opened.sync(_progress(), held)) as sync:

@@ -29,9 +29,17 @@ from takeback.gate.processes.pool import Job, shared
 from takeback.gate.rate_brake import RateBrake
 from takeback.gate.rules.benign_list import BenignIndex
 from takeback.gate.rules.decision import Decision, Feed, Knowledge, Probe, blocking_by_kind, decide, of_file, probes
+from takeback.gate.rules.policy import Policy
 from takeback.gate.rules.policy import load as load_policy
 from takeback.gate.upload_views.look_ups import look_ups
-from takeback.protocol import ENTRY_ID_PATTERN, MAX_FEEDBACK, MAX_FEEDBACK_ENTRIES, EntryStatus, FeedbackEvent, Verdict
+from takeback.protocol import (
+    ENTRY_ID_PATTERN,
+    MAX_FEEDBACK_ENTRIES,
+    MAX_FEEDBACK_EVENTS,
+    EntryStatus,
+    FeedbackEvent,
+    Verdict,
+)
 from takeback.signals import Signal, SignalType
 
 _ENTRY: Final = re.compile(ENTRY_ID_PATTERN)
@@ -75,6 +83,9 @@ class Gate:
 
     Several processes may open the same folder: what one of them syncs, the others decide by.
     """
+
+    policy: Policy
+    """What the gate decides by; read when it was opened."""
 
     def __init__(
         self, registry: str, home: Path, state: State, client: Client, clock: Callable[[], float] = time.time
@@ -283,7 +294,7 @@ class Gate:
     def send_feedback(self) -> int:
         """Sends the feedback that waits; returns how many events the registry acknowledged."""
         sent = 0
-        while events := batch(self._state.waiting(MAX_FEEDBACK)):
+        while events := batch(self._state.waiting(MAX_FEEDBACK_EVENTS)):
             self._client.feedback(events)
             self._state.acknowledge(events)
             sent += len(events)

@@ -4,19 +4,16 @@ import os
 import re
 import tomllib
 from dataclasses import dataclass, field
-from ipaddress import ip_address
 from pathlib import Path
 from typing import Final
-from urllib.parse import urlsplit
 
+from takeback.connections import check_address
 from takeback.errors import SettingsError
 
 HOME_VARIABLE: Final = "TAKEBACK_GATE_HOME"
 KEY_VARIABLE: Final = "TAKEBACK_PLATFORM_KEY"
 SETTINGS_FILE: Final = "gate.toml"
 _KEY: Final = re.compile(r"tbk_[0-9a-f]{16}_[0-9a-f]{64}")
-_ADDRESS: Final = re.compile(r"[!#-\[\]-~]+")
-"""Printable ASCII without the quote and the backslash, so that an address stands in TOML as it is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +24,7 @@ class GateSettings:
     key: str = field(repr=False)
 
     def __post_init__(self) -> None:
-        _check_address(self.registry)
+        check_address(self.registry, "the registry", "the key could be read on the way")
         if not _KEY.fullmatch(self.key):
             raise SettingsError("the platform key is not one: expected tbk_, 16 hex digits, _, 64 hex digits")
 
@@ -68,26 +65,3 @@ def save(home: Path, settings: GateSettings) -> Path:
     except OSError as error:
         raise SettingsError(f"{path} cannot be written: {error.strerror}") from error
     return path
-
-
-def _check_address(address: str) -> None:
-    """Refuses an address to which the key must not be sent, or that is not the root of a registry."""
-    try:
-        parts = urlsplit(address)
-        host, _ = parts.hostname, parts.port
-    except ValueError as error:
-        raise SettingsError("the registry's address is not one: expected https://HOST[:PORT]") from error
-    if not _ADDRESS.fullmatch(address) or parts.scheme not in {"http", "https"} or not host:
-        raise SettingsError("the registry's address is not one: expected https://HOST[:PORT]")
-    if not {"@", "?", "#"}.isdisjoint(address):
-        raise SettingsError("the registry's address may hold no user, password, query or fragment")
-    if parts.scheme == "http" and not _is_loopback(host):
-        raise SettingsError("the registry's address must start with https://, or the key could be read on the way")
-
-
-def _is_loopback(host: str) -> bool:
-    """Whether `host` is this machine."""
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"

@@ -1,4 +1,8 @@
-"""The shared core: the bytes of a picture in, its signals out. Runs alike in CPython and in the browser."""
+"""The shared core: turns the bytes of a picture into signals. It runs the same in CPython and in the browser.
+
+It may import `errors` and `signals`. Its interface is this module, `video.py` for videos, and `sealed.py` for
+JavaScript. The names in `__all__` are public.
+"""
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
@@ -12,21 +16,30 @@ from takeback.hashing.phash import phash_signals
 from takeback.hashing.picture import DecodedPicture, open_picture
 from takeback.hashing.views import variant_signals
 from takeback.hashing.vpdq import vpdq_signal
-from takeback.signals import Signal, SignalType, Variant, emptiness, frames_of, is_telling
+from takeback.signals import Signal, SignalType, Variant, frames_of, is_informative, why_uninformative
 
-__all__ = ["HashedPicture", "PictureError", "hash_opened", "hash_picture", "sent", "with_variants"]
+__all__ = [
+    "HashedPicture",
+    "PictureError",
+    "Signal",
+    "SignalType",
+    "Thumbnail",
+    "Variant",
+    "hash_picture",
+    "with_variants",
+]
 
 
 @dataclass(frozen=True, slots=True)
 class HashedPicture:
-    """What was found in a picture.
+    """The signals of a picture file, and what else hashing found in it.
 
-    `signals` are PDQ of the upright picture, PDQ of the pixels as stored where an orientation mark makes that another
-    hash, vpdq of an animation, SHA-256 and MD5 of the file, and imagehash's phash of the same views as PDQ.
-    `quality` is PDQ's, 0-100; `width` and `height` are upright, in pixels.
-    `dihedral` has the eight turned and mirrored PDQ hashes of the upright picture by name, `orig` first; `plane` is it
-    reduced, from which its views are hashed. `incomplete` says that the file is cut short or broken inside, and that
-    what it still shows was hashed; `notes` are what else a person may want to know of it.
+    `signals` holds PDQ of the upright picture, PDQ of the pixels as stored where an orientation mark makes that hash
+    differ, vpdq of an animation, SHA-256 and MD5 of the file, and imagehash's phash of the same variants as PDQ.
+    `quality` is PDQ's, 0-100; `width` and `height` are those of the upright picture, in pixels. `dihedral` maps names
+    to the PDQ hashes of the eight rotations and reflections, `orig` first; `thumbnail` is the reduced picture from
+    which regions are hashed. `incomplete` is true if the file is truncated or damaged and only what it still shows was
+    hashed; `notes` are further remarks for a person.
     """
 
     signals: tuple[Signal, ...]
@@ -35,16 +48,16 @@ class HashedPicture:
     height: int
     format: str
     dihedral: dict[str, str]
-    plane: Thumbnail
+    thumbnail: Thumbnail
     incomplete: bool = False
     notes: tuple[str, ...] = ()
 
 
 def hash_picture(data: bytes, on_step: Callable[[str], object] | None = None) -> HashedPicture:
-    """Hashes a picture file. `on_step` hears `decoded` and `hashed` as these steps end.
+    """Hashes a picture file. `on_step` is called with `decoded` and `hashed` as these steps end.
 
-    A person sends more of it (`with_variants`), and a gate looks more of it up. Raises `PictureError`: not a picture,
-    damaged, or over a limit.
+    A person's client sends more signals (`with_variants`), and a gate looks up more. Raises `PictureError` if `data` is
+    not a picture, is damaged, or exceeds a limit.
     """
     tell = on_step or (lambda _step: None)
     picture = open_picture(data)
@@ -55,7 +68,7 @@ def hash_picture(data: bytes, on_step: Callable[[str], object] | None = None) ->
 
 
 def hash_opened(picture: DecodedPicture, data: bytes) -> HashedPicture:
-    """All but phash, which the browser adds later. Raises `PictureError`."""
+    """Computes all signals but phash, which the browser adds later. Raises `PictureError`."""
     upright = hash_pixels(picture.upright)
     signals = [_signal(upright, Variant.WHOLE)]
     if picture.stored is not None:
@@ -76,31 +89,34 @@ def hash_opened(picture: DecodedPicture, data: bytes) -> HashedPicture:
         picture.height,
         picture.format,
         upright.dihedral,
-        upright.plane,
+        upright.thumbnail,
         picture.incomplete,
         notes,
     )
 
 
 def with_variants(hashed: HashedPicture) -> HashedPicture:
-    """What a person sends: with PDQ of the views that a copy may consist of, without what tells nothing."""
+    """Adds PDQ of the picture's regions and drops signals that carry no information: this is what a client sends."""
     known = [signal.value for signal in hashed.signals if signal.type is SignalType.PDQ]
-    return replace(hashed, signals=sent((*hashed.signals, *variant_signals(hashed.plane, known))))
+    return replace(hashed, signals=sent((*hashed.signals, *variant_signals(hashed.thumbnail, known))))
 
 
 def sent(signals: Iterable[Signal]) -> tuple[Signal, ...]:
-    """Those signals that a registry takes: of a flat picture the exact ones alone, no vpdq of a film of one frame."""
-    return tuple(signal for signal in _with_telling_frames(signals) if not emptiness(signal))
+    """Returns the signals that a registry accepts.
+
+    Of a flat picture only the exact hashes remain; a vpdq of a single frame is dropped.
+    """
+    return tuple(signal for signal in _with_informative_frames(signals) if not why_uninformative(signal))
 
 
-def _with_telling_frames(signals: Iterable[Signal]) -> Iterator[Signal]:
+def _with_informative_frames(signals: Iterable[Signal]) -> Iterator[Signal]:
     for signal in signals:
         frames = frames_of(signal.value) if signal.type is SignalType.VPDQ else ()
-        telling = [frame for frame in frames if is_telling(frame.hash)]
+        informative = [frame for frame in frames if is_informative(frame.hash)]
         if signal.type is not SignalType.VPDQ:
             yield signal
-        elif telling:
-            yield vpdq_signal(telling)
+        elif informative:
+            yield vpdq_signal(informative)
 
 
 def _signal(pdq: Pdq, variant: Variant) -> Signal:

@@ -1,4 +1,4 @@
-"""Animated pictures as videos: their frames by the rules of `vpdq.py`, decoded by Pillow on both sides."""
+"""Hashes animated pictures as videos: Pillow decodes the frames on both sides, `vpdq.py` has the rules of sampling."""
 
 import math
 from collections.abc import Iterable
@@ -6,54 +6,59 @@ from typing import Final, NamedTuple
 
 from takeback.errors import PictureError, PictureTooLarge
 from takeback.hashing.pdq import Pixels, hash_pixels
-from takeback.hashing.vpdq import SLACK, rounded, samples, vpdq_signal
+from takeback.hashing.vpdq import SLACK_SECONDS, round_milliseconds, sampled_frames, vpdq_signal
 from takeback.signals import Frame, Signal
 
 MAX_PIXELS: Final = 100_000_000
-"""Of all frames together: as much work as one large photograph."""
-TOO_MANY: Final = f"its frames have over {MAX_PIXELS // 1_000_000} megapixels together: only the first one was hashed"
-SHORTEST: Final = 10
-"""Milliseconds. What says that it is shown for no longer is shown for `INSTEAD` by every browser, and by FFmpeg."""
-INSTEAD: Final = 100
+"""Pixels of all frames together: as much work as one large photograph."""
+TOO_MANY_PIXELS_TEXT: Final = (
+    f"its frames have over {MAX_PIXELS // 1_000_000} megapixels together: only the first one was hashed"
+)
+SHORTEST_DURATION_MS: Final = 10
+"""Frames with this duration or less are shown for `DEFAULT_DURATION_MS` by every browser and by FFmpeg."""
+DEFAULT_DURATION_MS: Final = 100
 
 
 class TooManyPixels(PictureTooLarge):
-    """An animation over `MAX_PIXELS`, which is hashed by its first frame alone."""
+    """An animation over `MAX_PIXELS`, of which only the first frame is hashed."""
 
 
-def check_room(number: int, size: tuple[int, int]) -> None:
-    """Refuses an animation that has frame `number`, of this size like all others, before that is decoded.
+def check_total_pixels(number: int, size: tuple[int, int]) -> None:
+    """Raises `TooManyPixels` if an animation with frame `number` is too large, before that frame is decoded.
 
-    Raises `TooManyPixels`.
+    All frames have the same `size`, width and height.
     """
-    if (max(number, 1) + 1) * size[0] * size[1] > MAX_PIXELS:  # it has two frames at least
-        raise TooManyPixels(TOO_MANY)
+    if (max(number, 1) + 1) * size[0] * size[1] > MAX_PIXELS:  # an animation has at least two frames
+        raise TooManyPixels(TOO_MANY_PIXELS_TEXT)
 
 
 class Still(NamedTuple):
-    """One frame: its pixels, and how many milliseconds the file says that it is shown."""
+    """One frame: its pixels, and its duration in milliseconds as the file gives it."""
 
     pixels: Pixels
     duration: float
 
 
 def animation_signal(stills: Iterable[Still]) -> Signal:
-    """The vpdq of frames in their order, as many as can be decoded; pixels of those left out are not touched.
+    """Returns the vpdq of the frames in order, up to the first that cannot be decoded.
 
-    Raises `TooManyPixels` as `stills` does.
+    Pixels of frames that are not sampled are not read. Raises `TooManyPixels` if `stills` does, and `PictureError` if
+    no frame can be decoded.
     """
     now = 0.0
     starts, hashed = list[float](), dict[int, Frame]()
     try:
         for number, still in enumerate(stills):
-            start, now = now / 1000, now + (still.duration if still.duration > SHORTEST else INSTEAD)
-            if math.ceil(start - 2 * SLACK) < now / 1000:  # a second begins meanwhile, or nearly
+            duration = still.duration if still.duration > SHORTEST_DURATION_MS else DEFAULT_DURATION_MS
+            start, now = now / 1000, now + duration
+            # Whether a whole second, give or take the slack, falls into this frame.
+            if math.ceil(start - 2 * SLACK_SECONDS) < now / 1000:
                 pdq = hash_pixels(still.pixels)
-                hashed[number] = Frame(number, pdq.quality, pdq.hash, rounded(start))
+                hashed[number] = Frame(number, pdq.quality, pdq.hash, round_milliseconds(start))
             starts.append(start)
     except TooManyPixels:
         raise
     except PictureError:
         if not hashed:
             raise
-    return vpdq_signal(hashed[number] for number in samples(starts) if number in hashed)
+    return vpdq_signal(hashed[number] for number in sampled_frames(starts) if number in hashed)

@@ -1,4 +1,4 @@
-"""Reads the boxes of an ISO base media file, as HEIC and AVIF pictures are: what it is, its size, how it is turned."""
+"""Reads the boxes of ISO base media files (HEIC and AVIF pictures): their type, size and orientation."""
 
 import struct
 from collections.abc import Iterator
@@ -6,59 +6,59 @@ from dataclasses import dataclass
 from typing import Final
 
 MAX_BOXES: Final = 20_000
-"""Boxes that are looked at: a grid of 512-pixel tiles at the limit of pixels has under a thousand properties."""
-BRANDS_READ: Final = 4096
-"""Bytes from the start of a file by which it is told what it is."""
+"""Boxes read at most: a grid of 512-pixel tiles at the pixel limit has under a thousand properties."""
+BRANDS_BYTES: Final = 4096
+"""Bytes at the start of a file from which its type is detected."""
 _HEIC: Final = frozenset({b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"hevm", b"hevs", b"heif"})
 _HEIC_PROFILES: Final = frozenset({b"MiHA", b"MiHB", b"MiHE"})
 _AVIF: Final = frozenset({b"avif", b"avis", b"avio", b"MA1A", b"MA1B"})
 _OPEN: Final = frozenset({b"mif1", b"mif2", b"mif3", b"msf1", b"miaf"})
-"""Brands of pictures of either kind: which, say their items."""
+"""Brands that both HEIC and AVIF files use; the items tell which it is."""
 STILLS: Final = _HEIC | _HEIC_PROFILES | _AVIF | _OPEN
-"""All brands of pictures and of their sequences; `web/worker/sniff.js` has the same, and a test holds them together."""
+"""All brands of pictures and picture sequences. A test keeps `web/worker/sniff.js` equal to it."""
 _MOVING: Final = frozenset({b"moov", b"mdat", b"moof", b"styp", b"sidx"})
-"""What stands behind the brands of a video, past what is skipped. Behind those of a picture stands `meta`."""
+"""Boxes that follow a video's brands, past those skipped. In a picture, `meta` follows."""
 _SKIPPED: Final = frozenset({b"ftyp", b"etyp", b"free", b"skip", b"wide", b"uuid"})
 _TURNED: Final = {
     (0, None): 1, (1, None): 8, (2, None): 3, (3, None): 6,
     (0, 0): 4, (1, 0): 5, (2, 0): 2, (3, 0): 7,
     (0, 1): 2, (1, 1): 7, (2, 1): 4, (3, 1): 5,
 }  # fmt: skip
-"""EXIF's orientation for quarter turns anticlockwise, then a mirror: 0 swaps top and bottom, 1 left and right."""
+"""EXIF's orientation by counter-clockwise quarter turns and a mirror: 0 swaps top and bottom, 1 left and right."""
 
 
 @dataclass(frozen=True, slots=True)
 class PrimaryItem:
-    """What a file says of its main picture: the size of its stored pixels, and EXIF's word for how to turn them."""
+    """A file's primary item: the size of its stored pixels and its orientation in EXIF's numbering."""
 
     width: int
     height: int
     orientation: int
 
 
-def kind_of(data: bytes) -> str | None:
-    """`AVIF` or `HEIC` by all brands that the file names (ISO/IEC 14496-12, 23008-12), or nothing.
+def format_by_brands(data: bytes) -> str | None:
+    """Returns `AVIF` or `HEIC` by all brands in the file (ISO/IEC 14496-12, 23008-12), or `None`.
 
-    Where the first is not a picture's, a video that names a picture's among others is still a video.
+    If the major brand is not a picture's, a video that lists a picture's brand is still a video.
     """
     if data[4:8] != b"ftyp":
         return None
-    end = min(int.from_bytes(data[:4], "big"), len(data), BRANDS_READ)
+    end = min(int.from_bytes(data[:4], "big"), len(data), BRANDS_BYTES)
     brands = {data[8:12], *(data[at : at + 4] for at in range(16, end - 3, 4))}
-    if not brands & STILLS or (data[8:12] not in STILLS and _is_moving(data[:BRANDS_READ])):
+    if not brands & STILLS or (data[8:12] not in STILLS and _is_moving(data[:BRANDS_BYTES])):
         return None
     if brands & _AVIF:
         return "AVIF"
-    return "HEIC" if brands & (_HEIC | _HEIC_PROFILES) or b"av01" not in data[:BRANDS_READ] else "AVIF"
+    return "HEIC" if brands & (_HEIC | _HEIC_PROFILES) or b"av01" not in data[:BRANDS_BYTES] else "AVIF"
 
 
 def _is_moving(start: bytes) -> bool:
-    """Whether the first box that is not skipped is a video's."""
+    """Whether the first box that is not skipped belongs to a video."""
     return next((name for name, _ in boxes_of(start) if name not in _SKIPPED), b"") in _MOVING
 
 
-def main_picture(data: bytes) -> PrimaryItem | None:
-    """What the file says of its main picture, or nothing when that cannot be read: its decoder will know."""
+def primary_item(data: bytes) -> PrimaryItem | None:
+    """Returns the primary item, or `None` if its description cannot be read, which the decoder then reports."""
     try:
         meta = next(content for name, content in boxes_of(data) if name == b"meta")[4:]
         parts = dict(boxes_of(meta))
@@ -70,7 +70,7 @@ def main_picture(data: bytes) -> PrimaryItem | None:
 
 
 def _described(properties: list[tuple[bytes, bytes]]) -> PrimaryItem:
-    """The main picture by its properties: `ispe` its size, `irot` quarter turns, `imir` a mirror."""
+    """The primary item from its properties: `ispe` is its size, `irot` its quarter turns, `imir` its mirror."""
     named = dict(reversed(properties))
     width, height = struct.unpack_from(">II", named[b"ispe"], 4)
     turns = named[b"irot"][0] & 3 if b"irot" in named else 0
@@ -79,7 +79,10 @@ def _described(properties: list[tuple[bytes, bytes]]) -> PrimaryItem:
 
 
 def _properties(iprp: bytes, wanted: int) -> list[int]:
-    """The numbers of the properties of the item `wanted`, from 1 (`ipma`, ISO/IEC 23008-12, 9.3)."""
+    """The property indices, from 1, of the item `wanted` (`ipma`, ISO/IEC 23008-12, 9.3).
+
+    Raises `KeyError` if the item has none.
+    """
     for name, content in boxes_of(iprp):
         if name != b"ipma":
             continue
@@ -96,21 +99,21 @@ def _properties(iprp: bytes, wanted: int) -> list[int]:
 
 
 def _number(data: bytes, at: int, size: int) -> int:
-    """The number at `at`. Raises `IndexError` where the data ends."""
+    """The unsigned big-endian integer of `size` bytes at `at`. Raises `IndexError` past the end of the data."""
     if at + size > len(data):
         raise IndexError(at)
     return int.from_bytes(data[at : at + size], "big")
 
 
 def boxes_of(data: bytes) -> Iterator[tuple[bytes, bytes]]:
-    """The boxes of `data` one after the other: name and content; none after one that is broken."""
+    """Yields the name and content of each box in `data`, up to the first malformed one."""
     at = 0
     for _ in range(MAX_BOXES):
         if at + 8 > len(data):
             return
         size, name = struct.unpack_from(">I4s", data, at)
         head = 8
-        if size == 1:
+        if size == 1:  # a 64-bit size follows; 0 means to the end of the data (ISO/IEC 14496-12, 4.2)
             size, head = _number(data, at + 8, 8), 16
         end = at + size if size else len(data)
         if size and size < head:

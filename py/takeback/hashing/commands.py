@@ -1,4 +1,4 @@
-"""`takeback hash`: the signals of picture files."""
+"""`takeback hash`: prints the signals of picture files."""
 
 import json
 import sys
@@ -10,17 +10,17 @@ import click
 from takeback.errors import PictureError
 from takeback.hashing import HashedPicture, hash_picture, sent, with_variants
 from takeback.hashing.picture import MAX_BYTES
-from takeback.hashing.video import SNIFFED, HashedVideo, hash_video, video_format
+from takeback.hashing.video import SNIFF_BYTES, HashedVideo, hash_video, video_format
 from takeback.signals import SignalType, Variant, frames_of
 
 
 @click.command("hash")
 @click.argument("files", nargs=-1, required=True, metavar="FILE...")
-@click.option("--json", "as_json", is_flag=True, help="One JSON object a line.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object per line.")
 def hash_files(files: tuple[str, ...], as_json: bool) -> None:
-    """Print the signals of each picture or video FILE; `-` is standard input, for pictures.
+    """Print the signals of each picture or video FILE; `-` reads a picture from standard input.
 
-    A file that cannot be hashed gives an error, the rest go on, and the exit status is 1.
+    If a file cannot be hashed, an error is printed, the remaining files are still hashed, and the exit status is 1.
     """
     failed = False
     for file in files:
@@ -38,17 +38,17 @@ def hash_files(files: tuple[str, ...], as_json: bool) -> None:
 
 
 def _hash(file: str) -> HashedPicture | HashedVideo:
-    """What is found in a file. A video is read piece by piece; standard input is a picture, for it cannot seek."""
+    """Hashes a file. Videos are read in chunks; standard input must be a picture, because it cannot seek."""
     if file != "-":
         with Path(file).open("rb") as opened:
-            if video_format(opened.read(SNIFFED)):
+            if video_format(opened.read(SNIFF_BYTES)):
                 video = hash_video(opened)
                 return replace(video, signals=sent(video.signals))
     return with_variants(hash_picture(_read(file)))
 
 
 def _read(file: str) -> bytes:
-    """The file's bytes; of one that is too large no more than it takes to say so."""
+    """The file's bytes, but of a file over the limit only enough for the size check to refuse it."""
     if file == "-":
         return sys.stdin.buffer.read(MAX_BYTES + 1)
     with Path(file).open("rb") as opened:
@@ -98,5 +98,5 @@ def _line(file: str, picture: HashedPicture | HashedVideo) -> str:
 
 
 def _is_incomplete(picture: HashedPicture | HashedVideo) -> bool:
-    """Whether a picture's file is cut short or broken inside."""
+    """Whether the picture's file is truncated or damaged."""
     return isinstance(picture, HashedPicture) and picture.incomplete

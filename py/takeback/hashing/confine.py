@@ -1,6 +1,7 @@
-"""Takes away from this process what a decoder has no use for: files, network, other processes, endless memory.
+"""Takes away what a decoder does not need: files, network, other processes, and unlimited memory.
 
-Each seal is put on where the system has it, and `confine` says which hold. What they give: gate/README.md.
+Each restriction is applied where the system supports it; `confine` reports which are in force. gate/README.md explains
+what they protect.
 """
 
 import ctypes
@@ -34,14 +35,15 @@ _CALLS: Final = (
     *("getpid", "gettid", "getrusage", "getrandom", "getcpu", "uname", "sysinfo"),
     *("sched_yield", "sched_getaffinity", "sched_getparam", "sched_getscheduler"),
 )
-"""System calls that decoders, Python and the C library make after they are loaded; all others fail."""
+"""System calls that decoders, Python and the C library make once loaded; all others fail."""
 
 
 def confine(memory: int, parent: int, life: int) -> list[str]:
-    """Puts on every seal that this system has, and names those that hold.
+    """Applies every restriction that this system supports, and returns the names of those in force.
 
-    `memory` in bytes, beyond what is loaded; `life` in seconds of processor time, at whose end the process is killed.
-    Afterwards nothing can be opened or imported. The process must have no second thread.
+    `memory` is in bytes, beyond what is loaded; `life` is in seconds of processor time, after which the process is
+    killed. `parent` is the process id of the parent. Afterwards nothing can be opened or imported. The process must be
+    single-threaded.
     """
     tried = (
         ("another user", _become_nobody),
@@ -51,16 +53,17 @@ def confine(memory: int, parent: int, life: int) -> list[str]:
         ("no new privileges", lambda: _prctl(_PR_SET_NO_NEW_PRIVS, 1)),
         ("system calls", _filter_calls),
     )
-    held = []
-    for name, put_on in tried:
+    # The order matters: only root can become nobody, and the filter of system calls, which forbids the others, is last.
+    active = []
+    for name, apply in tried:
         with suppress(OSError, AttributeError, ImportError, RuntimeError, ValueError):
-            put_on()
-            held.append(name)
-    return held
+            apply()
+            active.append(name)
+    return active
 
 
 def _become_nobody() -> None:
-    """A process that root started goes on as nobody, who can read no file of the gate's."""
+    """Switches a process started by root to the user nobody, who can read none of the gate's files."""
     if os.geteuid() != 0:
         raise PermissionError(errno.EPERM, "not root")
     os.setgroups([])
@@ -69,12 +72,12 @@ def _become_nobody() -> None:
 
 
 def _leave_namespaces() -> None:
-    """A user without rights over others' processes, and a network without any interface (Linux)."""
+    """Enters a user namespace without rights over other processes, and an empty network namespace (Linux)."""
     os.unshare(os.CLONE_NEWUSER | os.CLONE_NEWNET | os.CLONE_NEWIPC)
 
 
 def _limit(memory: int, life: int) -> None:
-    """No new descriptor, so neither files nor sockets; no byte written to a file; no core; so much memory and time."""
+    """Forbids new descriptors (files, sockets), writes to files and core dumps; limits memory and processor time."""
     size = _address_space() + memory
     for kind, most in (
         (resource.RLIMIT_CORE, 0),
@@ -83,12 +86,12 @@ def _limit(memory: int, life: int) -> None:
         (resource.RLIMIT_CPU, life),
         (resource.RLIMIT_NOFILE, 0),
     ):
-        with suppress(ValueError, OSError):  # of what is limited already, or cannot be on this system
+        with suppress(ValueError, OSError):  # already limited below this, or not supported here
             resource.setrlimit(kind, (most, most))
 
 
 def _address_space() -> int:
-    """Bytes that are mapped now, most of them code that is shared with others (Linux)."""
+    """Bytes mapped now, mostly code shared with other processes (Linux)."""
     try:
         with open("/proc/self/statm", "rb") as file:  # noqa: PTH123 - pathlib loads too slowly in browsers
             return int(file.read().split()[0]) * os.sysconf("SC_PAGE_SIZE")
@@ -97,27 +100,27 @@ def _address_space() -> int:
 
 
 def _end_with(parent: int) -> None:
-    """However the process `parent` ends, this one does too (Linux; elsewhere it ends when its input does)."""
+    """Ends this process when the process `parent` ends (Linux; elsewhere it ends when its input does)."""
     _prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
     if os.getppid() != parent:
-        os._exit(0)  # it has ended before
+        os._exit(0)  # the parent ended before prctl took effect
 
 
 def _prctl(what: int, value: int) -> None:
-    """Linux's call of that name. Raises `OSError`."""
+    """Calls Linux's prctl. Raises `OSError`."""
     if sys.platform != "linux":
-        raise OSError(errno.ENOSYS, "there is no prctl here")
+        raise OSError(errno.ENOSYS, "prctl is Linux only")
     libc = ctypes.CDLL(None, use_errno=True)
     if libc.prctl(what, value, 0, 0, 0):
         raise OSError(ctypes.get_errno(), "prctl")
 
 
 def _filter_calls() -> None:
-    """No system call but `_CALLS`, threads of its own and their names (Linux with libseccomp)."""
-    # As if the kernel did not know it: what the C library has another way for, it does that way.
+    """Allows only the system calls in `_CALLS`, new threads and thread names (Linux with libseccomp)."""
+    # ENOSYS, as on an old kernel, so that the C library falls back to a system call that is allowed.
     rules = pyseccomp.SyscallFilter(pyseccomp.ERRNO(errno.ENOSYS))
     for name in _CALLS:
-        with suppress(OSError, ValueError):  # a name that this machine's kind does not have
+        with suppress(OSError, ValueError):  # this architecture has no such call
             rules.add_rule(pyseccomp.ALLOW, name)
     rules.add_rule(pyseccomp.ALLOW, "clone", pyseccomp.Arg(0, pyseccomp.MASKED_EQ, _CLONE_THREAD, _CLONE_THREAD))
     rules.add_rule(pyseccomp.ALLOW, "prctl", pyseccomp.Arg(0, pyseccomp.EQ, _PR_SET_NAME))

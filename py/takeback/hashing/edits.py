@@ -1,6 +1,6 @@
-"""The edit list of an MP4: which of its frames are shown, and when. `web/worker/edits.js` is the same for the browser.
+"""The edit list of an MP4: which frames are shown, and when. `web/worker/edits.js` does the same in the browser.
 
-FFmpeg and mediabunny read edit lists each in their own way, so neither is let near them (ISO/IEC 14496-12, 8.6.6).
+FFmpeg and mediabunny each interpret edit lists differently, so neither is asked to (ISO/IEC 14496-12, 8.6.6).
 """
 
 import struct
@@ -12,21 +12,21 @@ from typing import BinaryIO, Final, NamedTuple
 from takeback.errors import PictureTooLarge
 from takeback.hashing.boxes import MAX_BOXES, boxes_of
 
-MAX_INDEX: Final = 1 << 26
-"""Bytes of an MP4's `moov`: the tables of two million frames take half of it."""
+MAX_INDEX_BYTES: Final = 1 << 26
+"""Bytes read of an MP4's `moov`: the tables of two million frames take half of it."""
 MAX_EDITS: Final = 10_000
-"""Edits of a track that are looked at: one a second for three hours."""
+"""Edits read of a track: one a second for three hours."""
 
 
 class Edit(NamedTuple):
-    """A part of a track that is shown, in its ticks: `start`, negative for a gap, and `length`, 0 for all the rest."""
+    """A part of a track that is shown, in track ticks: `start` is negative for a gap; `length` 0 means to the end."""
 
     start: int
     length: float
 
 
 class Shown(NamedTuple):
-    """A frame that is shown: at how many ticks of the presentation, and which it is."""
+    """A frame that is shown: its presentation time in ticks, and its index in the track."""
 
     at: float
     frame: int
@@ -34,17 +34,17 @@ class Shown(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class _Track:
-    """What of a `trak` box is read: `tkhd`, `mdhd`, and `elst`, which may be absent."""
+    """The boxes read of a `trak`: `tkhd`, `mdhd`, and `elst`, which may be absent."""
 
     header: bytes
     media: bytes
     edits: bytes
 
 
-def shown(starts: Sequence[int], edits: Sequence[Edit], most: int) -> list[Shown]:
-    """The frames that `edits` show, in order; all of them where there are no edits or these show nothing.
+def shown_frames(starts: Sequence[int], edits: Sequence[Edit], most: int) -> list[Shown]:
+    """Returns the frames that `edits` show, in order; all frames if there are no edits or they show none.
 
-    `starts` are ticks and rise. Raises `PictureTooLarge` for more than `most`.
+    `starts` are rising times in ticks. Raises `PictureTooLarge` for more than `most` frames.
     """
     found, now = list[Shown](), 0.0
     for start, length in edits:
@@ -61,7 +61,7 @@ def shown(starts: Sequence[int], edits: Sequence[Edit], most: int) -> list[Shown
 
 
 def edits_of(file: BinaryIO) -> dict[int, list[Edit]]:
-    """The edits of an MP4's tracks by the tracks' numbers; none where they cannot be read."""
+    """Returns the edits of an MP4's tracks by track number; empty if they cannot be read."""
     try:
         index = _index(file)
         scale = _scale(next(content for name, content in boxes_of(index) if name == b"mvhd"))
@@ -72,7 +72,7 @@ def edits_of(file: BinaryIO) -> dict[int, list[Edit]]:
 
 
 def _index(file: BinaryIO) -> bytes:
-    """The content of `moov`. Raises `KeyError` where there is none."""
+    """The content of `moov`. Raises `KeyError` if there is none."""
     at = 0
     for _ in range(MAX_BOXES):
         file.seek(at)
@@ -83,7 +83,7 @@ def _index(file: BinaryIO) -> bytes:
             (size,), length = struct.unpack_from(">Q", head, 8), 16
         if name == b"moov":
             file.seek(at + length)
-            return file.read(min(size - length, MAX_INDEX) if size else MAX_INDEX)
+            return file.read(min(size - length, MAX_INDEX_BYTES) if size else MAX_INDEX_BYTES)
         if size < length:
             break
         at += size
@@ -97,7 +97,7 @@ def _track(content: bytes) -> _Track:
 
 
 def _scale(header: bytes) -> int:
-    """Ticks a second, by an `mvhd` or an `mdhd`."""
+    """Ticks per second, from an `mvhd` or `mdhd`."""
     return int(struct.unpack_from(">I", header, 20 if header[0] == 1 else 12)[0])
 
 
@@ -106,12 +106,12 @@ def _number(track: _Track) -> int:
 
 
 def _edits(track: _Track, movie: int) -> list[Edit]:
-    """The edits of a track; `movie` is in how many ticks a second their lengths are written."""
+    """The edits of a track; `movie` is the ticks per second of their lengths."""
     return [Edit(start, length * _scale(track.media) / max(movie, 1)) for length, start in _entries(track.edits)]
 
 
 def _entries(box: bytes) -> Iterator[tuple[float, int]]:
-    """Length and start of each entry of an `elst` that is whole; the speed is not looked at, as in no player."""
+    """Length and start of each complete entry of an `elst`; the rate is ignored, as in all players."""
     if len(box) < 8:
         return
     form = ">Qqi" if box[0] == 1 else ">Iii"

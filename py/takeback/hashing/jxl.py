@@ -1,4 +1,4 @@
-"""Reads the head of a JPEG XL file: how large the picture is, before it is given to a decoder."""
+"""Reads the header of a JPEG XL file, so that its size is known before it is decoded."""
 
 from typing import Final
 
@@ -8,12 +8,12 @@ CODESTREAM: Final = b"\xff\x0a"
 CONTAINER: Final = b"\0\0\0\x0cJXL \r\n\x87\n"
 SIGNATURES: Final = (CODESTREAM, CONTAINER)
 _RATIOS: Final = {1: (1, 1), 2: (12, 10), 3: (4, 3), 4: (3, 2), 5: (16, 9), 6: (5, 4), 7: (2, 1)}
-"""Width to height, for the pictures whose head leaves the width out (ISO/IEC 18181-1, `SizeHeader`)."""
+"""Width to height where the header omits the width (ISO/IEC 18181-1, `SizeHeader`)."""
 _SIZES: Final = (9, 13, 18, 30)
 
 
 def size_of(data: bytes) -> tuple[int, int] | None:
-    """Width and height as stored, or nothing when the head cannot be read."""
+    """Returns width and height as stored, or `None` if the header cannot be read."""
     if data.startswith(CONTAINER):
         for name, content in boxes_of(data):
             if name in {b"jxlc", b"jxlp"}:
@@ -23,7 +23,7 @@ def size_of(data: bytes) -> tuple[int, int] | None:
 
 
 def _size(head: bytes) -> tuple[int, int]:
-    """The size at the start of a codestream, whose numbers begin at the lowest bit."""
+    """The size at the start of a codestream, which packs its numbers from the lowest bit."""
     bits = int.from_bytes(head, "little")
 
     def take(count: int) -> int:

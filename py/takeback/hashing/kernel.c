@@ -1,18 +1,18 @@
-/* PDQ, streamed: pixels go in row by row, and a few rows at a time is all that is kept of them.
+/* Streaming PDQ: pixels are pushed row by row, and only a few rows are kept at a time.
  *
- * The same file is compiled for WebAssembly and for the machine's own processor, and gives the same bits on both:
+ * This file is compiled both for WebAssembly and natively, with identical results:
  * float32 in the order of Meta's reference, no fused multiply-add (-ffp-contract=off), no library, no allocation.
  * PDQ: Meta, "The TMK+PDQF Video-Hashing Algorithm and the PDQ Image-Hashing Algorithm", 2019; full-size rule.
  *
- * A picture goes through in groups of ROWS rows:
+ * A picture is processed in groups of ROWS rows:
  *
  *   luma -> lanes -> box along rows -> box down columns -> box along rows -> box down columns -> 64 x 64 -> DCT
  *
- * A box is a running sum: at each step ("tick") one sample is added, the one `window` ticks older is taken away, and
- * the sum over the count of samples inside the picture is the output of half a window ago. Samples outside the
- * picture are zeros: adding or taking away 0.0f changes no sum, so no edge needs code of its own. Running along a
- * row, the rows of a group lie side by side in vector lanes. Only the 64 columns and 64 rows that PDQ samples are
- * ever divided out of the second boxes.
+ * A box filter is a running sum: at each step ("tick") one sample is added, the one `window` ticks older is
+ * subtracted, and the sum divided by the count of samples inside the picture is the output for half a window ago.
+ * Samples outside the picture are zeros: adding or subtracting 0.0f changes no sum, so edges need no special case.
+ * Along rows, the rows of a group lie side by side in vector lanes. The second boxes are only evaluated at the 64
+ * columns and 64 rows that PDQ samples.
  */
 #include <stddef.h>
 #include <stdint.h>
@@ -26,25 +26,25 @@
 #endif
 
 enum {
-  ROWS = 8,            /* rows of a group: enough independent sums to hide the time an addition takes */
+  ROWS = 8,            /* rows of a group: enough independent sums to hide the latency of an addition */
   QUADS = ROWS / 4,    /* vectors that hold one column of a group */
   SIDE = 64,           /* side of the sampled picture */
   FREQUENCIES = 16,    /* DCT frequencies kept of each axis, 1 to 16 */
   COEFFICIENTS = FREQUENCIES * FREQUENCIES,
-  MEDIAN_RANK = 128,   /* the median is the 128th smallest of 256: one of them, never a mean */
+  MEDIAN_RANK = 128,   /* the median is the 128th smallest of the 256 values, never a mean of two */
   HASH_BYTES = 32,
   DIHEDRALS = 8,
-  SMALLEST = 5,        /* a side shorter than this has no hash */
-  PLANE_SIDE = 512,    /* the reduced picture has no longer side, nor one under half of it if there is enough */
-  TAPS = 4,            /* points on each axis for a sample of a view: every second pixel of a reduced picture */
-  STANDS_OUT = 8,      /* grey levels by which a sample stands out of its row and column */
+  SMALLEST = 5,        /* a picture with a shorter side has no hash */
+  PLANE_SIDE = 512,    /* the thumbnail's longer side is at most this, and at least half of it if the picture allows */
+  TAPS = 4,            /* points per axis for a sample of a region: every second pixel of a thumbnail */
+  STANDS_OUT = 8,      /* grey levels by which a sample must differ from its row and column */
   ALIGNMENT = 64,
 };
 
 typedef float quad __attribute__((vector_size(16)));
 
 /* sqrt(2/64) * cos(pi/128 * m), m = 0..63, rounded to float32: every entry of the DCT matrix is one of them or its
-   negative, as computed in double by the reference. Constants, because no two libraries agree on cos. */
+   negative, as the reference computes it in double. Constants, because libraries differ in the last bits of cos. */
 static const float COSINES[SIDE] = {
     0x1.6a09e6p-3f, 0x1.69edfcp-3f, 0x1.699a42p-3f, 0x1.690ec6p-3f, 0x1.684b9cp-3f, 0x1.6750e4p-3f, 0x1.661ec2p-3f,
     0x1.64b568p-3f, 0x1.63150ap-3f, 0x1.613decp-3f, 0x1.5f3056p-3f, 0x1.5cec98p-3f, 0x1.5a730cp-3f, 0x1.57c414p-3f,
@@ -57,36 +57,36 @@ static const float COSINES[SIDE] = {
     0x1.1a855ep-5f, 0x1.ef2894p-6f, 0x1.a8fa12p-6f, 0x1.628a08p-6f, 0x1.1be352p-6f, 0x1.aa21a8p-7f, 0x1.1c3af6p-7f,
     0x1.1c50e2p-8f};
 
-/* One box filter: its window, how many samples lie ahead of the output, and the length of what it runs over. */
+/* One box filter: its window, the samples ahead of the output, and the length of the row or column. */
 struct box {
   int window, ahead, length;
 };
 
-/* Everything about one picture under way. Lives in memory of the caller's, the arrays behind it. */
+/* The state of one picture. The caller owns the memory; the arrays follow the struct. */
 struct pdq {
   int width, height, channels;
-  int filled;                    /* rows of the group that have arrived */
-  int tick;                      /* rows that went through before this group */
-  int sampled;                   /* rows of `samples` that are done */
+  int filled;                    /* rows of the group that have been pushed */
+  int tick;                      /* rows processed before this group */
+  int sampled;                   /* rows of `samples` that are complete */
   size_t pitch;                  /* floats of a row: the width rounded up to whole vectors */
   struct box across, down;
-  float *luma;                   /* ROWS rows as they arrive */
-  float *lanes;                  /* the group turned: ROWS floats a column, zeros on either side */
-  float *boxed;                  /* the same after the box along rows */
-  float *ring;                   /* boxed rows that are still in the window */
-  float *sums;                   /* a running sum of every column */
-  float *ring_sampled, *sums_sampled; /* the same for the second box down, of the 64 sampled columns alone */
-  int factor;                    /* pixels on each axis that make one of the reduced picture; 0: it is not kept */
-  float *plane_sums;             /* its row under way */
-  uint8_t *plane;                /* its rows so far */
+  float *luma;                   /* ROWS rows as pushed */
+  float *lanes;                  /* the group transposed: ROWS floats a column, zeros on either side */
+  float *boxed;                  /* the same after the first box along rows */
+  float *ring;                   /* boxed rows still inside the window */
+  float *sums;                   /* the running sum of each column */
+  float *ring_sampled, *sums_sampled; /* the same for the second box down, for the 64 sampled columns only */
+  int factor;                    /* pixels per axis that make one of the thumbnail; 0: no thumbnail */
+  float *plane_sums;             /* the thumbnail's row in progress */
+  uint8_t *plane;                /* the thumbnail's rows so far */
   float samples[SIDE * SIDE];
-  float direct[SIDE * SIDE];     /* luma of a picture of 64 x 64, which the reference hashes as it is */
+  float direct[SIDE * SIDE];     /* luma of a 64 x 64 picture, which the reference hashes unfiltered */
 };
 
 struct pdq_result {
   int32_t quality;                       /* 0 to 100 */
   float coefficients[COEFFICIENTS];      /* row = vertical frequency */
-  uint8_t hash[HASH_BYTES];              /* as its hex is written: the last coefficient first */
+  uint8_t hash[HASH_BYTES];              /* in the order of the hex form: the last coefficient first */
   uint8_t dihedral[DIHEDRALS][HASH_BYTES]; /* orig rot90 rot180 rot270 flipx flipy flipp flipm */
   int32_t detail;                        /* 0 to 100 */
 };
@@ -116,7 +116,7 @@ static float *take(uintptr_t *free, size_t floats) {
   return taken;
 }
 
-/* Lays the arrays out behind `p`, which stands at `start`; returns where they end. */
+/* Lays out the arrays after `p`, which lies at `start`; returns their end. */
 static uintptr_t lay_out(struct pdq *p, uintptr_t start, int width, int height) {
   uintptr_t free = start + (sizeof(struct pdq) + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
   p->across = box_of(width);
@@ -154,13 +154,13 @@ static inline void turn(quad r[4]) {
   r[3] = __builtin_shufflevector(c, d, 2, 3, 6, 7);
 }
 
-/* How many samples inside the vector the sum holds at `tick`. Never 0, so that ticks past the end stay finite. */
+/* Samples inside the picture that the sum holds at `tick`. Never 0, so that ticks past the end stay finite. */
 static inline float count_at(struct box box, int tick) {
   int count = tick < box.window ? tick + 1 : tick < box.length ? box.window : box.window + box.length - 1 - tick;
   return (float)(count < 1 ? 1 : count);
 }
 
-/* The luma rows of the group, side by side in lanes. */
+/* Transposes the group's luma rows into lanes. */
 static void luma_to_lanes(struct pdq *p) {
   for (size_t x = 0; x < p->pitch; x += 4)
     for (int q = 0; q < QUADS; q++) {
@@ -180,7 +180,7 @@ static inline void divide_lanes(float *to, const quad sum[QUADS], float count) {
   for (int q = 0; q < QUADS; q++) store(to + 4 * q, sum[q] / all(count));
 }
 
-/* First box along rows: every column. */
+/* First box along rows, for every column. */
 static void box_across(struct pdq *p) {
   struct box box = p->across;
   quad sum[QUADS] = {0};
@@ -193,7 +193,7 @@ static void box_across(struct pdq *p) {
   }
 }
 
-/* Second box along rows: the sampled columns alone, column j of the group in `out` at j * ROWS. */
+/* Second box along rows, for the sampled columns only; column j of the group is stored in `out` at j * ROWS. */
 static void box_across_sampled(const struct pdq *p, float *out) {
   struct box box = p->across;
   quad sum[QUADS] = {0};
@@ -205,7 +205,7 @@ static void box_across_sampled(const struct pdq *p, float *out) {
   }
 }
 
-/* First box down columns, from `boxed` back into `lanes`: the rows of `ahead` ticks ago. */
+/* First box down columns, from `boxed` back into `lanes`; the output rows lag by `ahead` ticks. */
 static void box_down(struct pdq *p) {
   int slots = ring_rows(p);
   float *enters[ROWS];
@@ -235,7 +235,7 @@ static void box_down(struct pdq *p) {
   }
 }
 
-/* Second box down, of the sampled columns: one row in, and a row of `samples` out where one is due. */
+/* Second box down, for the sampled columns: takes one row, and writes a row of `samples` when one is complete. */
 static void box_down_sampled(struct pdq *p, const float *lane, int tick) {
   int slots = ring_rows(p), row = tick - p->down.ahead, inside = tick < p->height;
   float *enters = p->ring_sampled + (size_t)(tick % slots) * SIDE, *sums = p->sums_sampled;
@@ -249,7 +249,7 @@ static void box_down_sampled(struct pdq *p, const float *lane, int tick) {
     for (int j = 0; j < SIDE; j++) p->samples[p->sampled * SIDE + j] = sums[j] / count_at(p->down, tick);
 }
 
-/* Takes a full group through all four boxes. */
+/* Runs a full group through all four boxes. */
 static void run_group(struct pdq *p) {
   float sampled[SIDE * ROWS] __attribute__((aligned(16)));
   luma_to_lanes(p);
@@ -272,7 +272,7 @@ static float dct_entry(int i, int j) {
   return m > 64 ? -COSINES[128 - m] : COSINES[m];
 }
 
-/* `out` = D A D', every element one plain sum in order. */
+/* `out` = D A D'. Each element is summed in index order, as in the reference. */
 static void dct(const float samples[SIDE * SIDE], float out[COEFFICIENTS]) {
   float d[FREQUENCIES][SIDE], t[FREQUENCIES][SIDE];
   for (int i = 0; i < FREQUENCIES; i++)
@@ -306,7 +306,7 @@ static int quality_of(const float s[SIDE * SIDE]) {
   return quality > 100 ? 100 : quality;
 }
 
-/* Hoare's selection, in place: what is at `wanted` once sorted. The same value in whatever order equals come. */
+/* Hoare's selection, in place: the value at index `wanted` once sorted. The order of equal values does not matter. */
 static float ranked(float *v, int count, int wanted) {
   int low = 0, high = count - 1;
   while (low < high) {
@@ -332,8 +332,8 @@ static float median_of(const float values[COEFFICIENTS]) {
   return ranked(v, COEFFICIENTS, MEDIAN_RANK - 1);
 }
 
-/* How many samples in a hundred stand out of their row and their column, by the medians of these. Lines along the
-   sides, bars and edges of a plain ground, which are alike in many pictures, give quality but none of these. */
+/* Percentage of samples that differ from what the medians of their row and column predict. Lines along the sides,
+   bars and edges of a plain background, which many pictures share, give quality but no detail. */
 static int detail_of(const float s[SIDE * SIDE]) {
   float rows[SIDE], columns[SIDE], v[SIDE];
   for (int i = 0; i < SIDE; i++) {
@@ -362,7 +362,7 @@ static void bits_of(const float values[COEFFICIENTS], uint8_t hash[HASH_BYTES]) 
   }
 }
 
-/* The coefficients of the picture turned or mirrored: transposed or not, and the signs of odd waves changed. */
+/* The coefficients of the rotated or mirrored picture: transposed or not, with the signs of odd waves changed. */
 static void dihedral_of(const float b[COEFFICIENTS], int which, float out[COEFFICIENTS]) {
   for (int i = 0; i < FREQUENCIES; i++)
     for (int j = 0; j < FREQUENCIES; j++) {
@@ -374,7 +374,8 @@ static void dihedral_of(const float b[COEFFICIENTS], int which, float out[COEFFI
     }
 }
 
-/* All of the result: the hash of `single`, its turned and mirrored forms of `filtered`, which is mostly the same. */
+/* Fills `result`: the hash from `single`, the rotated and mirrored forms from `filtered`. The two differ only for a
+   picture of 64 x 64. */
 static void conclude(const float *single, const float *filtered, struct pdq_result *result) {
   float waves[COEFFICIENTS], turned[COEFFICIENTS];
   dct(single, result->coefficients);
@@ -391,9 +392,9 @@ static void conclude(const float *single, const float *filtered, struct pdq_resu
   }
 }
 
-/* ---- the reduced picture, and views of it ---- */
+/* ---- the thumbnail ("plane"), and regions ("views") of it ---- */
 
-/* Adds a row of luma to the reduced picture: means of squares of `factor` pixels, cut off at the right and below. */
+/* Adds a row of luma to the thumbnail: means of squares of `factor` pixels, clipped at the right and bottom edge. */
 static void reduce(struct pdq *p, const float *luma, int row) {
   int f = p->factor, wide = reduced(p->width, f), lines = row % f + 1;
   for (int x = 0; x < wide; x++) {
@@ -410,8 +411,8 @@ static void reduce(struct pdq *p, const float *luma, int row) {
   }
 }
 
-/* A point on one axis of a reduced picture: the pixel before it, the one behind, and how far it is between their
-   middles, which are at .5. Beyond the edge goes on what is at the edge. */
+/* A point on one axis of a thumbnail: the pixel before it, the one after, and its position between their centres,
+   which are at .5. Points beyond the edge take the edge pixel. */
 struct place {
   int before, behind;
   float part;
@@ -426,10 +427,10 @@ static inline struct place place_of(float at, int length) {
 
 static inline float middle_of(int tap) { return ((float)tap + 0.5f) / (float)(TAPS * SIDE); }
 
-/* What the points of a sample weigh: a tent as wide as that of the full-size rule. */
+/* Weights of a sample's points: a tent filter as wide as that of the full-size rule. */
 static const float WEIGHTS[TAPS] = {0.125f, 0.375f, 0.375f, 0.125f};
 
-/* The 64 x 64 samples of a view whose sides are upright: rows first, which are summed in lanes. */
+/* The 64 x 64 samples of an axis-aligned region: rows are summed first, in vector lanes. */
 static void sample_upright(const uint8_t *plane, int width, int height, const float frame[6], float *out) {
   struct place across[TAPS * SIDE];
   float line[PLANE_SIDE];
@@ -454,7 +455,7 @@ static void sample_upright(const uint8_t *plane, int width, int height, const fl
   }
 }
 
-/* The same of a view that is turned. */
+/* The same for a rotated or skewed region. */
 static void sample_turned(const uint8_t *plane, int width, int height, const float frame[6], float *out) {
   for (int i = 0; i < SIDE; i++)
     for (int j = 0; j < SIDE; j++) {
@@ -473,15 +474,15 @@ static void sample_turned(const uint8_t *plane, int width, int height, const flo
     }
 }
 
-/* ---- the door ---- */
+/* ---- exported functions ---- */
 
-/* Bytes of memory that a picture of `width` x `height` needs. Both are 1 to 65,535. */
+/* Bytes of memory needed for a picture of `width` x `height`, each 1 to 65,535. */
 EXPORT size_t pdq_size(int width, int height) {
   struct pdq probe;
   return (size_t)lay_out(&probe, 0, width, height) + ALIGNMENT;
 }
 
-/* Starts a picture in `memory` of `pdq_size` bytes. `channels`: 1 luma, 3 RGB, 4 RGB and a byte to skip. */
+/* Starts a picture in `memory` of `pdq_size` bytes. `channels`: 1 is luma, 3 RGB, 4 RGB and a byte to skip. */
 EXPORT void pdq_begin(void *memory, int width, int height, int channels) {
   struct pdq *p = aligned(memory);
   float *end = (float *)lay_out(p, (uintptr_t)p, width, height);
@@ -492,13 +493,13 @@ EXPORT void pdq_begin(void *memory, int width, int height, int channels) {
   p->filled = p->tick = p->sampled = p->factor = 0;
 }
 
-/* After `pdq_begin`: the reduced picture is kept as well. */
+/* Call after `pdq_begin` to make the thumbnail as well. */
 EXPORT void pdq_keep_plane(void *memory) {
   struct pdq *p = aligned(memory);
   p->factor = factor_of(p->width, p->height);
 }
 
-/* After the last row: writes the reduced picture, a byte a pixel, into `plane`, and its width and height into `size`. */
+/* Call after the last row: writes the thumbnail, one byte a pixel, to `plane`, and its width and height to `size`. */
 EXPORT void pdq_plane(void *memory, uint8_t *plane, int32_t size[2]) {
   const struct pdq *p = aligned(memory);
   size[0] = reduced(p->width, p->factor);
@@ -517,7 +518,7 @@ static void luma_of(const uint8_t *pixels, float *luma, int width, int channels)
       luma[x] = 0.299f * pixels[4 * x] + 0.587f * pixels[4 * x + 1] + 0.114f * pixels[4 * x + 2];
 }
 
-/* The next `rows` rows, each `stride` bytes after the last. In all there are `height` of them, never more. */
+/* Adds the next `rows` rows, `stride` bytes apart. The caller must not push more than `height` rows in total. */
 EXPORT void pdq_push(void *memory, const uint8_t *pixels, int rows, size_t stride) {
   struct pdq *p = aligned(memory);
   for (int row = 0; row < rows; row++, pixels += stride) {
@@ -530,7 +531,7 @@ EXPORT void pdq_push(void *memory, const uint8_t *pixels, int rows, size_t strid
   }
 }
 
-/* After the last row: the result. */
+/* Call after the last row: writes the result. */
 EXPORT void pdq_finish(void *memory, struct pdq_result *result) {
   struct pdq *p = aligned(memory);
   uint8_t *bytes = (uint8_t *)result;
@@ -544,8 +545,8 @@ EXPORT void pdq_finish(void *memory, struct pdq_result *result) {
   conclude(single, p->samples, result);
 }
 
-/* PDQ of a view of a reduced picture, close to PDQ of what is cut out of the picture itself. `frame`, in pixels of the
-   reduced picture: x and y of the view's corner, of the way along its upper side, and of the way down its left side. */
+/* PDQ of a region of a thumbnail, close to PDQ of the same region cropped from the picture itself. `frame`, in pixels
+   of the thumbnail: x and y of the region's corner, of the vector along its top side, and of the one down its left. */
 EXPORT void pdq_view(const uint8_t *plane, int width, int height, const float frame[6], struct pdq_result *result) {
   float samples[SIDE * SIDE];
   if (frame[3] == 0.0f && frame[4] == 0.0f)

@@ -1,6 +1,6 @@
-"""The one door to the compiled kernel: PDQ (kernel.c), and the slow half of phash (lanczos.c), of rows of pixels.
+"""The interface to the compiled kernel: PDQ (kernel.c) and the slow half of phash (lanczos.c), over rows of pixels.
 
-`_kernel.so` lies beside this file; in CPython it is the machine's own code, in Pyodide a WebAssembly side module.
+`_kernel.so` beside this file is native code in CPython and a WebAssembly side module in Pyodide.
 """
 
 import ctypes
@@ -9,16 +9,16 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final
 
-MAX_SIDE: Final = 65_535
-"""Pixels of a side. What a JPEG can hold; it bounds the kernel's memory at about 10 MB, whatever the shape."""
-PLANE_SIDE: Final = 512
-"""Pixels of the longer side of a reduced picture at most."""
+MAX_SIDE_PIXELS: Final = 65_535
+"""Pixels of a side, the most a JPEG can have; it bounds the kernel's memory at about 10 MB for any shape."""
+THUMBNAIL_SIDE_PIXELS: Final = 512
+"""Pixels of a thumbnail's longer side at most."""
 CHANNELS: Final = {"L": 1, "RGB": 3, "RGBX": 4}
-"""Bytes of a pixel in the layouts that the kernel reads: luma; red, green, blue; the same and a byte to skip."""
+"""Bytes per pixel of the layouts that the kernel reads: luma; red, green, blue; the same and a byte to skip."""
 COLUMNS: Final = 32
-"""To which phash's rows are resized."""
+"""Columns that phash's rows are resized to."""
 DIHEDRALS: Final = ("orig", "rot90", "rot180", "rot270", "flipx", "flipy", "flipp", "flipm")
-"""The order of the eight turned and mirrored hashes, in the words of pdqhash and threatexchange."""
+"""The order of the eight rotations and reflections, named as in pdqhash and threatexchange."""
 
 
 class _Result(ctypes.Structure):
@@ -35,10 +35,10 @@ class _Result(ctypes.Structure):
 
 @dataclass(frozen=True, slots=True)
 class KernelResult:
-    """What the kernel found: hashes in hex, `quality` from 0 to 100, the 16 x 16 `coefficients` row by row.
+    """The kernel's result: hashes in hex, `quality` from 0 to 100, and the 16 x 16 `coefficients` row by row.
 
-    `detail` is how many of the 64 x 64 samples in a hundred no lines along the sides explain: they are more than 8 grey
-    levels off what the medians of their row and their column say.
+    `detail` is the percentage of the 64 x 64 samples that straight lines along the sides do not explain: they differ by
+    more than 8 grey levels from what the medians of their row and column predict.
     """
 
     hash: str
@@ -50,9 +50,10 @@ class KernelResult:
 
 @dataclass(frozen=True, slots=True)
 class Thumbnail:
-    """A picture reduced to at most 512 pixels a side: `pixels` are luma, a byte each, rows from the top down.
+    """A picture reduced to at most 512 pixels a side: `pixels` are luma, one byte each, rows from the top down.
 
-    The picture itself is `across` x `down` of these pixels: the last column and row may stand for less than a whole.
+    `across` x `down` is the exact size of the picture in these pixels: the last column and row may cover less than a
+    whole pixel.
     """
 
     width: int
@@ -63,11 +64,11 @@ class Thumbnail:
 
 
 type Parallelogram = tuple[float, float, float, float, float, float]
-"""A part of a plane: its corner, the way along its upper side, the way down its left side; x and y in pixels."""
+"""A region of a thumbnail: corner, vector along its top side, vector down its left side; x and y in pixels."""
 
 
 def _load() -> ctypes.CDLL:
-    """The compiled kernel with its signatures. Raises `ImportError` when it was not built."""
+    """Loads the compiled kernel and declares its signatures. Raises `ImportError` if it was not built."""
     path = os.path.join(os.path.dirname(__file__), "_kernel.so")  # noqa: PTH118, PTH120 - pathlib loads too slowly in browsers
     try:
         library = ctypes.CDLL(path)
@@ -106,65 +107,67 @@ _library: Final = _load()
 
 
 class PdqStream:
-    """PDQ of one picture of `width` x `height` pixels whose rows arrive in pieces, from the top down.
+    """Computes PDQ of a picture of `width` x `height` pixels from batches of rows, top to bottom.
 
-    `layout` is a key of `CHANNELS`; with `keep_plane` the reduced picture is made on the way. Raises `ValueError` for a
-    side of 0 or over `MAX_SIDE`, or an unknown layout.
+    `layout` is a key of `CHANNELS`; `keep_thumbnail` makes the thumbnail as well. Raises `ValueError` if a side is 0 or
+    over `MAX_SIDE_PIXELS`, or the layout is unknown.
     """
 
-    def __init__(self, width: int, height: int, layout: str, *, keep_plane: bool = False) -> None:
-        if not (1 <= width <= MAX_SIDE and 1 <= height <= MAX_SIDE):
-            raise ValueError(f"a side is 1 to {MAX_SIDE} pixels, not {width} x {height}")
+    def __init__(self, width: int, height: int, layout: str, *, keep_thumbnail: bool = False) -> None:
+        if not (1 <= width <= MAX_SIDE_PIXELS and 1 <= height <= MAX_SIDE_PIXELS):
+            raise ValueError(f"a side must have 1 to {MAX_SIDE_PIXELS} pixels, not {width} x {height}")
         if layout not in CHANNELS:
-            raise ValueError(f"a layout is one of {', '.join(CHANNELS)}")
+            raise ValueError(f"the layout must be one of {', '.join(CHANNELS)}")
         self._row = width * CHANNELS[layout]
         self._missing = height
         self._size = width, height
         self._memory = ctypes.create_string_buffer(_library.pdq_size(width, height))
         _library.pdq_begin(self._memory, width, height, CHANNELS[layout])
-        if keep_plane:
+        if keep_thumbnail:
             _library.pdq_keep_plane(self._memory)
 
     def push(self, pixels: bytes, stride: int | None = None) -> None:
-        """Takes the next whole rows, `stride` bytes apart (without it, as wide as a row is).
+        """Adds the next whole rows, `stride` bytes apart; by default rows are contiguous.
 
-        Raises `ValueError` when `pixels` is not whole rows or there are more of them than the picture has.
+        Raises `ValueError` if `pixels` does not consist of whole rows, or has more rows than are missing.
         """
         stride = self._row if stride is None else stride
         rows, rest = divmod(len(pixels), stride) if stride >= self._row else (0, 1)
         if rest or rows > self._missing:
-            raise ValueError("pixels are whole rows, and no more of them than the picture has")
+            raise ValueError("pixels must be whole rows, and no more of them than the picture has")
         _library.pdq_push(self._memory, pixels, rows, stride)
         self._missing -= rows
 
     def finish(self) -> KernelResult:
-        """The result, after the last row. Raises `ValueError` while rows are missing."""
+        """Returns the result, after the last row. Raises `ValueError` while rows are missing."""
         if self._missing:
             raise ValueError(f"{self._missing} rows are missing")
         result = _Result()
         _library.pdq_finish(self._memory, ctypes.byref(result))
         return _read(result)
 
-    def plane(self) -> Thumbnail:
-        """The reduced picture, after the last row, if it was kept."""
-        pixels = ctypes.create_string_buffer(PLANE_SIDE * PLANE_SIDE)
+    def thumbnail(self) -> Thumbnail:
+        """Returns the thumbnail, after the last row, if `keep_thumbnail` was set."""
+        pixels = ctypes.create_string_buffer(THUMBNAIL_SIDE_PIXELS * THUMBNAIL_SIDE_PIXELS)
         size = (ctypes.c_int32 * 2)()
         _library.pdq_plane(self._memory, pixels, size)
-        factor = -(-max(self._size) // PLANE_SIDE)
+        factor = -(-max(self._size) // THUMBNAIL_SIDE_PIXELS)
         return Thumbnail(
             size[0], size[1], pixels.raw[: size[0] * size[1]], self._size[0] / factor, self._size[1] / factor
         )
 
 
-def hash_view(plane: Thumbnail, frame: Parallelogram) -> KernelResult:
-    """PDQ of a part of a reduced picture, however it lies; what lies outside goes on as the edge."""
+def hash_region(thumbnail: Thumbnail, frame: Parallelogram) -> KernelResult:
+    """Computes PDQ of any parallelogram in a thumbnail; edge pixels extend beyond the border."""
     result = _Result()
-    _library.pdq_view(plane.pixels, plane.width, plane.height, (ctypes.c_float * 6)(*frame), ctypes.byref(result))
+    _library.pdq_view(
+        thumbnail.pixels, thumbnail.width, thumbnail.height, (ctypes.c_float * 6)(*frame), ctypes.byref(result)
+    )
     return _read(result)
 
 
 def resize_rows(strips: Iterable[bytes], width: int) -> bytes:
-    """Rows of luma, `width` bytes each, resized to `COLUMNS` bytes each: what Pillow makes by Lanczos, to the bit."""
+    """Resizes rows of luma, `width` bytes each, to `COLUMNS` bytes each, with the same bits as Pillow's Lanczos."""
     memory = ctypes.create_string_buffer(_library.lanczos_size(width))
     _library.lanczos_begin(memory, width)
     resized = []

@@ -1,8 +1,8 @@
-/* The columns of a picture that is resized to 32 x 32, as imagehash has Pillow do it: Lanczos with three lobes, to the
- * bit what Pillow makes, several times as fast. Resizing the 32 columns down to 32 rows is left to Pillow.
+/* Resizes rows to 32 columns, the first half of the 32 x 32 resize that imagehash asks of Pillow: Lanczos with three
+ * lobes, bit for bit what Pillow computes, several times as fast. Pillow then resizes the 32 columns to 32 rows.
  *
- * Pillow weighs pixels by whole numbers of 22 bits behind the point. Here each is two numbers of 16 bits, its high part
- * and its low byte, whose products with pixels are summed in vectors: the same whole numbers, so the same sum.
+ * Pillow's weights are integers with 22 fractional bits. Here each is split into two 16-bit numbers, its high part and
+ * its low byte, whose products with pixels are summed in vectors: the same integers, so the same sum.
  */
 #include <stddef.h>
 #include <stdint.h>
@@ -18,27 +18,27 @@
 enum {
   COLUMNS = 32,
   LOBES = 3,
-  PRECISION = 22, /* bits of a weight behind the point */
-  LOW = 8,        /* bits of its low part */
-  GROUP = 8,      /* weights of a column are a multiple of this: vectors without a rest */
-  TERMS = 10,     /* of the series of the sine: up to a quarter turn more do not change a double */
+  PRECISION = 22, /* fractional bits of a weight */
+  LOW = 8,        /* bits of a weight's low part */
+  GROUP = 8,      /* the number of weights of a column is a multiple of this, so that vectors have no remainder */
+  TERMS = 10,     /* terms of the sine series: up to a quarter turn, further ones do not change a double */
 };
 
 static const double PI = 3.141592653589793;
 
-/* Which pixels make a column, and behind it the weights of each and a row as it is read. */
+/* The pixels that make up each column; the weights and one row of input follow the struct. */
 struct lanczos {
   int32_t width, taps;
   int32_t first[COLUMNS]; /* the leftmost pixel of each column */
-  int16_t behind[];       /* for each column `taps` high parts and as many low ones; then the row, and zeros */
+  int16_t behind[];       /* for each column `taps` high parts and as many low parts; then the row, and zeros */
 };
 
-/* The weights of a column; behind those of the last one, the row. */
+/* The weights of a column; with `column` = COLUMNS, the row that follows them. */
 static int16_t *weights_of(struct lanczos *p, int column) { return p->behind + 2 * column * p->taps; }
 
 static double scale_of(int width) { return (double)width / COLUMNS; }
 
-/* How far the filter is stretched: not at all for a picture that becomes wider. */
+/* The stretch of the filter: 1 for a picture that becomes wider. */
 static double stretch_of(int width) { return width > COLUMNS ? scale_of(width) : 1; }
 
 static size_t taps_of(int width) {
@@ -46,7 +46,7 @@ static size_t taps_of(int width) {
   return (across + GROUP - 1) / GROUP * GROUP;
 }
 
-/* sin(pi x) of a few turns at most: the series around the nearest whole number. */
+/* sin(pi x) for small x: the series around the nearest integer. */
 static double sine(double x) {
   int whole = (int)(x < 0 ? x - 0.5 : x + 0.5);
   double angle = PI * (x - whole), sum = 1;
@@ -58,7 +58,7 @@ static double sinc(double x) { return x == 0 ? 1 : sine(x) / (PI * x); }
 
 static double filter(double x) { return x < -LOBES || x >= LOBES ? 0 : sinc(x) * sinc(x / LOBES); }
 
-/* The weights of the pixels that make one column. */
+/* Computes the weights of one column. */
 static void weigh(struct lanczos *p, int column) {
   double stretch = stretch_of(p->width), middle = (column + 0.5) * scale_of(p->width), sum = 0;
   int from = (int)(middle - LOBES * stretch + 0.5), to = (int)(middle + LOBES * stretch + 0.5);
@@ -75,15 +75,15 @@ static void weigh(struct lanczos *p, int column) {
   p->first[column] = from;
 }
 
-/* ---- the door ---- */
+/* ---- exported functions ---- */
 
-/* Bytes of memory that pictures of this width need. It is 1 to 65,535. */
+/* Bytes of memory needed for pictures of `width` pixels, 1 to 65,535. */
 EXPORT size_t lanczos_size(int width) {
   size_t taps = taps_of(width);
   return sizeof(struct lanczos) + (2 * COLUMNS * taps + (size_t)width + taps) * sizeof(int16_t);
 }
 
-/* Makes the weights, in `memory` of `lanczos_size` bytes. */
+/* Computes all weights, in `memory` of `lanczos_size` bytes. */
 EXPORT void lanczos_begin(void *memory, int width) {
   struct lanczos *p = memory;
   p->width = width;
@@ -93,7 +93,7 @@ EXPORT void lanczos_begin(void *memory, int width) {
   for (int k = 0; k < p->taps; k++) row[width + k] = 0;
 }
 
-/* Of each of `rows` rows of luma the 32 pixels that it becomes, into `out`. */
+/* Resizes each of `rows` rows of luma to 32 pixels, written to `out`. */
 EXPORT void lanczos_rows(void *memory, const uint8_t *pixels, int rows, uint8_t *out) {
   struct lanczos *p = memory;
   int16_t *row = weights_of(p, COLUMNS);

@@ -1,7 +1,7 @@
-"""Mends HEIC and AVIF files that common viewers show and a decoder refuses, or shows another picture of.
+"""Repairs HEIC and AVIF files that common viewers show but a decoder refuses or shows differently.
 
-The same bytes go to the decoder natively and in the browser. A file that needs nothing, or cannot be read, is given
-back as it is: its decoder will know.
+The same bytes go to the decoder natively and in the browser. A file that needs no repair, or cannot be parsed, is
+returned unchanged: the decoder reports what is wrong.
 """
 
 import struct
@@ -13,29 +13,29 @@ from takeback.hashing.boxes import boxes_of
 _SKIPPED: Final = b"free"
 _PIXI: Final = b"pixi"
 _MATRIX: Final = {10: 9, 13: 9, 11: 9, 14: 9, 3: 2}
-"""Matrix coefficients (ITU-T H.273) that libavif cannot convert by, and the nearest that it can (BT.2020, unknown)."""
+"""Matrix coefficients (ITU-T H.273) that libavif cannot convert, and the nearest that it can (BT.2020, unspecified)."""
 _MATRIX_AT: Final = 8
-"""Where they stand in a `colr` box's content, after `nclx` and two more numbers."""
+"""Their offset in a `colr` box's content: after `nclx` and two more numbers."""
 
 type _Boxes = list[tuple[bytes, bytes]]
 type _Associations = dict[int, list[int]]
 
 
 def mended_heic(data: bytes) -> bytes:
-    """The file in which the main picture is nobody's thumbnail: libheif's callers leave thumbnails out."""
+    """Returns the file with the primary item no longer marked as a thumbnail, which libheif's callers would skip."""
     return _tried(_without_thumbnail_mark, data)
 
 
 def mended_avif(data: bytes) -> bytes:
-    """The file with what libavif asks for: `pixi`, a `clap` that cuts nothing, and colours that it can convert.
+    """Returns the file with what libavif requires: `pixi`, a `clap` that cuts nothing, and colours that it can convert.
 
-    Viewers show the whole picture where the `clap` is odd, and libavif's callers leave any alone.
+    Viewers ignore an invalid `clap`, and libavif's callers ignore every `clap`.
     """
     return _tried(_with_plain_properties, data)
 
 
 def still_of(data: bytes) -> bytes:
-    """An animated AVIF without its frames: its still, which is left when a decoder refuses the rest."""
+    """Returns an animated AVIF as a still, for decoders that refuse the animation; other files unchanged."""
     parts = list(boxes_of(data))
     if [name for name, _ in parts[:1]] != [b"ftyp"] or b"moov" not in dict(parts):
         return data
@@ -52,7 +52,7 @@ def _tried(mend: Callable[[bytes], bytes], data: bytes) -> bytes:
 
 
 def _place(data: bytes, wanted: bytes) -> int:
-    """Where the name of the first box of this name stands. Raises `KeyError`."""
+    """The offset of the name of the first box called `wanted`. Raises `KeyError` if there is none."""
     at = 0
     for name, content in boxes_of(data):
         head = 16 if data[at : at + 4] == b"\0\0\0\1" else 8
@@ -106,7 +106,7 @@ def _with_plain_properties(data: bytes) -> bytes:
 
 
 def _plain(name: bytes, content: bytes, parts: dict[bytes, bytes]) -> tuple[bytes, bytes]:
-    """The property, if need be another in its place."""
+    """The property, replaced if libavif needs another value."""
     if name == b"clap":
         sizes = [box for kind, box in boxes_of(dict(boxes_of(parts[b"iprp"]))[b"ipco"]) if kind == b"ispe"]
         width, height = struct.unpack_from(">II", sizes[0], 4)
@@ -118,14 +118,14 @@ def _plain(name: bytes, content: bytes, parts: dict[bytes, bytes]) -> tuple[byte
 
 
 def _pixi(av1c: bytes) -> bytes:
-    """How many bits a channel has, as the decoder's own configuration says (AV1 in ISOBMFF, 2.3.3)."""
+    """Bits per channel, from the decoder configuration (AV1 in ISOBMFF, 2.3.3)."""
     deep, deepest, grey = av1c[2] & 0x40, av1c[2] & 0x20, av1c[2] & 0x10
     channels = 1 if grey else 3
     return bytes([0, 0, 0, 0, channels]) + bytes([12 if deepest else 10 if deep else 8]) * channels
 
 
 def _associations(ipma: bytes) -> tuple[bytes, _Associations]:
-    """The head of the box, and the numbers of each item's properties with 0x8000 where one is essential."""
+    """The header of `ipma`, and each item's property numbers, with 0x8000 set for essential ones."""
     wide, long = ipma[3] & 1, ipma[0] > 0
     (count,) = struct.unpack_from(">I", ipma, 4)
     table, at = dict[int, list[int]](), 8
@@ -139,7 +139,7 @@ def _associations(ipma: bytes) -> tuple[bytes, _Associations]:
 
 
 def _ipma(head: bytes, table: _Associations) -> bytes:
-    """The box of associations, with two bytes for each."""
+    """The `ipma` box, with two bytes per association."""
     rows = b""
     for item, numbers in table.items():
         rows += struct.pack(">I" if head[0] else ">H", item) + bytes([len(numbers)])

@@ -1,11 +1,11 @@
-"""Decodes what a file that is cut short or broken inside still shows, and fills what is missing.
+"""Decodes what a truncated or damaged file still shows, and fills in the rest.
 
-Measured in Chromium 156 and Firefox ESR 153: of a JPEG, PNG or GIF without its end both show the rows that are there
-over the page; passes of an interlaced picture fill the gaps that later ones would have filled. So what is missing is
-white, but for a few rows at an edge, where the row beside them is repeated, because what counts is to find the whole
-picture again. Of 39 photographs of 1,200 pixels, cut by a hundredth of their bytes, PDQ is then a mean of 5 bits from
-the whole's as baseline JPEG (with white rows 14), 6 as PNG (8) or GIF (9), 4 as lossy WebP, 0.4 as progressive
-JPEG. Mirrored rows, the mean of the last eight and their slope carried on were no nearer.
+Measured in Chromium 156 and Firefox ESR 153: of a truncated JPEG, PNG or GIF both show the rows that are present over
+the page; in an interlaced picture, earlier passes fill the gaps of later ones. So missing parts become white, except a
+few rows at an edge, which repeat the adjacent row, because the goal is to match the whole picture. Of 39 photographs of
+1,200 pixels that lack a hundredth of their bytes, PDQ is on average 5 bits from the whole picture's as baseline JPEG
+(with white rows 14), 6 as PNG (8) or GIF (9), 4 as lossy WebP, and 0.4 as progressive JPEG. Mirrored rows, the mean of
+the last eight rows, and continuing their slope were no closer.
 """
 
 import functools
@@ -18,30 +18,30 @@ from PIL import Image, ImageChops, ImageFile
 from takeback.errors import DamagedPicture
 
 FORMATS: Final = frozenset({"JPEG", "PNG", "GIF", "BMP"})
-"""Of others no browser shows a part, or the decoder leaves in it whatever was in memory."""
+"""Formats decoded in part. Of others no browser shows a part, or the decoder leaves uninitialised memory in it."""
 END_OF_JPEG: Final = b"\xff\xd9"
-"""Read behind the end of a JPEG that lacks its own, so that the decoder gives the rows that it holds."""
+"""Appended to a JPEG without an end marker, so that the decoder returns the rows that it holds."""
 _SCAN_OF_JPEG: Final = b"\xff\xda"
 _NOTHING: Final = frozenset({127, 128})
-"""What a JPEG decoder puts into every plane where there are no data."""
+"""Values that a JPEG decoder writes to every plane where data is missing."""
 _FEW_ROWS: Final = 16
-"""A row of a JPEG's blocks: so many missing rows are few in a picture of any height."""
+"""One row of JPEG blocks: this many missing rows count as few in a picture of any height."""
 _FEW_SHARE: Final = 16
-"""One part in so many of a picture's rows is few as well. Of more, white is as near to the whole as any other fill."""
+"""The reciprocal of the share of rows that counts as few. Beyond it, white is as close to the whole as any fill."""
 _SPARE_ZEROS: Final = 1 << 20
-"""Zeros may take more room than the data of a lossy WebP that they stand for; too few, and it is refused."""
+"""Zeros may need more bytes than the lossy WebP data that they replace; with too few the decoder refuses the file."""
 _STRIP_ROWS: Final = 64
 _GAPS: Final = ((1, 0), (0, 1), (2, 0), (0, 2), (4, 0), (0, 4))
-"""How far left and up the pixel stands from which a gap is filled, the latest pass of Adam7 first."""
+"""Offset, left and up, of the pixel that fills a gap, the latest Adam7 pass first."""
 
 type Open = Callable[[], ImageFile.ImageFile]
 
 
-def load(image: ImageFile.ImageFile, again: Open) -> Image.Image | None:
-    """Loads `image`. Nothing when it is whole; else what it shows. `again` opens the same file once more.
+def load_shown(image: ImageFile.ImageFile, again: Open) -> Image.Image | None:
+    """Loads `image`. Returns `None` if it is whole, else what it shows. `again` opens the same file once more.
 
-    Raises what the decoder raised where there is nothing to show, and `DamagedPicture` when less than half of the rows
-    are there.
+    Raises what the decoder raised if nothing can be shown, and `DamagedPicture` if less than half of the rows are
+    present.
     """
     try:
         image.load()
@@ -55,17 +55,17 @@ def load(image: ImageFile.ImageFile, again: Open) -> Image.Image | None:
 
 
 def lacks_end(data: bytes) -> bool:
-    """Whether nothing ends the last scan of a JPEG: not every decoder misses it."""
+    """Whether the last scan of a JPEG has no end marker, which not every decoder notices."""
     return data.rfind(END_OF_JPEG) < data.rfind(_SCAN_OF_JPEG)
 
 
 def _has_pixels(image: ImageFile.ImageFile) -> bool:
-    """Whether the decoder got as far as making room for pixels."""
-    return image._im is not None  # noqa: SLF001 - `im` raises for want of it
+    """Whether the decoder got as far as allocating pixels."""
+    return image._im is not None  # noqa: SLF001 - the property `im` raises if there is none
 
 
 def _rest(again: Open) -> Image.Image:
-    """What can be decoded. Two decodes over different pixels differ where nothing was written."""
+    """Decodes what can be decoded. Two decodes over different backgrounds differ where nothing was written."""
     image, other = again(), again()
     interlaced = _is_interlaced(image)
     _over(image, 0)
@@ -80,7 +80,7 @@ def _rest(again: Open) -> Image.Image:
 
 
 def _fill(image: Image.Image, missing: Image.Image) -> None:
-    """Fills what is missing, in place: a few rows at an edge with the row beside them, all else with white."""
+    """Fills missing pixels in place: a few rows at an edge with the adjacent row, everything else with white."""
     _, top, _, bottom = missing.getbbox() or (0, 0, 0, 0)
     beside = top - 1 if bottom == image.height else bottom
     if _are_few(bottom - top, image.height) and (top == 0 or bottom == image.height):
@@ -92,18 +92,18 @@ def _fill(image: Image.Image, missing: Image.Image) -> None:
 
 
 def _are_few(rows: int, height: int) -> bool:
-    """Whether so many missing rows are few: at least half are there besides."""
+    """Whether this many missing rows count as few; at least half of the rows are present."""
     return 0 < rows <= max(_FEW_ROWS, height // _FEW_SHARE)
 
 
 def _check_rows(box: tuple[int, int, int, int] | None, height: int) -> None:
-    """Refuses a picture whose rows that are there, the box of them, are less than half."""
+    """Raises `DamagedPicture` if the rows present, inside `box`, are less than half."""
     if box is None or 2 * (box[3] - box[1]) < height:
         raise DamagedPicture("less than half of the picture is there")
 
 
 def _over(image: ImageFile.ImageFile, value: int) -> None:
-    """Decodes the image as far as it goes, over pixels of `value`."""
+    """Decodes the image as far as possible, over pixels of `value`."""
     prepare = image.load_prepare
 
     def prepared() -> None:
@@ -112,16 +112,16 @@ def _over(image: ImageFile.ImageFile, value: int) -> None:
         for tile in image.tile:
             image.im.paste(ink, tile.extents or (0, 0, *image.size))
 
-    setattr(image, "load_prepare", prepared)  # noqa: B010 - a method of this one image
+    setattr(image, "load_prepare", prepared)  # noqa: B010 - replaces the method on this instance only
     with suppress(OSError, ValueError, EOFError, IndexError, SyntaxError):
         image.load()
     image.tile = []
-    with suppress(Exception):  # what is behind the pixels is broken as well, and is not wanted
+    with suppress(Exception):  # data after the pixels may be damaged as well, and is not needed
         image.load_end()
 
 
 def _differing(image: Image.Image, other: Image.Image) -> Image.Image:
-    """255 where the two differ, in mode L."""
+    """A mask in mode L, 255 where the two images differ."""
     bands = ImageChops.difference(_comparable(image), _comparable(other)).split()
     return functools.reduce(ImageChops.lighter, bands).point(lambda value: 255 if value else 0)
 
@@ -136,14 +136,14 @@ def _comparable(image: Image.Image) -> Image.Image:
 
 
 def _is_interlaced(image: ImageFile.ImageFile) -> bool:
-    """Whether a PNG, by its header, or a GIF, by what its decoder is told, comes in passes. Asked before decoding."""
+    """Whether a PNG (by its header) or a GIF (by its decoder's arguments) is interlaced. Call before decoding."""
     args = image.tile[0].args if image.tile else ()
     passes = image.format == "GIF" and isinstance(args, tuple) and args[1]
     return bool(image.info.get("interlace") or passes)
 
 
 def _fill_gaps(image: Image.Image, missing: Image.Image) -> Image.Image:
-    """Fills what later passes lack from earlier ones, in place; what is still missing."""
+    """Fills the gaps of later passes from earlier ones, in place; returns what is still missing."""
     for across, down in _GAPS:
         place = (across, down, *image.size)
         part = (0, 0, image.width - across, image.height - down)
@@ -155,9 +155,9 @@ def _fill_gaps(image: Image.Image, missing: Image.Image) -> Image.Image:
 
 
 def _ended(shown: Image.Image, image: ImageFile.ImageFile) -> Image.Image:
-    """The same with those rows filled that an ended JPEG lacks."""
+    """Fills the rows that a JPEG without an end marker lacks."""
     if getattr(image, "ended", False):
-        block = 8 * max(layer[2] for layer in getattr(image, "layer"))  # noqa: B009 - JPEG's alone
+        block = 8 * max(layer[2] for layer in getattr(image, "layer"))  # noqa: B009 - only JPEG images have it
         rows = _rows_of_jpeg(shown, block)
         _check_rows((0, 0, shown.width, rows), shown.height)
         missing = Image.new("L", shown.size)
@@ -169,7 +169,7 @@ def _ended(shown: Image.Image, image: ImageFile.ImageFile) -> Image.Image:
 
 
 def _rows_of_jpeg(image: Image.Image, block: int) -> int:
-    """How many rows there are. As in browsers a row of blocks, `block` high, counts once its last one is there."""
+    """The number of rows present. As in browsers, a row of blocks, `block` high, needs its last block to count."""
     rows, width = image.height, image.width
     while rows and _is_empty(image, (0, max(0, rows - _STRIP_ROWS), width, rows)):
         rows = max(0, rows - _STRIP_ROWS)
@@ -180,7 +180,7 @@ def _rows_of_jpeg(image: Image.Image, block: int) -> int:
 
 
 def _blocks_of_jpeg(image: Image.Image, top: int, bottom: int) -> int:
-    """How many pixels from the left there are of a row of blocks."""
+    """The number of pixels present, from the left, in a row of blocks."""
     left = image.width
     while left and _is_empty(image, ((left - 1) // 8 * 8, top, left, min(bottom, image.height))):
         left = (left - 1) // 8 * 8
@@ -188,14 +188,14 @@ def _blocks_of_jpeg(image: Image.Image, top: int, bottom: int) -> int:
 
 
 def _is_empty(image: Image.Image, place: tuple[int, int, int, int]) -> bool:
-    """Whether there is nothing in this place but what the decoder puts where data lack."""
+    """Whether `place` holds only what the decoder writes where data is missing."""
     ranges = image.crop(place).getextrema()
     bounds = ranges if isinstance(ranges[0], tuple) else (ranges,)
     return all(low == high and low in _NOTHING for low, high in bounds)
 
 
 def _white(image: Image.Image) -> int | tuple[int, ...]:
-    """White in the mode of the image."""
+    """White in the image's mode."""
     if image.mode.startswith("I;16"):
         return 65_535
     value, bands = 0 if image.mode == "CMYK" else 255, len(image.getbands())
@@ -203,11 +203,11 @@ def _white(image: Image.Image) -> int | tuple[int, ...]:
 
 
 def mended_webp(data: bytes) -> bytes | None:
-    """The file with zeros for what lacks at its end, without a frame that lacks some; nothing of a whole one.
+    """Pads a truncated WebP with zeros and drops an incomplete frame; returns `None` if the file is whole.
 
-    No decoder gives a part of a WebP, and browsers show none of it. What one makes of zeros is right up to where the
-    data end, and near behind that; a lossless picture it refuses still. Raises `DamagedPicture` when over half of the
-    picture's data are missing.
+    No decoder decodes a part of a WebP, and browsers show none of it. What it makes of the zeros is right up to the end
+    of the data and close to it beyond; a lossless picture is still refused. Raises `DamagedPicture` if over half of the
+    picture's data is missing.
     """
     if len(data) >= 8 + int.from_bytes(data[4:8], "little"):
         return None
@@ -223,7 +223,7 @@ def mended_webp(data: bytes) -> bytes | None:
 
 
 def _whole_chunks(data: bytes) -> tuple[bytes, int]:
-    """A WebP up to its first chunk that is not whole, and how many frames are in that."""
+    """A WebP up to its first incomplete chunk, and the number of whole frames in it."""
     at, frames = 12, 0
     while at + 8 <= len(data):
         size = int.from_bytes(data[at + 4 : at + 8], "little")

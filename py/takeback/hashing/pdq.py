@@ -1,4 +1,4 @@
-"""PDQ of pixels: the rows of a picture go through the kernel, a strip at a time."""
+"""PDQ of pixels: streams the rows of a picture through the kernel, one strip at a time."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -8,7 +8,7 @@ from takeback.hashing.kernel import DIHEDRALS, PdqStream, Thumbnail
 
 @dataclass(frozen=True, slots=True)
 class Pixels:
-    """Upright or stored pixels, `width` x `height`, 8 bits a channel.
+    """Pixels of `width` x `height`, 8 bits a channel, upright or as stored.
 
     `layout` is `L`, `RGB` or `RGBX` (a byte to skip); `strips` are whole rows from the top down, without padding.
     """
@@ -21,21 +21,21 @@ class Pixels:
 
 @dataclass(frozen=True, slots=True)
 class Pdq:
-    """A PDQ hash in hex, its `quality` from 0 to 100, and all eight `dihedral` forms by name, the hash itself first.
+    """A PDQ hash in hex, its `quality` from 0 to 100, and its eight `dihedral` forms by name, the hash itself first.
 
-    `plane` is the reduced picture, from which views are hashed.
+    `thumbnail` is the reduced picture from which regions are hashed.
     """
 
     hash: str
     quality: int
     dihedral: dict[str, str]
-    plane: Thumbnail
+    thumbnail: Thumbnail
 
 
 def hash_pixels(pixels: Pixels) -> Pdq:
-    """PDQ by the full-size rule. A side under 5 pixels gives a hash of zeros with quality 0."""
-    stream = PdqStream(pixels.width, pixels.height, pixels.layout, keep_plane=True)
+    """Computes PDQ by the full-size rule. A side under 5 pixels gives a hash of zeros with quality 0."""
+    stream = PdqStream(pixels.width, pixels.height, pixels.layout, keep_thumbnail=True)
     for strip in pixels.strips:
         stream.push(strip)
     result = stream.finish()
-    return Pdq(result.hash, result.quality, dict(zip(DIHEDRALS, result.dihedral, strict=True)), stream.plane())
+    return Pdq(result.hash, result.quality, dict(zip(DIHEDRALS, result.dihedral, strict=True)), stream.thumbnail())

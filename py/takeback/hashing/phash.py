@@ -1,7 +1,7 @@
-"""The 64-bit perceptual hash of imagehash, for platforms that have nothing else. The only file that imports imagehash.
+"""imagehash's 64-bit perceptual hash, for platforms that have nothing else. Only this file imports imagehash.
 
-imagehash begins by shrinking a picture to 32 x 32 grey values (`picture.shrink`). It hashes what is that small already
-to the same value, so the rest of the work can wait until the picture itself is gone.
+imagehash first shrinks a picture to 32 x 32 grey values (`picture.shrink`) and hashes a picture of that size to the
+same value. So the rest of the work can wait until the picture itself has been released.
 """
 
 from typing import TYPE_CHECKING
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 def phash_signals(small: "dict[Variant, Small]") -> list[Signal]:
-    """The signals of the views of one picture; a view whose hash came before is left out."""
+    """Returns the signals of one picture's variants, without those whose hash equals that of the whole."""
     import imagehash
 
     values = {variant: str(imagehash.phash(grey)) for variant, grey in small.items()}

@@ -1,7 +1,8 @@
 """Decodes a picture to upright 8-bit pixels.
 
-The same Pillow runs in CPython and in the browser, and only the formats named here are ever tried, each by its own
-signature. A decoder is loaded when the first picture of its format comes; those that are not Pillow's: `decoders.py`.
+The same Pillow runs in CPython and in the browser. Only the formats named here are tried, each recognised by its
+signature, and a decoder is loaded when the first picture of its format arrives. Decoders outside Pillow are in
+`decoders.py`.
 """
 
 import io
@@ -18,9 +19,9 @@ from PIL import Image, ImageFile
 
 from takeback.errors import DamagedPicture, PictureError, PictureTooLarge, UnknownFormat
 from takeback.hashing import boxes, jxl, partial, tiff
-from takeback.hashing.animation import Still, check_room
+from takeback.hashing.animation import Still, check_total_pixels
 from takeback.hashing.decoders import DecodedImage, Decoder, decoders
-from takeback.hashing.kernel import COLUMNS, MAX_SIDE, resize_rows
+from takeback.hashing.kernel import COLUMNS, MAX_SIDE_PIXELS, resize_rows
 from takeback.hashing.pdq import Pixels
 from takeback.hashing.structure import check_structure
 from takeback.hashing.tiff_strips import plain_tiff
@@ -29,9 +30,9 @@ from takeback.signals import Variant
 MAX_PIXELS: Final = 210_000_000
 """Above the largest pictures of phones: 200 megapixels, 12,240 x 16,320."""
 MAX_BYTES: Final = 640 * 1024 * 1024
-"""`MAX_PIXELS` without any compression, in three bytes a pixel, and room for metadata."""
+"""`MAX_PIXELS` uncompressed at three bytes a pixel, and room for metadata."""
 STRIP_BYTES: Final = 1 << 20
-"""Pixels are normalised and handed on in pieces of about this size, so that no second picture is kept in memory."""
+"""Pixels are normalised and passed on in strips of about this size, so that no second copy is kept in memory."""
 
 _SIGNATURES: Final = {
     "JPEG": (b"\xff\xd8\xff",),
@@ -42,13 +43,13 @@ _SIGNATURES: Final = {
     "TIFF": tiff.SIGNATURES,
     "JXL": jxl.SIGNATURES,
 }
-"""What a file of each format begins with. HEIC and AVIF are told apart by what they say (`boxes.kind_of`)."""
+"""The first bytes of each format. HEIC and AVIF are recognised by their brands (`boxes.kind_of`)."""
 FORMATS: Final = (*_SIGNATURES, "HEIC", "AVIF", "MPO")
-"""Every name that `DecodedPicture.format` may have. MPO is a JPEG with further pictures behind the main one."""
-MAX_COLOURED: Final = 120_000_000
-"""Of a larger JPEG phash is made of its luma: its colours would take half a gigabyte more."""
-TALL: Final = 100
-"""Pillow shrinks the columns of a picture before its rows if it is more than so many times as high as wide."""
+"""All values of `DecodedPicture.format`. MPO is a JPEG with further pictures after the main one."""
+MAX_COLOUR_PIXELS: Final = 120_000_000
+"""phash of a larger JPEG uses its luma: decoding its colours would take half a gigabyte more."""
+TALL_RATIO: Final = 100
+"""Pillow shrinks columns before rows if the height is more than this many times the width."""
 
 _TURNS: Final = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
@@ -59,20 +60,20 @@ _TURNS: Final = {
     7: Image.Transpose.TRANSVERSE,
     8: Image.Transpose.ROTATE_90,
 }
-"""What makes stored pixels upright, by orientation; 1 leaves them be."""
+"""The transposition that makes stored pixels upright, by orientation; 1 needs none."""
 _SIDEWAYS: Final = frozenset({5, 6, 7, 8})
-"""Orientations that swap width and height: their rows are stored columns."""
+"""Orientations that swap width and height: their rows are stored as columns."""
 _BACKWARDS: Final = frozenset({3, 4, 7, 8})
 """Orientations whose first row is stored last."""
 
 _MOVING: Final = frozenset({"GIF", "WEBP", "AVIF"})
-"""Formats whose further frames are an animation; of others they are pages, or sizes of the same picture."""
+"""Formats whose further frames are an animation; in others they are pages, or sizes of the same picture."""
 _GREY: Final = frozenset({"1", "L", "I", "F", "I;16", "I;16L", "I;16B", "I;16N", "LAB"})
-"""Modes of one plane, and LAB, whose lightness is hashed: what makes colours of the rest is not in the browser."""
+"""Modes of one plane, and LAB, of which only the lightness is hashed: the browser cannot convert it to colours."""
 _DEEP: Final = _GREY - {"1", "L"}
-"""Those that must be brought to 8 bits first."""
+"""Modes that must be reduced to 8 bits first."""
 _KEYED: Final = frozenset({"1", "L", "P", "RGB"})
-"""Modes in which a file may name one colour, or some of a palette, as transparent."""
+"""Modes in which a file may mark one colour, or palette entries, as transparent."""
 
 
 type Small = Image.Image
@@ -81,11 +82,12 @@ type Small = Image.Image
 
 @dataclass(frozen=True, slots=True)
 class DecodedPicture:
-    """A decoded picture: its format, the size as a person sees it, its pixels upright and, if turned, as stored.
+    """A decoded picture: its format, its upright size, and its pixels upright and, if turned, as stored.
 
-    `orientation` is what makes the decoded pixels upright, in EXIF's numbers. `shrink` makes what imagehash would make
-    of these views. `frames` decodes an animation from its start, each frame upright; other pictures have none.
-    `incomplete` says that the file is cut short or broken inside: what is missing is white.
+    `orientation` is the turn that makes the decoded pixels upright, in EXIF's numbering. `shrink` returns the grey
+    values from which imagehash hashes each variant. `frames` decodes an animation from its start, each frame upright;
+    it is `None` for other pictures. `incomplete` is true if the file is truncated or damaged and missing parts are
+    filled in.
     """
 
     format: str
@@ -100,10 +102,10 @@ class DecodedPicture:
 
 
 def open_picture(data: bytes, decode: Decoder | None = None) -> DecodedPicture:
-    """Decodes the main picture or the first frame of `data`. Raises `PictureError` and nothing else.
+    """Decodes the main picture or the first frame of `data`. Raises only `PictureError`.
 
-    `decode` takes the place of a decoder that is not Pillow's. The pixels come when they are asked for, and asking
-    raises `PictureError` as well.
+    `decode` replaces a decoder outside Pillow. Pixels are decoded when they are iterated over, which raises
+    `PictureError` as well.
     """
     if len(data) > MAX_BYTES:
         raise PictureTooLarge(f"the file is over {MAX_BYTES >> 20} MB; save the picture as a JPEG and try that")
@@ -113,7 +115,7 @@ def open_picture(data: bytes, decode: Decoder | None = None) -> DecodedPicture:
         if own := decoders.get(name):
             _check_size(_announced(name, data))
             source = (decode or own)(data)
-            _check_size(source.size)
+            _check_size(source.size)  # again, because the header may have announced less
             return _describe(source, name, data)
         image = _open(name, data)
         _check_size(image.size)
@@ -122,26 +124,26 @@ def open_picture(data: bytes, decode: Decoder | None = None) -> DecodedPicture:
 
 
 def sniff(data: bytes) -> str:
-    """The format by the first bytes. Raises `UnknownFormat`."""
+    """Returns the format by the first bytes. Raises `UnknownFormat`."""
     for name, signatures in _SIGNATURES.items():
         if data.startswith(signatures) and (name != "WEBP" or data[8:12] == b"WEBP"):
             return name
-    if kind := boxes.kind_of(data):
+    if kind := boxes.format_by_brands(data):
         return kind
     kinds = ", ".join(name for name in FORMATS if name != "MPO")
     raise UnknownFormat(f"this is not a picture of a kind that can be read ({kinds})")
 
 
 def _announced(name: str, data: bytes) -> tuple[int, int]:
-    """The size that a file says it has, so that it can be refused before a decoder makes room for it."""
+    """The size in the file's header, so that a picture over the limit is refused before its pixels are allocated."""
     if name == "JXL":
         return jxl.size_of(data) or (1, 1)
-    main = boxes.main_picture(data) if name in {"HEIC", "AVIF"} else None
+    main = boxes.primary_item(data) if name in {"HEIC", "AVIF"} else None
     return (main.width, main.height) if main else (1, 1)
 
 
 def _load(image: ImageFile.ImageFile, name: str, data: bytes, *, coloured: bool = False) -> Image.Image | None:
-    """Loads the picture, of a JPEG its luma, unless `coloured`. Nothing when it is whole, else what it shows."""
+    """Loads the picture (a JPEG's luma alone unless `coloured`). Returns `None` if it is whole, else what it shows."""
 
     def prepared(image: ImageFile.ImageFile) -> ImageFile.ImageFile:
         if name == "JPEG" and not coloured and _is_ycbcr(image):
@@ -149,14 +151,14 @@ def _load(image: ImageFile.ImageFile, name: str, data: bytes, *, coloured: bool 
         return image
 
     if name in partial.FORMATS:
-        shown = partial.load(prepared(image), lambda: prepared(_open(name, data)))
+        shown = partial.load_shown(prepared(image), lambda: prepared(_open(name, data)))
         return image if shown is None and name == "JPEG" and partial.lacks_end(data) else shown
     image.load()
     return image if name == "WEBP" and partial.mended_webp(data) else None
 
 
 def _open(name: str, data: bytes) -> ImageFile.ImageFile:
-    """The picture, its header read. Not by `Image.open`, which loads decoders that are not wanted."""
+    """Opens the picture and reads its header. Does not use `Image.open`, which loads decoders that are not wanted."""
     file = io.BytesIO(data)
     match name:
         case "JPEG":
@@ -182,20 +184,20 @@ def _open(name: str, data: bytes) -> ImageFile.ImageFile:
 
 
 def _open_jpeg(file: io.BytesIO) -> ImageFile.ImageFile:
-    """The main picture. Pillow would look for its resolution in EXIF, which loads its TIFF code and has no limits."""
+    """Opens the main picture. Pillow would look for its resolution in EXIF with its TIFF code, which has no limits."""
     from PIL.JpegImagePlugin import JpegImageFile
 
     class Jpeg(JpegImageFile):
         ended = False
-        """Whether the file lacks its end."""
+        """Whether the file lacks its end marker."""
 
         @override
         def _read_dpi_from_exif(self) -> None:
-            """Nobody needs the resolution."""
+            """Does nothing: the resolution is not needed."""
 
         @override
         def load_read(self, read_bytes: int) -> bytes:
-            """The next bytes; at the end of a file that lacks its own, an end."""
+            """Returns the next bytes; at the end of a file without an end marker, returns one."""
             assert self.fp is not None
             data = self.fp.read(read_bytes)
             if data or self.ended:
@@ -207,44 +209,44 @@ def _open_jpeg(file: io.BytesIO) -> ImageFile.ImageFile:
 
 
 def _open_tiff(data: bytes) -> ImageFile.ImageFile:
-    """The first page, its pixels as stored. Pillow would turn them, and read all EXIF for that, broken or not."""
+    """Opens the first page with its pixels as stored. Pillow would turn them, and parse all of EXIF for that."""
     from PIL.TiffImagePlugin import TiffImageFile
 
     class Tiff(TiffImageFile):
         @override
         def load_end(self) -> None:
-            """Leaves the pixels as they are: their size was told as if turned."""
+            """Leaves the pixels as stored; until now the size was that of the turned picture."""
             self._size = self.im.size
 
     return Tiff(io.BytesIO(plain_tiff(data)))
 
 
 def _check_size(size: tuple[int, int]) -> None:
-    """Refuses what would take too much memory. Raises `PictureTooLarge`, which names the limit."""
+    """Raises `PictureTooLarge`, which names the limit, for a picture that would take too much memory."""
     if size[0] * size[1] > MAX_PIXELS:
         raise PictureTooLarge(
             f"the picture has over {MAX_PIXELS // 1_000_000} megapixels; save a smaller copy and try that"
         )
-    if max(size) > MAX_SIDE:
-        raise PictureTooLarge(f"a side is over {MAX_SIDE:,} pixels; save a smaller copy and try that")
+    if max(size) > MAX_SIDE_PIXELS:
+        raise PictureTooLarge(f"a side is over {MAX_SIDE_PIXELS:,} pixels; save a smaller copy and try that")
 
 
 def _in_colours(source: DecodedImage, shown: DecodedImage, data: bytes) -> DecodedImage:
-    """What imagehash reads of the file: a JPEG in colours, whose grey is not its luma where colours are clipped.
+    """The picture as imagehash reads it: a JPEG in colours, whose grey differs from its luma where colours clip.
 
-    `shown` is what was decoded. It is kept where it has all colours, and where a decode with them has no room.
+    `shown` is what was decoded; it is returned if it has all colours, or if decoding them would need too much memory.
     """
     width, height = source.size
-    if len(getattr(source, "layer", ())) != 3 or shown.mode != "L" or width * height > MAX_COLOURED:
+    if len(getattr(source, "layer", ())) != 3 or shown.mode != "L" or width * height > MAX_COLOUR_PIXELS:
         return shown
-    with suppress(Exception):  # it was decoded once, so what fails now is memory, whatever the decoder calls it
+    with suppress(Exception):  # the file has been decoded once already, so a failure now means too little memory
         image = _open("JPEG", data)
         return _load(image, "JPEG", data, coloured=True) or image
     return shown
 
 
 def _is_ycbcr(image: ImageFile.ImageFile) -> bool:
-    """Whether a JPEG's first plane is luma: three planes, and neither an Adobe mark nor their names say RGB."""
+    """Whether a JPEG's first plane is luma: it has three planes, and no Adobe marker or plane name says RGB."""
     if image.mode != "RGB":
         return False
     planes = [layer[0] for layer in getattr(image, "layer", ())]
@@ -252,7 +254,7 @@ def _is_ycbcr(image: ImageFile.ImageFile) -> bool:
 
 
 def _describe(source: DecodedImage, name: str, data: bytes, shown: Image.Image | None = None) -> DecodedPicture:
-    """The two views of a decoded picture; `shown` is what can be seen of one that is incomplete."""
+    """Describes a decoded picture; `shown` holds the visible pixels of an incomplete one."""
     moving = name in _MOVING and _is_animated(source)
     orientation, stored = _orientations(source, data)
     decoded = shown or source
@@ -282,12 +284,12 @@ def _is_animated(source: DecodedImage) -> bool:
     """Whether there is a second frame."""
     try:
         return bool(getattr(source, "is_animated", False))
-    except Exception:  # noqa: BLE001 - what is behind the first frame is broken, and the first is not
+    except Exception:  # noqa: BLE001 - data after the first frame is damaged; the first frame is not
         return False
 
 
 def _frames(name: str, data: bytes, orientation: int) -> Iterator[Still]:
-    """The frames of an animation, by a decoder of their own. Raises `PictureError` at the first that is broken."""
+    """Decodes the frames of an animation with a second decoder. Raises `PictureError` at the first damaged one."""
     with _our_errors():
         moving = decoders[name](data) if name in decoders else _open(name, data)
     assert isinstance(moving, ImageFile.ImageFile)
@@ -297,14 +299,14 @@ def _frames(name: str, data: bytes, orientation: int) -> Iterator[Still]:
                 moving.seek(number)
             except EOFError:
                 return
-            check_room(number, moving.size)
+            check_total_pixels(number, moving.size)
             shown = _load(moving, name, data) if number == 0 else None
             moving.load()
         yield Still(_pixels(shown or moving, orientation), moving.info.get("duration") or 0)
 
 
 def _orientations(source: DecodedImage, data: bytes) -> tuple[int, int]:
-    """What makes the decoded pixels upright, and what makes them as stored."""
+    """The orientations that make the decoded pixels upright, and as stored."""
     if data.startswith(tiff.SIGNATURES):
         return tiff.orientation_of(data), 1
     exif = source.info.get("exif")
@@ -313,25 +315,25 @@ def _orientations(source: DecodedImage, data: bytes) -> tuple[int, int]:
 
 
 def _shrink(image: DecodedImage, orientation: int) -> Small:
-    """The picture turned by `orientation`, in grey and shrunk as imagehash would."""
+    """The picture turned by `orientation`, in grey, shrunk as imagehash does."""
     width, height = _size(image, orientation)
     scale = _scale(image)
 
     def grey(top: int, bottom: int) -> Image.Image:
         strip = _cut(image, orientation, top, bottom)
-        plain = _plain(strip, scale) if strip.mode in _DEEP else strip  # without a look at transparency, as imagehash
+        plain = _plain(strip, scale) if strip.mode in _DEEP else strip  # ignores transparency, as imagehash does
         return plain if plain.mode == "L" else plain.convert("L")
 
-    if height > TALL * width:
+    if height > TALL_RATIO * width:
         narrow = grey(0, height)
     else:
-        resized = resize_rows((grey(*piece).tobytes() for piece in _pieces(width, height)), width)
+        resized = resize_rows((grey(*rows).tobytes() for rows in _strips(width, height)), width)
         narrow = Image.frombytes("L", (COLUMNS, height), resized)
     return narrow.resize((COLUMNS, COLUMNS), Image.Resampling.LANCZOS)
 
 
 def _pixels(image: DecodedImage, orientation: int) -> Pixels:
-    """The pixels of `image` turned by `orientation`, one strip after the other."""
+    """The pixels of `image` turned by `orientation`, one strip at a time."""
     width, height = _size(image, orientation)
     alpha = image.has_transparency_data and (image.mode in _KEYED or "A" in image.mode.upper())
     layout = "L" if image.mode in _GREY and not alpha else "RGBX"
@@ -339,7 +341,7 @@ def _pixels(image: DecodedImage, orientation: int) -> Pixels:
     def strips() -> Iterator[bytes]:
         with _our_errors():
             scale = _scale(image)
-        for top, bottom in _pieces(width, height):
+        for top, bottom in _strips(width, height):
             with _our_errors():
                 strip = _cut(image, orientation, top, bottom)
                 plain = _on_white(strip) if alpha else _plain(strip, scale)
@@ -355,7 +357,7 @@ def _size(image: DecodedImage, orientation: int) -> tuple[int, int]:
     return (height, width) if orientation in _SIDEWAYS else (width, height)
 
 
-def _pieces(width: int, height: int) -> Iterator[tuple[int, int]]:
+def _strips(width: int, height: int) -> Iterator[tuple[int, int]]:
     """The first row of each strip of about `STRIP_BYTES`, and the row after its last."""
     rows = max(1, STRIP_BYTES // (4 * width))
     for top in range(0, height, rows):
@@ -363,7 +365,7 @@ def _pieces(width: int, height: int) -> Iterator[tuple[int, int]]:
 
 
 def _cut(image: DecodedImage, orientation: int, top: int, bottom: int) -> Image.Image:
-    """Rows `top` to `bottom` of the turned picture: cut out where they are stored, then turned."""
+    """Rows `top` to `bottom` of the turned picture, cropped as stored and then turned."""
     sideways = orientation in _SIDEWAYS
     width, height = image.size
     length = width if sideways else height
@@ -375,7 +377,7 @@ def _cut(image: DecodedImage, orientation: int, top: int, bottom: int) -> Image.
 
 
 def _scale(image: DecodedImage) -> float:
-    """What brings grey values deeper than 8 bits to 0-255, as a viewer would show them."""
+    """The factor that maps grey values deeper than 8 bits to 0-255, as a viewer does."""
     if not isinstance(image, Image.Image):
         return 1.0
     if image.mode.startswith("I;16"):
@@ -392,7 +394,7 @@ def _scale(image: DecodedImage) -> float:
 
 
 def _on_white(strip: Image.Image) -> Image.Image:
-    """The strip over white, in RGB."""
+    """The strip composited over white, in RGB."""
     if strip.mode == "La":
         strip = strip.convert("LA")
     white = Image.new("RGBA", strip.size, "white")
@@ -401,7 +403,7 @@ def _on_white(strip: Image.Image) -> Image.Image:
 
 
 def _plain(strip: Image.Image, scale: float) -> Image.Image:
-    """The strip in mode L when its mode is one of `_GREY`, else in RGB. `scale` is for values deeper than 8 bits."""
+    """The strip in mode L if its mode is in `_GREY`, else in RGB. `scale` applies to values deeper than 8 bits."""
     if strip.mode in {"L", "RGB"}:
         return strip
     if strip.mode == "LAB":
@@ -415,7 +417,7 @@ def _plain(strip: Image.Image, scale: float) -> Image.Image:
 
 @contextmanager
 def _our_errors() -> Iterator[None]:
-    """Whatever Pillow raises becomes one of ours, and what it warns of is dropped: odd metadata harms no pixel."""
+    """Converts Pillow's exceptions to `PictureError`, and drops its warnings: odd metadata changes no pixel."""
     try:
         with _silence:
             yield
@@ -425,14 +427,14 @@ def _our_errors() -> Iterator[None]:
         raise PictureTooLarge("there is not enough memory for this picture; close other programs or tabs") from error
     except Image.DecompressionBombError as error:
         raise PictureTooLarge("a part of the picture is too large; save a smaller copy and try that") from error
-    except Exception as error:  # a hostile file makes decoders raise nearly anything
+    except Exception as error:  # decoders raise nearly any exception on a hostile file
         raise DamagedPicture("the picture is cut short or broken inside") from error
 
 
 class _Silence:
-    """No warnings while any thread is inside: the first one in saves the filters, the last one out restores them.
+    """Suppresses warnings while any thread is inside: the first to enter saves the filters, the last restores them.
 
-    `warnings.catch_warnings` alone leaves its filters behind when two threads overlap.
+    `warnings.catch_warnings` alone does not restore its filters when two threads overlap.
     """
 
     def __init__(self) -> None:

@@ -1,8 +1,8 @@
-"""The program of a hashing process: a gate gives it files, it gives back what is found in them, and nothing else.
+"""The program of a hashing process: it receives files from a gate and returns what it finds in them.
 
-It trusts its parent and is not trusted by it. Both ways go frames, each its length in four bytes and then its bytes.
-The parent sends a job in JSON; this process asks for pieces of the file, tells how large the picture is and waits to be
-let go on, and sends the answer in JSON, then the reduced picture. The parent's side: gate/processes/pool.py.
+It trusts its parent, which does not trust it. Both directions carry frames: a four-byte length, then that many bytes.
+The parent sends a job in JSON; this process requests chunks of the file, reports the picture's size, waits for
+permission to go on, and sends the result in JSON, then the thumbnail. The parent's side is in gate/processes/pool.py.
 """
 
 import gc
@@ -23,8 +23,8 @@ from takeback.hashing.size import pixels_of
 from takeback.hashing.video import hash_video
 from takeback.signals import Signal
 
-PIECE: Final = 1 << 20
-"""Bytes of a video that are asked for at once."""
+CHUNK_BYTES: Final = 1 << 20
+"""Bytes of a video requested at a time."""
 
 
 class ParentPipes:
@@ -35,17 +35,17 @@ class ParentPipes:
         self._writer = writer
 
     def send(self, message: object, *more: bytes) -> None:
-        """Sends JSON, and `more` as frames of its own."""
+        """Sends a JSON message, then each of `more` as a frame."""
         for data in (json.dumps(message).encode(), *more):
             self._writer.write(len(data).to_bytes(4, "big") + data)
         self._writer.flush()
 
     def take(self) -> bytes:
-        """The next frame; ends the process when the parent is gone."""
+        """Receives the next frame; exits the process if the parent has closed the pipe."""
         return self._exactly(int.from_bytes(self._exactly(4), "big"))
 
     def read(self, at: int, length: int) -> bytes:
-        """A piece of the file."""
+        """Reads `length` bytes of the file at offset `at`."""
         self.send({"read": [at, length]})
         return self.take()
 
@@ -57,10 +57,10 @@ class ParentPipes:
 
 
 class ParentFile(io.RawIOBase):
-    """The file of a job, which lies with the parent."""
+    """The file of a job, read from the parent on demand."""
 
-    def __init__(self, door: ParentPipes, size: int) -> None:
-        self._door = door
+    def __init__(self, pipes: ParentPipes, size: int) -> None:
+        self._pipes = pipes
         self._size = size
         self._at = 0
 
@@ -83,52 +83,52 @@ class ParentFile(io.RawIOBase):
         wanted = min(len(buffer), self._size - self._at)
         if wanted <= 0:
             return 0
-        data = self._door.read(self._at, wanted)
+        data = self._pipes.read(self._at, wanted)
         buffer[: len(data)] = data
         self._at += len(data)
         return len(data)
 
 
-def answer(door: ParentPipes, job: dict[str, Any]) -> None:
-    """Does one job."""
+def answer(pipes: ParentPipes, job: dict[str, Any]) -> None:
+    """Processes one job."""
     kinds: dict[str, Callable[[ParentPipes, int], tuple[dict[str, object], bytes] | None]] = {
         "picture": _picture,
         "video": _video,
     }
     try:
-        found = kinds[job["kind"]](door, job["size"])
+        found = kinds[job["kind"]](pipes, job["size"])
         if found:
-            door.send({"found": found[0], "used": time.process_time()}, found[1])
+            pipes.send({"found": found[0], "used": time.process_time()}, found[1])
     except PictureError as error:
         out_of_memory = isinstance(error.__cause__, MemoryError)
-        _refuse(door, "memory" if out_of_memory else error.code, str(error))
+        _refuse(pipes, "memory" if out_of_memory else error.code, str(error))
     except MemoryError:
-        _refuse(door, "memory", "")
+        _refuse(pipes, "memory", "")
 
 
-def _refuse(door: ParentPipes, code: str, text: str) -> None:
-    door.send({"refused": {"code": code, "text": text}, "used": time.process_time()})
+def _refuse(pipes: ParentPipes, code: str, text: str) -> None:
+    pipes.send({"refused": {"code": code, "text": text}, "used": time.process_time()})
 
 
-def _picture(door: ParentPipes, size: int) -> tuple[dict[str, object], bytes] | None:
-    data = door.read(0, size) if size else b""
-    door.send({"pixels": pixels_of(data)})
-    if door.take() != b"go":
+def _picture(pipes: ParentPipes, size: int) -> tuple[dict[str, object], bytes] | None:
+    data = pipes.read(0, size) if size else b""
+    pipes.send({"pixels": pixels_of(data)})
+    if pipes.take() != b"go":
         return None
     hashed = hash_picture(data)
-    plane = hashed.plane
-    shape = {"width": plane.width, "height": plane.height, "across": plane.across, "down": plane.down}
+    thumbnail = hashed.thumbnail
+    shape = {"width": thumbnail.width, "height": thumbnail.height, "across": thumbnail.across, "down": thumbnail.down}
     found: dict[str, object] = {
         "signals": _wire(hashed.signals),
         "dihedral": hashed.dihedral,
         "plane": shape,
         "notes": list(hashed.notes),
     }
-    return found, plane.pixels
+    return found, thumbnail.pixels
 
 
-def _video(door: ParentPipes, size: int) -> tuple[dict[str, object], bytes]:
-    hashed = hash_video(io.BufferedReader(ParentFile(door, size), PIECE))
+def _video(pipes: ParentPipes, size: int) -> tuple[dict[str, object], bytes]:
+    hashed = hash_video(io.BufferedReader(ParentFile(pipes, size), CHUNK_BYTES))
     if hashed.quality is None:
         raise hashed.fault or UnknownFormat("none of the video's frames can be read")
     return {"signals": _wire(hashed.signals)}, b""
@@ -139,7 +139,7 @@ def _wire(signals: tuple[Signal, ...]) -> list[list[object]]:
 
 
 def _take_over() -> ParentPipes:
-    """The pipes, out of reach of what decoders print or read."""
+    """The pipes on new descriptors, so that a decoder that prints or reads cannot disturb them."""
     reader, writer = os.fdopen(os.dup(0), "rb"), os.fdopen(os.dup(1), "wb")
     nothing = os.open(os.devnull, os.O_RDWR)
     for standard in range(3):
@@ -149,20 +149,20 @@ def _take_over() -> ParentPipes:
 
 
 def main(memory: int, parent: int, life: int) -> None:
-    """Answers jobs until the process `parent` is gone. `memory` in bytes, `life` in seconds of processor time."""
-    door = _take_over()
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to answer
+    """Answers jobs until the process `parent` is gone. `memory` is in bytes, `life` in seconds of processor time."""
+    pipes = _take_over()
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent handles Ctrl-C
     load_all()
-    door.send({"sealed": confine(memory, parent, life)})
+    pipes.send({"sealed": confine(memory, parent, life)})
     while True:
-        job = json.loads(door.take())
+        job = json.loads(pipes.take())
         _set_timer(job["seconds"])
-        answer(door, job)
+        answer(pipes, job)
         _set_timer(0)
-        gc.collect()  # what a decoder left in circles may be half of what the next file needs
+        gc.collect()  # frees reference cycles of decoders, which may hold half of the memory that the next file needs
 
 
 def _set_timer(seconds: float) -> None:
-    """Ends this process after so many seconds of processor time; 0 for never. Windows has no such timer."""
+    """Ends this process after `seconds` of processor time; 0 means never. Windows has no such timer."""
     if sys.platform != "win32":
         signal.setitimer(signal.ITIMER_PROF, seconds)

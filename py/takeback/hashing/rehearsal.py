@@ -1,4 +1,4 @@
-"""Loads whatever any file may need, before a process gives up opening files: by hashing a file of every kind."""
+"""Loads everything that hashing may need, by hashing a file of each format, before a process gives up opening files."""
 
 import gc
 import io
@@ -15,7 +15,7 @@ _SIDE = 64
 
 
 def load_all() -> None:
-    """After this, hashing opens no file and imports nothing."""
+    """Loads all decoders. Afterwards, hashing opens no file and imports nothing."""
     import pi_heif
     from imagecodecs import jpegxl_decode
 
@@ -27,12 +27,12 @@ def load_all() -> None:
             hash_picture(data)
     if find_spec("av"):
         hash_video(_video())
-    gc.collect()  # ends the threads of decoders
+    gc.collect()  # ends the decoders' threads: the process must be single-threaded
     gc.freeze()
 
 
 def _samples() -> list[bytes]:
-    """A drawn picture in each format that Pillow writes, in the modes whose code differs, still and moving."""
+    """A drawn picture in each format that Pillow writes, in the modes with code of their own, still and animated."""
     grey = Image.radial_gradient("L").resize((_SIDE, _SIDE))
     colour = Image.merge("RGB", (grey, grey.rotate(90), grey))
     clear = Image.merge("RGBA", (*colour.split(), grey))
@@ -52,7 +52,7 @@ def _samples() -> list[bytes]:
 
 
 def _video() -> io.BytesIO:
-    """A video of one grey frame, which the system's FFmpeg need not be able to compress well."""
+    """A video of one grey frame. It uses MPEG-4, because the system's FFmpeg may lack better encoders."""
     import av
 
     out = io.BytesIO()
@@ -67,6 +67,6 @@ def _video() -> io.BytesIO:
 
 def _saved(kind: str, image: Image.Image, **options: object) -> bytes:
     out = io.BytesIO()
-    with suppress(KeyError, OSError, ValueError):  # a Pillow without that encoder
+    with suppress(KeyError, OSError, ValueError):  # this Pillow lacks the encoder
         image.save(out, kind, **options)
     return out.getvalue()

@@ -1,4 +1,4 @@
-"""The door for JavaScript: what the sealed worker calls. Every difference between CPython and Pyodide stands here."""
+"""The interface for JavaScript, called by the sealed worker. All differences between CPython and Pyodide are here."""
 
 import importlib
 import json
@@ -6,44 +6,44 @@ from collections.abc import Callable
 
 from takeback.errors import PictureError, PictureTooLarge
 from takeback.hashing import HashedPicture, hash_opened, sent, with_variants
-from takeback.hashing.boxes import main_picture
-from takeback.hashing.decoders import Decoder, Handed, HandedPixels, bytes_of, decoders
+from takeback.hashing.boxes import primary_item
+from takeback.hashing.decoders import Decoder, JavaScriptPicture, JavaScriptPixels, copy_bytes, decoders
 from takeback.hashing.mend import mended_avif, still_of
 from takeback.hashing.phash import phash_signals
 from takeback.hashing.picture import Small, open_picture, sniff
 from takeback.signals import Signal, Variant
 
-type Decode = Callable[[object], HandedPixels]
-"""A decoder of JavaScript's: the file in, its pixels out."""
+type Decode = Callable[[object], JavaScriptPixels]
+"""A decoder in JavaScript: takes the file and returns its pixels."""
 
 
 def decoder_for(start: object) -> str:
-    """The format whose decoder the page has to bring for a file that begins with `start`; empty for all others."""
+    """Returns the format for which the page must supply a decoder, given the `start` of a file; empty if none."""
     try:
-        name = sniff(bytes_of(start))
+        name = sniff(copy_bytes(start))
     except PictureError:
         return ""
     return name if name in decoders else ""
 
 
 def hash_to_json(data: object, on_step: Callable[[str], object] | None = None) -> str:
-    """`Hashing.hash` of a picture of which nothing else is wanted."""
+    """Hashes a single picture, as `Hashing.hash` does."""
     return Hashing().hash(data, on_step)
 
 
 class Hashing:
-    """Hashes one picture after the other. What phash needs of them waits until numpy and imagehash are there."""
+    """Hashes pictures one after another, and keeps what phash needs until numpy and imagehash have been loaded."""
 
     def __init__(self) -> None:
         self._shrink: Callable[[], dict[Variant, Small]] | None = None
         self._small: dict[int, dict[Variant, Small]] = {}
 
     def hash(self, data: object, on_step: Callable[[str], object] | None = None, decode: Decode | None = None) -> str:
-        """Hashes the file in `data`, a buffer or a JavaScript `Uint8Array`. Gives JSON, for bad pictures as well.
+        """Hashes the file in `data`, a buffer or a JavaScript `Uint8Array`. Returns JSON, for invalid pictures as well.
 
-        It is `{"signals": [...], "quality", "width", "height", "format", "orientation"}`, with all signals but phash
-        and with `"incomplete": true` for a file that is cut short or broken inside,
-        or `{"error": {"code", "text"}}`. `decode` is there if `decoder_for` asked for it.
+        It is `{"signals": [...], "quality", "width", "height", "format", "orientation"}` with all signals but phash,
+        and with `"incomplete": true` for a truncated or damaged file; or `{"error": {"code", "text"}}`. `decode` is
+        given if `decoder_for` named a format.
         """
         self._shrink = None
         try:
@@ -53,7 +53,7 @@ class Hashing:
         return _text(answer)
 
     def keep(self, number: int) -> None:
-        """Keeps what phash needs of the picture that was hashed last, under `number`, and drops the picture."""
+        """Keeps what phash needs of the picture hashed last, under `number`, and releases the picture."""
         shrink, self._shrink = self._shrink, None
         try:
             self._small[number] = shrink() if shrink else {}
@@ -61,20 +61,20 @@ class Hashing:
             self._small[number] = {}
 
     def phash_to_json(self, number: int) -> str:
-        """The signals that were left out of picture `number`, in JSON. numpy and imagehash must be there by now."""
-        importlib.invalidate_caches()
+        """Returns the phash signals of picture `number` as JSON. numpy and imagehash must have been loaded."""
+        importlib.invalidate_caches()  # they were unpacked after Python last listed the folder
         return _text([_wire_signal(signal) for signal in sent(phash_signals(self._small.pop(number)))])
 
     def _hash(self, data: object, tell: Callable[[str], object], decode: Decode | None) -> dict[str, object]:
-        """All but phash. Raises `PictureError`."""
+        """Computes all signals but phash. Raises `PictureError`."""
         try:
-            file = bytes_of(data)
+            file = copy_bytes(data)
         except MemoryError as error:
             raise PictureTooLarge(
                 "there is not enough memory for this picture; close other programs or tabs"
             ) from error
         if not decode:
-            tell("taken")  # JavaScript may drop its copy; a decoder of its own still needs it
+            tell("taken")  # JavaScript may now release its copy, which a decoder of its own would still need
         picture = open_picture(file, _decoder(data, decode) if decode else None)
         tell("decoded")
         hashed = with_variants(hash_opened(picture, file))
@@ -84,23 +84,24 @@ class Hashing:
 
 
 def _decoder(data: object, decode: Decode) -> Decoder:
-    """JavaScript's decoder as one of ours. It reads the file where JavaScript has it."""
+    """Wraps JavaScript's decoder as a `Decoder`. It reads the file where JavaScript holds it."""
 
-    def decoded(file: bytes) -> Handed:
+    def decoded(file: bytes) -> JavaScriptPicture:
+        """Decodes the file. Raises `MemoryError` if JavaScript ran out of memory, or the decoder's own error."""
         try:
             pixels = _decoded(decode, data, file)
         except Exception as error:
             if "RangeError" in str(error):
                 raise MemoryError from error
             raise
-        main = main_picture(file) if sniff(file) == "AVIF" else None
-        return Handed(pixels, main.orientation if main else 1)
+        main = primary_item(file) if sniff(file) == "AVIF" else None
+        return JavaScriptPicture(pixels, main.orientation if main else 1)
 
     return decoded
 
 
-def _decoded(decode: Decode, data: object, file: bytes) -> HandedPixels:
-    """The pixels of the file, mended if it is an AVIF; of one that moves its still, if the decoder refuses the rest."""
+def _decoded(decode: Decode, data: object, file: bytes) -> JavaScriptPixels:
+    """Decodes the file, repaired if it is an AVIF; of an animation that the decoder refuses, the still."""
     mended = mended_avif(file) if sniff(file) == "AVIF" else file
     try:
         return decode(data if mended is file else _to_javascript(mended))
@@ -112,8 +113,8 @@ def _decoded(decode: Decode, data: object, file: bytes) -> HandedPixels:
 
 
 def _to_javascript(data: bytes) -> object:
-    """A `Uint8Array` of these bytes."""
-    from pyodide.ffi import to_js  # type: ignore[import-not-found]  # there is none outside of the browser
+    """Copies the bytes to a `Uint8Array`."""
+    from pyodide.ffi import to_js  # type: ignore[import-not-found]  # exists only in the browser
 
     converted: object = to_js(data)
     return converted
@@ -131,7 +132,7 @@ def _wire(picture: HashedPicture) -> dict[str, object]:
 
 
 def _wire_signal(signal: Signal) -> dict[str, object]:
-    """The signal as PROTOCOL.md writes it: what is absent or the default is left out."""
+    """The signal as PROTOCOL.md writes it: absent values and defaults are omitted."""
     wire: dict[str, object] = {"type": signal.type, "value": signal.value}
     if signal.quality is not None:
         wire["quality"] = signal.quality

@@ -1,4 +1,4 @@
-"""How many pixels a picture says it has, told without decoding any: what it will cost is known before it costs."""
+"""Reads a picture's size from its header, so that the cost of decoding is known before it is paid."""
 
 import io
 import struct
@@ -11,14 +11,14 @@ from takeback.hashing import boxes, jxl
 from takeback.hashing.picture import sniff
 
 _PLACES: Final = {"PNG": (">II", 16), "GIF": ("<HH", 6), "BMP": ("<ii", 18)}
-"""Where width and height stand in formats that begin with them."""
+"""Struct layout and offset of width and height, in formats that have them at a fixed place."""
 
 
 def pixels_of(data: bytes) -> int:
-    """Width times height by the file's header; 0 where that cannot be read: its decoder will say so."""
+    """Returns width times height by the file's header, or 0 if it cannot be read, which the decoder then reports."""
     try:
         width, height = _size(sniff(data), data)
-    except Exception:  # noqa: BLE001 - a hostile file makes parsers raise nearly anything
+    except Exception:  # noqa: BLE001 - parsers raise nearly any exception on a hostile file
         return 0
     return abs(width * height)
 
@@ -34,7 +34,7 @@ def _size(name: str, data: bytes) -> tuple[int, int]:
         case "JXL":
             return jxl.size_of(data) or (0, 0)
         case "HEIC" | "AVIF":
-            main = boxes.main_picture(data)
+            main = boxes.primary_item(data)
             return (main.width, main.height) if main else (0, 0)
         case "JPEG":
             return JpegImageFile(io.BytesIO(data)).size
@@ -43,7 +43,7 @@ def _size(name: str, data: bytes) -> tuple[int, int]:
 
 
 def _webp(data: bytes) -> tuple[int, int]:
-    """The canvas of an extended file, else the size of its one picture (RFC 9649, 2.5 to 2.7)."""
+    """The canvas of an extended file, or the size of its single picture (RFC 9649, 2.5 to 2.7)."""
     kind = data[12:16]
     if kind == b"VP8X":
         return 1 + int.from_bytes(data[24:27], "little"), 1 + int.from_bytes(data[27:30], "little")

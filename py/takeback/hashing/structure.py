@@ -1,7 +1,7 @@
-"""Looks at how a file is put together before it is given to a decoder, and refuses what would keep one busy.
+"""Checks a file's structure before decoding, and refuses files made to keep a decoder busy.
 
-Decoders read these parts one by one, some by copying what they have so far; a few megabytes made for it take minutes.
-What is broken is left to the decoder, which says so.
+Decoders read these parts one by one, some copying everything read so far, so a crafted file of a few megabytes takes
+minutes. Malformed structure is left for the decoder to report.
 """
 
 import struct
@@ -12,27 +12,27 @@ from takeback.errors import PictureTooLarge
 from takeback.hashing import tiff
 
 MAX_FRAMES: Final = 10_000
-"""Five minutes of animation. Only the first frame is hashed; a file with more was made to keep a decoder busy."""
+"""Five minutes of animation; a file with more frames was made to keep a decoder busy."""
 MAX_SCANS: Final = 100
-"""Passes of a progressive JPEG; encoders make about ten. Each costs the time of the whole picture, and few bytes."""
-MAX_PREFACE: Final = 32 * 1024 * 1024
-"""Bytes ahead of the picture's own. Colour profiles have a few megabytes, the maps that phones add stand behind."""
-MAX_GIF_PREFACE: Final = 1024 * 1024
+"""Scans of a progressive JPEG; encoders make about ten. Each takes as long as the whole picture and few bytes."""
+MAX_PREFACE_BYTES: Final = 32 * 1024 * 1024
+"""Bytes before the pixel data. Colour profiles take a few megabytes; phones append their maps at the end."""
+MAX_GIF_PREFACE_BYTES: Final = 1024 * 1024
 """The same for GIF, whose comments a decoder joins 255 bytes at a time."""
 MAX_SEGMENTS: Final = 10_000
-"""Segments ahead of a JPEG's first scan: `MAX_PREFACE` in segments of the usual 64 KB makes 512."""
+"""Segments before a JPEG's first scan: `MAX_PREFACE_BYTES` in segments of the usual 64 KB makes 512."""
 MAX_CHUNKS: Final = 200_000
-"""Chunks of a PNG: the largest file in the usual chunks of 8 KB makes 49,000."""
+"""Chunks of a PNG: the largest file in the usual chunks of 8 KB has 49,000."""
 MAX_BLOCKS: Final = 2_000_000
-"""Blocks of a GIF: the largest file in full blocks of 255 bytes makes 1.6 million."""
+"""Blocks of a GIF: the largest file in full blocks of 255 bytes has 1.6 million."""
 
 _TOO_MUCH: Final = "the file holds too much besides the picture; save a plain copy and try that"
 
 
 def check_structure(name: str, data: bytes) -> None:
-    """Refuses `data`, a file of the format `name`, over one of the limits above.
+    """Checks `data`, a file of the format `name`, against the limits above.
 
-    Raises `PictureTooLarge`, for TIFF `DamagedPicture` as well.
+    Raises `PictureTooLarge`, and for TIFF also `DamagedPicture`.
     """
     check = _CHECKS.get(name)
     if check is None:
@@ -40,7 +40,7 @@ def check_structure(name: str, data: bytes) -> None:
     try:
         check(data)
     except (IndexError, struct.error):
-        return  # cut short: the decoder finds the same, and what came before is within the limits
+        return  # truncated: the decoder will report it, and what precedes the end is within the limits
 
 
 def _check_jpeg(data: bytes) -> None:
@@ -50,9 +50,9 @@ def _check_jpeg(data: bytes) -> None:
         place = data.find(b"\xff", place)
         if place < 0:
             return
-        while data[place + 1] == 0xFF and place <= MAX_PREFACE:
+        while data[place + 1] == 0xFF and place <= MAX_PREFACE_BYTES:
             place += 1
-        if place > MAX_PREFACE:
+        if place > MAX_PREFACE_BYTES:
             break
         marker = data[place + 1]
         if marker == 0xDA:
@@ -65,7 +65,7 @@ def _check_jpeg(data: bytes) -> None:
 
 
 def _check_png(data: bytes) -> None:
-    """Walks all chunks."""
+    """Walks all chunks (PNG specification, W3C)."""
     place, drawing = 8, False
     for _ in range(MAX_CHUNKS):
         length, kind = struct.unpack_from(">I4s", data, place)
@@ -75,7 +75,7 @@ def _check_png(data: bytes) -> None:
         if kind == b"acTL" and struct.unpack_from(">I", data, place + 8)[0] > MAX_FRAMES:
             raise _too_many_frames()
         place += 12 + length
-        if not drawing and place > MAX_PREFACE:
+        if not drawing and place > MAX_PREFACE_BYTES:
             break
     raise PictureTooLarge(_TOO_MUCH)
 
@@ -97,18 +97,18 @@ def _check_gif(data: bytes) -> None:
             place += size + 1
             blocks += 1
         place += 1
-        if not frames and place > MAX_GIF_PREFACE:
+        if not frames and place > MAX_GIF_PREFACE_BYTES:
             break
     raise PictureTooLarge(_TOO_MUCH)
 
 
 def _palette(flags: int) -> int:
-    """Bytes of the palette that a GIF's flags announce."""
+    """Bytes of the palette announced by a GIF's flags."""
     return 3 * 2 ** ((flags & 7) + 1) if flags & 0x80 else 0
 
 
 def _check_webp(data: bytes) -> None:
-    """Counts the marks of frames, of which an animation has one each."""
+    """Counts the `ANMF` markers, one per frame of an animation."""
     if data.count(b"ANMF") > MAX_FRAMES:
         raise _too_many_frames()
 

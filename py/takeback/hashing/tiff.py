@@ -1,4 +1,4 @@
-"""Reads the directories of TIFF data: a picture's EXIF, or a TIFF file before it is given to a decoder."""
+"""Reads TIFF directories: a picture's EXIF, or a TIFF file before it is decoded."""
 
 import itertools
 import struct
@@ -12,28 +12,28 @@ ORIENTATION: Final = 274
 MAX_DIRECTORIES: Final = 2_000
 """Directories of one TIFF file. A long fax has a few hundred pages; a decoder walks them all before the first."""
 _POINTERS: Final = frozenset({34665, 34853, 40965})
-"""Tags that lead to further directories: Exif, GPS, interoperability."""
+"""Tags that point to further directories: Exif, GPS, interoperability."""
 _SIZES: Final = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11: 4, 12: 8, 13: 4, 16: 8, 17: 8, 18: 8}
-"""Bytes of one value of each field type (TIFF 6.0, section 2; BigTIFF)."""
+"""Bytes per value of each field type (TIFF 6.0, section 2; BigTIFF)."""
 _CODES: Final = {1: "B", 3: "H", 4: "I", 7: "B", 13: "I", 16: "Q"}
-"""How struct calls those field types that are plain numbers or bytes."""
+"""struct's codes of the field types that are plain numbers or bytes."""
 _SHORT: Final = 3
 
 
 @dataclass(frozen=True, slots=True)
 class _Layout:
-    """How a file writes its directories: byte order and the struct codes of counts and offsets."""
+    """How a file encodes its directories: byte order, and the struct codes of counts and offsets."""
 
     order: str
     offset: str
     entries: str
     first: int
-    """Where the offset of the first directory stands."""
+    """Offset of the pointer to the first directory."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Entry:
-    """One field of a directory. `inline` are the bytes where its value, or the offset of its value, stands."""
+    """One field of a directory. `inline` holds its value, or the offset of its value."""
 
     tag: int
     kind: int
@@ -51,9 +51,9 @@ SIGNATURES: Final = tuple(_LAYOUTS)
 
 
 def orientation_of(data: bytes) -> int:
-    """The orientation, 1 to 8, that the first directory of a TIFF file or an EXIF block gives (CIPA DC-008).
+    """Returns the orientation, 1 to 8, from the first directory of a TIFF file or EXIF block (CIPA DC-008).
 
-    It is 1 when there is none or it is broken, because bad metadata must not hide a picture.
+    Returns 1 if there is none or it is malformed, because bad metadata must not prevent hashing.
     """
     data = data.removeprefix(b"Exif\0\0")
     layout = _LAYOUTS.get(data[:4])
@@ -71,7 +71,7 @@ def orientation_of(data: bytes) -> int:
 
 
 class Directory:
-    """The fields of a directory by their tags. Reading what is not there raises `KeyError` or `struct.error`."""
+    """A directory's fields by tag. Reading an absent field raises `KeyError`; a truncated one, `struct.error`."""
 
     def __init__(self, data: bytes, layout: _Layout, start: int) -> None:
         self._data, self._layout = data, layout
@@ -80,21 +80,21 @@ class Directory:
         self.entries = {entry.tag: (entry, first + size * (number + 1)) for number, entry in entries}
 
     def value(self, tag: int, default: int | None = None) -> int:
-        """The first number of a field, or `default` where there is none."""
+        """Returns the first number of a field, or `default` if the field is absent."""
         return default if default is not None and tag not in self.entries else self.values(tag)[0]
 
     def values(self, tag: int) -> tuple[int, ...]:
-        """The numbers of a field."""
+        """Returns the numbers of a field."""
         entry = self.entries[tag][0]
         return _read(self._layout, f"{entry.count}{_CODES[entry.kind]}", self._data, self._place(tag))
 
     def put(self, file: bytearray, tag: int, values: list[int]) -> None:
-        """Writes as many other numbers over those of a field."""
+        """Overwrites the numbers of a field with as many others."""
         kind = _CODES[self.entries[tag][0].kind]
         struct.pack_into(f"{self._layout.order}{len(values)}{kind}", file, self._place(tag), *values)
 
     def _place(self, tag: int) -> int:
-        """Where the numbers of a field stand: in its entry if there is room."""
+        """The offset of a field's numbers: inside its entry if they fit."""
         entry, end = self.entries[tag]
         if entry.count * _SIZES[entry.kind] <= len(entry.inline):
             return end - len(entry.inline)
@@ -102,7 +102,7 @@ class Directory:
 
 
 def first_directory(data: bytes) -> Directory:
-    """The directory of a TIFF's first picture. Raises `struct.error` where the data end."""
+    """Returns the directory of a TIFF's first picture. Raises `struct.error` if the data is truncated."""
     layout = _LAYOUTS[data[:4]]
     return Directory(data, layout, _read(layout, layout.offset, data, layout.first)[0])
 
@@ -110,8 +110,8 @@ def first_directory(data: bytes) -> Directory:
 def check_directories(data: bytes) -> None:
     """Refuses a TIFF file whose directories would keep a decoder busy.
 
-    Raises `PictureTooLarge` for over `MAX_DIRECTORIES` of them, and `DamagedPicture` when the values of one directory
-    lie over each other, so that together they are larger than the file: a decoder would copy each.
+    Raises `PictureTooLarge` for over `MAX_DIRECTORIES` directories, and `DamagedPicture` if the values of one directory
+    overlap so much that together they exceed the file: a decoder would copy each of them.
     """
     layout = _LAYOUTS[data[:4]]
     try:
@@ -130,7 +130,7 @@ def check_directories(data: bytes) -> None:
 
 
 def _check_directory(data: bytes, layout: _Layout, start: int) -> list[int]:
-    """The offsets that one directory leads to; one that cannot be read leads nowhere."""
+    """The offsets that one directory points to; none if it cannot be read."""
     found: list[int] = []
     size = 0
     try:
@@ -147,8 +147,8 @@ def _check_directory(data: bytes, layout: _Layout, start: int) -> list[int]:
 
 
 def _read(layout: _Layout, code: str, data: bytes, place: int) -> tuple[int, ...]:
-    """The number at `place`. Raises `struct.error` where the data ends."""
-    if place > len(data):  # struct knows no places beyond what fits this machine
+    """The numbers at `place`. Raises `struct.error` past the end of the data."""
+    if place > len(data):  # struct raises another error for an offset that does not fit a machine word
         raise struct.error("beyond the end")
     return struct.unpack_from(layout.order + code, data, place)
 
@@ -158,13 +158,13 @@ def _entry_struct(layout: _Layout) -> struct.Struct:
 
 
 def _end(data: bytes, layout: _Layout, start: int) -> int:
-    """Where the offset of the next directory stands."""
+    """The offset of the pointer to the next directory."""
     (count,) = _read(layout, layout.entries, data, start)
     return int(start + struct.calcsize("=" + layout.entries) + count * _entry_struct(layout).size)
 
 
 def _entries(data: bytes, layout: _Layout, start: int) -> Iterator[_Entry]:
-    """The entries of the directory at `start`. Raises `struct.error` where the data ends."""
+    """The entries of the directory at `start`. Raises `struct.error` past the end of the data."""
     reader = _entry_struct(layout)
     (count,) = _read(layout, layout.entries, data, start)
     first = start + struct.calcsize("=" + layout.entries)

@@ -1,6 +1,7 @@
-"""Unpacks the strips of a TIFF that are packed by Deflate or as JPEG, which the browser's libtiff cannot do.
+"""Unpacks TIFF strips compressed with Deflate or JPEG, which the browser's libtiff cannot do.
 
-Both sides unpack here, with zlib and libjpeg, so that they see the same. What is not understood is left to libtiff.
+Both sides unpack them here, with zlib and libjpeg, so that both see the same pixels. Everything else is left to
+libtiff.
 """
 
 import io
@@ -31,14 +32,14 @@ _JPEG: Final = 7
 _YCBCR: Final = 6
 _RGB: Final = 2
 _PNG_COLOURS: Final = {1: 0, 2: 4, 3: 2, 4: 6}
-"""PNG's type of colour for so many samples of 8 bits: its filter Sub undoes what TIFF calls predictor 2."""
+"""PNG's colour type by 8-bit samples a pixel: its filter Sub is what TIFF calls predictor 2."""
 _START: Final = b"\xff\xd8"
 _END: Final = b"\xff\xd9"
 
 
 @dataclass(frozen=True, slots=True)
 class _Block:
-    """What every strip or tile of a file is: its sides in pixels, bytes of a row, and samples of a pixel."""
+    """What all strips or tiles of a file share: sides in pixels, bytes per row, samples per pixel, and predictor."""
 
     width: int
     height: int
@@ -48,21 +49,21 @@ class _Block:
 
 
 def plain_tiff(data: bytes) -> bytes:
-    """The file with its first picture unpacked behind its end, or as it was where this does not apply."""
+    """Returns the file with its first picture unpacked and appended, or unchanged if that does not apply."""
     try:
         directory = first_directory(data)
         compression = directory.value(COMPRESSION, 1)
         if compression not in _DEFLATE | {_JPEG} or directory.value(_PLANAR, 1) != 1:
             return data
         if compression == _JPEG and directory.value(_SAMPLES, 1) > len("RGB"):
-            return data  # libjpeg turns the inks around where libtiff does not
+            return data  # libjpeg inverts CMYK, libtiff does not
         return _unpacked(data, directory, compression)
     except (KeyError, ValueError, IndexError, OSError, SyntaxError, struct.error, zlib.error):
         return data
 
 
 def _unpacked(data: bytes, directory: Directory, compression: int) -> bytes:
-    """Raises what `plain_tiff` catches."""
+    """The file with uncompressed strips. Raises the errors that `plain_tiff` catches."""
     offsets, counts = _TILES if _TILES[0] in directory.entries else _STRIPS
     block = _block(directory, tiled=offsets == _TILES[0])
     file, ends = bytearray(data), list[int]()
@@ -90,7 +91,7 @@ def _block(directory: Directory, *, tiled: bool) -> _Block:
     samples, bits = directory.value(_SAMPLES, 1), directory.values(_BITS)
     predictor = directory.value(PREDICTOR, 1)
     if predictor not in {1, 2} or (predictor == 2 and set(bits) != {8}):
-        raise ValueError("a predictor that is libtiff's to undo")
+        raise ValueError("this predictor is left to libtiff")
     return _Block(width, height, (width * samples * bits[0] + 7) // 8, samples, predictor)
 
 
@@ -101,7 +102,7 @@ def _inflated(packed: bytes, block: _Block, rows: int) -> bytes:
 
 
 def _summed(pixels: bytes, block: _Block, rows: int) -> bytes:
-    """Each sample with those to its left added, by PNG's decoder."""
+    """Undoes predictor 2 (each sample is stored as the difference from its left neighbour) with PNG's decoder."""
     from PIL.PngImagePlugin import PngImageFile
 
     lines = b"".join(b"\1" + pixels[at : at + block.row] for at in range(0, len(pixels), block.row))
@@ -116,12 +117,12 @@ def _checksum(data: bytes) -> bytes:
 
 
 def _pixels(packed: bytes, directory: Directory, rows: int) -> bytes:
-    """A strip that is a JPEG without its tables, which stand once for all."""
+    """A strip that is a JPEG without its tables, which the file stores once for all strips."""
     from PIL.JpegImagePlugin import JpegImageFile
 
     tables = bytes(directory.values(_TABLES)) if _TABLES in directory.entries else b""
     colour = bytes([directory.value(PHOTOMETRIC) == _YCBCR])
-    adobe = b"\xff\xee\0\x0eAdobe\0\x64\0\0\0\0" + colour  # says what the planes are
+    adobe = b"\xff\xee\0\x0eAdobe\0\x64\0\0\0\0" + colour  # the marker that tells RGB from YCbCr
     body = tables.removeprefix(_START).removesuffix(_END) + packed.removeprefix(_START)
     image: Image.Image = JpegImageFile(io.BytesIO(_START + adobe + body))
     return image.crop((0, 0, image.width, rows)).tobytes()

@@ -1,56 +1,59 @@
-"""Videos: which files they are, and natively their signals. The only file that imports PyAV (the extra `video`).
+"""Recognises videos, and natively computes their signals. The only file that imports PyAV (the extra `video`).
 
-The browser does the same in `web/worker/video.js` with WebCodecs: the same frames, the same arithmetic on their luma.
+The browser does the same with WebCodecs in `web/worker/video.js`: the same frames, the same arithmetic on their luma.
 """
 
+import io
 import math
 import struct
 import time
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, BinaryIO, Final, NamedTuple, cast
 
 from takeback import how_to_install
 from takeback.errors import DamagedPicture, PictureError, PictureTooLarge, SoundOnly, UnknownFormat
-from takeback.hashing.boxes import BRANDS_READ, kind_of
-from takeback.hashing.edits import Edit, edits_of, shown
-from takeback.hashing.exact import PIECE, exact_signals_of
+from takeback.hashing.boxes import BRANDS_BYTES, format_by_brands
+from takeback.hashing.edits import Edit, edits_of, shown_frames
+from takeback.hashing.exact import CHUNK_BYTES, exact_signals_of
 from takeback.hashing.pdq import Pdq, Pixels, hash_pixels
-from takeback.hashing.vpdq import rounded, samples, vpdq_signal
+from takeback.hashing.vpdq import round_milliseconds, sampled_frames, vpdq_signal
 from takeback.signals import Frame, Signal
 
 if TYPE_CHECKING:
+    import numpy as np
     from av.container import InputContainer
     from av.video.codeccontext import VideoCodecContext
     from av.video.frame import VideoFrame
     from av.video.stream import VideoStream
+    from numpy.typing import NDArray
 
 MAX_PIXELS: Final = 36_000_000
-"""Of a frame: 8K (7680 x 4320) with room for a codec's edges."""
+"""Pixels of a frame: 8K (7680 x 4320) with room for a codec's padding."""
 MAX_PACKETS: Final = 2_000_000
-"""Frames of a video: nine hours at 60 a second. Their times alone are kept, 16 bytes each."""
+"""Frames of a video: nine hours at 60 a second. Only their times are kept, 16 bytes each."""
 MAX_SECONDS: Final = 300.0
-"""For reading one video, so that one made to be slow ends too."""
+"""For reading one video, so that a file made to be slow ends too."""
 SEEK_SECONDS: Final = 4.0
-"""A jump to a frame further off than this starts at the frame's own key frame instead of decoding all before it."""
-SNIFFED: Final = BRANDS_READ
-"""Bytes from the start of a file that tell what it is."""
+"""A frame further ahead than this is reached by seeking to its key frame instead of decoding everything before."""
+SNIFF_BYTES: Final = BRANDS_BYTES
+"""Bytes at the start of a file from which its type is detected."""
 
 _OLD_ATOMS: Final = frozenset({b"moov", b"mdat", b"wide", b"free", b"skip", b"pnot"})
-"""What a QuickTime file without a brand begins with."""
+"""First atoms of QuickTime files without a brand."""
 _WHOLE_STARTS: Final = {
     b"\x1a\x45\xdf\xa3": "WEBM",
     b"FLV\x01": "FLV",
     b"\x30\x26\xb2\x75\x8e\x66\xcf\x11": "WMV",
     b"\0\0\x01\xba": "MPEG",
 }
-"""What the other containers begin with. Matroska counts as WEBM."""
+"""First bytes of the other containers. Matroska counts as WEBM."""
 _PACKETS: Final = ((0, 188), (4, 192))
-"""Where the first packet of an MPEG transport stream begins and how long each is: broadcast's, and a camcorder's."""
+"""Offset of the first packet, and packet length, of MPEG transport streams: of broadcasts, and of camcorders."""
 _SYNC: Final = 0x47
-"""The first byte of such a packet."""
+"""The first byte of each packet."""
 _DEMUXERS: Final = {
     "MP4": "mov", "MOV": "mov", "WEBM": "matroska", "AVI": "avi", "FLV": "flv", "WMV": "asf", "MPEG": "mpeg",
     "TS": "mpegts",
@@ -59,10 +62,10 @@ _DEMUXERS: Final = {
 
 @dataclass(frozen=True, slots=True)
 class HashedVideo:
-    """What was found in a video: `signals` are vpdq, where its frames can be decoded, SHA-256 and MD5 of the file.
+    """The signals of a video file: vpdq, if its frames can be decoded, and SHA-256 and MD5 of the file.
 
-    `quality` is the best frame's, None without frames; `width` and `height` are upright, in pixels, or 0 where nobody
-    knows. `fault` is why frames are missing: there is no decoder, the file is broken, or a limit was reached.
+    `quality` is the best frame's, `None` without frames; `width` and `height` are upright, in pixels, or 0 if unknown.
+    `fault` says why frames are missing: no decoder, a damaged file, or a limit.
     """
 
     signals: tuple[Signal, ...]
@@ -74,7 +77,7 @@ class HashedVideo:
 
 
 def video_format(start: bytes) -> str | None:
-    """The container by the first `SNIFFED` bytes, by its name in `_DEMUXERS`; None for what is no video."""
+    """Returns the container, a key of `_DEMUXERS`, by the first `SNIFF_BYTES` bytes; `None` if it is no video."""
     for begin, kind in _WHOLE_STARTS.items():
         if start.startswith(begin):
             return kind
@@ -83,20 +86,39 @@ def video_format(start: bytes) -> str | None:
     if any(start[at : at + 2 * size + 1 : size] == bytes([_SYNC] * 3) for at, size in _PACKETS):
         return "TS"
     atom, brand = start[4:8], start[8:12]
-    if atom == b"ftyp" and brand and kind_of(start) is None:
+    if atom == b"ftyp" and brand and format_by_brands(start) is None:
         return "MOV" if brand == b"qt  " else "MP4"
     return "MOV" if atom in _OLD_ATOMS else None
 
 
-def hash_video(file: BinaryIO, patience: float = MAX_SECONDS) -> HashedVideo:
-    """The signals of the video in `file`, which can seek and is left open.
+def first_pixels(data: bytes, size: tuple[int, int]) -> "NDArray[np.uint8] | None":
+    """Returns the first frame of a file as an array of rows, columns and RGB.
 
-    A video whose frames cannot be had has the exact ones alone, whatever the reason: `fault`. The frames take at most
-    about `patience` seconds. Raises `UnknownFormat` for what is no video, and where PyAV is not installed.
+    Returns `None` without PyAV, or if FFmpeg's first frame does not have this `size`, width and height.
+    """
+    try:
+        import av
+    except ImportError:
+        return None
+    if size[0] * size[1] > MAX_PIXELS:
+        return None
+    with suppress(av.FFmpegError, StopIteration), av.open(io.BytesIO(data), "r", format="mov") as container:
+        frame = next(container.decode(video=0))
+        if (frame.width, frame.height) == size:
+            return cast("NDArray[np.uint8]", frame.to_ndarray(format="rgb24"))
+    return None
+
+
+def hash_video(file: BinaryIO, patience: float = MAX_SECONDS) -> HashedVideo:
+    """Hashes the video in `file`, which must be seekable and is left open.
+
+    A video whose frames cannot be decoded gets only the exact signals; `fault` says why. Decoding the frames takes at
+    most about `patience` seconds. Raises `UnknownFormat` if the file is no video or PyAV is not installed, and
+    `SoundOnly` if it has no video track.
     """
     deadline = time.monotonic() + patience
     file.seek(0)
-    kind = video_format(file.read(SNIFFED))
+    kind = video_format(file.read(SNIFF_BYTES))
     if kind is None:
         raise UnknownFormat("this is not a video of a kind that can be read (MP4, MOV, WebM, AVI, MPEG, WMV, FLV)")
     file.seek(0)
@@ -123,9 +145,9 @@ def hash_video(file: BinaryIO, patience: float = MAX_SECONDS) -> HashedVideo:
 
 @dataclass(frozen=True, slots=True)
 class _Index:
-    """What a video's packets tell: when frames start and which are key frames, in ticks and rising; `tick` in seconds.
+    """What a video's packets tell: when frames and key frames start, in rising ticks; `tick` is in seconds.
 
-    `edits` say what of it is shown. `size` is as stored, in pixels; `decodes` whether there is a decoder for the codec.
+    `edits` are the edit list. `size` is as stored, in pixels; `decodes` is whether there is a decoder for the codec.
     """
 
     starts: list[int]
@@ -138,19 +160,20 @@ class _Index:
 
 @contextmanager
 def _opened(file: BinaryIO, kind: str) -> Iterator[tuple["InputContainer", "VideoStream"]]:
-    """The container with its main video stream. Only the demuxer of `kind` is tried, and it opens nothing else."""
+    """Opens the container and its main video stream with the demuxer of `kind` alone, which opens no other file."""
     try:
         import av
     except ImportError as error:
         raise UnknownFormat(f"this is a video; to hash its frames: {how_to_install('video')}") from error
     file.seek(0)
+    # edits.py applies the edit list, because FFmpeg reads it differently from browsers.
     options = {"ignore_editlist": "1"} if _DEMUXERS[kind] == "mov" else {}
-    with av.open(file, "r", format=_DEMUXERS[kind], buffer_size=PIECE, options=options) as container:
+    with av.open(file, "r", format=_DEMUXERS[kind], buffer_size=CHUNK_BYTES, options=options) as container:
         yield container, _main_stream(container)
 
 
 def _main_stream(container: "InputContainer") -> "VideoStream":
-    """The first video stream that the file says is on, or else the first; a cover is none. Raises `SoundOnly`."""
+    """The first video stream marked as default, else the first; cover pictures are skipped. Raises `SoundOnly`."""
     from av.stream import Disposition
 
     streams = [stream for stream in container.streams.video if not stream.disposition & Disposition.attached_pic]
@@ -160,7 +183,7 @@ def _main_stream(container: "InputContainer") -> "VideoStream":
 
 
 def _read_index(file: BinaryIO, kind: str, deadline: float) -> _Index:
-    """Reads every packet and decodes nothing."""
+    """Reads every packet and decodes none."""
     starts, keys = [], []
     edits = edits_of(file) if _DEMUXERS[kind] == "mov" else {}
     with _opened(file, kind) as (container, stream):
@@ -173,7 +196,7 @@ def _read_index(file: BinaryIO, kind: str, deadline: float) -> _Index:
                 keys.append(packet.pts)
             if len(starts) > MAX_PACKETS:
                 raise PictureTooLarge(f"the video has over {MAX_PACKETS:,} frames")
-        codec = cast("VideoCodecContext | None", stream.codec_context)  # without a decoder there is none
+        codec = cast("VideoCodecContext | None", stream.codec_context)  # None if there is no decoder
         width, height = (0, 0) if codec is None else (codec.width, codec.height)
         if width * height > MAX_PIXELS:
             raise PictureTooLarge(f"the video has over {MAX_PIXELS // 1_000_000} megapixels a frame")
@@ -182,7 +205,7 @@ def _read_index(file: BinaryIO, kind: str, deadline: float) -> _Index:
 
 
 class _Sample(NamedTuple):
-    """A frame to hash: its number among those shown, when it is shown, and its `start` in ticks of the track."""
+    """A frame to hash: its number among the frames shown, when it is shown, and its `start` in track ticks."""
 
     number: int
     seconds: float
@@ -200,21 +223,24 @@ class _Hashed(NamedTuple):
 
 
 def _samples(index: _Index) -> list[_Sample]:
-    """Which frames are hashed (PROTOCOL.md, "The frames of a video")."""
+    """The frames to hash (PROTOCOL.md, "The frames of a video")."""
     if not index.starts:
         return []
-    seen = shown(index.starts, index.edits, MAX_PACKETS)
+    seen = shown_frames(index.starts, index.edits, MAX_PACKETS)
     seconds = [(at - seen[0].at) * index.tick for at, _ in seen]
-    return [_Sample(number, rounded(seconds[number]), index.starts[seen[number].frame]) for number in samples(seconds)]
+    return [
+        _Sample(number, round_milliseconds(seconds[number]), index.starts[seen[number].frame])
+        for number in sampled_frames(seconds)
+    ]
 
 
 def _hash_frames(
     file: BinaryIO, kind: str, index: _Index, starts: Iterable[int], deadline: float
 ) -> Iterator[tuple[int, _Hashed]]:
-    """The frames that start at `starts`, hashed, as far as they can be decoded, in the order of the track."""
+    """Hashes the frames that start at `starts`, in track order, as far as they can be decoded."""
     if not index.decodes:
         return
-    wanted = sorted(set(starts))  # an edit may show once more what came before
+    wanted = sorted(set(starts))  # an edit may show earlier frames again
     with _opened(file, kind) as (container, stream):
         stream.thread_type = "AUTO"
         for start, frame in zip(wanted, _frames_at(wanted, container, stream, index, deadline), strict=False):
@@ -225,7 +251,7 @@ def _hash_frames(
 def _frames_at(
     wanted: list[int], container: "InputContainer", stream: "VideoStream", index: _Index, deadline: float
 ) -> Iterator["VideoFrame"]:
-    """For each of the rising times `wanted` the last frame that starts at or before it; fewer when decoding fails."""
+    """For each rising time in `wanted`, the last frame that starts at or before it; fewer when decoding fails."""
     decoded = _decoded(container, stream, deadline)
     last, ahead = None, next(decoded, None)
     for at in wanted:
@@ -236,13 +262,13 @@ def _frames_at(
             last, ahead = None, next(decoded, None)
         while ahead is not None and ahead.pts is not None and ahead.pts <= at:
             last, ahead = ahead, next(decoded, None)
-        if last is None or (ahead is None and (last.pts or 0) < at):  # the file ends before
+        if last is None or (ahead is None and (last.pts or 0) < at):  # the file ends before this frame
             return
         yield last
 
 
 def _decoded(container: "InputContainer", stream: "VideoStream", deadline: float) -> Iterator["VideoFrame"]:
-    """The frames from where the container stands, up to the first that cannot be decoded."""
+    """The frames from the container's position up to the first that cannot be decoded."""
     import av
 
     try:
@@ -262,7 +288,7 @@ def _check_time(deadline: float) -> None:
 
 
 def _pixels(frame: "VideoFrame") -> Pixels:
-    """What of a frame is hashed, upright: the upper 8 bits of its luma, or RGB where it has none."""
+    """The pixels of a frame that are hashed, upright: the upper 8 bits of its luma, or RGB if it has none."""
     import numpy as np
 
     form = frame.format
@@ -281,9 +307,9 @@ def _pixels(frame: "VideoFrame") -> Pixels:
 
 
 def _marks(frame: "VideoFrame") -> tuple[int, bool]:
-    """By how many quarters clockwise the file wants the frame turned, and whether mirrored after that.
+    """How many quarter turns clockwise the file asks for, and whether the frame is mirrored after that.
 
-    `frame.rotation` takes a mirror for a turn.
+    `frame.rotation` mistakes a mirror for a turn.
     """
     from av.sidedata.sidedata import Type
 
@@ -297,12 +323,12 @@ def _marks(frame: "VideoFrame") -> tuple[int, bool]:
 
 @contextmanager
 def _our_errors() -> Iterator[None]:
-    """Whatever FFmpeg raises becomes one of ours."""
+    """Converts FFmpeg's exceptions to `PictureError`."""
     try:
         yield
     except PictureError:
         raise
     except MemoryError as error:
         raise PictureTooLarge("there is not enough memory for this video") from error
-    except Exception as error:  # a hostile file makes decoders raise nearly anything
+    except Exception as error:  # decoders raise nearly any exception on a hostile file
         raise DamagedPicture("the video is cut short or broken inside") from error

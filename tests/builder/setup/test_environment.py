@@ -1,4 +1,4 @@
-"""The environment: what is told when it cannot be made."""
+"""The environment: the messages when it cannot be made."""
 
 import errno
 import os
@@ -29,18 +29,18 @@ LOG = Path("setup.log")
         ("THESE PACKAGES DO NOT MATCH THE HASHES FROM THE REQUIREMENTS FILE", "not the one that the lock names"),
         ("npm error code EINTEGRITY", "not the one that the lock names"),
         ("first\nsomething new", "npm failed: something new"),
-        ("", "npm failed: without a word"),
+        ("", "npm failed: no output"),
     ],
 )
 def test_a_failed_installer_is_explained(said: str, told: str) -> None:
-    """What pip or npm say becomes one line that says what to do."""
+    """The output of pip or npm becomes one line that says what to do."""
     text = environment.explain_failure(said, "npm failed", LOG)
     assert told in text
     assert "\n" not in text
 
 
 def test_a_full_disk_is_told_before_it_is_filled(monkeypatch: pytest.MonkeyPatch) -> None:
-    """With too little space left nothing is begun, and both sizes are named."""
+    """With too little disk space nothing is begun, and both sizes are named."""
     usage = namedtuple("usage", "free")  # noqa: PYI024 - stands for what shutil gives
     monkeypatch.setattr(shutil, "disk_usage", lambda _path: usage(300_000_000))
     with pytest.raises(BuildError, match=r"0\.3 GB left and 1\.5 GB are needed"):
@@ -58,7 +58,7 @@ def test_a_full_disk_is_told_before_it_is_filled(monkeypatch: pytest.MonkeyPatch
     ],
 )
 def test_nobody_sees_a_traceback(error: Exception, told: str, capsys: pytest.CaptureFixture[str]) -> None:
-    """Whatever the system refuses is told in a line, and the status is 1."""
+    """A system error is reported in one line, and the status is 1."""
 
     def fail() -> int:
         raise error
@@ -70,7 +70,7 @@ def test_nobody_sees_a_traceback(error: Exception, told: str, capsys: pytest.Cap
 
 
 def test_ctrl_c_is_no_error(capsys: pytest.CaptureFixture[str]) -> None:
-    """Ctrl-C ends a command with the shell's status for it, without a word."""
+    """Ctrl-C ends a command with the shell's status for it, without a message."""
 
     def stop() -> int:
         raise KeyboardInterrupt
@@ -80,33 +80,33 @@ def test_ctrl_c_is_no_error(capsys: pytest.CaptureFixture[str]) -> None:
 
 
 def test_data_that_cannot_be_written_is_told(tmp_path: Path) -> None:
-    """A data folder that cannot be made or written to is named, with the option that chooses another."""
+    """A data folder that cannot be created or written is named, with the option that selects another."""
     (tmp_path / "file").touch()
     with pytest.raises(BuildError, match="choose another folder with --data"):
         make_data_folder(tmp_path / "file" / "data")
 
 
 def test_data_is_for_its_owner_alone(tmp_path: Path) -> None:
-    """The folder with cases and keys can be read by nobody else."""
+    """The folder with cases and keys is readable by its owner only."""
     make_data_folder(tmp_path / "a" / "b")
     assert (tmp_path / "a" / "b").stat().st_mode & 0o777 == 0o700
 
 
 @pytest.mark.parametrize(("host", "near"), [("0.0.0.0", "127.0.0.1"), ("::", "::1"), ("localhost", "localhost")])
 def test_the_address_that_is_shown_can_be_opened(host: str, near: str) -> None:
-    """Listening everywhere is shown as an address of this computer."""
+    """Listening on all addresses is shown as an address of this computer."""
     assert nearby(host) == near
 
 
 def test_downloads_are_kept_in_the_users_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The cache is a folder of ours under XDG_CACHE_HOME, made when it is asked for."""
+    """The cache is our folder under XDG_CACHE_HOME, created on demand."""
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "caches"))
     assert cache_folder() == tmp_path / "caches" / "takeback"
     assert cache_folder().is_dir()
 
 
 def test_a_cache_that_cannot_be_made_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Where the cache cannot be made, the line names the variable that moves it."""
+    """If the cache cannot be created, the line names the variable that moves it."""
     (tmp_path / "file").touch()
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "file"))
     with pytest.raises(BuildError, match="set XDG_CACHE_HOME"):

@@ -1,4 +1,4 @@
-"""`dist/`: complete, the same each time, every script with its hash."""
+"""`dist/`: complete, reproducible, every script with its hash."""
 
 import gzip
 import json
@@ -15,11 +15,20 @@ import pytest
 from builder import ROOT, BuildError
 from builder.setup.cache import Cache
 from builder.site import compression, source
-from builder.site.assemble import LATER, RUNTIME_ORDER, build_site, seal_index
+from builder.site.assemble import (
+    LATER,
+    RUNTIME_ORDER,
+    STYLES,
+    WEB,
+    WHEEL,
+    build_site,
+    seal_index,
+    styles,
+)
 from builder.site.bundle import WORKER, bundle_worker
 
 BUDGET = 4_600_000
-"""Bytes with brotli until the first hash."""
+"""Bytes with brotli up to the first hash."""
 PAGE_BUDGET = 60 * 1024
 """Bytes with brotli of the page without the worker and the runtime, in English."""
 LANGUAGE_BUDGET = 12 * 1024
@@ -29,7 +38,7 @@ RUNTIME = {f"runtime/{name}": b"x" for name in (*RUNTIME_ORDER, *LATER)}
 
 @pytest.fixture(scope="session")
 def dist(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A site that was just built."""
+    """A freshly built site."""
     folder = tmp_path_factory.mktemp("site") / "dist"
     build_site(folder)
     return folder
@@ -40,7 +49,7 @@ def contents(folder: Path) -> dict[str, bytes]:
 
 
 def plain(folder: Path) -> set[str]:
-    """The files that are not the compressed form of another."""
+    """The files that are not a compressed form of another."""
     return {path for path in contents(folder) if not path.endswith((".br", ".gz"))}
 
 
@@ -49,6 +58,16 @@ def test_two_builds_give_the_same_files(dist: Path, tmp_path: Path) -> None:
     """Building into another folder gives the same bytes for every path."""
     build_site(tmp_path)
     assert contents(tmp_path) == contents(dist)
+
+
+def test_the_styles_are_joined_in_their_order(tmp_path: Path) -> None:
+    """The served style sheet holds every sheet whole, in the order of the table; one that is not in it is refused."""
+    for name in STYLES:
+        (tmp_path / f"{name}.css").write_bytes((WEB / "styles" / f"{name}.css").read_bytes())
+    assert styles(tmp_path) == b"\n".join((WEB / "styles" / f"{name}.css").read_bytes() for name in STYLES)
+    (tmp_path / "forgotten.css").write_text("body{}")
+    with pytest.raises(BuildError, match=r"web/styles/forgotten\.css has no place"):
+        styles(tmp_path)
 
 
 @pytest.mark.timeout(600)
@@ -63,7 +82,7 @@ def test_the_manifest_is_complete_and_true(dist: Path) -> None:
 
 @pytest.mark.timeout(600)
 def test_compressed_forms_are_the_same_file(dist: Path) -> None:
-    """Beside every file, but for the source, stand a brotli and a gzip form that unpack to it."""
+    """Every file except the source archive has a brotli and a gzip form that unpack to it."""
     for path in plain(dist) - {source.NAME}:
         data = (dist / path).read_bytes()
         assert brotli.decompress((dist / f"{path}.br").read_bytes()) == data
@@ -72,7 +91,7 @@ def test_compressed_forms_are_the_same_file(dist: Path) -> None:
 
 @pytest.mark.timeout(600)
 def test_what_a_phone_must_load_stays_within_the_budget(dist: Path) -> None:
-    """Until the first hash at most 4.6 MB are sent, of which the page itself is at most 60 KB."""
+    """Up to the first hash at most 4.6 MB are sent, of which the page itself is at most 60 KB."""
     later = {
         "notices.txt",
         "manifest.json",
@@ -81,6 +100,7 @@ def test_what_a_phone_must_load_stays_within_the_budget(dist: Path) -> None:
         "leave.txt",
         source.NAME,
         *(f"runtime/{name}" for name in LATER),
+        *(path for path in plain(dist) if path.endswith(WHEEL)),
     }
     sizes = {path: (dist / f"{path}.br").stat().st_size for path in plain(dist) - later}
     # English comes with the scripts; of the other languages a phone loads one, if any.
@@ -93,7 +113,7 @@ def test_what_a_phone_must_load_stays_within_the_budget(dist: Path) -> None:
 
 @pytest.mark.timeout(600)
 def test_every_script_and_style_of_the_page_has_its_hash(dist: Path) -> None:
-    """Each script and style in index.html carries the sha384 of the file that is served."""
+    """Each script and style in index.html has the sha384 of the served file."""
     page = (dist / "index.html").read_text()
     tags = re.findall(r"<(?:script|link rel=\"stylesheet\")[^>]*>", page)
     assert tags
@@ -106,7 +126,7 @@ def test_every_script_and_style_of_the_page_has_its_hash(dist: Path) -> None:
 
 @pytest.mark.timeout(600)
 def test_the_source_is_served_and_is_all_that_a_build_takes(dist: Path, tmp_path: Path) -> None:
-    """What is unpacked from it gives the same archive again, with every file of the parts and nothing that was made."""
+    """The unpacked archive gives the same archive again, with every source file and no build products."""
     with zipfile.ZipFile(dist / source.NAME) as archive:
         archive.extractall(tmp_path)
     root = tmp_path / "takeback"
@@ -120,17 +140,19 @@ def test_the_source_is_served_and_is_all_that_a_build_takes(dist: Path, tmp_path
 
 @pytest.mark.timeout(600)
 def test_the_service_worker_keeps_the_whole_page_and_nothing_else(dist: Path) -> None:
-    """It lists every served file by its sha256, but for itself, the way to be rid of it and the manifest."""
+    """It lists all files by sha256, except itself, the way to remove it, the manifest and what other pages load."""
     found = re.search(r"FILES=(\[\[.*?\]\])", (dist / "keeper.js").read_text())
     assert found
     listed = {path.removeprefix("/") or "index.html": digest for path, digest in json.loads(found[1])}
-    assert listed.keys() == plain(dist) - {"keeper.js", "leave.txt", "manifest.json", source.NAME}
+    wheels = {path for path in plain(dist) if path.endswith(WHEEL)}
+    assert len(wheels) == 1
+    assert listed.keys() == plain(dist) - {"keeper.js", "leave.txt", "manifest.json", source.NAME} - wheels
     assert listed == {path: sha256((dist / path).read_bytes()).hexdigest() for path in listed}
 
 
 @pytest.mark.timeout(600)
 def test_files_of_an_earlier_build_do_not_stay(tmp_path: Path) -> None:
-    """What a build before made and this one does not is gone."""
+    """Files of an earlier build that this one does not make are removed."""
     stale = tmp_path / "page" / "gone.js"
     stale.parent.mkdir()
     stale.write_text("old")
@@ -141,7 +163,7 @@ def test_files_of_an_earlier_build_do_not_stay(tmp_path: Path) -> None:
 
 @pytest.mark.timeout(600)
 def test_the_notices_carry_every_licence(dist: Path) -> None:
-    """The licence texts of all that is shipped stand in notices.txt."""
+    """notices.txt contains the licence texts of everything that is shipped."""
     text = (dist / "notices.txt").read_text()
     for words in (
         "Apache License",
@@ -167,20 +189,20 @@ def page_with(tags: str, **modules: str) -> dict[str, bytes]:
 
 
 def test_a_listed_file_that_is_missing_stops_the_build() -> None:
-    """A tag that names a file that does not exist is named."""
+    """A tag that names a missing file is reported."""
     with pytest.raises(BuildError, match=r"/page/none\.js"):
         seal_index(page_with('<script type="module" src="/page/none.js"></script>'))
 
 
 @pytest.mark.timeout(600)
 def test_the_page_is_one_script_that_loads_no_other(dist: Path) -> None:
-    """Whatever the page imports is in `page.js`, the only script that index.html names."""
+    """Everything that the page imports is in `page.js`, the only script that index.html names."""
     assert re.findall(r'<script[^>]*src="([^"]*)"', (dist / "index.html").read_text()) == ["/page.js"]
     assert not re.search(r"""(?:^|[;}])import[\s{*"'(]""", (dist / "page.js").read_text())
 
 
 def test_the_worker_is_one_script_that_loads_nothing(tmp_path: Path) -> None:
-    """The bundle is the same each time and has no static import left but those of Node, behind a condition."""
+    """The bundle is reproducible, and its only static imports are those of Node, behind a condition."""
     first, second = tmp_path / "first.js", tmp_path / "second.js"
     bundle_worker(WORKER, first)
     bundle_worker(WORKER, second)
@@ -189,7 +211,7 @@ def test_the_worker_is_one_script_that_loads_nothing(tmp_path: Path) -> None:
 
 
 def test_a_worker_that_cannot_be_bundled_is_told(tmp_path: Path) -> None:
-    """An import of something that is not there is named."""
+    """An import of a missing file is reported."""
     broken = tmp_path / "broken.js"
     broken.write_text('import "./nothing.js";')
     with pytest.raises(BuildError, match=r"nothing\.js"):
@@ -197,7 +219,7 @@ def test_a_worker_that_cannot_be_bundled_is_told(tmp_path: Path) -> None:
 
 
 def test_unchanged_files_are_not_compressed_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The second time the same content is asked for, the cache answers."""
+    """The second request for the same content is answered from the cache."""
     cache = Cache(tmp_path)
     first = compression.compressed("a.js", b"content" * 100, cache)
     monkeypatch.setattr(brotli, "compress", None)

@@ -9,7 +9,7 @@ import pytest
 from takeback.errors import FeedBroken, GateError, KeyRefused, RegistryUnreachable, SettingsError, TakebackError
 from takeback.gate.feed.client import MAX_ANSWER, Client, batch
 from takeback.gate.settings import GateSettings
-from takeback.protocol import MAX_BODY, Feedback, FeedbackEvent, FeedbackReceipt, Verdict, encode
+from takeback.protocol import MAX_BODY_BYTES, Feedback, FeedbackEvent, FeedbackReceipt, Verdict, encode
 from tests.gate.feeds import KEY, Log, entry_id, signal
 from tests.gate.servers import Answer, problem, running
 
@@ -117,5 +117,5 @@ def test_batch() -> None:
     events = [FeedbackEvent(f"{n:032x}", Verdict.BLOCKED, [entry_id(m) for m in range(64)]) for n in range(100)]
     taken = batch(events)
     assert taken == events[: len(taken)]
-    assert len(encode(Feedback(taken))) <= MAX_BODY < len(encode(Feedback(events[: len(taken) + 1])))
+    assert len(encode(Feedback(taken))) <= MAX_BODY_BYTES < len(encode(Feedback(events[: len(taken) + 1])))
     assert batch([]) == []

@@ -47,7 +47,7 @@ class Snapshots:
         head = FeedHead(self.number or number, link, number, moment(time.time()), "0" * 64)
         digest = sha256(body if self.sign else b"").digest()
         signed = chain.sign(self.registry.keys[-1], head, KEY.split("_")[1], digest)
-        return Answer((body + bulk.end(encode(signed)))[: self.cut])
+        return Answer((body + bulk.encode_end(encode(signed)))[: self.cut])
 
 
 @pytest.fixture
@@ -102,7 +102,7 @@ def more(records: list[bytes], entry: bytes, quality: int) -> list[bytes]:
 
 
 SPOILED: dict[str, tuple[dict[str, object], type[TakebackError], str]] = {
-    "cut": ({"cut": 200}, FeedBroken, "cut short"),
+    "cut": ({"cut": 200}, FeedBroken, "truncated"),
     "not signed": ({"sign": False}, FeedBroken, "rule 5"),
     "an entry twice": (
         {"change": lambda r: more(r, r[0][9:25], 90)},

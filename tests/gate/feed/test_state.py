@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from takeback.chain import START
+from takeback.chain import FIRST_LINK
 from takeback.errors import FeedBroken, GateError, SettingsError, StateDamaged
 from takeback.gate.feed.follow import FeedPosition, follow
 from takeback.gate.feed.state import STATE_FILE, SnapshotBatch, State
@@ -246,7 +246,7 @@ def test_other_peoples_errors(tmp_path: Path, error: Exception) -> None:
 
     with closing(State(tmp_path, URL)) as state:
         with pytest.raises(type(error)) as caught:
-            state.fill(lots(), lambda: FeedPosition(1, 1, START))
+            state.fill(lots(), lambda: FeedPosition(1, 1, FIRST_LINK))
         assert caught.value is error
         assert state.standing()[0].checkpoint == 0
 

@@ -70,7 +70,7 @@ def test_a_process_finds_what_this_one_finds(pool: Pool, file: Path) -> None:
         MediaKind.PICTURE,
         here.signals,
         here.dihedral,
-        here.plane,
+        here.thumbnail,
     )
 
 

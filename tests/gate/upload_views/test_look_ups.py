@@ -113,7 +113,7 @@ def test_what_many_pictures_have_around_them_matches_nothing(
 
 def test_look_ups_are_few_and_good() -> None:
     """Every look-up has the quality of a match, no value is looked up twice, and there are at most 120 of them."""
-    found = look_ups(hash_picture(jpeg(on(PICTURE, (1080, 1920)))).plane)
+    found = look_ups(hash_picture(jpeg(on(PICTURE, (1080, 1920)))).thumbnail)
     values = [probe.signal.value for probe in found]
     assert len(set(values)) == len(values) <= 120
     assert all((probe.signal.quality or 0) >= PDQ_QUALITY_FLOOR for probe in found)
@@ -127,11 +127,11 @@ def test_the_edge_of_a_night_sky_on_a_dark_ground_is_seen() -> None:
     screen = Image.new("RGB", (1080, 2340), (24, 24, 24))
     screen.paste("white", (40, 1100, 400, 1183))
     screen.paste(picture, (0, 1203))
-    boxes = framed(hash_picture(jpeg(screen)).plane)
+    boxes = framed(hash_picture(jpeg(screen)).thumbnail)
     assert any((box[1], box[3]) == pytest.approx((1203 / 2340, 1843 / 2340), abs=0.003) for box in boxes)
 
 
 @pytest.mark.parametrize("picture", [Image.new("RGB", (300, 200), "teal"), drawing(1, (30, 800)), drawing(1, (20, 20))])
 def test_what_says_too_little_is_looked_up_as_a_whole_alone(picture: Image.Image) -> None:
     """A plain, narrow or tiny upload gives no views."""
-    assert look_ups(hash_picture(jpeg(picture)).plane) == []
+    assert look_ups(hash_picture(jpeg(picture)).thumbnail) == []

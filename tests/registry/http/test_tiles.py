@@ -25,11 +25,11 @@ def read(server: Server, platform: Platform, path: str, *, snapshot: bool) -> tu
     """A tile or snapshot, after its signature is verified."""
     answer = server.http.get(f"/v1/feed/{path}", headers=platform.headers)
     assert answer.status_code == 200, answer.text
-    assert answer.headers["content-type"] == bulk.MEDIA
+    assert answer.headers["content-type"] == bulk.MEDIA_TYPE
     reader = bulk.Reader([answer.content], snapshot=snapshot)
     records = list(reader)
     assert reader.head
-    chain.check(reader.head, platform.key.split("_")[1], reader.digest)
+    chain.check_signature(reader.head, platform.key.split("_")[1], reader.digest)
     return reader, records
 
 
@@ -41,7 +41,7 @@ def test_tiles_are_the_feed(short: Server) -> None:
     short.withdraw(number)
     short.submit([md5() for _ in range(4)])
     page = decode(short.http.get("/v1/feed?after=0", headers=platform.headers).content, FeedPage)
-    lines, link, added = [], chain.START, dict[str, int]()
+    lines, link, added = [], chain.FIRST_LINK, dict[str, int]()
     for place in range(2):
         reader, records = read(short, platform, f"tiles/{place}", snapshot=False)
         for record in records:
@@ -81,7 +81,7 @@ def test_the_snapshot_is_parquet_too(server: Server, platform: Platform) -> None
     answer = server.http.get("/v1/feed/snapshot.parquet", headers=platform.headers)
     assert answer.headers["content-type"] == "application/vnd.apache.parquet"
     head = decode(answer.headers["takeback-feed-head"].encode(), FeedHead)
-    chain.check(head, platform.key.split("_")[1], sha256_of(answer.content).digest())
+    chain.check_signature(head, platform.key.split("_")[1], sha256_of(answer.content).digest())
     assert head.number == platform.page()["head"]
     rows = parquet.read_table(BytesIO(answer.content)).to_pylist()
     assert {row["entry"]: (row["type"], row["value"]) for row in rows} == platform.active()

@@ -49,7 +49,7 @@ def proved(engine: Engine, path: Path, pinned: str) -> str:
     keys = public_keys(engine)
     prove_keys(keys)
     check_newest(path, keys)
-    return chain.follow_key(pinned, chain.public(read_key(path)), keys)
+    return chain.follow_key(pinned, chain.public_hex(read_key(path)), keys)
 
 
 def cut(module: object, name: str, *, before: bool) -> Fault:
@@ -101,7 +101,7 @@ FAULTS: dict[str, Fault] = {
     "before the commit": cut_at_commit,
     "after the commit": cut_after_commit,
     "before the new key is in place": cut(Path, "replace", before=True),
-    "after the new key is in place": cut(feed_signing, "keep_names", before=False),
+    "after the new key is in place": cut(feed_signing, "sync_folder", before=False),
 }
 
 
@@ -110,12 +110,12 @@ def test_a_rotation_that_is_cut_short_is_repaired_by_the_next(
     engine: Engine, key: Path, fault: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """After an interruption at any step the registry starts, and every gate trusts the key of the next rotation."""
-    pinned = chain.public(read_key(key))
+    pinned = chain.public_hex(read_key(key))
     with monkeypatch.context() as patch:
         FAULTS[fault](patch, engine)
         with pytest.raises(Cut):
             rotate(engine, key)
-    signed_with = chain.public(Signer(engine, key)._key)
+    signed_with = chain.public_hex(Signer(engine, key)._key)
     assert chain.follow_key(pinned, signed_with, public_keys(engine)) == signed_with
     made = rotate(engine, key)
     assert proved(engine, key, pinned) == made.key
@@ -136,7 +136,7 @@ def test_a_key_that_is_not_the_newest_signs_no_new_one(engine: Engine, key: Path
     assert public_keys(engine) == before
     made = rotate(engine, key, lost=True)
     prove_keys(public_keys(engine))
-    assert (made.signature, chain.public(read_key(key))) == (None, made.key)
+    assert (made.signature, chain.public_hex(read_key(key))) == (None, made.key)
 
 
 def test_check_proves_the_succession(engine: Engine, key: Path) -> None:
@@ -155,7 +155,7 @@ def test_check_proves_the_succession(engine: Engine, key: Path) -> None:
 
 def test_two_rotations_at_once(engine: Engine, key: Path) -> None:
     """Concurrent rotations run one after the other: each key is signed by its predecessor."""
-    pinned = chain.public(read_key(key))
+    pinned = chain.public_hex(read_key(key))
     with ThreadPoolExecutor(8) as threads:
         made = {one.key for one in threads.map(lambda _: rotate(engine, key), range(8))}
     assert made == {one.key for one in public_keys(engine)[1:]}
@@ -167,7 +167,9 @@ def test_first_starts_at_once(engine: Engine, tmp_path: Path) -> None:
     folder = tmp_path / "keys"
 
     def start(_: int) -> tuple[bytes, str]:
-        return open_pin_key(engine, folder / "pin.key").secret, chain.public(Signer(engine, folder / "feed.key")._key)
+        return open_pin_key(engine, folder / "pin.key").secret, chain.public_hex(
+            Signer(engine, folder / "feed.key")._key
+        )
 
     with ThreadPoolExecutor(8) as threads:
         assert len(set(threads.map(start, range(8)))) == 1

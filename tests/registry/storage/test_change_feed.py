@@ -6,7 +6,7 @@ from collections.abc import Iterator
 import pytest
 from sqlalchemy import Engine, delete, select, update
 
-from takeback.protocol import MAX_FEED_LIMIT, EntryStatus, FeedAction, NewCase, Picture, SignalMessage
+from takeback.protocol import MAX_FEED_ENTRIES, EntryStatus, FeedAction, NewCase, Picture, SignalMessage
 from takeback.registry.security.entry_ids import EntryIds
 from takeback.registry.storage.case_store import CaseWithdrawal, Submission
 from takeback.registry.storage.change_feed import ChangeFeed, ChangeRecord
@@ -45,8 +45,8 @@ class History:
         """The records of a complete client: entry to value, for entries with the status `block`."""
         held: dict[str, str] = {}
         shown: dict[str, EntryStatus] = {}
-        page = self.store.feed.page(0, MAX_FEED_LIMIT, IDS)
-        assert page.head <= MAX_FEED_LIMIT
+        page = self.store.feed.page(0, MAX_FEED_ENTRIES, IDS)
+        assert page.head <= MAX_FEED_ENTRIES
         for line in page.entries:
             if line.signal:
                 held[line.entry] = line.signal.value

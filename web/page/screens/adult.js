@@ -1,11 +1,11 @@
-import { HELP_LINES } from "../helplines.js";
-import { actions, button, heading, lead, outside, paragraph } from "../parts.js";
-import { say } from "../words.js";
+import { HELP_LINES } from "../content/helplines.js";
+import { actions, button, heading, lead, outside, paragraph } from "../ui/parts.js";
+import { say } from "../language/words.js";
 
 /**
- * For people who were 18 or over: where the same help is.
+ * For people who were 18 or over in the picture: who helps them.
  *
- * @type {import("../app.js").Screen}
+ * @type {import("./shared/context.d.ts").Screen}
  */
 export function adult(app) {
   return [

@@ -1,7 +1,7 @@
-import { actions, button, choices, heading, lead, paragraph } from "../parts.js";
-import { say } from "../words.js";
+import { actions, button, choices, heading, lead, paragraph } from "../ui/parts.js";
+import { say } from "../language/words.js";
 
-/** @type {[import("../session.js").About | "adult", import("../words.js").Key][]} */
+/** @type {[import("../session/session.js").About | "adult", import("../language/words.js").Key][]} */
 const ANSWERS = [
   ["now", "age.now"],
   ["then", "age.then"],
@@ -10,12 +10,12 @@ const ANSWERS = [
 ];
 
 /**
- * Whose picture it is, in bands.
+ * Asks whose picture it is, by age band.
  *
- * @type {import("../app.js").Screen}
+ * @type {import("./shared/context.d.ts").Screen}
  */
 export function age(app) {
-  /** @param {import("../session.js").About | "adult"} about */
+  /** @param {import("../session/session.js").About | "adult"} about */
   function choose(about) {
     app.session.about = about;
     app.go(about === "adult" ? "adult" : "where");

@@ -1,10 +1,10 @@
-import { drawing, h } from "../dom.js";
-import { explain } from "../faults.js";
-import { actions, button, heading, live, note, paragraph, section } from "../parts.js";
-import { groupNumber } from "../typed.js";
-import { say, sayDate, sayTime } from "../words.js";
+import { drawing, h } from "../ui/dom.js";
+import { explain } from "./shared/registry-errors.js";
+import { actions, button, errorLine, heading, live, note, paragraph, section } from "../ui/parts.js";
+import { groupNumber } from "../registry/credentials.js";
+import { say, sayDate, sayTime } from "../language/words.js";
 
-/** @type {Record<import("../registry.js").CaseState, import("../words.js").Key>} */
+/** @type {Record<import("../registry/client.js").CaseState, import("../language/words.js").Key>} */
 const STATES = {
   received: "case.received",
   active: "case.active",
@@ -13,9 +13,9 @@ const STATES = {
 };
 
 /**
- * A case: how it stands, and what platforms did.
+ * A case: its state, and what platforms did.
  *
- * @type {import("../app.js").Screen}
+ * @type {import("./shared/context.d.ts").Screen}
  */
 export function showCase(app) {
   const { owned } = app.session;
@@ -26,10 +26,10 @@ export function showCase(app) {
   const { status } = owned;
   app.session.adding = false;
   const told = live();
-  const wrong = h("p", { class: "fault", role: "alert" });
+  const wrong = errorLine();
   const { notice } = app.session;
   app.session.notice = "";
-  // Set once the line is on the page, or it is not read out.
+  // Screen readers say a text only if it changes after the line is on the page.
   queueMicrotask(() => (told.textContent = notice));
 
   async function refresh() {
@@ -40,8 +40,8 @@ export function showCase(app) {
       app.session.owned = { pin: ownership.pin, status: fresh };
       app.session.notice = say("case.refreshed", { time: sayTime(new Date()) });
       app.go("case");
-    } catch (fault) {
-      if (!app.leaving.aborted) wrong.textContent = explain(fault);
+    } catch (error) {
+      if (!app.leaving.aborted) wrong.textContent = explain(error);
     }
   }
 
@@ -49,22 +49,9 @@ export function showCase(app) {
   return [
     heading(say("case.title", { number: groupNumber(status.number) })),
     told,
-    h(
-      "div",
-      { class: `state ${over ? "over" : ""}` },
-      drawing(over ? "check" : "shield"),
-      h("div", {}, h("p", { class: "lead" }, say(STATES[status.state])), h("p", {}, since(status))),
-    ),
-    ...(over ? after(status) : [...meanwhile(status), pickedUp(status), ...end(status)]),
-    section(
-      "case.pictures",
-      paragraph("case.pictures-more"),
-      h(
-        "ul",
-        { class: "files" },
-        status.pictures.map((picture, at) => row(picture, at + 1, over ? null : () => withdraw(at))),
-      ),
-    ),
+    stateNote(status, over),
+    ...explanation(status),
+    pictureList(status, over ? null : withdraw),
     wrong,
     actions(
       button("case.refresh", () => void refresh(), "primary"),
@@ -80,36 +67,63 @@ export function showCase(app) {
     app.go("pictures");
   }
 
-  /** @param {number | null} at the picture, or null for all */
+  /** @param {number | null} at position of the picture, or null for the whole case */
   function withdraw(at) {
     app.session.withdrawing = at;
     app.go("withdraw");
   }
 }
 
-/** @param {import("../registry.js").CaseStatus} status */
+/**
+ * The pictures of a case, each with what platforms did and a button to withdraw it.
+ *
+ * @param {import("../registry/client.js").CaseStatus} status
+ * @param {((at: number) => void) | null} withdraw null for a case that is over
+ */
+function pictureList({ pictures }, withdraw) {
+  const rows = pictures.map((picture, at) => row(picture, at + 1, withdraw && (() => withdraw(at))));
+  return section("case.pictures", paragraph("case.pictures-more"), h("ul", { class: "files" }, rows));
+}
+
+/**
+ * The state of a case, and since when.
+ *
+ * @param {import("../registry/client.js").CaseStatus} status
+ * @param {boolean} over
+ */
+function stateNote(status, over) {
+  return h(
+    "div",
+    { class: `state ${over ? "over" : ""}` },
+    drawing(over ? "check" : "shield"),
+    h("div", {}, h("p", { class: "lead" }, say(STATES[status.state])), h("p", {}, since(status))),
+  );
+}
+
+/** @param {import("../registry/client.js").CaseStatus} status */
 function since({ withdrawn_at, received_at }) {
   if (withdrawn_at) return say("case.withdrawn-on", { date: sayDate(withdrawn_at) });
   return say("case.sent", { date: sayDate(received_at) });
 }
 
-/** @param {import("../registry.js").CaseStatus} status */
-function after({ state }) {
-  return state === "expired" ? [paragraph("case.expired-more")] : [];
+/**
+ * What the state of a case means.
+ *
+ * @param {import("../registry/client.js").CaseStatus} status
+ */
+function explanation(status) {
+  const { state, platforms } = status;
+  if (state === "expired") return [paragraph("case.expired-more")];
+  if (state === "withdrawn") return [];
+  return [
+    paragraph(state === "received" ? "case.received-more" : "case.active-more"),
+    platforms ? paragraph("case.platforms", { count: platforms }) : paragraph("case.no-platform"),
+    ...expiry(status),
+  ];
 }
 
-/** @param {import("../registry.js").CaseStatus} status */
-function meanwhile({ state }) {
-  return [paragraph(state === "received" ? "case.received-more" : "case.active-more")];
-}
-
-/** @param {import("../registry.js").CaseStatus} status */
-function pickedUp({ platforms }) {
-  return platforms ? paragraph("case.platforms", { count: platforms }) : paragraph("case.no-platform");
-}
-
-/** @param {import("../registry.js").CaseStatus} status */
-function end({ expires_at, expires_soon }) {
+/** @param {import("../registry/client.js").CaseStatus} status */
+function expiry({ expires_at, expires_soon }) {
   if (!expires_at) return [];
   const date = sayDate(expires_at);
   if (expires_soon) return [note("warning", paragraph("case.expires-soon", { date }))];
@@ -117,7 +131,7 @@ function end({ expires_at, expires_soon }) {
 }
 
 /**
- * @param {import("../registry.js").PictureStatus} picture
+ * @param {import("../registry/client.js").PictureStatus} picture
  * @param {number} number
  * @param {(() => void) | null} withdraw
  */
@@ -143,14 +157,18 @@ function row(picture, number, withdraw) {
     h(
       "span",
       { class: "stage" },
-      happened(picture).map((sentence) => h("span", { class: "sentence" }, sentence)),
+      events(picture).map((sentence) => h("span", { class: "sentence" }, sentence)),
       withdraw && gone && h("span", { class: "sentence" }, say("case.picture-withdrawn")),
     ),
   );
 }
 
-/** @param {import("../registry.js").PictureStatus} picture */
-function happened({ blocked, platforms, first_blocked_at, last_blocked_at, pending_review, not_blocked }) {
+/**
+ * What platforms did with copies of a picture, in sentences.
+ *
+ * @param {import("../registry/client.js").PictureStatus} picture
+ */
+function events({ blocked, platforms, first_blocked_at, last_blocked_at, pending_review, not_blocked }) {
   const last = last_blocked_at ? sayDate(last_blocked_at) : "";
   const sentences = [
     blocked ? say("case.blocked", { times: blocked, platforms, last }) : say("case.not-blocked"),

@@ -1,7 +1,7 @@
-import { actions, button, heading, more, paragraph } from "../parts.js";
-import { say } from "../words.js";
+import { actions, button, heading, more, paragraph } from "../ui/parts.js";
+import { say } from "../language/words.js";
 
-/** @type {[import("../words.js").Key, import("../words.js").Key][]} */
+/** @type {[import("../language/words.js").Key, import("../language/words.js").Key][]} */
 const QUESTIONS = [
   ["faq.see", "faq.see-more"],
   ["faq.told", "faq.told-more"],
@@ -21,7 +21,7 @@ const QUESTIONS = [
 /**
  * Questions and answers.
  *
- * @type {import("../app.js").Screen}
+ * @type {import("./shared/context.d.ts").Screen}
  */
 export function faq(app) {
   return [

@@ -1,13 +1,13 @@
-import { helpByCountry } from "../country.js";
-import { h } from "../dom.js";
-import { CHECKED } from "../helplines.js";
-import { actions, button, heading, lead } from "../parts.js";
-import { say, sayMonth } from "../words.js";
+import { helpByCountry } from "./shared/help-by-country.js";
+import { h } from "../ui/dom.js";
+import { CHECKED } from "../content/helplines.js";
+import { actions, button, heading, lead } from "../ui/parts.js";
+import { say, sayMonth } from "../language/words.js";
 
 /**
  * Help lines by country.
  *
- * @type {import("../app.js").Screen}
+ * @type {import("./shared/context.d.ts").Screen}
  */
 export function helplines(app) {
   return [

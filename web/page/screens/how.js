@@ -1,18 +1,18 @@
-import { h } from "../dom.js";
-import { EXITS } from "../exits.js";
-import { actions, button, heading, outside, paragraph, section } from "../parts.js";
-import { say } from "../words.js";
+import { h } from "../ui/dom.js";
+import { EXITS } from "../content/escape-attempts.js";
+import { actions, button, heading, outside, paragraph, section } from "../ui/parts.js";
+import { say } from "../language/words.js";
 
 /** Every file of the page with its size and SHA-256, made by the build. */
 const MANIFEST = "/manifest.json";
-/** All that the page is built from. */
+/** Everything that the page is built from. */
 const SOURCE = "/source.zip";
-/** The licences of what the page is made with. */
+/** The licences of the software in the page. */
 const NOTICES = "/notices.txt";
 /**
- * How it works, and how to check.
+ * How it works, and how to check that.
  *
- * @type {import("../app.js").Screen}
+ * @type {import("./shared/context.d.ts").Screen}
  */
 export function how(app) {
   return [

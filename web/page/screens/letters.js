@@ -1,22 +1,22 @@
-import { h, write } from "../dom.js";
-import { FTC } from "../helplines.js";
-import { draft, notice, reminder, secondLetter } from "../letters.js";
-import { deadlineAfter } from "../notice.js";
-import { actions, button, code, heading, lead, live, more, note, outside, paragraph } from "../parts.js";
-import { makeKey } from "../pin.js";
-import { PLATFORMS } from "../platforms.js";
-import { copy, save } from "../save.js";
-import { say, sayDate } from "../words.js";
+import { h, write } from "../ui/dom.js";
+import { FTC } from "../content/helplines.js";
+import { draft, notice, reminder, secondLetter } from "../content/letters.js";
+import { deadlineAfter } from "../content/notice.js";
+import { actions, button, code, heading, lead, live, more, note, outside, paragraph } from "../ui/parts.js";
+import { makeKey } from "../registry/secrets.js";
+import { PLATFORMS } from "../content/platforms.js";
+import { copy, save } from "../ui/save.js";
+import { say, sayDate } from "../language/words.js";
 
-/** Names that say nothing. */
+/** Names that do not say what is in the files. */
 const FILES = { text: "paper.txt", reminder: "reminder.ics" };
 
-/** @typedef {import("../notice.js").Place} Place */
+/** @typedef {import("../content/notice.js").Place} Place */
 
 /**
- * The notices, ready to be sent by the person: one for each platform.
+ * The notices, one for each platform, for the person to send.
  *
- * @type {import("../app.js").Screen}
+ * @type {import("./shared/context.d.ts").Screen}
  */
 export function letters(app) {
   const { answers } = app.session;
@@ -37,11 +37,11 @@ export function letters(app) {
 }
 
 /**
- * @param {import("../notice.js").Answers} answers
+ * @param {import("../content/notice.js").Answers} answers
  * @param {Place} place
  */
 function letter(answers, place) {
-  const platform = /** @type {Record<string, import("../platforms.js").Platform>} */ (PLATFORMS)[
+  const platform = /** @type {Record<string, import("../content/platforms.js").Platform>} */ (PLATFORMS)[
     place.platform
   ];
   const name = platform?.name ?? place.name.trim();
@@ -69,9 +69,9 @@ function letter(answers, place) {
 }
 
 /**
- * The deadline, its reminder, and what to do once it is over.
+ * The deadline, a reminder, and what to do when it has passed.
  *
- * @param {import("../notice.js").Answers} answers
+ * @param {import("../content/notice.js").Answers} answers
  * @param {Place} place
  * @param {string} name of the platform
  * @param {Date} sent
@@ -103,7 +103,7 @@ function afterwards(answers, place, name, sent) {
 }
 
 /**
- * The ways in which a letter is taken along.
+ * Buttons that copy, mail, print and save a letter.
  *
  * @param {string} text
  * @param {HTMLElement} told
@@ -121,7 +121,7 @@ function handOver(text, told) {
 }
 
 /**
- * Prints a letter and nothing else of the page.
+ * Prints a letter without the rest of the page.
  *
  * @param {string} text
  */

@@ -1,19 +1,20 @@
-import { h } from "../dom.js";
-import { explain } from "../faults.js";
-import { actions, button, heading, lead, live, more, paragraph } from "../parts.js";
-import { readNumber, readPin } from "../typed.js";
-import { say } from "../words.js";
+import { h } from "../ui/dom.js";
+import { textField } from "../ui/fields.js";
+import { explain } from "./shared/registry-errors.js";
+import { actions, button, errorLine, heading, lead, live, more, paragraph } from "../ui/parts.js";
+import { readNumber, readPin } from "../registry/credentials.js";
+import { say } from "../language/words.js";
 
-/** @typedef {import("../words.js").Key} Key */
+/** @typedef {import("../language/words.js").Key} Key */
 
 /** @type {Record<"missing" | "length" | "letters", Key>} */
-const NUMBER_FAULTS = {
+const NUMBER_ERRORS = {
   missing: "lookup.number-missing",
   length: "lookup.number-length",
   letters: "lookup.number-letters",
 };
 /** @type {Record<"missing" | "length" | "letters", Key>} */
-const PIN_FAULTS = {
+const PIN_ERRORS = {
   missing: "lookup.pin-missing",
   length: "lookup.pin-length",
   letters: "lookup.pin-letters",
@@ -22,37 +23,43 @@ const PIN_FAULTS = {
 /**
  * Opens a case by its number and PIN.
  *
- * @type {import("../app.js").Screen}
+ * @type {import("./shared/context.d.ts").Screen}
  */
 export function lookup(app) {
   const { registry, session, leaving } = app;
-  const number = field("number", "lookup.number", "lookup.number-hint", { inputmode: "numeric" });
-  const pin = field("pin", "lookup.pin", "lookup.pin-hint", { autocapitalize: "characters" });
+  const number = textField("number", "lookup.number", {
+    hint: "lookup.number-hint",
+    attributes: { dir: "ltr", inputmode: "numeric" },
+  });
+  const pin = textField("pin", "lookup.pin", {
+    hint: "lookup.pin-hint",
+    attributes: { dir: "ltr", autocapitalize: "characters" },
+  });
   const told = live();
-  const wrong = h("p", { class: "fault", role: "alert" });
+  const wrong = errorLine();
 
   /** @param {Event} event */
   async function submit(event) {
     event.preventDefault();
     const typed = { number: readNumber(number.input.value), pin: readPin(pin.input.value) };
-    number.complain("fault" in typed.number ? say(NUMBER_FAULTS[typed.number.fault], typed.number) : "");
-    pin.complain("fault" in typed.pin ? say(PIN_FAULTS[typed.pin.fault], typed.pin) : "");
+    number.complain("fault" in typed.number ? say(NUMBER_ERRORS[typed.number.fault], typed.number) : "");
+    pin.complain("fault" in typed.pin ? say(PIN_ERRORS[typed.pin.fault], typed.pin) : "");
     wrong.textContent = "";
     if ("fault" in typed.number) return number.input.focus();
     if ("fault" in typed.pin) return pin.input.focus();
     await look({ number: typed.number.ok, pin: typed.pin.ok });
   }
 
-  /** @param {import("../registry.js").Ownership} ownership */
+  /** @param {import("../registry/client.js").Ownership} ownership */
   async function look(ownership) {
     told.textContent = say("lookup.looking");
     try {
       session.owned = { pin: ownership.pin, status: await registry.read(ownership, leaving) };
       app.go("case");
-    } catch (fault) {
+    } catch (error) {
       if (leaving.aborted) return;
       told.textContent = "";
-      wrong.textContent = explain(fault);
+      wrong.textContent = explain(error);
     }
   }
 
@@ -71,40 +78,4 @@ export function lookup(app) {
     more("lookup.lost", paragraph("lookup.lost-more")),
     actions(button("frame.back", () => app.go("start"), "plain")),
   ];
-}
-
-/**
- * A field with its label, its hint and its own error.
- *
- * @param {string} id
- * @param {Key} label
- * @param {Key} hint
- * @param {import("../dom.js").Attributes} attributes
- */
-function field(id, label, hint, attributes) {
-  const fault = h("p", { class: "fault", id: `${id}-fault` });
-  const input = h("input", {
-    id,
-    type: "text",
-    dir: "ltr",
-    autocomplete: "off",
-    autocorrect: "off",
-    spellcheck: "false",
-    "aria-describedby": `${id}-hint ${id}-fault`,
-    ...attributes,
-  });
-  const element = h(
-    "div",
-    { class: "field" },
-    h("label", { for: id }, say(label)),
-    h("p", { class: "hint", id: `${id}-hint` }, say(hint)),
-    fault,
-    input,
-  );
-  /** @param {string} text what is wrong, or nothing */
-  function complain(text) {
-    fault.textContent = text;
-    input.setAttribute("aria-invalid", String(text !== ""));
-  }
-  return { element, input, complain };
 }

@@ -1,12 +1,12 @@
-import { h } from "../dom.js";
-import { helpByCountry } from "../country.js";
-import { actions, button, heading, lead, section } from "../parts.js";
-import { say } from "../words.js";
+import { h } from "../ui/dom.js";
+import { helpByCountry } from "./shared/help-by-country.js";
+import { actions, button, heading, lead, section } from "../ui/parts.js";
+import { say } from "../language/words.js";
 
 /**
- * Without the file: what can be done instead. Never a hint to go and get it.
+ * For a person without the file: what they can do instead. It never suggests getting the file.
  *
- * @type {import("../app.js").Screen}
+ * @type {import("./shared/context.d.ts").Screen}
  */
 export function nofile(app) {
   return [
@@ -36,8 +36,8 @@ export function nofile(app) {
 }
 
 /**
- * @param {import("../words.js").Key} key
- * @param {import("../dom.js").Child} [press]
+ * @param {import("../language/words.js").Key} key
+ * @param {import("../ui/dom.js").Child} [press]
  */
 function way(key, press) {
   return h("li", {}, h("p", {}, say(key)), press);

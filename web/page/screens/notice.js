@@ -1,129 +1,34 @@
-import { h } from "../dom.js";
-import { choiceField, selectField, textField, tickField } from "../fields.js";
-import { missing, noAnswers, noPlace } from "../notice.js";
-import { actions, button, heading, lead, note, paragraph } from "../parts.js";
-import { PLATFORMS } from "../platforms.js";
-import { say } from "../words.js";
+import { missing, noAnswers } from "../content/notice.js";
+import { say } from "../language/words.js";
+import { h } from "../ui/dom.js";
+import { choiceField, textField, tickField } from "../ui/fields.js";
+import { actions, button, heading, lead, note, paragraph } from "../ui/parts.js";
+import { FormFields } from "./shared/form-fields.js";
+import { placeList } from "./shared/notice-places.js";
 
-/** @typedef {ReturnType<typeof textField> | ReturnType<typeof selectField> | ReturnType<typeof choiceField>} Field */
+/** @typedef {import("../content/notice.js").Answers} Answers */
 
 /**
- * The notice builder: the answers that the law asks for, once, for any number of platforms.
+ * The form of the notice: the answers that the law asks for, once, for any number of platforms.
  *
- * @type {import("../app.js").Screen}
+ * @type {import("./shared/context.d.ts").Screen}
  */
 export function notice(app) {
   const { session } = app;
   const { about } = session;
   const answers = (session.answers ??= noAnswers(about === "child" ? "child" : about ? "me" : ""));
-  /** Every field by its id. @type {Map<string, Pick<Field, "input" | "complain">>} */
-  const fields = new Map();
+  const fields = new FormFields();
   const summary = h("div", { class: "note warning missing", role: "alert", tabindex: -1, hidden: true });
-  const places = h("div", { class: "places" });
-
-  /**
-   * @template {Field | ReturnType<typeof tickField>} F
-   * @param {string} id
-   * @param {F} field
-   */
-  function keep(id, field) {
-    fields.set(id, field);
-    return field.element;
-  }
-
-  function showPlaces() {
-    places.replaceChildren(...answers.places.map(place));
-  }
-
-  /**
-   * @param {import("../notice.js").Place} given
-   * @param {number} at
-   */
-  function place(given, at) {
-    const name = textField(`name-${at}`, "notice.platform-name", {
-      value: given.name,
-      keep: (text) => (given.name = text),
-    });
-    name.element.hidden = given.platform !== "other";
-    const platform = selectField(
-      `platform-${at}`,
-      "notice.platform",
-      platforms(),
-      given.platform,
-      (value) => {
-        given.platform = value;
-        name.element.hidden = value !== "other";
-      },
-    );
-    return h(
-      "fieldset",
-      { class: "place" },
-      h("legend", {}, say("notice.where")),
-      keep(`platform-${at}`, platform),
-      keep(`name-${at}`, name),
-      keep(
-        `links-${at}`,
-        textField(`links-${at}`, "notice.links", {
-          hint: "notice.links-hint",
-          long: true,
-          value: given.links,
-          keep: (text) => (given.links = text),
-          attributes: { dir: "ltr", inputmode: "url" },
-        }),
-      ),
-      textField(`find-${at}`, "notice.find", {
-        hint: "notice.find-hint",
-        long: true,
-        value: given.find,
-        keep: (text) => (given.find = text),
-      }).element,
-      answers.places.length > 1 && button("notice.less", () => remove(at), "plain"),
-    );
-  }
-
-  function add() {
-    answers.places.push(noPlace());
-    showPlaces();
-    fields.get(`platform-${answers.places.length - 1}`)?.input.focus();
-  }
-
-  /** @param {number} at */
-  function remove(at) {
-    answers.places.splice(at, 1);
-    showPlaces();
-    fields.get("platform-0")?.input.focus();
-  }
 
   /** @param {Event} event */
-  function make(event) {
+  function submit(event) {
     event.preventDefault();
     const found = missing(answers);
     if (found.length === 0) return app.go("letters");
-    for (const { complain } of fields.values()) complain("");
-    for (const { field, key } of found) fields.get(field)?.complain(say(key));
-    summary.hidden = false;
-    summary.replaceChildren(
-      h(
-        "div",
-        {},
-        h("p", { class: "lead" }, say("notice.missing", { count: found.length })),
-        h(
-          "ul",
-          {},
-          found.map(({ field, key }) =>
-            h(
-              "li",
-              {},
-              button(key, () => fields.get(field)?.input.focus(), "plain"),
-            ),
-          ),
-        ),
-      ),
-    );
-    summary.focus();
+    fields.complain(found);
+    showMissing(summary, fields, found);
   }
 
-  showPlaces();
   return [
     heading(say("notice.title")),
     lead("notice.lead"),
@@ -132,57 +37,17 @@ export function notice(app) {
     summary,
     h(
       "form",
-      { novalidate: true, autocomplete: "off", onsubmit: make },
-      keep(
-        "who",
-        choiceField(
-          "who",
-          "notice.who",
-          "radio",
-          [
-            ["me", "notice.who-me"],
-            ["child", "notice.who-child"],
-          ],
-          [answers.who],
-          ([who]) => (answers.who = /** @type {"me" | "child"} */ (who)),
-        ),
-      ),
-      places,
-      button("notice.more", add),
-      keep(
-        "reasons",
-        choiceField(
-          "reasons",
-          "notice.reasons",
-          "checkbox",
-          [
-            ["minor", "notice.reason-minor"],
-            ["never", "notice.reason-never"],
-            ["fake", "notice.reason-fake"],
-          ],
-          answers.reasons,
-          (reasons) => (answers.reasons = /** @type {import("../notice.js").Reason[]} */ (reasons)),
-        ),
-      ),
-      textField("words", "notice.words", {
-        hint: "notice.words-hint",
-        long: true,
-        value: answers.words,
-        keep: (text) => (answers.words = text),
-      }).element,
-      keep(
+      { novalidate: true, autocomplete: "off", onsubmit: submit },
+      whoField(answers, fields),
+      ...placeList(answers, fields),
+      reasonsField(answers, fields),
+      wordsField(answers),
+      fields.add(
         "faith",
         tickField("faith", "notice.faith", answers.faith, (checked) => (answers.faith = checked)),
       ),
-      h(
-        "fieldset",
-        {},
-        h("legend", {}, say("notice.contact")),
-        h("p", { class: "hint" }, say("notice.contact-hint")),
-        keep("email", line("email", "notice.email", { inputmode: "email", dir: "ltr" })),
-        keep("phone", line("phone", "notice.phone", { inputmode: "tel", dir: "ltr" })),
-      ),
-      keep("sign", line("sign", "notice.sign", {}, "notice.sign-hint")),
+      contactFields(answers, fields),
+      fields.add("sign", lineField(answers, "sign", "notice.sign", {}, "notice.sign-hint")),
       actions(
         h("button", { type: "submit", class: "button primary" }, say("notice.make")),
         button("frame.back", () => app.go("posted"), "plain"),
@@ -190,30 +55,108 @@ export function notice(app) {
     ),
     h("p", { class: "hint" }, say("notice.advice")),
   ];
-
-  /**
-   * A field for one line of the answers.
-   *
-   * @param {"email" | "phone" | "sign"} id
-   * @param {import("../words.js").Key} label
-   * @param {import("../dom.js").Attributes} attributes
-   * @param {import("../words.js").Key} [hint]
-   */
-  function line(id, label, attributes, hint) {
-    const keepText = (/** @type {string} */ text) => (answers[id] = text);
-    return textField(id, label, {
-      value: answers[id],
-      keep: keepText,
-      attributes,
-      ...(hint ? { hint } : {}),
-    });
-  }
 }
 
-/** @returns {[string, string][]} */
-function platforms() {
-  const named = Object.entries(PLATFORMS).map(
-    ([key, { name }]) => /** @type {[string, string]} */ ([key, name]),
+/**
+ * Says above the form what is missing, with a button that leads to each field.
+ *
+ * @param {HTMLElement} summary
+ * @param {FormFields} fields
+ * @param {import("../content/notice.js").Missing[]} found
+ */
+function showMissing(summary, fields, found) {
+  const item = (/** @type {import("../content/notice.js").Missing} */ { field, key }) =>
+    h(
+      "li",
+      {},
+      button(key, () => fields.focus(field), "plain"),
+    );
+  summary.hidden = false;
+  summary.replaceChildren(
+    h(
+      "div",
+      {},
+      h("p", { class: "lead" }, say("notice.missing", { count: found.length })),
+      h("ul", {}, found.map(item)),
+    ),
   );
-  return [["", say("notice.platform-choose")], ...named, ["other", say("notice.platform-other")]];
+  summary.focus();
+}
+
+/**
+ * @param {Answers} answers
+ * @param {FormFields} fields
+ */
+function whoField(answers, fields) {
+  const field = choiceField(
+    "who",
+    "notice.who",
+    "radio",
+    [
+      ["me", "notice.who-me"],
+      ["child", "notice.who-child"],
+    ],
+    [answers.who],
+    ([who]) => (answers.who = /** @type {"me" | "child"} */ (who)),
+  );
+  return fields.add("who", field);
+}
+
+/**
+ * @param {Answers} answers
+ * @param {FormFields} fields
+ */
+function reasonsField(answers, fields) {
+  const field = choiceField(
+    "reasons",
+    "notice.reasons",
+    "checkbox",
+    [
+      ["minor", "notice.reason-minor"],
+      ["never", "notice.reason-never"],
+      ["fake", "notice.reason-fake"],
+    ],
+    answers.reasons,
+    (reasons) => (answers.reasons = /** @type {import("../content/notice.js").Reason[]} */ (reasons)),
+  );
+  return fields.add("reasons", field);
+}
+
+/** @param {Answers} answers */
+function wordsField(answers) {
+  return textField("words", "notice.words", {
+    hint: "notice.words-hint",
+    long: true,
+    value: answers.words,
+    keep: (text) => (answers.words = text),
+  }).element;
+}
+
+/**
+ * @param {Answers} answers
+ * @param {FormFields} fields
+ */
+function contactFields(answers, fields) {
+  return h(
+    "fieldset",
+    {},
+    h("legend", {}, say("notice.contact")),
+    h("p", { class: "hint" }, say("notice.contact-hint")),
+    fields.add("email", lineField(answers, "email", "notice.email", { inputmode: "email", dir: "ltr" })),
+    fields.add("phone", lineField(answers, "phone", "notice.phone", { inputmode: "tel", dir: "ltr" })),
+  );
+}
+
+/**
+ * A field for one line of text.
+ *
+ * @param {Answers} answers
+ * @param {"email" | "phone" | "sign"} id
+ * @param {import("../language/words.js").Key} label
+ * @param {import("../ui/dom.js").Attributes} attributes
+ * @param {import("../language/words.js").Key} [hint]
+ */
+function lineField(answers, id, label, attributes, hint) {
+  const keep = (/** @type {string} */ text) => (answers[id] = text);
+  return textField(id, label, { value: answers[id], keep, attributes, ...(hint ? { hint } : {}) });
 }

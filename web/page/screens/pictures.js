@@ -1,50 +1,74 @@
-import { drawing, h } from "../dom.js";
-import { actions, button, heading, lead, live, note, paragraph } from "../parts.js";
-import { tickField } from "../fields.js";
-import { readiness } from "../readiness.js";
-import { say, sayList, saySize } from "../words.js";
+import { drawing, h } from "../ui/dom.js";
+import { actions, button, errorLine, heading, lead, live, note, paragraph } from "../ui/parts.js";
+import { tickField } from "../ui/fields.js";
+import { readiness } from "./shared/readiness.js";
+import { say, sayList, saySize } from "../language/words.js";
 
-/** Pictures at a time: more than that and a phone is busy for a quarter of an hour. */
-const MOST = 200;
-/** The kinds that can be read. A phone that is not asked for its own kind hands over a copy with other exact hashes. */
-const KINDS =
+/** More pictures would keep a phone busy for over a quarter of an hour. */
+const MAX_PICTURES = 200;
+/** What can be hashed. A phone that is not asked for its own format hands over a copy, whose exact hashes differ. */
+const ACCEPTED =
   "image/jpeg,image/png,image/webp,image/gif,image/bmp,image/tiff,image/heic,image/heif,image/avif,image/jxl," +
   "video/mp4,video/quicktime,video/webm,.heic,.heif,.avif,.jxl,.mp4,.mov,.m4v,.webm";
-const NAMES = ["JPEG", "PNG", "WebP", "GIF", "BMP", "TIFF", "HEIC", "AVIF", "JPEG XL", "MP4", "MOV", "WebM"];
+/** What the person is told of them. */
+const FORMAT_NAMES = "JPEG, PNG, WebP, GIF, BMP, TIFF, HEIC, AVIF, JPEG XL, MP4, MOV, WebM".split(", ");
 
 /**
  * Choosing pictures: by button, by dropping, by pasting. No previews and no names.
  *
- * @type {import("../app.js").Screen}
+ * @type {import("./shared/context.d.ts").Screen}
  */
 export function pictures(app) {
+  const { session } = app;
+  const { zone, wrong, told, list, next } = chooser(app);
+  return [
+    session.adding ? heading(say("pictures.title-add")) : heading(say("pictures.title"), 3),
+    lead("pictures.lead"),
+    ...(session.about === "child" ? [note("calm", paragraph("pictures.child"))] : []),
+    zone,
+    wrong,
+    told,
+    list,
+    h("p", { class: "hint" }, say("pictures.videos")),
+    h("p", { class: "hint" }, say("pictures.private")),
+    aiField(session),
+    h("p", { class: "hint" }, say("pictures.ai-more")),
+    readiness(app),
+    actions(
+      next,
+      button("pictures.nofile", () => app.go("nofile")),
+      button("frame.back", () => app.go(session.adding ? "case" : "where"), "plain"),
+    ),
+  ];
+}
+
+/**
+ * The elements with which pictures are chosen and removed: the zone for files, an error, what happened, the list, and the
+ * button that goes on.
+ *
+ * @param {import("./shared/context.d.ts").ScreenContext} app
+ */
+function chooser(app) {
   const { session, leaving } = app;
-  const input = h("input", {
-    type: "file",
-    accept: KINDS,
-    multiple: true,
-    class: "unseen",
-    tabindex: -1,
-    hidden: true,
-  });
+  const input = filePicker(add);
   const choose = button("pictures.choose", () => input.click());
   const told = live();
-  const wrong = h("p", { class: "fault", id: "pictures-fault", role: "alert" });
-  const list = h("ul", { class: "files", "aria-label": say("pictures.list") });
+  const wrong = errorLine("pictures-fault");
+  const { list, showRows, focusRow } = chosenList(session, remove);
   const next = button("pictures.continue", go, "primary");
   const zone = h("div", { class: "zone" }, drawing("picture"), choose, input, hint());
 
   /** @param {FileList | undefined} files */
   function add(files) {
     if (!files?.length) return;
-    const { same, over } = session.add([...files], MOST);
+    const { same, over } = session.add([...files], MAX_PICTURES);
     wrong.textContent = "";
     choose.removeAttribute("aria-describedby");
     show();
     tell(
       say("pictures.count", { count: session.pictures.length }),
       same && say("pictures.same", { count: same }),
-      over && say("pictures.most", { most: MOST }),
+      over && say("pictures.most", { most: MAX_PICTURES }),
     );
   }
 
@@ -59,16 +83,12 @@ export function pictures(app) {
     if (picture) session.remove(picture);
     show();
     tell(say("pictures.count", { count: session.pictures.length }));
-    const left = list.querySelectorAll("button");
-    (left[Math.min(at, left.length - 1)] ?? choose).focus();
+    if (!focusRow(at)) choose.focus();
   }
 
   function show() {
     const some = session.pictures.length > 0;
-    list.hidden = !some;
-    list.replaceChildren(
-      ...session.pictures.map((picture, at) => row(picture.file.size, at + 1, () => remove(at))),
-    );
+    showRows();
     choose.textContent = say(some ? "pictures.more" : "pictures.choose");
     zone.classList.toggle("some", some);
     choose.className = some ? "button second" : "button primary";
@@ -82,34 +102,66 @@ export function pictures(app) {
     choose.focus();
   }
 
-  input.addEventListener("change", () => {
-    add(input.files ?? undefined);
-    input.value = "";
-  });
-  receive(zone, add, leaving);
+  takeFiles(zone, add, leaving);
   show();
-  return [
-    session.adding ? heading(say("pictures.title-add")) : heading(say("pictures.title"), 3),
-    lead("pictures.lead"),
-    ...(session.about === "child" ? [note("calm", paragraph("pictures.child"))] : []),
-    zone,
-    wrong,
-    told,
-    list,
-    h("p", { class: "hint" }, say("pictures.videos")),
-    h("p", { class: "hint" }, say("pictures.private")),
-    tickField("ai", "pictures.ai", session.ai, (checked) => {
-      session.ai = checked;
-      session.outgoing = null;
-    }).element,
-    h("p", { class: "hint" }, say("pictures.ai-more")),
-    readiness(app),
-    actions(
-      next,
-      button("pictures.nofile", () => app.go("nofile")),
-      button("frame.back", () => app.go(session.adding ? "case" : "where"), "plain"),
-    ),
-  ];
+  return { zone, wrong, told, list, next };
+}
+
+/**
+ * The list of the chosen pictures. `focusRow` goes to the button of the picture at a position, or else to the last one;
+ * false if the list is empty.
+ *
+ * @param {import("../session/session.js").Session} session
+ * @param {(at: number) => void} remove
+ */
+function chosenList(session, remove) {
+  const list = h("ul", { class: "files", "aria-label": say("pictures.list") });
+
+  function showRows() {
+    list.hidden = session.pictures.length === 0;
+    list.replaceChildren(
+      ...session.pictures.map((picture, at) => row(picture.file.size, at + 1, () => remove(at))),
+    );
+  }
+
+  /** @param {number} at */
+  function focusRow(at) {
+    const buttons = list.querySelectorAll("button");
+    const button = buttons[Math.min(at, buttons.length - 1)];
+    button?.focus();
+    return button !== undefined;
+  }
+
+  return { list, showRows, focusRow };
+}
+
+/**
+ * The browser's own dialogue for files.
+ *
+ * @param {(files: FileList | undefined) => void} add
+ */
+function filePicker(add) {
+  const input = h("input", {
+    type: "file",
+    accept: ACCEPTED,
+    multiple: true,
+    class: "unseen",
+    tabindex: -1,
+    hidden: true,
+    onchange: () => {
+      add(input.files ?? undefined);
+      input.value = "";
+    },
+  });
+  return input;
+}
+
+/** @param {import("../session/session.js").Session} session */
+function aiField(session) {
+  return tickField("ai", "pictures.ai", session.ai, (checked) => {
+    session.ai = checked;
+    session.outgoing = null;
+  }).element;
 }
 
 function hint() {
@@ -117,7 +169,7 @@ function hint() {
     "div",
     { class: "hint" },
     h("p", { class: "mouse" }, say("pictures.drop")),
-    h("p", {}, say("pictures.kinds", { kinds: sayList(NAMES) })),
+    h("p", {}, say("pictures.kinds", { kinds: sayList(FORMAT_NAMES) })),
   );
 }
 
@@ -147,20 +199,20 @@ function row(size, number, remove) {
 }
 
 /**
- * Takes what is dropped anywhere on the page, or pasted.
+ * Takes files that are dropped anywhere on the page, or pasted.
  *
- * @param {HTMLElement} zone lights up
+ * @param {HTMLElement} zone is highlighted while something is dragged
  * @param {(files: FileList | undefined) => void} add
  * @param {AbortSignal} signal
  */
-function receive(zone, add, signal) {
+function takeFiles(zone, add, signal) {
   /** @param {boolean} over */
-  const light = (over) => zone.classList.toggle("over", over);
-  addEventListener("dragover", (event) => (event.preventDefault(), light(true)), { signal });
-  addEventListener("dragleave", (event) => event.relatedTarget === null && light(false), { signal });
+  const highlight = (over) => zone.classList.toggle("over", over);
+  addEventListener("dragover", (event) => (event.preventDefault(), highlight(true)), { signal });
+  addEventListener("dragleave", (event) => event.relatedTarget === null && highlight(false), { signal });
   addEventListener(
     "drop",
-    (event) => (event.preventDefault(), light(false), add(event.dataTransfer?.files)),
+    (event) => (event.preventDefault(), highlight(false), add(event.dataTransfer?.files)),
     { signal },
   );
   addEventListener("paste", (event) => add(event.clipboardData?.files), { signal });

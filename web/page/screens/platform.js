@@ -1,10 +1,10 @@
-import { h, write } from "../dom.js";
-import { actions, button, heading, lead, live, outside, paragraph, section } from "../parts.js";
-import { PLATFORMS } from "../platforms.js";
-import { copy } from "../save.js";
-import { say } from "../words.js";
+import { h, write } from "../ui/dom.js";
+import { actions, button, heading, lead, live, outside, paragraph, section } from "../ui/parts.js";
+import { PLATFORMS } from "../content/platforms.js";
+import { copy } from "../ui/save.js";
+import { say } from "../language/words.js";
 
-/** @type {Record<"now" | "then" | "child" | "adult", import("../words.js").Key>} */
+/** @type {Record<"now" | "then" | "child" | "adult", import("../language/words.js").Key>} */
 const TEXTS = {
   now: "platform.text-minor",
   then: "platform.text-minor",
@@ -15,11 +15,11 @@ const TEXTS = {
 /**
  * How to report a picture to one platform, and what to write.
  *
- * @type {import("../app.js").Screen}
+ * @type {import("./shared/context.d.ts").Screen}
  */
 export function platform(app) {
   const { session } = app;
-  const known = /** @type {Record<string, import("../platforms.js").Platform>} */ (PLATFORMS)[
+  const known = /** @type {Record<string, import("../content/platforms.js").Platform>} */ (PLATFORMS)[
     session.platform
   ];
   const text = say(TEXTS[session.about ?? "now"]);

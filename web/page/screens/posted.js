@@ -1,14 +1,14 @@
-import { helpByCountry } from "../country.js";
-import { h } from "../dom.js";
-import { lines } from "../lines.js";
-import { actions, button, heading, lead, note, paragraph, press, section } from "../parts.js";
-import { PLATFORMS } from "../platforms.js";
-import { say } from "../words.js";
+import { helpByCountry } from "./shared/help-by-country.js";
+import { h } from "../ui/dom.js";
+import { lines } from "./shared/help-line-list.js";
+import { actions, button, heading, lead, note, paragraph, press, section } from "../ui/parts.js";
+import { PLATFORMS } from "../content/platforms.js";
+import { say } from "../language/words.js";
 
 /**
- * What helps when a picture is online already.
+ * What to do if a picture is online already.
  *
- * @type {import("../app.js").Screen}
+ * @type {import("./shared/context.d.ts").Screen}
  */
 export function posted(app) {
   const { session } = app;

@@ -1,17 +1,17 @@
-import { h, write } from "../dom.js";
-import { actions, button, heading, lead, live, more, note, paragraph } from "../parts.js";
-import { copy, save } from "../save.js";
-import { codeOf, pictureOf } from "../ticket.js";
-import { groupNumber } from "../typed.js";
-import { say } from "../words.js";
+import { h, write } from "../ui/dom.js";
+import { actions, button, errorLine, heading, lead, live, more, note, paragraph } from "../ui/parts.js";
+import { copy, save } from "../ui/save.js";
+import { imageOf, qrCode } from "../ui/receipt-image.js";
+import { groupNumber } from "../registry/credentials.js";
+import { say } from "../language/words.js";
 
-/** Names that say nothing. */
+/** Names that do not say what is in the files. */
 const FILES = { text: "notes.txt", picture: "notes.png" };
 
 /**
- * The case number and the PIN, to keep.
+ * The case number and the PIN, for the person to keep.
  *
- * @type {import("../app.js").Screen}
+ * @type {import("./shared/context.d.ts").Screen}
  */
 export function receipt(app) {
   const { session } = app;
@@ -23,83 +23,117 @@ export function receipt(app) {
   const kept = { number: groupNumber(status.number), pin };
   const words = say("receipt.file", kept);
   const told = live();
-  const wrong = h("p", { class: "fault", id: "kept-fault", role: "alert" });
-  const tick = h("input", { type: "checkbox", id: "kept", autocomplete: "off", onchange: ticked });
+  const { tick, onceKept } = keptTick(session);
   const { notice } = session;
   session.notice = "";
-
-  function ticked() {
-    session.unkept = !tick.checked;
-    if (tick.checked) complain("");
-  }
-
-  /** @param {string} fault */
-  function complain(fault) {
-    wrong.textContent = fault;
-    tick.toggleAttribute("aria-invalid", fault !== "");
-    if (fault) tick.setAttribute("aria-describedby", wrong.id);
-    else tick.removeAttribute("aria-describedby");
-  }
-
-  /** @param {() => void} go on, but not before the two are kept */
-  function once(go) {
-    if (tick.checked) return go();
-    complain(say("receipt.kept-first"));
-    tick.focus();
-  }
-
-  async function copyBoth() {
-    write(told, say((await copy(words)) ? "receipt.copied" : "receipt.copy-failed"));
-  }
-
-  /**
-   * @param {string} name
-   * @param {Blob | null} content nothing when the browser would not make it
-   */
-  function keep(name, content) {
-    if (content) save(name, content);
-    write(told, content ? say("receipt.saved", { name }) : say("receipt.save-failed"));
-  }
-
   return [
     heading(say("receipt.title"), 6),
     lead("receipt.lead"),
     ...(notice ? [note("warning", h("p", {}, notice))] : []),
-    h(
-      "dl",
-      { class: "ticket" },
-      h("div", {}, h("dt", {}, say("receipt.number")), h("dd", { dir: "ltr", translate: "no" }, kept.number)),
-      h("div", {}, h("dt", {}, say("receipt.pin")), h("dd", { dir: "ltr", translate: "no" }, kept.pin)),
-    ),
-    h(
-      "div",
-      { class: "keep" },
-      button("receipt.copy", () => void copyBoth()),
-      button("receipt.text", () => keep(FILES.text, new Blob([words], { type: "text/plain" }))),
-      button("receipt.image", async () => keep(FILES.picture, await pictureOf([kept.number, kept.pin]))),
-      button("receipt.print", () => print()),
-    ),
+    ticket(kept),
+    waysToKeep(words, kept, told),
     told,
-    more("receipt.code", paragraph("receipt.code-more"), codeOf(words, say("receipt.code-label"))),
-    more(
-      "receipt.hide",
-      h(
-        "ul",
-        {},
-        h("li", {}, say("receipt.hide-paper")),
-        h("li", {}, say("receipt.hide-note")),
-        h("li", {}, say("receipt.hide-trust")),
-        h("li", {}, say("receipt.hide-screen")),
-        h("li", {}, say("receipt.hide-downloads")),
-        h("li", {}, say("receipt.hide-clipboard")),
-      ),
-    ),
+    more("receipt.code", paragraph("receipt.code-more"), qrCode(words, say("receipt.code-label"))),
+    hidingPlaces(),
     note("warning", paragraph("receipt.warning")),
     h("p", {}, say("receipt.where", { address: location.host })),
-    h("div", {}, h("div", { class: "tick" }, tick, h("label", { for: "kept" }, say("receipt.kept"))), wrong),
+    tick,
     actions(
-      button("receipt.case", () => once(() => app.go("case")), "primary"),
-      button("receipt.finish", () => once(() => app.restart())),
+      button("receipt.case", () => onceKept(() => app.go("case")), "primary"),
+      button("receipt.finish", () => onceKept(() => app.restart())),
     ),
   ];
+}
+
+/** @typedef {{ number: string, pin: string }} Kept as they are shown */
+
+/**
+ * Buttons that copy, save and print number and PIN.
+ *
+ * @param {string} words what is copied
+ * @param {Kept} kept
+ * @param {HTMLElement} told says whether it worked
+ */
+function waysToKeep(words, { number, pin }, told) {
+  const copyBoth = async () =>
+    write(told, say((await copy(words)) ? "receipt.copied" : "receipt.copy-failed"));
+
+  /**
+   * @param {string} name
+   * @param {Blob | null} content null if the browser could not make it
+   */
+  function saveAs(name, content) {
+    if (content) save(name, content);
+    write(told, content ? say("receipt.saved", { name }) : say("receipt.save-failed"));
+  }
+
+  return h(
+    "div",
+    { class: "keep" },
+    button("receipt.copy", () => void copyBoth()),
+    button("receipt.text", () => saveAs(FILES.text, new Blob([words], { type: "text/plain" }))),
+    button("receipt.image", async () => saveAs(FILES.picture, await imageOf([number, pin]))),
+    button("receipt.print", () => print()),
+  );
+}
+
+/**
+ * The box that the person ticks to say that they kept number and PIN. Nothing goes on before that.
+ *
+ * @param {import("../session/session.js").Session} session
+ */
+function keptTick(session) {
+  const wrong = errorLine("kept-fault");
+  const box = h("input", { type: "checkbox", id: "kept", autocomplete: "off", onchange: update });
+
+  function update() {
+    session.unkept = !box.checked;
+    if (box.checked) complain("");
+  }
+
+  /** @param {string} error empty for none */
+  function complain(error) {
+    wrong.textContent = error;
+    box.toggleAttribute("aria-invalid", error !== "");
+    if (error) box.setAttribute("aria-describedby", wrong.id);
+    else box.removeAttribute("aria-describedby");
+  }
+
+  /** @param {() => void} go what to do if it is ticked */
+  function onceKept(go) {
+    if (box.checked) return go();
+    complain(say("receipt.kept-first"));
+    box.focus();
+  }
+
+  const label = h("label", { for: "kept" }, say("receipt.kept"));
+  return { tick: h("div", {}, h("div", { class: "tick" }, box, label), wrong), onceKept };
+}
+
+/** @param {Kept} kept */
+function ticket({ number, pin }) {
+  const entry = (/** @type {string} */ name, /** @type {string} */ value) =>
+    h("div", {}, h("dt", {}, name), h("dd", { dir: "ltr", translate: "no" }, value));
+  return h("dl", { class: "ticket" }, entry(say("receipt.number"), number), entry(say("receipt.pin"), pin));
+}
+
+/** Where number and PIN can be kept so that nobody finds them. */
+function hidingPlaces() {
+  /** @type {import("../language/words.js").Key[]} */
+  const places = [
+    "receipt.hide-paper",
+    "receipt.hide-note",
+    "receipt.hide-trust",
+    "receipt.hide-screen",
+    "receipt.hide-downloads",
+    "receipt.hide-clipboard",
+  ];
+  return more(
+    "receipt.hide",
+    h(
+      "ul",
+      {},
+      places.map((key) => h("li", {}, say(key))),
+    ),
+  );
 }

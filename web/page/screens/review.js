@@ -1,12 +1,12 @@
-import { h } from "../dom.js";
-import { actions, button, code, heading, more, paragraph } from "../parts.js";
-import { CASES } from "../registry.js";
-import { say } from "../words.js";
+import { h } from "../ui/dom.js";
+import { actions, button, code, heading, more, paragraph } from "../ui/parts.js";
+import { CASES } from "../registry/client.js";
+import { say } from "../language/words.js";
 
 /**
  * The exact message, before it leaves the device.
  *
- * @type {import("../app.js").Screen}
+ * @type {import("./shared/context.d.ts").Screen}
  */
 export function review(app) {
   const { session } = app;

@@ -1,14 +1,14 @@
-import { h, write } from "../dom.js";
-import { button, heading, live, paragraph } from "../parts.js";
-import { say } from "../words.js";
+import { h, write } from "../ui/dom.js";
+import { button, heading, live, paragraph, replaceActions } from "../ui/parts.js";
+import { say } from "../language/words.js";
 
-/** @type {Record<string, import("../words.js").Key>} */
+/** @type {Record<string, import("../language/words.js").Key>} */
 const WAITING = { offline: "sending.offline", slow: "sending.slow", busy: "sending.busy" };
 
 /**
- * The message goes out, again and again until it is there.
+ * The message is being sent, and tried again until the registry has it.
  *
- * @type {import("../app.js").Screen}
+ * @type {import("./shared/context.d.ts").Screen}
  */
 export function sending(app) {
   const { sender, session } = app;
@@ -23,18 +23,14 @@ export function sending(app) {
     write(told, sentence(state));
     wait.textContent = state.kind === "waiting" ? say("sending.next", { count: state.seconds }) : "";
     bar.hidden = !sender.running;
-    if (foot.dataset["state"] === state.kind) return;
-    const focused = foot.contains(document.activeElement);
-    foot.dataset["state"] = state.kind;
-    foot.replaceChildren(...buttons(state.kind));
-    if (focused) foot.querySelector("button")?.focus();
+    replaceActions(foot, state.kind, () => buttons(state.kind));
   }
 
   /** @param {string} kind */
   function buttons(kind) {
     const back = button("frame.back", () => app.go("review"), "plain");
     if (kind === "closed") return [button("frame.back", () => app.go("case"), "primary")];
-    if (kind === "refused") return [button("sending.fresh", afresh, "primary"), back];
+    if (kind === "refused") return [button("sending.fresh", sendNew, "primary"), back];
     if (kind === "stopped") return [button("review.send", () => void sender.start(), "primary"), back];
     const again = kind === "waiting" && button("sending.again", () => sender.tryNow(), "primary");
     return [...(again ? [again] : []), button("sending.stop", () => sender.stop())];
@@ -47,8 +43,8 @@ export function sending(app) {
     app.go(session.adding ? "case" : "receipt");
   }
 
-  /** A message that was refused for good goes out with a new key and PIN. */
-  function afresh() {
+  /** After a final refusal, sends new messages with a new PIN and new keys. */
+  function sendNew() {
     session.outgoing = null;
     void sender.start();
   }
@@ -67,11 +63,11 @@ export function sending(app) {
   ];
 }
 
-/** @param {import("../sender.js").Sending} state */
+/** @param {import("../session/sender.js").Sending} state */
 function sentence(state) {
   if (state.kind === "closed") return say("case.closed");
   if (state.kind === "refused") return say("sending.refused");
   if (state.kind === "stopped") return say("sending.stopped");
-  if (state.kind === "waiting") return say(WAITING[state.fault] ?? "sending.busy");
+  if (state.kind === "waiting") return say(WAITING[state.cause] ?? "sending.busy");
   return say("sending.now");
 }

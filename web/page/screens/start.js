@@ -1,16 +1,16 @@
-import { drawing, h } from "../dom.js";
-import { keeping } from "../keeping.js";
-import { actions, button, heading, lead, note, paragraph, section } from "../parts.js";
-import { readiness } from "../readiness.js";
-import { say } from "../words.js";
+import { drawing, h } from "../ui/dom.js";
+import { keeping } from "./shared/keep-choice.js";
+import { actions, button, heading, lead, note, paragraph, section } from "../ui/parts.js";
+import { readiness } from "./shared/readiness.js";
+import { say } from "../language/words.js";
 
 /**
  * What this is, what leaves the device, and what it cannot do.
  *
- * @type {import("../app.js").Screen}
+ * @type {import("./shared/context.d.ts").Screen}
  */
 export function start(app) {
-  // The runtime must not hold up the first paint: it is asked for in the frame after it.
+  // The runtime is requested one frame after the first paint, so that it does not delay it.
   requestAnimationFrame(() => requestAnimationFrame(() => app.preparation.start()));
   return [
     heading(say("start.title")),
@@ -36,10 +36,10 @@ export function start(app) {
   ];
 }
 
-/** @type {import("../words.js").Key[]} */
+/** @type {import("../language/words.js").Key[]} */
 const LIMITS = ["start.limit-posted", "start.limit-platforms", "start.limit-changed", "start.limit-chats"];
 
-/** @type {[import("../dom.js").Drawing, import("../words.js").Key, import("../words.js").Key][]} */
+/** @type {[import("../ui/dom.js").Drawing, import("../language/words.js").Key, import("../language/words.js").Key][]} */
 const HAPPENS = [
   ["picture", "start.stays", "start.stays-more"],
   ["hash", "start.hash", "start.hash-more"],

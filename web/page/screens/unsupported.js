@@ -1,11 +1,11 @@
-import { lines } from "../lines.js";
-import { heading, lead } from "../parts.js";
-import { say } from "../words.js";
+import { lines } from "./shared/help-line-list.js";
+import { heading, lead } from "../ui/parts.js";
+import { say } from "../language/words.js";
 
 /**
  * For a browser that cannot hash: who can help instead.
  *
- * @type {import("../app.js").Screen}
+ * @type {import("./shared/context.d.ts").Screen}
  */
 export function unsupported() {
   return [

@@ -1,12 +1,12 @@
-import { danger, helpByCountry } from "../country.js";
-import { h, write } from "../dom.js";
-import { actions, button, heading, lead, note, numbered, paragraph, section } from "../parts.js";
-import { say } from "../words.js";
+import { danger, helpByCountry } from "./shared/help-by-country.js";
+import { h, write } from "../ui/dom.js";
+import { actions, button, heading, lead, note, numbered, paragraph, section } from "../ui/parts.js";
+import { say } from "../language/words.js";
 
 /**
- * Threats and blackmail: the next ten minutes.
+ * What to do in the next ten minutes about threats and blackmail.
  *
- * @type {import("../app.js").Screen}
+ * @type {import("./shared/context.d.ts").Screen}
  */
 export function urgent(app) {
   const call = h("p", { class: "lead" }, danger(app.session.country));

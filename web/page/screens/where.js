@@ -1,7 +1,7 @@
-import { actions, button, choices, heading, lead } from "../parts.js";
-import { say } from "../words.js";
+import { actions, button, choices, heading, lead } from "../ui/parts.js";
+import { say } from "../language/words.js";
 
-/** @type {[import("../words.js").Key, import("../app.js").ScreenName][]} */
+/** @type {[import("../language/words.js").Key, import("./shared/context.d.ts").ScreenName][]} */
 const ANSWERS = [
   ["where.private", "pictures"],
   ["where.threat", "urgent"],
@@ -10,9 +10,9 @@ const ANSWERS = [
 ];
 
 /**
- * Where the picture is: it decides what helps most.
+ * Asks where the picture is, which decides what helps most.
  *
- * @type {import("../app.js").Screen}
+ * @type {import("./shared/context.d.ts").Screen}
  */
 export function where(app) {
   return [

@@ -1,18 +1,17 @@
-import { h } from "../dom.js";
-import { explain } from "../faults.js";
-import { actions, button, heading, lead, live, note, paragraph } from "../parts.js";
-import { say } from "../words.js";
+import { explain } from "./shared/registry-errors.js";
+import { actions, button, errorLine, heading, lead, live, note, paragraph } from "../ui/parts.js";
+import { say } from "../language/words.js";
 
 /**
- * Asks once more, and says what it means.
+ * Asks for confirmation, and says what withdrawing means.
  *
- * @type {import("../app.js").Screen}
+ * @type {import("./shared/context.d.ts").Screen}
  */
 export function withdraw(app) {
   const { session, registry, leaving } = app;
   const one = session.withdrawing === null ? 0 : session.withdrawing + 1;
   const told = live();
-  const wrong = h("p", { class: "fault", role: "alert" });
+  const wrong = errorLine();
   const yes = button("withdraw.yes", () => void confirm(), "grave");
 
   async function confirm() {
@@ -26,11 +25,11 @@ export function withdraw(app) {
       session.owned = { pin, status: await registry.withdraw(ownership, one ? [one - 1] : [], leaving) };
       session.notice = one ? say("withdraw.done-one", { number: one }) : say("withdraw.done");
       app.go("case");
-    } catch (fault) {
+    } catch (error) {
       if (leaving.aborted) return;
       yes.disabled = false;
       told.textContent = "";
-      wrong.textContent = explain(fault);
+      wrong.textContent = explain(error);
     }
   }
 

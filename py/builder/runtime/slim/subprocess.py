@@ -1,1 +1,1 @@
-"""Stands in for the standard library's: Pillow imports it for converters that a browser has not."""
+"""Replaces subprocess, which Pillow imports for converters that browsers lack."""

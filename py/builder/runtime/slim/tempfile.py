@@ -1,1 +1,1 @@
-"""Stands in for the standard library's: Pillow imports it for formats that the worker does not read."""
+"""Replaces tempfile, which Pillow imports for formats that the worker does not read."""

@@ -5,8 +5,6 @@ holds the key, nor anything an answer said beyond its own problem text.
 """
 
 import re
-import socket
-import ssl
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -19,12 +17,13 @@ import httpx
 
 from takeback import __version__, chain
 from takeback.bulk import Reader
+from takeback.connections import unreadable_certificates, why
 from takeback.errors import FeedBroken, GateError, InvalidMessage, KeyRefused, RegistryUnreachable, SettingsError
 from takeback.gate.settings import GateSettings
 from takeback.protocol import (
-    MAX_BODY,
-    MAX_FEED_LIMIT,
-    MAX_VALUE,
+    MAX_BODY_BYTES,
+    MAX_FEED_ENTRIES,
+    MAX_VALUE_CHARACTERS,
     Feedback,
     FeedbackEvent,
     FeedbackReceipt,
@@ -37,7 +36,7 @@ from takeback.protocol import (
     encode,
 )
 
-MAX_ANSWER: Final = MAX_FEED_LIMIT * (MAX_VALUE + 512)
+MAX_ANSWER: Final = MAX_FEED_ENTRIES * (MAX_VALUE_CHARACTERS + 512)
 """Bytes of an answer: a page of nothing but the longest videos, 24 MB. One of pictures has 260 bytes an entry."""
 MAX_SECONDS: Final = 60.0
 """For a whole answer, so that one that trickles in ends too."""
@@ -88,9 +87,7 @@ class Client:
                 base_url=settings.registry, headers=headers, timeout=timeout, follow_redirects=False
             )
         except OSError as error:  # ssl's own errors are such too
-            raise SettingsError(
-                f"the certificates that SSL_CERT_FILE or SSL_CERT_DIR names cannot be read: {error.strerror or error}"
-            ) from error
+            raise unreadable_certificates(error) from error
 
     def __enter__(self) -> Self:
         return self
@@ -102,7 +99,7 @@ class Client:
         """Closes the connections."""
         self._http.close()
 
-    def feed(self, after: int, limit: int = MAX_FEED_LIMIT, wait: int = 0) -> SignedPage:
+    def feed(self, after: int, limit: int = MAX_FEED_ENTRIES, wait: int = 0) -> SignedPage:
         """The page after a cursor, and the head that was signed for it; the registry may `wait` for news so long.
 
         Raises `FeedBroken` naming the number of an entry that is malformed, and for an answer that was not signed.
@@ -140,7 +137,7 @@ class Client:
         """The head that was signed for what was read. Raises `FeedBroken`."""
         if reader.head is None:
             raise FeedBroken("rule 5: the registry did not sign its answer")
-        chain.check(reader.head, self._key_id, reader.digest)
+        chain.check_signature(reader.head, self._key_id, reader.digest)
         return reader.head
 
     def feed_keys(self) -> list[FeedKey]:
@@ -156,7 +153,7 @@ class Client:
             head = decode(answer.headers.get(HEAD_HEADER, "").encode(), FeedHead)
         except InvalidMessage as error:
             raise FeedBroken("rule 5: the registry did not sign its answer") from error
-        chain.check(head, self._key_id, digest)
+        chain.check_signature(head, self._key_id, digest)
         return head
 
     def feedback(self, events: Sequence[FeedbackEvent]) -> FeedbackReceipt:
@@ -231,34 +228,12 @@ def _translated() -> Iterator[None]:
     except httpx.TimeoutException as error:
         raise RegistryUnreachable("the registry did not answer in time") from error
     except (httpx.HTTPError, httpx.InvalidURL) as error:
-        raise RegistryUnreachable(f"the registry cannot be reached: {_why(error)}") from error
-
-
-def _why(error: BaseException) -> str:
-    """What stands between the gate and the registry, by the first cause that says so: each asks for something else."""
-    cause: BaseException | None = error
-    while cause is not None:
-        match cause:
-            case ssl.SSLCertVerificationError():
-                return (
-                    f"its certificate is not trusted ({cause.verify_message}); if an authority of your own signed it, "
-                    "set SSL_CERT_FILE to the file of that authority's certificate"
-                )
-            case ssl.SSLError():
-                return f"TLS fails ({cause.reason or 'no reason given'}); does this address and port speak HTTPS?"
-            case socket.gaierror():
-                return f"its name cannot be looked up (DNS: {cause.strerror}); correct the address, or mend the DNS"
-            case ConnectionRefusedError():
-                return "the connection is refused; nothing listens at this address and port, or a firewall says so"
-            case OSError() if cause.strerror:
-                return cause.strerror
-        cause = cause.__cause__ or cause.__context__
-    return f"it broke off the conversation ({type(error).__name__})"
+        raise RegistryUnreachable(f"the registry cannot be reached: {why(error)}") from error
 
 
 def batch(events: Sequence[FeedbackEvent]) -> list[FeedbackEvent]:
     """As many of `events`, from the first on, as one message may hold."""
-    room = MAX_BODY - len(encode(Feedback([])))
+    room = MAX_BODY_BYTES - len(encode(Feedback([])))
     taken: list[FeedbackEvent] = []
     for event in events:
         room -= len(encode(event)) + 1

@@ -8,9 +8,9 @@ from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 
 from takeback import chain
-from takeback.chain import START
+from takeback.chain import FIRST_LINK
 from takeback.errors import FeedBroken
-from takeback.protocol import MAX_FEED_LIMIT, EntryStatus, FeedAction, FeedEntry, FeedHead, FeedPage
+from takeback.protocol import MAX_FEED_ENTRIES, EntryStatus, FeedAction, FeedEntry, FeedHead, FeedPage
 from takeback.signals import Signal, SignalKey
 
 
@@ -23,7 +23,7 @@ class FeedPosition:
 
     checkpoint: int = 0
     head: int = 0
-    link: bytes = START
+    link: bytes = FIRST_LINK
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +92,7 @@ class Changes:
     steps: tuple[Step, ...]
 
 
-def follow(position: FeedPosition, known: Known, page: FeedPage, limit: int = MAX_FEED_LIMIT) -> Changes:
+def follow(position: FeedPosition, known: Known, page: FeedPage, limit: int = MAX_FEED_ENTRIES) -> Changes:
     """The changes that `page`, asked for after `position` with `limit`, brings. Raises `FeedBroken`."""
     _check_numbers(position, page)
     _check_head(position, page, limit)

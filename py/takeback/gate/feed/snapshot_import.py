@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator
 from typing import Final
 
-from takeback.bulk import NO_QUALITY, STANDING_SHIFT, STANDINGS, TYPES, VARIANTS, BulkRecord, Reader, value_of
+from takeback.bulk import ENTRY_STATUS_SHIFT, ENTRY_STATUSES, NO_QUALITY, TYPES, VARIANTS, BulkRecord, Reader, value_of
 from takeback.errors import FeedBroken, InvalidSignal
 from takeback.gate.feed.state import EntryRow, SnapshotBatch
 from takeback.protocol import FeedAction
@@ -46,7 +46,15 @@ def _row(record: BulkRecord) -> EntryRow:
     elif quality is not None and quality > 100:
         raise FeedBroken(f"number {record.number} breaks the protocol: quality is from 0 to 100")
     variant = VARIANTS[add.variant]
-    return (record.number, record.entry.hex(), kind, value, quality, variant, STANDINGS[add.flags >> STANDING_SHIFT])
+    return (
+        record.number,
+        record.entry.hex(),
+        kind,
+        value,
+        quality,
+        variant,
+        ENTRY_STATUSES[add.flags >> ENTRY_STATUS_SHIFT],
+    )
 
 
 def _check(number: int, kind: SignalType, value: str, quality: int | None) -> None:

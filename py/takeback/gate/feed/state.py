@@ -16,7 +16,7 @@ from typing import Any, Final, NamedTuple
 
 import msgspec
 
-from takeback.chain import START
+from takeback.chain import FIRST_LINK
 from takeback.errors import FeedBroken, GateError, SettingsError, StateDamaged, SyncElsewhere
 from takeback.gate.feed.follow import ActiveEntry, Added, Changed, Changes, Erased, FeedPosition, Known, Removed, Step
 from takeback.gate.index.multi_index import IndexRow
@@ -359,7 +359,7 @@ class State:
             if mark == 0 and not db.execute("SELECT 1 FROM sqlite_master").fetchone():
                 for statement in (*_TABLES.strip().split(";\n"), *_INDEXES):
                     db.execute(statement)
-                db.execute("INSERT INTO follower VALUES (1, ?, 0, 0, ?, NULL, NULL, NULL)", (registry, START))
+                db.execute("INSERT INTO follower VALUES (1, ?, 0, 0, ?, NULL, NULL, NULL)", (registry, FIRST_LINK))
                 db.execute(f"PRAGMA application_id = {_APPLICATION}")
             elif mark != _APPLICATION:
                 raise self._damaged("it is not a gate's state")

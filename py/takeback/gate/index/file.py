@@ -22,7 +22,7 @@ import numpy as np
 
 from takeback.errors import GateError, StateDamaged
 from takeback.gate.index.native import Bytes, Shape, Table, TableRows, build, checksum, private, room_for, size_of
-from takeback.private import keep_names
+from takeback.private import sync_folder
 
 MAGIC: Final = b"takeback index 1"
 HEAD: Final = 8192
@@ -85,7 +85,7 @@ def save(path: Path, marks: IndexMarks, tables: Mapping[str, TablePlan]) -> None
             if hasattr(os, "posix_fadvise"):  # who maps the file reads it into large pages; writing left small ones
                 os.posix_fadvise(file.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
         draft.replace(path)
-        keep_names(path.parent)
+        sync_folder(path.parent)
     except OSError as error:
         draft.unlink(missing_ok=True)
         raise GateError(f"the index {path} cannot be written: {error.strerror}") from error

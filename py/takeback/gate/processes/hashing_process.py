@@ -26,7 +26,7 @@ from takeback.errors import (
 )
 from takeback.gate.rules.media import MediaKind
 from takeback.gate.rules.policy import Budget
-from takeback.hashing.kernel import DIHEDRALS, PLANE_SIDE, Thumbnail
+from takeback.hashing.kernel import DIHEDRALS, THUMBNAIL_SIDE_PIXELS, Thumbnail
 from takeback.hashing.picture import MAX_BYTES
 from takeback.signals import Signal, SignalType, Variant
 
@@ -56,10 +56,10 @@ type Length = Annotated[int, Meta(ge=0)]
 
 
 class _Plane(Struct, frozen=True, forbid_unknown_fields=True):
-    width: Annotated[int, Meta(ge=1, le=PLANE_SIDE)]
-    height: Annotated[int, Meta(ge=1, le=PLANE_SIDE)]
-    across: Annotated[float, Meta(gt=0, le=PLANE_SIDE)]
-    down: Annotated[float, Meta(gt=0, le=PLANE_SIDE)]
+    width: Annotated[int, Meta(ge=1, le=THUMBNAIL_SIDE_PIXELS)]
+    height: Annotated[int, Meta(ge=1, le=THUMBNAIL_SIDE_PIXELS)]
+    across: Annotated[float, Meta(gt=0, le=THUMBNAIL_SIDE_PIXELS)]
+    down: Annotated[float, Meta(gt=0, le=THUMBNAIL_SIDE_PIXELS)]
 
 
 class _Found(Struct, frozen=True, forbid_unknown_fields=True):

@@ -21,7 +21,7 @@ from takeback.gate.rules.media import MediaKind
 from takeback.gate.rules.policy import Action
 from takeback.gate.serve.uploads import Upload
 from takeback.gate.service import Status
-from takeback.hashing.video import SNIFFED, video_format
+from takeback.hashing.video import SNIFF_BYTES, video_format
 from takeback.signals import PDQ_MATCH_DISTANCE, Signal, SignalType, Variant
 
 PHOTO: Final = "photo"
@@ -77,7 +77,7 @@ def hashes(upload: Upload, read: Read, query: Mapping[str, str]) -> dict[str, st
         for signal in read.signals
         if signal.variant is Variant.WHOLE
     }
-    if upload.field == VIDEO or video_format(upload.data[:SNIFFED]) is not None:
+    if upload.field == VIDEO or video_format(upload.data[:SNIFF_BYTES]) is not None:
         found = {"video_md5": found[SignalType.MD5], **found}
     elif read.why:
         raise read.why

@@ -11,13 +11,13 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from ipaddress import ip_address
 from typing import Final
 
 import uvicorn
 from starlette.applications import Starlette
 from uvicorn.supervisors import Multiprocess
 
+from takeback.connections import is_loopback
 from takeback.errors import SettingsError
 from takeback.gate.processes.parent import end_with_parent
 from takeback.gate.serve.app import SidecarOptions, create_app
@@ -58,7 +58,7 @@ class _Factory:
 
 def serve(listen: Listen, options: SidecarOptions, announce: Callable[[str], None]) -> None:
     """Serves until SIGINT or SIGTERM; requests under way are finished. Raises `SettingsError` if it cannot start."""
-    if not options.token and not _is_loopback(listen.host):
+    if not options.token and not is_loopback(listen.host):
         raise SettingsError(
             f"others could read the list through {listen.host}: set {TOKEN_VARIABLE}, which callers then have to show"
         )
@@ -91,14 +91,6 @@ def serve(listen: Listen, options: SidecarOptions, announce: Callable[[str], Non
                 uvicorn.Server(config).run(sockets=[listener])
             else:
                 Multiprocess(config, [listener]).run()
-
-
-def _is_loopback(host: str) -> bool:
-    """Whether only this machine reaches `host`."""
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
 
 
 def _listener(host: str, port: int) -> socket.socket:

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from takeback.hashing.kernel import Thumbnail
-from takeback.hashing.views import Box, middle, trimmed
+from takeback.hashing.views import Box, centre_crop, trimmed
 
 type Grey = NDArray[np.int16]
 type Scores = NDArray[np.float64]
@@ -43,7 +43,7 @@ def framed(plane: Thumbnail) -> list[Box]:
     drawn = [tuple(np.minimum(np.array(box) / size, 1).tolist()) for box in _by_lines(grey)]
     shape = plane.across / plane.down
     fine = (trimmed(plane, tolerance, FINE_GAP) for tolerance in FINE_TOLERANCES)
-    boxes = [trimmed(plane), *fine, *drawn, *(middle(one, shape) for one in SHAPES)]
+    boxes = [trimmed(plane), *fine, *drawn, *(centre_crop(one, shape) for one in SHAPES)]
     return [box for box in dict.fromkeys(boxes) if box[2] - box[0] < CUT or box[3] - box[1] < CUT]
 
 

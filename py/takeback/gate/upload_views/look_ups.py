@@ -11,8 +11,8 @@ from typing import Final
 
 from takeback.gate.rules.decision import UPRIGHT, Probe
 from takeback.gate.upload_views.letterbox import framed
-from takeback.hashing.kernel import DIHEDRALS, Parallelogram, Thumbnail, hash_view
-from takeback.hashing.views import LEAST_SIDE, THIRDS, Box, frame, tells
+from takeback.hashing.kernel import DIHEDRALS, Parallelogram, Thumbnail, hash_region
+from takeback.hashing.views import MIN_SIDE_PIXELS, THIRDS, Box, has_detail, region_of
 from takeback.signals import Signal, SignalType
 
 MIRRORED: Final = "flipy"
@@ -31,12 +31,12 @@ TURNED_SHARE: Final = 0.95
 
 def look_ups(plane: Thumbnail) -> list[Probe]:
     """The views of an upload, each value once, without those that are too plain to be matched."""
-    if min(plane.width, plane.height) < LEAST_SIDE:
+    if min(plane.width, plane.height) < MIN_SIDE_PIXELS:
         return []
     found: dict[str, Probe] = {}
     for name, place, forms in _views(plane):
-        result = hash_view(plane, place)
-        if not tells(result, name):
+        result = hash_region(plane, place)
+        if not has_detail(result, name):
             continue
         for form, value in zip(DIHEDRALS, result.dihedral, strict=True):
             if form in forms:
@@ -47,16 +47,16 @@ def look_ups(plane: Thumbnail) -> list[Probe]:
 def _views(plane: Thumbnail) -> Iterator[tuple[str, Parallelogram, tuple[str, ...]]]:
     """Each view's name, its place, and the turned and mirrored forms in which it is looked up."""
     both = (UPRIGHT, MIRRORED)
-    yield "reduced", frame(plane, (0, 0, 1, 1)), DIHEDRALS
+    yield "reduced", region_of(plane, (0, 0, 1, 1)), DIHEDRALS
     for variant, box in THIRDS.items():
-        yield variant, frame(plane, box), both
+        yield variant, region_of(plane, box), both
     for box in CUTS:
-        yield "cut", frame(plane, box), both
+        yield "cut", region_of(plane, box), both
     for degrees in TURNS:
         for turn in (degrees, -degrees):
             yield f"turned by {turn:+g} degrees", _turned(plane, turn), both
     for place, box in enumerate(framed(plane)):
-        yield "without its frame", frame(plane, box), DIHEDRALS if place == 0 else both
+        yield "without its frame", region_of(plane, box), DIHEDRALS if place == 0 else both
 
 
 def _turned(plane: Thumbnail, degrees: float) -> Parallelogram:

@@ -234,6 +234,6 @@ def create_app(services: Services, more: Sequence[HTTPRouteHandler] = ()) -> Lit
         lifespan=[closing],
         logging_config=None,
         openapi_config=None,
-        request_max_body_size=protocol.MAX_BODY,
+        request_max_body_size=protocol.MAX_BODY_BYTES,
         signature_types=[Services],
     )

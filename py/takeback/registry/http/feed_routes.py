@@ -91,15 +91,15 @@ async def feed_tile(request: Ask, services: Services) -> Response[bytes]:
     made = await asyncio.to_thread(tiles.tile, services.store, place, services.ids_of(platform))
     if made is None:
         raise HTTPException(status_code=HTTPStatus.NOT_FOUND)
-    services.store.usage.count(platform.id, bulk.TILE)
+    services.store.usage.count(platform.id, bulk.TILE_LINES)
     lines, link = made
-    last = (place + 1) * bulk.TILE
+    last = (place + 1) * bulk.TILE_LINES
     head = services.signer.sign(last, link, last, platform.key_id, lines)
     tag = f'W/"{sha256(lines).hexdigest()}"'
     headers = {"ETag": tag, "Cache-Control": "private, max-age=86400, immutable", "Vary": "Authorization"}
     if _has(request, tag):
-        return Response(b"", status_code=HTTPStatus.NOT_MODIFIED, headers=headers, media_type=bulk.MEDIA)
-    return Response(lines + bulk.end(head.encode()), headers=headers, media_type=bulk.MEDIA)
+        return Response(b"", status_code=HTTPStatus.NOT_MODIFIED, headers=headers, media_type=bulk.MEDIA_TYPE)
+    return Response(lines + bulk.encode_end(head.encode()), headers=headers, media_type=bulk.MEDIA_TYPE)
 
 
 @get(openapi.SNAPSHOT)
@@ -109,7 +109,7 @@ async def feed_snapshot(request: Ask, services: Services) -> Stream:
     query(request)
     ids = services.ids_of(platform)
     pieces = tiles.snapshot(services.store, services.signer, platform.key_id, ids)
-    return Stream(pieces, headers={"Cache-Control": "no-store"}, media_type=bulk.MEDIA)
+    return Stream(pieces, headers={"Cache-Control": "no-store"}, media_type=bulk.MEDIA_TYPE)
 
 
 @get(openapi.PARQUET)
@@ -180,8 +180,8 @@ def _page_range(request: Ask) -> tuple[int, int, int]:
         raise InvalidMessage("this parameter is required: the last number that you applied", "after")
     return (
         number(given, "after", 0, 2**63 - 1),
-        number(given, "limit", 1, protocol.MAX_FEED_LIMIT),
-        number(given, "wait", 0, protocol.MAX_WAIT, usual=0),
+        number(given, "limit", 1, protocol.MAX_FEED_ENTRIES),
+        number(given, "wait", 0, protocol.MAX_WAIT_SECONDS, usual=0),
     )
 
 

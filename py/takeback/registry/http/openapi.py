@@ -76,7 +76,7 @@ class Operation:
     platform: bool = False
     signed: bool = False
     body_required: bool = True
-    media: str = bulk.MEDIA
+    media: str = bulk.MEDIA_TYPE
     """The media type of an answer in bytes."""
 
 
@@ -265,15 +265,15 @@ _PARAMETERS: Final[Mapping[str, Mapping[str, Any]]] = {
         "schema": {
             "type": "integer",
             "minimum": 1,
-            "maximum": protocol.MAX_FEED_LIMIT,
-            "default": protocol.MAX_FEED_LIMIT,
+            "maximum": protocol.MAX_FEED_ENTRIES,
+            "default": protocol.MAX_FEED_ENTRIES,
         },
         "example": 1000,
     },
     "wait": {
         "in": "query",
         "description": "Seconds to wait for a line if there is none",
-        "schema": {"type": "integer", "minimum": 0, "maximum": protocol.MAX_WAIT, "default": 0},
+        "schema": {"type": "integer", "minimum": 0, "maximum": protocol.MAX_WAIT_SECONDS, "default": 0},
         "example": 0,
     },
     "If-None-Match": {

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from hashlib import sha256
 
 from takeback import bulk, chain
-from takeback.bulk import NO_QUALITY, SIZES, TYPE_CODES, Add
+from takeback.bulk import NO_QUALITY, TYPE_CODES, VALUE_BYTES, Add
 from takeback.protocol import FeedAction
 from takeback.registry.keys.feed_signing import Signer
 from takeback.registry.security.entry_ids import EntryIds
@@ -16,8 +16,8 @@ from takeback.times import DAY_SECONDS
 
 def tile(store: Store, place: int, ids: EntryIds) -> tuple[bytes, bytes] | None:
     """The lines of a tile, without its signed end, and the last line's link; `None` until the tile is full."""
-    reading = store.feed.read(place * bulk.TILE, bulk.TILE, ids)
-    if len(reading.page.entries) < bulk.TILE:
+    reading = store.feed.read(place * bulk.TILE_LINES, bulk.TILE_LINES, ids)
+    if len(reading.page.entries) < bulk.TILE_LINES:
         return None
     return bulk.MAGIC[False] + b"".join(map(bulk.write_line, reading.page.entries)), reading.link
 
@@ -34,14 +34,14 @@ def snapshot(store: Store, signer: Signer, platform: str, ids: EntryIds) -> Iter
         told += len(batch)
         yield chunk
     store.usage.count(ids.platform, told)
-    yield bulk.end(signer.sign_digest(number, link, number, platform, digest.digest()).encode())
+    yield bulk.encode_end(signer.sign_digest(number, link, number, platform, digest.digest()).encode())
 
 
 def _entry_bytes(row: AnyRow, name: str, platform: int) -> bytes:
     if is_told(row, platform):
         return bulk.write_add(row.number, bytes.fromhex(name), _add(row))
     leaf = chain.leaf(new_line(row.number, FeedAction.ADD, row.added_as, row), row.number)
-    return bulk.write_line(chain.erased(row.number, name, leaf))
+    return bulk.write_line(chain.tombstone(row.number, name, leaf))
 
 
 def _add(row: AnyRow) -> Add:
@@ -53,5 +53,5 @@ def _add(row: AnyRow) -> Add:
         NO_QUALITY if row.quality is None else row.quality,
         0 if row.added_at is None else row.added_at // DAY_SECONDS,
         b"",
-        row.value if SIZES[code] else row.text,
+        row.value if VALUE_BYTES[code] else row.text,
     )

@@ -13,7 +13,7 @@ from sqlalchemy import Connection, Engine, insert, select
 
 from takeback import chain, protocol
 from takeback.errors import SettingsError
-from takeback.private import keep_names
+from takeback.private import sync_folder
 from takeback.protocol import FeedHead, FeedKey, FeedKeys
 from takeback.registry.logs import LOG
 from takeback.registry.security.credentials import make_secret, read_secret, write_secret
@@ -42,7 +42,7 @@ class Signer:
             feed_queries.lock(connection)  # if several processes start first, one makes the key
             if connection.execute(select(t.feed_keys.c.number)).first() is None:
                 made = Ed25519PrivateKey.from_private_bytes(make_secret(path, keep=True))
-                connection.execute(insert(t.feed_keys), {"number": 1, "key": chain.public(made)})
+                connection.execute(insert(t.feed_keys), {"number": 1, "key": chain.public_hex(made)})
         self._mtime = 0
         self._mtime = self._changed()
         self._key = self._read()
@@ -79,7 +79,7 @@ class Signer:
     def _read(self) -> Ed25519PrivateKey:
         """Reads the key from the file. Raises `SettingsError` if the database does not know it."""
         key = read_key(self._path)
-        if chain.public(key) not in {known.key for known in public_keys(self._engine)}:
+        if chain.public_hex(key) not in {known.key for known in public_keys(self._engine)}:
             raise SettingsError(
                 f"{self._path} is not the feed key of this database; restore the right one from your backup"
             )
@@ -118,7 +118,7 @@ def check_newest(path: Path, keys: Sequence[FeedKey]) -> Ed25519PrivateKey:
     if _pending(path) == keys[-1].key:
         raise SettingsError("a rotation of the feed key was not finished; run: takeback registry feed-key rotate")
     key = read_key(path)
-    if chain.public(key) != keys[-1].key:
+    if chain.public_hex(key) != keys[-1].key:
         raise SettingsError(
             f"{path} is not the newest feed key of this database: copy that one here, or restore it from your backup; "
             "if it is gone, run: takeback registry feed-key rotate --lost"
@@ -142,7 +142,7 @@ def rotate(engine: Engine, path: Path, *, lost: bool = False) -> FeedKey:
             if not keys:
                 raise SettingsError("there is no feed key yet; the registry makes it when it first starts")
             _finish(path, keys[-1].key)
-            successor = FeedKey(chain.public(new)) if lost else chain.succeed(check_newest(path, keys), new)
+            successor = FeedKey(chain.public_hex(new)) if lost else chain.sign_successor(check_newest(path, keys), new)
             write_secret(_next(path), new.private_bytes_raw())
             row = {"number": len(keys) + 1, "key": successor.key, "signature": successor.signature}
             connection.execute(insert(t.feed_keys), row)
@@ -155,7 +155,7 @@ def _finish(path: Path, newest: str) -> None:
     try:
         if _pending(path) == newest:
             _next(path).replace(path)
-            keep_names(path.parent)
+            sync_folder(path.parent)
         _next(path).unlink(missing_ok=True)
     except OSError as error:
         raise SettingsError(f"cannot write {path}: {error.strerror}") from error
@@ -163,7 +163,7 @@ def _finish(path: Path, newest: str) -> None:
 
 def _pending(path: Path) -> str | None:
     """The public half of the next key, if a rotation is under way or was interrupted."""
-    return chain.public(read_key(_next(path))) if _next(path).exists() else None
+    return chain.public_hex(read_key(_next(path))) if _next(path).exists() else None
 
 
 def _next(path: Path) -> Path:

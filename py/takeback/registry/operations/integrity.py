@@ -42,7 +42,7 @@ class Proof:
 
 def prove(connection: Connection) -> Proof:
     """Verifies the feed in the caller's transaction. Raises `SettingsError`, which names the line that is wrong."""
-    link, number, active, added = chain.START, 0, dict[int, str](), dict[int, int]()
+    link, number, active, added = chain.FIRST_LINK, 0, dict[int, str](), dict[int, int]()
     with connection.execute(_LINES) as rows:
         for row in rows:
             number += 1
@@ -68,7 +68,7 @@ def prove_keys(keys: Sequence[FeedKey]) -> None:
     `SettingsError` if a signature is wrong or the first key is missing.
     """
     for number, (before, after) in enumerate(pairwise(keys), 2):
-        if after.signature is not None and not chain.succeeds(before.key, after):
+        if after.signature is not None and not chain.is_successor(before.key, after):
             raise SettingsError(f"feed key {number} is not signed by its predecessor: restore your last backup")
     if keys and keys[0].signature is not None:
         raise SettingsError("the first feed key is missing: restore your last backup")

@@ -19,7 +19,7 @@ class Tls:
     key: str
 
 
-_MAX_BODY_BYTES: Final = 2 * protocol.MAX_BODY
+_MAX_BODY_BYTES: Final = 2 * protocol.MAX_BODY_BYTES
 """The size above which nginx refuses a body; below it the registry does, and says which rule it breaks."""
 _WORDS_APART: Final = frozenset(" \t\n\"'\\{};$")
 

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Final, Self
 
 from takeback.errors import NotAPlatform, SettingsError, TooManyGuesses
-from takeback.private import keep_names
+from takeback.private import sync_folder
 from takeback.registry.security.entry_ids import EntryIds
 from takeback.times import DAY_SECONDS
 
@@ -128,7 +128,7 @@ def make_secret(path: Path, secret: bytes = b"", *, keep: bool = False) -> bytes
             os.link(draft, path)  # atomic, and unlike a rename it never replaces a file
         finally:
             draft.unlink()
-        keep_names(path.parent)
+        sync_folder(path.parent)
     except FileExistsError as error:
         if keep:
             return path.read_bytes()
@@ -146,7 +146,7 @@ def write_secret(path: Path, secret: bytes) -> None:
     try:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         _draft(path, secret).replace(path)
-        keep_names(path.parent)
+        sync_folder(path.parent)
     except OSError as error:
         raise SettingsError(f"cannot write {path}: {error.strerror}") from error
 

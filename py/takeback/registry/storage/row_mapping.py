@@ -19,9 +19,9 @@ def line(row: AnyRow, name: str, platform: int) -> FeedEntry:
     """The line for a row of `feed` joined with its entry, as `platform`, which knows the entry by `name`, sees it."""
     action = FeedAction(row.action)
     if action is FeedAction.ADD and row.type is None:
-        return chain.erased(row.number, name, row.leaf)
+        return chain.tombstone(row.number, name, row.leaf)
     said = new_line(row.number, action, row.standing, row, name)
-    return said if is_told(row, platform) else chain.erased(row.number, name, chain.leaf(said, row.number))
+    return said if is_told(row, platform) else chain.tombstone(row.number, name, chain.leaf(said, row.number))
 
 
 def is_told(row: AnyRow, platform: int) -> bool:

@@ -1,4 +1,4 @@
-"""Stands in for asyncio, which Pyodide imports to turn promises into futures. The worker has neither."""
+"""Replaces asyncio, which Pyodide imports to turn promises into futures. The worker uses neither."""
 
 
 class Future:

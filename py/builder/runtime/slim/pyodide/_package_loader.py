@@ -1,11 +1,11 @@
-"""Stands in for Pyodide's installer of packages. The worker writes them where they belong before Python starts."""
+"""Replaces Pyodide's package installer. The worker unpacks packages before Python starts."""
 
 from site import getsitepackages
 from typing import override
 
 
 class _Folder:
-    """A path that Pyodide asks for its text; `pathlib` would take a fortieth of the start."""
+    """A path that Pyodide converts to text; importing `pathlib` would take a fortieth of the start-up time."""
 
     def __init__(self, path: str) -> None:
         self._path = path
@@ -20,4 +20,4 @@ DSO_DIR = _Folder("/usr/lib")
 
 
 def init_loaded_packages() -> None:
-    """Finds no packages that an installer would have marked."""
+    """Does nothing: there are no packages marked by an installer."""

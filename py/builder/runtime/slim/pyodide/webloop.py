@@ -1,6 +1,6 @@
-"""Stands in for Pyodide's event loop on asyncio. The worker calls Python and waits; nothing in it is asynchronous.
+"""Replaces Pyodide's event loop, which uses asyncio. The worker calls Python and waits; nothing in it is asynchronous.
 
-asyncio, ssl and what they import would be half of the time that Python takes to start.
+asyncio, ssl and their imports would take half of Python's start-up time.
 """
 
 

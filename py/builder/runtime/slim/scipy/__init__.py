@@ -1,1 +1,1 @@
-"""Stands for scipy, of which imagehash uses one function."""
+"""Replaces scipy, of which imagehash uses one function."""

@@ -1,7 +1,7 @@
 """The one function of scipy that imagehash calls, by numpy: scipy has 14 MB and imagehash needs a DCT of 32 numbers.
 
-Every addition stands in the order of scipy's own library (ducc0, class `T_dcst23`), so that each coefficient has the
-same bits: imagehash compares them with their median, and in flat or symmetric pictures the last bit decides.
+Additions are in the order of scipy's own library (ducc0, class `T_dcst23`), so that each coefficient has the same bits:
+imagehash compares them with their median, and in flat or symmetric pictures the last bit decides.
 """
 
 from typing import Any, Final
@@ -9,7 +9,7 @@ from typing import Any, Final
 import numpy as np
 
 LENGTH: Final = 32
-"""Numbers in a row; imagehash asks for no other."""
+"""Numbers per transform; imagehash uses no other length."""
 _COSINES: Final = np.array((
     0.9987954562051724, 0.9951847266721969, 0.989176509964781, 0.9807852804032304,
     0.970031253194544, 0.9569403357322088, 0.9415440651830208, 0.9238795325112867,
@@ -20,13 +20,13 @@ _COSINES: Final = np.array((
     0.33688985339221994, 0.2902846772544623, 0.24298017990326393, 0.19509032201612825,
     0.14673047445536164, 0.09801714032956049, 0.04906767432741799,
 ))  # fmt: skip
-"""cos(pi k / 64) for k from 1, each as that library rounds it."""
+"""cos(pi k / 64) for k from 1, rounded as in that library."""
 _UP: Final = np.arange(1, LENGTH // 2)
 _DOWN: Final = LENGTH - _UP
 
 
 def dct(x: Any, axis: int = -1) -> Any:
-    """The DCT-II of `LENGTH` numbers along `axis`, not normalised. Raises `ValueError` for another length."""
+    """Computes the unnormalised DCT-II of `LENGTH` numbers along `axis`. Raises `ValueError` for another length."""
     rows = np.moveaxis(np.asarray(x).astype(float), axis, -1)
     if rows.shape[-1] != LENGTH:
         raise ValueError(f"only {LENGTH} numbers can be transformed, not {rows.shape[-1]}")

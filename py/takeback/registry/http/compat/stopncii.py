@@ -17,7 +17,7 @@ from msgspec import Meta, Struct
 
 from takeback import protocol
 from takeback.errors import InvalidMessage
-from takeback.protocol import MAX_FEEDBACK, PictureKind, SignalMessage, Verdict
+from takeback.protocol import MAX_FEEDBACK_EVENTS, PictureKind, SignalMessage, Verdict
 from takeback.registry.http.compat.common import (
     MAX_CLOCK_SKEW_SECONDS,
     PAGE_LINES,
@@ -78,7 +78,7 @@ class Feedbacks(Struct, frozen=True, forbid_unknown_fields=True):
     """The body of `SubmitFeedback`."""
 
     count: int
-    hashFeedbacks: Annotated[list[HashFeedback], Meta(max_length=MAX_FEEDBACK)]  # noqa: N815
+    hashFeedbacks: Annotated[list[HashFeedback], Meta(max_length=MAX_FEEDBACK_EVENTS)]  # noqa: N815
 
 
 @get("/stopncii/v1/FetchHashes")

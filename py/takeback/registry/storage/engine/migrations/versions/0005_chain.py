@@ -51,7 +51,7 @@ def _salt(connection: sa.Connection) -> None:
 
 def _fill(connection: sa.Connection) -> bytes:
     """Gives every line its link; returns the last one."""
-    now, after = chain.START, 0
+    now, after = chain.FIRST_LINK, 0
     while rows := connection.execute(sa.text(_LINES), {"after": after, "limit": BATCH_LINES}).all():
         found = []
         for row in rows:

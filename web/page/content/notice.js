@@ -1,0 +1,82 @@
+/** The answers for a removal notice under 47 U.S.C. 223a, and which of them are missing. They never leave the device. */
+
+/** A platform must remove the picture within this time of receiving a valid notice: 47 U.S.C. 223a(a)(3). */
+const DEADLINE_HOURS = 48;
+const EMAIL = /^[^\s@]+@[^\s@]+\.[^\s@]+$/;
+
+/** @typedef {"minor" | "never" | "fake"} Reason */
+/**
+ * @typedef {object} Place one platform, and where the picture is on it
+ * @property {string} platform a key of `PLATFORMS`, `other`, or empty
+ * @property {string} name of another platform
+ * @property {string} links one per line
+ * @property {string} find how to find it without a link
+ */
+/**
+ * @typedef {object} Answers
+ * @property {"me" | "child" | ""} who it is written for
+ * @property {Place[]} places
+ * @property {Reason[]} reasons
+ * @property {string} words
+ * @property {boolean} faith
+ * @property {string} email
+ * @property {string} phone
+ * @property {string} sign
+ */
+/** @typedef {{ field: string, key: import("../language/words.js").Key }} Missing the field's id, and what to say at it */
+
+/**
+ * @param {"me" | "child" | ""} who
+ * @returns {Answers}
+ */
+export function noAnswers(who) {
+  return { who, places: [noPlace()], reasons: [], words: "", faith: false, email: "", phone: "", sign: "" };
+}
+
+/** @returns {Place} */
+export function noPlace() {
+  return { platform: "", name: "", links: "", find: "" };
+}
+
+/**
+ * What the law requires and is still missing, in the order of the form: 47 U.S.C. 223a(a)(1)(B).
+ *
+ * @param {Answers} answers
+ * @returns {Missing[]}
+ */
+export function missing({ who, places, reasons, faith, email, phone, sign }) {
+  /** @type {Missing[]} */
+  const found = [];
+  if (!who) found.push({ field: "who", key: "notice.who-missing" });
+  for (const [at, { platform, name, links, find }] of places.entries()) {
+    if (!platform) found.push({ field: `platform-${at}`, key: "notice.platform-missing" });
+    else if (platform === "other" && blank(name))
+      found.push({ field: `name-${at}`, key: "notice.platform-missing" });
+    if (blank(links) && blank(find)) found.push({ field: `links-${at}`, key: "notice.find-missing" });
+  }
+  if (reasons.length === 0) found.push({ field: "reasons", key: "notice.reason-missing" });
+  if (!faith) found.push({ field: "faith", key: "notice.faith-missing" });
+  if (blank(email) && blank(phone)) found.push({ field: "email", key: "notice.contact-missing" });
+  else if (!blank(email) && !EMAIL.test(email.trim()))
+    found.push({ field: "email", key: "notice.email-wrong" });
+  if (blank(sign)) found.push({ field: "sign", key: "notice.sign-missing" });
+  return found;
+}
+
+/** @param {Date} sent */
+export function deadlineAfter(sent) {
+  return new Date(sent.getTime() + DEADLINE_HOURS * 3_600_000);
+}
+
+/** @param {string} text */
+export function linesOf(text) {
+  return text
+    .split("\n")
+    .map((line) => line.trim())
+    .filter(Boolean);
+}
+
+/** @param {string} text */
+function blank(text) {
+  return text.trim() === "";
+}

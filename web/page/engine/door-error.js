@@ -1,0 +1,12 @@
+/** Why a file could not be hashed. `code` is an error code of `py/takeback/errors.py`, or one of those below. */
+export class DoorError extends Error {
+  /**
+   * @param {"aborted" | "worker-crashed" | "runtime-unavailable" | "unsupported-browser" | "unreadable-file" | string} code
+   * @param {string} message
+   */
+  constructor(code, message) {
+    super(message);
+    this.name = "DoorError";
+    this.code = code;
+  }
+}

@@ -1,0 +1,361 @@
+/**
+ * The one door to the sealed workers: a picture goes in, its hashes come out. It queues pictures, starts and replaces
+ * workers, and aborts.
+ */
+import { DoorError } from "./door-error.js";
+import { PictureWorker, workersFor } from "./picture-worker.js";
+import { loadOptional, loadRuntime } from "./runtime.js";
+import { VideoWorker } from "./video-worker.js";
+
+/** @typedef {import("../../messages.d.ts").Hashed} Hashed */
+/** @typedef {import("../../messages.d.ts").RuntimeFiles} RuntimeFiles */
+/**
+ * @typedef {object} HashOptions
+ * @property {AbortSignal} [signal] terminates the worker that is hashing the file
+ * @property {(step: string) => unknown} [onStep] of a picture: `started`, `decoded`, `hashed`
+ * @property {(share: number) => unknown} [onShare] of a video: how much is done, from 0 to 1
+ * @property {(hashed: Hashed) => unknown} [onHashed] of a picture: all signals but phash, as soon as they are there
+ */
+/**
+ * A picture that was asked for. `retried`: a worker died while hashing it, so it is tried once more, by itself.
+ *
+ * @typedef {{ id: number, file: Blob, options: HashOptions, retried: boolean, resolve: (hashed: Hashed) => void, reject: (error: DoorError) => void }} Request
+ */
+
+/** So many pictures may lack their phash before it is made, even while others wait. */
+const MAX_UNFINISHED = 10;
+/** How long to wait for numpy and imagehash once nothing else is left to do. */
+const PHASH_WAIT_MILLISECONDS = 20_000;
+const PHASH = "phash.zip";
+/** Errors after which a picture still gets its exact hashes. */
+const EXACT_ONLY = new Set(["damaged-picture", "picture-too-large", "worker-crashed"]);
+/** A module with one SIMD instruction, which the hashing kernel needs: to ask whether the browser has them. */
+// prettier-ignore
+const SIMD = new Uint8Array([
+  0, 97, 115, 109, 1, 0, 0, 0, 1, 5, 1, 96, 0, 1, 123, 3, 2, 1, 0, 10, 10, 1, 8, 0, 65, 0, 253, 15, 253, 98, 11,
+]);
+
+/**
+ * Opens the door: loads the runtime and starts the worker.
+ *
+ * @param {{ onProgress?: (progress: import("./runtime.js").Progress) => void }} [options]
+ */
+export function createDoor({ onProgress = () => {} } = {}) {
+  return new Door(onProgress);
+}
+
+class Door {
+  /** @type {RuntimeFiles | undefined} */
+  #runtime;
+  /** @type {PictureWorker[]} */
+  #workers = [];
+  #maxWorkers = 2;
+  /** Pictures that no worker has yet, oldest first. @type {Request[]} */
+  #waiting = [];
+  /** Files that were loaded after the runtime, by name. @type {Map<string, Promise<ArrayBuffer | undefined>>} */
+  #optional = new Map();
+  #videos = new VideoWorker();
+  #nextId = 1;
+  #closed = false;
+  #wasReady = false;
+  /** @type {PromiseWithResolvers<void>} */
+  #ready = withResolvers();
+
+  /** @param {(progress: import("./runtime.js").Progress) => void} onProgress */
+  constructor(onProgress) {
+    this.#ready.promise.catch(() => {}); // `hash` rejects with it too
+    void this.#open(onProgress);
+  }
+
+  /** Resolves once a picture can be hashed at once; rejects with `DoorError` when that has become impossible. */
+  get ready() {
+    return this.#ready.promise;
+  }
+
+  /**
+   * Hashes one picture or video. Aborting terminates the worker that has it, and with it all that it has read.
+   *
+   * @param {Blob} file
+   * @param {HashOptions} [options]
+   * @returns {Promise<Hashed>}
+   * @throws {DoorError}
+   */
+  async hash(file, options = {}) {
+    await untilAborted(this.#ready.promise, options.signal);
+    if (this.#closed) throw new DoorError("aborted", "the door is closed");
+    const { promise, resolve, reject } = /** @type {PromiseWithResolvers<Hashed>} */ (withResolvers());
+    const request = { id: this.#nextId++, file, options, retried: false, resolve, reject };
+    const abort = () => this.#abort(request);
+    options.signal?.addEventListener("abort", abort);
+    this.#waiting.push(request);
+    this.#distribute();
+    return promise.finally(() => options.signal?.removeEventListener("abort", abort));
+  }
+
+  /** Terminates the workers and drops the runtime; every open request rejects with `aborted`. */
+  close() {
+    this.#closed = true;
+    this.#videos.close();
+    this.#runtime = undefined;
+    const closed = new DoorError("aborted", "the door is closed");
+    this.#ready.reject(closed);
+    for (const worker of this.#workers.splice(0)) {
+      worker.close();
+      for (const { request } of worker.unfinished.values()) request.reject(closed);
+      worker.current?.reject(closed);
+    }
+    for (const request of this.#waiting.splice(0)) request.reject(closed);
+  }
+
+  /** @param {(progress: import("./runtime.js").Progress) => void} onProgress */
+  async #open(onProgress) {
+    try {
+      if (!globalThis.WebAssembly?.validate(SIMD)) throw unsupported();
+      const first = this.#addWorker(); // its script loads alongside the files
+      this.#runtime = await loadRuntime((progress) => this.#closed || onProgress(progress));
+      if (!this.#closed) first.start(this.#runtime);
+    } catch (error) {
+      this.#fail(error instanceof DoorError ? error : unavailable(error));
+    }
+  }
+
+  /** @throws {DoorError} in a browser without module workers */
+  #addWorker() {
+    const worker = new PictureWorker((from, message) => this.#receive(from, message));
+    if (!worker.usable) throw unsupported();
+    this.#workers.push(worker);
+    return worker;
+  }
+
+  /** Gives each idle worker the next picture, or numpy and imagehash when none is left or many lack their phash. */
+  #distribute() {
+    if (this.#closed) return;
+    const wanted = Math.min(workersFor(this.#waiting.length), this.#maxWorkers);
+    if (this.#runtime && this.#workers.length < wanted) this.#addWorker().start(this.#runtime);
+    for (const worker of this.#workers) {
+      if (!worker.ready || worker.current) continue;
+      const next = this.#next();
+      if (next) worker.hash(next);
+      if (!next || worker.unfinished.size >= MAX_UNFINISHED) void this.#sendPhash(worker);
+    }
+  }
+
+  /** The next picture to hash; a retried one waits until no other is being hashed, and others wait for it. */
+  #next() {
+    const busy = this.#workers.flatMap(({ current }) => current ?? []);
+    if (busy.some(({ retried }) => retried) || (busy.length && this.#waiting[0]?.retried)) return undefined;
+    return this.#waiting.shift();
+  }
+
+  /**
+   * @param {PictureWorker} worker
+   * @param {import("../../messages.d.ts").FromPictureWorker} message
+   */
+  #receive(worker, message) {
+    if (message.kind === "crashed") return this.#replaceCrashed(worker);
+    if (message.kind === "ready") return this.#markReady(worker);
+    if (message.kind === "needs") return void this.#sendOptional(worker, message.name);
+    if (message.kind === "rest") return this.#finish(worker, message.id, JSON.parse(message.json));
+    const { current: request } = worker;
+    if (request?.id !== message.id) return;
+    if (message.kind === "step") return void request.options.onStep?.(message.step);
+    worker.current = undefined;
+    if (message.kind === "video")
+      void this.#videos.hash(request.file, request.options).then(request.resolve, request.reject);
+    if (message.kind === "missing")
+      request.reject(new DoorError("decoder-missing", "a part of the page is missing"));
+    if (message.kind === "unreadable")
+      request.reject(new DoorError("unreadable-file", "the browser cannot read this file"));
+    if (message.kind === "result")
+      this.#receiveHashes(worker, request, JSON.parse(message.json), message.moving === true);
+    this.#distribute();
+  }
+
+  /**
+   * @param {PictureWorker} worker
+   * @param {Request} request
+   * @param {any} answer
+   * @param {boolean} moving whether the video worker may find frames in it
+   */
+  #receiveHashes(worker, request, answer, moving) {
+    if (answer.error) return this.#rejectOrHashExactly(request, answer.error);
+    worker.unfinished.set(request.id, { request, hashed: answer, moving });
+    request.options.onHashed?.(answer);
+    void this.#load(PHASH);
+  }
+
+  /**
+   * Settles a picture that could not be hashed: by its exact hashes if it is a picture that cannot be decoded.
+   *
+   * @param {Request} request
+   * @param {{ code: string, text: string }} error
+   */
+  #rejectOrHashExactly(request, { code, text }) {
+    if (!EXACT_ONLY.has(code)) return request.reject(new DoorError(code, text));
+    const resolve = (/** @type {Hashed} */ hashed) => request.resolve({ ...hashed, unseen: code });
+    void this.#videos.exact(request.file, request.options).then(resolve, request.reject);
+  }
+
+  /**
+   * @param {PictureWorker} worker
+   * @param {number} id
+   * @param {Hashed["signals"]} signals
+   */
+  #finish(worker, id, signals) {
+    const found = worker.unfinished.get(id);
+    worker.unfinished.delete(id);
+    if (found) void this.#complete(found, signals);
+  }
+
+  /**
+   * @param {import("./picture-worker.js").Unfinished} unfinished
+   * @param {Hashed["signals"]} signals
+   */
+  async #complete({ request, hashed, moving }, signals) {
+    try {
+      const frames = moving
+        ? await this.#videos.frames(request.file, hashed.orientation, request.options)
+        : [];
+      request.resolve({ ...hashed, signals: [...hashed.signals, ...frames, ...signals] });
+    } catch (error) {
+      request.reject(/** @type {DoorError} */ (error));
+    }
+  }
+
+  /** @param {PictureWorker} worker */
+  async #sendPhash(worker) {
+    if (worker.hasPhash || worker.unfinished.size === 0) return;
+    worker.hasPhash = true;
+    const late = new Promise((resolve) => setTimeout(resolve, PHASH_WAIT_MILLISECONDS));
+    const packages = await Promise.race([this.#load(PHASH), late]);
+    if (packages) return worker.send({ kind: "phash", packages });
+    worker.hasPhash = false;
+    this.#giveUpPhash(worker);
+  }
+
+  /**
+   * Finishes the pictures whose phash cannot be made without it.
+   *
+   * @param {PictureWorker} worker
+   */
+  #giveUpPhash(worker) {
+    for (const id of [...worker.unfinished.keys()]) this.#finish(worker, id, []);
+  }
+
+  /**
+   * @param {PictureWorker} worker
+   * @param {string} name
+   */
+  async #sendOptional(worker, name) {
+    worker.send({ kind: "later", name, content: await this.#load(name) });
+  }
+
+  /**
+   * A file that is not part of the runtime, loaded once; undefined if that fails, and then the next call tries again.
+   *
+   * @param {string} name
+   */
+  #load(name) {
+    const known = this.#optional.get(name);
+    if (known) return known;
+    const loading = loadOptional(name).catch(() => void this.#optional.delete(name));
+    this.#optional.set(name, loading);
+    return loading;
+  }
+
+  /** @param {PictureWorker} worker */
+  #markReady(worker) {
+    worker.ready = true;
+    this.#wasReady = true;
+    this.#ready.resolve();
+    this.#distribute();
+  }
+
+  /** @param {Request} request */
+  #abort(request) {
+    this.#waiting = this.#waiting.filter((other) => other !== request);
+    for (const worker of this.#workers) {
+      worker.unfinished.delete(request.id);
+      if (worker.current !== request) continue;
+      worker.current = undefined;
+      this.#replace(worker);
+    }
+    request.reject(new DoorError("aborted", "hashing was stopped"));
+    this.#distribute();
+  }
+
+  /**
+   * A worker died. The picture it was hashing is tried once more, by itself; if that kills a worker too, it is the cause.
+   *
+   * @param {PictureWorker} worker
+   */
+  #replaceCrashed(worker) {
+    if (!this.#wasReady) return this.#fail(unavailable("the worker did not start"));
+    const { current: request, ready } = worker;
+    worker.current = undefined;
+    if (!ready && this.#workers.length === 1)
+      return this.#fail(unavailable("the worker did not start again"));
+    if (!ready) this.#maxWorkers = 1;
+    if (ready && !request) this.#giveUpPhash(worker); // it died while making a phash
+    if (request?.retried)
+      this.#rejectOrHashExactly(request, { code: "worker-crashed", text: "the picture could not be hashed" });
+    else if (request) this.#waiting.unshift(Object.assign(request, { retried: true }));
+    this.#replace(worker);
+    this.#distribute();
+  }
+
+  /**
+   * Starts another worker from the runtime in memory. The pictures whose phash died with the old one are hashed again.
+   *
+   * @param {PictureWorker} worker
+   */
+  #replace(worker) {
+    worker.close();
+    this.#waiting.push(...[...worker.unfinished.values()].map(({ request }) => request));
+    worker.unfinished.clear();
+    this.#workers = this.#workers.filter((other) => other !== worker);
+    if (this.#runtime && this.#workers.length < this.#maxWorkers) this.#addWorker().start(this.#runtime);
+  }
+
+  /** @param {DoorError} error */
+  #fail(error) {
+    this.#ready.reject(error);
+    this.close();
+  }
+}
+
+function unsupported() {
+  return new DoorError("unsupported-browser", "the browser lacks WebAssembly or module workers");
+}
+
+/** @param {unknown} cause */
+function unavailable(cause) {
+  return new DoorError("runtime-unavailable", cause instanceof Error ? cause.message : String(cause));
+}
+
+/**
+ * @param {Promise<void>} promise
+ * @param {AbortSignal | undefined} signal
+ * @throws {DoorError} `aborted`
+ */
+async function untilAborted(promise, signal) {
+  const aborted = new DoorError("aborted", "hashing was stopped");
+  if (signal?.aborted) throw aborted;
+  const { promise: stop, reject } = /** @type {PromiseWithResolvers<void>} */ (withResolvers());
+  const abort = () => reject(aborted);
+  signal?.addEventListener("abort", abort);
+  return Promise.race([promise, stop]).finally(() => signal?.removeEventListener("abort", abort));
+}
+
+/**
+ * `Promise.withResolvers`, which browsers have only had since 2024.
+ *
+ * @template T
+ * @returns {PromiseWithResolvers<T>}
+ */
+function withResolvers() {
+  /** @type {any} */
+  const parts = {};
+  parts.promise = new Promise((resolve, reject) => Object.assign(parts, { resolve, reject }));
+  return parts;
+}

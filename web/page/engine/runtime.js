@@ -1,0 +1,142 @@
+/** Fetches the runtime's files, checks each against the digest that the build wrote into the page, and reports progress. */
+
+/** @typedef {{ loaded: number, total: number }} Progress in bytes, after decompression */
+/** @typedef {{ address: string, size: number, integrity: string }} RuntimeFile */
+
+/**
+ * Checking here instead of by `integrity` lets WebAssembly compile while it arrives: the browser would hold every byte
+ * back until the last. Undefined on a page without TLS, where `integrity` is used.
+ */
+const subtle = globalThis.crypto?.subtle;
+
+/**
+ * Loads all files in parallel.
+ *
+ * @param {(progress: Progress) => void} onProgress
+ * @returns {Promise<import("../../messages.d.ts").RuntimeFiles>}
+ * @throws {Error} if a file cannot be fetched, or its digest is not the one in the page
+ */
+export async function loadRuntime(onProgress) {
+  const files = listed("runtime-file");
+  const total = files.reduce((sum, file) => sum + file.size, 0);
+  let loaded = 0;
+  /** @param {number} bytes */
+  const add = (bytes) => onProgress({ loaded: (loaded += bytes), total });
+  const [wasm, python, packages, lock] = await Promise.all([
+    compile(named(files, "pyodide.asm.wasm"), add),
+    load(named(files, "python.zip"), add),
+    load(named(files, "packages.zip"), add),
+    load(named(files, "pyodide-lock.json"), add),
+  ]);
+  return { wasm, python, packages, lock: new TextDecoder().decode(lock) };
+}
+
+/**
+ * One of the files that most pictures do not need.
+ *
+ * @param {string} name
+ * @throws {Error} like `loadRuntime`
+ */
+export async function loadOptional(name) {
+  return load(named(listed("later-file"), name), () => {});
+}
+
+/**
+ * Compiles CPython while it streams in; resolves once its digest is checked.
+ *
+ * @param {RuntimeFile} file
+ * @param {(bytes: number) => void} onBytes
+ * @throws {Error} like `loadRuntime`
+ */
+async function compile(file, onBytes) {
+  /** @type {ReadableStreamDefaultController<Uint8Array<ArrayBuffer>>} */
+  let feed;
+  const stream = new ReadableStream({ start: (controller) => void (feed = controller) });
+  const type = { headers: { "content-type": "application/wasm" } };
+  const compiled = WebAssembly.compileStreaming(new Response(stream, type));
+  const arrival = receive(file, (part) => {
+    feed.enqueue(part);
+    onBytes(part.length);
+  });
+  arrival.then(
+    () => feed.close(),
+    (error) => feed.error(error),
+  );
+  const [wasm] = await Promise.all([compiled, arrival.then((content) => verify(file, content))]);
+  return wasm;
+}
+
+/**
+ * @param {RuntimeFile[]} files
+ * @param {string} name
+ * @throws {Error} if the build did not list it
+ */
+function named(files, name) {
+  const file = files.find(({ address }) => address === `/runtime/${name}`);
+  if (!file) throw new Error(`the page does not list ${name}`);
+  return file;
+}
+
+/**
+ * The files that the build wrote into the page: `<meta name="KIND" content="ADDRESS SIZE INTEGRITY">`.
+ *
+ * @param {"runtime-file" | "later-file"} kind
+ * @returns {RuntimeFile[]}
+ */
+function listed(kind) {
+  return [...document.querySelectorAll(`meta[name="${kind}"]`)].map((element) => {
+    const [address = "", size = "", integrity = ""] = (element.getAttribute("content") ?? "").split(" ");
+    return { address, size: Number(size), integrity };
+  });
+}
+
+/**
+ * The content of one file.
+ *
+ * @param {RuntimeFile} file
+ * @param {(bytes: number) => void} onBytes
+ */
+async function load(file, onBytes) {
+  const content = await receive(file, (part) => onBytes(part.length));
+  await verify(file, content);
+  return content.buffer;
+}
+
+/**
+ * The bytes of a file before their digest is checked; `onPart` gets each part as it arrives.
+ *
+ * @param {RuntimeFile} file
+ * @param {(part: Uint8Array<ArrayBuffer>) => void} onPart
+ * @throws {Error} if the file cannot be fetched or is longer than the page says
+ */
+async function receive(file, onPart) {
+  const response = await fetch(file.address, {
+    cache: "no-store",
+    credentials: "omit",
+    ...(subtle ? {} : { integrity: file.integrity }),
+  });
+  if (!response.ok || !response.body) throw new Error(`${file.address}: ${response.status}`);
+  const content = new Uint8Array(file.size);
+  let at = 0;
+  const reader = response.body.getReader();
+  for (let part = await reader.read(); !part.done; part = await reader.read()) {
+    content.set(part.value, at); // RangeError if the file is too long
+    at += part.value.length;
+    onPart(part.value);
+  }
+  return content;
+}
+
+/**
+ * Checks the digest. A file that is too short ends in zeros here, so it fails too.
+ *
+ * @param {RuntimeFile} file
+ * @param {Uint8Array<ArrayBuffer>} content
+ * @throws {Error} if it is not the file that the page was built with
+ */
+async function verify(file, content) {
+  if (!subtle) return; // the browser has checked `integrity`
+  const digest = new Uint8Array(await subtle.digest("SHA-384", content));
+  if (`sha384-${btoa(String.fromCharCode(...digest))}` !== file.integrity)
+    throw new Error(`${file.address} is not the file that this page was built with`);
+}

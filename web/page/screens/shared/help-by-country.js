@@ -1,0 +1,75 @@
+/** Help lines by country. The person chooses the country; it is never guessed. */
+import { h } from "../../ui/dom.js";
+import { selectField } from "../../ui/fields.js";
+import { EMERGENCY, HELP_LINES } from "../../content/helplines.js";
+import { lines } from "./help-line-list.js";
+import { say, sayCountry } from "../../language/words.js";
+
+/** @typedef {import("../../content/helplines.js").Help} Help */
+
+/**
+ * The list of countries, and below it the help lines of the chosen one.
+ *
+ * @param {import("./context.d.ts").ScreenContext} app
+ * @param {Help[]} helps the kinds of help to show, the most important first
+ * @param {(country: string) => void} [onChange]
+ */
+export function helpByCountry({ session }, helps, onChange) {
+  const found = h("div", { class: "found", "aria-live": "polite" });
+  const picker = selectField("country", "lines.country", choices(), session.country, (country) => {
+    session.country = country;
+    show();
+    onChange?.(country);
+  });
+
+  function show() {
+    found.replaceChildren(lines(helpIn(session.country, helps)));
+  }
+
+  show();
+  return [picker.element, h("p", { class: "hint" }, say("lines.private")), found];
+}
+
+/**
+ * Whom to call in danger, in that country.
+ *
+ * @param {string} country
+ */
+export function danger(country) {
+  const number = /** @type {Record<string, string>} */ (EMERGENCY)[country];
+  return number ? say("urgent.danger", { number }) : say("urgent.danger-any");
+}
+
+/**
+ * The help lines of a country with one of these kinds of help, then those for any country.
+ *
+ * @param {string} country
+ * @param {Help[]} helps
+ */
+export function helpIn(country, helps) {
+  const all = /** @type {import("./help-line-list.js").LineName[]} */ (Object.keys(HELP_LINES));
+  const rank = (/** @type {import("./help-line-list.js").LineName} */ name) =>
+    helps.findIndex((help) => helpsOf(name).includes(help));
+  const fitting = all.filter((name) => rank(name) >= 0);
+  const near = fitting.filter((name) => HELP_LINES[name].country === country);
+  const anywhere = fitting.filter((name) => HELP_LINES[name].country === null);
+  const order = (/** @type {import("./help-line-list.js").LineName[]} */ names) =>
+    names.sort((one, other) => rank(one) - rank(other));
+  return [...order(near), ...order(anywhere)];
+}
+
+/**
+ * @param {import("./help-line-list.js").LineName} name
+ * @returns {Help[]}
+ */
+function helpsOf(name) {
+  return HELP_LINES[name].helps;
+}
+
+/** @returns {[string, string][]} */
+function choices() {
+  const codes = new Set(Object.values(HELP_LINES).flatMap(({ country }) => country ?? []));
+  const named = [...codes].map((code) => /** @type {[string, string]} */ ([code, sayCountry(code)]));
+  named.sort(([, one], [, other]) => one.localeCompare(other));
+  return [["", say("lines.choose")], ...named, ["elsewhere", say("lines.elsewhere")]];
+}

@@ -1,0 +1,51 @@
+/** A list of help lines with their names, what they do, and how to reach them. */
+import { h } from "../../ui/dom.js";
+import { HELP_LINES } from "../../content/helplines.js";
+import { outside } from "../../ui/parts.js";
+import { say, sayCountry } from "../../language/words.js";
+
+/** @typedef {keyof typeof HELP_LINES} LineName */
+
+/** @type {Record<import("../../content/helplines.js").Help, import("../../language/words.js").Key>} */
+const HELPS = {
+  talk: "line.talk",
+  crisis: "line.crisis",
+  report: "line.report",
+  remove: "line.remove",
+  find: "line.find",
+  "find-talk": "line.find-talk",
+  same: "line.same",
+  adults: "line.adults",
+};
+
+/**
+ * A list of help lines.
+ *
+ * @param {LineName[]} names
+ */
+export function lines(names) {
+  return h(
+    "ul",
+    { class: "lines" },
+    names.map((name) => line(HELP_LINES[name])),
+  );
+}
+
+/** @param {import("../../content/helplines.js").HelpLine} given */
+function line({ name, country, helps, address, call, text }) {
+  return h(
+    "li",
+    { class: "line" },
+    h("p", { class: "where" }, country ? sayCountry(country) : say("line.anywhere")),
+    h("p", { class: "name" }, outside(address, name)),
+    helps.map((help) => h("p", {}, say(HELPS[help]))),
+    call &&
+      h("a", { class: "button second call", href: `tel:${bare(call)}` }, say("line.call", { number: call })),
+    text && h("a", { class: "button second call", href: `sms:${text.number}` }, say("line.text", text)),
+  );
+}
+
+/** @param {string} number */
+function bare(number) {
+  return number.replace(/[^0-9]/g, "");
+}

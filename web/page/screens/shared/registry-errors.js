@@ -1,0 +1,28 @@
+/** What to say when a request to the registry failed. */
+import { RegistryError } from "../../registry/client.js";
+import { say } from "../../language/words.js";
+
+/**
+ * @param {unknown} error
+ * @returns {string}
+ * @throws {unknown} what is not a `RegistryError`: a bug in the page
+ */
+export function explain(error) {
+  if (!(error instanceof RegistryError)) throw error;
+  switch (error.kind) {
+    case "offline":
+      return say("problem.offline");
+    case "slow":
+      return say("problem.slow");
+    case "busy":
+      return say("problem.busy");
+    case "not-found":
+      return say("lookup.not-found");
+    case "too-many":
+      return say("lookup.too-many", { count: Math.max(1, Math.ceil(error.retryAfter / 60)) });
+    case "closed":
+      return say("case.closed");
+    case "refused":
+      return say("problem.refused");
+  }
+}

@@ -1,0 +1,189 @@
+/** Everything that the page knows about the person. It is in memory and nowhere else. */
+import { makeKey, makePin } from "../registry/secrets.js";
+import { messagesFor } from "../registry/client.js";
+
+/** @typedef {"waiting" | "opening" | "making" | "done" | "same" | "failed"} Stage */
+/**
+ * @typedef {object} Picture
+ * @property {File} file read by a sealed worker and by nothing else
+ * @property {Stage} stage
+ * @property {number} [share] of a video that is being hashed: how much is done, from 0 to 1
+ * @property {string} [fault] the code of the error
+ * @property {number} [sameAs] of a duplicate: the number of the first one, from 1
+ * @property {import("../../messages.d.ts").Hashed} [hashed]
+ * @property {boolean} [partial] whether its phash is still being made
+ */
+/** @typedef {"now" | "then" | "child" | "adult"} About whose picture it is */
+/**
+ * @typedef {object} Outgoing
+ * @property {string} pin
+ * @property {import("../registry/client.js").Message[]} messages
+ * @property {number} sent how many of the messages the registry has
+ * @property {string | null} number of the case, once there is one
+ * @property {Picture[]} pictures
+ */
+
+export class Session {
+  constructor() {
+    this.wipe();
+  }
+
+  /** Forgets everything. */
+  wipe() {
+    /** @type {Picture[]} */
+    this.pictures = [];
+    /** @type {About | null} */
+    this.about = null;
+    /** Whether the pictures were made or changed with AI. @type {boolean} */
+    this.ai = false;
+    /** Whether the pictures are added to the case in `owned`. @type {boolean} */
+    this.adding = false;
+    /** The messages, from the moment that they are shown until they are sent. @type {Outgoing | null} */
+    this.outgoing = null;
+    /** @type {{ pin: string, status: import("../registry/client.js").CaseStatus } | null} */
+    this.owned = null;
+    /** Whether the person has yet to say that they kept number and PIN. @type {boolean} */
+    this.unkept = false;
+    /** A sentence for the next screen to show first. @type {string} */
+    this.notice = "";
+    /** The position of the picture to withdraw, from 0, or null for the whole case. @type {number | null} */
+    this.withdrawing = null;
+    /** The country that the person chose: an ISO 3166-1 code, `elsewhere`, or empty. @type {string} */
+    this.country = "";
+    /** The platform whose guide is open: a key of `platforms.js`, or `other`. @type {string} */
+    this.platform = "other";
+    /** What was typed into the form of the notice. It never leaves the device. @type {import("../content/notice.js").Answers | null} */
+    this.answers = null;
+  }
+
+  /** Whether leaving now would lose something. */
+  get unsaved() {
+    return this.unkept || this.pictures.length > 0;
+  }
+
+  /**
+   * Adds files that are not in the list yet.
+   *
+   * @param {File[]} files
+   * @param {number} most
+   * @returns {{ same: number, over: number }} how many were left out, and why
+   */
+  add(files, most) {
+    const fresh = files.filter((file, at) => {
+      const before = [...this.pictures.map((picture) => picture.file), ...files.slice(0, at)];
+      return !before.some((other) => isSameFile(other, file));
+    });
+    const taken = fresh.slice(0, Math.max(0, most - this.pictures.length));
+    this.pictures.push(...taken.map((file) => ({ file, stage: /** @type {const} */ ("waiting") })));
+    this.outgoing = null;
+    return { same: files.length - fresh.length, over: fresh.length - taken.length };
+  }
+
+  /** @param {Picture} picture */
+  remove(picture) {
+    this.pictures = this.pictures.filter((other) => other !== picture);
+    this.outgoing = null;
+    this.#markDuplicates();
+  }
+
+  /**
+   * Stores the hashes of a picture. Pictures with the same hashes count once.
+   *
+   * @param {Picture} picture
+   * @param {import("../../messages.d.ts").Hashed} hashed
+   */
+  hashed(picture, hashed) {
+    picture.hashed = hashed;
+    this.outgoing = null;
+    this.#markDuplicates();
+  }
+
+  /** The pictures that will be sent. */
+  get ready() {
+    return this.pictures.filter((picture) => picture.stage === "done");
+  }
+
+  /**
+   * The messages, with a PIN and keys of their own. They stay the same until the pictures change, so that sending them
+   * twice makes one case. Pictures that join a case go with its PIN.
+   */
+  prepare() {
+    if (!this.outgoing) {
+      const open = this.adding ? this.owned : null;
+      const pin = open?.pin ?? makePin();
+      const pictures = this.ready;
+      const wire = pictures.flatMap(({ hashed }) => (hashed ? [this.#wire(hashed)] : []));
+      const ageBand = this.about === "then" ? /** @type {const} */ ("was_minor") : undefined;
+      const messages = messagesFor(wire, { pin, makeKey, ageBand });
+      this.outgoing = { pin, messages, sent: 0, number: open?.status.number ?? null, pictures };
+    }
+    return this.outgoing;
+  }
+
+  /**
+   * Notes that the registry has the next message. From the first on there is a case, and its number must not be lost.
+   *
+   * @param {import("../registry/client.js").CaseStatus} status the registry's answer
+   */
+  accept(status) {
+    const { outgoing } = this;
+    if (!outgoing) return;
+    outgoing.sent += 1;
+    outgoing.number = status.number;
+    this.owned = { pin: outgoing.pin, status };
+    if (!this.adding) this.unkept = true;
+  }
+
+  /**
+   * Drops the pictures that were sent; the others stay in the list.
+   *
+   * @returns {number} how many pictures are left
+   */
+  finish() {
+    const { outgoing } = this;
+    if (outgoing) {
+      const gone = outgoing.messages
+        .slice(0, outgoing.sent)
+        .map(({ body }) => JSON.parse(body).pictures.length);
+      const count = gone.reduce((sum, more) => sum + more, 0);
+      const left = new Set(outgoing.pictures.slice(count));
+      this.pictures = this.pictures.filter((picture) => left.has(picture));
+    }
+    this.outgoing = null;
+    return this.pictures.length;
+  }
+
+  /**
+   * A picture as the registry takes it.
+   *
+   * @param {import("../../messages.d.ts").Hashed} hashed
+   * @returns {import("../registry/client.js").WirePicture}
+   */
+  #wire({ signals, kind }) {
+    const video = kind === "video" || signals.some(({ type }) => type === "vpdq");
+    return { signals, ...(video ? { kind: "video" } : {}), ...(this.ai ? { ai_made: true } : {}) };
+  }
+
+  #markDuplicates() {
+    /** @type {Map<string, number>} */
+    const seen = new Map();
+    for (const [at, picture] of this.pictures.entries()) {
+      if (!picture.hashed) continue;
+      const exact = JSON.stringify(picture.hashed.signals.filter(({ type }) => type !== "phash"));
+      const first = seen.get(exact);
+      if (first === undefined) seen.set(exact, at + 1);
+      picture.stage = first === undefined ? "done" : "same";
+      if (first !== undefined) picture.sameAs = first;
+    }
+  }
+}
+
+/**
+ * Whether two files have the same name, size and date.
+ *
+ * @param {File} one
+ * @param {File} other
+ */
+function isSameFile(one, other) {
+  return one.name === other.name && one.size === other.size && one.lastModified === other.lastModified;
+}
