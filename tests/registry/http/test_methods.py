@@ -21,7 +21,7 @@ def test_a_method_that_is_not_taken_is_answered_with_those_that_are(server: Serv
     there = {operation.method.upper() for operation in OPERATIONS if operation.path == path} or {"GET"}
     assert there <= named <= there | {"HEAD", "OPTIONS"}
     assert ("HEAD" in named) == ("GET" in there)
-    assert said.detail == f"it takes {answer.headers['allow']}"
+    assert said.detail == f"allowed: {answer.headers['allow']}"
     other = "POST" if "POST" not in there else "GET"
     assert server.http.request(other, _path(path)).status_code == 405
 
