@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, Final
 
 import pytest
-from playwright.sync_api import Browser
+from playwright.sync_api import Page
 
 from builder import DIST
 from builder.runtime.archives import slim_sources
@@ -49,19 +49,15 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[CountingServer]:
 
 
 @pytest.mark.parametrize("way", WAYS)
-def test_another_page_loads_the_wheel_and_hashes_the_vectors(chromium: Browser, site: CountingServer, way: str) -> None:
+def test_another_page_loads_the_wheel_and_hashes_the_vectors(page: Page, site: CountingServer, way: str) -> None:
     """In a plain page, `hash_picture` from the wheel gives the signals of every vector."""
     vectors = json.loads((VECTORS / "vectors.json").read_text("utf-8"))["vectors"]
     [wheel] = [path.name for path in (DIST / "runtime").glob("*.whl")]
-    page = chromium.new_page()
-    try:
-        page.goto(site.address)
-        page.wait_for_function("globalThis.loaded")
-        python = page.evaluate_handle(WAYS[way], [f"/runtime/{wheel}", "/imagehash.zip"])
-        addresses = [f"/pictures/{vector['file']}" for vector in vectors]
-        answers = page.evaluate("([python, addresses]) => hashAll(python, addresses)", [python, addresses])
-    finally:
-        page.close()
+    page.goto(site.address)
+    page.wait_for_function("globalThis.loaded")
+    python = page.evaluate_handle(WAYS[way], [f"/runtime/{wheel}", "/imagehash.zip"])
+    addresses = [f"/pictures/{vector['file']}" for vector in vectors]
+    answers = page.evaluate("([python, addresses]) => hashAll(python, addresses)", [python, addresses])
     for vector, answer in zip(vectors, answers, strict=True):
         assert_same(vector, answer)
 
