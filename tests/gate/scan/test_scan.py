@@ -192,7 +192,7 @@ def test_a_folder_of_results_is_of_one_scan(home: Path, tmp_path: Path) -> None:
     assert run("scan", source, *arguments, "--out", tmp_path / "out").exit_code == 0
     again = run("scan", source, *arguments, "--out", tmp_path / "out")
     assert again.exit_code == 2
-    assert "is done" in again.output
+    assert "is finished" in again.output
     assert "another scan" in run("scan", tmp_path / "b.csv", *arguments, "--out", tmp_path / "out").output
     foreign = tmp_path / "foreign"
     foreign.mkdir()
