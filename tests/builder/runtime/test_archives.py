@@ -149,7 +149,7 @@ def test_a_server_without_ranges_is_told(
     handler, address = ranges
     monkeypatch.setattr(handler, "ignores_ranges", True)
     monkeypatch.setattr(fetch, "carrier_address", lambda _requirement: address)
-    with pytest.raises(OSError, match="ranges"):
+    with pytest.raises(OSError, match="range requests"):
         fetch.from_carrier(pins, WHEEL)
 
 

@@ -206,10 +206,10 @@ def test_memory_is_limited() -> None:
 
 def test_large_files_leave_room_for_others(pool: Pool) -> None:
     """While large pictures are queued, a small one is read."""
-    jobs = [pool.submit(io.BytesIO(large(7500))) for _ in range(4)]
+    jobs = [pool.submit(io.BytesIO(large(9000))) for _ in range(6)]
     assert read(pool, FILE).kind is MediaKind.PICTURE
     assert not all(job.future.done() for job in jobs)
-    assert [job.result().kind for job in jobs] == [MediaKind.PICTURE] * 4
+    assert [job.result().kind for job in jobs] == [MediaKind.PICTURE] * 6
 
 
 def test_cancelled_jobs_end(pool: Pool) -> None:
