@@ -32,7 +32,7 @@ def test_systemd_takes_the_unit(tmp_path: Path) -> None:
 def test_settings_stand_in_the_unit() -> None:
     """The unit has all settings except the database address, as the registry reads it."""
     settings = RegistrySettings(
-        data=Path("/srv/takeback"), database="postgresql://me:secret@db/takeback", keys=Path("/srv/keys"),
+        data=Path("/srv/takeback"), database="postgresql://me:p4ssw0rd@db/takeback", keys=Path("/srv/keys"),
         page=Path("/srv/page"), host="::1", port=8001, tls=True, mix=60, expire=365, keep=7,
         proxies=networks("10.0.0.0/8 192.0.2.7"), arrivals=0, work=0, demote=0, flood=10,
         well_known=Path("/srv/known.txt"), ncmec=True, stopncii=True,
@@ -41,7 +41,7 @@ def test_settings_stand_in_the_unit() -> None:
     usual = RegistrySettings()
     assert all(getattr(settings, one.name) != getattr(usual, one.name) for one in fields(RegistrySettings))
     made = unit(settings, "/usr/bin/takeback", "/etc/takeback.env")
-    assert "secret" not in made
+    assert "p4ssw0rd" not in made
     lines = re.findall(r"^Environment=(TAKEBACK_\w+)=(.*)$", made, re.MULTILINE)
     assert read_settings(dict(lines)) == replace(settings, database="")
 
