@@ -29,6 +29,7 @@ class Compared:
 
 def check_home(site: ServedSite) -> None:
     """Raises `SiteUnreachable` where the site's first page is at another address, or nothing answers."""
+    # Told once, here: `get` follows no redirect, so every single file would differ.
     status = site.get("/", ENCODINGS[0], 0).status
     if 300 <= status < 400:
         raise SiteUnreachable(
@@ -47,9 +48,11 @@ def own_release(site: ServedSite) -> Release:
 def compare(site: ServedSite, release: Release) -> Iterator[Compared]:
     """Asks for each file of `release` in each form, and for what the site lists besides. Raises `SiteUnreachable`."""
     for name, listed in sorted(release.files.items()):
+        # Browsers ask for `/`, which a site could answer with something else than /index.html.
         for path in [f"/{name}", *(["/"] if name == "index.html" else [])]:
             for encoding in ENCODINGS:
                 yield Compared(path, encoding, fault(site.get(path, encoding, listed.size), listed, encoding))
+    # What a site serves but does not list cannot be found by asking.
     for name in sorted(_listed_by(site) - release.files.keys()):
         yield Compared(f"/{name}", ENCODINGS[0], "extra: the site lists it, the release does not")
 
@@ -58,6 +61,7 @@ def fault(served: Served, listed: ListedFile, asked: str) -> str | None:
     """What is wrong with an answer to somebody who `asked` for a content coding, if anything is."""
     if served.status != OK:
         return "missing" if served.status == NOT_FOUND else f"status {served.status} instead of {OK}"
+    # A server may ignore Accept-Encoding and answer plain (RFC 9110, section 12.5.3).
     if served.encoding not in {asked, ENCODINGS[0]}:
         return "differs: it is encoded in a way that was not asked for"
     try:

@@ -27,6 +27,7 @@ MAX_MANIFEST: Final = 1 << 20
 MAX_FILES: Final = 10_000
 MAX_FILE: Final = 256 << 20
 """Bytes of one file; the largest today, CPython as WebAssembly, has 9 MB."""
+# `\Z` and not `$`, which in Python also matches before a line feed at the end.
 PATH_PATTERN: Final = r"^(?!(.*/)?\.{1,2}(/|\Z))[A-Za-z0-9._-]+(/[A-Za-z0-9._-]+)*\Z"
 """Parts of plain letters, so that a path says the same in an address, on a disk and on a terminal; never `..`."""
 SIGNATURE_SECONDS: Final = 30
@@ -72,6 +73,7 @@ def read_release(place: Path, signers: Path | None = None) -> Release:
         if sums.is_file():
             _check_sum(file, sums)
         if signers is not None:
+            # The sums are what is signed, so whoever removes them gains nothing: this fails without them.
             check_signature(sums, signers)
         return release_of(_manifest_in(file), signed=signers is not None)
     except (OSError, tarfile.TarError, EOFError) as error:
@@ -85,6 +87,7 @@ def release_of(manifest: bytes, *, signed: bool = False) -> Release:
     except msgspec.MsgspecError as error:
         raise ReleaseUnusable(f"the manifest is malformed: {error}") from error
     digest = sha256(manifest).hexdigest()
+    # The manifest cannot know its own hash, so one that lists itself comes out a file short, and is refused below.
     files = {one.path: one for one in [*listed, ListedFile(MANIFEST, len(manifest), digest)]}
     if len(files) != len(listed) + 1:
         raise ReleaseUnusable("the manifest lists a file twice")
@@ -148,6 +151,7 @@ def _manifest_in(file: Path) -> bytes:
     """The bytes of the manifest, which `file` is or holds. Raises `ReleaseUnusable`."""
     if not file.name.endswith(".tar.gz"):
         return _limited(file.stat().st_size, file.read_bytes)
+    # As a stream: it is read no further than the manifest, and nothing of it is written to disk.
     with tarfile.open(file, "r|gz") as archive:
         for number, member in enumerate(archive):
             if number > MAX_FILES:

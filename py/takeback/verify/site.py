@@ -48,8 +48,10 @@ class ServedSite:
         if self.address.count("/") > 2:
             raise SettingsError("the site's address is that of its first page, without a path: https://HOST[:PORT]")
         self._deadline = time.monotonic() + seconds
+        # no-cache: a cache on the way must ask the server again (RFC 9111, section 5.2.1.4).
         headers = {"User-Agent": _BROWSER, "Accept": "*/*", "Cache-Control": "no-cache"}
         try:
+            # A redirect would lead to another site than the one that was to be checked.
             self._http = httpx.Client(base_url=self.address, headers=headers, timeout=_TIMEOUT, follow_redirects=False)
         except OSError as error:  # ssl's own errors are such too
             raise unreadable_certificates(error) from error
@@ -79,6 +81,7 @@ class ServedSite:
     def _read(self, answer: httpx.Response, most: int) -> bytes:
         """The body as it came, up to the first part that ends beyond `most` bytes."""
         body = bytearray()
+        # Raw, because httpx would unpack a small body into one of any size.
         for part in answer.iter_raw():
             body += part
             if len(body) > most:
@@ -102,11 +105,13 @@ def unpacked(served: Served, size: int) -> bytes:
 
 def _gunzipped(packed: bytes, most: int) -> bytes:
     """At most `most` bytes of what one gzip member, and nothing behind it, holds (RFC 1952)."""
+    # 31 is zlib's code for the largest window (15) with gzip's header and trailer (16).
     reader = zlib.decompressobj(wbits=31)
     try:
         plain = reader.decompress(packed, most)
     except zlib.error as error:
         raise Undecodable from error
+    # What fills the limit is refused by its size; anything shorter must be the whole of the body.
     if len(plain) < most and (not reader.eof or reader.unused_data):
         raise Undecodable
     return plain
@@ -117,6 +122,7 @@ def _unbrotlied(packed: bytes, most: int) -> bytes:
     reader = brotli.Decompressor()
     try:
         plain: bytes = reader.process(packed, output_buffer_limit=most)
+        # Brotli takes no more input while it still holds output, so that is asked for first.
         while len(plain) < most and not reader.is_finished() and not reader.can_accept_more_data():
             plain += reader.process(b"", output_buffer_limit=most - len(plain))
     except brotli.error as error:
