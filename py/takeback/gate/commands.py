@@ -129,6 +129,7 @@ def sync(home: Path) -> None:
 )
 def watch(home: Path, interval: float) -> None:
     """Follow the feed until stopped by Ctrl-C or SIGTERM. After an error it prints a line and tries again."""
+    # A service manager stops it by SIGTERM, which then ends it as Ctrl-C does.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     with Gate.open(home) as opened:
         status = opened.status()

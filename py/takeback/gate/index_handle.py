@@ -66,6 +66,7 @@ class IndexHandle:
                 return
             marks = IndexMarks(self._state.identity, self.checkpoint, self._reach.as_dict())
             save(self._path, marks, self.index.contents())
+            # From here on this process uses the file's memory, which all share, instead of its own copy.
             if self._is_new_file():
                 self._open(self.checkpoint)
 
@@ -87,6 +88,7 @@ class IndexHandle:
             found = self._path.stat()
         except OSError:
             return False
+        # Size and time too, because a new file may get the inode of one that was deleted.
         before, self._seen = self._seen, (found.st_ino, found.st_size, found.st_mtime_ns)
         return self._seen != before
 
@@ -100,5 +102,6 @@ class IndexHandle:
         ):
             return True
         age = time.time() - file.st_mtime
+        # A withdrawn hash must leave the file as well, that of a very long list within minutes (SECURITY.md).
         is_old = file.st_size < _SMALL_FILE_BYTES or age > file.st_size / _REWRITE_BYTES_PER_SECOND
         return is_old and self._state.has_removed_since(self._written_checkpoint)

@@ -75,6 +75,7 @@ class RateBrake:
 
     def _is_new(self, picture: int, uploader: str, now: float) -> bool:
         """Returns whether the uploader was not yet counted for the picture within the period, and counts them."""
+        # A caller's text may hold a lone surrogate, which strict UTF-8 refuses.
         name = f"{picture} {uploader}".encode("utf-8", "surrogatepass")
         pair = blake2b(name, key=self._key, digest_size=8).digest()
         if now - self._uploaders.get(pair, -math.inf) < self._seconds:

@@ -177,6 +177,7 @@ class Gate:
                 paused += sum(_pauses(step) for step in changes.steps)
                 on_page(changes.after)
             self._state.reached_end(self._clock())
+        # Outside the lock: two processes may send the same events, which the registry counts once.
         delivered = self.send_feedback()
         with self._index_lock:
             self._index_handle.catch_up(position.checkpoint)
@@ -197,6 +198,7 @@ class Gate:
                 if signed.key != key:  # the page before was signed with `key`; the next sync follows the new one
                     raise RegistryUnreachable("the registry's snapshot is signed with another key than its feed")
                 check_time(signed, self._clock())
+                # Rule 2: the head never falls, also if the snapshot was made before the page that announced it.
                 return FeedPosition(signed.number, max(signed.newest, head), bytes.fromhex(signed.chain))
 
             self._state.import_snapshot(
@@ -206,6 +208,7 @@ class Gate:
 
     def _next(self, position: FeedPosition, wait: int) -> Changes:
         """Requests the next page, checks its signature, key, time and rules, and returns its changes."""
+        # In the order of PROTOCOL.md; the client has checked the signature by then.
         answer = self._client.feed(position.checkpoint, wait=wait)
         self._check_key(answer.head.key)
         check_time(answer.head, self._clock())
@@ -270,6 +273,7 @@ class Gate:
         hits = index.query(sought)
         facts = DecisionFacts(self.policy)
         if hits:
+            # The state is newer than the index: a hit that was withdrawn meanwhile has no status, and stops nothing.
             statuses = self._state.entry_statuses({hit.entry for hit in hits})
             facts = replace(facts, statuses=statuses, is_benign=self._benign.holds(sought))
         decision = decide(secrets.token_hex(16), signals, asked, hits, feed, facts)

@@ -64,6 +64,7 @@ def save(home: Path, settings: GateSettings) -> Path:
     text = f'registry = "{settings.registry}"\nkey = "{settings.key}"\n'
     try:
         home.mkdir(mode=0o700, parents=True, exist_ok=True)
+        # A file that exists would keep its own mode, so O_EXCL makes a new one: the key is private from the first byte.
         draft.unlink(missing_ok=True)
         with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as file:
             file.write(text)

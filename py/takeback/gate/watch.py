@@ -23,6 +23,7 @@ def wait_before_next(interval: float, failures: int, chance: float) -> float:
     `interval` is in seconds. `chance` is a random number from 0 to 1 that sets the jitter.
     """
     longest = max(interval, MAX_WAIT_SECONDS)
+    # The exponent has a limit, because a float overflows from 2.0 ** 1024 on.
     doubled: float = min(interval * 2.0 ** min(failures, 32), longest)
     return doubled * (1 - _JITTER_SHARE + 2 * _JITTER_SHARE * chance)
 
@@ -43,6 +44,7 @@ def watch(
         try:
             done = sync()
         except SyncElsewhere:
+            # Another process follows the feed for this folder, so nothing is wrong and nothing is told.
             failures = 0
         except Exception as error:  # noqa: BLE001 - after any error at all, withdrawals must go on arriving
             failures += 1

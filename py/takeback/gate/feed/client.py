@@ -114,6 +114,7 @@ class Client:
         known = self._empty_page if self._empty_page and self._empty_page.asked == (after, limit) else None
         answer = self._request("GET", "v1/feed", params=params, tag=known.tag if known else None, wait=wait)
         if answer.status_code == httpx.codes.NOT_MODIFIED and known:
+            # The signature of a 304 covers the body that is not sent (PROTOCOL.md).
             return SignedPage(known.page, self._head(answer, bytes.fromhex(known.tag)))
         try:
             page = decode(answer.content, FeedPage)
@@ -248,6 +249,7 @@ def first_batch(events: Sequence[FeedbackEvent]) -> list[FeedbackEvent]:
     room = MAX_BODY_BYTES - len(encode(Feedback([])))
     taken: list[FeedbackEvent] = []
     for event in events:
+        # 1 for the comma between events.
         room -= len(encode(event)) + 1
         if room < 0:
             break
@@ -275,4 +277,5 @@ def _problem(body: bytes) -> str:
     except InvalidMessage:
         return ""
     text = f"{problem.title} {problem.detail}".strip()[:_MAX_PROBLEM_CHARS]
+    # A registry that is not trusted must not send control characters to a terminal.
     return ": " + "".join(letter if letter.isprintable() else "?" for letter in text)

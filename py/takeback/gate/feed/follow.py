@@ -148,6 +148,7 @@ def _check_entries(known: Known, page: FeedPage, link: bytes) -> tuple[tuple[Ste
     steps: list[Step] = []
     for line in page.entries:
         step = _step(line, active, retired, taken)
+        # Before the entry leaves `active`: the leaf of its removal names the number of its `add`.
         link = chain.link(link, chain.leaf(line, active[line.entry].number))
         if isinstance(step, Removed):
             taken.discard(active.pop(line.entry).signal)

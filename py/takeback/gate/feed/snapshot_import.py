@@ -44,6 +44,7 @@ def _row(record: BulkRecord) -> EntryRow:
         raise FeedBroken(f"number {record.number} of the snapshot does not add an entry")
     kind, value = TYPES[add.type], value_of(add.type, add.value)
     quality = None if add.quality == NO_QUALITY else add.quality
+    # The binary form fixes the length of a hash, so only a video's text and the quality can be wrong.
     if kind is SignalType.VPDQ or (quality is not None) != (kind is SignalType.PDQ):
         _check(record.number, kind, value, quality)
     elif quality is not None and quality > 100:

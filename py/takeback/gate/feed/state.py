@@ -186,6 +186,7 @@ class State:
         """
         with self._writing() as db:
             before, after = changes.before, changes.after
+            # Compared and set in one statement, so that no two syncs apply the same page.
             moved = db.execute(
                 "UPDATE follower SET checkpoint = ?, head = ?, link = ? WHERE checkpoint = ? AND link = ?",
                 (after.checkpoint, after.head, after.link, before.checkpoint, before.link),
@@ -213,6 +214,7 @@ class State:
                     db.execute(index)
             except sqlite3.IntegrityError as error:
                 raise FeedBroken("rule 4: the snapshot holds an entry or a signal twice") from error
+            # The signed head stands at the end of the snapshot, which is read by now.
             at = reached()
             db.execute("UPDATE follower SET checkpoint = ?, head = ?, link = ?", (at.checkpoint, at.head, at.link))
 
@@ -221,6 +223,7 @@ class State:
         with self._writing() as db:
             db.execute("UPDATE follower SET read_at = ?, alarm = NULL", (now,))
         with self._lock, self._translated():
+            # After the commit, because SQLite refuses a checkpoint within a transaction.
             self._db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
 
     def changes_since(self, after: int) -> EntryChanges:
@@ -283,6 +286,7 @@ class State:
             self._make_file(path)
             with closing(_connect(path)) as db:
                 self._db.backup(db)
+                # A new identity: the copy, which may hold fewer entries, must not take the original's index file.
                 _give_identity(db)
                 db.execute("DELETE FROM feedback")
                 db.execute("DELETE FROM entries WHERE number <= ?", (newer_than,))
@@ -388,6 +392,7 @@ class State:
     @contextmanager
     def _peeking(self) -> Iterator[sqlite3.Connection]:
         """A read-only connection of its own, which does not wait for other threads either."""
+        # As a URI, because only that has a read-only mode; `as_uri` escapes `?`, `#` and `%` in the path.
         address = f"{self._path.absolute().as_uri()}?mode=ro"
         with (
             self._translated(),
@@ -398,6 +403,7 @@ class State:
     @contextmanager
     def _writing(self) -> Iterator[sqlite3.Connection]:
         """A write transaction, committed at the end unless an exception is raised."""
+        # IMMEDIATE: a transaction that reads first and then writes fails at once if another has written meanwhile.
         with self._lock, self._transaction(self._db, "BEGIN IMMEDIATE") as db:
             yield db
 

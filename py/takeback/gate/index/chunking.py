@@ -50,6 +50,7 @@ def plan(count: int, bits: int, distance: int) -> tuple[Chunk, ...]:
     if distance == 0:
         return (Chunk(0, bucket_bits(count), 0),)
     widths = min(_choices(count, bits, distance), key=lambda widths: _cost(widths, count))
+    # `accumulate` gives one start more, the end of the last chunk, which `zip` leaves out.
     starts = accumulate((width for width, _ in widths), initial=0)
     return tuple(Chunk(start, width, flips) for start, (width, flips) in zip(starts, widths, strict=False))
 
@@ -74,6 +75,7 @@ type _Widths = tuple[tuple[int, int], ...]
 def _choices(count: int, bits: int, distance: int) -> Iterator[_Widths]:
     """Yields every division into chunks that may be best and whose buckets fit into the memory allowed."""
     most = min(bucket_bits(count) + 1, bits)
+    # It always fits, so `plan` has at least one choice.
     yield _narrow(bits, distance)
     for twos in range((distance + 1) // 3 + 1):
         rest = distance + 1 - 3 * twos
@@ -85,7 +87,9 @@ def _choices(count: int, bits: int, distance: int) -> Iterator[_Widths]:
                     continue
                 two, more = divmod(min(left, twos * most), twos) if twos else (0, 0)
                 chosen = [(two + 1, 2)] * more + [(two, 2)] * (twos - more) + [(one, 1)] * ones + [(zero, 0)] * zeros
+                # The first chunk has no list of rows; each other one takes 4 bytes for a code.
                 each = max(CODE_BYTES - 4 * (len(chosen) - 1), MIN_BUCKET_BYTES)
+                # In bits: a bucket takes a byte and a 32nd of its block's base of 4 bytes.
                 if sum(9 << width for width, _ in chosen) <= 8 * (count * each + SPARE_BUCKET_BYTES):
                     yield tuple(sorted(chosen, reverse=True))
 

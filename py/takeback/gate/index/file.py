@@ -90,10 +90,12 @@ def save(path: Path, marks: IndexMarks, tables: Mapping[str, TablePlan]) -> None
     """
     draft = path.with_suffix(".new")
     try:
+        # A file that exists would keep its own mode, so O_EXCL makes a new one.
         draft.unlink(missing_ok=True)
         with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
             _write(file, marks, tables)
             file.flush()
+            # Before the rename, or a power cut could leave the name with a file that is not whole.
             os.fsync(file.fileno())
             # Writing filled the page cache with small pages; dropped, they come back as large pages when mapped.
             if hasattr(os, "posix_fadvise"):
@@ -113,6 +115,7 @@ def load(path: Path) -> tuple[IndexMarks, dict[str, Table]]:
     """
     try:
         with path.open("rb") as file:
+            # Also because `mmap` refuses an empty file with `ValueError`.
             if os.fstat(file.fileno()).st_size < HEAD_BYTES:
                 raise StateDamaged(f"the index {path} is truncated")
             memory = np.frombuffer(_map_file(file), np.uint8)
@@ -126,6 +129,7 @@ def load(path: Path) -> tuple[IndexMarks, dict[str, Table]]:
     end = HEAD_BYTES
     tables = {}
     for name, part in head.tables.items():
+        # A shape that is not valid gets a size that never fits, so the next check refuses it.
         size = table_bytes(part.shape) if part.shape.is_sound() else len(memory)
         if part.at != _table_start(end, size) or part.at + size > len(memory):
             raise StateDamaged(f"the index {path} is truncated, or its table {name} is malformed")
@@ -167,6 +171,7 @@ def _write(file: BinaryIO, marks: IndexMarks, tables: Mapping[str, TablePlan]) -
         file.writelines(memory[at : at + _WRITE_BYTES].data for at in range(0, len(memory), _WRITE_BYTES))
     head = msgspec.json.encode(_Head(sys.byteorder, marks, parts)).ljust(HEAD_BYTES - _CHECKSUM_SLICE.stop)
     assert len(head) == HEAD_BYTES - _CHECKSUM_SLICE.stop, "the header must have room for every table"
+    # Last, because it holds the tables' checksums; a file without it is refused.
     file.seek(0)
     file.write(MAGIC + checksum(np.frombuffer(head, np.uint8)).to_bytes(8, "little") + head)
     file.truncate(end)

@@ -39,6 +39,8 @@ enum {
 };
 static const uint32_t SPILLED = 1u << 31; /* flag in a base: the other bits are the number of the block's spill */
 
+/* native.py repeats the layout of `chunk`, `table` and `rows`: a field that changes here must change there too. */
+
 /* The buckets of one chunk of every code; if `hashed`, of a hash of the whole code, with `flips` 0. */
 struct chunk {
   uint32_t start, bits, flips, hashed, masks;
@@ -105,6 +107,7 @@ INLINE uint32_t key_of(const uint64_t *code, uint32_t words, const struct chunk 
   }
   uint32_t word = c->start >> 6, shift = c->start & 63;
   uint64_t bits = code[word] >> shift;
+  /* `shift` is never 0 here, as a chunk has at most 26 bits: a shift by 64 would be undefined */
   if (shift + c->bits > 64) bits |= code[word + 1] << (64 - shift);
   return (uint32_t)(bits & ((1ull << c->bits) - 1));
 }
@@ -213,12 +216,14 @@ INLINE void search(const struct search *s, uint32_t words) {
     uint32_t count, next = 0;
     rows += open_buckets(t, c, key, spans, &count);
     if (rows > most) {
+      /* the scan finds these hits again */
       s->into->found = before;
       scan(t->codes, t->count, s->dead, s->code, words, s->asked, s->distance, s->into);
       return;
     }
     if (chunk + 1 < t->chunks) {
       next = key_of(s->code, words, c + 1, t->seed);
+      /* the buckets of the next chunk arrive while the codes of this one are compared */
       ask_for_buckets(c + 1, next);
     }
     visit(s, words, chunk, spans, count);
@@ -233,6 +238,7 @@ EXPORT uint64_t index_query(const struct table *t, const uint8_t *dead, const ui
   struct found into = {hits, room, 0};
   for (uint32_t i = 0; i < asking; i++) {
     struct search s = {t, dead, codes + (uint64_t)i * t->words, i, distance, &into};
+    /* constants, so that each copy that is inlined compares a fixed number of words */
     if (t->words == 4) search(&s, 4);
     else if (t->words == 2) search(&s, 2);
     else search(&s, 1);
@@ -339,6 +345,7 @@ INLINE void list_rows(struct table *t, struct chunk *c, const uint64_t *values, 
 }
 
 INLINE void build(struct table *t, const struct rows *sources, uint32_t many, uint32_t *places, uint32_t words) {
+  /* first, because the lists of the other chunks and of the names hold the row numbers that this gives */
   gather(t, sources, many, places, words);
   for (uint32_t chunk = 1; chunk < t->chunks; chunk++) list_rows(t, &t->chunk[chunk], t->codes, words, places);
   list_rows(t, &t->names, t->entries, ENTRY_WORDS, places);
@@ -369,6 +376,7 @@ EXPORT uint64_t index_checksum(const uint64_t *words, uint64_t count) {
 EXPORT int index_runs_here(void) {
 #if defined(__x86_64__)
   uint32_t a = 1, b, c, d;
+  /* leaf 1: bit 23 of ECX is POPCNT */
   __asm__("cpuid" : "+a"(a), "=b"(b), "=c"(c), "=d"(d));
   return c >> 23 & 1;
 #else

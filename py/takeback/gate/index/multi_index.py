@@ -209,9 +209,11 @@ class MultiIndex:
         for number, part, row, distance in self._types[SignalType.VPDQ].query(codes):
             entry = part.entry(row)
             nearest[entry][number] = min(distance, nearest[entry].get(number, distance))
+            # A row number is unique within its part only.
             rows[entry].add((id(part), row))
             whole[entry] = part.note(row)
         for entry, found in nearest.items():
+            # At most 1: while a video is replaced, rows of both its versions are found.
             shares = len(found) / len(codes), min(1.0, len(rows[entry]) / whole[entry])
             yield Hit(place, entry, max(found.values()), None, shares)
 
@@ -240,7 +242,9 @@ class _TypeIndex:
             growing = self._parts[-1]
             assert isinstance(growing, GrowingRows)
             if codes:
+                # New rows before old ones go, so that a search always finds the entry in one of them.
                 growing.append(entry, codes, note)
+                # Before the old rows go: a search that could miss the entry sees the change and looks again.
                 self._replaced += bool(old)
             for part, rows in old:
                 part.mark_removed(rows)
@@ -292,6 +296,7 @@ class _TypeIndex:
                 chosen = self._parts[first:]
                 sources = [part.source() for part in chosen]
                 self._parts = (*self._parts, GrowingRows(self.words))
+            # Without the lock, so that changes go on meanwhile, in the new growing rows.
             table = build_table(self.words, self._distance, self._seed, sources)
             with self._changing:
                 # Entries that were removed while the table was built are still in it: mark them before it is used.

@@ -19,6 +19,7 @@ from takeback.gate.index.chunking import MIN_CHUNK_BITS, Chunk, bucket_bits, mas
 from takeback.signals import MAX_FRAMES
 
 ENTRY_BYTES: Final = 16
+# Below 2**31, because the top bit of a position is a flag (SPILLED in index.c).
 MAX_ROWS: Final = 1 << 30
 _MAX_CHUNKS: Final = 64
 _BLOCK_BUCKETS: Final = 32
@@ -223,6 +224,7 @@ class GrowingRows:
     def append(self, entry: bytes, codes: Sequence[bytes], note: int) -> None:
         """Adds an entry's codes."""
         while self.count + len(codes) > len(self._arrays[0]):
+            # New arrays, never resized ones: a search that is under way goes on in the old ones.
             held, named, noted, dead = (np.concatenate([array, np.zeros_like(array)]) for array in self._arrays)
             self._arrays = held, named, noted, dead
         held, named, noted, _ = self._arrays
@@ -231,6 +233,7 @@ class GrowingRows:
             held[row] = np.frombuffer(code, np.uint8)
             named[row] = np.frombuffer(entry, np.uint8)
             noted[row] = note
+        # Last, because a search takes all rows below `count` as written.
         self.count = rows.stop
         self._places[entry] = rows
 
@@ -279,6 +282,7 @@ class Table:
         self.count = shape.count
         self.removed = 0
         layout = _layout(shape)
+        # Memory and structure are kept because addresses in C lead into them.
         self._memory = memory
         self._struct = _struct(memory, shape, layout)
         self._at = ctypes.addressof(self._struct)
@@ -412,6 +416,7 @@ def _struct(memory: Bytes, shape: Shape, layout: _Layout) -> _Table:
     """Returns the table as the C structure, which points into `memory`."""
     start = memory.ctypes.data
     own = (Chunk(0, bucket_bits(shape.count), 0), True)
+    # Only for exact search: codes that are near each other have hashes that are not.
     hashed = shape.distance == 0
     parts = []
     for place, (chunk, mixed) in enumerate([own, *((chunk, hashed) for chunk in shape.chunks)]):

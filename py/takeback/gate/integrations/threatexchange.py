@@ -50,6 +50,7 @@ type Followed = tuple[FeedPage, FeedPosition]
 """A page, and the feed position after it."""
 
 
+# A base class of its own, because a field without a default must come before those with one.
 @dataclass
 class _Required:
     registry: str = field(metadata={"help": "address of the registry, https://..."})

@@ -115,8 +115,10 @@ class Process:
         self.is_spent = False
         """Whether the process must be replaced."""
         paths = [os.path.abspath(path) for path in sys.path]  # noqa: PTH100 - an empty path is the current folder
+        # A process that was taken over can switch off its timer for a file, but cannot lift this limit.
         life = int(MAX_PROCESS_CPU_SECONDS + 2 * max(budget.picture_seconds, budget.video_seconds, MAX_START_SECONDS))
         environ = {name: os.environ[name] for name in _KEPT_VARIABLES if name in os.environ}
+        # -I: neither PYTHON* variables nor the current folder decide what is imported; `paths` does.
         program = [os.fsdecode(spawn.get_executable() or sys.executable), "-I", "-c", _PROGRAM]
         self._process = subprocess.Popen(  # noqa: S603 - this very Python
             [*program, json.dumps(paths), str(budget.megabytes << 20), str(os.getpid()), str(life)],
@@ -165,6 +167,7 @@ class Process:
                 if message.read:
                     at, length = message.read
                     file.seek(at)
+                    # A process that was taken over may ask for any length.
                     self._send(file.read(min(length, MAX_BYTES if kind is MediaKind.PICTURE else MAX_READ_BYTES)))
                 elif message.pixels is not None:
                     pixels = message.pixels
@@ -187,6 +190,7 @@ class Process:
         seconds = self._budget.video_seconds if kind is MediaKind.VIDEO else self._budget.picture_seconds
         if self._kill_reason:
             return OverBudget(f"the file {self._kill_reason}")
+        # The process sets a timer on its own processor time, which ends it by this signal (ITIMER_PROF).
         if os.name == "posix" and ended == -signal.SIGPROF:
             return OverBudget(f"the file takes more than {seconds:g} seconds of processor time")
         return OverBudget(f"its process ended ({ended}): the file is broken or needs {self._memory_limit()} of memory")
@@ -231,6 +235,7 @@ class Process:
     def _send(self, data: bytes) -> None:
         try:
             pipe = cast("BinaryIO", self._process.stdin)
+            # Each message follows its length: 4 bytes, big-endian.
             pipe.write(len(data).to_bytes(4, "big"))
             pipe.write(data)
             pipe.flush()

@@ -23,6 +23,7 @@ def end_with_parent() -> None:
     if parent is None:
         return
     if sys.platform == "linux":
+        # If the parent has died before this call, no signal comes, but the thread below finds the pipe closed.
         ctypes.CDLL(None).prctl(_SET_DEATH_SIGNAL, signal.SIGKILL)
     threading.Thread(target=_end_after, args=(parent.sentinel,), name="parent", daemon=True).start()
 

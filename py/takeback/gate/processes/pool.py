@@ -63,6 +63,7 @@ class Job:
         try:
             yield wanted
         finally:
+            # Under the lock, so that `cancel` never kills a process that has gone on to another file.
             with self._lock:
                 self._process = None
 
@@ -113,6 +114,7 @@ class Pool:
         for process in running:
             process.kill()
         for thread in self._threads:
+            # A thread may be starting a process that `processes` does not hold yet.
             thread.join(MAX_START_SECONDS)
 
     def _queue(self, job: Job) -> None:

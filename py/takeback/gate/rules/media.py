@@ -15,6 +15,7 @@ _UNSUPPORTED_FORMATS: Final = re.compile(
     rb"|II\+\x00|MM\x00\+|IIRO|IIRS|IIU\x00|FUJIFILMCCD-RAW|FOVb|AT&TFORM|\x8aMNG|gimp xcf|FLIF|BPG\xfb"
     rb"|RIFF....(?:AVI |CDXA|WEBP)|FLV\x01|\x30\x26\xb2\x75\x8e\x66\xcf\x11|\x00\x00\x01[\xb0-\xbf]|\.RMF"
     rb"|\x47.{187}\x47.{187}\x47|.{4}\x47.{191}\x47|OggS.{24,30}(?:\x80theora|BBCD|\x01video)",
+    # A byte between two parts of a signature may be a line feed.
     re.DOTALL,
 )
 """Signatures of picture and video formats that are not supported: Photoshop, JPEG 2000, icons, OpenEXR, camera raw

@@ -136,6 +136,7 @@ KEYS: Final[Mapping[str, _Key]] = {
     "quality_floor": _Key("pdq.quality_floor", Range(0, 100)),
     "low_quality": _Key("pdq.low_quality.action", _ANY),
     "low_quality_distance": _Key("pdq.low_quality.distance", Range(0, PDQ_MATCH_DISTANCE)),
+    # phash is too coarse to block (README.md).
     "phash": _Key("phash.action", _AT_MOST_REVIEW),
     "phash_distance": _Key("phash.distance", Range(0, PHASH_MATCH_DISTANCE)),
     "vpdq": _Key("vpdq.action", _ANY),
@@ -194,6 +195,7 @@ def parse(text: str) -> Policy:
         if place not in names:
             raise SettingsError(f"{_where(text, place)} is not a key of the policy; the keys are {', '.join(names)}")
     values = {names[place]: _value(text, place, KEYS[names[place]], value) for place, value in given.items()}
+    # A policy that only raises pdq.distance stays valid.
     values.setdefault("review_distance", max(values.get("distance", 0), Policy().review_distance))
     policy = Policy(**values)
     if policy.review_distance < policy.distance:
@@ -230,6 +232,7 @@ def _value(text: str, place: str, key: _Key, value: object) -> Any:
             raise SettingsError(f"{_where(text, place)} is {_named(value)}; it must be one of {', '.join(may_be)}")
         return Action(str(value))
     whole = isinstance(may_be.least, int)
+    # `true` in TOML is a `bool`, which Python takes for an integer.
     if isinstance(value, int if whole else (int, float)) and not isinstance(value, bool):
         number = float(value)
         if may_be.least <= number <= may_be.most:

@@ -16,10 +16,12 @@ def main(draft: str, folder: str) -> None:
     The folder is called `draft` now, and may have been renamed to `folder` by then.
     """
     held = os.open(draft, os.O_RDONLY)
+    # The first process ends at once, so `shared.py` waits for the start alone; setsid would fail in a group's leader.
     if os.fork():
         return
     os.setsid()
     fcntl.flock(held, fcntl.LOCK_EX)
+    # By then another folder may have the name.
     for path in (draft, folder):
         if os.path.isdir(path) and os.path.samestat(os.fstat(held), os.stat(path)):  # noqa: PTH112, PTH116 - no import of pathlib, to start quickly
             shutil.rmtree(path, ignore_errors=True)

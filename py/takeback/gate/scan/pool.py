@@ -50,6 +50,7 @@ def run(chunks: Iterable[NumberedChunk], snapshot: Path, workers: int) -> Iterat
         broken = yield from _until_broken(todo, snapshot, workers)
         if not broken:
             return
+        # A broken pool does not say which chunk broke it, so each unfinished one is run in a process of its own.
         for number, chunk in broken:
             yield number, *_run_divided(chunk, snapshot)
 

@@ -126,6 +126,7 @@ def run_scan(home: Path, out: Path, plan: ScanPlan, means: ScanResources, tell: 
         tell(Progress(len(done.rows), total, sum(done.rows.values())))
     files = done.of_the_input()
     summary = write_report(out, files, sum(done.rows.values()), checkpoint)
+    # Before the parts: without its list a scan counts as finished, and is never resumed with parts missing.
     shutil.rmtree(out / LIST_FOLDER)
     for file in (out / PARTS_FOLDER).glob("*.parquet"):
         file.unlink()
@@ -157,6 +158,7 @@ def _begin_anew(home: Path, out: Path, wanted: dict[str, Any]) -> int:
     """Starts a scan in an empty folder; leaves it empty if that fails."""
     path, plan = out / PLAN_FILE, json.dumps(wanted).encode()
     for file in sorted(out.iterdir()):
+        # A run that was stopped may have left a part of the plan's draft; anything else is not a scan's.
         if file != path.with_suffix(".new") or not plan.startswith(file.read_bytes()):
             raise SettingsError(f"{out} holds {file.name}, which does not belong to a scan: use an empty folder")
     _write(path, plan)
@@ -174,6 +176,7 @@ def _freeze(home: Path, out: Path, wanted: dict[str, Any]) -> int:
             shutil.rmtree(left)
     checkpoint = snapshot.freeze(home, out / LIST_FOLDER, wanted["newer_than"])
     (out / PARTS_FOLDER).mkdir(exist_ok=True)
+    # Last: a plan with a checkpoint says that the list is whole.
     _write(out / PLAN_FILE, json.dumps({**wanted, "checkpoint": checkpoint}).encode())
     return checkpoint
 
@@ -189,5 +192,6 @@ def _write(path: Path, data: bytes) -> None:
     with draft.open("wb") as file:
         file.write(data)
         file.flush()
+        # Before the rename, or a power cut could leave the name with a file that is not whole.
         os.fsync(file.fileno())
     draft.replace(path)

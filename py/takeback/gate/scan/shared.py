@@ -37,6 +37,7 @@ def unpack(packed: bytes | memoryview) -> Path:
 def _hold(folder: Path) -> bool:
     """Locks the folder against removal; returns False if it does not exist."""
     try:
+        # O_NOFOLLOW and the owner: anybody on the machine may make a folder, or a link, of this name.
         lock = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
     except FileNotFoundError:
         return False
@@ -59,6 +60,7 @@ def _make(folder: Path, packed: bytes | memoryview) -> None:
     lock = os.open(draft, os.O_RDONLY)
     try:
         fcntl.flock(lock, fcntl.LOCK_SH)
+        # The lock is held by now; a keeper that found none would remove the folder at once.
         command = [sys.executable, "-I", str(_KEEPER), str(draft), str(folder)]
         quiet = subprocess.DEVNULL
         subprocess.run(command, stdin=quiet, stdout=quiet, stderr=quiet, check=True)  # noqa: S603 - our own file
@@ -66,10 +68,12 @@ def _make(folder: Path, packed: bytes | memoryview) -> None:
             archive.extractall(draft, filter="data")
         draft.replace(folder)
     except OSError:
+        # If another worker was first, the rename fails, as its folder is not empty.
         shutil.rmtree(draft)
         if not folder.exists():
             raise
     else:
+        # Before the draft's own lock is released, or the keeper could remove the folder in between.
         _hold(folder)
     finally:
         os.close(lock)

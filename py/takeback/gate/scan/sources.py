@@ -161,6 +161,7 @@ def _from_csv(address: str, renamed: ColumnNames) -> Iterator[RowChunk]:
     """Yields the rows of a CSV file, all columns read as text: a hash that consists of digits is not a number."""
     try:
         with fsspec.open(address, "rb") as file:
+            # utf-8-sig: a spreadsheet puts a byte order mark first.
             head = file.readline().decode("utf-8-sig").strip().split(",")
         names = [name.strip('"') for name in head]
         columns = _columns(names, renamed, address)
@@ -185,6 +186,7 @@ def _from_database(address: str, table: str | None, renamed: ColumnNames) -> Ite
         stored = sql.Table(table, sql.MetaData(), autoload_with=engine)
         columns = _columns(stored.columns.keys(), renamed, table)
         chosen = sql.select(*(stored.c[theirs].label(ours) for ours, theirs in columns.items()))
+        # Without an order a database may give the rows in any, and a resumed scan would not know its chunks.
         ordered = chosen.order_by(stored.c[columns[KEY_COLUMN]])
         with engine.connect().execution_options(yield_per=CHUNK_ROWS) as connection:
             for rows in connection.execute(ordered).mappings().partitions():

@@ -89,6 +89,7 @@ class Sidecar:
         self._metrics = SidecarMetrics()
         self._room = BodyBudget(max(options.waiting, 2 * options.max_bytes))
         self._threads = ThreadPoolExecutor(options.threads, "check")
+        # Threads of their own, so that health and metrics wait for no upload.
         self._health = ThreadPoolExecutor(2, "health")
         self._counting = ThreadPoolExecutor(1, "metrics")
 
@@ -141,6 +142,7 @@ class Sidecar:
 
     def _refuse_strangers(self, request: Request) -> None:
         token = self._options.token
+        # As bytes, because `compare_digest` refuses text beyond ASCII.
         if token and not compare_digest(request.headers.get("authorization", "").encode(), f"Bearer {token}".encode()):
             raise RequestRefused(401, "not-allowed", "send the sidecar's token: Authorization: Bearer TOKEN")
 
@@ -161,6 +163,7 @@ class Sidecar:
         The file counts against the limit on waiting bytes until the block ends.
         """
         with self._room.share() as take:
+            # The whole body first, so that a slow caller holds no hashing process.
             upload = await read_upload(request, self._options.max_bytes, take)
             self._metrics.upload(len(upload.data))
             job = self._gate.read(BytesIO(upload.data), upload.given)

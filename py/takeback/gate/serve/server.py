@@ -116,6 +116,7 @@ def _metrics_folder(processes: int) -> Iterator[None]:
         yield
         return
     folder = tempfile.mkdtemp(prefix="takeback-gate-")
+    # Before the processes start: prometheus_client reads it when it is imported there.
     os.environ[FOLDER_VARIABLE] = folder
     try:
         yield
@@ -124,6 +125,7 @@ def _metrics_folder(processes: int) -> Iterator[None]:
         shutil.rmtree(folder, ignore_errors=True)
 
 
+# Not an `Exception`, after each of which `watch` goes on.
 class _Stopped(BaseException):
     """Ends the following thread when the sidecar stops."""
 

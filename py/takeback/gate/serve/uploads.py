@@ -36,6 +36,7 @@ class Upload:
     given: str = ""
 
 
+# No lock, because only the event loop's thread uses it.
 class BodyBudget:
     """The limit on the bytes of all bodies that a process holds at once, including those still arriving."""
 
@@ -176,6 +177,7 @@ async def _limited(request: Request, limit: int, take: ReserveBytes) -> AsyncIte
     announced = request.headers.get("content-length", "")
     if announced.isdecimal() and int(announced) > limit:
         raise _too_large(limit)
+    # A chunked body announces no length, so what arrives is counted too.
     read = 0
     async for part in request.stream():
         read += len(part)

@@ -42,6 +42,7 @@ CAMERA_ASPECT_RATIOS: Final = (4 / 3, 3 / 2, 16 / 9, 1, 3 / 4, 2 / 3, 9 / 16)
 
 def content_boxes(thumbnail: Thumbnail) -> list[Box]:
     """Returns the boxes where the picture may be, as shares of the upload's sides; all are smaller than the upload."""
+    # Signed, because differences of uint8 would wrap around.
     grey = np.frombuffer(thumbnail.pixels, np.uint8).reshape(thumbnail.height, thumbnail.width).astype(np.int16)
     size = np.array([thumbnail.across, thumbnail.down, thumbnail.across, thumbnail.down])
     drawn = [tuple(np.minimum(np.array(box) / size, 1).tolist()) for box in _by_lines(grey)]
