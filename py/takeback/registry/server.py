@@ -140,6 +140,7 @@ def serve(settings: RegistrySettings, announce: Callable[[str], None]) -> None:
             lifespan="on",
             log_config=None,
             loop="uvloop" if os.name == "posix" else "asyncio",
+            # `Proxies` decides who is believed about a sender's address; uvicorn must not change it before.
             proxy_headers=False,
             server_header=False,
             timeout_graceful_shutdown=SHUTDOWN_GRACE_SECONDS,

@@ -144,6 +144,7 @@ def _parse(setting: str, name: str, value: str) -> object:
         return Path(value)
     if setting in LIMITS:
         least, most = LIMITS[setting]
+        # `isdigit` alone accepts digits of every script, and superscripts, which `int` refuses.
         if not (value.isascii() and value.isdigit() and len(value) < 10 and least <= int(value) <= most):
             raise SettingsError(f"{name} is {value!r}; it must be a number from {least} to {most}")
         return int(value)

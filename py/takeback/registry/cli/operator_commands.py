@@ -122,6 +122,7 @@ def _change(numbers: Sequence[int], status: str, as_json: bool, where: dict[str,
     from takeback.registry.storage.engine.database import writing
 
     with writing(open_data(read_settings(os.environ, **where))) as connection:
+        # A registry may be running, and numbers of the feed must become visible in order.
         feed_queries.lock(connection)
         changed = entry_statuses.set_status(
             connection, numbers, EntryState(EntryStatus(status), StatusSource.OPERATOR), int(time.time())

@@ -59,6 +59,7 @@ async def new_case(request: Ask, services: Services) -> Response[bytes]:
     key = idempotency_key(request)
     case = protocol.decode_request(await request.body(), protocol.NewCase)
     pins = await _pins_for(services, key)
+    # Of the decoded message, so that the same one with other spaces or another order of fields is a repeat too.
     digest = pins.message(pin, protocol.encode(case))
     submission = Submission(pins.pin(pin), pins.idempotency_key(key), digest, case)
     sent = await _admitted(request, services, key, case)
@@ -94,6 +95,7 @@ async def _admitted(request: Ask, services: Services, key: str, new: protocol.Ne
     """Counts a message with signals. Raises `TooManyCases` or `WorkNeeded`, except for a repeated message."""
     sent = _Weight(sender(request, services), rules.case_lot_count(new))
     try:
+        # The work before the count: who has not done it takes nothing of its network's share.
         if not services.work.done(request.headers.get(openapi.WORK, ""), key, _price(services, sent)):
             raise WorkNeeded(_work_of(services, sent, key))
         services.rate_limit.take(sent.network, sent.lots)
@@ -133,6 +135,7 @@ async def add_pictures(request: Ask, services: Services) -> Response[bytes]:
     case = await owned(request, services)
     more = protocol.decode_request(await request.body(), protocol.NewCase)
     pins = await _pins_for(services, key)
+    # With the case's number: the same key and pictures for another case are another message.
     digest = pins.message(pin_of(request), case.number.encode() + protocol.encode(more))
     addition = Addition(case.number, pins.idempotency_key(key), digest, more)
     sent = await _admitted(request, services, key, more)

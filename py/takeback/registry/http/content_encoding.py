@@ -30,4 +30,5 @@ def _read(header: str) -> Iterator[tuple[str, float]]:
         name, *parameters = (word.strip() for word in part.split(";"))
         quality = _QUALITY.fullmatch(parameters[0].replace(" ", "")) if len(parameters) == 1 else None
         if name:
+            # x-gzip is gzip's old name (RFC 9110, section 8.4.1.3).
             yield {"x-gzip": "gzip"}.get(name, name), 1.0 if not parameters else float(quality[1]) if quality else 0.0

@@ -132,6 +132,7 @@ async def owned(request: Ask, services: Services) -> Case:
         raise InvalidMessage("a case number is 10 digits", "number")
     pin = pin_of(request)
     case = await asyncio.to_thread(services.store.cases.case, number)
+    # Without a case the PIN is compared with zeros, so that the time an answer takes does not tell which was wrong.
     if not services.pins.opens(case.pin if case else bytes(PIN_BYTES), pin) or case is None:
         services.guesses.count(number, sender(request, services))
         raise CaseNotFound("there is no case with this number and this PIN")

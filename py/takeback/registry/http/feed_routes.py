@@ -50,6 +50,7 @@ async def feed(request: Ask, services: Services) -> Response[bytes]:
 
     look, reading = await _read(services, key, after, limit)
     platform = look.platform
+    # A cursor beyond the end names lines that no platform can have applied.
     if after <= reading.page.head:
         await _keep_position(services, platform, after, reading.number)
     if wait and not reading.page.entries:
@@ -95,6 +96,7 @@ async def feed_tile(request: Ask, services: Services) -> Response[bytes]:
     lines, link = made
     last = (place + 1) * bulk.TILE_LINES
     head = services.signer.sign(last, link, last, platform.key_id, lines)
+    # Of the lines alone, because the signed end has the time, which differs in each answer.
     tag = f'W/"{sha256(lines).hexdigest()}"'
     headers = {"ETag": tag, "Cache-Control": "private, max-age=86400, immutable", "Vary": "Authorization"}
     if _has(request, tag):
@@ -152,6 +154,7 @@ def _chunks(file: IO[bytes]) -> Iterator[bytes]:
 
 def conditional(request: Ask, body: bytes, head: str) -> Response[bytes]:
     """An answer with the body, compressed if the client prefers that, or 304 if the client has it already."""
+    # Weak, because the plain and the compressed form share it (RFC 9110, section 8.8.1).
     tag = f'W/"{sha256(body).hexdigest()}"'
     headers = {"ETag": tag, openapi.FEED_HEAD: head, **CACHE}
     if _has(request, tag):

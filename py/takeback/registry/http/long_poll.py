@@ -36,6 +36,7 @@ class LongPoll:
     async def _newest(self) -> int:
         if self._look is None or self._look.done():
             self._look = asyncio.create_task(self._ask())
+        # Shielded, because others may wait for the same query when one's time is over.
         return await asyncio.shield(self._look)
 
     async def _ask(self) -> int:

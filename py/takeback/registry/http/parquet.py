@@ -33,6 +33,7 @@ _CHUNK_BYTES: Final = 1 << 20
 
 def write(store: Store, ids: EntryIds, out: IO[bytes]) -> tuple[int, bytes, int]:
     """Writes a snapshot of the feed, as a platform sees it; returns its number, that number's link, and the entries."""
+    # First: lines that are published while the file is written are not in it.
     number, link = store.feed.head()
     count = 0
     with pq.ParquetWriter(out, COLUMNS, compression="zstd") as file:

@@ -44,6 +44,7 @@ class Site:
         async def with_headers(message: MutableMapping[str, Any]) -> None:
             if message["type"] == "http.response.start":
                 self._metrics.answered(scope["method"], scope["path"], message["status"], started)
+                # A route's own header wins, such as the Cache-Control of the feed's pages and tiles.
                 own = {name.lower() for name, _ in message["headers"]}
                 message["headers"] = [*message["headers"], *(one for one in extra if one[0] not in own)]
             elif is_head and message["type"] == "http.response.body":

@@ -89,6 +89,7 @@ def _files(folder: Path) -> Mapping[str, File]:
 
 def _file(root: Path, listed: _Listed) -> File:
     path = (root / listed.path.lstrip("/")).resolve()
+    # After `resolve`, so that neither `..` nor a link in the page's folder leads to a file outside it.
     if not path.is_relative_to(root) or not path.is_file() or path.stat().st_size != listed.size:
         text = f"{listed.path} in {root} differs from the manifest; build the page again: python3 build.py build"
         raise SettingsError(text)

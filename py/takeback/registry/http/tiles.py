@@ -40,6 +40,7 @@ def snapshot(store: Store, signer: Signer, platform: str, ids: EntryIds) -> Iter
 def _entry_bytes(row: AnyRow, name: str, platform: int) -> bytes:
     if is_told(row, platform):
         return bulk.write_add(row.number, bytes.fromhex(name), _add(row))
+    # With the status that its `add` had, not today's: the chain covers that line.
     leaf = chain.leaf(new_line(row.number, FeedAction.ADD, row.added_as, row), row.number)
     return bulk.write_line(chain.tombstone(row.number, name, leaf))
 

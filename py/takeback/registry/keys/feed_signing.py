@@ -43,6 +43,7 @@ class Signer:
             if connection.execute(select(t.feed_keys.c.number)).first() is None:
                 made = Ed25519PrivateKey.from_private_bytes(make_secret(path, keep=True))
                 connection.execute(insert(t.feed_keys), {"number": 1, "key": chain.public_hex(made)})
+        # The time before the content: a key that is replaced in between is read at the next look.
         self._mtime = 0
         self._mtime = self._changed()
         self._key = self._read()
@@ -135,6 +136,7 @@ def rotate(engine: Engine, path: Path, *, lost: bool = False) -> FeedKey:
     not the newest, if there is no key yet, or if a file cannot be written.
     """
     new = Ed25519PrivateKey.generate()
+    # Locked before the database, and until the new file is in its place, which is after the commit.
     with _exclusive(path.parent):
         with writing(engine) as connection:
             feed_queries.lock(connection)

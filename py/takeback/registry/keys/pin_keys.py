@@ -56,6 +56,7 @@ def rotate(engine: Engine, path: Path) -> Sequence[PinKeyUsage]:
                 )
         kept = (key.secret,) if not key.before else (key.secret, key.before[-1])
         new = PinKey(secrets.token_bytes(PIN_KEY_BYTES), kept)
+        # Before the commit: with a mark in the database whose secret is in no file, no case could be opened.
         write_secret(path, new.file())
         feed_queries.keep_pin_key_mark(connection, new.mark())
         return key_usage(connection, new)

@@ -58,6 +58,7 @@ def write(engine: Engine, path: Path) -> Proof:
         raise SettingsError(f"cannot write {path}: name a file")
     draft = path.with_name(f"{path.name}.new")
     try:
+        # A file that exists would keep its own mode, so O_EXCL makes a new one, which only its owner may read.
         draft.unlink(missing_ok=True)
         with (
             os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file,
@@ -65,9 +66,11 @@ def write(engine: Engine, path: Path) -> Proof:
             connection.begin(),
         ):
             with gzip.GzipFile(fileobj=file, mode="wb", compresslevel=1) as packed:
+                # Before the rows are written: a damaged database must not replace a good backup.
                 proof = prove(connection)
                 _write(connection, packed, proof)
             file.flush()
+            # Before the rename, or a power cut could leave the name with a file that is not whole.
             os.fsync(file.fileno())
         draft.replace(path)
     except OSError as error:
@@ -99,6 +102,7 @@ def _write(connection: Connection, file: gzip.GzipFile, proof: Proof) -> None:
 
     say(Header(FORMAT, SCHEMA_REVISION, proof.lines))
     rows = 0
+    # Sorted by dependency, so that a restore never inserts a row before the one that it refers to.
     for table in t.metadata.sorted_tables:
         say(TableHeader(str(table.name), [str(column.name) for column in table.columns]))
         ordered = select(table).order_by(*table.primary_key.columns).execution_options(yield_per=BATCH_ROWS)
@@ -111,6 +115,7 @@ def _write(connection: Connection, file: gzip.GzipFile, proof: Proof) -> None:
 
 def _read(connection: Connection, file: Iterator[bytes]) -> None:
     _check_start(connection, next(file, b""))
+    # The migration made this one row; the backup has its own.
     connection.execute(t.registry.delete())
     rows, line = 0, next(file, b"")
     for table in t.metadata.sorted_tables:

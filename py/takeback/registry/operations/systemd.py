@@ -88,6 +88,7 @@ def unit(settings: RegistrySettings, program: str, environment: str) -> str:
         told["PROXIES"] = ",".join(LOOPBACK)
     lines = "\n".join(f"Environment={PREFIX}{name}={value}" for name, value in told.items())
     named = {"program": program, "environment": environment, "settings": lines, "data": told["DATA"]}
+    # % begins a specifier in a unit (systemd.unit(5)).
     return _TEMPLATE.format(**{name: text.replace("%", "%%") for name, text in named.items()})
 
 

@@ -209,6 +209,7 @@ def lot_count(pictures: int, signals: int) -> int:
 
 def case_lot_count(new: NewCase) -> int:
     """The number of lots in the message `new`."""
+    # Frames are joined by `;`, so there is one more than that, and the signal itself counts as that one.
     frames = sum(signal.value.count(";") for signal in signals_of([new]) if signal.type is SignalType.VPDQ)
     return lot_count(len(new.pictures), frames + sum(len(picture.signals) for picture in new.pictures))
 

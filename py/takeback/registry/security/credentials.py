@@ -157,6 +157,7 @@ def _draft(path: Path, secret: bytes) -> Path:
     with os.fdopen(descriptor, "wb") as file:
         file.write(secret)
         file.flush()
+        # Before the file gets its name, or a power cut could leave the name with a key that is not whole.
         os.fsync(descriptor)
     return Path(name)
 
@@ -229,6 +230,7 @@ class WindowedCounter:
 
     def add(self, key: bytes, now: float) -> None:
         """Counts one more event of the key."""
+        # In the order of first events, so the counts that are over are at the start.
         while self._counts and now - next(iter(self._counts.values()))[0] >= self._seconds:
             self._counts.popitem(last=False)
         since, count = self._counts.get(key, (now, 0))

@@ -43,5 +43,6 @@ class EntryIds:
         return {
             one: int.from_bytes(number)
             for one, (padding, number) in zip(asked, halves, strict=True)
+            # A larger number is no row id, and the database would refuse it.
             if padding == _PADDING and number[0] < 0x80
         }

@@ -63,6 +63,7 @@ class ProofOfWork:
             return True
         if not shown or len(shown) > MAX_SOLUTION_CHARS or not verify_solution(shown, self._secret).verified:
             return False
+        # Only after the verification: before it, `shown` is whatever a stranger sent.
         data = json.loads(base64.b64decode(shown))["challenge"]["parameters"]["data"]
         return bool(data["key"] == _mark(key) and int(data.get("tries", 0)) >= self._tries * price)
 

@@ -38,6 +38,7 @@ def network_of(address: str) -> str | None:
         found = ip_address(address.strip())
     except ValueError:
         return None
+    # A socket for both versions names IPv4 peers like this: ::ffff:192.0.2.7.
     if isinstance(found, IPv6Address) and found.ipv4_mapped:
         found = found.ipv4_mapped
     if not found.is_global:
@@ -65,6 +66,7 @@ class Proxies:
         """
         words = [word.strip() for line in forwarded for word in line.split(",")]
         while self._are(peer):
+            # Every address was a proxy's, and a proxy is never counted as a sender.
             if not words:
                 return None
             peer = words.pop()
@@ -95,6 +97,7 @@ class RateLimit:
         """Raises `TooManyCases` if `network` has reached the limit."""
         now = self._clock()
         if now - self._key_from >= KEY_LIFE_SECONDS:
+            # Under a new key no network finds its old count, so a new window begins.
             self._key, self._key_from, self._window_from = secrets.token_bytes(32), now, float("-inf")
         if now - self._window_from >= WINDOW_SECONDS:
             self._counts, self._window_from, self._all = {}, now, 0
@@ -111,6 +114,7 @@ class RateLimit:
 
     def give_back(self, network: str | None, lots: int = 1) -> None:
         """Takes back the count of a message that was not stored."""
+        # The window of `take` may be over, so that nothing of it is left to take back.
         self._all = max(0, self._all - lots)
         if network is not None and (count := self._count(network)):
             self._counts[self._mark(network)] = max(0, count - lots)

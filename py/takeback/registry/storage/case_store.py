@@ -145,6 +145,7 @@ class CaseStore:
 
     def _submit(self, connection: Connection, group: Sequence[Submission]) -> list[Submitted | RegistryError]:
         known = case_queries.submissions(connection, {s.key for s in group})
+        # A repeat may come in the same group: the first makes the case, the others get it.
         fresh: dict[bytes, Submission] = {}
         for submission in group:
             if submission.key not in known:

@@ -56,6 +56,7 @@ def apply_feedback(connection: Connection, platform: int, said: Touched, limits:
         for row in rows
     }
     since = {row.number: row.since for row in rows}
+    # Votes are read only where they can change a status: after a `not_blocked`, or if votes set it.
     disputed = {entry for event, touched in said if event.verdict is Verdict.NOT_BLOCKED for entry in touched}
     voted = [number for number, one in known.items() if number in disputed or one.judge is StatusSource.VOTES]
     looked = [

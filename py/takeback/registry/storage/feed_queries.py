@@ -234,6 +234,7 @@ def publish_due(
         [{"number": e, **gone} for e in settled.dropped],
         [{"number": e, "due": None} for e in waited if e not in said],
     ):
+        # Before the lines, whose leaves are made of the entries as they are then.
         bulk_write.update(connection, t.entries, "number", changed)
     _append(connection, [(action, e, _published_status(action, statuses[e])) for _, (action, e) in new])
 

@@ -102,6 +102,7 @@ def holders(connection: Connection, keys: Sequence[PlatformKey]) -> list[Platfor
 
 
 def _holder(key: PlatformKey, row: Row[*tuple[Any, ...]] | None) -> Platform | NotAPlatform:
+    # Compared with zeros for an unknown key id, so that it takes as long as a wrong secret.
     secret = row.secret if row else bytes(32)
     if not hmac.compare_digest(secret, key.digest()) or row is None or row.revoked_at is not None:
         return NotAPlatform("the registry does not know this key, or it was revoked")

@@ -79,8 +79,10 @@ def erase_pictures(connection: Connection, before: int, limit: int) -> int:
 def erase_entries(connection: Connection, before: int, limit: int) -> int:
     """Erases entries that were removed from the feed by the time `before`, with their signals and their feedback."""
     numbers = _numbers(connection, _REMOVED, before, limit)
+    # First: a leaf is made of the signal and the salt, which are gone afterwards.
     _keep_leaves(connection, numbers)
     told = bulk_write.among(connection, select(t.feedback_entries.c.feedback), t.feedback_entries.c.entry, numbers)
+    # Before the entries, to which these rows refer: foreign keys are enforced.
     for table in (t.feedback_entries, t.holdings, t.canaries, t.levels):
         bulk_write.among(connection, delete(table), table.c.entry, numbers)
     bulk_write.among(connection, delete(t.entries), t.entries.c.number, numbers)

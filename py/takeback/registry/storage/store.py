@@ -49,6 +49,7 @@ class Store:
 
     def close(self) -> None:
         """Writes what is queued and closes the database."""
+        # Tasks and usage write through the writer, so they end before it.
         for task in self._tasks:
             task.close()
         self.usage.close()

@@ -67,6 +67,7 @@ class UsageMeter:
         Raises `StoreUnavailable` if it cannot; the counts are then kept for the next call.
         """
         with self._lock:
+            # Only the exchange is locked: `count` must not wait for the database.
             counts, self._counts = self._counts, {}
         try:
             if counts:
@@ -95,6 +96,7 @@ def _write(connection: Connection, group: Sequence[UsageByDay]) -> list[None]:
     for counts in group:
         for (platform, day), use in counts.items():
             row = {"whose": platform, "when": day, "asked": use.requests, "told": use.lines}
+            # No other process can insert the same row in between: a transaction of the writer holds the feed's lock.
             if not connection.execute(_MORE, row).rowcount:
                 new = {"platform": platform, "day": day, "requests": use.requests, "lines": use.lines}
                 connection.execute(insert(t.metering), new)

@@ -81,6 +81,7 @@ async def entries(request: Ask, services: Services) -> Response[bytes]:
     size = _number(request, "size", PAGE_LINES, most=PAGE_LINES)
     if _number(request, "max", 0):
         head = await asyncio.to_thread(services.change_feed.head)
+        # A later page: `max` is the end that the first one found, so that a window does not grow while it is read.
         start, end = _number(request, "start", 1), min(_number(request, "max", 0), head)
     else:
         start, end = await _window(services, platform, since, until)
@@ -101,6 +102,7 @@ async def _window(services: Services, platform: Platform, since: int, until: int
     ahead = until - services.now()
     if ahead > MAX_CLOCK_SKEW_SECONDS:
         raise InvalidMessage("this time is in the future: set the client's clock, and its time zone to UTC", "to")
+    # Times are whole seconds and `to` is inclusive, so its last second must be over.
     await asyncio.sleep(max(0.0, ahead + 1))
     await wait_for_writers(services)
     before = await asyncio.to_thread(services.change_feed.number_at, since)

@@ -93,11 +93,13 @@ async def fetch_hashes(request: Ask, services: Services) -> Response[bytes]:
         now = await wait_for_writers(services)
         if since > now + MAX_CLOCK_SKEW_SECONDS:
             raise InvalidMessage("this time is in the future: set the client's clock", "startTimestamp")
+        # From the second before: times are whole seconds, and more may have come in the one that the client names.
         first = after = await asyncio.to_thread(services.change_feed.number_at, since - 1)
         end = await asyncio.to_thread(services.change_feed.head)
         await keep_position(services, platform, first, end, now)
     last = min(end, after + size)
     changes = await asyncio.to_thread(services.change_feed.changes, after, last, services.ids_of(platform))
+    # A fetch from the start (0) replaces the client's whole copy, so an erased hash cannot stay in it.
     if changes.lost and first:
         return _too_old()
     more = last < end

@@ -53,6 +53,7 @@ def among(
     """
     of_batch = statement.where(column.in_(bindparam(_SOME, expanding=True)))
     rows: list[Row[*tuple[Any, ...]]] = []
+    # Without repeats, so that no row is found in two batches.
     for batch in batched(dict.fromkeys(values), MAX_PARAMETERS):
         found = connection.execute(of_batch, {**parameters, _SOME: batch})
         if found.returns_rows:

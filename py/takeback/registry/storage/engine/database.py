@@ -103,6 +103,7 @@ def is_sqlite(engine: Engine) -> bool:
 
 def snapshot_of(engine: Engine) -> dict[str, Any]:
     """Execution options of a connection whose transaction sees one consistent state of the database."""
+    # SQLite's transactions always see one state.
     return {} if is_sqlite(engine) else {"isolation_level": "REPEATABLE READ"}
 
 
@@ -117,6 +118,7 @@ def _sqlite(path: Path) -> Engine:
         pool_size=POOL_CONNECTIONS,
         max_overflow=-1,
         hide_parameters=True,  # an error's text may reach a log, and must not contain values
+        # None, because `_begin` begins transactions, which the sqlite3 module would do only at the first write.
         connect_args={"isolation_level": None, "check_same_thread": False},
     )
     event.listen(engine, "connect", _prepare)
@@ -167,6 +169,7 @@ def _prepare(connection: Any, _entry: ConnectionPoolEntry) -> None:
 
 def _begin(connection: Connection) -> None:
     writes = connection.get_execution_options().get("takeback_writes", False)
+    # IMMEDIATE: a transaction that reads first and then writes fails at once if another has written meanwhile.
     connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
 
 
@@ -193,6 +196,7 @@ def migrate(engine: Engine, where: Path | str) -> None:
                 _upgrade(connection)
                 if connection.exec_driver_sql("PRAGMA foreign_key_check").first():
                     raise SettingsError("the database has rows that refer to missing rows; restore it from your backup")
+            # The pragma stays with the connection, which must therefore not be used again.
             connection.invalidate()
         return
     for left in reversed(range(MIGRATION_TRIES)):
@@ -222,6 +226,7 @@ def _upgrade(connection: Connection) -> None:
     from alembic.util import CommandError
 
     config = Config()
+    # % begins an interpolation in Alembic's configuration.
     config.set_main_option("script_location", str(Path(__file__).parent / "migrations").replace("%", "%%"))
     config.attributes["connection"] = connection
     try:

@@ -88,9 +88,11 @@ class GroupCommit:
                 for job in group:
                     self._commit([job], alone=True)
                 return
+            # `_apply` adds to this list the events that it takes along, so that the failure reaches them too.
             for job in group:
                 job.future.set_exception(_ours(error))
             return
+        # After the commit: nobody may hear of an event that is not durable.
         for job, result in results:
             if isinstance(result, RegistryError):
                 job.future.set_exception(result)

@@ -24,6 +24,7 @@ class RequestCoalescer[Q, A]:
         future: asyncio.Future[A] = asyncio.get_running_loop().create_future()
         self._waiting.append((question, future))
         if self._asking is None or self._asking.done():
+            # Kept, because the event loop holds tasks by weak references alone.
             self._asking = asyncio.create_task(self._run())
         return await future
 

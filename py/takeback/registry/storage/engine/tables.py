@@ -105,6 +105,7 @@ pictures: Final = Table(
     Column("received_at", BigInt, nullable=False),
     Column("ended_at", BigInt),
     Column("polls_from", BigInt),
+    # In SQLite the table is then stored by its key, instead of by a row id with an index of the key beside it.
     sqlite_with_rowid=False,
 )
 _partial("pictures_ended", pictures.c.ended_at, where="ended_at IS NOT NULL")
