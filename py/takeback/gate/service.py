@@ -325,6 +325,7 @@ class Gate:
         sent = 0
         while events := first_batch(self._state.queued_feedback(MAX_FEEDBACK_EVENTS)):
             self._client.feedback(events)
+            # Only after the receipt: after a crash in between the events are sent again, and counted once.
             self._state.acknowledge(events)
             sent += len(events)
         return sent

@@ -164,6 +164,7 @@ class _Server(uvicorn.Server):
 
     @override
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        # First, because a long poll may wait for longer than the time that requests have to finish.
         self._stopping()
         super().handle_exit(sig, frame)
 

@@ -181,6 +181,7 @@ def _map_file(file: BinaryIO) -> mmap.mmap:
     memory = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
     if hasattr(mmap, "MADV_HUGEPAGE"):
         with suppress(OSError):  # not every file system supports large pages
+            # Among ten million codes, large pages allow twice as many look-ups a second (README.md).
             memory.madvise(mmap.MADV_HUGEPAGE)
     return memory
 

@@ -30,4 +30,5 @@ def end_with_parent() -> None:
 
 def _end_after(sentinel: int) -> None:
     wait([sentinel])
+    # `sys.exit` would only end this thread.
     os._exit(1)

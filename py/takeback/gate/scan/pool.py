@@ -33,6 +33,7 @@ def _open(snapshot: Path) -> None:
     global _gate  # noqa: PLW0603 - each process of the pool opens the gate once, for all its chunks
     end_with_parent()
     _gate = Gate.open(snapshot)
+    # The list is frozen, so its state never has news.
     _gate.refresh_seconds = float("inf")
     _gate.uses_rate_brake = False
     _gate.warm_up()

@@ -50,6 +50,7 @@ def write_report(out: Path, found: Sequence[Path], scanned: int, checkpoint: int
             table = pa.parquet.read_table(file).replace_schema_metadata(None)
             writer.write_table(table)
             rows = table.to_pylist()
+            # An upload has a row for each entry that it matched, and counts once; without a key each row counts.
             uploads.update(
                 {
                     (row[KEY_COLUMN], place if row[KEY_COLUMN] is None else 0): row["decision"]

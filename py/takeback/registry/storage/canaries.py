@@ -24,6 +24,7 @@ from takeback.registry.storage import feed_queries
 from takeback.registry.storage.engine import bulk_write
 from takeback.registry.storage.engine import tables as t
 
+# Only whole runs of hex digits, so that no part of a longer one is taken for a hash.
 _HEX: Final = re.compile(rb"(?<![0-9a-fA-F])(?:[0-9a-fA-F]{64}|[0-9a-fA-F]{32}|[0-9a-fA-F]{16})(?![0-9a-fA-F])")
 _SOME_AGE_BAND: Final = (
     select(t.entries.c.age_band)

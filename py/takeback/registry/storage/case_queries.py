@@ -16,6 +16,7 @@ from takeback.times import moment
 
 _CASE: Final = select(t.cases).where(t.cases.c.number == bindparam("case"))
 _OPEN: Final = (CaseState.RECEIVED, CaseState.ACTIVE)
+# Only an open case, so that a repeated withdrawal does not move its end.
 _END_CASE: Final = (
     update(t.cases)
     .where(t.cases.c.number == bindparam("case"), t.cases.c.state.in_(_OPEN))

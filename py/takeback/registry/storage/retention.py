@@ -81,6 +81,7 @@ def erase_entries(connection: Connection, before: int, limit: int) -> int:
     numbers = _numbers(connection, _REMOVED, before, limit)
     # First: a leaf is made of the signal and the salt, which are gone afterwards.
     _keep_leaves(connection, numbers)
+    # Before the rows below go, by which this feedback is found.
     told = bulk_write.among(connection, select(t.feedback_entries.c.feedback), t.feedback_entries.c.entry, numbers)
     # Before the entries, to which these rows refer: foreign keys are enforced.
     for table in (t.feedback_entries, t.holdings, t.canaries, t.levels):

@@ -30,7 +30,7 @@ _PRAGMAS: Final = (
     f"busy_timeout={BUSY_TIMEOUT_MILLISECONDS}",
     "journal_mode=WAL",
     "synchronous=FULL",  # every commit is on the disk before it is acknowledged
-    "foreign_keys=ON",
+    "foreign_keys=ON",  # off by default
     "secure_delete=ON",  # deleted values are overwritten
 )
 _POSTGRESQL_OPTIONS: Final = {
@@ -42,6 +42,7 @@ _POSTGRESQL_OPTIONS: Final = {
 _TRANSACTION_SETTINGS: Final = "; ".join(
     f"SET LOCAL {setting}"
     for setting in (
+        # Times are in milliseconds.
         f"lock_timeout = {BUSY_TIMEOUT_MILLISECONDS}",
         "statement_timeout = 30000",
         "idle_in_transaction_session_timeout = 30000",
