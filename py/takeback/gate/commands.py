@@ -131,6 +131,7 @@ def watch(home: Path, interval: float) -> None:
     """Follow the feed until stopped by Ctrl-C or SIGTERM. After an error it prints a line and tries again."""
     # A service manager stops it by SIGTERM, which then ends it as Ctrl-C does.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
+    # Opened before the loop, so that a folder that cannot be used ends the command; within it, errors are tried again.
     with Gate.open(home) as opened:
         status = opened.status()
     _print_with_time(f"following {status.registry} from number {status.checkpoint}, every {interval:g} s; Ctrl-C stops")

@@ -144,6 +144,7 @@ def _check_entries(known: Known, page: FeedPage, link: bytes) -> tuple[tuple[Ste
     """Checks rules 3 and 4 entry by entry, applying each before the next; returns the steps and the last link."""
     active = dict(known.active)
     retired = set(known.retired)
+    # Tombstones have no signal, and any number of them may be active.
     taken = {there.signal for there in active.values()} - {None}
     steps: list[Step] = []
     for line in page.entries:

@@ -367,6 +367,7 @@ class State:
         """Creates the tables in an empty file, and refuses a foreign file or one that follows another registry."""
         with self._writing() as db:
             mark = db.execute("PRAGMA application_id").fetchone()[0]
+            # 0 is SQLite's default, so a file that has it and tables is another program's.
             if mark == 0 and not db.execute("SELECT 1 FROM sqlite_master").fetchone():
                 for statement in (*_TABLES.strip().split(";\n"), *_INDEXES):
                     db.execute(statement)
@@ -496,6 +497,7 @@ def _entry_ids(text: str) -> list[EntryId]:
 
 def _connect(path: Path, timeout: float = _BUSY_SECONDS) -> sqlite3.Connection:
     """Opens a connection that syncs each commit to disk, and overwrites deleted data: a withdrawn hash is gone."""
+    # `State` begins transactions itself (isolation_level) and keeps threads apart by its locks (check_same_thread).
     db = sqlite3.connect(path, timeout=timeout, isolation_level=None, check_same_thread=False)
     try:
         for pragma in ("journal_mode = WAL", "synchronous = FULL", "secure_delete = ON"):

@@ -194,6 +194,7 @@ def _presumed(page: FeedPage) -> Known:
             brought.add(line.entry)
         elif line.entry not in brought:
             there.add(line.entry)
+    # Any number will do: only the chain depends on it, which is not checked here.
     return Known(dict.fromkeys(there, ActiveEntry(1, None)))
 
 

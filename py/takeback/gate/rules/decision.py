@@ -183,6 +183,7 @@ def decide(
     best: dict[str, Match] = {}
     for match in sorted((match for match in found if match.action is not Action.ALLOW), key=_rank):
         best.setdefault(match.entry, match)
+    # A match never leads to less than no match would, such as `stale.unmatched`.
     action = max([_unmatched(feed, facts.policy), *(m.action for m in best.values())], key=lambda action: action.weight)
     ignored = {match.entry: match.because for match in found if match.entry not in best}
     notes = [f"entry {entry} does not count: {because}" for entry, because in sorted(ignored.items()) if because]

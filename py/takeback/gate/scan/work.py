@@ -63,6 +63,7 @@ def scan_batch(batch: pa.RecordBatch, gate: Checker) -> pa.RecordBatch:
 def _decided(row: ScanRow, gate: Checker, one: Callable[[ScanRow, Checker], Decision]) -> Iterator[ScanRow]:
     key = row.get(ADDRESS_COLUMN, row.get(KEY_COLUMN))
     key = None if key is None else str(key)
+    # A row at fault must not end the scan, so each error becomes a row of the results.
     try:
         decision = one(row, gate)
     except PictureError as error:

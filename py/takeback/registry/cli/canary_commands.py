@@ -41,6 +41,7 @@ def add(
     from takeback.registry.storage.engine.database import writing
 
     settings = read_settings(os.environ, **where)
+    # The registry cannot hash pictures, so the program passes in the function that draws and hashes them.
     made_up = [[SignalMessage.of(signal) for signal in drawn()] for _ in range(pictures)]
     with writing(open_data(settings)) as connection:
         made = canaries.make(connection, platform, made_up, settings.mix, int(time.time()))
@@ -89,6 +90,7 @@ def trace(file: Path, as_json: bool, **where: object) -> None:
 
     with _engine(where).begin() as connection, file.open("rb") as opened:
         try:
+            # Mapped, so that a long list is not read into memory at once.
             listed = mmap.mmap(opened.fileno(), 0, access=mmap.ACCESS_READ)
         except (OSError, ValueError) as error:
             raise SettingsError(f"{file} cannot be read, or is empty") from error

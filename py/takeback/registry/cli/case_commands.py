@@ -53,6 +53,7 @@ def end(cases: tuple[str, ...], yes: bool, as_json: bool, **where: object) -> No
     settings = read_settings(os.environ, **where)
     store = Store(open_data(settings), time.time, settings.policy)
     try:
+        # All are looked up before the first one ends, so that a wrong number ends none.
         found = [_found(store, number) for number in dict.fromkeys(one.replace(" ", "") for one in cases)]
         ending = [one for one in found if one.is_open]
         if ending and not yes:

@@ -345,6 +345,7 @@ def _schemas() -> dict[str, Any]:
 
 
 def _signal(name: str, digits: int, quality: Mapping[str, Any], required: list[str]) -> dict[str, Any]:
+    # `$` as in ECMA 262, in whose words schemas are written; patterns in Python end with `\Z`.
     value = {"type": "string", "pattern": f"^[0-9a-f]{{{digits}}}$"}
     return {"properties": {"type": {"const": name}, "value": value, **quality}, "required": required}
 

@@ -89,6 +89,7 @@ _OF_KIND: Final = MappingProxyType(
     {
         ResponseKind.PAGE: (
             ("content-security-policy", _PAGE_POLICY),
+            # No script runs whose tag has no hash to check it by.
             ("integrity-policy", "blocked-destinations=(script)"),
         ),
         ResponseKind.WORKER: (("content-security-policy", "default-src 'none'; script-src 'wasm-unsafe-eval'"),),

@@ -146,6 +146,7 @@ def record(events: Sequence[FeedbackEvent], on_record: AbstractSet[str], active:
     """
     new: dict[str, tuple[FeedbackEvent, tuple[int, ...]]] = {}
     for event in events:
+        # A set, because an older and a newer id may name the same entry.
         touched = tuple({active[entry] for entry in event.entries if entry in active})
         if touched and event.id not in on_record:
             new.setdefault(event.id, (event, touched))

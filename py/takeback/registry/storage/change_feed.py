@@ -110,6 +110,7 @@ class ChangeFeed:
         """The records of the entries in the lines with `after < number <= upto`."""
         with self._engine.begin() as connection:
             rows = connection.execute(_LINES, {"after": after, "upto": upto}).all()
+            # One record for each entry, at its last line: every line would show the same present state.
             latest = {row.entry: row for row in rows}
             said = [row for row in rows if latest[row.entry] is row and _is_told(row, ids.platform)]
             names = feed_queries.entry_ids(connection, [row.entry for row in said], ids)

@@ -172,6 +172,7 @@ def active_signals(
     for row in bulk_write.among(connection, _WITH_VALUE, t.entries.c.value, {value for _, value in asked}):
         if platform is not None and not row_mapping.is_told(row, platform):
             continue
+        # Found by value alone, which an entry of another type may share.
         if key := asked.get((SignalType(row.type), row.value)):
             active[key] = row.number
     return active
@@ -311,6 +312,7 @@ def keep_feedback(
             for e, _ in events
         ],
     )
+    # By event, because RETURNING promises no order.
     ids: Mapping[str, int] = {row.event: row.id for row in kept}
     bulk_write.insert(
         connection,

@@ -115,7 +115,7 @@ class GroupCommit:
         with self._connect.begin() as connection:
             self._begin(connection)
             if not alone:
-                # More came while another process held the lock: with these, several processes on PostgreSQL keep half as
+                # More came while another process held the lock. With it, several processes on PostgreSQL keep half as
                 # many cases again a second.
                 self._gather(group)
             for _, same in groupby(sorted(group, key=_kind), key=_kind):

@@ -134,6 +134,7 @@ entries: Final = Table(
     Column("judged_at", BigInt),
 )
 """`value` is the hash, or the SHA-256 of the longer value in `text`; `judge` set the status, at `judged_at`."""
+# Rule 4 of PROTOCOL.md, kept by the database too: no two active entries have the same signal.
 _partial("entries_active", entries.c.value, entries.c.type, where="active", unique=True)
 _partial("entries_noticed", entries.c.number, where="active AND standing <> 'block'")
 _partial("entries_due", entries.c.due, where="due IS NOT NULL")
