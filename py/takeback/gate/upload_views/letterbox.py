@@ -23,13 +23,13 @@ MIN_ROW_SHARE: Final = 0.45
 MIN_COLUMN_SHARE: Final = 0.55
 """Share of a column that must have a step at a picture's left or right edge."""
 MIN_PAIR_SHARE: Final = 0.2
-"""The same share if two edges lie at the same distance from the centre_crop, as letterbox bars do."""
+"""The same share if two edges lie at the same distance from the centre, as letterbox bars do."""
 MIN_HEIGHT_SHARE: Final = 0.15
 """Share of the upload's height that the picture takes up at least."""
 MIN_WIDTH_SHARE: Final = 0.3
 """Share of the upload's width that the picture takes up at least."""
 MIN_PAIR_SIDE_SHARE: Final = 0.25
-"""Share of a side that the picture takes up at least between edges at the same distance from the centre_crop."""
+"""Share of a side that the picture takes up at least between edges at the same distance from the centre."""
 FINE_TOLERANCES: Final = (3, 1)
 """Grey levels of `trimmed` for a picture whose edge is nearly as dark or bright as the background."""
 FINE_GAP: Final = 1 / 200
@@ -37,7 +37,7 @@ FINE_GAP: Final = 1 / 200
 MAX_CROP_SHARE: Final = 0.98
 """A box that covers more than this share of both sides is not looked up: it is nearly the whole upload."""
 CAMERA_ASPECT_RATIOS: Final = (4 / 3, 3 / 2, 16 / 9, 1, 3 / 4, 2 / 3, 9 / 16)
-"""Width divided by height of camera pictures, tried in the centre_crop for pictures whose edge cannot be seen."""
+"""Width divided by height of camera pictures, tried in the centre for pictures whose edge cannot be seen."""
 
 
 def content_boxes(thumbnail: Thumbnail) -> list[Box]:
@@ -90,7 +90,7 @@ def _pairs(grey: Grey, least: float, share: float, most: int) -> list[tuple[int,
 
 
 def _peaks(scores: Scores, share: float, most: int, apart: int) -> Iterator[tuple[float, int]]:
-    """Yields (score, place), best first; a step scores at three places, of which the centre_crop one is its own."""
+    """Yields (score, place), best first; a step scores at three places, of which the centre one is its own."""
     around = np.convolve(scores, np.ones(3), "same")
     scores = scores.copy()
     for _ in range(most):
@@ -107,7 +107,7 @@ def _middle(around: Scores, place: int) -> int:
 
 
 def _mirrored(grey: Grey) -> Iterator[tuple[int, int]]:
-    """Yields the two clearest pairs of edges at the same distance from the centre_crop, within two pixels."""
+    """Yields the two clearest pairs of edges at the same distance from the centre, within two pixels."""
     high = grey.shape[0]
     above, below = _steps(grey)
     most = int(high * (1 - MIN_PAIR_SIDE_SHARE) / 2)
