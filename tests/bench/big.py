@@ -19,8 +19,8 @@ from tests.bench.hashing import peak, photograph
 from tests.bench.page import ARGUMENTS, chromium, run_ours
 from tests.bench.server import serving
 
-SIZES: Final = ((4000, 3000), (8192, 6144), (12_000, 9000))
-"""12 megapixels; 50, which the tab must hash in under 700 MB; 108, the largest that people have."""
+SIZES: Final = ((4000, 3000), (8192, 6144), (12_000, 9000), (12_240, 16_320))
+"""12 megapixels; 50, which the tab must hash in under 700 MB; 108; and 200, the largest that phones take."""
 MIB: Final = 1 << 20
 _FINISHED: Final = """() => globalThis.heard.some(([what]) => what === "rest")"""
 WITHIN: Final = 120_000

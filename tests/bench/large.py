@@ -14,7 +14,6 @@ from typing import Final
 from PIL import Image
 
 from builder.runtime.heic import box, full, hevc
-from tests.bench.memory import drawn
 
 SIZE: Final = (12240, 16320)
 TILE: Final = 1020
@@ -99,3 +98,16 @@ def grid(picture: Image.Image) -> bytes:
         )
 
     return start + meta(len(start) + len(meta(0)) + 8) + box(b"mdat", shape, *tiles)
+
+
+def drawn(size: tuple[int, int]) -> Image.Image:
+    """A picture of this size: a large gradient under the grain of a tile that is repeated over it."""
+    grain = Image.effect_noise((TILE // 4, TILE // 4), 40).resize((TILE, TILE), Image.Resampling.BICUBIC)
+    shapes = (Image.radial_gradient("L").resize((TILE, TILE)), Image.linear_gradient("L").resize((TILE, TILE)), grain)
+    tile = Image.blend(Image.merge("RGB", shapes), Image.merge("RGB", (grain,) * 3), 0.3)
+    picture = Image.merge("RGB", (Image.radial_gradient("L").resize(size),) * 3)
+    for left in range(0, size[0], TILE):
+        for top in range(0, size[1], TILE):
+            part = picture.crop((left, top, left + TILE, top + TILE))
+            picture.paste(Image.blend(part, tile, 0.4), (left, top))
+    return picture
