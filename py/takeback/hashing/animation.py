@@ -56,9 +56,11 @@ def animation_signal(stills: Iterable[Still]) -> Signal:
                 pdq = hash_pixels(still.pixels)
                 hashed[number] = Frame(number, pdq.quality, pdq.hash, round_milliseconds(start))
             starts.append(start)
+    # A PictureError as well, but not a damaged frame: such an animation has no vpdq at all (PROTOCOL.md).
     except TooManyPixels:
         raise
     except PictureError:
+        # The frames before a fault count (PROTOCOL.md, "The frames of a video", rule 6).
         if not hashed:
             raise
     return vpdq_signal(hashed[number] for number in sampled_frames(starts) if number in hashed)

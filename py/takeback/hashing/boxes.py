@@ -44,6 +44,7 @@ def format_by_brands(data: bytes) -> str | None:
     if data[4:8] != b"ftyp":
         return None
     end = min(int.from_bytes(data[:4], "big"), len(data), BRANDS_BYTES)
+    # Bytes 12 to 15 are the minor version, which is not a brand (ISO/IEC 14496-12, 4.3).
     brands = {data[8:12], *(data[at : at + 4] for at in range(16, end - 3, 4))}
     if not brands & STILLS or (data[8:12] not in STILLS and _is_moving(data[:BRANDS_BYTES])):
         return None
@@ -60,10 +61,12 @@ def _is_moving(start: bytes) -> bool:
 def primary_item(data: bytes) -> PrimaryItem | None:
     """Returns the primary item, or `None` if its description cannot be read, which the decoder then reports."""
     try:
+        # `meta` is a full box: its version and flags, four bytes, precede the boxes inside.
         meta = next(content for name, content in boxes_of(data) if name == b"meta")[4:]
         parts = dict(boxes_of(meta))
         item = _number(parts[b"pitm"], 4, 2 if parts[b"pitm"][0] == 0 else 4)
         kinds = list(boxes_of(dict(boxes_of(parts[b"iprp"]))[b"ipco"]))
+        # Index 0 stands for no property (ISO/IEC 23008-12, 9.3).
         return _described([kinds[number - 1] for number in _properties(parts[b"iprp"], item) if number])
     except (StopIteration, KeyError, IndexError, struct.error):
         return None
@@ -71,6 +74,7 @@ def primary_item(data: bytes) -> PrimaryItem | None:
 
 def _described(properties: list[tuple[bytes, bytes]]) -> PrimaryItem:
     """The primary item from its properties: `ispe` is its size, `irot` its quarter turns, `imir` its mirror."""
+    # Reversed, so that of several properties of one kind the first counts.
     named = dict(reversed(properties))
     width, height = struct.unpack_from(">II", named[b"ispe"], 4)
     turns = named[b"irot"][0] & 3 if b"irot" in named else 0
@@ -88,10 +92,12 @@ def _properties(iprp: bytes, wanted: int) -> list[int]:
             continue
         id_size, wide = (2 if content[0] == 0 else 4), content[3] & 1
         at = 8
+        # A crafted count may be 2**32 - 1, but every entry takes at least a byte.
         for _ in range(min(_number(content, 4, 4), len(content))):
             item, count, at = _number(content, at, id_size), content[at + id_size], at + id_size + 1
             size = 2 if wide else 1
             if item == wanted:
+                # The highest bit marks the property as essential; the rest is its index.
                 mask = 0x7FFF if wide else 0x7F
                 return [_number(content, at + size * i, size) & mask for i in range(count)]
             at += size * count

@@ -82,6 +82,7 @@ def _describe(file: str, picture: HashedPicture | HashedVideo) -> dict[str, obje
 
 
 def _line(file: str, picture: HashedPicture | HashedVideo) -> str:
+    # Reversed, so that the first signal of each type stays, which is that of the whole picture.
     values = {signal.type: signal.value for signal in reversed(picture.signals)}
     size = f"{picture.width}x{picture.height}"
     if isinstance(picture, HashedVideo):

@@ -22,6 +22,7 @@ except (ImportError, RuntimeError):  # another system than Linux, or one without
     pyseccomp = None
 
 _NOBODY: Final = 65534
+# From Linux's headers, prctl.h and sched.h: Python names none of them.
 _PR_SET_PDEATHSIG: Final = 1
 _PR_SET_NO_NEW_PRIVS: Final = 38
 _CLONE_THREAD: Final = 0x10000
@@ -66,6 +67,7 @@ def _become_nobody() -> None:
     """Switches a process started by root to the user nobody, who can read none of the gate's files."""
     if os.geteuid() != 0:
         raise PermissionError(errno.EPERM, "not root")
+    # In this order, because without root's user id the groups can no longer be changed.
     os.setgroups([])
     os.setgid(_NOBODY)
     os.setuid(_NOBODY)
@@ -78,6 +80,7 @@ def _leave_namespaces() -> None:
 
 def _limit(memory: int, life: int) -> None:
     """Forbids new descriptors (files, sockets), writes to files and core dumps; limits memory and processor time."""
+    # Before the limits, because it opens a file.
     size = _address_space() + memory
     for kind, most in (
         (resource.RLIMIT_CORE, 0),
@@ -122,6 +125,8 @@ def _filter_calls() -> None:
     for name in _CALLS:
         with suppress(OSError, ValueError):  # this architecture has no such call
             rules.add_rule(pyseccomp.ALLOW, name)
+    # A filter sees clone's flags, but not those of clone3, which are in memory. So clone3 fails, and the C library
+    # falls back to clone.
     rules.add_rule(pyseccomp.ALLOW, "clone", pyseccomp.Arg(0, pyseccomp.MASKED_EQ, _CLONE_THREAD, _CLONE_THREAD))
     rules.add_rule(pyseccomp.ALLOW, "prctl", pyseccomp.Arg(0, pyseccomp.EQ, _PR_SET_NAME))
     rules.load()

@@ -78,6 +78,7 @@ def decode_heic(data: bytes) -> DecodedImage:
     from pi_heif import HeifImageFile
 
     try:
+        # Loaded here and not when the pixels are read, so that FFmpeg can still take over.
         image: Image.Image = HeifImageFile(io.BytesIO(mended_heic(data)))
         image.load()
     except Exception:  # libde265 1.1 refuses HEVC with several layers, which the browser's 1.0 and FFmpeg decode
@@ -97,7 +98,7 @@ def _decode_by_ffmpeg(data: bytes) -> Image.Image | None:
     from PIL import ExifTags, ImageOps
 
     from takeback.hashing.boxes import primary_item
-    from takeback.hashing.video import first_pixels
+    from takeback.hashing.video import first_pixels  # not at the top: the wheel for browsers has no video.py
 
     main = primary_item(data)
     if main is None or (pixels := first_pixels(data, (main.width, main.height))) is None:

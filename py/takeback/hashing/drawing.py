@@ -22,6 +22,7 @@ JPEG_QUALITIES: Final = (72, 95)
 NEAR_BITS: Final = 60
 """Bits between the PDQ of a picture and of its nearest region: at most this many in 27 of 29 photographs."""
 
+# Unpredictable: whoever could draw the same pictures could strike the decoys out of a leaked list.
 _CHANCE: Final = random.SystemRandom()
 
 

@@ -54,6 +54,7 @@ def shown_frames(starts: Sequence[int], edits: Sequence[Edit], most: int) -> lis
             if len(found) + last - first > most:
                 raise PictureTooLarge(f"the video has over {most:,} frames")
             found += [Shown(now + starts[frame] - start, frame) for frame in range(first, last)]
+        # Length 0 shows the rest of the track, and nothing follows (PROTOCOL.md, "The frames of a video", rule 1).
         if not length:
             break
         now += length
@@ -84,6 +85,7 @@ def _index(file: BinaryIO) -> bytes:
         if name == b"moov":
             file.seek(at + length)
             return file.read(min(size - length, MAX_INDEX_BYTES) if size else MAX_INDEX_BYTES)
+        # Size 0 means to the end of the file, and a size below its own header's is malformed: neither has a next box.
         if size < length:
             break
         at += size
@@ -98,15 +100,18 @@ def _track(content: bytes) -> _Track:
 
 def _scale(header: bytes) -> int:
     """Ticks per second, from an `mvhd` or `mdhd`."""
+    # Version 1 has times of 64 bits before this number, version 0 of 32 (ISO/IEC 14496-12, 8.2.2 and 8.4.2).
     return int(struct.unpack_from(">I", header, 20 if header[0] == 1 else 12)[0])
 
 
 def _number(track: _Track) -> int:
+    # The track's number, after the same times (ISO/IEC 14496-12, 8.3.2).
     return int(struct.unpack_from(">I", track.header, 20 if track.header[0] == 1 else 12)[0])
 
 
 def _edits(track: _Track, movie: int) -> list[Edit]:
     """The edits of a track; `movie` is the ticks per second of their lengths."""
+    # Starts are in the track's ticks already. A crafted `movie` may be 0.
     return [Edit(start, length * _scale(track.media) / max(movie, 1)) for length, start in _entries(track.edits)]
 
 

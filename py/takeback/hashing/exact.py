@@ -11,6 +11,7 @@ CHUNK_BYTES: Final = 1 << 20
 
 def exact_signals(data: bytes) -> tuple[Signal, Signal]:
     """Returns SHA-256 and MD5 of `data`. MD5 is there for platforms whose older lists hold nothing else."""
+    # OpenSSL in FIPS mode refuses MD5 unless it is marked as not used for security.
     return _signals(hashlib.sha256(data), hashlib.md5(data, usedforsecurity=False))
 
 

@@ -9,6 +9,7 @@ CONTAINER: Final = b"\0\0\0\x0cJXL \r\n\x87\n"
 SIGNATURES: Final = (CODESTREAM, CONTAINER)
 _RATIOS: Final = {1: (1, 1), 2: (12, 10), 3: (4, 3), 4: (3, 2), 5: (16, 9), 6: (5, 4), 7: (2, 1)}
 """Width to height where the header omits the width (ISO/IEC 18181-1, `SizeHeader`)."""
+# Bits of a side's number, chosen by the two bits before it.
 _SIZES: Final = (9, 13, 18, 30)
 
 
@@ -17,6 +18,7 @@ def size_of(data: bytes) -> tuple[int, int] | None:
     if data.startswith(CONTAINER):
         for name, content in boxes_of(data):
             if name in {b"jxlc", b"jxlp"}:
+                # `jxlp` starts with the number of the part, 0 for the first (ISO/IEC 18181-2).
                 data = content.removeprefix(b"\0\0\0\0") if name == b"jxlp" else content
                 break
     return _size(data[2:32]) if data.startswith(CODESTREAM) else None

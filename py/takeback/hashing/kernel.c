@@ -2,6 +2,7 @@
  *
  * This file is compiled both for WebAssembly and natively, with identical results:
  * float32 in the order of Meta's reference, no fused multiply-add (-ffp-contract=off), no library, no allocation.
+ * Sums in float64 would move hashes of black-and-white graphics by 37 bits, beyond the match distance of 31.
  * PDQ: Meta, "The TMK+PDQF Video-Hashing Algorithm and the PDQ Image-Hashing Algorithm", 2019; full-size rule.
  *
  * A picture is processed in groups of ROWS rows:
@@ -41,6 +42,7 @@ enum {
   ALIGNMENT = 64,
 };
 
+/* An extension of GCC and Clang; `__builtin_shufflevector` below is Clang's, which the pinned zig cc is. */
 typedef float quad __attribute__((vector_size(16)));
 
 /* sqrt(2/64) * cos(pi/128 * m), m = 0..63, rounded to float32: every entry of the DCT matrix is one of them or its
@@ -94,12 +96,15 @@ struct pdq_result {
 /* ---- memory ---- */
 
 static struct box box_of(int length) {
+  /* The reference's window and offset: a 128th of the side, rounded up. */
   int window = (length + 127) / 128;
   return (struct box){window, (window + 2) / 2 - 1, length};
 }
 
+/* ROWS more than the window, because a whole group is written while the rows of the window are still read. */
 static int ring_rows(const struct pdq *p) { return p->down.window + ROWS; }
 
+/* The reference samples at (int)((j + 0.5) * length / 64); in integers this is exact. */
 static int sampled_column(const struct pdq *p, int j) { return (int)(((int64_t)(2 * j + 1) * p->width) >> 7); }
 
 static int sampled_row(const struct pdq *p, int i) { return (int)(((int64_t)(2 * i + 1) * p->height) >> 7); }
@@ -135,6 +140,7 @@ static uintptr_t lay_out(struct pdq *p, uintptr_t start, int width, int height) 
   return free;
 }
 
+/* The caller's memory may start anywhere; loads of whole vectors must be aligned. */
 static struct pdq *aligned(void *memory) {
   return (struct pdq *)(((uintptr_t)memory + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT);
 }
@@ -279,6 +285,7 @@ static void dct(const float samples[SIDE * SIDE], float out[COEFFICIENTS]) {
     for (int j = 0; j < SIDE; j++) d[i][j] = dct_entry(i, j);
   for (int i = 0; i < FREQUENCIES; i++) {
     for (int j = 0; j < SIDE; j++) t[i][j] = 0.0f;
+    /* `k` is the outer loop, so that `j` fills vectors while each sum still runs in index order. */
     for (int k = 0; k < SIDE; k++)
       for (int j = 0; j < SIDE; j++) t[i][j] += d[i][k] * samples[k * SIDE + j];
   }
@@ -291,6 +298,7 @@ static void dct(const float samples[SIDE * SIDE], float out[COEFFICIENTS]) {
 }
 
 static int gradient(float u, float v) {
+  /* Truncated here and divided by 90 below, as in the reference. */
   int d = (int)(((u - v) * 100.0f) / 255.0f);
   return d < 0 ? -d : d;
 }
@@ -479,6 +487,7 @@ static void sample_turned(const uint8_t *plane, int width, int height, const flo
 /* Bytes of memory needed for a picture of `width` x `height`, each 1 to 65,535. */
 EXPORT size_t pdq_size(int width, int height) {
   struct pdq probe;
+  /* One ALIGNMENT more, which `aligned` may skip at the start. */
   return (size_t)lay_out(&probe, 0, width, height) + ALIGNMENT;
 }
 
@@ -486,6 +495,7 @@ EXPORT size_t pdq_size(int width, int height) {
 EXPORT void pdq_begin(void *memory, int width, int height, int channels) {
   struct pdq *p = aligned(memory);
   float *end = (float *)lay_out(p, (uintptr_t)p, width, height);
+  /* Zeros stand for the samples above and left of the picture. */
   for (float *f = p->luma; f < end; f++) *f = 0.0f;
   p->width = width;
   p->height = height;
@@ -507,6 +517,7 @@ EXPORT void pdq_plane(void *memory, uint8_t *plane, int32_t size[2]) {
   for (int i = 0; i < size[0] * size[1]; i++) plane[i] = p->plane[i];
 }
 
+/* Weights of ITU-R BT.601, as in the reference. */
 static void luma_of(const uint8_t *pixels, float *luma, int width, int channels) {
   if (channels == 1)
     for (int x = 0; x < width; x++) luma[x] = pixels[x];
@@ -534,9 +545,11 @@ EXPORT void pdq_push(void *memory, const uint8_t *pixels, int rows, size_t strid
 /* Call after the last row: writes the result. */
 EXPORT void pdq_finish(void *memory, struct pdq_result *result) {
   struct pdq *p = aligned(memory);
+  /* No memset, because there is no C library. */
   uint8_t *bytes = (uint8_t *)result;
   for (size_t i = 0; i < sizeof *result; i++) bytes[i] = 0;
   if (p->width < SMALLEST || p->height < SMALLEST) return;
+  /* The boxes lag behind the input: rows of zeros push out the last outputs. */
   while (p->sampled < SIDE) {
     for (float *f = p->luma + (size_t)p->filled * p->pitch; f < p->luma + ROWS * p->pitch; f++) *f = 0.0f;
     run_group(p);

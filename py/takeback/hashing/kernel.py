@@ -74,6 +74,7 @@ def _load() -> ctypes.CDLL:
         library = ctypes.CDLL(path)
     except OSError as error:
         raise ImportError(f"the compiled kernel is missing or does not fit this machine: build {path}") from error
+    # Results are declared even where there is none: ctypes assumes an int, and WebAssembly traps if signatures differ.
     library.pdq_size.argtypes = (ctypes.c_int, ctypes.c_int)
     library.pdq_size.restype = ctypes.c_size_t
     library.pdq_begin.argtypes = (ctypes.c_void_p, ctypes.c_int, ctypes.c_int, ctypes.c_int)
@@ -133,6 +134,7 @@ class PdqStream:
         """
         stride = self._row if stride is None else stride
         rows, rest = divmod(len(pixels), stride) if stride >= self._row else (0, 1)
+        # kernel.c checks no bounds: it would write surplus rows past its memory.
         if rest or rows > self._missing:
             raise ValueError("pixels must be whole rows, and no more of them than the picture has")
         _library.pdq_push(self._memory, pixels, rows, stride)
@@ -151,6 +153,7 @@ class PdqStream:
         pixels = ctypes.create_string_buffer(THUMBNAIL_SIDE_PIXELS * THUMBNAIL_SIDE_PIXELS)
         size = (ctypes.c_int32 * 2)()
         _library.pdq_plane(self._memory, pixels, size)
+        # Rounded up, as `factor_of` in kernel.c does.
         factor = -(-max(self._size) // THUMBNAIL_SIDE_PIXELS)
         return Thumbnail(
             size[0], size[1], pixels.raw[: size[0] * size[1]], self._size[0] / factor, self._size[1] / factor

@@ -68,6 +68,7 @@ static void weigh(struct lanczos *p, int column) {
   int16_t *high = weights_of(p, column), *low = high + p->taps;
   for (int k = 0; k < p->taps; k++) {
     double share = from + k < to ? filter((from + k - middle + 0.5) / stretch) / sum : 0;
+    /* Halves are rounded away from zero, as in Pillow. */
     int32_t weight = (int32_t)(share * (1 << PRECISION) + (share < 0 ? -0.5 : 0.5));
     high[k] = (int16_t)(weight >> LOW);
     low[k] = (int16_t)(weight & ((1 << LOW) - 1));
@@ -90,6 +91,7 @@ EXPORT void lanczos_begin(void *memory, int width) {
   p->taps = (int32_t)taps_of(width);
   for (int column = 0; column < COLUMNS; column++) weigh(p, column);
   int16_t *row = weights_of(p, COLUMNS);
+  /* Columns have a whole number of GROUPs of weights, so the last ones read past the row. */
   for (int k = 0; k < p->taps; k++) row[width + k] = 0;
 }
 
@@ -106,6 +108,7 @@ EXPORT void lanczos_rows(void *memory, const uint8_t *pixels, int rows, uint8_t 
         above += from[k] * high[k];
         below += from[k] * low[k];
       }
+      /* A product, because shifting a negative number to the left is undefined in C. */
       int32_t sum = (above * (1 << LOW) + below + (1 << (PRECISION - 1))) >> PRECISION;
       *out++ = (uint8_t)(sum < 0 ? 0 : sum > 255 ? 255 : sum);
     }

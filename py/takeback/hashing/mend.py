@@ -41,6 +41,7 @@ def still_of(data: bytes) -> bytes:
         return data
     place = _place(data, b"moov")
     end = int.from_bytes(data[:4], "big")
+    # Names are replaced by names of the same length, because `iloc` holds offsets from the start of the file.
     return data[:end].replace(b"avis", b"avif") + data[end:place] + _SKIPPED + data[place + 4 :]
 
 
@@ -77,6 +78,7 @@ def _without_thumbnail_mark(data: bytes) -> bytes:
     changed = bytearray(data)
     for name, content in boxes_of(references[4:]):
         if name == b"thmb" and int.from_bytes(content[:size], "big") == _main_item(parts):
+            # Overwritten in place: `iloc` holds offsets from the start of the file, so nothing may move.
             changed[at + 4 : at + 8] = _SKIPPED
         at += 8 + len(content)
     return bytes(changed)
@@ -101,6 +103,7 @@ def _with_plain_properties(data: bytes) -> bytes:
     rewritten = {b"ipco": b"".join(_box(*box) for box in properties), b"ipma": _ipma(flags, table)}
     iprp = b"".join(_box(name, rewritten.get(name, content)) for name, content in within)
     whole = b"".join(_box(name, iprp if name == b"iprp" else content) for name, content in inside)
+    # The longer `meta` goes to the end, because `iloc` holds offsets from the start of the file.
     place = _place(data, b"meta")
     return data[:place] + _SKIPPED + data[place + 4 :] + _box(b"meta", meta[:4] + whole)
 

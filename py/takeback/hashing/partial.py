@@ -45,6 +45,7 @@ def load_shown(image: ImageFile.ImageFile, again: Open) -> Image.Image | None:
     """
     try:
         image.load()
+    # Too little memory is no damage, and a second decode would need as much.
     except MemoryError:
         raise
     except Exception:
@@ -72,6 +73,7 @@ def _rest(again: Open) -> Image.Image:
     _over(other, 255)
     missing = _differing(image, other)
     _check_rows(ImageChops.invert(missing).getbbox(), image.height)
+    # A palette may have no white to fill with.
     shown = image.convert("RGBA") if image.mode == "P" else image
     if interlaced:
         missing = _fill_gaps(shown, missing)
@@ -115,6 +117,7 @@ def _over(image: ImageFile.ImageFile, value: int) -> None:
     setattr(image, "load_prepare", prepared)  # noqa: B010 - replaces the method on this instance only
     with suppress(OSError, ValueError, EOFError, IndexError, SyntaxError):
         image.load()
+    # Otherwise Pillow would decode again, and raise, at the next access to the pixels.
     image.tile = []
     with suppress(Exception):  # data after the pixels may be damaged as well, and is not needed
         image.load_end()
@@ -157,6 +160,7 @@ def _fill_gaps(image: Image.Image, missing: Image.Image) -> Image.Image:
 def _ended(shown: Image.Image, image: ImageFile.ImageFile) -> Image.Image:
     """Fills the rows that a JPEG without an end marker lacks."""
     if getattr(image, "ended", False):
+        # A row of blocks is as high as the plane with the most samples requires (ITU T.81, A.2).
         block = 8 * max(layer[2] for layer in getattr(image, "layer"))  # noqa: B009 - only JPEG images have it
         rows = _rows_of_jpeg(shown, block)
         _check_rows((0, 0, shown.width, rows), shown.height)
@@ -219,6 +223,7 @@ def mended_webp(data: bytes) -> bytes | None:
             raise DamagedPicture("less than half of the picture is there")
         size += size % 2 + (_SPARE_ZEROS if data[start - 8 : start - 4] == b"VP8 " else 0)
         body = data[: start - 4] + size.to_bytes(4, "little") + data[start:] + bytes(start + size - len(data))
+    # RIFF's size counts neither itself nor the name before it (RFC 9649, 2.3).
     return body[:4] + (len(body) - 8).to_bytes(4, "little") + body[8:]
 
 
@@ -227,6 +232,7 @@ def _whole_chunks(data: bytes) -> tuple[bytes, int]:
     at, frames = 12, 0
     while at + 8 <= len(data):
         size = int.from_bytes(data[at + 4 : at + 8], "little")
+        # A chunk of odd size is padded by a byte that its size does not count (RFC 9649, 2.3).
         end = at + 8 + size + size % 2
         if end > len(data):
             break

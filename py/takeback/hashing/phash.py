@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
 def phash_signals(small: "dict[Variant, Small]") -> list[Signal]:
     """Returns the signals of one picture's variants, without those whose hash equals that of the whole."""
+    # Not at the top: the page fetches imagehash and numpy after the first picture's other hashes.
     import imagehash
 
     values = {variant: str(imagehash.phash(grey)) for variant, grey in small.items()}

@@ -152,6 +152,7 @@ def main(memory: int, parent: int, life: int) -> None:
     """Answers jobs until the process `parent` is gone. `memory` is in bytes, `life` in seconds of processor time."""
     pipes = _take_over()
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent handles Ctrl-C
+    # In this order: once confined, the process can open and import nothing.
     load_all()
     pipes.send({"sealed": confine(memory, parent, life)})
     while True:
@@ -164,5 +165,6 @@ def main(memory: int, parent: int, life: int) -> None:
 
 def _set_timer(seconds: float) -> None:
     """Ends this process after `seconds` of processor time; 0 means never. Windows has no such timer."""
+    # Code that took over this process could lift the timer; the hard limit on its life in `confine` would remain.
     if sys.platform != "win32":
         signal.setitimer(signal.ITIMER_PROF, seconds)

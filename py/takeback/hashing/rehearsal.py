@@ -20,6 +20,7 @@ def load_all() -> None:
     from imagecodecs import jpegxl_decode
 
     for decoder in (jpegxl_decode, pi_heif.HeifImageFile):
+        # An empty file is refused, but by then the library is loaded.
         with suppress(Exception):
             decoder(b"")
     for data in _samples():
@@ -28,6 +29,7 @@ def load_all() -> None:
     if find_spec("av"):
         hash_video(_video())
     gc.collect()  # ends the decoders' threads: the process must be single-threaded
+    # The process collects garbage after each file; what is loaded now need not be walked again.
     gc.freeze()
 
 

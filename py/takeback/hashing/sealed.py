@@ -45,6 +45,7 @@ class Hashing:
         and with `"incomplete": true` for a truncated or damaged file; or `{"error": {"code", "text"}}`. `decode` is
         given if `decoder_for` named a format.
         """
+        # Releases the previous picture, which would otherwise stay in memory beside this one.
         self._shrink = None
         try:
             answer = self._hash(data, on_step or (lambda _step: None), decode)
@@ -91,9 +92,11 @@ def _decoder(data: object, decode: Decode) -> Decoder:
         try:
             pixels = _decoded(decode, data, file)
         except Exception as error:
+            # JavaScript reports a failed allocation as a RangeError.
             if "RangeError" in str(error):
                 raise MemoryError from error
             raise
+        # libheif and libjxl apply the orientation, libavif leaves it to the caller.
         main = primary_item(file) if sniff(file) == "AVIF" else None
         return JavaScriptPicture(pixels, main.orientation if main else 1)
 

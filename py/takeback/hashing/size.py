@@ -20,6 +20,7 @@ def pixels_of(data: bytes) -> int:
         width, height = _size(sniff(data), data)
     except Exception:  # noqa: BLE001 - parsers raise nearly any exception on a hostile file
         return 0
+    # A BMP with rows from the top down has a negative height.
     return abs(width * height)
 
 

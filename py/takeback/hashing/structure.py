@@ -50,15 +50,18 @@ def _check_jpeg(data: bytes) -> None:
         place = data.find(b"\xff", place)
         if place < 0:
             return
+        # Any number of 0xFF may precede a marker (ITU T.81, B.1.1.2); a crafted file has megabytes of them.
         while data[place + 1] == 0xFF and place <= MAX_PREFACE_BYTES:
             place += 1
         if place > MAX_PREFACE_BYTES:
             break
         marker = data[place + 1]
         if marker == 0xDA:
+            # Coded data never contains these bytes, because a 0 follows each 0xFF in it (ITU T.81, B.1.1.5).
             if data.count(b"\xff\xda", place) > MAX_SCANS:
                 raise PictureTooLarge(f"the file is drawn in over {MAX_SCANS} passes; save a plain copy and try that")
             return
+        # Markers without a length: a stuffed 0, TEM, RST, SOI and EOI.
         alone = marker in {0x00, 0x01} or 0xD0 <= marker <= 0xD9
         place += 2 if alone else 2 + struct.unpack_from(">H", data, place + 2)[0]
     raise PictureTooLarge(_TOO_MUCH)
@@ -88,6 +91,7 @@ def _check_gif(data: bytes) -> None:
             frames += 1
             if frames > MAX_FRAMES:
                 raise _too_many_frames()
+            # Ten bytes of image descriptor, and one with the code size.
             place += 11 + _palette(data[place + 9])
         elif data[place] == 0x21:
             place += 2

@@ -119,6 +119,7 @@ def check_directories(data: bytes) -> None:
         seen: set[int] = set()
         while waiting:
             start = waiting.pop()
+            # 0 ends a chain of directories; a crafted chain may lead back to an earlier one.
             if start == 0 or start in seen:
                 continue
             seen.add(start)
@@ -168,5 +169,6 @@ def _entries(data: bytes, layout: _Layout, start: int) -> Iterator[_Entry]:
     reader = _entry_struct(layout)
     (count,) = _read(layout, layout.entries, data, start)
     first = start + struct.calcsize("=" + layout.entries)
+    # A crafted count may be 2**64 - 1; the first entry past the end of the data raises.
     for number in range(min(count, len(data) // reader.size + 1)):
         yield _Entry(*reader.unpack_from(data, first + number * reader.size))

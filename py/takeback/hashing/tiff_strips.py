@@ -66,6 +66,7 @@ def _unpacked(data: bytes, directory: Directory, compression: int) -> bytes:
     """The file with uncompressed strips. Raises the errors that `plain_tiff` catches."""
     offsets, counts = _TILES if _TILES[0] in directory.entries else _STRIPS
     block = _block(directory, tiled=offsets == _TILES[0])
+    # Unpacked strips go to the end, so that all other offsets in the file remain valid.
     file, ends = bytearray(data), list[int]()
     height = directory.value(_HEIGHT)
     for number, (at, size) in enumerate(zip(directory.values(offsets), directory.values(counts), strict=True)):
@@ -78,6 +79,7 @@ def _unpacked(data: bytes, directory: Directory, compression: int) -> bytes:
     if PREDICTOR in directory.entries:
         directory.put(file, PREDICTOR, [1])
     if compression == _JPEG and directory.value(PHOTOMETRIC) == _YCBCR:
+        # libjpeg has converted the pixels already.
         directory.put(file, PHOTOMETRIC, [_RGB])
     return bytes(file)
 
@@ -97,6 +99,7 @@ def _block(directory: Directory, *, tiled: bool) -> _Block:
 
 def _inflated(packed: bytes, block: _Block, rows: int) -> bytes:
     size = block.row * rows
+    # Limited to what the strip can hold: Deflate may expand crafted data a thousandfold.
     pixels = zlib.decompressobj().decompress(packed, size).ljust(size, b"\0")
     return _summed(pixels, block, rows) if block.predictor == 2 else pixels
 
@@ -107,6 +110,7 @@ def _summed(pixels: bytes, block: _Block, rows: int) -> bytes:
 
     lines = b"".join(b"\1" + pixels[at : at + block.row] for at in range(0, len(pixels), block.row))
     head = struct.pack(">IIBBBBB", block.width, rows, 8, _PNG_COLOURS[block.samples], 0, 0, 0)
+    # Level 0 only copies: the data is decoded again at once.
     parts = ((b"IHDR", head), (b"IDAT", zlib.compress(lines, 0)), (b"IEND", b""))
     png = b"".join(struct.pack(">I", len(part)) + name + part + _checksum(name + part) for name, part in parts)
     return PngImageFile(io.BytesIO(b"\x89PNG\r\n\x1a\n" + png)).tobytes()

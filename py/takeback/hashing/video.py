@@ -132,6 +132,7 @@ def hash_video(file: BinaryIO, patience: float = MAX_SECONDS) -> HashedVideo:
             wanted = _samples(index)
             for start, found in _hash_frames(file, kind, index, [sample.start for sample in wanted], deadline):
                 hashed[start] = found
+    # No video, only sound, or no PyAV. After any other fault the exact signals are still returned.
     except UnknownFormat:
         raise
     except PictureError as error:
@@ -201,6 +202,7 @@ def _read_index(file: BinaryIO, kind: str, deadline: float) -> _Index:
         if width * height > MAX_PIXELS:
             raise PictureTooLarge(f"the video has over {MAX_PIXELS // 1_000_000} megapixels a frame")
         tick = float(stream.time_base or 0)
+        # Sorted, because packets come in decoding order: a frame may follow later ones that it refers to.
         return _Index(sorted(starts), sorted(keys), edits.get(stream.id, []), tick, (width, height), codec is not None)
 
 
@@ -274,6 +276,7 @@ def _decoded(container: "InputContainer", stream: "VideoStream", deadline: float
     try:
         for frame in container.decode(stream):
             _check_time(deadline)
+            # Only the frames before a fault count (PROTOCOL.md, "The frames of a video", rule 6).
             if frame.is_corrupt:
                 return
             if frame.pts is not None:
@@ -295,8 +298,10 @@ def _pixels(frame: "VideoFrame") -> Pixels:
     if form.is_rgb or form.has_palette or form.is_big_endian:
         stored, layout = np.asarray(frame.to_ndarray(format="rgb24"), np.uint8), "RGB"
     else:
+        # Whatever range the file declares, because PDQ does not depend on contrast (PROTOCOL.md, rule 3).
         plane, deeper = frame.planes[0], form.components[0].bits - 8
         values = np.frombuffer(plane, np.uint16 if deeper else np.uint8)
+        # FFmpeg pads each row to `line_size` bytes.
         rows = values.reshape(-1, plane.line_size // values.itemsize)[: frame.height, : frame.width]
         stored, layout = np.right_shift(rows, deeper, dtype=rows.dtype).astype(np.uint8), "L"
     turns, mirrored = _marks(frame)
@@ -316,6 +321,7 @@ def _marks(frame: "VideoFrame") -> tuple[int, bool]:
     marked = frame.side_data.get(Type.DISPLAYMATRIX)
     if marked is None:
         return 0, False
+    # A 3 x 3 matrix, row by row, in the machine's byte order.
     a, b, _, c, d = struct.unpack_from("=5i", bytes(marked))  # a pixel at x, y is shown at a x + c y, b x + d y
     mirrored = a * d < b * c
     return round(math.atan2(b, -a if mirrored else a) / (math.pi / 2)), mirrored

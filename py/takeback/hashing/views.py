@@ -131,8 +131,10 @@ def trimmed(
     does not separate objects; an object under the share `smallest` of a side does not count.
     """
     wide, high = thumbnail.width, thumbnail.height
+    # Plain bytes, because the page has not loaded numpy yet when it hashes regions.
     off = thumbnail.pixels.translate(_off_ground(_edge(thumbnail), tolerance))
     left, top, right, bottom = 0, 0, wide, high
+    # The second pass counts only within the columns that the first one found.
     for _ in range(2):
         rows = [off.count(1, y * wide + left, y * wide + right) for y in range(top, bottom)]
         first, last = _longest(rows, right - left, int(high * gap))
@@ -158,6 +160,7 @@ def _edge(thumbnail: Thumbnail) -> bytes:
 def _off_ground(edge: bytes, tolerance: int) -> bytes:
     """A translation table: 0 for pixels of the background, the most common grey of the edge, 1 for all others."""
     counts = [edge.count(level) for level in range(256)]
+    # Seven levels count together, because JPEG noise spreads a plain background over several.
     ground = max(range(256), key=lambda level: sum(counts[max(0, level - 3) : level + 4]))
     return bytes(abs(level - ground) > tolerance for level in range(256))
 

@@ -23,6 +23,7 @@ def sampled_frames(starts: Sequence[float]) -> list[int]:
 
 def round_milliseconds(seconds: float) -> float:
     """Rounds to whole milliseconds, halves up."""
+    # `round` would round halves to even, unlike JavaScript's `Math.round`.
     return math.floor(seconds * 1000 + 0.5) / 1000
 
 
