@@ -11,6 +11,7 @@ from takeback.signals import Signal, SignalType
 
 TYPES: Final = frozenset({SignalType.PDQ, SignalType.SHA256, SignalType.MD5})
 """Types that identify a picture reliably enough."""
+# The list holds no quality, and a PDQ signal must have one.
 _FULL_QUALITY: Final = 100
 
 

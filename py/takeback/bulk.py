@@ -34,10 +34,13 @@ VALUE_BYTES: Final = tuple(HEX_DIGITS[kind] // 2 if kind in HEX_DIGITS else 0 fo
 VIDEO, AI_MADE, WAS_MINOR, ENTRY_STATUS_SHIFT = 2, 4, 8, 4
 NO_QUALITY: Final = 255
 
+# A line's number, action and entry id.
 _LINE: Final = Struct(">QB16s")
+# Of an `add`: type, variant, flags, quality, and days since 1970.
 _ADD: Final = Struct(">BBBBH")
 _LENGTH: Final = Struct(">H")
 _HEAD: Final = Struct(">I")
+# A line starts with its number, which is at least 1, so none starts with eight zero bytes.
 _END: Final = bytes(8)
 _EPOCH: Final = date(1970, 1, 1)
 
@@ -143,6 +146,7 @@ class Reader:
         self._digest.update(self._buffer[: self._at - len(_END)])
         self._ended = True
         (size,) = _HEAD.unpack(self._take(4))
+        # A crafted length may be 4 GB, all of which would be buffered before it is decoded.
         if size > MAX_HEAD_BYTES:
             raise FeedBroken("the end of the file is malformed")
         try:

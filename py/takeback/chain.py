@@ -35,11 +35,13 @@ def leaf(line: FeedEntry, added: int) -> bytes:
         f"{signal.variant}\n{line.kind}\n{int(line.ai_made)}\n{line.age_band}\n{line.since or '-'}\n"
         f"{line.standing or EntryStatus.BLOCK}\n"
     )
+    # The salt is deleted with the signal. Without one, anybody could test whether a leaf is that of a given picture.
     return sha256(b"\x00" + bytes.fromhex(line.salt or "") + text.encode()).digest()
 
 
 def link(before: bytes, leaf: bytes) -> bytes:
     """Returns the link of a number: the digest of the link before it and the line's leaf."""
+    # A leaf is made with 00 and a link with 01, so that neither can pass for the other (as in RFC 6962, 2.1).
     return sha256(b"\x01" + before + leaf).digest()
 
 
@@ -90,6 +92,7 @@ def follow_key(pinned: str, key: str, keys: Sequence[FeedKey]) -> str:
         raise RegistryUnreachable(
             "the registry signed with a key that it has replaced: a key rotation is still in progress"
         )
+    # Each key is checked by the one before, because only the pinned key is trusted so far.
     for before, after in zip(keys[start:end], keys[start + 1 : end + 1], strict=True):
         if not is_successor(before.key, after):
             raise FeedBroken(f"rule 6: the registry's key {after.key} was not signed by its predecessor")
@@ -108,11 +111,13 @@ def is_successor(old: str, new: FeedKey) -> bool:
 
 def _statement(head: FeedHead, platform: str, digest: bytes) -> bytes:
     return (
+        # It names the platform, because the ids in an answer are those of one platform: another's answer must not pass.
         f"takeback feed 1\n{platform}\n{head.number}\n{head.chain}\n{head.newest}\n{head.at}\n{digest.hex()}\n"
     ).encode()
 
 
 def _succession(old: str, new: str) -> bytes:
+    # The first line differs from that of `_statement`, so that a signed answer cannot pass for a signed key.
     return f"takeback feed key 1\n{old}\n{new}\n".encode()
 
 

@@ -59,6 +59,7 @@ def _missing(name: str, error: ModuleNotFoundError) -> str:
     """How to install what the command `name` lacks. Raises `error` again if a module of our own is missing."""
     if (error.name or "").startswith("takeback"):
         raise error
+    # The extras have the names of the zones: `takeback.gate.commands` needs `gate`.
     extra = _COMMANDS[name].split(":")[0].split(".")[1]
     return f"takeback {name} needs more packages ({error.name}): {how_to_install(extra)}"
 

@@ -20,6 +20,7 @@ def check_address(address: str, owner: str, danger: str) -> None:
     """
     try:
         parts = urlsplit(address)
+        # Reading the port raises ValueError if it is not a number up to 65,535.
         host, _ = parts.hostname, parts.port
     except ValueError as error:
         raise SettingsError(f"{owner}'s address is malformed: expected https://HOST[:PORT]") from error
@@ -50,6 +51,7 @@ def why(error: BaseException) -> str:
     cause: BaseException | None = error
     while cause is not None:
         match cause:
+            # From the most specific on: certificate errors are SSL errors, and these are OS errors.
             case ssl.SSLCertVerificationError():
                 return (
                     f"its certificate is not trusted ({cause.verify_message}); if your own authority signed it, set "

@@ -66,6 +66,7 @@ class LimitedProtocol(HttpToolsProtocol):
     def _drop_if_unread(self) -> None:
         """Makes the kernel close a connection whose caller stops reading an answer (RFC 5482)."""
         connection = self.transport.get_extra_info("socket")
+        # A Unix socket has no options of TCP, and other systems lack this one.
         if sys.platform == "linux" and connection.family in {socket.AF_INET, socket.AF_INET6}:
             connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, int(SILENT_SECONDS * 1000))
 
@@ -86,6 +87,7 @@ class LimitedProtocol(HttpToolsProtocol):
             self._since = self.loop.time()
         self._unparsed += len(data)
         super().data_received(data)
+        # The parser reports a field once it is complete, so one that never ends shows only in the bytes received.
         if self._awaits == "head" and self._unparsed > MAX_HEADER_BYTES:
             self.refuse(431)
 
@@ -140,6 +142,7 @@ class LimitedProtocol(HttpToolsProtocol):
         if cycle is None or cycle.response_complete or not cycle.response_started:
             self.transport.write(_refusal(status))
         if cycle is not None and not cycle.response_complete:
+            # Wakes the application, which may be waiting for the rest of the body.
             cycle.disconnected = True
             cycle.message_event.set()
         self.flow.resume_reading()  # to discard what is still sent
@@ -151,6 +154,7 @@ class LimitedProtocol(HttpToolsProtocol):
         if oldest is self:
             self.refuse(503)
         else:
+            # `close` would first wait for the caller to read what is buffered.
             oldest.transport.abort()
 
     def _count(self, size: int) -> None:
@@ -163,6 +167,7 @@ class LimitedProtocol(HttpToolsProtocol):
         """Checks how long the caller has been silent, and schedules the next check."""
         self._ticking = self.loop.call_later(TICK_SECONDS, self._tick)
         silent = self.loop.time() - self._since
+        # While the server does not read, the silence is its own.
         reads = not self.flow.read_paused
         if (self._awaits == "head" and silent > HEADER_SECONDS) or (
             self._awaits == "body" and reads and silent > SILENT_SECONDS

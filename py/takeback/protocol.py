@@ -400,6 +400,7 @@ def decode[M: Struct](body: bytes, kind: type[M]) -> M:
     except msgspec.ValidationError as error:
         text, _, path = str(error).rpartition(" - at ") if " - at " in str(error) else (str(error), "", "")
         raise InvalidMessage(*_explain(text, path, error.__cause__)) from error
+    # A deeply nested body raises RecursionError.
     except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as error:
         raise InvalidMessage("the body is not JSON") from error
 
@@ -410,6 +411,7 @@ def decode_request[M: Struct](body: bytes, kind: type[M]) -> M:
     Raises `InvalidMessage`.
     """
     message = decode(body, kind)
+    # msgspec keeps the last of repeated fields without an error.
     json.loads(body, object_pairs_hook=_refuse_repeats)
     return message
 

@@ -86,6 +86,7 @@ class Frame:
 
 def frames_of(value: str) -> tuple[Frame, ...]:
     """Parses the frames of a `vpdq` value, in order. Raises `InvalidSignal` if it is malformed or out of order."""
+    # One part more than allowed is enough to refuse a crafted value of very many.
     found = [_FRAME.fullmatch(part) for part in value.split(";", MAX_FRAMES)]
     frames = [Frame(int(m[1]), int(m[2]), m[3], float(m[4])) for m in found if m]
     if len(frames) != len(found) or len(frames) > MAX_FRAMES:
