@@ -168,6 +168,7 @@ def make_kernel() -> None:
 
 def make_site() -> None:
     """Builds `dist/`, if one of its sources has changed."""
+    # Outside the lock below, which it takes itself: flock would wait for this very process.
     make_kernel()
     key = fingerprint(SITE_SOURCES)
     with one_at_a_time():

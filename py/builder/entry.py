@@ -31,6 +31,7 @@ def _enter(options: Options, arguments: list[str]) -> int:
     if options.command == "clean":
         clean(everything=options.all)
         return 0
+    # First, so that a port in use is reported before the environment is made, not after.
     if options.command in {"serve", "dev"}:
         check_address(options.host, options.port)
     with one_at_a_time():

@@ -37,6 +37,7 @@ def serve_edits(options: Options) -> int:
     """Serves until Ctrl-C; the exit status. Raises `BuildError`."""
     make_data_folder(options.data)
     site = EditedSite()
+    # Before the build, so that an edit made during it is noticed.
     seen, python = stamps(WEB, ""), stamps(PYTHON, ".py")
     site.build()
     try:

@@ -36,6 +36,7 @@ def check_address(host: str, port: int) -> None:
     """Raises `BuildError` if nothing can listen at this address."""
     try:
         family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
+        # The port may be taken again before the registry listens, which then reports it itself.
         socket.create_server((host, port), family=family).close()
     except OSError as error:
         if error.errno == errno.EADDRINUSE:
@@ -137,11 +138,13 @@ def make_platform(data: Path, home: Path, address: str) -> None:
         added = _takeback(["platform", "add", PLATFORM, "--data", str(data)])
         if added.returncode:
             added = _takeback(["platform", "rotate", PLATFORM, "--data", str(data)])
+        # The key goes through standard input, because others can read a process's arguments.
         begin = ["gate", "init", "--home", str(home), "--registry", address, "--key-file", "-"]
         made = added if added.returncode else _takeback(begin, added.stdout)
         if made.returncode:
             last = (made.stderr.strip().splitlines() or ["no reason given"])[-1]
             raise BuildError(f"the demo platform could not be created: {last.removeprefix('Error: ')}")
+        # Last, so that a platform whose making was interrupted is made again.
         marker.write_text(address)
 
 

@@ -21,6 +21,7 @@ PYODIDE_PLATFORM: Final = "pyemscripten_2026_0_wasm32"
 
 
 NEEDED: Final = (3, 12)
+# The build backend loads this file by its path, so `builder` is not importable yet.
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 
@@ -48,6 +49,7 @@ class KernelHook(BuildHookInterface[Any]):
                 build_native(module, made)
             build_data["force_include"][str(made)] = module.inside
         build_data["pure_python"] = False
+        # The modules are loaded by ctypes and use no Python ABI: one wheel fits every Python 3.
         build_data["tag"] = f"py3-none-{PYODIDE_PLATFORM if pyodide else native_platform()}"
 
 
@@ -62,4 +64,5 @@ def native_platform() -> str:
         return "win_amd64" if machine == "x86_64" else "win_arm64"
     if platform.libc_ver()[0] != "glibc":
         return f"linux_{machine}"
+    # The glibc in `kernel._TARGETS`.
     return f"manylinux_2_17_{machine}"

@@ -58,6 +58,7 @@ FLAGS: Final = (
 WEBASSEMBLY: Final = ("-target", "wasm32-freestanding", "-msimd128", "-nostdlib")
 _TARGETS: Final = {"linux": "{machine}-linux-gnu.2.17", "darwin": "{machine}-macos", "win32": "{machine}-windows-gnu"}
 """Old enough for every machine that runs a supported Python."""
+# Windows and macOS have names of their own for the same processors.
 _MACHINES: Final = {"AMD64": "x86_64", "arm64": "aarch64"}
 COMPILE_TIMEOUT_SECONDS: Final = 300
 """The first run of a fresh zig takes about ten."""

@@ -43,6 +43,7 @@ def make_release(folder: Path = RELEASE) -> Commit:
 
     Raises `BuildError` where something is not committed, or a tool fails.
     """
+    # Before the folder is cleared, so that a refusal leaves the previous release in place.
     commit, key = clean_commit(), signing_key()
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
@@ -71,6 +72,7 @@ def clean_commit() -> Commit:
     top = _git("rev-parse", "--show-toplevel")
     if Path(top) != ROOT:
         raise BuildError("a release is made from a clone with its history, and this folder is not one")
+    # The option is given because a user's git configuration may hide untracked files.
     if changed := _git("status", "--porcelain", "--untracked-files=normal").splitlines():
         more = f" and {len(changed) - 1} more" if len(changed) > 1 else ""
         raise BuildError(
@@ -123,6 +125,7 @@ def page_archive(site: Path, name: str, time: int) -> bytes:
     """A tar.gz of every file of `site`, in the folder `name`: sorted, owned by root, all of one `time`."""
     out = io.BytesIO()
     with (
+        # gzip's header holds a file name and a time, which would differ between machines.
         gzip.GzipFile(fileobj=out, mode="wb", filename="", mtime=time) as packed,
         tarfile.open(fileobj=packed, mode="w", format=tarfile.USTAR_FORMAT) as archive,
     ):

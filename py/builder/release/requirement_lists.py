@@ -46,6 +46,7 @@ def locked(wheel: Path, extras: Iterable[str]) -> str:
 
 def lock_blocks() -> dict[str, str]:
     """The lines of the lock by the name of the package that they pin."""
+    # The hashes of a package are on indented lines below its name.
     return {block.partition("==")[0]: block for block in re.split(r"\n(?=\S)", LOCK.read_text().strip())}
 
 

@@ -48,6 +48,7 @@ def _of_python(requirements: str, version: str, environment: Mapping[str, str]) 
     with tempfile.TemporaryDirectory() as folder:
         project = Path(folder, "pyproject.toml")
         text = (ROOT / "pyproject.toml").read_text()
+        # The version is dynamic in our pyproject.toml, and the SBOM needs a number.
         project.write_text(text.replace('dynamic = ["version"]', f'version = "{version}"', 1))
         command = [sys.executable, "-m", "cyclonedx_py", "requirements", "-", "--pyproject", str(project)]
         return _run([*command, *_REPRODUCIBLE], {**environment, "PYTHONPATH": str(TOOLS / "python")}, requirements)

@@ -48,6 +48,7 @@ def runtime_files(pins: Pins, cache: Cache, modules: set[str] | None = None) -> 
     chosen = read_modules() if modules is None else modules
     later = read_modules(PHASH_MODULES_FILE) if modules is None else modules
     files = {name: pinned_file(pins, name) for name in pins.files}
+    # Ours come second and so replace the originals.
     standard = {**read_zip(files["python_stdlib.zip"]), **slim_sources()}
     library = pick(standard, chosen)
     pillow = read_zip(fetch_wheel(pins, pins.wheels["pillow"], cache))

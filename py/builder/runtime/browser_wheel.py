@@ -139,6 +139,7 @@ def with_record(members: dict[str, bytes]) -> bytes:
         for name, data in sorted(members.items())
         if name != record
     ]
+    # RECORD lists itself without a digest (PEP 376).
     return stored_zip({**members, record: "".join([*lines, f"{record},,\n"]).encode()})
 
 

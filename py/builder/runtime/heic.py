@@ -16,6 +16,7 @@ def heic(image: Image.Image, turns: int = 0, mirror: int | None = None, size: tu
     turn = [box(b"irot", bytes([turns]))] if turns else []
     flip = [box(b"imir", bytes([mirror]))] if mirror is not None else []
     properties = [full(b"ispe", struct.pack(">II", *(size or image.size))), configuration, *turn, *flip]
+    # 0x80 marks a property as essential.
     numbers = bytes(0x80 | number for number in range(1, len(properties) + 1))
     association = struct.pack(">IHB", 1, 1, len(properties)) + numbers
     start = box(b"ftyp", b"heic\0\0\0\0mif1heic")
@@ -30,6 +31,7 @@ def heic(image: Image.Image, turns: int = 0, mirror: int | None = None, size: tu
             box(b"iprp", box(b"ipco", *properties), full(b"ipma", association)),
         )
 
+    # `iloc` needs the place of the picture, which depends on the length of `meta`, whatever the number in it.
     return start + meta(len(start) + len(meta(0)) + 8) + box(b"mdat", coded)
 
 

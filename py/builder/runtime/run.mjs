@@ -10,6 +10,7 @@ import { decoder } from "../../../web/worker/stills.js";
 
 const [folder, runtime, ...pictures] = process.argv.slice(2);
 try {
+  // In the callback, because `exit` would drop what a pipe has not taken yet.
   process.stdout.write(JSON.stringify(await run()), () => process.exit());
 } catch (fault) {
   process.stderr.write(`${fault.message}\n`); // Node would print all of Pyodide's minified source
@@ -20,6 +21,7 @@ async function run() {
   const { loadPyodide } = await import(pathToFileURL(path.join(folder, "pyodide.mjs")).href);
   const archive = (name) => {
     const data = fs.readFileSync(path.join(runtime, name));
+    // Node's buffers may be parts of a larger ArrayBuffer.
     return data.buffer.slice(data.byteOffset, data.byteOffset + data.length);
   };
   let site;

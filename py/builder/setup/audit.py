@@ -56,6 +56,7 @@ def audit() -> int:
 
 def ask_about_python() -> tuple[int, list[str]]:
     """Returns the number of locked Python packages, and a line per known vulnerability. Raises `Unanswered`."""
+    # The locks name every package with its hashes, so pip has nothing to resolve and installs nothing.
     options = ["--disable-pip", "--format", "json", "--desc", "off", "--progress-spinner", "off"]
     found: dict[tuple[str, str], list[str]] = {}
     for lock in (*PYTHON_LOCKS, _browser_lock()):  # one at a time: pip-audit refuses a package in two versions

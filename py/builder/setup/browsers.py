@@ -119,6 +119,7 @@ def _root_prefix() -> list[str] | None:
     if shutil.which("apt-get") is None:
         return None
     if os.geteuid() == 0:
+        # Packages must not ask: the output is hidden, so nobody would see the question.
         return ["env", "DEBIAN_FRONTEND=noninteractive"]
     sudo = ["sudo", "--non-interactive", "env", "DEBIAN_FRONTEND=noninteractive"]
     return sudo if shutil.which("sudo") is not None and _succeeds([*sudo, "true"]) else None

