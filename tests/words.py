@@ -62,7 +62,7 @@ class Languages:
 
     def spoken_to(self, locale: str) -> Words:
         """The words that the page chooses for a browser that asks for `locale`."""
-        return self[_node(_CHOOSE, (WEB / "page" / "languages.js").as_uri(), [locale], CODES)]
+        return self[_node(_CHOOSE, (WEB / "page" / "language" / "languages.js").as_uri(), [locale], CODES)]
 
 
 @cache
@@ -76,7 +76,7 @@ def language(code: str) -> dict[str, Any]:
 @cache
 def _fill(code: str, key: str, values: str) -> str:
     message = language(code)["words"][key]
-    return str(_node(_FILL, (WEB / "page" / "format.js").as_uri(), message, json.loads(values), code))
+    return str(_node(_FILL, (WEB / "page" / "language" / "format.js").as_uri(), message, json.loads(values), code))
 
 
 def _node(script: str, *given: object) -> Any:
