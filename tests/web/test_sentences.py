@@ -13,7 +13,7 @@ from tests.words import WEB, Message, language
 
 TESTS: Final = Path(__file__).resolve().parents[1]
 FILES: Final = sorted([*(TESTS / "e2e").glob("*.py"), TESTS / "screens" / "take.py"])
-OTHER_WORDS: Final = ("index.html", "page/helplines.js", "page/platforms.js", "page/letters.js")
+OTHER_WORDS: Final = ("index.html", "page/content/helplines.js", "page/content/platforms.js", "page/content/letters.js")
 """What the page says beside its words: without JavaScript, the names of organisations, and the letters."""
 LOOKED_FOR: Final = {
     "press", "see", "wait_for", "wait_for_text", "unfold", "region", "tick", "write", "select", "guide", "count",
