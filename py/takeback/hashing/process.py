@@ -2,7 +2,8 @@
 
 It trusts its parent, which does not trust it. Both directions carry frames: a four-byte length, then that many bytes.
 The parent sends a job in JSON; this process requests chunks of the file, reports the picture's size, waits for
-permission to go on, and sends the result in JSON, then the thumbnail. The parent's side is in gate/processes/hashing_process.py.
+permission to go on, and sends the result in JSON, then the thumbnail. The parent's side is in
+gate/processes/hashing_process.py.
 """
 
 import gc
