@@ -1,13 +1,11 @@
 """Puts the compiled modules into the wheel, so that installing Takeback needs no compiler.
 
-`pip wheel .` makes a wheel for this machine. With `TAKEBACK_WHEEL=pyodide` it makes the one for Pyodide: the same
-layout, with the kernel compiled to WebAssembly.
+`pip wheel .` makes a wheel for this machine. The wheel for browsers is made by `builder.runtime.browser_wheel`.
 
 An older Python runs this file too when its pip asks which version is required, and only reports it if nothing fails
 here.
 """
 
-import os
 import platform
 import sys
 import tempfile
@@ -15,10 +13,6 @@ from pathlib import Path
 from typing import Any, Final
 
 from hatchling.builders.hooks.plugin.interface import BuildHookInterface
-
-PYODIDE_PLATFORM: Final = "pyemscripten_2026_0_wasm32"
-"""The platform tag of Pyodide 314, from its own lock file."""
-
 
 NEEDED: Final = (3, 12)
 # The build backend loads this file by its path, so `builder` is not importable yet.
@@ -33,24 +27,20 @@ class KernelHook(BuildHookInterface[Any]):
         if sys.version_info < NEEDED:
             build_data["tag"] = "py2-none-any"  # pip reads the required version from this wheel and refuses it
             return
-        from builder.native.kernel import INDEX, KERNEL, build_for_webassembly, build_native
+        from builder.native.kernel import INDEX, KERNEL, build_native
 
         if version == "editable":
             build_native(KERNEL)
             build_native(INDEX)
             return
         folder = Path(tempfile.mkdtemp())
-        pyodide = os.environ.get("TAKEBACK_WHEEL") == "pyodide"
-        if pyodide:
-            (folder / KERNEL.native.name).write_bytes(build_for_webassembly())
-        for module in [KERNEL] if pyodide else [KERNEL, INDEX]:
+        for module in (KERNEL, INDEX):
             made = folder / module.native.name
-            if not pyodide:
-                build_native(module, made)
+            build_native(module, made)
             build_data["force_include"][str(made)] = module.inside
         build_data["pure_python"] = False
         # The modules are loaded by ctypes and use no Python ABI: one wheel fits every Python 3.
-        build_data["tag"] = f"py3-none-{PYODIDE_PLATFORM if pyodide else native_platform()}"
+        build_data["tag"] = f"py3-none-{native_platform()}"
 
 
 def native_platform() -> str:

@@ -47,7 +47,7 @@ def make_release(folder: Path = RELEASE) -> Commit:
     commit, key = clean_commit(), signing_key()
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
-    environment = {"SOURCE_DATE_EPOCH": str(commit.time), "TAKEBACK_WHEEL": ""}  # never the browser's wheel
+    environment = {"SOURCE_DATE_EPOCH": str(commit.time)}
     name = f"takeback-{__version__}"
     with step("building the wheel and the sdist"):
         wheel = _packages(folder, environment)

@@ -10,6 +10,7 @@ from typing import Final
 
 from builder import ROOT, BuildError
 from builder.native import kernel
+from builder.runtime.pyodide_release import PYODIDE
 from builder.setup.cache import Cache, sha256
 
 WORKER: Final = ROOT / "web" / "worker" / "worker.js"
@@ -17,7 +18,6 @@ VIDEO_WORKER: Final = WORKER.with_name("video.js")
 PAGE: Final = ROOT / "web" / "page" / "app.js"
 KEEPER: Final = ROOT / "web" / "keeper" / "keeper.js"
 PACKAGES: Final = ROOT / "package-lock.json"
-PYODIDE: Final = ROOT / "node_modules" / "pyodide"
 ESBUILD: Final = ROOT / "node_modules" / "esbuild" / "bin" / "esbuild"
 
 
