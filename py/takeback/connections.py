@@ -1,5 +1,6 @@
-"""Checks of addresses, and descriptions of failed connections, for our HTTP clients. Standard library only."""
+"""Address checks and failed connections of our HTTP clients, and sockets of our servers. Standard library only."""
 
+import errno
 import re
 import socket
 import ssl
@@ -9,6 +10,7 @@ from urllib.parse import urlsplit
 
 from takeback.errors import SettingsError
 
+BACKLOG_CONNECTIONS: Final = 2048
 _ADDRESS: Final = re.compile(r"[!#-\[\]-~]+")
 """Printable ASCII without quote and backslash, so that an address needs no escaping in TOML."""
 
@@ -67,3 +69,16 @@ def why(error: BaseException) -> str:
                 return cause.strerror
         cause = cause.__cause__ or cause.__context__
     return f"the connection was lost ({type(error).__name__})"
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """A socket that listens on `host` and `port`. Raises `SettingsError` if it cannot."""
+    try:
+        family, _, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+        return socket.create_server(address[:2], family=family, backlog=BACKLOG_CONNECTIONS)
+    except OSError as error:
+        if error.errno == errno.EADDRINUSE:
+            raise SettingsError(f"port {port} is in use; choose another with --port") from error
+        raise SettingsError(f"cannot listen on {host} port {port}: {error.strerror or error}") from error
+    except UnicodeError as error:
+        raise SettingsError(f"cannot listen on {host}: it is not a valid host name") from error

@@ -11,13 +11,14 @@ import httpx
 import pytest
 import uvicorn
 
+from takeback.connections import listen
 from takeback.gate import Action, Gate, Verdict
 from takeback.gate import settings as gate_settings
 from takeback.gate.feed import snapshot_import
 from takeback.registry.http.context import Services
 from takeback.registry.operations import backup
 from takeback.registry.rules.cases import QUIET_SECONDS
-from takeback.registry.server import build_site, listen
+from takeback.registry.server import build_site
 from takeback.registry.settings import RegistrySettings
 from takeback.registry.storage.engine.database import open_database
 from takeback.signals import Signal

@@ -2,7 +2,6 @@
 
 import errno
 import os
-import socket
 import time
 from collections.abc import Callable
 from contextlib import suppress
@@ -13,6 +12,7 @@ from typing import override
 import uvicorn
 from sqlalchemy import Engine
 
+from takeback.connections import listen
 from takeback.errors import SettingsError
 from takeback.limits import LimitedProtocol
 from takeback.registry.http.app import create_app
@@ -39,7 +39,6 @@ from takeback.registry.storage.feed_queries import keep_pin_key_mark, lock, pin_
 from takeback.registry.storage.platforms import Platforms
 from takeback.registry.storage.store import Store
 
-BACKLOG_CONNECTIONS = 2048
 """Connections that the system queues until the server accepts them."""
 SHUTDOWN_GRACE_SECONDS = 10
 """The time that requests in progress have to finish when the server is told to stop."""
@@ -167,16 +166,3 @@ class _Server(uvicorn.Server):
         # First, because a long poll may wait for longer than the time that requests have to finish.
         self._stopping()
         super().handle_exit(sig, frame)
-
-
-def listen(host: str, port: int) -> socket.socket:
-    """A socket that listens on `host` and `port`. Raises `SettingsError` if it cannot."""
-    try:
-        family, _, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
-        return socket.create_server(address[:2], family=family, backlog=BACKLOG_CONNECTIONS)
-    except OSError as error:
-        if error.errno == errno.EADDRINUSE:
-            raise SettingsError(f"port {port} is in use; choose another with --port") from error
-        raise SettingsError(f"cannot listen on {host} port {port}: {error.strerror or error}") from error
-    except UnicodeError as error:
-        raise SettingsError(f"cannot listen on {host}: it is not a valid host name") from error

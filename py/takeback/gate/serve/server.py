@@ -1,11 +1,9 @@
 """Starts the sidecar's processes, and with `follow` a thread that follows the feed."""
 
-import errno
 import os
 import random
 import shutil
 import signal
-import socket
 import tempfile
 import threading
 from collections.abc import Callable, Iterator
@@ -18,6 +16,7 @@ from starlette.applications import Starlette
 from uvicorn.supervisors import Multiprocess
 
 from takeback.connections import is_loopback
+from takeback.connections import listen as open_listener
 from takeback.errors import SettingsError
 from takeback.gate.processes.parent import end_with_parent
 from takeback.gate.serve.app import SidecarOptions, create_app
@@ -27,7 +26,6 @@ from takeback.gate.service import Gate
 from takeback.gate.watch import sync_rounds, watch
 from takeback.limits import LimitedProtocol
 
-BACKLOG_CONNECTIONS: Final = 2048
 GRACE_SECONDS: Final = 10
 """Time for requests in progress to finish when the sidecar stops."""
 TOKEN_VARIABLE: Final = "TAKEBACK_GATE_TOKEN"  # noqa: S105 - its name
@@ -68,7 +66,7 @@ def serve(listen: Listen, options: SidecarOptions, announce: Callable[[str], Non
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # uvicorn raises the signal again after its shutdown
     Gate.open(options.home).close()  # an unusable folder must be reported before anything starts
     with (
-        _listener(listen.host, listen.port) as listener,
+        open_listener(listen.host, listen.port) as listener,
         _metrics_folder(listen.processes),
         _following(listen, options),
     ):
@@ -94,19 +92,6 @@ def serve(listen: Listen, options: SidecarOptions, announce: Callable[[str], Non
                 uvicorn.Server(config).run(sockets=[listener])
             else:
                 Multiprocess(config, [listener]).run()
-
-
-def _listener(host: str, port: int) -> socket.socket:
-    """Opens a listening socket. Raises `SettingsError`."""
-    try:
-        family, _, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
-        return socket.create_server(address[:2], family=family, backlog=BACKLOG_CONNECTIONS)
-    except OSError as error:
-        if error.errno == errno.EADDRINUSE:
-            raise SettingsError(f"port {port} is in use; choose another with --port") from error
-        raise SettingsError(f"cannot listen on {host} port {port}: {error.strerror or error}") from error
-    except UnicodeError as error:
-        raise SettingsError(f"cannot listen on {host}: it is not a valid host name") from error
 
 
 @contextmanager
