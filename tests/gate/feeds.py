@@ -2,12 +2,13 @@
 
 from dataclasses import dataclass, field
 from hashlib import sha256
+from itertools import batched
 
 from hypothesis import strategies as st
 
 from takeback import chain
 from takeback.protocol import EntryStatus, FeedAction, FeedEntry, FeedPage, SignalMessage
-from takeback.signals import HEX_DIGITS, Signal, SignalType
+from takeback.signals import HEX_DIGITS, PATCH_DIGITS, Signal, SignalType, patches_value
 
 KEY = "tbk_" + "a" * 16 + "_" + "5" * 64
 
@@ -20,8 +21,15 @@ def entry_id(number: int) -> str:
 def signal(seed: int, kind: SignalType = SignalType.PDQ, quality: int = 90) -> Signal:
     """The same signal for the same seed."""
     value = sha256(b"signal %d" % seed).hexdigest()
-    value = f"0,{quality},{value},0.000" if kind is SignalType.VPDQ else value[: HEX_DIGITS[kind]]
-    return Signal(kind, value, quality if kind is SignalType.PDQ else None)
+    if kind is SignalType.VPDQ:
+        return Signal(kind, f"0,{quality},{value},0.000")
+    if kind is SignalType.PATCHES:
+        return Signal(kind, patches_value([_hashes(value)]))
+    return Signal(kind, value[: HEX_DIGITS[kind]], quality if kind is SignalType.PDQ else None)
+
+
+def _hashes(value: str) -> list[str]:
+    return ["".join(digits) for digits in batched(value, PATCH_DIGITS)]
 
 
 @dataclass

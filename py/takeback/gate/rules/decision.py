@@ -15,7 +15,14 @@ UPRIGHT: Final = "orig"
 """Name of the dihedral form that is neither turned nor mirrored."""
 DEFAULT_POLICY: Final = Policy()
 _VARIANT_TEXTS: Final[Mapping[str, str]] = {Variant.WHOLE: "", Variant.STORED: ", pixels as stored"}
-_RANK: Final = {SignalType.SHA256: 0, SignalType.MD5: 1, SignalType.PDQ: 2, SignalType.VPDQ: 3, SignalType.PHASH: 4}
+_RANK: Final = {
+    SignalType.SHA256: 0,
+    SignalType.MD5: 1,
+    SignalType.PDQ: 2,
+    SignalType.VPDQ: 3,
+    SignalType.PATCHES: 4,
+    SignalType.PHASH: 5,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -242,6 +249,8 @@ def _by_kind(signal: Signal, hit: Hit, policy: Policy) -> tuple[Action | None, s
             upload, entry = hit.shares or (1.0, 1.0)
             enough = upload >= policy.upload_share and entry >= policy.entry_share
             return (policy.vpdq if enough else None), ""
+        case SignalType.PATCHES:
+            return None, ""
         case SignalType.SHA256:
             return policy.sha256, ""
         case SignalType.MD5:
