@@ -21,9 +21,11 @@ from takeback.connections import unreadable_certificates, why
 from takeback.errors import FeedBroken, GateError, InvalidMessage, KeyRefused, RegistryUnreachable, SettingsError
 from takeback.gate.settings import GateSettings
 from takeback.protocol import (
+    LATER_TYPES,
     MAX_BODY_BYTES,
     MAX_FEED_ENTRIES,
     MAX_VALUE_CHARACTERS,
+    SIGNAL_TYPES,
     Feedback,
     FeedbackEvent,
     FeedbackReceipt,
@@ -87,6 +89,7 @@ class Client:
             "Accept": "application/json",
             "Accept-Encoding": "identity",  # the signature covers the plain body, and a small answer must not inflate
             "User-Agent": f"takeback-gate/{__version__}",
+            SIGNAL_TYPES: ", ".join(sorted(LATER_TYPES)),
         }
         try:
             self._http = httpx.Client(
