@@ -1,10 +1,12 @@
 """A feed in memory that numbers entries as PROTOCOL.md says, and values for tests of feeds."""
 
+from collections.abc import Set
 from dataclasses import dataclass, field
 from hashlib import sha256
 from itertools import batched
 
 from hypothesis import strategies as st
+from msgspec import structs
 
 from takeback import chain
 from takeback.protocol import EntryStatus, FeedAction, FeedEntry, FeedPage, SignalMessage
@@ -64,9 +66,27 @@ class Log:
             link = chain.link(link, chain.leaf(line, added.setdefault(line.entry, line.number)))
         return link
 
-    def page(self, after: int, limit: int = 1000) -> FeedPage:
-        """The answer to `GET /v1/feed`."""
-        return FeedPage(self.lines[after : after + limit], len(self.lines))
+    def page(self, after: int, limit: int = 1000, types: Set[str] = frozenset(SignalType)) -> FeedPage:
+        """The answer to `GET /v1/feed`, for a client that knows these types."""
+        lines = [as_told(line, types) for line in self.lines[after : after + limit]]
+        return FeedPage(lines, len(self.lines))
+
+    def snapshot(self, types: Set[str] = frozenset(SignalType)) -> list[FeedEntry]:
+        """The lines of `GET /v1/feed/snapshot`, for a client that knows these types."""
+        lines = {line.entry: line for line in self.lines if line.entry in self.active and line.signal}
+        standings = {line.entry: line.standing for line in self.lines if line.action is FeedAction.CHANGE}
+        return [
+            structs.replace(line, standing=standings.get(entry, line.standing)) if told is line else told
+            for entry, line in lines.items()
+            for told in [as_told(line, types)]
+        ]
+
+
+def as_told(line: FeedEntry, types: Set[str]) -> FeedEntry:
+    """The line as a client that knows these types gets it."""
+    if line.signal is None or line.signal.type in types:
+        return line
+    return chain.tombstone(line.number, line.entry, chain.leaf(line, line.number))
 
 
 @st.composite
