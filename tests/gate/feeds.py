@@ -73,7 +73,8 @@ class Log:
 
     def snapshot(self, types: Set[str] = frozenset(SignalType)) -> list[FeedEntry]:
         """The lines of `GET /v1/feed/snapshot`, for a client that knows these types."""
-        lines = {line.entry: line for line in self.lines if line.entry in self.active and line.signal}
+        gone = {line.entry for line in self.lines if line.action is FeedAction.REMOVE}
+        lines = {line.entry: line for line in self.lines if line.signal and line.entry not in gone}
         standings = {line.entry: line.standing for line in self.lines if line.action is FeedAction.CHANGE}
         return [
             structs.replace(line, standing=standings.get(entry, line.standing)) if told is line else told
