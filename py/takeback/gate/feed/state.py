@@ -277,7 +277,7 @@ class State:
         for batch in batches:
             with self._writing() as db:
                 rows = [row for row in batch.entries if row[2] in types]
-                db.executemany(f"INSERT INTO late SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7 WHERE {there}", rows)  # noqa: S608
+                db.executemany(f"INSERT INTO late SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7 WHERE {there}", rows)
 
     def _move_late(self) -> int:
         moved = 0
