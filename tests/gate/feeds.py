@@ -1,6 +1,6 @@
 """A feed in memory that numbers entries as PROTOCOL.md says, and values for tests of feeds."""
 
-from collections.abc import Set
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from hashlib import sha256
 from itertools import batched
@@ -66,12 +66,12 @@ class Log:
             link = chain.link(link, chain.leaf(line, added.setdefault(line.entry, line.number)))
         return link
 
-    def page(self, after: int, limit: int = 1000, types: Set[str] = frozenset(SignalType)) -> FeedPage:
+    def page(self, after: int, limit: int = 1000, types: AbstractSet[str] = frozenset(SignalType)) -> FeedPage:
         """The answer to `GET /v1/feed`, for a client that knows these types."""
         lines = [as_told(line, types) for line in self.lines[after : after + limit]]
         return FeedPage(lines, len(self.lines))
 
-    def snapshot(self, types: Set[str] = frozenset(SignalType)) -> list[FeedEntry]:
+    def snapshot(self, types: AbstractSet[str] = frozenset(SignalType)) -> list[FeedEntry]:
         """The lines of `GET /v1/feed/snapshot`, for a client that knows these types."""
         gone = {line.entry for line in self.lines if line.action is FeedAction.REMOVE}
         lines = {line.entry: line for line in self.lines if line.signal and line.entry not in gone}
@@ -83,7 +83,7 @@ class Log:
         ]
 
 
-def as_told(line: FeedEntry, types: Set[str]) -> FeedEntry:
+def as_told(line: FeedEntry, types: AbstractSet[str]) -> FeedEntry:
     """The line as a client that knows these types gets it."""
     if line.signal is None or line.signal.type in types:
         return line

@@ -1,7 +1,8 @@
 """A small HTTP server on loopback that stands in for a registry: an honest one with a `Log`, or one that lies."""
 
 import time
-from collections.abc import Callable, Iterator, Set
+from collections.abc import Callable, Iterator
+from collections.abc import Set as AbstractSet
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -98,7 +99,7 @@ class Registry:
             self.feedback.setdefault(event.id, (event.verdict, event.entries))
         return Answer(encode(FeedbackReceipt(len(events), [])))
 
-    def snapshot(self, types: Set[str] = frozenset(SignalType)) -> Answer:
+    def snapshot(self, types: AbstractSet[str] = frozenset(SignalType)) -> Answer:
         """The snapshot of the feed, for a client that knows these types."""
         lines = (structs.replace(line, salt=None) for line in self.log.snapshot(types))
         body = bulk.MAGIC[True] + b"".join(map(bulk.write_line, lines))

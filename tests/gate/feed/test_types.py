@@ -15,7 +15,7 @@ from takeback.gate import Action, Gate
 from takeback.gate.feed import client, snapshot_import
 from takeback.gate.feed import state as state_module
 from takeback.gate.feed.follow import follow
-from takeback.gate.feed.state import SnapshotBatch, State
+from takeback.gate.feed.state import EntryRow, SnapshotBatch, State
 from takeback.gate.settings import GateSettings, save
 from takeback.protocol import EntryStatus, FeedAction
 from takeback.signals import SignalType
@@ -73,7 +73,7 @@ def take(state: State, log: Log, types: frozenset[SignalType], upto: int | None 
 def batches(log: Log) -> Iterator[SnapshotBatch]:
     """The snapshot in batches of two."""
     for some in batched(log.snapshot(), 2):
-        rows = [
+        rows: list[EntryRow] = [
             (line.number, line.entry, held.type, held.value, held.quality, held.variant, line.standing or "block")
             for line in some
             if (held := line.signal)
@@ -170,7 +170,7 @@ def test_an_older_version_ran_in_between(registry: Registry, home: Path) -> None
     assert snapshots(registry) == 1
 
 
-def test_a_registry_of_the_first_version(registry: Registry, home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_registry_of_the_first_version(registry: Registry, home: Path) -> None:
     """An upgraded gate follows a registry that does not know the header, and gets the new type once that does."""
     log = registry.log
     log.add(signal(1, SignalType.SHA256))

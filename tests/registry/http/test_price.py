@@ -90,7 +90,7 @@ def test_each_frame_of_a_video_counts() -> None:
 
 
 def test_local_hashes_cost_by_their_bits() -> None:
-    """Fifteen pictures of 16 local hashes and 12 other signals are one lot, as is one with the most hashes of a video."""
+    """Fifteen pictures of 16 local hashes and 12 other signals are one lot, and so are four videos of 192 and 12."""
     others = [SignalMessage(SignalType.SHA256, f"{place:064x}") for place in range(12)]
 
     def message(pictures: int, frames: int = 1) -> NewCase:
@@ -103,7 +103,7 @@ def test_local_hashes_cost_by_their_bits() -> None:
 
 @pytest.mark.parametrize(("signals", "count"), json.loads(COUNTS.read_text("utf-8")))
 def test_signals_count_as_the_page_counts_them(signals: Json, count: int) -> None:
-    """Each frame of a `vpdq` counts as one, and so do up to four hashes of a `patches`; the page has the same vectors."""
+    """Each frame of a `vpdq` counts as one, and so do up to four hashes of a `patches`, as on the page."""
     assert signal_count(msgspec.convert(signals, list[SignalMessage])) == count
 
 

@@ -6,7 +6,8 @@ the key, or anything from an answer except the text of its problem document.
 
 import re
 import time
-from collections.abc import Iterator, Mapping, Sequence, Set
+from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from contextlib import contextmanager
 from dataclasses import dataclass
 from hashlib import sha256
@@ -81,7 +82,7 @@ class Client:
         *,
         timeout: httpx.Timeout = _TIMEOUT,
         seconds: float = MAX_ANSWER_SECONDS,
-        types: Set[SignalType] | None = None,
+        types: AbstractSet[SignalType] | None = None,
     ) -> None:
         """`timeout` applies to each step of a request, `seconds` to the whole of it.
 

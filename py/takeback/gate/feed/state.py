@@ -7,7 +7,8 @@ returns, so that kill -9 leaves the state before it or after it. Several process
 import secrets
 import sqlite3
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence, Set
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Set as AbstractSet
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -67,6 +68,9 @@ CREATE TABLE late (
   number INTEGER PRIMARY KEY, entry TEXT NOT NULL, type TEXT NOT NULL, value TEXT NOT NULL, quality INTEGER,
   variant TEXT NOT NULL, standing TEXT NOT NULL) STRICT"""
 """Entries of a snapshot whose signature is still to check; the columns are those of `entries`."""
+_INSERT_LATE: Final = """
+INSERT INTO late SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7
+WHERE EXISTS (SELECT 1 FROM erased WHERE number = ?1 AND entry = ?2)"""
 _LATE_ROWS: Final = 5000
 """Entries that one transaction moves from `late` to `entries`, so that no other writer waits for long."""
 _PAUSED_INDEX: Final = "CREATE INDEX IF NOT EXISTS entries_paused ON entries (number) WHERE standing = 'paused'"
@@ -247,7 +251,7 @@ class State:
             return LATER_TYPES - {kind for (kind,) in rows}
 
     def fill_tombstones(
-        self, types: Set[SignalType], batches: Iterable[SnapshotBatch], check: Callable[[], object]
+        self, types: AbstractSet[SignalType], batches: Iterable[SnapshotBatch], check: Callable[[], object]
     ) -> int:
         """Gives tombstones their entries of these `types` in a snapshot, and returns how many.
 
@@ -268,31 +272,32 @@ class State:
             _give_identity(db)
         return filled
 
-    def _stage(self, types: Set[SignalType], batches: Iterable[SnapshotBatch]) -> None:
+    def _stage(self, types: AbstractSet[SignalType], batches: Iterable[SnapshotBatch]) -> None:
         """Writes to `late` the entries of these `types` that are tombstones here."""
         with self._writing() as db:
             db.execute("DROP TABLE IF EXISTS late")
             db.execute(_LATE)
-        there = "EXISTS (SELECT 1 FROM erased WHERE number = ?1 AND entry = ?2)"
         for batch in batches:
             with self._writing() as db:
                 rows = [row for row in batch.entries if row[2] in types]
-                db.executemany(f"INSERT INTO late SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7 WHERE {there}", rows)
+                db.executemany(_INSERT_LATE, rows)
 
     def _move_late(self) -> int:
+        """Moves the entries in `late` to the places of their tombstones, and returns how many."""
         moved = 0
         while True:
             with self._writing() as db:
-                some = f"SELECT number FROM late ORDER BY number LIMIT {_LATE_ROWS}"
+                some = db.execute("SELECT number FROM late ORDER BY number LIMIT ?", (_LATE_ROWS,)).fetchall()
+                if not some:
+                    return moved
+                last = some[-1]
                 try:
-                    done = db.execute(f"INSERT INTO entries SELECT * FROM late WHERE number IN ({some})").rowcount  # noqa: S608
+                    db.execute("INSERT INTO entries SELECT * FROM late WHERE number <= ?", last)
                 except sqlite3.IntegrityError as error:
                     raise FeedBroken("rule 4: the snapshot holds an entry or a signal twice") from error
-                db.execute(f"DELETE FROM erased WHERE number IN ({some})")  # noqa: S608
-                db.execute(f"DELETE FROM late WHERE number IN ({some})")  # noqa: S608
-            moved += done
-            if done < _LATE_ROWS:
-                return moved
+                db.execute("DELETE FROM erased WHERE number IN (SELECT number FROM late WHERE number <= ?)", last)
+                db.execute("DELETE FROM late WHERE number <= ?", last)
+            moved += len(some)
 
     def reached_end(self, now: float) -> None:
         """Records that the feed was read to its end at `now`, and removes withdrawn hashes from the write-ahead log."""

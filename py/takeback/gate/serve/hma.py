@@ -1,7 +1,7 @@
 """The API of Meta's hasher-matcher-actioner (HMA), so that its callers only have to change the address.
 
-Differences: a file's hashes include all types that the gate knows except local hashes, `url` is refused because the sidecar never fetches
-anything, and look-ups are never sampled at random.
+Differences: a file's hashes include all types that the gate knows except local hashes, `url` is refused because the
+sidecar never fetches anything, and look-ups are never sampled at random.
 """
 
 import time
