@@ -348,3 +348,9 @@ def test_a_pdq_is_taken_by_its_bits(count: int) -> None:
     else:
         with pytest.raises(InvalidMessage):
             decode(message, Picture)
+
+
+def test_the_local_hashes_in_the_specification() -> None:
+    """The example of a `patches` value is one that a registry accepts."""
+    (value,) = re.findall(r"^`([0-9a-f]{16}(?:[,;][0-9a-f]{16})+)`$", SPEC, re.MULTILINE)
+    assert Picture([SignalMessage(SignalType.PATCHES, value)])
