@@ -38,7 +38,7 @@ from takeback.protocol import (
     decode_request,
     encode,
 )
-from takeback.signals import HEX_DIGITS, SignalType, Variant, patches_value
+from takeback.signals import HEX_DIGITS, Signal, SignalType, Variant, patches_value, why_uninformative
 
 SPEC: Final = Path(protocol.__file__).with_name("PROTOCOL.md").read_text()
 EXAMPLES: Final = dict(re.findall(r"^```json ([\w-]+)\n(.*?)^```$", SPEC, re.MULTILINE | re.DOTALL))
@@ -353,4 +353,4 @@ def test_a_pdq_is_taken_by_its_bits(count: int) -> None:
 def test_the_local_hashes_in_the_specification() -> None:
     """The example of a `patches` value is one that a registry accepts."""
     (value,) = re.findall(r"^`([0-9a-f]{16}(?:[,;][0-9a-f]{16})+)`$", SPEC, re.MULTILINE)
-    assert Picture([SignalMessage(SignalType.PATCHES, value)])
+    assert why_uninformative(Signal(SignalType.PATCHES, value)) == ""
