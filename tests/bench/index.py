@@ -18,8 +18,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from takeback.gate.index.chunking import plan
-from takeback.gate.index.file import IndexMarks, TablePlan, load, save
-from takeback.gate.index.native import TableRows
+from takeback.gate.index.file import IndexMarks, load, save
+from takeback.gate.index.native import TablePlan, TableRows
 from takeback.signals import PDQ_MATCH_DISTANCE as RADIUS
 
 SIZES: Final = [int(size) for size in os.environ.get("TAKEBACK_BENCH_SIZES", "100000,1000000,10000000").split(",")]
@@ -120,10 +120,8 @@ def ours(name: str, codes: Codes, asked: Codes, folder: Path) -> Figure:
 
 def _built(source: TableRows) -> float:
     """Processor seconds of building alone."""
-    from takeback.gate.index.native import build_table
-
     start = time.process_time()
-    build_table(4, RADIUS, 1, [source])
+    TablePlan(4, RADIUS, 1, [source]).table()
     return time.process_time() - start
 
 

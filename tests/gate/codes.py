@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 from random import Random
 
 from takeback.gate.index.multi_index import IndexRow, MultiIndex
-from takeback.signals import Signal, SignalType, hamming_distance
+from takeback.signals import Signal, SignalType, hamming_distance, patches_of
 
 
 def pdq(code: int, quality: int = 100) -> Signal:
@@ -20,7 +20,10 @@ def flip(code: int, bits: int, seed: int, width: int = 256) -> int:
 
 
 def found(index: MultiIndex, asked: Signal) -> set[tuple[str, int]]:
-    """The hits of one signal as (entry, distance), checked to be distinct."""
+    """The hits of one signal as (entry, distance), checked to be distinct; of patches, those of all its hashes."""
+    if asked.type is SignalType.PATCHES:
+        patches = [patch for frame in patches_of(asked.value) for patch in frame]
+        return {(hit.entry, hit.distance) for hit in index.query_patches(patches)}
     hits = [(hit.entry, hit.distance) for hit in index.query([asked])]
     assert len(hits) == len(set(hits))
     return set(hits)

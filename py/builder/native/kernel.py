@@ -37,8 +37,10 @@ class Module:
 
 _HASHING: Final = ROOT / "py" / "takeback" / "hashing"
 KERNEL: Final = Module(_HASHING / "kernel.c", (_HASHING / "lanczos.c",))
+_GATE_INDEX: Final = ROOT / "py" / "takeback" / "gate" / "index"
 INDEX: Final = Module(
-    ROOT / "py" / "takeback" / "gate" / "index" / "index.c",
+    _GATE_INDEX / "index.c",
+    (_GATE_INDEX / "patch_index.c",),
     # a single instruction counts bits; all processors since 2009 have it
     processors=MappingProxyType({"x86_64": "x86_64_v2"}),
 )

@@ -10,7 +10,7 @@ Source: Norouzi, Punjani and Fleet, "Fast Exact Search in Hamming Space with Mul
 import math
 from collections.abc import Iterator
 from functools import lru_cache
-from itertools import accumulate
+from itertools import accumulate, combinations_with_replacement, product
 from typing import Final, NamedTuple
 
 BUCKET_COST: Final = 1.0
@@ -29,6 +29,17 @@ MIN_BUCKET_BYTES: Final = 6
 """Bucket memory that each code may use, however many chunks there are."""
 SPARE_BUCKET_BYTES: Final = 1 << 16
 """Bucket memory that a table may use in addition, however few codes it has."""
+
+MAX_PATCH_DISTANCE: Final = 8
+"""Bits, of 64, within which patches are searched at most: four chunks can do no more than 11."""
+MIN_PATCH_CHUNK_BITS: Final = 16
+PATCH_BUCKET_COST: Final = 10.0
+"""Measured cost of opening a bucket of patches, in the unit of `PATCH_CODE_COST`."""
+PATCH_CODE_COST: Final = 1.0
+PATCH_CODE_BYTES: Final = 36
+"""Memory for each patch: three chunks of 10 bytes, and buckets. A picture's id takes 21 bytes more."""
+SPARE_PATCH_BYTES: Final = 1 << 20
+"""Memory that a table of patches may use in addition, however few it has."""
 
 
 class Chunk(NamedTuple):
@@ -51,6 +62,22 @@ def plan(count: int, bits: int, distance: int) -> tuple[Chunk, ...]:
         return (Chunk(0, bucket_bits(count), 0),)
     widths = min(_choices(count, bits, distance), key=lambda widths: _cost(widths, count))
     # `accumulate` gives one start more, the end of the last chunk, which `zip` leaves out.
+    starts = accumulate((width for width, _ in widths), initial=0)
+    return tuple(Chunk(start, width, flips) for start, (width, flips) in zip(starts, widths, strict=False))
+
+
+@lru_cache(maxsize=64)
+def plan_patches(count: int, distance: int) -> tuple[Chunk, ...]:
+    """Returns the chunks with which a look-up among `count` 64-bit codes finds all within `distance` bits.
+
+    Each chunk has `MIN_PATCH_CHUNK_BITS` or more, so that what is left of a code fits into 6 bytes (patch_index.c).
+    Raises `ValueError` if `distance` is not from 0 to `MAX_PATCH_DISTANCE`.
+    """
+    if not 0 <= distance <= MAX_PATCH_DISTANCE:
+        raise ValueError(f"the distance of patches must be from 0 to {MAX_PATCH_DISTANCE}")
+    room = PATCH_CODE_BYTES * count + SPARE_PATCH_BYTES
+    fitting = [widths for widths in _patch_choices(distance) if _patch_bytes(widths, count) <= room]
+    widths = min(fitting, key=lambda widths: _cost(widths, count, PATCH_BUCKET_COST, PATCH_CODE_COST))
     starts = accumulate((width for width, _ in widths), initial=0)
     return tuple(Chunk(start, width, flips) for start, (width, flips) in zip(starts, widths, strict=False))
 
@@ -94,14 +121,30 @@ def _choices(count: int, bits: int, distance: int) -> Iterator[_Widths]:
                     yield tuple(sorted(chosen, reverse=True))
 
 
+def _patch_choices(distance: int) -> Iterator[_Widths]:
+    """Yields every division of a 64-bit code into chunks of which one is near in codes within `distance` bits."""
+    for number in range(1, 64 // MIN_PATCH_CHUNK_BITS + 1):
+        widest = min(MAX_CHUNK_BITS, 64 - (number - 1) * MIN_PATCH_CHUNK_BITS)
+        for flips in combinations_with_replacement(range(MAX_FLIPS + 1), number):
+            if sum(flips) + number != distance + 1:
+                continue
+            for bits in product(range(MIN_PATCH_CHUNK_BITS, widest + 1), repeat=number):
+                if sum(bits) <= 64:
+                    yield tuple(zip(bits, flips, strict=True))
+
+
+def _patch_bytes(widths: _Widths, count: int) -> int:
+    return sum((4 << bits) + 10 * count for bits, _ in widths)
+
+
 def _narrow(bits: int, distance: int) -> _Widths:
     """Returns narrow chunks of two flips, for when no other division fits; a look-up is little faster than a scan."""
     return ((min(max(MIN_CHUNK_BITS, bits * 3 // (distance + 3)), 12), MAX_FLIPS),) * (distance // 3 + 1)
 
 
-def _cost(widths: _Widths, count: int) -> float:
+def _cost(widths: _Widths, count: int, bucket: float = BUCKET_COST, code: float = CODE_COST) -> float:
     """Returns the estimated cost of a look-up among `count` evenly distributed codes."""
-    return sum(_changes(*chunk) * (BUCKET_COST + CODE_COST * count / (1 << chunk[0])) for chunk in widths)
+    return sum(_changes(*chunk) * (bucket + code * count / (1 << chunk[0])) for chunk in widths)
 
 
 def _changes(bits: int, flips: int) -> int:

@@ -11,7 +11,7 @@ The file is a cache of the gate's state: if it is missing or damaged, the gate b
 import mmap
 import os
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,20 +21,11 @@ import msgspec
 import numpy as np
 
 from takeback.errors import GateError, StateDamaged
-from takeback.gate.index.native import (
-    Bytes,
-    Shape,
-    Table,
-    TableRows,
-    build,
-    checksum,
-    max_table_bytes,
-    table_bytes,
-    zeroed_memory,
-)
+from takeback.gate.index.native import Bytes, Shape, Table, TablePlan, checksum
+from takeback.gate.index.patch_table import PatchPlan, PatchShape, PatchTable
 from takeback.private import sync_folder
 
-MAGIC: Final = b"takeback index 1"
+MAGIC: Final = b"takeback index 2"
 HEAD_BYTES: Final = 8192
 PAGE_BYTES: Final = 4096
 LARGE_PAGE_BYTES: Final = 1 << 21
@@ -54,20 +45,7 @@ class IndexMarks:
     reach: dict[str, int]
 
 
-@dataclass(frozen=True, slots=True)
-class TablePlan:
-    """How to build a table: codes of `words` 64-bit words, a search `distance` in bits, a secret `seed`, and the rows.
-
-    The seed keeps an attacker from choosing exact hashes that all fall into one bucket.
-    """
-
-    words: int
-    distance: int
-    seed: int
-    sources: Sequence[TableRows]
-
-
-class _Part(msgspec.Struct, forbid_unknown_fields=True):
+class _Part(msgspec.Struct, forbid_unknown_fields=True, tag="codes"):
     """Where a table lies in the file: its offset and checksum, and its shape, which gives its size."""
 
     at: int
@@ -75,15 +53,23 @@ class _Part(msgspec.Struct, forbid_unknown_fields=True):
     shape: Shape
 
 
+class _PatchPart(msgspec.Struct, forbid_unknown_fields=True, tag="patches"):
+    """The same for a table of patches."""
+
+    at: int
+    sum: int
+    shape: PatchShape
+
+
 class _Head(msgspec.Struct, forbid_unknown_fields=True):
     """The JSON of the file's header. `order` is the byte order of the machine that wrote it."""
 
     order: str
     marks: IndexMarks
-    tables: dict[str, _Part]
+    tables: dict[str, _Part | _PatchPart]
 
 
-def save(path: Path, marks: IndexMarks, tables: Mapping[str, TablePlan]) -> None:
+def save(path: Path, marks: IndexMarks, tables: Mapping[str, TablePlan | PatchPlan]) -> None:
     """Builds the tables and replaces the file atomically. Only one process at a time may call it.
 
     Raises `GateError` if the file cannot be written, for example because the disk is full.
@@ -107,7 +93,7 @@ def save(path: Path, marks: IndexMarks, tables: Mapping[str, TablePlan]) -> None
         raise GateError(f"the index {path} cannot be written: {error.strerror}") from error
 
 
-def load(path: Path) -> tuple[IndexMarks, dict[str, Table]]:
+def load(path: Path) -> tuple[IndexMarks, dict[str, Table | PatchTable]]:
     """Maps a file and returns its marks and tables. Raises `StateDamaged` if it is missing, foreign or damaged.
 
     1. The header has our magic number and a correct checksum. 2. The file has this machine's byte order. 3. Each table
@@ -127,16 +113,16 @@ def load(path: Path) -> tuple[IndexMarks, dict[str, Table]]:
     if head.order != sys.byteorder:
         raise StateDamaged(f"the index {path} was written on a machine with another byte order")
     end = HEAD_BYTES
-    tables = {}
+    tables: dict[str, Table | PatchTable] = {}
     for name, part in head.tables.items():
         # A shape that is not valid gets a size that never fits, so the next check refuses it.
-        size = table_bytes(part.shape) if part.shape.is_sound() else len(memory)
+        size = part.shape.size if part.shape.is_sound() else len(memory)
         if part.at != _table_start(end, size) or part.at + size > len(memory):
             raise StateDamaged(f"the index {path} is truncated, or its table {name} is malformed")
         end = part.at + size
         if checksum(memory[part.at : end]) != part.sum:
             raise StateDamaged(f"the index {path} is damaged: the checksum of table {name} does not match")
-        tables[name] = Table(memory[part.at : end], part.shape)
+        tables[name] = part.shape.table(memory[part.at : end])
     if end != len(memory):
         raise StateDamaged(f"the index {path} has data after its last table")
     return head.marks, tables
@@ -154,20 +140,17 @@ def _read_head(path: Path, memory: Bytes) -> _Head:
         raise StateDamaged(f"the index {path} has a malformed header") from error
 
 
-def _write(file: BinaryIO, marks: IndexMarks, tables: Mapping[str, TablePlan]) -> None:
-    parts: dict[str, _Part] = {}
+def _write(file: BinaryIO, marks: IndexMarks, tables: Mapping[str, TablePlan | PatchPlan]) -> None:
+    parts: dict[str, _Part | _PatchPart] = {}
     end = HEAD_BYTES
-    for name, plans in tables.items():
-        count = sum(source.live_rows for source in plans.sources)
-        if not count:
+    for name, plan in tables.items():
+        if not (made := plan.made()):
             continue
-        shape = Shape.of(plans.words, plans.distance, count, plans.seed)
-        memory = zeroed_memory(max_table_bytes(shape))
-        shape = build(memory, shape, plans.sources)
-        memory = memory[: table_bytes(shape)]
-        parts[name] = _Part(_table_start(end, len(memory)), checksum(memory), shape)
-        end = parts[name].at + len(memory)
-        file.seek(parts[name].at)
+        memory, shape = made
+        at, total = _table_start(end, len(memory)), checksum(memory)
+        parts[name] = _Part(at, total, shape) if isinstance(shape, Shape) else _PatchPart(at, total, shape)
+        end = at + len(memory)
+        file.seek(at)
         file.writelines(memory[at : at + _WRITE_BYTES].data for at in range(0, len(memory), _WRITE_BYTES))
     head = msgspec.json.encode(_Head(sys.byteorder, marks, parts)).ljust(HEAD_BYTES - _CHECKSUM_SLICE.stop)
     assert len(head) == HEAD_BYTES - _CHECKSUM_SLICE.stop, "the header must have room for every table"

@@ -7,21 +7,34 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from itertools import batched
 from threading import Lock, Thread
-from typing import Final, NamedTuple, Protocol
+from typing import Any, Final, NamedTuple, Protocol, Self
 
-from takeback.gate.index.file import TablePlan
-from takeback.gate.index.native import GrowingRows, Table, TableRows, build_table
+import numpy as np
+
+from takeback.gate.index.native import ENTRY_BYTES, Hits, Table, TablePlan, TableRows
+from takeback.gate.index.patch_table import (
+    FRAME_BITS,
+    MAX_NEAR_PICTURES,
+    PatchHits,
+    PatchPlan,
+    PatchRows,
+    PatchTable,
+)
 from takeback.signals import (
     HEX_DIGITS,
+    MAX_PATCHES,
     PDQ_MATCH_DISTANCE,
     PDQ_QUALITY_FLOOR,
     Signal,
     SignalType,
     frames_of,
+    patches_of,
 )
 
 PHASH_MATCH_DISTANCE: Final = 6
 """Bits, of 64, within which two phashes match."""
+PATCHES_MATCH_DISTANCE: Final = 6
+"""Bits, of 64, within which two patches match."""
 MERGE_ROWS: Final = 8192
 """Rows that are searched linearly; at this number a thread merges them into a table with buckets."""
 _MERGE_RATIO: Final = 8
@@ -31,7 +44,7 @@ _LOCKLESS_TRIES: Final = 3
 _BATCH_ROWS: Final = 50_000
 """Entries that are converted together when an index is built."""
 
-type IndexPart = Table | GrowingRows
+type AnyTable = Table | PatchTable
 type IndexRow = tuple[str, str, str, int | None]
 """An entry's id, and its signal's type, value and quality."""
 
@@ -46,6 +59,7 @@ class Reach:
     pdq: int = PDQ_MATCH_DISTANCE
     phash: int = PHASH_MATCH_DISTANCE
     vpdq: int = PDQ_MATCH_DISTANCE
+    patches: int = PATCHES_MATCH_DISTANCE
     quality: int = PDQ_QUALITY_FLOOR
     frames: int = PDQ_QUALITY_FLOOR
 
@@ -69,6 +83,20 @@ class Hit(NamedTuple):
     shares: tuple[float, float] | None = None
 
 
+class PatchHit(NamedTuple):
+    """A listed patch near an asked one, whose position is `asked`, with the entry and the frame that it is in.
+
+    `code` tells the patches of an entry apart; `near` is the number of pictures that have a patch near the asked one.
+    """
+
+    asked: int
+    entry: str
+    frame: int
+    code: int
+    distance: int
+    near: int
+
+
 class Index(Protocol):
     """The interface of an index. Its methods are thread-safe.
 
@@ -82,7 +110,17 @@ class Index(Protocol):
         """Removes an entry; does nothing if it is absent."""
 
     def query(self, signals: Sequence[Signal]) -> list[Hit]:
-        """Returns a hit for every pair of a signal in `signals` and an entry that match."""
+        """Returns a hit for every pair of a signal in `signals` and an entry that match; `patches` have none."""
+
+    def query_patches(self, patches: Sequence[str], least: int = 1) -> list[PatchHit]:
+        """Returns a hit for every pair of an asked and a listed patch that are near, by entry and frame.
+
+        Only frames with at least `least` hits are returned. A patch near more than `MAX_NEAR_PICTURES` pictures has no
+        hits.
+        """
+
+    def pictures(self) -> int:
+        """Returns about how many pictures the listed patches are of."""
 
 
 class _CodeBatch:
@@ -100,8 +138,6 @@ class _CodeBatch:
                 hashes = _frames(value, reach)
                 self._add("".join(hashes), entry * len(hashes), [len(hashes)] * len(hashes))
             return
-        if rows[0][1] == SignalType.PATCHES:
-            return
         good = [row for row in rows if row[3] is None or row[3] >= reach.quality]
         self._add("".join(row[2] for row in good), "".join(row[0] for row in good), [row[3] or 0 for row in good])
 
@@ -109,6 +145,37 @@ class _CodeBatch:
         self.codes += bytes.fromhex(codes)
         self.names += bytes.fromhex(names)
         self.notes.extend(notes)
+
+
+class _PatchBatch:
+    """The patches of many entries in the layout of a table."""
+
+    def __init__(self) -> None:
+        self.codes = bytearray()
+        self.refs = array("I")
+        self.names = bytearray()
+
+    def take(self, rows: Sequence[IndexRow]) -> None:
+        """Adds the rows, all of type `patches`."""
+        for entry, _, value, _ in rows:
+            picture = len(self.names) // ENTRY_BYTES
+            self.names += bytes.fromhex(entry)
+            for frame, hashes in enumerate(value.split(";")):
+                codes = bytes.fromhex(hashes.replace(",", ""))
+                self.codes += codes
+                self.refs.extend([picture << FRAME_BITS | frame] * (len(codes) // 8))
+
+    def source(self) -> PatchRows:
+        """Returns the rows of a table."""
+        codes, refs = np.frombuffer(self.codes, np.uint64), np.frombuffer(self.refs, np.uint32)
+        return PatchRows.of(codes, refs, np.frombuffer(self.names, np.uint8).reshape(-1, ENTRY_BYTES))
+
+
+def _patches(value: str) -> Iterator[tuple[int, str]]:
+    """Yields the number of its frame and the hash of each patch."""
+    for frame, hashes in enumerate(patches_of(value)):
+        for patch in hashes:
+            yield frame, patch
 
 
 def _frames(value: str, reach: Reach) -> list[str]:
@@ -122,46 +189,57 @@ class MultiIndex:
     New entries are searched linearly until there are `MERGE_ROWS`; then a thread merges them into a table.
     """
 
-    def __init__(self, reach: Reach | None = None, tables: Mapping[str, Table] | None = None) -> None:
+    def __init__(self, reach: Reach | None = None, tables: Mapping[str, AnyTable] | None = None) -> None:
         """Makes an index with the given `reach`, empty or with the `tables` of a file."""
         self.reach = reach or Reach()
         distances = self.reach.as_dict()
-        tables = tables or {}
-        self._types = {
-            kind: _TypeIndex(_hex_digits(kind) // 16, distances.get(kind.value, 0), tables.get(kind.value))
-            for kind in SignalType
-        }
+        tables = dict(tables or {})
+        held = tables.pop(SignalType.PATCHES, None)
+        assert held is None or isinstance(held, PatchTable)
+        self._patches = _TypeIndex[PatchRows, PatchHits, PatchPlan](PatchPlan(self.reach.patches, _seed(held)), held)
+        self._types: dict[SignalType, _TypeIndex[TableRows, Hits, TablePlan]] = {}
+        for kind in SignalType:
+            if kind is not SignalType.PATCHES:
+                table = tables.get(kind.value)
+                assert table is None or isinstance(table, Table)
+                words, distance = _hex_digits(kind) // 16, distances.get(kind.value, 0)
+                self._types[kind] = _TypeIndex(TablePlan(words, distance, _seed(table), []), table)
 
     @classmethod
     def of(cls, reach: Reach, rows: Iterable[IndexRow]) -> "MultiIndex":
         """Builds an index of `rows`, in which each entry occurs once; much faster than `add` for each."""
         index = cls(reach)
         gathered: dict[str, _CodeBatch] = defaultdict(_CodeBatch)
+        patches = _PatchBatch()
         # Converted in batches, because that is more than twice as fast as one by one.
         for batch in batched(rows, _BATCH_ROWS):
             by_kind: dict[str, list[IndexRow]] = defaultdict(list)
             for row in batch:
                 by_kind[row[1]].append(row)
+            patches.take(by_kind.pop(SignalType.PATCHES, []))
             for kind, same in by_kind.items():
                 gathered[kind].take(same, reach)
         for kind, held in gathered.items():
-            type_index = index._types[SignalType(kind)]
-            type_index.fill(TableRows.of(type_index.words, bytes(held.codes), bytes(held.names), held.notes))
+            words = _hex_digits(SignalType(kind)) // 16
+            source = TableRows.of(words, bytes(held.codes), bytes(held.names), held.notes)
+            index._types[SignalType(kind)].fill(source)
+        index._patches.fill(patches.source())
         return index
 
     def add(self, entry: str, signal: Signal) -> None:
         """See `Index`."""
         name = bytes.fromhex(entry)
         # The new signal goes in before the old one is taken out, so that a query near both always finds the entry.
-        self._types[signal.type].put(name, *self._codes(signal))
-        for kind, type_index in self._types.items():
+        every = self._every()
+        every[signal.type].put(name, *self._codes(signal))
+        for kind, type_index in every.items():
             if kind is not signal.type:
                 type_index.put(name, (), 0)
 
     def remove(self, entry: str) -> None:
         """See `Index`."""
         name = bytes.fromhex(entry)
-        for type_index in self._types.values():
+        for type_index in self._every().values():
             type_index.put(name, (), 0)
 
     def query(self, signals: Sequence[Signal]) -> list[Hit]:
@@ -169,6 +247,8 @@ class MultiIndex:
         hits: list[Hit] = []
         asked: dict[SignalType, list[tuple[int, bytes]]] = defaultdict(list)
         for place, signal in enumerate(signals):
+            if signal.type is SignalType.PATCHES:
+                continue
             codes, _ = self._codes(signal)
             if signal.type is SignalType.VPDQ:
                 hits += self._videos(place, codes)
@@ -178,22 +258,52 @@ class MultiIndex:
             rated = kind is SignalType.PDQ
             hits += [
                 Hit(several[number][0], part.entry(row), distance, part.note(row) if rated else None)
-                for number, part, row, distance in self._types[kind].query([code for _, code in several])
+                for number, part, row, distance in self._near(kind, [code for _, code in several])
             ]
         return hits
 
-    def contents(self) -> dict[str, TablePlan]:
+    def query_patches(self, patches: Sequence[str], least: int = 1) -> list[PatchHit]:
+        """See `Index`."""
+        found = self._patches.query([bytes.fromhex(patch) for patch in patches])
+        hits: list[PatchHit] = []
+        if not found:
+            return hits
+        near = np.sum([held.pictures for _, held in found], axis=0)
+        for part, held in found:
+            rows = held.rows[near[held.rows["asked"]] <= MAX_NEAR_PICTURES]
+            # In numpy, because ten million pictures give thousands of chance hits, and nearly none that counts.
+            _, place, counts = np.unique(rows["ref"], return_inverse=True, return_counts=True)
+            for code, asked, ref, distance, _ in rows[counts[place] >= least].tolist():
+                entry, frame = part.entry(ref >> FRAME_BITS), ref & ((1 << FRAME_BITS) - 1)
+                hits.append(PatchHit(asked, entry, frame, code, distance, int(near[asked])))
+        return hits
+
+    def pictures(self) -> int:
+        """See `Index`."""
+        return -(-self._patches.size() // MAX_PATCHES)
+
+    def contents(self) -> dict[str, TablePlan | PatchPlan]:
         """Returns what is needed to write the present contents to a file."""
-        return {kind.value: type_index.contents() for kind, type_index in self._types.items()}
+        plans: dict[str, TablePlan | PatchPlan] = {kind: held.contents() for kind, held in self._types.items()}
+        return {**plans, SignalType.PATCHES: self._patches.contents()}
 
     def wait(self) -> None:
         """Waits until no merge is running."""
-        for type_index in self._types.values():
+        for type_index in self._every().values():
             type_index.wait()
 
     def size(self) -> int:
-        """Returns the number of codes."""
-        return sum(type_index.size() for type_index in self._types.values())
+        """Returns the number of codes, where the patches of a picture count as one."""
+        return sum(type_index.size() for type_index in self._types.values()) + self.pictures()
+
+    def _every(self) -> dict[SignalType, "_TypeIndex[Any, Any, Any]"]:
+        return {**self._types, SignalType.PATCHES: self._patches}
+
+    def _near(self, kind: SignalType, codes: Sequence[bytes]) -> Iterator[tuple[int, "_Part[TableRows, Hits]", int, int]]:
+        """Yields (position in `codes`, part, row, distance in bits) for every match."""
+        for part, hits in self._types[kind].query(codes):
+            for number, row, distance in hits.tolist():
+                yield number, part, row, distance
 
     def _codes(self, signal: Signal) -> tuple[Sequence[bytes], int]:
         """Returns a signal's codes of sufficient quality, and their note: the quality, or a video's frame count."""
@@ -201,7 +311,8 @@ class MultiIndex:
             hashes = _frames(signal.value, self.reach)
             return [bytes.fromhex(value) for value in hashes], len(hashes)
         if signal.type is SignalType.PATCHES:
-            return (), 0
+            codes = [bytes.fromhex(patch) + bytes([frame]) for frame, patch in _patches(signal.value)]
+            return codes, len(codes)
         if signal.quality is not None and signal.quality < self.reach.quality:
             return (), 0
         return (bytes.fromhex(signal.value),), signal.quality or 0
@@ -211,7 +322,7 @@ class MultiIndex:
         nearest: dict[str, dict[int, int]] = defaultdict(dict)
         rows: dict[str, set[tuple[int, int]]] = defaultdict(set)
         whole: dict[str, int] = {}
-        for number, part, row, distance in self._types[SignalType.VPDQ].query(codes):
+        for number, part, row, distance in self._near(SignalType.VPDQ, codes):
             entry = part.entry(row)
             nearest[entry][number] = min(distance, nearest[entry].get(number, distance))
             # A row number is unique within its part only.
@@ -223,29 +334,58 @@ class MultiIndex:
             yield Hit(place, entry, max(found.values()), None, shares)
 
 
-class _TypeIndex:
+class _Part[Source, Found](Protocol):
+    """Some rows of an index: a table, or the growing rows. A search of it returns `Found`."""
+
+    count: int
+    removed: int
+
+    def query(self, codes: bytes, asking: int, distance: int, /) -> Found: ...
+    def find(self, entry: bytes, /) -> list[int]: ...
+    def mark_removed(self, rows: Sequence[int], /) -> None: ...
+    def entry(self, row: int, /) -> str: ...
+    def note(self, row: int, /) -> int: ...
+    def source(self) -> Source: ...
+    def removed_since(self, source: Source, /) -> list[bytes]: ...
+
+
+class _Growing[Source, Found](_Part[Source, Found], Protocol):
+    """The part that new entries are added to."""
+
+    def append(self, entry: bytes, codes: Sequence[bytes], note: int, /) -> None: ...
+
+
+class _Plan[Source, Found](Protocol):
+    """How the parts of an index are made."""
+
+    @property
+    def distance(self) -> int: ...
+    def with_sources(self, sources: Sequence[Source], /) -> Self: ...
+    def growing(self) -> _Growing[Source, Found]: ...
+    def table(self) -> _Part[Source, Found] | None: ...
+
+
+class _TypeIndex[Source, Found, Plan: _Plan[Any, Any]]:
     """The codes of one signal type: built tables, and the growing rows that come last."""
 
-    def __init__(self, words: int, distance: int, table: Table | None = None) -> None:
-        self.words = words
-        self._distance = distance
-        self._seed = secrets.randbits(63) if table is None else table.shape.seed
-        self._parts: tuple[IndexPart, ...] = (GrowingRows(words),) if table is None else (table, GrowingRows(words))
+    def __init__(self, plan: Plan, table: _Part[Source, Found] | None = None) -> None:
+        self._plan = plan
+        self._growing: _Growing[Source, Found] = plan.growing()
+        self._parts: tuple[_Part[Source, Found], ...] = (self._growing,) if table is None else (table, self._growing)
         self._replaced = 0
         self._changing = Lock()
         self._worker: Thread | None = None
 
-    def fill(self, source: TableRows) -> None:
+    def fill(self, source: Source) -> None:
         """Sets the first rows of an index that is not in use yet."""
-        table = build_table(self.words, self._distance, self._seed, [source])
-        self._parts = (GrowingRows(self.words),) if table is None else (table, GrowingRows(self.words))
+        table = self._plan.with_sources([source]).table()
+        self._parts = (self._growing,) if table is None else (table, self._growing)
 
     def put(self, entry: bytes, codes: Sequence[bytes], note: int) -> None:
         """Replaces an entry's codes; without `codes` the entry is removed."""
         with self._changing:
             old = [(part, rows) for part in self._parts if (rows := part.find(entry))]
-            growing = self._parts[-1]
-            assert isinstance(growing, GrowingRows)
+            growing = self._growing
             if codes:
                 # New rows before old ones go, so that a search always finds the entry in one of them.
                 growing.append(entry, codes, note)
@@ -257,8 +397,8 @@ class _TypeIndex:
                 self._worker = Thread(target=self._merge, name="index", daemon=True)
                 self._worker.start()
 
-    def query(self, codes: Sequence[bytes]) -> list[tuple[int, IndexPart, int, int]]:
-        """Returns (position in `codes`, part, row, distance in bits) for every match."""
+    def query(self, codes: Sequence[bytes]) -> list[tuple[_Part[Source, Found], Found]]:
+        """Returns what was found in each part for all `codes`."""
         if not codes:
             return []
         asked = b"".join(codes)
@@ -271,18 +411,13 @@ class _TypeIndex:
         with self._changing:
             return self._look(asked, len(codes))
 
-    def _look(self, asked: bytes, asking: int) -> list[tuple[int, IndexPart, int, int]]:
-        return [
-            (number, part, row, distance)
-            for part in self._parts
-            for number, row, distance in part.query(asked, asking, self._distance).tolist()
-        ]
+    def _look(self, asked: bytes, asking: int) -> list[tuple[_Part[Source, Found], Found]]:
+        return [(part, part.query(asked, asking, self._plan.distance)) for part in self._parts]
 
-    def contents(self) -> TablePlan:
+    def contents(self) -> Plan:
         """Returns the plan of a table with the present rows."""
         with self._changing:
-            sources = [part.source() for part in self._parts]
-        return TablePlan(self.words, self._distance, self._seed, sources)
+            return self._plan.with_sources([part.source() for part in self._parts])
 
     def size(self) -> int:
         """Returns the number of rows that are not removed."""
@@ -300,9 +435,10 @@ class _TypeIndex:
                 first = _first_to_merge(self._parts)
                 chosen = self._parts[first:]
                 sources = [part.source() for part in chosen]
-                self._parts = (*self._parts, GrowingRows(self.words))
+                self._growing = self._plan.growing()
+                self._parts = (*self._parts, self._growing)
             # Without the lock, so that changes go on meanwhile, in the new growing rows.
-            table = build_table(self.words, self._distance, self._seed, sources)
+            table = self._plan.with_sources(sources).table()
             with self._changing:
                 # Entries that were removed while the table was built are still in it: mark them before it is used.
                 made = () if table is None else (table,)
@@ -315,6 +451,11 @@ class _TypeIndex:
             self._worker = None
 
 
+def _seed(table: AnyTable | None) -> int:
+    """Returns a table's seed, or a new one."""
+    return secrets.randbits(63) if table is None else table.shape.seed
+
+
 def usable(signal: Signal, floor: int = PDQ_QUALITY_FLOOR) -> bool:
     """Returns whether a signal's quality suffices for matching."""
     return signal.quality is None or signal.quality >= floor
@@ -325,12 +466,12 @@ def _hex_digits(kind: SignalType) -> int:
     return HEX_DIGITS.get(kind, HEX_DIGITS[SignalType.PDQ])
 
 
-def _is_sparse(part: IndexPart) -> bool:
+def _is_sparse(part: _Part[Any, Any]) -> bool:
     """Returns whether so many rows of a part are removed that it should be rebuilt."""
     return part.removed > max(MERGE_ROWS, part.count // 4)
 
 
-def _first_to_merge(parts: Sequence[IndexPart]) -> int:
+def _first_to_merge(parts: Sequence[_Part[Any, Any]]) -> int:
     """Returns the position of the first part to merge with all the parts after it."""
     live_rows, first = 0, len(parts)
     for place in reversed(range(len(parts))):

@@ -6,7 +6,7 @@ bits). C code runs without the global interpreter lock, so other threads go on d
 
 import ctypes
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
@@ -70,8 +70,11 @@ class _Rows(ctypes.Structure):
     )
 
 
-def _load() -> ctypes.CDLL:
-    """Loads the compiled index and declares its functions. Raises `ImportError` if it is missing or cannot run here."""
+def load_library(prefix: str, arguments: Mapping[str, tuple[Any, ...]]) -> ctypes.CDLL:
+    """Loads the compiled index and declares functions by their names after `prefix_`, which all return a number.
+
+    Raises `ImportError` if it is missing or cannot run here.
+    """
     path = Path(__file__).with_name("_index.so")
     try:
         library = ctypes.CDLL(str(path))
@@ -79,22 +82,24 @@ def _load() -> ctypes.CDLL:
         raise ImportError(f"the compiled index {path} is missing or built for another machine: build it") from error
     if not library.index_runs_here():
         raise ImportError("this processor is too old for the index: it has no POPCNT instruction")
-    number, pointer = ctypes.c_uint64, ctypes.c_void_p
-    arguments = {
-        "query": (pointer, pointer, pointer, ctypes.c_uint32, ctypes.c_uint32, pointer, number),
-        "scan": (pointer, ctypes.c_uint32, pointer, ctypes.c_uint32, ctypes.c_uint32, pointer, number),
-        "find": (pointer, ctypes.c_char_p, pointer, number),
-        "build": (pointer, pointer, ctypes.c_uint32, pointer),
-        "checksum": (pointer, number),
-    }
     for name, types in arguments.items():
-        function = getattr(library, f"index_{name}")
+        function = getattr(library, f"{prefix}_{name}")
         function.argtypes = types
-        function.restype = number
+        function.restype = ctypes.c_uint64
     return library
 
 
-_library: Final = _load()
+_number, _pointer = ctypes.c_uint64, ctypes.c_void_p
+_library: Final = load_library(
+    "index",
+    {
+        "query": (_pointer, _pointer, _pointer, ctypes.c_uint32, ctypes.c_uint32, _pointer, _number),
+        "scan": (_pointer, ctypes.c_uint32, _pointer, ctypes.c_uint32, ctypes.c_uint32, _pointer, _number),
+        "find": (_pointer, ctypes.c_char_p, _pointer, _number),
+        "build": (_pointer, _pointer, ctypes.c_uint32, _pointer),
+        "checksum": (_pointer, _number),
+    },
+)
 
 
 class _HitBuffer(threading.local):
@@ -146,6 +151,15 @@ class Shape:
         """Returns the greatest possible number of spilled blocks."""
         return self.count // _MIN_SPILLED_ROWS * (len(self.chunks) + 1)
 
+    @property
+    def size(self) -> int:
+        """Returns the size in bytes of a built table."""
+        return _layout(self).size
+
+    def table(self, memory: Bytes) -> "Table":
+        """Returns the table in `memory`."""
+        return Table(memory, self)
+
     def with_spills(self, spills: int) -> "Shape":
         """Returns the shape with this number of spilled blocks."""
         return replace(self, spills=spills)
@@ -168,7 +182,7 @@ def _layout(shape: Shape) -> _Layout:
 
     def take(size: int) -> int:
         nonlocal at
-        start, at = at, (at + size + _CACHE_LINE_BYTES - 1) // _CACHE_LINE_BYTES * _CACHE_LINE_BYTES
+        start, at = at, aligned(at + size)
         return start
 
     codes, entries, notes = (take(size * shape.count) for size in (8 * shape.words, ENTRY_BYTES, 2))
@@ -200,7 +214,7 @@ class TableRows:
     def struct(self) -> _Rows:
         """Returns the rows as the C structure."""
         codes, entries, notes = self.arrays
-        return _Rows(_address(codes), _address(entries), _address(notes), _address(self.dead), self.rows)
+        return _Rows(address(codes), address(entries), address(notes), address(self.dead), self.rows)
 
 
 class GrowingRows:
@@ -239,11 +253,11 @@ class GrowingRows:
 
     def find(self, entry: bytes) -> list[int]:
         """Returns the rows of an entry that are not removed."""
-        return _not_removed(self._arrays[3], self._places.get(entry, ()))
+        return not_marked(self._arrays[3], self._places.get(entry, ()))
 
     def mark_removed(self, rows: Sequence[int]) -> None:
         """Marks rows as removed, which were not before."""
-        _mark_removed(self._arrays[3], rows)
+        mark_bits(self._arrays[3], rows)
         self.removed += len(rows)
 
     def query(self, codes: bytes, asking: int, distance: int) -> Hits:
@@ -288,7 +302,7 @@ class Table:
         self._at = ctypes.addressof(self._struct)
         self._codes, self._entries, self._notes = _arrays(memory, shape, layout)
         self._dead = np.zeros(shape.count // 8 + 1, np.uint8)
-        self._dead_at = _address(self._dead)
+        self._dead_at = address(self._dead)
 
     def query(self, codes: bytes, asking: int, distance: int) -> Hits:
         """Returns the rows within `distance` bits, at most the shape's, of each of the `asking` codes."""
@@ -299,11 +313,11 @@ class Table:
         """Returns the rows of an entry that are not removed."""
         rows = (ctypes.c_uint32 * _MAX_ENTRY_ROWS)()
         found = _library.index_find(self._at, entry, rows, _MAX_ENTRY_ROWS)
-        return _not_removed(self._dead, rows[:found])
+        return not_marked(self._dead, rows[:found])
 
     def mark_removed(self, rows: Sequence[int]) -> None:
         """Marks rows as removed, which were not before."""
-        _mark_removed(self._dead, rows)
+        mark_bits(self._dead, rows)
         self.removed += len(rows)
 
     def entry(self, row: int) -> str:
@@ -328,31 +342,52 @@ def max_table_bytes(shape: Shape) -> int:
     return _layout(shape.with_spills(shape.max_spills)).size
 
 
-def table_bytes(shape: Shape) -> int:
-    """Returns the size in bytes of a built table."""
-    return _layout(shape).size
-
-
 def build(memory: Bytes, shape: Shape, sources: Sequence[TableRows]) -> Shape:
     """Builds a table of the rows in `sources` that are not removed, and returns its shape.
 
-    `memory` is zeroed and has `max_table_bytes(shape)` bytes; the table takes up `table_bytes` of the returned shape.
+    `memory` is zeroed and has `max_table_bytes(shape)` bytes; the table takes up the `size` of the returned shape.
     """
     struct = _struct(memory, shape, _layout(shape.with_spills(shape.max_spills)))
     held = (_Rows * len(sources))(*(source.struct() for source in sources))
     widest = max([bucket_bits(shape.count), *(chunk.bits for chunk in shape.chunks)])
     places = zeroed_memory(4 << widest)
-    return shape.with_spills(_library.index_build(ctypes.byref(struct), held, len(sources), _address(places)))
+    return shape.with_spills(_library.index_build(ctypes.byref(struct), held, len(sources), address(places)))
 
 
-def build_table(words: int, distance: int, seed: int, sources: Sequence[TableRows]) -> Table | None:
-    """Builds a table in private memory; None if the sources have no row."""
-    count = sum(source.live_rows for source in sources)
-    if not count:
-        return None
-    shape = Shape.of(words, distance, count, seed)
-    memory = zeroed_memory(max_table_bytes(shape))
-    return Table(memory, build(memory, shape, sources))
+@dataclass(frozen=True, slots=True)
+class TablePlan:
+    """How to build a table: codes of `words` 64-bit words, a search `distance` in bits, a secret `seed`, and the rows.
+
+    The seed keeps an attacker from choosing exact hashes that all fall into one bucket.
+    """
+
+    words: int
+    distance: int
+    seed: int
+    sources: Sequence[TableRows]
+
+    def with_sources(self, sources: Sequence[TableRows]) -> "TablePlan":
+        """Returns the plan with other rows."""
+        return replace(self, sources=sources)
+
+    def growing(self) -> GrowingRows:
+        """Returns an empty part that can grow."""
+        return GrowingRows(self.words)
+
+    def table(self) -> Table | None:
+        """Builds the table in private memory; None if the sources have no row."""
+        made = self.made()
+        return Table(*made) if made else None
+
+    def made(self) -> tuple[Bytes, Shape] | None:
+        """Builds the table; returns its memory and its shape, or None if the sources have no row."""
+        count = sum(source.live_rows for source in self.sources)
+        if not count:
+            return None
+        shape = Shape.of(self.words, self.distance, count, self.seed)
+        memory = zeroed_memory(max_table_bytes(shape))
+        shape = build(memory, shape, self.sources)
+        return memory[: shape.size], shape
 
 
 def zeroed_memory(size: int) -> Bytes:
@@ -364,7 +399,7 @@ def zeroed_memory(size: int) -> Bytes:
 
 def checksum(memory: Bytes) -> int:
     """Checksum of `memory`, whose length must be a multiple of 8 bytes. It detects damage, not forgery."""
-    return int(_library.index_checksum(_address(memory), len(memory) // 8))
+    return int(_library.index_checksum(address(memory), len(memory) // 8))
 
 
 _NO_HITS: Final[Hits] = np.zeros((0, 3), np.uint32)
@@ -382,11 +417,13 @@ def _hits(call: Callable[[int, int], int]) -> Hits:
             return hits[:found]
 
 
-def _not_removed(dead: Bytes, rows: Sequence[int]) -> list[int]:
+def not_marked(dead: Bytes, rows: Sequence[int]) -> list[int]:
+    """Returns the rows whose bit in `dead` is not set."""
     return [row for row in rows if not dead[row >> 3] >> (row & 7) & 1]
 
 
-def _mark_removed(dead: Bytes, rows: Sequence[int]) -> None:
+def mark_bits(dead: Bytes, rows: Sequence[int]) -> None:
+    """Sets the bits of the rows."""
     for row in rows:
         dead[row >> 3] |= 1 << (row & 7)
 
@@ -398,7 +435,19 @@ def _removed_since(dead: Bytes, entries: Bytes, source: TableRows) -> list[bytes
     return [entries[row].tobytes() for row in rows]
 
 
-def _address(array: NDArray[Any] | None) -> int | None:
+def live_bits(dead: Bytes, count: int) -> NDArray[np.bool_]:
+    """Returns for each of `count` rows whether its bit in `dead` is not set."""
+    live: NDArray[np.bool_] = np.unpackbits(dead, count=count, bitorder="little") == 0
+    return live
+
+
+def aligned(size: int) -> int:
+    """Returns `size` bytes, rounded up to whole cache lines."""
+    return -(-size // _CACHE_LINE_BYTES) * _CACHE_LINE_BYTES
+
+
+def address(array: NDArray[Any] | None) -> int | None:
+    """Returns where an array's memory starts, None for none."""
     return None if array is None else array.ctypes.data
 
 
@@ -421,7 +470,7 @@ def _struct(memory: Bytes, shape: Shape, layout: _Layout) -> _Table:
     parts = []
     for place, (chunk, mixed) in enumerate([own, *((chunk, hashed) for chunk in shape.chunks)]):
         base, end, row = layout.tables[place]
-        mask = _masks(chunk.bits, chunk.flips)
+        mask = mask_array(chunk.bits, chunk.flips)
         places = start + base, start + end, None if place == 1 else start + row
         parts.append(_Chunk(*chunk, mixed, len(mask), ctypes.addressof(mask), *places))
     sizes = shape.words, shape.distance, len(shape.chunks), shape.spills
@@ -431,7 +480,7 @@ def _struct(memory: Bytes, shape: Shape, layout: _Layout) -> _Table:
 
 
 @cache
-def _masks(bits: int, flips: int) -> ctypes.Array[ctypes.c_uint32]:
+def mask_array(bits: int, flips: int) -> ctypes.Array[ctypes.c_uint32]:
     """Returns the XOR masks of a chunk as a C array; cached for ever, because tables point to it."""
     found = masks(bits, flips)
     return (ctypes.c_uint32 * len(found))(*found)
