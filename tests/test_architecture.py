@@ -22,7 +22,9 @@ ZONES: Final = {
     "bulk": {"errors", "signals", "protocol"},
     "limits": set[str](),
     "connections": {"errors"},
-    "hashing": {"errors", "signals"},
+    "hashing": {"common_patches", "errors", "signals"},
+    "common_patches": {"common_patch_list", "errors", "signals"},
+    "common_patch_list": set[str](),
     "benign_list": {"errors", "signals"},
     "times": set[str](),
     "registry": {
@@ -47,6 +49,7 @@ ZONES: Final = {
         "connections",
         "hashing",
         "benign_list",
+        "common_patches",
         "private",
     },
     "verify": {"errors", "connections"},

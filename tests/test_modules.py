@@ -44,6 +44,7 @@ ELSEWHERE: Final = {
         "processes and log are tried by the command",
         ["gate/processes/parent", "gate/serve/log", "gate/serve/server"],
     ),
+    "test_common_patches.py": ("the list is tried by its reader", ["common_patch_list"]),
     "gate/test_service.py": ("exact hashes and errors are tried by what a check says", ["errors", "hashing/exact"]),
     "gate/feed/test_signed.py": ("the chain is tried by a gate that is lied to", ["chain"]),
     "gate/upload_views/test_look_ups.py": ("frames are where a gate looks for views", ["gate/upload_views/letterbox"]),

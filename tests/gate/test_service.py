@@ -2,6 +2,7 @@ from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
+from random import Random
 
 import pytest
 from PIL import Image
@@ -22,7 +23,8 @@ from takeback.gate.settings import GateSettings, save
 from takeback.hashing import hash_picture
 from takeback.hashing.exact import exact_signals
 from takeback.protocol import EntryStatus
-from takeback.signals import Frame, Signal, SignalType, Variant
+from takeback.signals import Frame, Signal, SignalType, Variant, patches_value
+from tests.gate.codes import flip
 from tests.gate.feeds import KEY, Log, entry_id, signal
 from tests.gate.pictures import drawing, jpeg, sent
 from tests.gate.servers import Answer, Registry, problem, running
@@ -55,6 +57,11 @@ def gate(home: Path) -> Iterator[Gate]:
 def publish(registry: Registry, data: bytes) -> dict[str, str]:
     """Publishes the signals of a picture; returns their entries by type or, for stored pixels, variant."""
     return {(s.variant if s.variant is not Variant.WHOLE else s.type): registry.log.add(s) for s in sent(data)}
+
+
+def patches(codes: list[int]) -> Signal:
+    """A signal of one frame with these patches."""
+    return Signal(SignalType.PATCHES, patches_value([[f"{code:016x}" for code in codes]]))
 
 
 def test_main_path(registry: Registry, gate: Gate) -> None:
@@ -347,6 +354,47 @@ def test_video(registry: Registry, gate: Gate) -> None:
     shorter = gate.check_signals([Signal(SignalType.VPDQ, ";".join(map(str, frames[:4])))])
     assert (shorter.action, shorter.matches[0].shares) == (Action.BLOCK, (1.0, 0.8))
     assert gate.check_signals([Signal(SignalType.VPDQ, ";".join(map(str, frames[:3])))]).action is Action.ALLOW
+
+
+def test_patches(registry: Registry, home: Path, gate: Gate) -> None:
+    """An upload in which three parts of a picture are found is blocked, in which two are is reviewed, until withdrawal."""
+    numbers = Random(1)
+    codes = [numbers.getrandbits(64) for _ in range(6)]
+    entry = registry.log.add(patches(codes))
+    gate.sync()
+    near = [flip(code, 6, code, 64) for code in codes]
+    far = [flip(code, 20, code, 64) for code in codes]
+    blocked = gate.check_signals([patches([*near[:3], *far[3:]])])
+    assert (blocked.action, blocked.matches[0].votes) == (Action.BLOCK, 3)
+    assert "patches: 3 parts of the picture match" in blocked.explain()
+    assert gate.check_signals([patches([*near[:2], *far[2:]])]).action is Action.REVIEW
+    assert gate.check_signals([patches([*near[:1], *far[1:]])]).action is Action.ALLOW
+    with Gate.open(home) as other:
+        assert other.check_signals([patches(near)]).matches[0].votes == 6
+    registry.log.remove(entry)
+    gate.sync()
+    assert gate.check_signals([patches(codes)]).action is Action.ALLOW
+
+
+def test_patches_count_for_the_rate_brake(registry: Registry, home: Path) -> None:
+    """A picture whose parts suddenly block many uploads asks for reviews instead."""
+    (home / "policy.toml").write_text("[flood]\nmatches = 3\n")
+    codes = [Random(1).getrandbits(64), Random(2).getrandbits(64), Random(3).getrandbits(64)]
+    registry.log.add(patches(codes))
+    with Gate.open(home) as gate:
+        gate.sync()
+        actions = [gate.check_signals([patches(codes)]).action for _ in range(5)]
+    assert actions == [Action.BLOCK] * 3 + [Action.REVIEW] * 2
+
+
+def test_a_policy_without_patches(registry: Registry, home: Path) -> None:
+    """With `patches.action = "allow"` no part of a picture stops an upload."""
+    (home / "policy.toml").write_text('[patches]\naction = "allow"\n')
+    codes = [Random(seed).getrandbits(64) for seed in range(5)]
+    registry.log.add(patches(codes))
+    with Gate.open(home) as gate:
+        gate.sync()
+        assert gate.check_signals([patches(codes)]).action is Action.ALLOW
 
 
 def test_feedback(registry: Registry, gate: Gate) -> None:

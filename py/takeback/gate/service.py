@@ -17,6 +17,7 @@ from typing import BinaryIO, Final, Self
 
 from takeback.bulk import Reader
 from takeback.chain import check_time, follow_key
+from takeback.common_patches import common_patches
 from takeback.errors import FeedBroken, PictureError, RegistryUnreachable, SettingsError, StateDamaged
 from takeback.gate import settings as settings_file
 from takeback.gate.feed import snapshot_import
@@ -39,8 +40,9 @@ from takeback.gate.rules.decision import (
     for_file,
     probes,
 )
-from takeback.gate.rules.policy import Policy
+from takeback.gate.rules.policy import Action, Policy
 from takeback.gate.rules.policy import load as load_policy
+from takeback.gate.rules.votes import PatchProbe, Votes, count_votes, patch_probes, required_votes
 from takeback.gate.upload_views.look_ups import look_ups
 from takeback.protocol import (
     ENTRY_ID_PATTERN,
@@ -298,20 +300,31 @@ class Gate:
         feed, index = self._refresh()
         sought = [probe.signal for probe in asked]
         hits = index.query(sought)
-        facts = DecisionFacts(self.policy)
-        if hits:
+        facts = DecisionFacts(self.policy, listed_pictures=index.pictures())
+        votes = self._votes(index, patch_probes(signals))
+        if hits or votes:
             # The state is newer than the index: a hit that was withdrawn meanwhile has no status, and stops nothing.
-            statuses = self._state.entry_statuses({hit.entry for hit in hits})
+            entries = {hit.entry for hit in hits} | {one.entry for one in votes}
+            statuses = self._state.entry_statuses(entries)
             facts = replace(facts, statuses=statuses, is_benign=self._benign.holds(sought))
-        decision = decide(secrets.token_hex(16), signals, asked, hits, feed, facts)
+        decision = decide(secrets.token_hex(16), signals, asked, hits, feed, facts, votes)
         # Benign uploads do not count, or one popular picture near an entry would release that entry's block.
         if self.uses_rate_brake and not facts.is_benign:
-            blocking = blocking_by_kind(asked, hits, self.policy)
+            blocking = blocking_by_kind(asked, hits, votes, facts)
             alike = frozenset(entry for entry in facts.statuses or {} if entry in blocking)
             if self._rate_brake.count(alike, uploader):
                 braked = alike - self._state.confirmed(alike)
-                decision = decide(decision.id, signals, asked, hits, feed, replace(facts, braked=braked))
+                decision = decide(decision.id, signals, asked, hits, feed, replace(facts, braked=braked), votes)
         return decision
+
+    def _votes(self, index: Index, patches: Sequence[PatchProbe]) -> list[Votes]:
+        """Looks up the patches of an upload but for common ones, and returns the votes for each entry."""
+        if self.policy.patches is Action.ALLOW:
+            return []
+        common, listed = common_patches(), index.pictures()
+        asked = [patch for patch in patches if patch.hash not in common]
+        least = required_votes(listed, self.policy).review
+        return count_votes(asked, index.query_patches([patch.hash for patch in asked], least), listed)
 
     def warm_up(self) -> None:
         """Loads the index and starts the hashing processes, so that the first check does not have to wait for them."""

@@ -126,6 +126,8 @@ def test_json() -> None:
                 "action": "block",
                 "because": "",
                 "shares": None,
+                "votes": None,
+                "pose": None,
             }
         ],
         "notes": [],

@@ -447,6 +447,7 @@ def test_metrics_count_and_tell_nothing(client: httpx.Client) -> None:
         'takeback_gate_requests_total{route="/v1/check",status="200"} 2.0',
         'takeback_gate_decisions_total{action="block"} 1.0',
         'takeback_gate_decisions_total{action="allow"} 2.0',
+        'takeback_gate_matches_total{type="pdq"} 1.0',
         f"takeback_gate_upload_bytes_total {float(len(COPY) + 5)}",
         'takeback_gate_entries{type="pdq"} 1.0',
         "takeback_gate_feed_checkpoint 3.0",

@@ -299,7 +299,9 @@ class MultiIndex:
     def _every(self) -> dict[SignalType, "_TypeIndex[Any, Any, Any]"]:
         return {**self._types, SignalType.PATCHES: self._patches}
 
-    def _near(self, kind: SignalType, codes: Sequence[bytes]) -> Iterator[tuple[int, "_Part[TableRows, Hits]", int, int]]:
+    def _near(
+        self, kind: SignalType, codes: Sequence[bytes]
+    ) -> Iterator[tuple[int, "_Part[TableRows, Hits]", int, int]]:
         """Yields (position in `codes`, part, row, distance in bits) for every match."""
         for part, hits in self._types[kind].query(codes):
             for number, row, distance in hits.tolist():

@@ -9,7 +9,7 @@ import ctypes
 import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, Final, NamedTuple
+from typing import Final, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -47,7 +47,9 @@ _MAX_FOUND: Final = 64
 
 type Codes = NDArray[np.uint64]
 type Numbers = NDArray[np.uint32]
-_HIT: Final = np.dtype([(name, np.uint64 if name == "code" else np.uint32) for name in ("code", "asked", "ref", "distance", "_")])
+_HIT: Final = np.dtype(
+    [(name, np.uint64 if name == "code" else np.uint32) for name in ("code", "asked", "ref", "distance", "_")]
+)
 
 
 class _Chunk(ctypes.Structure):
@@ -442,6 +444,4 @@ def _struct(memory: Bytes, shape: PatchShape) -> _Table:
         mask = mask_array(chunk.bits, chunk.flips)
         parts.append(_Chunk(*chunk, len(mask), ctypes.addressof(mask), *(start + place for place in places)))
     arrays = start + layout.entries, start + layout.order
-    return _Table(
-        shape.count, shape.seed, shape.pictures, *arrays, len(parts), 0, (_Chunk * _MAX_CHUNKS)(*parts)
-    )
+    return _Table(shape.count, shape.seed, shape.pictures, *arrays, len(parts), 0, (_Chunk * _MAX_CHUNKS)(*parts))

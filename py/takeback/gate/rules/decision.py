@@ -8,6 +8,7 @@ from takeback.errors import PictureError
 from takeback.gate.index.multi_index import Hit, usable
 from takeback.gate.rules.media import MediaKind
 from takeback.gate.rules.policy import Action, Policy, weaker
+from takeback.gate.rules.votes import Votes, by_votes, required_votes
 from takeback.protocol import EntryStatus
 from takeback.signals import Signal, SignalType, Variant
 
@@ -42,6 +43,7 @@ class Match:
     `distance` is in bits, 0 for an exact hash; `quality` is that of the upload's PDQ; `variant` and `dihedral` name the
     view of the upload that matched. `action` is what the match leads to, and `because` the reason if it is weaker than
     usual for its type. `shares` are, for a video, the shares of the upload's and of the entry's frames that match.
+    `votes` are, for patches, the parts of the upload that match, and `pose` numbers the form of it in which they do.
     """
 
     entry: str
@@ -53,6 +55,8 @@ class Match:
     action: Action = Action.BLOCK
     because: str = ""
     shares: tuple[float, float] | None = None
+    votes: int | None = None
+    pose: int | None = None
 
     def explain(self) -> str:
         """Returns the reason as part of a sentence."""
@@ -62,6 +66,8 @@ class Match:
         if self.shares is not None:
             upload, entry = self.shares
             return f"{self.type} of {upload:.0%} of the upload's frames and {entry:.0%} of the entry's"
+        if self.votes is not None:
+            return f"{self.type}: {self.votes} parts of the picture match" + (", turned or changed" if self.pose else "")
         if self.type is SignalType.PHASH and self.distance:
             return f"{self.type} at distance {self.distance}"
         if self.type is not SignalType.PDQ:
@@ -135,13 +141,15 @@ class DecisionFacts:
     """What a decision depends on besides the hits: the policy, and facts about the entries that were hit.
 
     `statuses` are the entry statuses of active entries, None if all may block; `braked` are the entries to which the
-    rate brake applies; `is_benign` says that the upload is on the platform's benign list.
+    rate brake applies; `is_benign` says that the upload is on the platform's benign list. `listed_pictures` is about how
+    many pictures have patches on the list, on which depends how many of those must match.
     """
 
     policy: Policy = DEFAULT_POLICY
     statuses: Mapping[str, EntryStatus] | None = None
     braked: frozenset[str] = field(default=frozenset())
     is_benign: bool = False
+    listed_pictures: int = 0
 
 
 def probes(
@@ -176,17 +184,21 @@ def decide(
     hits: Iterable[Hit],
     feed: Feed,
     facts: DecisionFacts | None = None,
+    votes: Iterable[Votes] = (),
 ) -> Decision:
     """Decides on the upload with these `signals`, given the `hits` that the index found for the probes `asked`.
 
-    1. The policy gives each hit an action by its type and distance, limited by the entry status, the benign list, the
+    1. The policy gives each hit an action by its type and distance, and the `votes` for an entry one by their number,
+       limited by the entry status, the benign list, the
        rate brake and a stale feed. 2. The best match of each entry counts, one that blocks before one for review. 3.
        The strongest match decides; without a match, the freshness of the feed does.
 
     `check` is the decision's id.
     """
     facts = facts or DecisionFacts()
-    found = [_limited(match, facts, feed) for hit in hits if (match := _match(asked[hit.asked], hit, facts.policy))]
+    matches = [_match(asked[hit.asked], hit, facts.policy) for hit in hits]
+    matches += [_vote_match(one, facts) for one in votes]
+    found = [_limited(match, facts, feed) for match in matches if match]
     best: dict[str, Match] = {}
     for match in sorted((match for match in found if match.action is not Action.ALLOW), key=_rank):
         best.setdefault(match.entry, match)
@@ -234,9 +246,24 @@ def _match(probe: Probe, hit: Hit, policy: Policy) -> Match | None:
     return Match(hit.entry, signal.type, hit.distance, *view, action, because, hit.shares)
 
 
-def blocking_by_kind(asked: Sequence[Probe], hits: Iterable[Hit], policy: Policy) -> frozenset[str]:
-    """Returns the entries whose hits would block but for the limits of `decide`; the rate brake counts these."""
-    return frozenset(hit.entry for hit in hits if _by_kind(asked[hit.asked].signal, hit, policy)[0] is Action.BLOCK)
+def _vote_match(votes: Votes, facts: DecisionFacts) -> Match | None:
+    """Returns the match for votes, None if they are too few."""
+    policy = facts.policy
+    action, because = by_votes(votes, required_votes(facts.listed_pictures, policy), policy)
+    if action is None:
+        return None
+    view = None, Variant.WHOLE, UPRIGHT
+    counted = votes.votes, votes.pose
+    return Match(votes.entry, SignalType.PATCHES, votes.distance, *view, action, because, None, *counted)
+
+
+def blocking_by_kind(
+    asked: Sequence[Probe], hits: Iterable[Hit], votes: Iterable[Votes], facts: DecisionFacts
+) -> frozenset[str]:
+    """Returns the entries whose hits or votes would block but for the limits of `decide`; the rate brake counts these."""
+    matches = [_match(asked[hit.asked], hit, facts.policy) for hit in hits]
+    matches += [_vote_match(one, facts) for one in votes]
+    return frozenset(match.entry for match in matches if match and match.action is Action.BLOCK)
 
 
 def _by_kind(signal: Signal, hit: Hit, policy: Policy) -> tuple[Action | None, str]:
@@ -249,7 +276,7 @@ def _by_kind(signal: Signal, hit: Hit, policy: Policy) -> tuple[Action | None, s
             upload, entry = hit.shares or (1.0, 1.0)
             enough = upload >= policy.upload_share and entry >= policy.entry_share
             return (policy.vpdq if enough else None), ""
-        case SignalType.PATCHES:
+        case SignalType.PATCHES:  # the index gives no hits for it: its votes are counted
             return None, ""
         case SignalType.SHA256:
             return policy.sha256, ""

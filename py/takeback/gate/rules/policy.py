@@ -9,8 +9,9 @@ from pathlib import Path
 from typing import Any, Final, NamedTuple
 
 from takeback.errors import SettingsError
-from takeback.gate.index.multi_index import PHASH_MATCH_DISTANCE, Reach
-from takeback.signals import PDQ_MATCH_DISTANCE, PDQ_QUALITY_FLOOR
+from takeback.gate.index.chunking import MAX_PATCH_DISTANCE
+from takeback.gate.index.multi_index import PATCHES_MATCH_DISTANCE, PHASH_MATCH_DISTANCE, Reach
+from takeback.signals import MAX_PATCHES, PDQ_MATCH_DISTANCE, PDQ_QUALITY_FLOOR
 
 PDQ_REVIEW_DISTANCE: Final = 40
 """Greatest distance in bits for a review: tests/bench/copies.py found no two different pictures nearer than 74."""
@@ -76,6 +77,11 @@ class Policy:
     frame_distance: int = PDQ_MATCH_DISTANCE
     upload_share: float = 0.8
     entry_share: float = 0.8
+    patches: Action = Action.BLOCK
+    patches_distance: int = PATCHES_MATCH_DISTANCE
+    block_votes: int = 0
+    """0 stands for what a list of this size needs (`votes.required_votes`)."""
+    review_votes: int = 0
     demoted: Action = Action.REVIEW
     paused: Action = Action.REVIEW
     well_known: Action = Action.ALLOW
@@ -100,7 +106,8 @@ class Policy:
         """Returns the distances and qualities that the index must cover for this policy."""
         # No wider than needed: within 40 bits there are a quarter as many look-ups a second as within 31 (README.md).
         widest = max(self.distance, self.review_distance, self.low_quality_distance if self.uses_low_quality else 0)
-        return Reach(widest, self.phash_distance, self.frame_distance, self.least_quality, self.quality_floor)
+        distances = widest, self.phash_distance, self.frame_distance, self.patches_distance
+        return Reach(*distances, self.least_quality, self.quality_floor)
 
     @property
     def uses_low_quality(self) -> bool:
@@ -144,6 +151,10 @@ KEYS: Final[Mapping[str, _Key]] = {
     "frame_distance": _Key("vpdq.distance", Range(0, MAX_DISTANCE_BITS)),
     "upload_share": _Key("vpdq.upload_share", Range(0.0, 1.0)),
     "entry_share": _Key("vpdq.entry_share", Range(0.0, 1.0)),
+    "patches": _Key("patches.action", _ANY),
+    "patches_distance": _Key("patches.distance", Range(0, MAX_PATCH_DISTANCE)),
+    "block_votes": _Key("patches.block_votes", Range(0, MAX_PATCHES)),
+    "review_votes": _Key("patches.review_votes", Range(0, MAX_PATCHES)),
     "demoted": _Key("entries.demoted", _AT_MOST_REVIEW),
     "paused": _Key("entries.paused", _AT_MOST_REVIEW),
     "well_known": _Key("entries.well_known", _AT_MOST_REVIEW),
@@ -184,7 +195,7 @@ def parse(text: str) -> Policy:
     """Parses a policy in TOML. Raises `SettingsError` if it is wrong.
 
     1. It is valid TOML. 2. Every key is one of `KEYS`. 3. Every value has its key's type and is within its limits.
-    4. The review distance is not less than the match distance.
+    4. The review distance is not less than the match distance. 5. A review needs no more votes than a block.
     """
     try:
         table = tomllib.loads(text)
@@ -201,6 +212,8 @@ def parse(text: str) -> Policy:
     policy = Policy(**values)
     if policy.review_distance < policy.distance:
         raise SettingsError(f"{_where(text, 'pdq.review_distance')} is less than pdq.distance, {policy.distance}")
+    if policy.block_votes and policy.review_votes > policy.block_votes:
+        raise SettingsError(f"{_where(text, 'patches.review_votes')} is more than patches.block_votes, {policy.block_votes}")
     return policy
 
 

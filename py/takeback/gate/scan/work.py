@@ -31,6 +31,7 @@ MATCHES_SCHEMA: Final = pa.schema(
         ("quality", pa.int32()),
         ("variant", pa.string()),
         ("dihedral", pa.string()),
+        ("votes", pa.int32()),
         ("error", pa.string()),
     ]
 )
@@ -38,7 +39,7 @@ MATCHES_SCHEMA: Final = pa.schema(
 
 The `decision` is `error` for a missing file or an invalid row; for an unreadable file it is the policy's.
 """
-_FIELDS: Final = ("entry", "type", "distance", "quality", "variant", "dihedral")
+_FIELDS: Final = ("entry", "type", "distance", "quality", "variant", "dihedral", "votes")
 
 type ScanRow = dict[str, Any]
 

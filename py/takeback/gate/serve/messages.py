@@ -78,6 +78,8 @@ class MatchAnswer(Struct, frozen=True):
     action: Action
     because: str
     shares: tuple[float, float] | None
+    votes: int | None
+    pose: int | None
 
 
 class DecisionAnswer(Struct, frozen=True):

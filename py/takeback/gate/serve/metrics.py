@@ -38,6 +38,9 @@ class SidecarMetrics:
             registry=self._registry,
         )
         self._decisions = Counter("takeback_gate_decisions", "Decisions.", ("action",), registry=self._registry)
+        self._matches = Counter(
+            "takeback_gate_matches", "Uploads that matched, by type of signal.", ("type",), registry=self._registry
+        )
         self._bytes = Counter("takeback_gate_upload_bytes", "Bytes of checked files.", registry=self._registry)
 
     def request(self, route: str, status: int, seconds: float) -> None:
@@ -53,8 +56,10 @@ class SidecarMetrics:
         return found
 
     def decision(self, decision: Decision) -> None:
-        """Counts one decision."""
+        """Counts one decision, and the types of signal by which it matched."""
         self._decisions.labels(decision.action.value).inc()
+        for kind in {match.type for match in decision.matches}:
+            self._matches.labels(kind.value).inc()
 
     def upload(self, size: int) -> None:
         """Counts the bytes of one file."""
