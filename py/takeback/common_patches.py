@@ -37,7 +37,7 @@ class CommonPatches:
 
 
 def parse(text: str) -> CommonPatches:
-    """Parses a list: one hash of 16 hex digits a line; a `#` starts a comment. Raises `InvalidSignal` naming the line."""
+    """Parses a list: one hash of 16 hex digits a line; a `#` starts a comment. Raises `InvalidSignal` with the line."""
     codes = []
     for number, line in enumerate(text.splitlines(), 1):
         value = line.partition("#")[0].strip()

@@ -1,9 +1,10 @@
-"""Look-ups per second among up to ten million PDQ codes, beside faiss and threatexchange: `build.py bench index`.
+"""Look-ups per second among PDQ codes, beside faiss and threatexchange, and among patches: `build.py bench index`.
 
 One thread. Install the others with `.venv/bin/pip install --no-deps --require-hashes -r py/requirements-bench.lock`;
 missing ones are reported. The rate per second of the process's own processor time is given as well, because on a busy
-machine the wall clock also measures other programs. `TAKEBACK_BENCH_SIZES=100000,1000000` selects other sizes. The
-table and the plot are saved beside this file.
+machine the wall clock also measures other programs. `TAKEBACK_BENCH_SIZES=100000,1000000` selects other sizes, and
+`TAKEBACK_BENCH_PATCHES` other numbers of patches; an empty value leaves them out. 160 million patches take 10 GB of
+memory. The tables and the plot are saved beside this file.
 """
 
 import importlib
@@ -19,10 +20,20 @@ from numpy.typing import NDArray
 
 from takeback.gate.index.chunking import plan
 from takeback.gate.index.file import IndexMarks, load, save
-from takeback.gate.index.native import TablePlan, TableRows
+from takeback.gate.index.native import Table, TablePlan, TableRows
+from takeback.gate.index.patch_table import FRAME_BITS, PatchPlan, PatchRows, PatchTable
 from takeback.signals import PDQ_MATCH_DISTANCE as RADIUS
 
-SIZES: Final = [int(size) for size in os.environ.get("TAKEBACK_BENCH_SIZES", "100000,1000000,10000000").split(",")]
+
+def sizes(variable: str, default: str) -> list[int]:
+    """The sizes to measure."""
+    return [int(size) for size in os.environ.get(variable, default).split(",") if size]
+
+
+SIZES: Final = sizes("TAKEBACK_BENCH_SIZES", "100000,1000000,10000000")
+PATCHES: Final = sizes("TAKEBACK_BENCH_PATCHES", "1600000,16000000,160000000")
+PATCHES_OF_AN_UPLOAD: Final = 200
+PATCHES_OF_A_PICTURE: Final = 16
 SECONDS: Final = 3.0
 """Of look-ups, for each figure."""
 SLOW: Final = 2_000_000
@@ -105,6 +116,7 @@ def ours(name: str, codes: Codes, asked: Codes, folder: Path) -> Figure:
     built = _built(source)
     save(path, IndexMarks(1, 1, {}), {"pdq": TablePlan(4, RADIUS, 1, [source])})
     table = load(path)[1]["pdq"]  # as the process that wrote it, from the disk
+    assert isinstance(table, Table)
     opened = _time(lambda: load(path))
     figure = measured(
         name,
@@ -172,7 +184,73 @@ def figures(size: int, folder: Path) -> Iterator[Figure]:
     yield ours("takeback, clustered", crowd, queries(crowd, numbers), folder)
 
 
+def some_patches(count: int, numbers: np.random.Generator) -> NDArray[np.uint64]:
+    """Codes as of many pictures with like parts: about eight of each base, which differ from it by up to four bits."""
+    bases = numbers.integers(0, 2**64, count // 8, dtype=np.uint64)
+    codes = bases[numbers.integers(0, len(bases), count)]
+    for _ in range(4):
+        flipped = numbers.random(count, np.float32) < 0.6
+        codes[flipped] ^= np.uint64(1) << numbers.integers(0, 64, int(flipped.sum()), dtype=np.uint64)
+    return codes
+
+
+def uploads(codes: NDArray[np.uint64], numbers: np.random.Generator) -> NDArray[np.uint64]:
+    """The patches of 200 uploads, of which a tenth are on the list."""
+    count = 200 * PATCHES_OF_AN_UPLOAD
+    listed = codes[numbers.integers(0, len(codes), count // 10)]
+    others = numbers.integers(0, 2**64, count - len(listed), dtype=np.uint64)
+    return numbers.permutation(np.concatenate([listed, others]))
+
+
+def patches(size: int, distance: int, folder: Path) -> str:
+    """Builds, writes, opens and asks as the gate does it; a line of the table."""
+    numbers = np.random.default_rng(1)
+    codes = some_patches(size, numbers)
+    asked = uploads(codes, numbers)
+    refs = (np.arange(size) // PATCHES_OF_A_PICTURE << FRAME_BITS).astype(np.uint32)
+    source = PatchRows.of(codes, refs, random(size // PATCHES_OF_A_PICTURE, numbers)[:, :16].copy())
+    path, start = folder / "index.bin", time.process_time()
+    save(path, IndexMarks(1, 1, {}), {"patches": PatchPlan(distance, 1, [source])})
+    built = time.process_time() - start
+    del codes, refs, source
+    table = load(path)[1]["patches"]
+    assert isinstance(table, PatchTable)
+    opened = _time(lambda: load(path))
+    batches = asked.reshape(-1, PATCHES_OF_AN_UPLOAD)
+    hits = sum(len(table.query(batch.tobytes(), len(batch), distance).rows) for batch in batches[:100])
+    done, clock, own = 0, time.perf_counter(), time.process_time()
+    while time.perf_counter() - clock < SECONDS:
+        table.query(batches[done % len(batches)].tobytes(), PATCHES_OF_AN_UPLOAD, distance)
+        done += 1
+    clock, own = (time.perf_counter() - clock) / done * 1000, (time.process_time() - own) / done * 1000
+    each = path.stat().st_size / size
+    path.unlink()
+    rate = PATCHES_OF_AN_UPLOAD / own * 1000
+    times = f"{clock:9.2f} {own:9.2f} {rate:10.0f} {built:8.1f} {opened:7.2f}"
+    return f"{size:10} {distance:9} {times} {each:7.1f} {hits / 100:7.1f}"
+
+
+HEADS: Final = (
+    *(("patches", 10), ("distance", 9), ("ms/200", 9), ("own time", 9), ("a second", 10), ("build s", 8)),
+    *(("open s", 7), ("B/patch", 7), ("hits", 7)),
+)
+
+
 def main() -> None:
+    """Measures PDQ codes, then patches."""
+    with tempfile.TemporaryDirectory(dir=HERE) as folder:
+        if SIZES:
+            measure_codes(Path(folder))
+        lines = [" ".join(f"{head:>{width}}" for head, width in HEADS)]
+        print(lines[0])
+        for size in PATCHES:
+            for distance in (6, 8):
+                lines.append(patches(size, distance, Path(folder)))
+                print(lines[-1], flush=True)
+                (HERE / "index-patches.txt").write_text("\n".join(lines) + "\n")
+
+
+def measure_codes(folder: Path) -> None:
     """Prints a line for each figure, and draws the plot."""
     try:
         importlib.import_module("faiss").omp_set_num_threads(1)
@@ -182,15 +260,14 @@ def main() -> None:
     heads = ("codes", 10), ("a second", 10), ("own time", 10), ("build s", 8), ("open s", 7), ("B/code", 7), ("hits", 6)
     lines = [" " * 20 + "".join(f" {head:>{width}}" for head, width in heads)]
     print(lines[0])
-    with tempfile.TemporaryDirectory(dir=HERE) as folder:
-        for size in SIZES:
-            for one in figures(size, Path(folder)):
-                found.append(one)
-                times = f"{one.clock:10.0f} {one.own:10.0f} {one.built:8.2f} {one.opened:7.2f}"
-                lines.append(f"{one.name:20} {one.size:10} {times} {one.bytes_each:7.1f} {one.hits:6}")
-                print(lines[-1], flush=True)
-                (HERE / "index.txt").write_text("\n".join(lines) + "\n")
-                draw(found)
+    for size in SIZES:
+        for one in figures(size, folder):
+            found.append(one)
+            times = f"{one.clock:10.0f} {one.own:10.0f} {one.built:8.2f} {one.opened:7.2f}"
+            lines.append(f"{one.name:20} {one.size:10} {times} {one.bytes_each:7.1f} {one.hits:6}")
+            print(lines[-1], flush=True)
+            (HERE / "index.txt").write_text("\n".join(lines) + "\n")
+            draw(found)
 
 
 def draw(found: list[Figure]) -> None:

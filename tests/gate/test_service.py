@@ -357,7 +357,7 @@ def test_video(registry: Registry, gate: Gate) -> None:
 
 
 def test_patches(registry: Registry, home: Path, gate: Gate) -> None:
-    """An upload in which three parts of a picture are found is blocked, in which two are is reviewed, until withdrawal."""
+    """An upload with three parts of a picture is blocked, one with two is reviewed, until it is withdrawn."""
     numbers = Random(1)
     codes = [numbers.getrandbits(64) for _ in range(6)]
     entry = registry.log.add(patches(codes))

@@ -300,21 +300,21 @@ class Gate:
         feed, index = self._refresh()
         sought = [probe.signal for probe in asked]
         hits = index.query(sought)
-        facts = DecisionFacts(self.policy, listed_pictures=index.pictures())
         votes = self._votes(index, patch_probes(signals))
+        facts = DecisionFacts(self.policy, votes=votes, listed_pictures=index.pictures())
         if hits or votes:
             # The state is newer than the index: a hit that was withdrawn meanwhile has no status, and stops nothing.
             entries = {hit.entry for hit in hits} | {one.entry for one in votes}
-            statuses = self._state.entry_statuses(entries)
-            facts = replace(facts, statuses=statuses, is_benign=self._benign.holds(sought))
-        decision = decide(secrets.token_hex(16), signals, asked, hits, feed, facts, votes)
+            statuses, variants = self._state.entry_statuses(entries), self._state.entry_variants(entries)
+            facts = replace(facts, statuses=statuses, variants=variants, is_benign=self._benign.holds(sought))
+        decision = decide(secrets.token_hex(16), signals, asked, hits, feed, facts)
         # Benign uploads do not count, or one popular picture near an entry would release that entry's block.
         if self.uses_rate_brake and not facts.is_benign:
-            blocking = blocking_by_kind(asked, hits, votes, facts)
+            blocking = blocking_by_kind(asked, hits, facts)
             alike = frozenset(entry for entry in facts.statuses or {} if entry in blocking)
             if self._rate_brake.count(alike, uploader):
                 braked = alike - self._state.confirmed(alike)
-                decision = decide(decision.id, signals, asked, hits, feed, replace(facts, braked=braked), votes)
+                decision = decide(decision.id, signals, asked, hits, feed, replace(facts, braked=braked))
         return decision
 
     def _votes(self, index: Index, patches: Sequence[PatchProbe]) -> list[Votes]:

@@ -67,7 +67,7 @@ def test_against_brute_force(shape: str, count: int, limit: int, seed: int, fram
 
 @pytest.mark.parametrize("limit", range(9))
 def test_every_distance(limit: int) -> None:
-    """Built for any limit from 0 to 8, the index finds among many thousand patches those at distances that it should."""
+    """Built for any limit from 0 to 8, the index finds among 30,000 patches all at distances that it should."""
     code = Random(limit).getrandbits(64)
     held = pictures([flip(code, bits, bits + 99 * limit, 64) for bits in range(65)], 1)
     others = {f"{place:032x}": patches([other]) for place, other in enumerate(shaped("random", 30_000, limit, 64))}

@@ -57,7 +57,15 @@ def test_each_part_is_a_vote() -> None:
         ([probe(0), probe(1, pose=1)], [hit(0, 10), hit(1, 11)]),
         ([probe(0), probe(1, frame=1)], [hit(0, 10), hit(1, 11)]),
     ],
-    ids=["place", "sent patch", "like patch of the upload", "like patch of the entry", "frame", "pose", "upload's frame"],
+    ids=[
+        "place",
+        "sent patch",
+        "like patch of the upload",
+        "like patch of the entry",
+        "frame",
+        "pose",
+        "upload's frame",
+    ],
 )
 def test_what_is_not_another_vote(asked: list[PatchProbe], hits: list[PatchHit]) -> None:
     """A place, a patch and what is like it vote once, and votes of two poses or frames are not added up."""
@@ -88,14 +96,19 @@ def test_common_parts_do_not_block() -> None:
     asked = [probe(n) for n in range(6)]
     policy = Policy()
     needed = required_votes(0, policy)
-    for common, rare, action in [(3, 0, Action.REVIEW), (6, 0, Action.REVIEW), (3, 3, Action.BLOCK), (1, 1, Action.REVIEW)]:
+    for common, rare, action in [
+        (3, 0, Action.REVIEW),
+        (6, 0, Action.REVIEW),
+        (3, 3, Action.BLOCK),
+        (1, 1, Action.REVIEW),
+    ]:
         hits = [hit(n, 10 + n, near=13 if n < common else 12) for n in range(common + rare)]
         (votes,) = count_votes(asked, hits, 0)
         assert (votes.votes, votes.rare, by_votes(votes, needed, policy)[0]) == (common + rare, rare, action)
 
 
 def test_switching_a_victims_parts_off() -> None:
-    """Whoever registers a victim's patches in hundreds of pictures turns its block into a review, never into nothing."""
+    """Whoever registers a victim's patches in hundreds of pictures turns its block into a review, not into nothing."""
     asked = [probe(n) for n in range(3)]
     hits = [hit(n, n, entry=f"{entry}", near=1000) for n in range(3) for entry in range(1000)]
     assert {by_votes(one, required_votes(0, Policy()), Policy())[0] for one in count_votes(asked, hits, 0)} == {
@@ -141,7 +154,7 @@ def test_patches_that_the_platform_made() -> None:
 def test_decision() -> None:
     """A decision by votes says in plain words how many parts match, and has the limits of every other match."""
     votes = [Votes("a", 4, 4, 0, 5), Votes("b", 2, 2, 3, 6), Votes("c", 1, 1, 0, 0)]
-    decision = decide("id", [], [], [], FRESH, DecisionFacts(), votes)
+    decision = decide("id", [], [], [], FRESH, DecisionFacts(votes=votes))
     assert decision.action is Action.BLOCK
     assert decision.explain() == "patches: 4 parts of the picture match, entry a (and 1 more)"
     match = decision.matches[1]
@@ -149,11 +162,11 @@ def test_decision() -> None:
     assert match.explain() == (
         "patches: 2 parts of the picture match, turned or changed, entry b, which are enough for a review alone"
     )
-    demoted = DecisionFacts(statuses={"a": EntryStatus.REVIEW})
-    assert decide("id", [], [], [], FRESH, demoted, votes).action is Action.REVIEW
-    assert decide("id", [], [], [], FRESH, DecisionFacts(is_benign=True), votes).action is Action.ALLOW
-    milder = DecisionFacts(Policy(patches=Action.REVIEW))
-    assert decide("id", [], [], [], FRESH, milder, votes).action is Action.REVIEW
+    demoted = DecisionFacts(statuses={"a": EntryStatus.REVIEW}, votes=votes)
+    assert decide("id", [], [], [], FRESH, demoted).action is Action.REVIEW
+    assert decide("id", [], [], [], FRESH, DecisionFacts(is_benign=True, votes=votes)).action is Action.ALLOW
+    milder = DecisionFacts(Policy(patches=Action.REVIEW), votes=votes)
+    assert decide("id", [], [], [], FRESH, milder).action is Action.REVIEW
 
 
 def test_a_policy_that_contradicts_itself() -> None:

@@ -339,6 +339,13 @@ class State:
             ]
             return {row[0]: EntryStatus(row[1]) for row in found if row}
 
+    def entry_variants(self, entries: Iterable[str]) -> dict[str, Variant]:
+        """Returns the variants of those `entries` that are still active."""
+        with self._reading() as db, self._checked_values():
+            asked = "SELECT entry, variant FROM entries WHERE entry = ?"
+            found = [db.execute(asked, (entry,)).fetchone() for entry in entries]
+            return {row[0]: Variant(row[1]) for row in found if row}
+
     def confirm(self, entries: Iterable[str], *, confirmed: bool) -> None:
         """Records whether the platform's moderators confirmed `entries`; entries that are not active are ignored."""
         rows = [(entry,) for entry in entries]

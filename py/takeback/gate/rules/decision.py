@@ -6,6 +6,7 @@ from typing import Final
 
 from takeback.errors import PictureError
 from takeback.gate.index.multi_index import Hit, usable
+from takeback.gate.rules.corroboration import is_region_of_region
 from takeback.gate.rules.media import MediaKind
 from takeback.gate.rules.policy import Action, Policy, weaker
 from takeback.gate.rules.votes import Votes, by_votes, required_votes
@@ -67,7 +68,9 @@ class Match:
             upload, entry = self.shares
             return f"{self.type} of {upload:.0%} of the upload's frames and {entry:.0%} of the entry's"
         if self.votes is not None:
-            return f"{self.type}: {self.votes} parts of the picture match" + (", turned or changed" if self.pose else "")
+            return f"{self.type}: {self.votes} parts of the picture match" + (
+                ", turned or changed" if self.pose else ""
+            )
         if self.type is SignalType.PHASH and self.distance:
             return f"{self.type} at distance {self.distance}"
         if self.type is not SignalType.PDQ:
@@ -141,14 +144,17 @@ class DecisionFacts:
     """What a decision depends on besides the hits: the policy, and facts about the entries that were hit.
 
     `statuses` are the entry statuses of active entries, None if all may block; `braked` are the entries to which the
-    rate brake applies; `is_benign` says that the upload is on the platform's benign list. `listed_pictures` is about how
-    many pictures have patches on the list, on which depends how many of those must match.
+    rate brake applies; `is_benign` says that the upload is on the platform's benign list. `variants` are those of the
+    entries. `votes` are those of the upload's patches; how many are needed depends on `listed_pictures`, about how many
+    pictures have patches on the list.
     """
 
     policy: Policy = DEFAULT_POLICY
     statuses: Mapping[str, EntryStatus] | None = None
     braked: frozenset[str] = field(default=frozenset())
     is_benign: bool = False
+    variants: Mapping[str, Variant] = field(default_factory=dict)
+    votes: Sequence[Votes] = ()
     listed_pictures: int = 0
 
 
@@ -184,24 +190,26 @@ def decide(
     hits: Iterable[Hit],
     feed: Feed,
     facts: DecisionFacts | None = None,
-    votes: Iterable[Votes] = (),
 ) -> Decision:
     """Decides on the upload with these `signals`, given the `hits` that the index found for the probes `asked`.
 
     1. The policy gives each hit an action by its type and distance, and the `votes` for an entry one by their number,
-       limited by the entry status, the benign list, the
-       rate brake and a stale feed. 2. The best match of each entry counts, one that blocks before one for review. 3.
-       The strongest match decides; without a match, the freshness of the feed does.
+    limited by the entry status, the benign list, the rate brake and a stale feed. 2. The best match of each entry
+    counts, one that blocks before one for review; a match of two regions with nothing beside it is limited as well.
+    3. The strongest match decides; without a match, the freshness of the feed does.
 
     `check` is the decision's id.
     """
     facts = facts or DecisionFacts()
     matches = [_match(asked[hit.asked], hit, facts.policy) for hit in hits]
-    matches += [_vote_match(one, facts) for one in votes]
+    matches += [_vote_match(one, facts) for one in facts.votes]
     found = [_limited(match, facts, feed) for match in matches if match]
     best: dict[str, Match] = {}
-    for match in sorted((match for match in found if match.action is not Action.ALLOW), key=_rank):
+    counting = [match for match in found if match.action is not Action.ALLOW]
+    for match in sorted(counting, key=_rank):
         best.setdefault(match.entry, match)
+    if len(best) == 1 and all(_is_region_of_region(match, facts) for match in counting):
+        best = {entry: _limited_region(match, facts.policy) for entry, match in best.items()}
     # A match never leads to less than no match would, such as `stale.unmatched`.
     action = max([_unmatched(feed, facts.policy), *(m.action for m in best.values())], key=lambda action: action.weight)
     ignored = {match.entry: match.because for match in found if match.entry not in best}
@@ -257,12 +265,10 @@ def _vote_match(votes: Votes, facts: DecisionFacts) -> Match | None:
     return Match(votes.entry, SignalType.PATCHES, votes.distance, *view, action, because, None, *counted)
 
 
-def blocking_by_kind(
-    asked: Sequence[Probe], hits: Iterable[Hit], votes: Iterable[Votes], facts: DecisionFacts
-) -> frozenset[str]:
-    """Returns the entries whose hits or votes would block but for the limits of `decide`; the rate brake counts these."""
+def blocking_by_kind(asked: Sequence[Probe], hits: Iterable[Hit], facts: DecisionFacts) -> frozenset[str]:
+    """Returns the entries that would block but for the limits of `decide`; the rate brake counts these."""
     matches = [_match(asked[hit.asked], hit, facts.policy) for hit in hits]
-    matches += [_vote_match(one, facts) for one in votes]
+    matches += [_vote_match(one, facts) for one in facts.votes]
     return frozenset(match.entry for match in matches if match and match.action is Action.BLOCK)
 
 
@@ -312,6 +318,17 @@ def _limited(match: Match, facts: DecisionFacts, feed: Feed) -> Match:
         if holds and most.weight < match.action.weight:
             match = replace(match, action=most, because=because)
     return match
+
+
+def _is_region_of_region(match: Match, facts: DecisionFacts) -> bool:
+    return match.type is SignalType.PDQ and is_region_of_region(match.variant, facts.variants.get(match.entry))
+
+
+def _limited_region(match: Match, policy: Policy) -> Match:
+    """Returns the match with the action that it may have if nothing else confirms it."""
+    if policy.lone_region.weight >= match.action.weight:
+        return match
+    return replace(match, action=policy.lone_region, because="where only one region matches, and nothing else does")
 
 
 def _rank(match: Match) -> tuple[int, int, int, bool, bool, str]:

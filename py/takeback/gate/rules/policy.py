@@ -68,6 +68,7 @@ class Policy:
     pdq: Action = Action.BLOCK
     distance: int = PDQ_MATCH_DISTANCE
     review_distance: int = PDQ_REVIEW_DISTANCE
+    lone_region: Action = Action.REVIEW
     quality_floor: int = PDQ_QUALITY_FLOOR
     low_quality: Action = Action.ALLOW
     low_quality_distance: int = 8
@@ -141,6 +142,7 @@ KEYS: Final[Mapping[str, _Key]] = {
     "pdq": _Key("pdq.action", _ANY),
     "distance": _Key("pdq.distance", Range(0, MAX_DISTANCE_BITS)),
     "review_distance": _Key("pdq.review_distance", Range(0, MAX_DISTANCE_BITS)),
+    "lone_region": _Key("pdq.lone_region", (Action.REVIEW, Action.BLOCK)),
     "quality_floor": _Key("pdq.quality_floor", Range(0, 100)),
     "low_quality": _Key("pdq.low_quality.action", _ANY),
     "low_quality_distance": _Key("pdq.low_quality.distance", Range(0, PDQ_MATCH_DISTANCE)),
@@ -213,7 +215,9 @@ def parse(text: str) -> Policy:
     if policy.review_distance < policy.distance:
         raise SettingsError(f"{_where(text, 'pdq.review_distance')} is less than pdq.distance, {policy.distance}")
     if policy.block_votes and policy.review_votes > policy.block_votes:
-        raise SettingsError(f"{_where(text, 'patches.review_votes')} is more than patches.block_votes, {policy.block_votes}")
+        raise SettingsError(
+            f"{_where(text, 'patches.review_votes')} is more than patches.block_votes, {policy.block_votes}"
+        )
     return policy
 
 
