@@ -283,7 +283,8 @@ class Gate:
         """Decides on an upload that `read` hashed; `uploader` as for `check`."""
         views = look_ups(read.thumbnail) if read.thumbnail else ()
         asked = probes(read.signals, read.dihedral, views, policy=self.policy)
-        decision = for_file(self._decide(read.signals, asked, uploader), read.kind, read.why, self.policy)
+        found = self._decide(read.signals, asked, patch_probes(read.signals), uploader)
+        decision = for_file(found, read.kind, read.why, self.policy)
         return replace(decision, notes=(*decision.notes, *read.notes))
 
     def check_signals(
@@ -293,14 +294,17 @@ class Gate:
 
         `dihedral` holds the PDQ hashes of its turned and mirrored forms, by their names. Raises `GateError`.
         """
-        return self._decide(signals, probes(signals, dihedral, policy=self.policy), uploader)
+        asked = probes(signals, dihedral, policy=self.policy)
+        return self._decide(signals, asked, patch_probes(signals), uploader)
 
-    def _decide(self, signals: Sequence[Signal], asked: Sequence[Probe], uploader: str | None) -> Decision:
-        """Looks up the probes and decides, and decides again if the rate brake applies to a match."""
+    def _decide(
+        self, signals: Sequence[Signal], asked: Sequence[Probe], patches: Sequence[PatchProbe], uploader: str | None
+    ) -> Decision:
+        """Looks up the probes and the patches and decides, and decides again if the rate brake applies to a match."""
         feed, index = self._refresh()
         sought = [probe.signal for probe in asked]
         hits = index.query(sought)
-        votes = self._votes(index, patch_probes(signals))
+        votes = self._votes(index, patches)
         facts = DecisionFacts(self.policy, votes=votes, listed_pictures=index.pictures())
         if hits or votes:
             # The state is newer than the index: a hit that was withdrawn meanwhile has no status, and stops nothing.

@@ -1,15 +1,18 @@
+import json
 from collections.abc import Mapping
 from pathlib import Path
 from random import Random
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
 from takeback.errors import StateDamaged
-from takeback.gate.index.file import IndexMarks, load, save
+from takeback.gate.index.file import HEAD_BYTES, IndexMarks, load, save
 from takeback.gate.index.multi_index import MERGE_ROWS, MultiIndex, PatchHit, Reach
+from takeback.gate.index.native import checksum
 from takeback.signals import MAX_PATCH_FRAMES, Signal, SignalType, hamming_distance, patches_of, patches_value
 from tests.gate.codes import as_rows, flip, shaped
 from tests.gate.feeds import entry_id
@@ -185,4 +188,33 @@ def test_file(tmp_path: Path) -> None:
     data[-5000] ^= 1
     path.write_bytes(data)
     with pytest.raises(StateDamaged, match="checksum of table patches does not match"):
+        load(path)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"pictures": 0},
+        {"pictures": 10**9},
+        {"count": 0},
+        {"count": 1 << 40},
+        {"distance": 9},
+        {"chunks": []},
+        {"chunks": [[0, 15, 2], [15, 24, 2], [40, 24, 2]]},
+        {"chunks": [[0, 16, 2], [16, 24, 2], [41, 24, 2]]},
+        {"chunks": [[0, 16, 1], [16, 24, 1], [40, 24, 1]]},
+        {"chunks": [[0, 16, 3], [16, 24, 2], [40, 24, 2]]},
+    ],
+)
+def test_a_shape_that_is_wrong(tmp_path: Path, change: dict[str, object]) -> None:
+    """A file whose header is whole but describes an impossible table of patches is refused."""
+    path, held = tmp_path / "index.bin", pictures(shaped("random", 1000, 1, 64), 16)
+    save(path, IndexMarks(1, 1, {}), MultiIndex.of(Reach(), as_rows(held)).contents())
+    data = path.read_bytes()
+    head = json.loads(data[24:HEAD_BYTES])
+    head["tables"]["patches"]["shape"] |= change
+    text = json.dumps(head).encode().ljust(HEAD_BYTES - 24)
+    total = checksum(np.frombuffer(text, np.uint8)).to_bytes(8, "little")
+    path.write_bytes(data[:16] + total + text + data[HEAD_BYTES:])
+    with pytest.raises(StateDamaged, match="is truncated, or its table patches is malformed"):
         load(path)

@@ -99,6 +99,19 @@ def test_hashes_are_decided_on(client: httpx.Client) -> None:
         assert [answer["decision"] for answer in answers] == ["block", "allow"] * times
 
 
+def test_patches(registry: Registry, home: Path) -> None:
+    """An upload whose patches the caller sends is answered with the number of its parts that match."""
+    listed = signal(30, SignalType.PATCHES)
+    registry.log.add(listed)
+    with Gate.open(home) as gate:
+        gate.sync()
+    with serving(home) as client:
+        answer = client.post("/v1/check/signals", json=as_signals(listed)).json()
+    (match,) = msgspec.json.decode(msgspec.json.encode(answer), type=DecisionAnswer).matches
+    assert (match.type, match.votes, match.pose, match.action) == ("patches", 4, 0, "block")
+    assert "4 parts of the picture match" in answer["explanation"]
+
+
 @pytest.mark.parametrize("size", [1 << 20, (1 << 20) + 1])
 def test_the_limit_on_bytes(client: httpx.Client, size: int) -> None:
     """A file of exactly the limit is read, and one more byte is refused: announced, in parts, or in a form."""
