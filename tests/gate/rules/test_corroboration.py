@@ -20,12 +20,18 @@ def decided(*hits: Hit, facts: DecisionFacts = FACTS, votes: tuple[Votes, ...] =
     return decide("c", [], [WHOLE, REGION], hits, Feed(1, 1.0), replace(facts, votes=votes))
 
 
-@pytest.mark.parametrize("view", ["whole", "stored", "reduced", "cut", "without its frame", "left-third", "shape-1-1"])
+@pytest.mark.parametrize(
+    ("view", "is_part"),
+    [
+        *((view, False) for view in ("whole", "stored", "reduced", "cut", "turned by +1 degrees", "inner-3-3")),
+        *((view, True) for view in ("without its frame", "left-third", "shape-1-1", "trimmed")),
+    ],
+)
 @pytest.mark.parametrize("variant", [*Variant, None])
-def test_what_is_a_region(view: str, variant: Variant | None) -> None:
-    """A match is one of regions if neither side is a whole picture; an entry of which nothing is known is no region."""
-    is_part = view not in {"whole", "stored", "reduced"}
-    assert is_region_of_region(view, variant) is (is_part and variant not in {Variant.WHOLE, Variant.STORED, None})
+def test_what_is_a_region(view: str, is_part: bool, variant: Variant | None) -> None:
+    """A match is one of regions if neither side is nearly a whole picture; an entry of unknown variant is none."""
+    whole = {Variant.WHOLE, Variant.STORED, None, *(one for one in Variant if one.startswith("inner"))}
+    assert is_region_of_region(view, variant) is (is_part and variant not in whole)
 
 
 def test_a_lone_region() -> None:

@@ -31,9 +31,9 @@ SPARE_BUCKET_BYTES: Final = 1 << 16
 """Bucket memory that a table may use in addition, however few codes it has."""
 
 MAX_PATCH_DISTANCE: Final = 8
-"""Bits, of 64, within which patches are searched at most: four chunks can do no more than 11."""
+"""Bits, of 64, within which patches are searched at most: three chunks can do no more."""
 MIN_PATCH_CHUNK_BITS: Final = 16
-PATCH_BUCKET_COST: Final = 10.0
+PATCH_BUCKET_COST: Final = 7.0
 """Measured cost of opening a bucket of patches, in the unit of `PATCH_CODE_COST`."""
 PATCH_CODE_COST: Final = 1.0
 PATCH_CODE_BYTES: Final = 36

@@ -9,6 +9,7 @@ import math
 from collections.abc import Iterator
 from typing import Final
 
+from takeback.gate.rules.corroboration import CONTENT_VIEW
 from takeback.gate.rules.decision import UPRIGHT, Probe
 from takeback.gate.upload_views.letterbox import content_boxes
 from takeback.hashing.kernel import DIHEDRALS, Parallelogram, Thumbnail, hash_region
@@ -59,7 +60,7 @@ def _views(thumbnail: Thumbnail) -> Iterator[tuple[str, Parallelogram, tuple[str
         for turn in (degrees, -degrees):
             yield f"turned by {turn:+g} degrees", _turned(thumbnail, turn), both
     for place, box in enumerate(content_boxes(thumbnail)):
-        yield "without its frame", region_of(thumbnail, box), DIHEDRALS if place == 0 else both
+        yield CONTENT_VIEW, region_of(thumbnail, box), DIHEDRALS if place == 0 else both
 
 
 def _turned(thumbnail: Thumbnail, degrees: float) -> Parallelogram:
