@@ -4,7 +4,7 @@ The person's client does not choose them, and the gate does not look them up. St
 runs it too. The hashes are in `common_patch_list.py`.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from functools import cache
 from typing import Final
 
@@ -14,26 +14,36 @@ from takeback.signals import PATCH_DIGITS
 
 COMMON_DISTANCE: Final = 6
 """Bits, of 64, within which a patch is a common one: as for a match, so that no common patch can match."""
-_CHUNKS: Final = COMMON_DISTANCE + 1
-"""Parts of a hash, of which one is equal in two hashes within the distance."""
-_CHUNK_BITS: Final = -(-4 * PATCH_DIGITS // _CHUNKS)
+_CHUNK_BITS: Final = 16
 _CHUNK_MASK: Final = (1 << _CHUNK_BITS) - 1
+_SAME: Final = (0,)
+_FLIPS: Final = (0, *(1 << bit for bit in range(_CHUNK_BITS)))
+_CHUNKS: Final = ((0, _FLIPS), (16, _FLIPS), (32, _FLIPS), (48, _SAME))
+"""Where each quarter of a hash starts, and how it may differ.
+
+Two hashes within 6 bits either differ by at most one bit in one of the first three quarters, or are equal in the last.
+"""
 
 
 class CommonPatches:
     """A set of patches that finds those near a given one."""
 
     def __init__(self, codes: Iterable[int]) -> None:
-        self._buckets: dict[tuple[int, int], list[int]] = {}
+        self._buckets: tuple[dict[int, list[int]], ...] = tuple({} for _ in _CHUNKS)
         for code in codes:
-            for key in _keys(code):
-                self._buckets.setdefault(key, []).append(code)
+            for (start, _), buckets in zip(_CHUNKS, self._buckets, strict=True):
+                buckets.setdefault(code >> start & _CHUNK_MASK, []).append(code)
 
-    def __contains__(self, patch: str) -> bool:
+    def __contains__(self, patch: object) -> bool:
         """Returns whether a patch, in hex, is within `COMMON_DISTANCE` bits of one of the set."""
-        code = int(patch, 16)
-        find: Callable[[tuple[int, int]], list[int] | None] = self._buckets.get
-        return any((code ^ other).bit_count() <= COMMON_DISTANCE for key in _keys(code) for other in find(key) or ())
+        code = int(str(patch), 16)
+        for (start, flips), buckets in zip(_CHUNKS, self._buckets, strict=True):
+            part = code >> start & _CHUNK_MASK
+            for flip in flips:
+                for other in buckets.get(part ^ flip, ()):
+                    if (code ^ other).bit_count() <= COMMON_DISTANCE:
+                        return True
+        return False
 
 
 def parse(text: str) -> CommonPatches:
@@ -52,8 +62,3 @@ def parse(text: str) -> CommonPatches:
 def common_patches() -> CommonPatches:
     """Returns the shared list."""
     return parse(HASHES)
-
-
-def _keys(code: int) -> list[tuple[int, int]]:
-    """Returns the parts of a hash, each with its number."""
-    return [(chunk, code >> chunk * _CHUNK_BITS & _CHUNK_MASK) for chunk in range(_CHUNKS)]

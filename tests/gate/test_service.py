@@ -397,6 +397,15 @@ def test_a_policy_without_patches(registry: Registry, home: Path) -> None:
         assert gate.check_signals([patches(codes)]).action is Action.ALLOW
 
 
+def test_a_lone_region(registry: Registry, gate: Gate) -> None:
+    """A region that matches a listed region alone is reviewed; the same hash of a whole upload is blocked."""
+    region = Signal(SignalType.PDQ, signal(1).value, 90, Variant.TRIMMED)
+    registry.log.add(region)
+    gate.sync()
+    assert gate.check_signals([region]).action is Action.REVIEW
+    assert gate.check_signals([replace(region, variant=Variant.WHOLE)]).action is Action.BLOCK
+
+
 def test_feedback(registry: Registry, gate: Gate) -> None:
     """Feedback on a decision arrives with all entries that the upload matched, once however often it is given."""
     entries = publish(registry, FILE)

@@ -322,13 +322,13 @@ class Gate:
         return decision
 
     def _votes(self, index: Index, patches: Sequence[PatchProbe]) -> list[Votes]:
-        """Looks up the patches of an upload but for common ones, and returns the votes for each entry."""
+        """Looks up the patches of an upload, and returns the votes for each entry."""
         if self.policy.patches is Action.ALLOW:
             return []
-        common, listed = common_patches(), index.pictures()
-        asked = [patch for patch in patches if patch.hash not in common]
+        listed = index.pictures()
         least = required_votes(listed, self.policy).review
-        return count_votes(asked, index.query_patches([patch.hash for patch in asked], least), listed)
+        hits = index.query_patches([patch.hash for patch in patches], least, common_patches())
+        return count_votes(patches, hits, listed)
 
     def warm_up(self) -> None:
         """Loads the index and starts the hashing processes, so that the first check does not have to wait for them."""

@@ -3,13 +3,14 @@
 import secrets
 from array import array
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from itertools import batched
 from threading import Lock, Thread
 from typing import Any, Final, NamedTuple, Protocol, Self
 
 import numpy as np
+from numpy.typing import NDArray
 
 from takeback.gate.index.native import ENTRY_BYTES, Hits, Table, TablePlan, TableRows
 from takeback.gate.index.patch_table import (
@@ -112,11 +113,11 @@ class Index(Protocol):
     def query(self, signals: Sequence[Signal]) -> list[Hit]:
         """Returns a hit for every pair of a signal in `signals` and an entry that match; `patches` have none."""
 
-    def query_patches(self, patches: Sequence[str], least: int = 1) -> list[PatchHit]:
+    def query_patches(self, patches: Sequence[str], least: int = 1, common: Container[str] = ()) -> list[PatchHit]:
         """Returns a hit for every pair of an asked and a listed patch that are near, by entry and frame.
 
-        Only frames with at least `least` hits are returned. A patch near more than `MAX_NEAR_PICTURES` pictures has no
-        hits.
+        Only frames with at least `least` hits are returned. A patch that is in `common`, or near more than
+        `MAX_NEAR_PICTURES` pictures, has no hits.
         """
 
     def pictures(self) -> int:
@@ -262,7 +263,7 @@ class MultiIndex:
             ]
         return hits
 
-    def query_patches(self, patches: Sequence[str], least: int = 1) -> list[PatchHit]:
+    def query_patches(self, patches: Sequence[str], least: int = 1, common: Container[str] = ()) -> list[PatchHit]:
         """See `Index`."""
         found = self._patches.query([bytes.fromhex(patch) for patch in patches])
         hits: list[PatchHit] = []
@@ -271,9 +272,11 @@ class MultiIndex:
         near = np.sum([held.pictures for _, held in found], axis=0)
         for part, held in found:
             rows = held.rows[near[held.rows["asked"]] <= MAX_NEAR_PICTURES]
-            # In numpy, because ten million pictures give thousands of chance hits, and nearly none that counts.
-            _, place, counts = np.unique(rows["ref"], return_inverse=True, return_counts=True)
-            for code, asked, ref, distance, _ in rows[counts[place] >= least].tolist():
+            rows = _several(rows, least)
+            # Only now, because `common` takes longer for each patch than the search.
+            counting = [asked for asked in np.unique(rows["asked"]).tolist() if patches[asked] not in common]
+            rows = _several(rows[np.isin(rows["asked"], counting)], least)
+            for code, asked, ref, distance, _ in rows.tolist():
                 entry, frame = part.entry(ref >> FRAME_BITS), ref & ((1 << FRAME_BITS) - 1)
                 hits.append(PatchHit(asked, entry, frame, code, distance, int(near[asked])))
         return hits
@@ -451,6 +454,15 @@ class _TypeIndex[Source, Found, Plan: _Plan[Any, Any]]:
                 self._parts = (*self._parts[:first], *made, self._parts[-1])
         finally:
             self._worker = None
+
+
+def _several(rows: NDArray[np.void], least: int) -> NDArray[np.void]:
+    """Returns the rows of frames that have at least `least`.
+
+    In numpy, because ten million pictures give thousands of chance hits, and nearly none that counts.
+    """
+    _, place, counts = np.unique(rows["ref"], return_inverse=True, return_counts=True)
+    return rows[counts[place] >= least]
 
 
 def _seed(table: AnyTable | None) -> int:
