@@ -40,6 +40,8 @@ from takeback.gate.rules.decision import (
 )
 from takeback.gate.rules.policy import Policy
 from takeback.gate.rules.policy import load as load_policy
+from takeback.gate.rules.video_hits import counted, pictures
+from takeback.gate.upload_views.frames import frame_look_ups
 from takeback.gate.upload_views.look_ups import look_ups
 from takeback.protocol import (
     ENTRY_ID_PATTERN,
@@ -252,7 +254,8 @@ class Gate:
 
     def judge(self, read: HashedFile, uploader: str | None = None) -> Decision:
         """Decides on an upload that `read` hashed; `uploader` as for `check`."""
-        views = look_ups(read.thumbnail) if read.thumbnail else ()
+        views = look_ups(read.thumbnail) if read.thumbnail else []
+        views += frame_look_ups(read.frames, self.policy.quality_floor)
         asked = probes(read.signals, read.dihedral, views, policy=self.policy)
         decision = for_file(self._decide(read.signals, asked, uploader), read.kind, read.why, self.policy)
         return replace(decision, notes=(*decision.notes, *read.notes))
@@ -275,14 +278,21 @@ class Gate:
         if hits:
             # The state is newer than the index: a hit that was withdrawn meanwhile has no status, and stops nothing.
             statuses = self._state.entry_statuses({hit.entry for hit in hits})
-            facts = replace(facts, statuses=statuses, is_benign=self._benign.holds(sought))
+            benign = self._benign.among(sought)
+            # A benign picture that a video shows excuses that moment, and not the video.
+            hits = [hit for hit in hits if asked[hit.asked].second is None or hit.asked not in benign]
+            is_benign = any(asked[place].second is None for place in benign)
+            facts = replace(facts, statuses=statuses, is_benign=is_benign)
+        found, hits = hits, counted(asked, hits)
         decision = decide(secrets.token_hex(16), signals, asked, hits, feed, facts)
         # Benign uploads do not count, or one popular picture near an entry would release that entry's block.
         if self.uses_rate_brake and not facts.is_benign:
             blocking = blocking_by_kind(asked, hits, self.policy)
             alike = frozenset(entry for entry in facts.statuses or {} if entry in blocking)
-            if self._rate_brake.count(alike, uploader):
-                braked = alike - self._state.confirmed(alike)
+            groups = pictures(asked, found, alike)
+            flooded = frozenset[str]().union(*(group for group in groups if self._rate_brake.count(group, uploader)))
+            if flooded:
+                braked = flooded - self._state.confirmed(flooded)
                 decision = decide(decision.id, signals, asked, hits, feed, replace(facts, braked=braked))
         return decision
 

@@ -69,7 +69,7 @@ def test_nothing_to_save(tmp_path: Path) -> None:
         (lambda data: data[: HEAD_BYTES + 5000], "is truncated"),
         (lambda data: data + bytes(8), "data after its last table"),
         (lambda data: b"SQLite format 3\0" + data[16:], "not an index of this version"),
-        (lambda data: b"takeback index 2" + data[16:], "not an index of this version"),
+        (lambda data: b"takeback index 1" + data[16:], "not an index of this version"),
         (lambda data: data[:30] + b"?" + data[31:], "checksum of its header does not match"),
     ],
 )

@@ -34,7 +34,7 @@ from takeback.gate.index.native import (
 )
 from takeback.private import sync_folder
 
-MAGIC: Final = b"takeback index 1"
+MAGIC: Final = b"takeback index 2"
 HEAD_BYTES: Final = 8192
 PAGE_BYTES: Final = 4096
 LARGE_PAGE_BYTES: Final = 1 << 21

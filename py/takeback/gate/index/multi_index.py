@@ -3,7 +3,7 @@
 import secrets
 from array import array
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from itertools import batched
 from threading import Lock, Thread
@@ -13,11 +13,13 @@ from takeback.gate.index.file import TablePlan
 from takeback.gate.index.native import GrowingRows, Table, TableRows, build_table
 from takeback.signals import (
     HEX_DIGITS,
+    MAX_FRAMES,
     PDQ_MATCH_DISTANCE,
     PDQ_QUALITY_FLOOR,
     Signal,
     SignalType,
     frames_of,
+    second_of,
 )
 
 PHASH_MATCH_DISTANCE: Final = 6
@@ -28,6 +30,8 @@ _MERGE_RATIO: Final = 8
 """A merge includes an older table unless that has more than this many times the rows merged so far."""
 _LOCKLESS_TRIES: Final = 3
 """Attempts of a look-up without the lock; after that it takes the lock, and changes wait."""
+_PLACE_BITS: Final = 8
+"""Bits of a frame's note for the number of seconds less one; the bits above hold the place (`MAX_FRAMES` is 256)."""
 _BATCH_ROWS: Final = 50_000
 """Entries that are converted together when an index is built."""
 
@@ -54,19 +58,29 @@ class Reach:
         return asdict(self)
 
 
+class HeldFrame(NamedTuple):
+    """A frame of a registered video: the place of its second among the seconds that have frames, and their number."""
+
+    place: int
+    seconds: int
+
+
 class Hit(NamedTuple):
     """A match: the position of the query signal (`asked`), the entry that it matched, and their distance in bits.
 
-    `quality` is the entry's, and set for PDQ only. For a video, `shares` are the share of the query's frames that are
-    near a frame of the entry, and the share of the entry's frames that are near one of the query; `distance` is then
-    the greatest distance of a matching query frame.
+    `quality` is the entry's, and set for PDQ only. If a PDQ is near a frame of a video, `frame` is that frame's. Hits of
+    the frames of one video are counted together (`rules/video_hits.py`), which sets `shares`: the share of the upload's
+    seconds that are near a frame of the entry, and the share of the entry's that are near one of the upload.
     """
 
     asked: int
     entry: str
     distance: int
     quality: int | None = None
+    frame: HeldFrame | None = None
     shares: tuple[float, float] | None = None
+    is_common: bool = False
+    """Whether what matched is in so many registered videos that it does not block by itself."""
 
 
 class Index(Protocol):
@@ -82,7 +96,10 @@ class Index(Protocol):
         """Removes an entry; does nothing if it is absent."""
 
     def query(self, signals: Sequence[Signal]) -> list[Hit]:
-        """Returns a hit for every pair of a signal in `signals` and an entry that match."""
+        """Returns a hit for every pair of a signal in `signals` and a signal or frame of an entry that match.
+
+        A PDQ is looked up among pictures and among the frames of videos, and so is each frame of a video.
+        """
 
 
 class _CodeBatch:
@@ -98,7 +115,7 @@ class _CodeBatch:
         if rows[0][1] == SignalType.VPDQ:
             for entry, _, value, _ in rows:
                 hashes = _frames(value, reach)
-                self._add("".join(hashes), entry * len(hashes), [len(hashes)] * len(hashes))
+                self._add("".join(hashes), entry * len(hashes), list(hashes.values()))
             return
         good = [row for row in rows if row[3] is None or row[3] >= reach.quality]
         self._add("".join(row[2] for row in good), "".join(row[0] for row in good), [row[3] or 0 for row in good])
@@ -109,9 +126,28 @@ class _CodeBatch:
         self.notes.extend(notes)
 
 
-def _frames(value: str, reach: Reach) -> list[str]:
-    """Returns the distinct hashes of a video's frames whose quality suffices."""
-    return sorted({frame.hash for frame in frames_of(value) if frame.quality >= reach.frames})
+def _frames(value: str, reach: Reach) -> dict[str, int]:
+    """Returns the distinct hashes of a video's frames whose quality suffices, and the note of each: its `HeldFrame`.
+
+    Seconds count and not frames, because another client may hash any number of frames a second.
+    """
+    seconds: dict[str, int] = {}
+    for frame in frames_of(value):
+        if frame.quality >= reach.frames:
+            seconds.setdefault(frame.hash, second_of(frame.seconds))
+    places = {second: place for place, second in enumerate(sorted(set(seconds.values())))}
+    return {value: places[second] << _PLACE_BITS | len(places) - 1 for value, second in seconds.items()}
+
+
+def _held_frame(note: int) -> HeldFrame:
+    return HeldFrame(note >> _PLACE_BITS, note % MAX_FRAMES + 1)
+
+
+_READ_NOTE: Final[Mapping[SignalType, Callable[[int], tuple[int | None, HeldFrame | None]]]] = {
+    SignalType.PDQ: lambda note: (note, None),
+    SignalType.VPDQ: lambda note: (None, _held_frame(note)),
+}
+"""What the note of a code says: the entry's quality, and the frame."""
 
 
 class MultiIndex:
@@ -154,28 +190,26 @@ class MultiIndex:
         self._types[signal.type].put(name, *self._codes(signal))
         for kind, type_index in self._types.items():
             if kind is not signal.type:
-                type_index.put(name, (), 0)
+                type_index.put(name, (), ())
 
     def remove(self, entry: str) -> None:
         """See `Index`."""
         name = bytes.fromhex(entry)
         for type_index in self._types.values():
-            type_index.put(name, (), 0)
+            type_index.put(name, (), ())
 
     def query(self, signals: Sequence[Signal]) -> list[Hit]:
         """See `Index`."""
         hits: list[Hit] = []
         asked: dict[SignalType, list[tuple[int, bytes]]] = defaultdict(list)
         for place, signal in enumerate(signals):
-            codes, _ = self._codes(signal)
-            if signal.type is SignalType.VPDQ:
-                hits += self._videos(place, codes)
-            else:
-                asked[signal.type] += [(place, code) for code in codes]
+            asked[signal.type] += [(place, code) for code in self._codes(signal)[0]]
+            if signal.type is SignalType.PDQ and (signal.quality or 0) >= self.reach.frames:
+                asked[SignalType.VPDQ].append((place, bytes.fromhex(signal.value)))
         for kind, several in asked.items():
-            rated = kind is SignalType.PDQ
+            read = _READ_NOTE.get(kind, lambda _note: (None, None))
             hits += [
-                Hit(several[number][0], part.entry(row), distance, part.note(row) if rated else None)
+                Hit(several[number][0], part.entry(row), distance, *read(part.note(row)))
                 for number, part, row, distance in self._types[kind].query([code for _, code in several])
             ]
         return hits
@@ -193,30 +227,14 @@ class MultiIndex:
         """Returns the number of codes."""
         return sum(type_index.size() for type_index in self._types.values())
 
-    def _codes(self, signal: Signal) -> tuple[Sequence[bytes], int]:
-        """Returns a signal's codes of sufficient quality, and their note: the quality, or a video's frame count."""
+    def _codes(self, signal: Signal) -> tuple[Sequence[bytes], Sequence[int]]:
+        """Returns a signal's codes of sufficient quality, and the note of each: its quality, or a `HeldFrame`."""
         if signal.type is SignalType.VPDQ:
             hashes = _frames(signal.value, self.reach)
-            return [bytes.fromhex(value) for value in hashes], len(hashes)
+            return [bytes.fromhex(value) for value in hashes], list(hashes.values())
         if signal.quality is not None and signal.quality < self.reach.quality:
-            return (), 0
-        return (bytes.fromhex(signal.value),), signal.quality or 0
-
-    def _videos(self, place: int, codes: Sequence[bytes]) -> Iterator[Hit]:
-        """Yields a hit for each entry that has a frame near one of `codes`."""
-        nearest: dict[str, dict[int, int]] = defaultdict(dict)
-        rows: dict[str, set[tuple[int, int]]] = defaultdict(set)
-        whole: dict[str, int] = {}
-        for number, part, row, distance in self._types[SignalType.VPDQ].query(codes):
-            entry = part.entry(row)
-            nearest[entry][number] = min(distance, nearest[entry].get(number, distance))
-            # A row number is unique within its part only.
-            rows[entry].add((id(part), row))
-            whole[entry] = part.note(row)
-        for entry, found in nearest.items():
-            # At most 1: while a video is replaced, rows of both its versions are found.
-            shares = len(found) / len(codes), min(1.0, len(rows[entry]) / whole[entry])
-            yield Hit(place, entry, max(found.values()), None, shares)
+            return (), ()
+        return (bytes.fromhex(signal.value),), (signal.quality or 0,)
 
 
 class _TypeIndex:
@@ -236,7 +254,7 @@ class _TypeIndex:
         table = build_table(self.words, self._distance, self._seed, [source])
         self._parts = (GrowingRows(self.words),) if table is None else (table, GrowingRows(self.words))
 
-    def put(self, entry: bytes, codes: Sequence[bytes], note: int) -> None:
+    def put(self, entry: bytes, codes: Sequence[bytes], notes: Sequence[int]) -> None:
         """Replaces an entry's codes; without `codes` the entry is removed."""
         with self._changing:
             old = [(part, rows) for part in self._parts if (rows := part.find(entry))]
@@ -244,7 +262,7 @@ class _TypeIndex:
             assert isinstance(growing, GrowingRows)
             if codes:
                 # New rows before old ones go, so that a search always finds the entry in one of them.
-                growing.append(entry, codes, note)
+                growing.append(entry, codes, notes)
                 # Before the old rows go: a search that could miss the entry sees the change and looks again.
                 self._replaced += bool(old)
             for part, rows in old:

@@ -76,6 +76,9 @@ class Policy:
     frame_distance: int = PDQ_MATCH_DISTANCE
     upload_share: float = 0.8
     entry_share: float = 0.8
+    part: Action = Action.REVIEW
+    still: Action = Action.BLOCK
+    shown: Action = Action.BLOCK
     demoted: Action = Action.REVIEW
     paused: Action = Action.REVIEW
     well_known: Action = Action.ALLOW
@@ -144,6 +147,9 @@ KEYS: Final[Mapping[str, _Key]] = {
     "frame_distance": _Key("vpdq.distance", Range(0, MAX_DISTANCE_BITS)),
     "upload_share": _Key("vpdq.upload_share", Range(0.0, 1.0)),
     "entry_share": _Key("vpdq.entry_share", Range(0.0, 1.0)),
+    "part": _Key("vpdq.part", _ANY),
+    "still": _Key("vpdq.still", _ANY),
+    "shown": _Key("vpdq.shown_picture", _ANY),
     "demoted": _Key("entries.demoted", _AT_MOST_REVIEW),
     "paused": _Key("entries.paused", _AT_MOST_REVIEW),
     "well_known": _Key("entries.well_known", _AT_MOST_REVIEW),
