@@ -106,7 +106,9 @@ class FrameHashes:
 
     def add(self, key: int, pdq: Pdq, *, sampled: bool) -> None:
         """Adds the next frame of the track; only those that are `sampled` may stand for the video."""
-        self._hashed[key] = _Hashed(pdq.quality, tuple(pdq.dihedral.values()), pdq.detail, pdq.thumbnail if self._keeps else None)
+        self._hashed[key] = _Hashed(
+            pdq.quality, tuple(pdq.dihedral.values()), pdq.detail, pdq.thumbnail if self._keeps else None
+        )
         if sampled:
             self._choice.offer(pdq.quality, pdq.hash, (key, pdq.thumbnail))
 
@@ -125,7 +127,11 @@ class FrameHashes:
             _distinct(
                 # An edit list may show a frame twice: it stands for the video once.
                 HashedFrame(
-                    seconds, found.quality, found.dihedral, chosen.get(key, found.thumbnail), bool(chosen.pop(key, None))
+                    seconds,
+                    found.quality,
+                    found.dihedral,
+                    chosen.get(key, found.thumbnail),
+                    bool(chosen.pop(key, None)),
                 )
                 for key, seconds in shown
                 if (found := self._hashed.get(key)) and _has_detail(found)

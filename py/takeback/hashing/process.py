@@ -103,9 +103,7 @@ def answer(pipes: ParentPipes, job: dict[str, Any]) -> None:
         found = kinds[job["kind"]](pipes, job["size"])
         if found:
             message = {**found[0], "thumbnails": [_shape(thumbnail) for thumbnail in found[1]]}
-            pipes.send(
-                {"found": message, "used": time.process_time()}, *(thumbnail.pixels for thumbnail in found[1])
-            )
+            pipes.send({"found": message, "used": time.process_time()}, *(thumbnail.pixels for thumbnail in found[1]))
     except PictureError as error:
         out_of_memory = isinstance(error.__cause__, MemoryError)
         _refuse(pipes, "memory" if out_of_memory else error.code, str(error))

@@ -113,7 +113,9 @@ def first_pixels(data: bytes, size: tuple[int, int]) -> "NDArray[np.uint8] | Non
 
 
 def hash_video(file: BinaryIO, patience: float = MAX_SECONDS, *, look_ups: bool = False) -> HashedVideo:
-    """Hashes the video in `file`, which must be seekable and is left open. With `look_ups`, also frames between samples.
+    """Hashes the video in `file`, which must be seekable and is left open.
+
+    With `look_ups`, frames between the samples are hashed as well, for a gate.
 
     A video whose frames cannot be decoded gets only the exact signals; `fault` says why. Decoding the frames takes at
     most about `patience` seconds. Raises `UnknownFormat` if the file is no video or PyAV is not installed, and
@@ -236,7 +238,7 @@ def _samples(index: _Index, choose: Callable[[Sequence[float]], list[int]]) -> l
 def _hash_frames(
     file: BinaryIO, kind: str, index: _Index, starts: Iterable[int], deadline: float
 ) -> Iterator[tuple[int, Pdq, tuple[int, int]]]:
-    """Hashes the frames that start at `starts`, in track order, as far as they can be decoded; with the upright size."""
+    """Hashes the frames that start at `starts`, in track order, as far as they can be decoded; with their size."""
     if not index.decodes:
         return
     wanted = sorted(set(starts))  # an edit may show earlier frames again

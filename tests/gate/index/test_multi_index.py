@@ -111,7 +111,7 @@ def test_low_quality() -> None:
 
 
 def test_videos() -> None:
-    """A pdq, and each frame of a video, finds the frames near it and their place; frames of low quality find nothing."""
+    """A pdq, and each frame of a video, finds the frames near it and their places, unless its quality is low."""
     codes = shaped("random", 6, 3)
     index = MultiIndex()
     index.add(entry_id(1), video(*((code, 90) for code in codes[:4]), (codes[4], 10)))

@@ -255,7 +255,9 @@ def test_videos(shares: tuple[float, float], action: Action) -> None:
 def test_a_still_of_a_video(distance: int, is_common: bool, changes: dict[str, object], action: Action) -> None:
     """A picture near a frame of a registered video blocks, unless many such videos have that frame."""
     facts = DecisionFacts(Policy(**changes))  # type: ignore[arg-type]
-    decision = decide("c", [PDQ], [Probe(PDQ)], [Hit(0, "a", distance, None, HeldFrame(1, 9), None, is_common)], FRESH, facts)
+    decision = decide(
+        "c", [PDQ], [Probe(PDQ)], [Hit(0, "a", distance, None, HeldFrame(1, 9), None, is_common)], FRESH, facts
+    )
     assert decision.action is action
     if action is Action.BLOCK:
         assert decision.explain() == f"pdq of a frame at distance {distance}, quality 88, entry a"

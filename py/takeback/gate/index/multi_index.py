@@ -3,7 +3,7 @@
 import secrets
 from array import array
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from itertools import batched
 from threading import Lock, Thread
@@ -68,8 +68,8 @@ class HeldFrame(NamedTuple):
 class Hit(NamedTuple):
     """A match: the position of the query signal (`asked`), the entry that it matched, and their distance in bits.
 
-    `quality` is the entry's, and set for PDQ only. If a PDQ is near a frame of a video, `frame` is that frame's. Hits of
-    the frames of one video are counted together (`rules/video_hits.py`), which sets `shares`: the share of the upload's
+    `quality` is the entry's, and set for PDQ only. `frame` is the entry's frame if the entry is a video. Hits of the
+    frames of one video are counted together (`rules/video_hits.py`), which sets `shares`: the share of the upload's
     seconds that are near a frame of the entry, and the share of the entry's that are near one of the upload.
     """
 
@@ -139,15 +139,11 @@ def _frames(value: str, reach: Reach) -> dict[str, int]:
     return {value: places[second] << _PLACE_BITS | len(places) - 1 for value, second in seconds.items()}
 
 
-def _held_frame(note: int) -> HeldFrame:
-    return HeldFrame(note >> _PLACE_BITS, note % MAX_FRAMES + 1)
-
-
-_READ_NOTE: Final[Mapping[SignalType, Callable[[int], tuple[int | None, HeldFrame | None]]]] = {
-    SignalType.PDQ: lambda note: (note, None),
-    SignalType.VPDQ: lambda note: (None, _held_frame(note)),
-}
-"""What the note of a code says: the entry's quality, and the frame."""
+def _read_note(kind: SignalType, note: int) -> tuple[int | None, HeldFrame | None]:
+    """Returns what the note of a code says: the entry's quality, or its frame."""
+    if kind is SignalType.VPDQ:
+        return None, HeldFrame(note >> _PLACE_BITS, note % MAX_FRAMES + 1)
+    return (note if kind is SignalType.PDQ else None), None
 
 
 class MultiIndex:
@@ -207,9 +203,8 @@ class MultiIndex:
             if signal.type is SignalType.PDQ and (signal.quality or 0) >= self.reach.frames:
                 asked[SignalType.VPDQ].append((place, bytes.fromhex(signal.value)))
         for kind, several in asked.items():
-            read = _READ_NOTE.get(kind, lambda _note: (None, None))
             hits += [
-                Hit(several[number][0], part.entry(row), distance, *read(part.note(row)))
+                Hit(several[number][0], part.entry(row), distance, *_read_note(kind, part.note(row)))
                 for number, part, row, distance in self._types[kind].query([code for _, code in several])
             ]
         return hits

@@ -25,7 +25,9 @@ EACH_FRAME: Final = frozenset({"", NEGATIVE, MOVING})
 _NEGATED: Final = frozenset({UPRIGHT, MIRRORED})
 """The forms in which a negative is looked up."""
 _VARIANT_TEXTS: Final[Mapping[str, str]] = {Variant.WHOLE: "", Variant.STORED: ", pixels as stored"}
-_RANK: Final = {SignalType.SHA256: 0, SignalType.MD5: 1, SignalType.PDQ: 2, SignalType.VPDQ: 3, SignalType.PHASH: 4}
+_RANK: Final = {SignalType.SHA256: 0, SignalType.MD5: 1, SignalType.PDQ: 2, SignalType.VPDQ: 3, SignalType.PHASH: 5}
+_FRAME_RANK: Final = 4
+"""The rank of a picture that matches a frame; an animation's first frame does so too, and the video says more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,9 +48,9 @@ class Match:
 
     `distance` is in bits, 0 for an exact hash; `quality` is that of the upload's PDQ; `variant` and `dihedral` name the
     view of the upload that matched. `action` is what the match leads to, and `because` the reason if it is weaker than
-    usual for its type. `shares` are, for a video, the shares of the upload's and of the entry's seconds that match. If a
-    frame of the upload matches a picture, `second` is when the upload shows it; `frame` says that a picture matches a
-    frame of a registered video.
+    usual for its type. `shares` are, for two videos, the shares of the upload's and of the entry's seconds that match.
+    `second` is when a video shows the picture that matched; `frame` says that a picture matched a frame of a registered
+    video.
     """
 
     entry: str
@@ -278,18 +280,12 @@ def _by_kind(probe: Probe, hit: Hit, policy: Policy) -> tuple[Action | None, str
         return _video(hit.shares, policy, is_common=hit.is_common)
     if hit.frame:
         return _still(hit, policy)
-    match probe.signal.type:
-        case SignalType.PDQ:
-            action, because = _pdq(probe.signal, hit, policy)
-            return (action if action is None or probe.second is None else weaker(action, policy.shown)), because
-        case SignalType.PHASH:
-            return (policy.phash if hit.distance <= policy.phash_distance else None), ""
-        case SignalType.VPDQ:  # its frames are looked up one by one
-            return None, ""
-        case SignalType.SHA256:
-            return policy.sha256, ""
-        case SignalType.MD5:
-            return policy.md5, ""
+    if probe.signal.type is SignalType.PDQ:
+        action, because = _pdq(probe.signal, hit, policy)
+        return (action if action is None or probe.second is None else weaker(action, policy.shown)), because
+    if probe.signal.type is SignalType.PHASH:
+        return (policy.phash if hit.distance <= policy.phash_distance else None), ""
+    return (policy.sha256 if probe.signal.type is SignalType.SHA256 else policy.md5), ""
 
 
 def _video(shares: tuple[float, float], policy: Policy, *, is_common: bool) -> tuple[Action, str]:
@@ -340,4 +336,5 @@ def _limited(match: Match, facts: DecisionFacts, feed: Feed) -> Match:
 def _rank(match: Match) -> tuple[int, int, int, bool, bool, str]:
     """Sort key, best first: blocking, then exact hashes, then near ones, then the whole upright picture."""
     upright, whole = match.dihedral == UPRIGHT, match.variant == Variant.WHOLE
-    return -match.action.weight, _RANK[match.type], match.distance, not upright, not whole, match.entry
+    rank = _FRAME_RANK if match.frame else _RANK[match.type]
+    return -match.action.weight, rank, match.distance, not upright, not whole, match.entry

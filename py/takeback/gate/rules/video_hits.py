@@ -28,19 +28,17 @@ def counted(asked: Sequence[Probe], hits: Iterable[Hit]) -> list[Hit]:
         else:
             by_entry[hit.entry].append(hit)
     common = {place for place, entries in videos.items() if len(entries) > MAX_VIDEOS_OF_A_FRAME}
-    whole = {probe.second for probe in asked if probe.second is not None}
+    whole = {probe.second for probe in asked} - {None}
     # Only the few frames that stand for the upload are looked up in all views.
-    viewed = {probe.second for probe in asked if probe.second is not None and probe.view not in EACH_FRAME}
+    viewed = {probe.second for probe in asked if probe.view not in EACH_FRAME} - {None}
     return [
         *(hit._replace(is_common=hit.asked in common) for hit in others),
-        *(_video(asked, found, (whole, viewed), common) for found in by_entry.values()),
+        *(_video(asked, found, [whole, viewed], common) for found in by_entry.values()),
     ]
 
 
-def _video(
-    asked: Sequence[Probe], found: list[Hit], upload: Iterable[set[int | None]], common: Collection[int]
-) -> Hit:
-    """Counts the hits of one registered video. `upload` are sets of the upload's seconds, the best share of which counts."""
+def _video(asked: Sequence[Probe], found: list[Hit], upload: Iterable[set[int | None]], common: Collection[int]) -> Hit:
+    """Counts the hits of a registered video; of the sets of the upload's seconds in `upload`, the best share counts."""
     nearest: dict[int | None, int] = {}
     held: set[int] = set()
     seconds = 1
