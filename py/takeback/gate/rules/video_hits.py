@@ -28,17 +28,19 @@ def counted(asked: Sequence[Probe], hits: Iterable[Hit]) -> list[Hit]:
         else:
             by_entry[hit.entry].append(hit)
     common = {place for place, entries in videos.items() if len(entries) > MAX_VIDEOS_OF_A_FRAME}
-    whole = {probe.second for probe in asked} - {None}
+    whole: set[int | None] = {probe.second for probe in asked} - {None}
     # Only the few frames that stand for the upload are looked up in all views.
-    viewed = {probe.second for probe in asked if probe.view not in EACH_FRAME} - {None}
+    viewed: set[int | None] = {probe.second for probe in asked if probe.view not in EACH_FRAME} - {None}
     return [
         *(hit._replace(is_common=hit.asked in common) for hit in others),
-        *(_video(asked, found, [whole, viewed], common) for found in by_entry.values()),
+        *(_video(asked, found, (whole, viewed), common) for found in by_entry.values()),
     ]
 
 
-def _video(asked: Sequence[Probe], found: list[Hit], upload: Iterable[set[int | None]], common: Collection[int]) -> Hit:
-    """Counts the hits of a registered video; of the sets of the upload's seconds in `upload`, the best share counts."""
+def _video(
+    asked: Sequence[Probe], found: list[Hit], upload: tuple[set[int | None], set[int | None]], common: Collection[int]
+) -> Hit:
+    """Counts the hits of one registered video. `upload` are the upload's seconds: all, and those with views."""
     nearest: dict[int | None, int] = {}
     held: set[int] = set()
     seconds = 1
@@ -48,10 +50,12 @@ def _video(asked: Sequence[Probe], found: list[Hit], upload: Iterable[set[int | 
         nearest[second] = min(hit.distance, nearest.get(second, hit.distance))
         held.add(hit.frame.place)
         seconds = hit.frame.seconds
-    share = max(len(nearest.keys() & those) / len(those) for those in upload if those)
+    whole, viewed = upload
+    # A clip begins and ends within a second of the registered video, so that one of its own may hold no sample of it.
+    share = max(len(nearest) / max(1, len(whole) - 1), len(nearest.keys() & viewed) / max(1, len(viewed)))
     best = min(found, key=lambda hit: (hit.distance, hit.asked))
     # At most 1: while a video is replaced, frames of both its versions are found.
-    shares = share, min(1.0, len(held) / seconds)
+    shares = min(1.0, share), min(1.0, len(held) / seconds)
     is_common = all(hit.asked in common for hit in found)
     return best._replace(distance=max(nearest.values()), shares=shares, is_common=is_common)
 
