@@ -173,7 +173,9 @@ async function decode(track, { keys, wanted }, found, onShare) {
   try {
     for await (const sample of framesAt(track, starts, keys)) {
       const frame = sample.toVideoFrame();
-      const { thumbnail, ...pdq } = await hashFrame(kernel, frame, turn, mirrored).finally(() => frame.close());
+      const { thumbnail, ...pdq } = await hashFrame(kernel, frame, turn, mirrored).finally(() =>
+        frame.close(),
+      );
       hashed.set(starts[hashed.size] ?? 0, pdq);
       choice.offer(pdq, thumbnail);
       onShare(hashed.size / starts.length);
