@@ -1,6 +1,7 @@
 """Which frames stand for a video, and which a gate looks up."""
 
 import json
+import subprocess
 from collections.abc import Sequence
 from itertools import pairwise
 from pathlib import Path
@@ -11,12 +12,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from builder.site.bundle import bundle_worker
 from takeback.hashing.frames import MAX_CHOSEN_FRAMES, FrameChoice, FrameHashes
 from takeback.hashing.pdq import Pdq, Pixels, hash_pixels
 from takeback.hashing.vpdq import MAX_LOOK_UPS, looked_up_frames, sampled_frames
 from takeback.signals import MAX_FRAMES, PDQ_MATCH_DISTANCE, hamming_distance
 from tests.gate.pictures import drawing
 
+ROOT: Final = Path(__file__).parents[2]
 VECTORS: Final[list[dict[str, Any]]] = json.loads(
     (Path(__file__).parents[1] / "vectors" / "choice.json").read_text("utf-8")
 )
@@ -97,3 +100,27 @@ def test_frames_are_looked_up_once() -> None:
     ]  # fmt: skip
     assert [frame.thumbnail for frame in found] == [first.thumbnail, other.thumbnail, None]
     assert (hashes.frame(9, 0, 0.0), hashes.frame(3, 7, 0.5)) == (None, hashes.frame(3, 7, 0.5))
+
+
+@pytest.mark.parametrize("size", [(160, 120), (1500, 37), (511, 1023)])
+def test_the_page_gets_the_same_thumbnail(tmp_path: Path, size: tuple[int, int]) -> None:
+    """The kernel as the video worker calls it returns the hash and the thumbnail that it returns natively."""
+    width, height = size
+    pixels = drawing(3, size).convert("L").tobytes()
+    (tmp_path / "pixels").write_bytes(pixels)
+    script = tmp_path / "entry.mjs"
+    script.write_text(f"""
+import {{ readFileSync }} from "node:fs";
+import {{ Kernel }} from {json.dumps(str(ROOT / "web/worker/kernel.js"))};
+const kernel = await Kernel.create();
+const pixels = readFileSync({json.dumps(str(tmp_path / "pixels"))});
+kernel.room(pixels.length).set(pixels);
+const found = kernel.hash({{ width: {width}, height: {height}, channels: 1, offset: 0, stride: {width} }});
+const {{ pixels: grey, ...shape }} = found.thumbnail();
+console.log(JSON.stringify([found.hash, found.quality, shape, Buffer.from(grey).toString("hex")]));
+""")
+    bundle_worker(script, tmp_path / "out.mjs")
+    here = hash_pixels(Pixels(width, height, "L", [pixels]))
+    shape = {name: getattr(here.thumbnail, name) for name in ("width", "height", "across", "down")}
+    said = subprocess.run(["node", str(tmp_path / "out.mjs")], capture_output=True, text=True, check=True).stdout
+    assert json.loads(said) == [here.hash, here.quality, shape, here.thumbnail.pixels.hex()]
