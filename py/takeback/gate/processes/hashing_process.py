@@ -63,7 +63,7 @@ class _ThumbnailShape(Struct, frozen=True, forbid_unknown_fields=True):
     down: Annotated[float, Meta(gt=0, le=THUMBNAIL_SIDE_PIXELS)]
 
 
-type _Pdq = Annotated[str, Meta(pattern="^[0-9a-f]{64}$")]
+type _Pdq = Annotated[str, Meta(pattern=r"^[0-9a-f]{64}\Z")]
 type _FrameMessage = tuple[
     Annotated[float, Meta(ge=0, lt=MAX_VIDEO_SECONDS)],
     Annotated[int, Meta(ge=0, le=100)],
