@@ -182,10 +182,11 @@ def test_no_signal_takes_one(kind: SignalType) -> None:
     """A value of each type is accepted, and refused with a line feed after it or inside it."""
     hex_ = "0123456789abcdef" * 4
     values = {SignalType.VPDQ: f"0,100,{hex_},0.000;30,7,{hex_},1.001", SignalType.MD5: hex_[:32]}
+    values[SignalType.PATCHES] = f"{'0' * 16},{hex_[:16]};{hex_[:16]}"
     value = {**values, SignalType.PHASH: hex_[:16]}.get(kind, hex_)
     signal = {"type": kind, "value": value} | ({"quality": 100} if kind is SignalType.PDQ else {})
     assert msgspec.convert(signal, SignalMessage).value == value
-    for wrong in (value + "\n", "\n" + value, value.replace(";", "\n;"), value[:-1] + "\n"):
+    for wrong in (value + "\n", "\n" + value, value.replace(";", "\n;"), value.replace(",", ",\n"), value[:-1] + "\n"):
         if wrong != value:
             with pytest.raises(msgspec.ValidationError):
                 msgspec.convert({**signal, "value": wrong}, SignalMessage)

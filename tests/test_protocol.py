@@ -38,7 +38,7 @@ from takeback.protocol import (
     decode_request,
     encode,
 )
-from takeback.signals import HEX_DIGITS, SignalType, Variant
+from takeback.signals import HEX_DIGITS, Signal, SignalType, Variant, patches_value, why_uninformative
 
 SPEC: Final = Path(protocol.__file__).with_name("PROTOCOL.md").read_text()
 EXAMPLES: Final = dict(re.findall(r"^```json ([\w-]+)\n(.*?)^```$", SPEC, re.MULTILINE | re.DOTALL))
@@ -63,10 +63,20 @@ TELLING = st.integers(0, HALF).map(lambda bits: f"{bits << 128 | (bits ^ HALF):0
 """Hashes of PDQ with half of their bits set."""
 
 
+PATCHES = st.lists(
+    st.sets(st.integers(0, 2**32 - 1).map(lambda bits: f"{bits << 32 | (bits ^ (2**32 - 1)):016x}"), min_size=3),
+    min_size=1,
+    max_size=12,
+).map(lambda frames: patches_value(list(hashes)[:16] for hashes in frames))
+"""Local hashes with half of their bits set."""
+
+
 @st.composite
 def signals(draw: st.DrawFn) -> SignalMessage:
     """Any signal."""
     kind = draw(st.sampled_from(SignalType))
+    if kind is SignalType.PATCHES:
+        return SignalMessage(kind, draw(PATCHES))
     size = HEX_DIGITS.get(kind, 64) // 2
     value = draw(st.binary(min_size=size, max_size=size)).hex()
     if kind in {SignalType.PDQ, SignalType.VPDQ}:
@@ -274,6 +284,10 @@ REFUSED = {
     "md5 of nothing": [signal("md5", hashlib.md5(usedforsecurity=False).hexdigest())],
     "a vpdq of one frame": [signal("vpdq", frames(ones(128)))],
     "a vpdq whose frames are one": [signal("vpdq", frames(ones(128), ones(128)))],
+    "two patches": [signal("patches", "00000000fffffffe,00000000ffffffff")],
+    "two patches in each frame": [signal("patches", "00000000fffffffe,00000000ffffffff;" * 2 + "00000000ffffffff")],
+    "a patch of 23 bits": [signal("patches", "00000000007fffff,00000000fffffffe,00000000ffffffff")],
+    "a patch of 41 bits": [signal("patches", "00000000fffffffe,00000000ffffffff,000001ffffffffff")],
     "a vpdq with a flat frame": [signal("vpdq", frames(ones(128), ones(127), "0" * 64))],
 }
 
@@ -313,6 +327,18 @@ def test_a_picture_has_one_of_each_variant(kind: str) -> None:
         assert refused.value.field == "signals[15].variant"
 
 
+def test_a_picture_has_one_patches() -> None:
+    """Two `patches` of one picture are refused: it has one, of up to 16 hashes."""
+    first, second = (
+        signal("patches", ",".join(f"{0xFFFFFFFF << place:016x}" for place in places))
+        for places in ((0, 1, 2), (3, 4, 5))
+    )
+    assert decode(json.dumps({"signals": [first]}).encode(), Picture).signals
+    with pytest.raises(InvalidMessage, match=r"one patches of each variant") as refused:
+        decode(json.dumps({"signals": [first, second]}).encode(), Picture)
+    assert refused.value.field == "signals[1].variant"
+
+
 @given(st.integers(0, 256))
 def test_a_pdq_is_taken_by_its_bits(count: int) -> None:
     """From 100 to 156 set bits, both included, and no others."""
@@ -322,3 +348,9 @@ def test_a_pdq_is_taken_by_its_bits(count: int) -> None:
     else:
         with pytest.raises(InvalidMessage):
             decode(message, Picture)
+
+
+def test_the_local_hashes_in_the_specification() -> None:
+    """The example of a `patches` value is one that a registry accepts."""
+    (value,) = re.findall(r"^`([0-9a-f]{16}(?:[,;][0-9a-f]{16})+)`$", SPEC, re.MULTILINE)
+    assert why_uninformative(Signal(SignalType.PATCHES, value)) == ""

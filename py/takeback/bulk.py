@@ -21,7 +21,15 @@ MAX_HEAD_BYTES: Final = 4096
 MAGIC: Final = {False: b"TBKTILE1", True: b"TBKSNAP1"}
 """First bytes of a tile (`False`) and a snapshot (`True`), which has no salts, because it is not in the chain."""
 
-TYPES: Final = (SignalType.PDQ, SignalType.PHASH, SignalType.SHA256, SignalType.MD5, SignalType.VPDQ)
+TYPES: Final = (
+    SignalType.PDQ,
+    SignalType.PHASH,
+    SignalType.SHA256,
+    SignalType.MD5,
+    SignalType.VPDQ,
+    SignalType.PATCHES,
+)
+"""The position is the code, so new types must be appended."""
 ACTIONS: Final = (FeedAction.ERASED, FeedAction.ADD, FeedAction.REMOVE, FeedAction.CHANGE)
 ENTRY_STATUSES: Final = (EntryStatus.BLOCK, EntryStatus.REVIEW, EntryStatus.PAUSED)
 VARIANTS: Final = tuple(Variant)

@@ -22,12 +22,18 @@ MAX_BODY_BYTES: Final = 64 * 1024
 """Bytes of a request. About 30 pictures with all their signals fit in; no usable photograph does."""
 MAX_PICTURES: Final = 50
 MAX_ALL_SIGNALS: Final = 2000
-"""Signals of a request, counting each frame of a `vpdq`: more than fit into `MAX_BODY_BYTES`."""
+"""Signals of a request, as `signal_count` counts them: more than fit into `MAX_BODY_BYTES`."""
+PATCHES_PER_SIGNAL: Final = 4
+"""Local hashes that count as one signal: together they have the bits of a PDQ hash, and cost an index as much."""
 MAX_CASE_PICTURES: Final = 1000
 """Pictures of one case, over all requests that added to it."""
 MAX_SIGNALS: Final = 24
-VIEWS: Final = frozenset({SignalType.PDQ, SignalType.PHASH, SignalType.VPDQ})
-"""Types of which a picture has one signal per variant, and so at most 15 PDQ."""
+VIEWS: Final = frozenset({SignalType.PDQ, SignalType.PHASH, SignalType.VPDQ, SignalType.PATCHES})
+"""Types of which a picture has one signal per variant, and so at most 15 PDQ and one `patches`."""
+SIGNAL_TYPES: Final = "Takeback-Signal-Types"
+"""The request header in which a platform names those of the `LATER_TYPES` that its client knows."""
+LATER_TYPES: Final = frozenset({SignalType.PATCHES})
+"""Types that are newer than the first gates, which would stop at one. A platform gets them only if it names them."""
 MAX_VALUE_CHARACTERS: Final = 91 * MAX_FRAMES
 """Characters of a signal's value: a `vpdq` with the most frames and the longest numbers."""
 MAX_FEED_ENTRIES: Final = 1000
@@ -138,6 +144,28 @@ class SignalMessage(_Message, frozen=True, omit_defaults=True):
     def of(cls, signal: Signal) -> "SignalMessage":
         """Returns the message for `signal`."""
         return cls(signal.type, signal.value, signal.quality, signal.variant)
+
+
+def signal_count(signals: Iterable[SignalMessage]) -> int:
+    """The number of signals that `signals` count as.
+
+    Each frame of a `vpdq` counts as one, and so do up to `PATCHES_PER_SIGNAL` hashes of a `patches`.
+    `web/page/registry/client.js` counts in the same way.
+    """
+    return sum(map(_count_of, signals))
+
+
+def _count_of(signal: SignalMessage) -> int:
+    frames = signal.value.count(";") + 1
+    # A frame's hashes are joined by `,`, and frames by `;`.
+    hashes = signal.value.count(",") + frames
+    match signal.type:
+        case SignalType.VPDQ:
+            return frames
+        case SignalType.PATCHES:
+            return -(-hashes // PATCHES_PER_SIGNAL)
+        case _:
+            return 1
 
 
 class Picture(_Message, frozen=True, omit_defaults=True):

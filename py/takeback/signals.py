@@ -1,6 +1,7 @@
 """Signals: the fingerprints of a picture. Standard library only, because the browser runs it too."""
 
 import re
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from itertools import pairwise
@@ -12,6 +13,16 @@ MIN_FRAMES: Final = 2
 """Distinct frames of a `vpdq` value that is sent: a single frame is a still, and its PDQ says the same."""
 MAX_FRAMES: Final = 256
 """Frames of a `vpdq` value: four minutes at one a second, or 21 KB."""
+PATCH_DIGITS: Final = 16
+"""Hex digits of a local hash, which has 64 bits."""
+MAX_PATCHES: Final = 16
+"""Local hashes of one frame of a `patches` value; a picture is one frame."""
+MAX_PATCH_FRAMES: Final = 12
+"""Frames of a `patches` value, so that a video's is under 4 KB."""
+MIN_PATCHES: Final = 3
+"""Local hashes of at least one frame of a `patches` value that is sent: fewer do not identify a picture."""
+PATCH_ONES: Final = range(24, 41)
+"""Set bits in a local hash: the median makes them 32, give or take ties. A hash outside this range is crafted."""
 PDQ_BITS: Final = 256
 PDQ_ONES: Final = range(100, 157)
 """Set bits in the PDQ of a picture with any detail: the median makes them 128, ties leave at least 110.
@@ -33,6 +44,7 @@ class SignalType(StrEnum):
     MD5 = "md5"
     PHASH = "phash"
     VPDQ = "vpdq"
+    PATCHES = "patches"
 
 
 type SignalKey = tuple[SignalType, str]
@@ -103,12 +115,44 @@ def frames_of(value: str) -> tuple[Frame, ...]:
     return tuple(frames)
 
 
+_PATCH: Final = f"[0-9a-f]{{{PATCH_DIGITS}}}"
+_PATCH_FRAME: Final = re.compile(f"{_PATCH}(?:,{_PATCH}){{0,{MAX_PATCHES - 1}}}")
+
+
+def patches_value(frames: Iterable[Iterable[str]]) -> str:
+    """Writes a `patches` value: the local hashes of each frame, sorted, so that their order reveals nothing."""
+    return ";".join(",".join(sorted(set(hashes))) for hashes in frames)
+
+
+def patches_of(value: str) -> tuple[tuple[str, ...], ...]:
+    """Parses the local hashes of a `patches` value, by frame. Raises `InvalidSignal` if it is malformed or unsorted."""
+    # One part more than allowed is enough to refuse a crafted value of very many.
+    parts = value.split(";", MAX_PATCH_FRAMES)
+    if len(parts) > MAX_PATCH_FRAMES or not all(map(_PATCH_FRAME.fullmatch, parts)):
+        raise InvalidSignal(
+            f"a patches value is 1 to {MAX_PATCH_FRAMES} frames joined by `;`, each 1 to {MAX_PATCHES} hashes of "
+            f"{PATCH_DIGITS} lowercase hex digits joined by `,`",
+            "value",
+        )
+    frames = tuple(tuple(part.split(",")) for part in parts)
+    if any(a >= b for hashes in frames for a, b in pairwise(hashes)):
+        raise InvalidSignal("the hashes of a frame must be distinct and in ascending order", "value")
+    return frames
+
+
+_PARSERS: Final[Mapping[SignalType, Callable[[str], object]]] = {
+    SignalType.VPDQ: frames_of,
+    SignalType.PATCHES: patches_of,
+}
+"""Parsers of the types whose value is more than one hash."""
+
+
 @dataclass(frozen=True, slots=True)
 class Signal:
     """One fingerprint: its type, its `value`, and for PDQ its `quality` from 0 to 100.
 
-    The value is a hash in lowercase hex, or the frames of a vpdq (`frames_of`). Raises `InvalidSignal` if the value or
-    the quality does not fit the type.
+    The value is a hash in lowercase hex, the frames of a vpdq (`frames_of`), or local hashes (`patches_of`). Raises
+    `InvalidSignal` if the value, the quality or the variant does not fit the type.
     """
 
     type: SignalType
@@ -117,11 +161,12 @@ class Signal:
     variant: Variant = Variant.WHOLE
 
     def __post_init__(self) -> None:
-        digits = HEX_DIGITS.get(self.type)
-        if digits is None:
-            frames_of(self.value)
-        elif len(self.value) != digits or not _HEX.issuperset(self.value):
+        if parse := _PARSERS.get(self.type):
+            parse(self.value)
+        elif len(self.value) != (digits := HEX_DIGITS[self.type]) or not _HEX.issuperset(self.value):
             raise InvalidSignal(f"a {self.type} value is {digits} lowercase hex digits", "value")
+        if self.type is SignalType.PATCHES and self.variant is not Variant.WHOLE:
+            raise InvalidSignal("the variant of patches is whole", "variant")
         if (self.type is SignalType.PDQ) != (self.quality is not None):
             raise InvalidSignal("quality is required for pdq, and allowed only there", "quality")
         if self.quality is not None and not 0 <= self.quality <= 100:
@@ -142,6 +187,8 @@ def why_uninformative(signal: Signal) -> str:
         return "a phash of 0 is that of any flat picture"
     if signal.value in _EMPTY:
         return f"this is the {signal.type} of an empty file"
+    if signal.type is SignalType.PATCHES:
+        return _why_uninformative_patches(signal.value)
     return _why_uninformative_frames(signal.value) if signal.type is SignalType.VPDQ else ""
 
 
@@ -152,6 +199,20 @@ def _why_uninformative_frames(value: str) -> str:
     if len(set(hashes)) < len(hashes):
         return "a vpdq value holds the same frame twice"
     return "" if all(map(is_informative, hashes)) else f"a frame's hash has {PDQ_ONES[0]} to {PDQ_ONES[-1]} bits set"
+
+
+def _why_uninformative_patches(value: str) -> str:
+    frames = patches_of(value)
+    if max(map(len, frames)) < MIN_PATCHES:
+        return f"a patches value has a frame of at least {MIN_PATCHES} hashes"
+    if all(is_informative_patch(patch) for hashes in frames for patch in hashes):
+        return ""
+    return f"a hash of a patches value has {PATCH_ONES[0]} to {PATCH_ONES[-1]} bits set"
+
+
+def is_informative_patch(patch: str) -> bool:
+    """Whether a local hash has as many set bits as that of a region with any detail."""
+    return int(patch, 16).bit_count() in PATCH_ONES
 
 
 def is_informative(pdq: str) -> bool:

@@ -12,8 +12,10 @@ from pathlib import Path
 from typing import Final
 from urllib.parse import quote
 
+import msgspec
+
 from takeback.errors import InvalidMessage
-from takeback.protocol import IDEMPOTENCY_KEY_PATTERN, PIN_PATTERN, Challenge, decode
+from takeback.protocol import IDEMPOTENCY_KEY_PATTERN, PIN_PATTERN, Challenge, SignalMessage, decode, signal_count
 from tests.e2e.recorder import Request
 
 BROWSERS_OWN: Final = frozenset(
@@ -76,11 +78,10 @@ def _headers(request: Request, own: dict[str, str]) -> list[str]:
 
 
 def _amount(message: bytes) -> str:
-    """How many pictures and signals the message brings, frames counted, as the registry is told before it."""
+    """How many pictures and signals the message brings, as the registry counts them, which is told before it."""
     pictures = json.loads(message)["pictures"]
     signals = [signal for picture in pictures for signal in picture["signals"]]
-    frames = sum(signal["value"].count(";") for signal in signals if signal["type"] == "vpdq")
-    return f"pictures={len(pictures)}&signals={len(signals) + frames}"
+    return f"pictures={len(pictures)}&signals={signal_count(msgspec.convert(signals, list[SignalMessage]))}"
 
 
 def _work(request: Request) -> list[str]:

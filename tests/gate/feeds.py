@@ -1,13 +1,16 @@
 """A feed in memory that numbers entries as PROTOCOL.md says, and values for tests of feeds."""
 
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from hashlib import sha256
+from itertools import batched
 
 from hypothesis import strategies as st
+from msgspec import structs
 
 from takeback import chain
 from takeback.protocol import EntryStatus, FeedAction, FeedEntry, FeedPage, SignalMessage
-from takeback.signals import HEX_DIGITS, Signal, SignalType
+from takeback.signals import HEX_DIGITS, PATCH_DIGITS, Signal, SignalType, patches_value
 
 KEY = "tbk_" + "a" * 16 + "_" + "5" * 64
 
@@ -20,8 +23,15 @@ def entry_id(number: int) -> str:
 def signal(seed: int, kind: SignalType = SignalType.PDQ, quality: int = 90) -> Signal:
     """The same signal for the same seed."""
     value = sha256(b"signal %d" % seed).hexdigest()
-    value = f"0,{quality},{value},0.000" if kind is SignalType.VPDQ else value[: HEX_DIGITS[kind]]
-    return Signal(kind, value, quality if kind is SignalType.PDQ else None)
+    if kind is SignalType.VPDQ:
+        return Signal(kind, f"0,{quality},{value},0.000")
+    if kind is SignalType.PATCHES:
+        return Signal(kind, patches_value([_hashes(value)]))
+    return Signal(kind, value[: HEX_DIGITS[kind]], quality if kind is SignalType.PDQ else None)
+
+
+def _hashes(value: str) -> list[str]:
+    return ["".join(digits) for digits in batched(value, PATCH_DIGITS)]
 
 
 @dataclass
@@ -56,9 +66,28 @@ class Log:
             link = chain.link(link, chain.leaf(line, added.setdefault(line.entry, line.number)))
         return link
 
-    def page(self, after: int, limit: int = 1000) -> FeedPage:
-        """The answer to `GET /v1/feed`."""
-        return FeedPage(self.lines[after : after + limit], len(self.lines))
+    def page(self, after: int, limit: int = 1000, types: AbstractSet[str] = frozenset(SignalType)) -> FeedPage:
+        """The answer to `GET /v1/feed`, for a client that knows these types."""
+        lines = [as_told(line, types) for line in self.lines[after : after + limit]]
+        return FeedPage(lines, len(self.lines))
+
+    def snapshot(self, types: AbstractSet[str] = frozenset(SignalType)) -> list[FeedEntry]:
+        """The lines of `GET /v1/feed/snapshot`, for a client that knows these types."""
+        gone = {line.entry for line in self.lines if line.action is FeedAction.REMOVE}
+        lines = {line.entry: line for line in self.lines if line.signal and line.entry not in gone}
+        standings = {line.entry: line.standing for line in self.lines if line.action is FeedAction.CHANGE}
+        return [
+            structs.replace(line, standing=standings.get(entry, line.standing)) if told is line else told
+            for entry, line in lines.items()
+            for told in [as_told(line, types)]
+        ]
+
+
+def as_told(line: FeedEntry, types: AbstractSet[str]) -> FeedEntry:
+    """The line as a client that knows these types gets it."""
+    if line.signal is None or line.signal.type in types:
+        return line
+    return chain.tombstone(line.number, line.entry, chain.leaf(line, line.number))
 
 
 @st.composite

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable, Iterator
+from collections.abc import Set as AbstractSet
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -15,10 +16,10 @@ from urllib.parse import parse_qs, urlsplit
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from msgspec import structs
 
-from takeback import bulk, chain
+from takeback import bulk, chain, protocol
 from takeback.gate.feed.client import HEAD_HEADER
 from takeback.protocol import (
-    FeedAction,
+    SIGNAL_TYPES,
     Feedback,
     FeedbackReceipt,
     FeedHead,
@@ -29,6 +30,7 @@ from takeback.protocol import (
     decode,
     encode,
 )
+from takeback.signals import SignalType
 from tests.gate.feeds import KEY, Log
 
 
@@ -53,6 +55,12 @@ class Answer:
     pause: float = 0
     promised: int | None = None
     """The length that is announced, if not the true one."""
+
+
+def types_of(request: Request) -> set[str]:
+    """The types of signals that the client knows."""
+    named = {one.strip() for one in request.headers.get(SIGNAL_TYPES.lower(), "").split(",")}
+    return set(SignalType) - protocol.LATER_TYPES | named
 
 
 def problem(status: int, detail: str = "") -> Answer:
@@ -82,23 +90,19 @@ class Registry:
         if request.path == "/v1/feed/keys":
             return Answer(encode(self.feed_keys()))
         if request.path == "/v1/feed/snapshot":
-            return self.snapshot()
+            return self.snapshot(types_of(request))
         if request.path == "/v1/feed":
-            return self.signed(self.log.page(request.query["after"], request.query["limit"]), request)
+            page = self.log.page(request.query["after"], request.query["limit"], types_of(request))
+            return self.signed(page, request)
         events = decode(request.body, Feedback).feedback
         for event in events:
             self.feedback.setdefault(event.id, (event.verdict, event.entries))
         return Answer(encode(FeedbackReceipt(len(events), [])))
 
-    def snapshot(self) -> Answer:
-        """The snapshot of the feed."""
-        lines = {line.entry: line for line in self.log.lines if line.signal}
-        for line in self.log.lines:
-            if line.action is FeedAction.REMOVE:
-                lines.pop(line.entry, None)
-            elif line.action is FeedAction.CHANGE and line.entry in lines:
-                lines[line.entry] = structs.replace(lines[line.entry], standing=line.standing)
-        body = bulk.MAGIC[True] + b"".join(map(bulk.write_line, lines.values()))
+    def snapshot(self, types: AbstractSet[str] = frozenset(SignalType)) -> Answer:
+        """The snapshot of the feed, for a client that knows these types."""
+        lines = (structs.replace(line, salt=None) for line in self.log.snapshot(types))
+        body = bulk.MAGIC[True] + b"".join(map(bulk.write_line, lines))
         number = len(self.log.lines)
         head = FeedHead(number, self.log.link(number).hex(), number, moment(time.time()), "0" * 64)
         signed = chain.sign(self.keys[-1], head, KEY.split("_")[1], sha256(body).digest())

@@ -132,7 +132,8 @@ def test_identity(home: Path, tmp_path_factory: pytest.TempPathFactory) -> None:
     """A state keeps its identity when it is opened again; a copy, which may hold fewer entries, gets another."""
     folder = tmp_path_factory.mktemp("copy")
     with opened(home) as (state, _), opened(home) as (again, _):
-        assert state.identity == again.identity != 0
+        identity = state.identity
+        assert identity == again.identity != 0
         state.copy(folder / "state.sqlite")
     with opened(folder) as (copy, _):
-        assert copy.identity not in {0, state.identity}
+        assert copy.identity not in {0, identity}

@@ -9,9 +9,12 @@ from subprocess import CompletedProcess
 import pytest
 from PIL import Image
 
+from takeback.gate import Gate
+from takeback.gate.feed import client, snapshot_import, state
+from takeback.gate.settings import GateSettings, save
 from takeback.protocol import SignalMessage, encode
 from tests.gate.pictures import drawing, jpeg, sent
-from tests.registry.support import Json, Server, command
+from tests.registry.support import Json, Server, command, md5, patches, pdq
 
 KEY_FILE = ("--trust-first-feed-key", "--key-file")
 PICTURE = drawing(7, (1200, 900))
@@ -98,3 +101,29 @@ def test_key_and_outage(tmp_path: Path, home: Path) -> None:
     away = gate("sync", "--home", home)
     assert (away.returncode, away.stderr.count("\n")) == (2, 1)
     assert "cannot be reached" in away.stderr
+
+
+@pytest.mark.parametrize("start", ["pages", "snapshot"])
+def test_an_older_gate_goes_on(tmp_path: Path, home: Path, monkeypatch: pytest.MonkeyPatch, start: str) -> None:
+    """A gate that does not know local hashes follows the feed; upgraded, it finds those that it did not get."""
+    if start == "snapshot":
+        monkeypatch.setattr(snapshot_import, "MIN_SNAPSHOT_LINES", 0)
+    with serving(tmp_path / "var") as server:
+        save(home, GateSettings(server.address, server.platform("forum").key))
+        gone = server.submit([md5(), patches(12)]).json()["number"]
+        server.submit([pdq(), patches()])
+        with monkeypatch.context() as patch:
+            for module in (client, state):
+                patch.setattr(module, "LATER_TYPES", frozenset())
+            with Gate.open(home) as older:
+                older.sync()
+                assert older.status().entries == {"pdq": 1, "md5": 1}
+                server.withdraw(gone)
+                older.sync()
+                assert older.status().entries == {"pdq": 1}
+        with Gate.open(home) as gate:
+            assert gate.sync().added == 1
+            assert gate.status().entries == {"pdq": 1, "patches": 1}
+            server.submit([patches()])
+            assert gate.sync().added == 1
+            assert gate.status().entries == {"pdq": 1, "patches": 2}

@@ -18,6 +18,7 @@ import httpx
 from takeback import protocol
 from takeback.registry.storage.engine.database import open_database
 from takeback.registry.storage.platforms import Platforms
+from takeback.signals import patches_value
 
 MAIN: Final = "from takeback.cli import main; main()"
 PIN: Final = "K7QM-2XRW-9DHF"
@@ -112,7 +113,14 @@ class Platform:
     def __init__(self, http: httpx.Client, key: str) -> None:
         self._http = http
         self.key = key
-        self.headers = {"Authorization": f"Bearer {key}"}
+        self.headers = {"Authorization": f"Bearer {key}", "Takeback-Signal-Types": "patches"}
+
+    @property
+    def older(self) -> "Platform":
+        """The same platform with a client of the first version, which does not know `patches`."""
+        same = Platform(self._http, self.key)
+        del same.headers["Takeback-Signal-Types"]
+        return same
 
     def page(self, after: int = 0, limit: int = 1000) -> Json:
         """A page of the feed."""
@@ -216,6 +224,15 @@ def telling() -> str:
 def pdq(quality: int = 100) -> Json:
     """A random PDQ signal."""
     return {"type": "pdq", "value": telling(), "quality": quality}
+
+
+def patches(frames: int = 1, hashes: int = 16) -> Json:
+    """A random signal of local hashes, each with half of its bits set, like a real one."""
+    drawn = random.SystemRandom()
+    some = [
+        [f"{sum(1 << bit for bit in drawn.sample(range(64), 32)):016x}" for _ in range(hashes)] for _ in range(frames)
+    ]
+    return {"type": "patches", "value": patches_value(some)}
 
 
 def values(active: dict[str, tuple[str, str]]) -> set[str]:

@@ -30,6 +30,7 @@ class IndexHandle:
         self._path = home / INDEX_FILE
         self._state = state
         self._reach = reach
+        self._identity = state.identity
         self._seen: tuple[int, ...] = ()
         self._written_checkpoint = 0
         self.index = MultiIndex(reach)
@@ -40,6 +41,9 @@ class IndexHandle:
 
     def catch_up(self, checkpoint: int) -> MultiIndex:
         """Brings the index to the state's `checkpoint` and returns it."""
+        if self._identity != (identity := self._state.identity):  # entries joined behind the checkpoint: start anew
+            self._identity, self._seen, self._written_checkpoint = identity, (), 0
+            self.index, self.checkpoint, self.unwritten = MultiIndex(self._reach), 0, 0
         if self._is_new_file():
             self._open(checkpoint)
         if checkpoint > self.checkpoint:
@@ -64,7 +68,7 @@ class IndexHandle:
         with self._state.index_lock() as is_ours:
             if not is_ours:
                 return
-            marks = IndexMarks(self._state.identity, self.checkpoint, self._reach.as_dict())
+            marks = IndexMarks(self._identity, self.checkpoint, self._reach.as_dict())
             save(self._path, marks, self.index.contents())
             # From here on this process uses the file's memory, which all share, instead of its own copy.
             if self._is_new_file():
@@ -76,7 +80,7 @@ class IndexHandle:
             marks, tables = load(self._path)
         except StateDamaged:
             return
-        fits = marks.state == self._state.identity and marks.reach == self._reach.as_dict()
+        fits = marks.state == self._identity and marks.reach == self._reach.as_dict()
         if fits and self.checkpoint <= marks.checkpoint <= checkpoint:
             self.index = MultiIndex(self._reach, tables)
             self.checkpoint = self._written_checkpoint = marks.checkpoint

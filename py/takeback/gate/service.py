@@ -15,6 +15,7 @@ from threading import Lock
 from types import TracebackType
 from typing import BinaryIO, Final, Self
 
+from takeback.bulk import Reader
 from takeback.chain import check_time, follow_key
 from takeback.errors import FeedBroken, PictureError, RegistryUnreachable, SettingsError, StateDamaged
 from takeback.gate import settings as settings_file
@@ -181,10 +182,15 @@ class Gate:
             self._state.reached_end(self._clock())
         # Outside the lock: two processes may send the same events, which the registry counts once.
         delivered = self.send_feedback()
-        with self._index_lock:
-            self._index_handle.catch_up(position.checkpoint)
-            self._index_handle.write_if_due()
+        self._update_index(position.checkpoint)
+        # Last, because withdrawals and feedback must not wait for it.
+        added += self._read_missed_types(on_page)
         return Synced(added, removed, delivered, position.checkpoint, changes.after.head, paused)
+
+    def _update_index(self, checkpoint: int) -> None:
+        with self._index_lock:
+            self._index_handle.catch_up(checkpoint)
+            self._index_handle.write_if_due()
 
     def trust(self, key: str) -> None:
         """Trusts the feed key `key` (Ed25519 public key, 64 hex digits) from now on, instead of the one before."""
@@ -192,21 +198,42 @@ class Gate:
 
     def _start(self, head: int, on_page: Callable[[FeedPosition], None]) -> int:
         """Imports the registry's snapshot, and returns how many entries it has."""
-        key = self._state.feed_key()
         with self._client.snapshot() as reader:
-
-            def reached() -> FeedPosition:
-                signed = self._client.signed(reader)
-                if signed.key != key:  # the page before was signed with `key`; the next sync follows the new one
-                    raise RegistryUnreachable("the registry's snapshot is signed with another key than its feed")
-                check_time(signed, self._clock())
-                # Rule 2: the head never falls, also if the snapshot was made before the page that announced it.
-                return FeedPosition(signed.number, max(signed.newest, head), bytes.fromhex(signed.chain))
-
-            self._state.import_snapshot(
-                snapshot_import.snapshot_batches(reader, lambda number: on_page(FeedPosition(number, head))), reached
-            )
+            batches = snapshot_import.snapshot_batches(reader, lambda number: on_page(FeedPosition(number, head)))
+            self._state.import_snapshot(batches, lambda: self._snapshot_position(reader, head))
         return sum(self._state.counts().values())
+
+    def _snapshot_position(self, reader: Reader, head: int) -> FeedPosition:
+        """Checks the signature, key and time of a snapshot that was read, and returns its position."""
+        signed = self._client.signed(reader)
+        if signed.key != self._state.feed_key():  # that of the page before; the next sync follows the new one
+            raise RegistryUnreachable("the registry's snapshot is signed with another key than its feed")
+        check_time(signed, self._clock())
+        # Rule 2: the head never falls, also if the snapshot was made before the page that announced it.
+        return FeedPosition(signed.number, max(signed.newest, head), bytes.fromhex(signed.chain))
+
+    def _read_missed_types(self, on_page: Callable[[FeedPosition], None]) -> int:
+        """Reads from the snapshot the entries that an older version of the gate got as tombstones; returns how many.
+
+        The registry gives types of signals only to gates that know them.
+        """
+        if not self._state.unread_types():
+            return 0
+        with self._state.sync_lock(), self._alarmed(), self._client.snapshot() as reader:
+            position, _ = self._state.position()
+            batches = snapshot_import.snapshot_batches(
+                reader, lambda number: on_page(FeedPosition(number, position.head))
+            )
+            filled = self._state.fill_tombstones(
+                self._state.unread_types(), batches, lambda: self._check_reaches(reader, position)
+            )
+        self._update_index(position.checkpoint)
+        return filled
+
+    def _check_reaches(self, reader: Reader, position: FeedPosition) -> None:
+        """Checks a snapshot that was read, and that it is not older than the lines that were applied."""
+        if self._snapshot_position(reader, position.head).checkpoint < position.checkpoint:
+            raise RegistryUnreachable("the registry's snapshot is older than its feed")
 
     def _next(self, position: FeedPosition, wait: int) -> Changes:
         """Requests the next page, checks its signature, key, time and rules, and returns its changes."""

@@ -119,6 +119,20 @@ def test_a_fetch_goes_on_where_it_stopped() -> None:
         assert [request.query["after"] for request in registry.requests] == [0, 1000, 1500]
 
 
+def test_local_hashes_are_not_asked_for() -> None:
+    """Local hashes, which `tx` cannot match, are not fetched, and a change or removal of one is nothing to it."""
+    log, held = Log(), dict[str, ExchangeRecord]()
+    entry, other = log.add(signal(1, SignalType.PATCHES)), log.add(signal(2))
+    with running(log) as registry:
+        checkpoint = fetched(registry.url, held)
+        log.change(entry, EntryStatus.REVIEW)
+        checkpoint = fetched(registry.url, held, checkpoint)
+        assert held.keys() == {other}
+        log.remove(entry)
+        fetched(registry.url, held, checkpoint)
+    assert held.keys() == {other}
+
+
 def line(number: int, action: FeedAction, **more: object) -> FeedEntry:
     """A line of the feed for entry 1."""
     return FeedEntry(number, action, entry_id(1), **more)  # type: ignore[arg-type]

@@ -16,9 +16,12 @@ from hypothesis import strategies as st
 
 from takeback.gate import Gate
 from takeback.gate.feed.state import STATE_FILE
+from takeback.gate.processes.hashing_process import HashedFile
+from takeback.gate.rules.media import MediaKind
 from takeback.gate.serve import hma, openapi, uploads
 from takeback.gate.serve.app import REFRESH_SECONDS
 from takeback.gate.serve.messages import DecisionAnswer
+from takeback.gate.serve.uploads import Upload
 from takeback.gate.settings import GateSettings, save
 from takeback.hashing import hash_picture
 from takeback.signals import Signal, SignalType
@@ -329,6 +332,13 @@ def test_videos_as_hma(client: httpx.Client, home: Path, registry: Registry) -> 
     found = client.post("/m/lookup", files={"video": data}).json()
     assert found["video_md5"][hma.BANK][0]["entry"] == entry
     assert client.post("/h/hash", files={"audio": data}).status_code == 400
+
+
+def test_local_hashes_are_not_hmas() -> None:
+    """A file's hashes in HMA's form have no local hashes, a type that HMA's callers do not know."""
+    found = tuple(signal(7, kind) for kind in SignalType)
+    told = hma.hashes(Upload(b"", "photo"), HashedFile(MediaKind.PICTURE, found), {})
+    assert told.keys() == {"pdq", "sha256", "md5", "phash", "vpdq"}
 
 
 def test_index_status_as_hma(client: httpx.Client) -> None:

@@ -65,7 +65,7 @@ def test_schemas_refuse_what_the_protocol_refuses() -> None:
 
 def test_each_signal_has_its_length() -> None:
     """The schema distinguishes types by the length of hex and by quality, as the registry does."""
-    *one_of, vpdq = DOCUMENT["components"]["schemas"]["SignalMessage"]["oneOf"]
+    *one_of, vpdq, patches = DOCUMENT["components"]["schemas"]["SignalMessage"]["oneOf"]
     told = {o["properties"]["type"]["const"]: (o["properties"]["value"]["pattern"], o["required"]) for o in one_of}
 
     assert told == {
@@ -79,6 +79,11 @@ def test_each_signal_has_its_length() -> None:
     frame = f"0,100,{'a' * 64},0.000"
     assert pattern.match(";".join([frame] * MAX_FRAMES))
     assert not any(pattern.match(value) for value in ("", f"{frame};", ";".join([frame] * (MAX_FRAMES + 1))))
+    assert patches["properties"]["type"] == {"const": "patches"}
+    pattern = re.compile(patches["properties"]["value"]["pattern"])
+    frame = ",".join(["a" * 16] * 16)
+    assert pattern.match(";".join([frame] * 12))
+    assert not any(pattern.match(value) for value in ("", f"{frame};", f"{frame},{'a' * 16}", ";".join([frame] * 13)))
 
 
 def test_the_document_is_served(server: Server) -> None:

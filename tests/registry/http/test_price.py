@@ -7,12 +7,13 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import httpx
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from takeback import protocol
-from takeback.protocol import NewCase, Picture, SignalMessage
+from takeback.protocol import NewCase, Picture, SignalMessage, signal_count
 from takeback.registry.rules.cases import MAX_LOT_PICTURES, MAX_LOT_SIGNALS, case_lot_count, lot_count
 from takeback.registry.security.rate_limit import LOTS_PER_DOUBLING
 from takeback.signals import SignalType, Variant
@@ -22,6 +23,7 @@ from tests.registry.support import (
     Json,
     Server,
     md5,
+    patches,
     pdq,
     problem,
     secret_headers,
@@ -31,6 +33,7 @@ from tests.registry.support import (
     telling,
 )
 
+COUNTS = Path(__file__).parents[2] / "vectors" / "counts.json"
 TRIES = 8
 SCHOOL = "8.8.4.4"
 ELSEWHERE = "9.9.9.9"
@@ -84,6 +87,24 @@ def test_each_frame_of_a_video_counts() -> None:
         return NewCase([Picture([SignalMessage(SignalType.VPDQ, value)])])
 
     assert [case_lot_count(video(frames)) for frames in (240, 241)] == [1, 2]
+
+
+def test_local_hashes_cost_by_their_bits() -> None:
+    """Fifteen pictures of 16 local hashes and 12 other signals are one lot, and so are four videos of 192 and 12."""
+    others = [SignalMessage(SignalType.SHA256, f"{place:064x}") for place in range(12)]
+
+    def message(pictures: int, frames: int = 1) -> NewCase:
+        local = [msgspec.convert(patches(frames), SignalMessage) for _ in range(pictures)]
+        return NewCase([Picture([*others, one]) for one in local])
+
+    assert [case_lot_count(message(pictures)) for pictures in (15, 16)] == [1, 2]
+    assert [case_lot_count(message(pictures, 12)) for pictures in (4, 5)] == [1, 2]
+
+
+@pytest.mark.parametrize(("signals", "count"), json.loads(COUNTS.read_text("utf-8")))
+def test_signals_count_as_the_page_counts_them(signals: Json, count: int) -> None:
+    """Each frame of a `vpdq` counts as one, and so do up to four hashes of a `patches`, as on the page."""
+    assert signal_count(msgspec.convert(signals, list[SignalMessage])) == count
 
 
 def test_one_proof_of_work_buys_fifteen_pictures_and_no_more(dear: Server) -> None:

@@ -7,15 +7,21 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from takeback.gate import Gate, settings
 from takeback.gate.feed import snapshot_import
 from takeback.hashing import hash_picture, with_variants
 from takeback.protocol import SignalMessage, encode
+from takeback.registry.storage import canaries
+from takeback.registry.storage.canaries import CanaryTrace
+from takeback.registry.storage.engine.database import open_database, writing
+from takeback.registry.storage.platforms import Platforms
 from takeback.signals import hamming_distance
 from tests.gate.pictures import drawing, jpeg
-from tests.registry.support import Json, Platform, Server, md5, problem
+from tests.registry.conftest import NewDatabase
+from tests.registry.support import Json, Platform, Server, md5, patches, problem
 
 _names = (f"Forum {n}" for n in itertools.count())
 
@@ -174,6 +180,19 @@ def test_a_list_that_leaked_is_traced(server: Server, pair: Pair, tmp_path: Path
     canary(server, "remove", pair.names[0])
     assert pair.names[0] not in canary(server, "list")
     assert traced(server, ours) == [[*pair.names[0].split(), "4", "of", str(made.entries)]]
+
+
+def test_local_hashes_are_traced(new_database: NewDatabase) -> None:
+    """A canary of several hashes is in a list that has them all, in any order, and not in one that lacks a hash."""
+    sent = patches(2, 3)
+    engine = open_database(new_database())
+    Platforms(engine).add("Forum")
+    with writing(engine) as connection:
+        assert canaries.make(connection, "Forum", [[msgspec.convert(sent, SignalMessage)]], 0, 1_800_000_000) == 1
+        *most, last = sent["value"].replace(";", ",").split(",")
+        assert canaries.trace(connection, " ".join([last, *most]).upper().encode()) == [CanaryTrace("Forum", 1, 1)]
+        assert canaries.trace(connection, " ".join(most).encode()) == []
+    engine.dispose()
 
 
 def test_commands_write_beside_a_busy_registry(server: Server, pair: Pair) -> None:

@@ -37,6 +37,7 @@ const CHALLENGES = "/v1/work";
 const SOLUTION_HEADER = "Takeback-Work";
 /** Per message, as in the protocol. */
 const MAX_PICTURES = 50;
+const PATCHES_PER_SIGNAL = 4;
 /** How often one message is sent with a new proof of work: the price doubles at most six times. */
 const MAX_TRIES = 7;
 /** The protocol takes 64 KiB. */
@@ -102,14 +103,24 @@ function batches(pictures) {
 }
 
 /**
- * The query that tells the registry how much a message holds: each frame of a `vpdq` counts as a signal.
+ * The query that tells the registry how much a message holds.
  *
  * @param {WirePicture[]} pictures
  */
 function countsOf(pictures) {
-  const all = pictures.flatMap(({ signals }) => signals);
-  const frames = all.flatMap(({ type, value }) => (type === "vpdq" ? value.split(";").slice(1) : []));
-  return `pictures=${pictures.length}&signals=${all.length + frames.length}`;
+  const counts = pictures.flatMap(({ signals }) => signals.map(countOf));
+  return `pictures=${pictures.length}&signals=${counts.reduce((sum, count) => sum + count, 0)}`;
+}
+
+/**
+ * How many signals one counts as, as in `signal_count` of `protocol.py`: each frame of a `vpdq` is one, and so are up to
+ * four hashes of a `patches`.
+ *
+ * @param {Signal} signal
+ */
+function countOf({ type, value }) {
+  if (type === "vpdq") return value.split(";").length;
+  return type === "patches" ? Math.ceil(value.split(/[,;]/).length / PATCHES_PER_SIGNAL) : 1;
 }
 
 /** The registry over HTTP. Nothing is tried again here: `retry` does that. */

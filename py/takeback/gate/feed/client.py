@@ -7,6 +7,7 @@ the key, or anything from an answer except the text of its problem document.
 import re
 import time
 from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from contextlib import contextmanager
 from dataclasses import dataclass
 from hashlib import sha256
@@ -21,9 +22,11 @@ from takeback.connections import unreadable_certificates, why
 from takeback.errors import FeedBroken, GateError, InvalidMessage, KeyRefused, RegistryUnreachable, SettingsError
 from takeback.gate.settings import GateSettings
 from takeback.protocol import (
+    LATER_TYPES,
     MAX_BODY_BYTES,
     MAX_FEED_ENTRIES,
     MAX_VALUE_CHARACTERS,
+    SIGNAL_TYPES,
     Feedback,
     FeedbackEvent,
     FeedbackReceipt,
@@ -35,6 +38,7 @@ from takeback.protocol import (
     decode,
     encode,
 )
+from takeback.signals import SignalType
 
 MAX_ANSWER_BYTES: Final = MAX_FEED_ENTRIES * (MAX_VALUE_CHARACTERS + 512)
 """A page that holds only the longest videos, 24 MB. A picture's entry takes 260 bytes."""
@@ -73,10 +77,16 @@ class Client:
     """
 
     def __init__(
-        self, settings: GateSettings, *, timeout: httpx.Timeout = _TIMEOUT, seconds: float = MAX_ANSWER_SECONDS
+        self,
+        settings: GateSettings,
+        *,
+        timeout: httpx.Timeout = _TIMEOUT,
+        seconds: float = MAX_ANSWER_SECONDS,
+        types: AbstractSet[SignalType] | None = None,
     ) -> None:
         """`timeout` applies to each step of a request, `seconds` to the whole of it.
 
+        `types` are those of the `LATER_TYPES` that are asked for, by default all.
         Raises `SettingsError` if the certificates in SSL_CERT_FILE or SSL_CERT_DIR cannot be read.
         """
         self._seconds = seconds
@@ -87,6 +97,7 @@ class Client:
             "Accept": "application/json",
             "Accept-Encoding": "identity",  # the signature covers the plain body, and a small answer must not inflate
             "User-Agent": f"takeback-gate/{__version__}",
+            SIGNAL_TYPES: ", ".join(sorted(LATER_TYPES if types is None else types)),
         }
         try:
             self._http = httpx.Client(

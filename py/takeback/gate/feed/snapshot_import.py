@@ -1,4 +1,4 @@
-"""The snapshot import: turns the registry's snapshot into rows of an empty state, one batch at a time."""
+"""The snapshot import: turns the registry's snapshot into rows of a state, one batch at a time."""
 
 from collections.abc import Callable, Iterator
 from typing import Final
@@ -7,7 +7,7 @@ from takeback.bulk import ENTRY_STATUS_SHIFT, ENTRY_STATUSES, NO_QUALITY, TYPES,
 from takeback.errors import FeedBroken, InvalidSignal
 from takeback.gate.feed.state import EntryRow, SnapshotBatch
 from takeback.protocol import FeedAction
-from takeback.signals import Signal, SignalType
+from takeback.signals import HEX_DIGITS, Signal, SignalType, Variant
 
 MIN_SNAPSHOT_LINES: Final = 20_000
 """Length of the feed from which a new gate imports the snapshot instead of reading all pages."""
@@ -44,12 +44,12 @@ def _row(record: BulkRecord) -> EntryRow:
         raise FeedBroken(f"number {record.number} of the snapshot does not add an entry")
     kind, value = TYPES[add.type], value_of(add.type, add.value)
     quality = None if add.quality == NO_QUALITY else add.quality
-    # The binary form fixes the length of a hash, so only a video's text and the quality can be wrong.
-    if kind is SignalType.VPDQ or (quality is not None) != (kind is SignalType.PDQ):
-        _check(record.number, kind, value, quality)
+    variant = VARIANTS[add.variant]
+    # The binary form fixes the length of a hash, so only text and the quality can be wrong.
+    if kind not in HEX_DIGITS or (quality is not None) != (kind is SignalType.PDQ):
+        _check(record.number, kind, value, quality, variant)
     elif quality is not None and quality > 100:
         raise FeedBroken(f"number {record.number} breaks the protocol: quality must be from 0 to 100")
-    variant = VARIANTS[add.variant]
     return (
         record.number,
         record.entry.hex(),
@@ -61,8 +61,8 @@ def _row(record: BulkRecord) -> EntryRow:
     )
 
 
-def _check(number: int, kind: SignalType, value: str, quality: int | None) -> None:
+def _check(number: int, kind: SignalType, value: str, quality: int | None, variant: Variant) -> None:
     try:
-        Signal(kind, value, quality)
+        Signal(kind, value, quality, variant)
     except InvalidSignal as error:
         raise FeedBroken(f"number {number} breaks the protocol: {error}") from error

@@ -8,6 +8,7 @@ import secrets
 import sqlite3
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Set as AbstractSet
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,7 +22,7 @@ from takeback.errors import FeedBroken, GateError, SettingsError, StateDamaged, 
 from takeback.gate.feed.follow import ActiveEntry, Added, Changed, Changes, Erased, FeedPosition, Known, Removed, Step
 from takeback.gate.index.multi_index import IndexRow
 from takeback.private import check_private, make_private
-from takeback.protocol import EntryId, EntryStatus, FeedbackEvent, FeedPage, Verdict
+from takeback.protocol import LATER_TYPES, EntryId, EntryStatus, FeedbackEvent, FeedPage, Verdict
 from takeback.signals import Signal, SignalType, Variant
 
 STATE_FILE: Final = "state.sqlite"
@@ -59,6 +60,19 @@ CREATE TABLE feedback (
 """
 _CONFIRMED: Final = "CREATE TABLE IF NOT EXISTS confirmed (entry TEXT PRIMARY KEY) STRICT"
 """Entries that this platform's moderators confirmed. Older state files do not have the table."""
+_TYPES_READ: Final = """
+CREATE TABLE IF NOT EXISTS types_read (type TEXT PRIMARY KEY, checkpoint INTEGER NOT NULL) STRICT"""
+"""Up to which checkpoint entries of each of the `LATER_TYPES` were read. Older versions of the gate do not write it."""
+_LATE: Final = """
+CREATE TABLE late (
+  number INTEGER PRIMARY KEY, entry TEXT NOT NULL, type TEXT NOT NULL, value TEXT NOT NULL, quality INTEGER,
+  variant TEXT NOT NULL, standing TEXT NOT NULL) STRICT"""
+"""Entries of a snapshot whose signature is still to check; the columns are those of `entries`."""
+_INSERT_LATE: Final = """
+INSERT INTO late SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7
+WHERE EXISTS (SELECT 1 FROM erased WHERE number = ?1 AND entry = ?2)"""
+_LATE_ROWS: Final = 5000
+"""Entries that one transaction moves from `late` to `entries`, so that no other writer waits for long."""
 _PAUSED_INDEX: Final = "CREATE INDEX IF NOT EXISTS entries_paused ON entries (number) WHERE standing = 'paused'"
 _INDEXES: Final = (
     "CREATE UNIQUE INDEX entries_entry ON entries (entry)",
@@ -106,8 +120,6 @@ class State:
             self._make_file(self._path)
             check_private(home, self._path)
             self._db = _connect(self._path)
-        self.identity = 0
-        """A random number that identifies this state, so that an index file can name the state it was built from."""
         try:
             self._prepare(registry)
             with self._translated():
@@ -122,6 +134,16 @@ class State:
             self._reader.close()
         with self._lock:
             self._db.close()
+
+    @property
+    def identity(self) -> int:
+        """A random number that identifies this state, so that an index can name the state it was built from.
+
+        It changes when entries join behind the checkpoint.
+        """
+        with self._reading() as db:
+            identity: int = db.execute("PRAGMA user_version").fetchone()[0]
+            return identity
 
     def peek_position(self) -> tuple[FeedPosition, float | None]:
         """Like `position`, but does not wait for other users of the state."""
@@ -195,6 +217,9 @@ class State:
                 raise GateError("another sync moved the checkpoint in the meantime: run `takeback gate sync` again")
             for step in changes.steps:
                 _apply_step(db, step)
+            # Only those that were read up to here: entries of the others may have come as tombstones.
+            read = [(after.checkpoint, kind, before.checkpoint) for kind in LATER_TYPES]
+            db.executemany("UPDATE types_read SET checkpoint = ? WHERE type = ? AND checkpoint = ?", read)
 
     def import_snapshot(self, batches: Iterable[SnapshotBatch], reached: Callable[[], FeedPosition]) -> None:
         """Imports a snapshot into an empty state, in one transaction; `reached` returns the position at its end.
@@ -217,6 +242,62 @@ class State:
             # The signed head stands at the end of the snapshot, which is read by now.
             at = reached()
             db.execute("UPDATE follower SET checkpoint = ?, head = ?, link = ?", (at.checkpoint, at.head, at.link))
+            _mark_types_read(db)
+
+    def unread_types(self) -> frozenset[SignalType]:
+        """Returns the types whose entries may be tombstones here, because an older version of the gate read them."""
+        with self._reading() as db:
+            rows = db.execute("SELECT type FROM types_read JOIN follower USING (checkpoint)")
+            return LATER_TYPES - {kind for (kind,) in rows}
+
+    def fill_tombstones(
+        self, types: AbstractSet[SignalType], batches: Iterable[SnapshotBatch], check: Callable[[], object]
+    ) -> int:
+        """Gives tombstones their entries of these `types` in a snapshot, and returns how many.
+
+        `check` raises an error unless the snapshot, which is read by then, is the registry's; before that nothing
+        changes. Everything else stays as it is: checkpoint, ids, confirmed entries and feedback. Must be called within
+        `sync_lock`. Raises `FeedBroken` if a signal occurs twice.
+        """
+        try:
+            self._stage(types, batches)
+            check()
+            filled = self._move_late()
+        finally:
+            with self._writing() as db:
+                db.execute("DROP TABLE IF EXISTS late")
+        with self._writing() as db:
+            _mark_types_read(db)
+            # For other processes, whose index goes on from its own checkpoint and would never get these entries.
+            _give_identity(db)
+        return filled
+
+    def _stage(self, types: AbstractSet[SignalType], batches: Iterable[SnapshotBatch]) -> None:
+        """Writes to `late` the entries of these `types` that are tombstones here."""
+        with self._writing() as db:
+            db.execute("DROP TABLE IF EXISTS late")
+            db.execute(_LATE)
+        for batch in batches:
+            with self._writing() as db:
+                rows = [row for row in batch.entries if row[2] in types]
+                db.executemany(_INSERT_LATE, rows)
+
+    def _move_late(self) -> int:
+        """Moves the entries in `late` to the places of their tombstones, and returns how many."""
+        moved = 0
+        while True:
+            with self._writing() as db:
+                some = db.execute("SELECT number FROM late ORDER BY number LIMIT ?", (_LATE_ROWS,)).fetchall()
+                if not some:
+                    return moved
+                last = some[-1]
+                try:
+                    db.execute("INSERT INTO entries SELECT * FROM late WHERE number <= ?", last)
+                except sqlite3.IntegrityError as error:
+                    raise FeedBroken("rule 4: the snapshot holds an entry or a signal twice") from error
+                db.execute("DELETE FROM erased WHERE number IN (SELECT number FROM late WHERE number <= ?)", last)
+                db.execute("DELETE FROM late WHERE number <= ?", last)
+            moved += len(some)
 
     def reached_end(self, now: float) -> None:
         """Records that the feed was read to its end at `now`, and removes withdrawn hashes from the write-ahead log."""
@@ -377,9 +458,11 @@ class State:
                 raise self._damaged("it is not a gate's state")
             db.execute(_CONFIRMED)
             db.execute(_PAUSED_INDEX)
+            db.execute(_TYPES_READ)
+            if not self._follower(db, "checkpoint")[0]:  # so nothing of any type can have been missed
+                _mark_types_read(db)
             if not db.execute("PRAGMA user_version").fetchone()[0]:
                 _give_identity(db)
-            self.identity = db.execute("PRAGMA user_version").fetchone()[0]
             followed = self._follower(db, "registry")[0]
         if followed != registry:
             raise SettingsError(f"this folder follows {followed}: use another folder for {registry}")
@@ -480,6 +563,12 @@ def _apply_step(db: sqlite3.Connection, step: Step) -> None:
             db.execute("DELETE FROM erased WHERE entry = ?", (entry,))
             db.execute("DELETE FROM confirmed WHERE entry = ?", (entry,))
             db.execute("INSERT INTO removals VALUES (?, ?)", (number, entry))
+
+
+def _mark_types_read(db: sqlite3.Connection) -> None:
+    """Records that all entries up to the checkpoint were read with every type."""
+    write = "INSERT OR REPLACE INTO types_read SELECT ?, checkpoint FROM follower"
+    db.executemany(write, [(kind,) for kind in LATER_TYPES])
 
 
 def _give_identity(db: sqlite3.Connection) -> None:

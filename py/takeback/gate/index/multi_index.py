@@ -117,6 +117,8 @@ class _CodeBatch:
                 hashes = _frames(value, reach)
                 self._add("".join(hashes), entry * len(hashes), list(hashes.values()))
             return
+        if rows[0][1] == SignalType.PATCHES:
+            return
         good = [row for row in rows if row[3] is None or row[3] >= reach.quality]
         self._add("".join(row[2] for row in good), "".join(row[0] for row in good), [row[3] or 0 for row in good])
 
@@ -227,6 +229,8 @@ class MultiIndex:
         if signal.type is SignalType.VPDQ:
             hashes = _frames(signal.value, self.reach)
             return [bytes.fromhex(value) for value in hashes], list(hashes.values())
+        if signal.type is SignalType.PATCHES:
+            return (), ()
         if signal.quality is not None and signal.quality < self.reach.quality:
             return (), ()
         return (bytes.fromhex(signal.value),), (signal.quality or 0,)

@@ -161,7 +161,8 @@ class Exchange(
         `RegistryUnreachable` or another `GateError`.
         """
         number, head = (checkpoint.number, checkpoint.head) if checkpoint else (0, 0)
-        with Client(self._settings) as client:
+        # Without local hashes, which `tx` cannot match.
+        with Client(self._settings, types=frozenset()) as client:
             pages: Iterable[Followed] = _pages(client, FeedPosition(number, head))
             known: dict[str, ExchangeRecord] = {}
             if checkpoint:

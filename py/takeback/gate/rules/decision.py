@@ -25,8 +25,15 @@ EACH_FRAME: Final = frozenset({"", NEGATIVE, MOVING})
 _NEGATED: Final = frozenset({UPRIGHT, MIRRORED})
 """The forms in which a negative is looked up."""
 _VARIANT_TEXTS: Final[Mapping[str, str]] = {Variant.WHOLE: "", Variant.STORED: ", pixels as stored"}
-_RANK: Final = {SignalType.SHA256: 0, SignalType.MD5: 1, SignalType.PDQ: 2, SignalType.VPDQ: 3, SignalType.PHASH: 5}
-_FRAME_RANK: Final = 4
+_RANK: Final = {
+    SignalType.SHA256: 0,
+    SignalType.MD5: 1,
+    SignalType.PDQ: 2,
+    SignalType.VPDQ: 3,
+    SignalType.PATCHES: 4,
+    SignalType.PHASH: 6,
+}
+_FRAME_RANK: Final = 5
 """The rank of a picture that matches a frame; an animation's first frame does so too, and the video says more."""
 
 
@@ -285,7 +292,8 @@ def _by_kind(probe: Probe, hit: Hit, policy: Policy) -> tuple[Action | None, str
         return (action if action is None or probe.second is None else weaker(action, policy.shown)), because
     if probe.signal.type is SignalType.PHASH:
         return (policy.phash if hit.distance <= policy.phash_distance else None), ""
-    return (policy.sha256 if probe.signal.type is SignalType.SHA256 else policy.md5), ""
+    exact = {SignalType.SHA256: policy.sha256, SignalType.MD5: policy.md5}
+    return exact.get(probe.signal.type), ""
 
 
 def _video(shares: tuple[float, float], policy: Policy, *, is_common: bool) -> tuple[Action, str]:

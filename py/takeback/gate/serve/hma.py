@@ -1,7 +1,7 @@
 """The API of Meta's hasher-matcher-actioner (HMA), so that its callers only have to change the address.
 
-Differences: a file's hashes include all types that the gate knows, `url` is refused because the sidecar never fetches
-anything, and look-ups are never sampled at random.
+Differences: a file's hashes include all types that the gate knows except local hashes, `url` is refused because the
+sidecar never fetches anything, and look-ups are never sampled at random.
 """
 
 import time
@@ -22,6 +22,7 @@ from takeback.gate.rules.policy import Action
 from takeback.gate.serve.uploads import Upload
 from takeback.gate.service import Status
 from takeback.hashing.video import SNIFF_BYTES, video_format
+from takeback.protocol import LATER_TYPES
 from takeback.signals import PDQ_MATCH_DISTANCE, Signal, SignalType, Variant
 
 PHOTO: Final = "photo"
@@ -75,7 +76,7 @@ def hashes(upload: Upload, read: HashedFile, query: Mapping[str, str]) -> dict[s
     found = {
         signal.type.value: signal.value if usable(signal) else ""
         for signal in read.signals
-        if signal.variant is Variant.WHOLE
+        if signal.variant is Variant.WHOLE and signal.type not in LATER_TYPES
     }
     if upload.field == VIDEO or video_format(upload.data[:SNIFF_BYTES]) is not None:
         found = {"video_md5": found[SignalType.MD5], **found}

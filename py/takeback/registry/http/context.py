@@ -28,7 +28,9 @@ from takeback.registry.storage.change_feed import ChangeFeed
 from takeback.registry.storage.engine.request_coalescing import RequestCoalescer
 from takeback.registry.storage.feed_store import Look
 from takeback.registry.storage.platforms import Platform, Platforms
+from takeback.registry.storage.row_mapping import Types
 from takeback.registry.storage.store import Store
+from takeback.signals import SignalType
 
 JSON: Final = "application/json"
 FORWARDED: Final = "X-Forwarded-For"
@@ -151,6 +153,12 @@ def sender(request: Ask, services: Services) -> str | None:
     """The network that a request comes from, or `None` if it is unknown."""
     peer = request.client.host if request.client else ""
     return services.proxies.sender(peer, request.headers.getall(FORWARDED, []))
+
+
+def types_known(request: Ask) -> Types:
+    """The types of signals that a platform's client knows: those of the first version, and those that it names."""
+    named = {one.strip() for one in ",".join(request.headers.getall(openapi.SIGNAL_TYPES, [])).split(",")}
+    return frozenset(kind for kind in SignalType if kind not in protocol.LATER_TYPES or kind in named)
 
 
 def basic_password(request: Ask) -> str:

@@ -17,11 +17,23 @@ from takeback import bulk, protocol
 from takeback.errors import InvalidMessage, StoreUnavailable
 from takeback.registry.http import openapi, tiles
 from takeback.registry.http.content_encoding import choose
-from takeback.registry.http.context import JSON, Ask, Services, answer, done, number, platform_key, platform_of, query
+from takeback.registry.http.context import (
+    JSON,
+    Ask,
+    Services,
+    answer,
+    done,
+    number,
+    platform_key,
+    platform_of,
+    query,
+    types_known,
+)
 from takeback.registry.security.credentials import PlatformKey
 from takeback.registry.storage.feed_store import Look, Reading
 from takeback.registry.storage.feedback_store import PlatformPosition
 from takeback.registry.storage.platforms import Platform
+from takeback.registry.storage.row_mapping import Types
 
 SEEN_INTERVAL_SECONDS: Final = 60
 """The shortest time between two writes that a platform was seen, so that most idle polls write nothing.
@@ -34,7 +46,8 @@ MAX_TILE_NUMBER: Final = 2**48
 """The highest tile, whose lines still have numbers of 64 bits."""
 MIN_COMPRESSED_BYTES: Final = 1024
 """The size from which a page is compressed, if the client accepts that."""
-CACHE: Final = {"Cache-Control": "private, no-cache", "Vary": "Authorization, Accept-Encoding"}
+VARY: Final = f"Authorization, {openapi.SIGNAL_TYPES}"
+CACHE: Final = {"Cache-Control": "private, no-cache", "Vary": f"{VARY}, Accept-Encoding"}
 """Only the platform may cache a page, and it must revalidate it before each use."""
 
 
@@ -48,14 +61,15 @@ async def feed(request: Ask, services: Services) -> Response[bytes]:
         await platform_of(request, services)  # without a valid key the answer is 401, whatever else is wrong
         raise
 
-    look, reading = await _read(services, key, after, limit)
+    types = types_known(request)
+    look, reading = await _read(services, key, types, after, limit)
     platform = look.platform
     # A cursor beyond the end names lines that no platform can have applied.
     if after <= reading.page.head:
         await _keep_position(services, platform, after, reading.number)
     if wait and not reading.page.entries:
         await services.long_poll.beyond(after, wait)
-        look, reading = await _read(services, key, after, limit)
+        look, reading = await _read(services, key, types, after, limit)
         if reading.page.entries:
             await _keep_position(services, look.platform, after, reading.number)
     services.store.usage.count(platform.id, len(reading.page.entries))
@@ -64,13 +78,14 @@ async def feed(request: Ask, services: Services) -> Response[bytes]:
     return conditional(request, body, head)
 
 
-async def _read(services: Services, key: PlatformKey, after: int, limit: int) -> tuple[Look, Reading]:
+async def _read(services: Services, key: PlatformKey, types: Types, after: int, limit: int) -> tuple[Look, Reading]:
     """The platform and the page; if there is nothing new, one query for all concurrent requests suffices."""
     # Measured: three times as many idle polls a second as with a query for each.
     look = await services.feed_looks.answer(key)
     if after >= look.head:
         return look, Reading(protocol.FeedPage([], look.head), look.head, look.link)
-    return look, await asyncio.to_thread(services.store.feed.read, after, limit, services.ids_of(look.platform))
+    ids = services.ids_of(look.platform)
+    return look, await asyncio.to_thread(services.store.feed.read, after, limit, ids, types)
 
 
 @get(openapi.FEED_KEYS)
@@ -90,7 +105,7 @@ async def feed_tile(request: Ask, services: Services) -> Response[bytes]:
     platform = await platform_of(request, services)
     query(request)
     place = number({"tile": request.path_params["tile"]}, "tile", 0, MAX_TILE_NUMBER)
-    made = await asyncio.to_thread(tiles.tile, services.store, place, services.ids_of(platform))
+    made = await asyncio.to_thread(tiles.tile, services.store, place, services.ids_of(platform), types_known(request))
     if made is None:
         raise HTTPException(status_code=HTTPStatus.NOT_FOUND)
     services.store.usage.count(platform.id, bulk.TILE_LINES)
@@ -99,7 +114,7 @@ async def feed_tile(request: Ask, services: Services) -> Response[bytes]:
     head = services.signer.sign(last, link, last, platform.key_id, lines)
     # Of the lines alone, because the signed end has the time, which differs in each answer.
     tag = f'W/"{sha256(lines).hexdigest()}"'
-    headers = {"ETag": tag, "Cache-Control": "private, max-age=86400, immutable", "Vary": "Authorization"}
+    headers = {"ETag": tag, "Cache-Control": "private, max-age=86400, immutable", "Vary": VARY}
     if _has(request, tag):
         return Response(b"", status_code=HTTPStatus.NOT_MODIFIED, headers=headers, media_type=bulk.MEDIA_TYPE)
     return Response(lines + bulk.encode_end(head.encode()), headers=headers, media_type=bulk.MEDIA_TYPE)
@@ -111,7 +126,7 @@ async def feed_snapshot(request: Ask, services: Services) -> Stream:
     platform = await platform_of(request, services)
     query(request)
     ids = services.ids_of(platform)
-    pieces = tiles.snapshot(services.store, services.signer, platform.key_id, ids)
+    pieces = tiles.snapshot(services.store, services.signer, platform.key_id, ids, types_known(request))
     return Stream(pieces, headers={"Cache-Control": "no-store"}, media_type=bulk.MEDIA_TYPE)
 
 
@@ -120,12 +135,12 @@ async def feed_parquet(request: Ask, services: Services) -> Stream:
     """The snapshot as Parquet, signed in a header like a page."""
     platform = await platform_of(request, services)
     query(request)
-    file, head = await asyncio.to_thread(_parquet, services, platform)
+    file, head = await asyncio.to_thread(_parquet, services, platform, types_known(request))
     headers = {"Cache-Control": "no-store", openapi.FEED_HEAD: head}
     return Stream(_chunks(file), headers=headers, media_type=openapi.PARQUET_MEDIA)
 
 
-def _parquet(services: Services, platform: Platform) -> tuple[IO[bytes], str]:
+def _parquet(services: Services, platform: Platform, types: Types) -> tuple[IO[bytes], str]:
     """Writes the snapshot to an unnamed temporary file; returns the file and its signed head.
 
     Raises `HTTPException` with status 404 if Parquet is not installed, and `StoreUnavailable` if the disk is full.
@@ -137,7 +152,7 @@ def _parquet(services: Services, platform: Platform) -> tuple[IO[bytes], str]:
     try:
         with ExitStack() as undo:
             file = undo.enter_context(tempfile.TemporaryFile())
-            number, link, told = parquet.write(services.store, services.ids_of(platform), file)
+            number, link, told = parquet.write(services.store, services.ids_of(platform), types, file)
             digest = parquet.digest(file)
             undo.pop_all()
     except OSError as error:

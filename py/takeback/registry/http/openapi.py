@@ -11,7 +11,7 @@ from typing import Any, Final
 import msgspec
 
 from takeback import __version__, bulk, protocol
-from takeback.signals import MAX_FRAMES
+from takeback.signals import MAX_FRAMES, MAX_PATCH_FRAMES, MAX_PATCHES, PATCH_DIGITS
 
 WORK_CHALLENGE: Final = "/v1/work"
 CASES: Final = "/v1/cases"
@@ -33,6 +33,7 @@ DOCUMENT: Final = "/docs/openapi.json"
 PIN: Final = "Takeback-Pin"
 IDEMPOTENCY_KEY: Final = "Idempotency-Key"
 WORK: Final = "Takeback-Work"
+SIGNAL_TYPES: Final = protocol.SIGNAL_TYPES
 
 ERRORS: Final[Mapping[int, str]] = {
     400: "`invalid-message`: the message, a header or a parameter breaks the protocol; `field` says where",
@@ -140,7 +141,7 @@ OPERATIONS: Final = (
         "Read the feed after a cursor",
         {200: (protocol.FeedPage, "The lines after the cursor, in order and without gaps")},
         (400, 401, 503),
-        ("after", "limit", "wait", "If-None-Match"),
+        ("after", "limit", "wait", SIGNAL_TYPES, "If-None-Match"),
         platform=True,
         signed=True,
     ),
@@ -160,7 +161,7 @@ OPERATIONS: Final = (
         "Read a tile of ten thousand lines of the feed",
         {200: (None, "The lines, in the binary form of PROTOCOL.md"), 304: (None, "The platform has them already")},
         (400, 401, 404, 503),
-        ("tile", "If-None-Match"),
+        ("tile", SIGNAL_TYPES, "If-None-Match"),
         platform=True,
     ),
     Operation(
@@ -170,6 +171,7 @@ OPERATIONS: Final = (
         "Read a snapshot of the feed",
         {200: (None, "Every active entry, in the binary form of PROTOCOL.md")},
         (400, 401, 503),
+        (SIGNAL_TYPES,),
         platform=True,
     ),
     Operation(
@@ -179,6 +181,7 @@ OPERATIONS: Final = (
         "Read a snapshot of the feed as Parquet, if the registry can write it",
         {200: (None, "Every active entry that the platform sees, one in each row")},
         (400, 401, 404, 503),
+        (SIGNAL_TYPES,),
         platform=True,
         media=PARQUET_MEDIA,
     ),
@@ -249,7 +252,8 @@ _PARAMETERS: Final[Mapping[str, Mapping[str, Any]]] = {
     },
     "signals": {
         "in": "query",
-        "description": "The number of signals in the message; each frame of a vpdq counts as one",
+        "description": "The number of signals in the message; each frame of a vpdq counts as one, "
+        "and so do up to four hashes of patches",
         "schema": {"type": "integer", "minimum": 1, "maximum": protocol.MAX_ALL_SIGNALS, "default": 1},
         "example": 19,
     },
@@ -276,6 +280,13 @@ _PARAMETERS: Final[Mapping[str, Mapping[str, Any]]] = {
         "schema": {"type": "integer", "minimum": 0, "maximum": protocol.MAX_WAIT_SECONDS, "default": 0},
         "example": 0,
     },
+    SIGNAL_TYPES: {
+        "in": "header",
+        "description": "The types of signals that the client knows besides pdq, sha256, md5, phash and vpdq, separated "
+        "by commas; entries of other types come as erased",
+        "schema": {"type": "string"},
+        "example": "patches",
+    },
     "If-None-Match": {
         "in": "header",
         "description": "The `ETag` of an answer that the platform has cached",
@@ -283,7 +294,7 @@ _PARAMETERS: Final[Mapping[str, Mapping[str, Any]]] = {
         "example": 'W/"0"',
     },
 }
-_OPTIONAL: Final = frozenset({"limit", "wait", "If-None-Match", "pictures", "signals", WORK})
+_OPTIONAL: Final = frozenset({"limit", "wait", "If-None-Match", "pictures", "signals", WORK, SIGNAL_TYPES})
 _SIGNED: Final[Mapping[str, Any]] = {
     "ETag": {"description": "The body's SHA-256", "schema": {"type": "string", "pattern": '^W/"[0-9a-f]{64}"$'}},
     FEED_HEAD: {"description": "The signed head, a FeedHead", "schema": {"type": "string"}},
@@ -340,6 +351,7 @@ def _schemas() -> dict[str, Any]:
         _signal("md5", 32, {"quality": {"type": "null"}}, []),
         _signal("phash", 16, {"quality": {"type": "null"}}, []),
         _vpdq(),
+        _patches(),
     ]
     return schemas
 
@@ -354,6 +366,14 @@ def _vpdq() -> dict[str, Any]:
     frame = r"(0|[1-9][0-9]{0,8}),(0|[1-9][0-9]?|100),[0-9a-f]{64},(0|[1-9][0-9]{0,6})\.[0-9]{3}"
     value = {"type": "string", "pattern": f"^{frame}(;{frame}){{0,{MAX_FRAMES - 1}}}$"}
     return {"properties": {"type": {"const": "vpdq"}, "value": value, "quality": {"type": "null"}}, "required": []}
+
+
+def _patches() -> dict[str, Any]:
+    patch = f"[0-9a-f]{{{PATCH_DIGITS}}}"
+    frame = f"{patch}(,{patch}){{0,{MAX_PATCHES - 1}}}"
+    value = {"type": "string", "pattern": f"^{frame}(;{frame}){{0,{MAX_PATCH_FRAMES - 1}}}$"}
+    properties = {"type": {"const": "patches"}, "value": value, "quality": {"type": "null"}}
+    return {"properties": {**properties, "variant": {"const": "whole"}}, "required": []}
 
 
 def _operation(operation: Operation) -> dict[str, Any]:

@@ -8,7 +8,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from takeback.registry.security.entry_ids import EntryIds
-from takeback.registry.storage.row_mapping import AnyRow, is_told
+from takeback.registry.storage.row_mapping import AnyRow, Types, is_told
 from takeback.registry.storage.store import Store
 from takeback.times import DAY_SECONDS
 
@@ -31,14 +31,17 @@ COLUMNS: Final = pa.schema(
 _CHUNK_BYTES: Final = 1 << 20
 
 
-def write(store: Store, ids: EntryIds, out: IO[bytes]) -> tuple[int, bytes, int]:
-    """Writes a snapshot of the feed, as a platform sees it; returns its number, that number's link, and the entries."""
+def write(store: Store, ids: EntryIds, types: Types, out: IO[bytes]) -> tuple[int, bytes, int]:
+    """Writes a snapshot of the feed, as a platform sees it; returns its number, that number's link, and the entries.
+
+    Entries of other than these `types` are left out.
+    """
     # First: lines that are published while the file is written are not in it.
     number, link = store.feed.head()
     count = 0
     with pq.ParquetWriter(out, COLUMNS, compression="zstd") as file:
         for batch in store.feed.active_at(number, ids):
-            told = [(row, name) for row, name in batch if is_told(row, ids.platform)]
+            told = [(row, name) for row, name in batch if is_told(row, ids.platform, types)]
             file.write_table(_table(told))
             count += len(told)
     return number, link, count

@@ -22,9 +22,10 @@ from takeback.protocol import (
     PictureKind,
     PictureStatus,
     SignalMessage,
+    signal_count,
 )
 from takeback.registry.rules.entry_status import DEFAULT_LIMITS, StatusLimits
-from takeback.signals import SignalKey, SignalType
+from takeback.signals import SignalKey
 from takeback.times import DAY_SECONDS, moment
 
 QUIET_SECONDS: Final = 120
@@ -39,7 +40,7 @@ EXPIRY_WARNING_SECONDS: Final = 30 * DAY_SECONDS
 MAX_LOT_PICTURES: Final = 15
 """Pictures in one lot, at most."""
 MAX_LOT_SIGNALS: Final = 240
-"""Signals in one lot, at most. Each frame of a `vpdq` signal counts as one."""
+"""Signals in one lot, at most, as `signal_count` counts them."""
 
 type Shuffle = Callable[[list[int]], None]
 
@@ -210,9 +211,7 @@ def lot_count(pictures: int, signals: int) -> int:
 
 def case_lot_count(new: NewCase) -> int:
     """The number of lots in the message `new`."""
-    # Frames are joined by `;`, so there is one more than that, and the signal itself counts as that one.
-    frames = sum(signal.value.count(";") for signal in signals_of([new]) if signal.type is SignalType.VPDQ)
-    return lot_count(len(new.pictures), frames + sum(len(picture.signals) for picture in new.pictures))
+    return lot_count(len(new.pictures), signal_count(signals_of([new])))
 
 
 def signals_of(new: Iterable[NewCase]) -> Iterator[SignalMessage]:

@@ -23,6 +23,7 @@ from takeback.registry.rules.publication_delay import due_times
 from takeback.registry.storage import feed_queries
 from takeback.registry.storage.engine import bulk_write
 from takeback.registry.storage.engine import tables as t
+from takeback.registry.storage.row_mapping import AnyRow
 
 # Only whole runs of hex digits, so that no part of a longer one is taken for a hash.
 _HEX: Final = re.compile(rb"(?<![0-9a-fA-F])(?:[0-9a-fA-F]{64}|[0-9a-fA-F]{32}|[0-9a-fA-F]{16})(?![0-9a-fA-F])")
@@ -100,17 +101,26 @@ def canary_counts(connection: Connection) -> list[PlatformCanaries]:
 
 
 def trace(connection: Connection, listed: bytes | mmap) -> list[CanaryTrace]:
-    """The platforms whose canaries are in `listed`, a text of any form with hashes in hex, by their number."""
+    """The platforms whose canaries are in `listed`, a text of any form with hashes in hex, by their number.
+
+    A canary of several hashes is in it if they all are.
+    """
     rows = connection.execute(
-        select(t.platforms.c.name, t.entries.c.value)
+        select(t.platforms.c.name, t.entries.c.value, t.entries.c.text)
         .join(t.canaries, t.canaries.c.platform == t.platforms.c.id)
         .join(t.entries, t.entries.c.number == t.canaries.c.entry)
     ).all()
-    whose = {row.value.hex(): row.name for row in rows}
-    words = (match[0].decode().lower() for match in _HEX.finditer(listed))
-    found = Counter(whose[value] for value in {word for word in words if word in whose})
-    told = Counter(whose.values())
+    made = [(row.name, _hashes(row)) for row in rows]
+    ours = {word for _, hashes in made for word in hashes}
+    there = {word for match in _HEX.finditer(listed) if (word := match[0].decode().lower()) in ours}
+    found = Counter(name for name, hashes in made if hashes <= there)
+    told = Counter(name for name, _ in made)
     return [CanaryTrace(name, number, told[name]) for name, number in found.most_common()]
+
+
+def _hashes(row: AnyRow) -> set[str]:
+    """The hashes of a canary's signal in hex; one of several hashes is stored as text."""
+    return {row.value.hex()} if row.text is None else {word.decode() for word in _HEX.findall(row.text)}
 
 
 def _age_band(connection: Connection, last: int) -> AgeBand:

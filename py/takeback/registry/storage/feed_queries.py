@@ -14,11 +14,11 @@ from takeback.registry.security.entry_ids import EntryIds
 from takeback.registry.storage import row_mapping
 from takeback.registry.storage.engine import bulk_write
 from takeback.registry.storage.engine import tables as t
-from takeback.signals import SignalKey, SignalType
+from takeback.signals import HEX_DIGITS, SignalKey, SignalType
 
 SALT_BYTES: Final = 16
 """Random bytes in an entry's leaf, so that the signal of an erased entry cannot be guessed from its leaf."""
-TEXT_TYPES: Final = frozenset({SignalType.VPDQ})
+TEXT_TYPES: Final = frozenset(SignalType).difference(HEX_DIGITS)
 """Types whose value is not a hash and too long for an index."""
 
 _HEAD: Final = select(t.registry.c.head)
@@ -338,14 +338,16 @@ def keep_positions(connection: Connection, positions: Iterable[tuple[int, int, i
     connection.execute(_MOVE, rows)
 
 
-def page(connection: Connection, after: int, upto: int, ids: EntryIds) -> tuple[list[FeedEntry], bytes | None]:
-    """The feed's lines with `after < number <= upto`, as the platform with these ids sees them.
+def page(
+    connection: Connection, after: int, upto: int, ids: EntryIds, types: row_mapping.Types
+) -> tuple[list[FeedEntry], bytes | None]:
+    """The feed's lines with `after < number <= upto`, as the platform with these ids sees them, which knows `types`.
 
     Also returns the link of the last line, or `None` if there are no lines.
     """
     rows = connection.execute(_PAGE, {"after": after, "upto": upto}).all()
     names = entry_ids(connection, [row.entry for row in rows], ids)
-    found = [row_mapping.line(row, name, ids.platform) for row, name in zip(rows, names, strict=True)]
+    found = [row_mapping.line(row, name, ids.platform, types) for row, name in zip(rows, names, strict=True)]
     return found, rows[-1].chain if rows else None
 
 

@@ -16,7 +16,7 @@ from takeback.registry.security.entry_ids import EntryIds
 from takeback.registry.storage import case_queries, feed_queries
 from takeback.registry.storage.engine.group_commit import GroupCommit
 from takeback.registry.storage.platforms import Platform, holders
-from takeback.registry.storage.row_mapping import AnyRow
+from takeback.registry.storage.row_mapping import EVERY_TYPE, AnyRow, Types
 
 MAX_DUE_ENTRIES: Final = 2000
 """Entries published in one transaction, at most; it blocks other writers for a few tens of milliseconds."""
@@ -92,10 +92,10 @@ class FeedStore:
         """At most `limit` lines of the feed after the number `after`, under a platform's `ids`."""
         return self.read(after, limit, ids).page
 
-    def read(self, after: int, limit: int, ids: EntryIds) -> Reading:
-        """Like `page`, with the hash chain's link at the page's end."""
+    def read(self, after: int, limit: int, ids: EntryIds, types: Types = EVERY_TYPE) -> Reading:
+        """Like `page`, with the hash chain's link at the page's end; entries of other than these `types` are erased."""
         with self._engine.begin() as connection:
-            return _read(connection, after, limit, ids)
+            return _read(connection, after, limit, ids, types)
 
     def look(self, keys: Sequence[PlatformKey]) -> list[Look | Exception]:
         """The platforms that hold these keys and the feed's newest number, in one transaction.
@@ -129,9 +129,9 @@ class FeedStore:
             return feed_queries.link(connection)
 
 
-def _read(connection: Connection, after: int, limit: int, ids: EntryIds) -> Reading:
+def _read(connection: Connection, after: int, limit: int, ids: EntryIds, types: Types) -> Reading:
     head, newest = feed_queries.link(connection)
     if after >= head:  # most polls find nothing new, and need no query of the feed
         return Reading(FeedPage([], head), head, newest)
-    entries, link = feed_queries.page(connection, after, min(after + limit, head), ids)
+    entries, link = feed_queries.page(connection, after, min(after + limit, head), ids, types)
     return Reading(FeedPage(entries, head), after + len(entries), link or newest)

@@ -1,5 +1,6 @@
 """Maps rows of the database to lines of the feed."""
 
+from collections.abc import Set as AbstractSet
 from typing import Any, Final
 
 from sqlalchemy import Row
@@ -12,21 +13,25 @@ from takeback.times import day
 NO_ENTRY_ID: Final = "0" * 32
 """The id in a line that is made only for its leaf, which does not depend on the id."""
 
+EVERY_TYPE: Final = frozenset(SignalType)
+
 type AnyRow = Row[*tuple[Any, ...]]
+type Types = AbstractSet[SignalType]
+"""The types of signals that a platform's client knows."""
 
 
-def line(row: AnyRow, name: str, platform: int) -> FeedEntry:
-    """The line for a row of `feed` joined with its entry, as `platform`, which knows the entry by `name`, sees it."""
+def line(row: AnyRow, name: str, platform: int, types: Types = EVERY_TYPE) -> FeedEntry:
+    """The line for a row of `feed` joined with its entry, as `platform` sees it, which knows the entry by `name`."""
     action = FeedAction(row.action)
     if action is FeedAction.ADD and row.type is None:
         return chain.tombstone(row.number, name, row.leaf)
     said = new_line(row.number, action, row.standing, row, name)
-    return said if is_told(row, platform) else chain.tombstone(row.number, name, chain.leaf(said, row.number))
+    return said if is_told(row, platform, types) else chain.tombstone(row.number, name, chain.leaf(said, row.number))
 
 
-def is_told(row: AnyRow, platform: int) -> bool:
-    """Whether a platform sees an entry's signal: every one except another platform's canaries."""
-    return row.told_to is None or row.told_to == platform
+def is_told(row: AnyRow, platform: int, types: Types = EVERY_TYPE) -> bool:
+    """Whether a platform sees an entry's signal: every one of `types` except another platform's canaries."""
+    return (row.type is None or row.type in types) and (row.told_to is None or row.told_to == platform)
 
 
 def new_line(number: int, action: FeedAction, status: str | None, entry: AnyRow, name: str = NO_ENTRY_ID) -> FeedEntry:

@@ -15,6 +15,7 @@ from tests.registry.support import (
     Platform,
     Server,
     md5,
+    patches,
     pdq,
     problem,
     quick_platform,
@@ -95,12 +96,15 @@ def test_the_stock_client_follows(server: Server, platform: Platform, stock: Sto
     """A full fetch, an incremental one and one after a withdrawal leave the stock client with the active entries."""
     picture, film, weak, old = pdq(), md5(), pdq(49), pdq()
     gone = server.submit([old]).json()["number"]
-    server.submit([picture, md5(), sha256()], [weak])
-    number = video(server, film)
+    server.submit([picture, md5(), sha256(), patches()], [weak])
+    number = video(server, film, patches(12))
     stock.fetch()
     full = stock.matches()
     assert {picture["value"], old["value"]} <= full["pdq"]
     assert weak["value"] not in full["pdq"]
+    local = [e["entry"] for e in platform.page()["entries"] if e.get("signal", {}).get("type") == "patches"]
+    assert len(local) == 2
+    assert {one.id for one in stock.held.values()}.isdisjoint(local)
     assert film["value"] in full["video_md5"]
     assert stock.entry(picture["value"]) in {entry["entry"] for entry in platform.page()["entries"]}
 

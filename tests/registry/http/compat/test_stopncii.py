@@ -12,6 +12,7 @@ from tests.registry.support import (
     Platform,
     Server,
     md5,
+    patches,
     pdq,
     problem,
     quick_platform,
@@ -72,13 +73,14 @@ def stock(server: Server, platform: Platform) -> Stock:
 def test_the_stock_client_follows(server: Server, platform: Platform, stock: Stock) -> None:
     """A full fetch, an incremental one and one after a withdrawal leave a client with the active hashes."""
     picture, weak, film = pdq(), pdq(49), md5()
-    case = server.submit([picture, md5(), sha256()], [weak]).json()
+    case = server.submit([picture, md5(), sha256(), patches()], [weak]).json()
     body: Json = {"pictures": [{"signals": [film], "kind": "video"}]}
     server.http.post("/v1/cases", json=body, headers=secret_headers())
     stock.fetch()
     full = stock.active()
     assert (full[picture["value"]], full[film["value"]]) == ("ImagePDQ", "VideoMD5")
     assert weak["value"] not in full
+    assert set(full.values()) == {"ImagePDQ", "VideoMD5"}
     (entry,) = stock.told[picture["value"]].caseNumbers
     assert entry in {line["entry"] for line in platform.page()["entries"]}
 

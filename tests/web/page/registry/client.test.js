@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { pbkdf2Sync } from "node:crypto";
+import { readFileSync } from "node:fs";
 import { test } from "node:test";
 import { Registry, RegistryError, messagesFor } from "../../../../web/page/registry/client.js";
 
@@ -125,12 +126,14 @@ test("a price that grows for ever is a registry that is busy", async () => {
   assert.equal(asked.length, 7);
 });
 
-test("the registry is told how much there is, frame by frame", async () => {
-  const signals = [{ type: "vpdq", value: "a;b;c" }, PICTURE.signals[0]];
-  const [message] = messagesFor([PICTURE, { signals }], { pin: SECRETS.pin, makeKey: () => SECRETS.key });
-  const { registry, asked } = answering(wanted({ work: null }), json(201, STATUS));
-  await registry.open(message, NEVER);
-  assert.equal(asked[0].path, "/v1/work?pictures=2&signals=5");
+test("the registry is told how much there is, counted as it counts", async () => {
+  const counts = JSON.parse(readFileSync(new URL("../../../vectors/counts.json", import.meta.url), "utf8"));
+  for (const [signals, count] of counts) {
+    const [message] = messagesFor([PICTURE, { signals }], { pin: SECRETS.pin, makeKey: () => SECRETS.key });
+    const { registry, asked } = answering(wanted({ work: null }), json(201, STATUS));
+    await registry.open(message, NEVER);
+    assert.equal(asked[0].path, `/v1/work?pictures=2&signals=${count + 1}`);
+  }
 });
 
 test("a flood at the door of a case that is there passes too", async () => {
