@@ -73,6 +73,7 @@ OTHERS: Final = {
     "hashing/size.py": {"PIL"},
     "hashing/confine.py": {"pyseccomp"},
     "hashing/video.py": {"av", "numpy"},
+    "hashing/moving_box.py": {"numpy"},
     "hashing/commands.py": {"click"},
     "registry": {
         "alembic",

@@ -96,6 +96,11 @@ class Frame:
         return f"{self.number},{self.quality},{self.hash},{self.seconds:.3f}"
 
 
+def second_of(seconds: float) -> int:
+    """Returns the second of a video that a frame counts for: the nearest, because that is where frames are sampled."""
+    return int(seconds + 0.5)
+
+
 def frames_of(value: str) -> tuple[Frame, ...]:
     """Parses the frames of a `vpdq` value, in order. Raises `InvalidSignal` if it is malformed or out of order."""
     # One part more than allowed is enough to refuse a crafted value of very many.
@@ -213,6 +218,11 @@ def is_informative_patch(patch: str) -> bool:
 def is_informative(pdq: str) -> bool:
     """Whether a PDQ hash has as many set bits as the hash of a picture with any detail."""
     return int(pdq, 16).bit_count() in PDQ_ONES
+
+
+def negative_of(pdq: str) -> str:
+    """Returns the PDQ hash of the picture's negative, which has every bit inverted."""
+    return f"{~int(pdq, 16) & (1 << PDQ_BITS) - 1:064x}"
 
 
 def hamming_distance(a: str, b: str) -> int:

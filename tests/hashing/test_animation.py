@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from takeback.errors import DamagedPicture
 from takeback.hashing import animation, hash_picture
-from takeback.hashing.animation import Still, animation_signal
+from takeback.hashing.animation import Still, hash_animation
 from takeback.hashing.pdq import Pixels, hash_pixels
 from takeback.hashing.vpdq import round_milliseconds, sampled_frames, vpdq_signal
 from takeback.signals import Frame, SignalType, frames_of
@@ -88,7 +88,7 @@ def test_the_frames_are_those_that_the_rule_for_videos_takes(durations: list[int
     hashed = [hash_pixels(still.pixels) for still in stills(durations)]
     chosen = sampled_frames([start / 1000 for start in starts])
     frames = [Frame(n, hashed[n].quality, hashed[n].hash, round_milliseconds(starts[n] / 1000)) for n in chosen]
-    assert animation_signal(stills(durations)) == vpdq_signal(frames)
+    assert hash_animation(stills(durations)).signal == vpdq_signal(frames)
 
 
 @pytest.mark.parametrize("kind", ["GIF", "WEBP", "AVIF"])
@@ -125,4 +125,4 @@ def test_an_animation_without_a_frame_is_broken() -> None:
         raise DamagedPicture("broken")
 
     with pytest.raises(DamagedPicture):
-        animation_signal([Still(Pixels(16, 16, "L", unreadable()), 100)])
+        hash_animation([Still(Pixels(16, 16, "L", unreadable()), 100)])

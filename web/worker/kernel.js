@@ -8,7 +8,11 @@ const HEAP = 4 * PAGE_BYTES;
 /** Offsets and sizes in `struct pdq_result`: quality, 256 coefficients, hash, the hashes of the turned forms, detail. */
 const RESULT = { quality: 0, hash: 4 + 4 * 256, hashBytes: 32, size: 4 + 4 * 256 + 32 + 8 * 32 + 4 };
 
-/** @typedef {{ pdq_size(w: number, h: number): number, pdq_begin(p: number, w: number, h: number, c: number): void, pdq_push(p: number, pixels: number, rows: number, stride: number): void, pdq_finish(p: number, result: number): void }} Exports */
+/** Pixels of a thumbnail's longer side at most, as in `py/takeback/hashing/kernel.py`. */
+const THUMBNAIL_SIDE_PIXELS = 512;
+
+/** @typedef {{ width: number, height: number, pixels: Uint8Array, across: number, down: number }} Thumbnail luma, rows from the top down */
+/** @typedef {{ pdq_size(w: number, h: number): number, pdq_begin(p: number, w: number, h: number, c: number): void, pdq_keep_plane(p: number): void, pdq_plane(p: number, plane: number, size: number): void, pdq_push(p: number, pixels: number, rows: number, stride: number): void, pdq_finish(p: number, result: number): void }} Exports */
 
 export class Kernel {
   #memory;
@@ -51,7 +55,8 @@ export class Kernel {
   }
 
   /**
-   * PDQ of the pixels that were written into `room`: rows from the top down, `stride` bytes apart.
+   * PDQ of the pixels that were written into `room`: rows from the top down, `stride` bytes apart. `thumbnail` copies the
+   * reduced frame; call it before any other method of the kernel.
    *
    * @param {{ width: number, height: number, channels: 1 | 4, offset: number, stride: number }} layout
    */
@@ -61,13 +66,34 @@ export class Kernel {
     const result = work + this.#exports.pdq_size(width, height);
     this.#reach(result + RESULT.size);
     this.#exports.pdq_begin(work, width, height, channels);
+    this.#exports.pdq_keep_plane(work);
     this.#exports.pdq_push(work, pixels, height, stride);
     this.#exports.pdq_finish(work, result);
     const hash = new Uint8Array(this.#memory.buffer, result + RESULT.hash, RESULT.hashBytes);
     return {
       hash: [...hash].map((byte) => byte.toString(16).padStart(2, "0")).join(""),
       quality: new DataView(this.#memory.buffer).getInt32(result + RESULT.quality, true),
+      thumbnail: () => this.#thumbnail(work, result + RESULT.size, width, height),
     };
+  }
+
+  /**
+   * The reduced picture, as `PdqStream.thumbnail` in `py/takeback/hashing/kernel.py` returns it.
+   *
+   * @param {number} work offset of the working memory of a picture of `width` x `height`
+   * @param {number} free offset of memory that is not in use
+   * @param {number} width
+   * @param {number} height
+   */
+  #thumbnail(work, free, width, height) {
+    const size = (free + 3) & ~3;
+    const plane = size + 8;
+    this.#reach(plane + THUMBNAIL_SIDE_PIXELS ** 2);
+    this.#exports.pdq_plane(work, plane, size);
+    const [wide = 0, high = 0] = new Int32Array(this.#memory.buffer, size, 2);
+    const factor = Math.ceil(Math.max(width, height) / THUMBNAIL_SIDE_PIXELS);
+    const pixels = new Uint8Array(this.#memory.buffer, plane, wide * high).slice();
+    return { width: wide, height: high, pixels, across: width / factor, down: height / factor };
   }
 
   /** @param {number} end of what is needed, in bytes */

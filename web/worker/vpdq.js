@@ -9,6 +9,8 @@ const MAX_FRAMES = 256;
 /** Set bits in the PDQ hash of a frame with any detail; other hashes are not sent. */
 const MIN_ONES = 100;
 const MAX_ONES = 156;
+/** Bits up to which two frames show the same. */
+export const PDQ_MATCH_DISTANCE = 31;
 /** Set bits of each hex digit. */
 const ONES = [0, 1, 1, 2, 1, 2, 2, 3, 1, 2, 2, 3, 2, 3, 3, 4];
 /** How late a frame may start and still count for a second: times are rounded, and 29.97 frames a second give 1.001. */
@@ -54,10 +56,23 @@ export function vpdqSignals(frames) {
   return value.includes(";") ? [{ type: "vpdq", value }] : [];
 }
 
-/** @param {string} hash */
-function hasDetail(hash) {
-  const ones = [...hash].reduce((sum, digit) => sum + (ONES[Number.parseInt(digit, 16)] ?? 0), 0);
-  return ones >= MIN_ONES && ones <= MAX_ONES;
+/**
+ * Whether a hash has as many set bits as that of a frame with any detail.
+ *
+ * @param {string} hash
+ */
+export function hasDetail(hash) {
+  const set = [...hash].reduce((sum, digit) => sum + ones(Number.parseInt(digit, 16)), 0);
+  return set >= MIN_ONES && set <= MAX_ONES;
+}
+
+/**
+ * The number of set bits.
+ *
+ * @param {number} digit from 0 to 15
+ */
+export function ones(digit) {
+  return ONES[digit] ?? 0;
 }
 
 /**

@@ -36,7 +36,17 @@ NAME: Final = "takeback-hashing"
 NEEDED: Final = frozenset({"imagehash", "pillow"})
 """The packages that the hashing core imports."""
 NATIVE: Final = frozenset(
-    {"commands.py", "confine.py", "drawing.py", "edits.py", "process.py", "rehearsal.py", "size.py", "video.py"}
+    {
+        "commands.py",
+        "confine.py",
+        "drawing.py",
+        "edits.py",
+        "moving_box.py",
+        "process.py",
+        "rehearsal.py",
+        "size.py",
+        "video.py",
+    }
 )
 """Modules of the shared core that browsers do not need: there, videos are hashed by JavaScript."""
 _STEM: Final = f"{NAME.replace('-', '_')}-{__version__}"

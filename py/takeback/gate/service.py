@@ -42,7 +42,9 @@ from takeback.gate.rules.decision import (
 )
 from takeback.gate.rules.policy import Action, Policy
 from takeback.gate.rules.policy import load as load_policy
+from takeback.gate.rules.video_hits import counted, pictures
 from takeback.gate.rules.votes import PatchProbe, Votes, count_votes, patch_probes, required_votes
+from takeback.gate.upload_views.frames import frame_look_ups
 from takeback.gate.upload_views.look_ups import look_ups
 from takeback.protocol import (
     ENTRY_ID_PATTERN,
@@ -281,7 +283,8 @@ class Gate:
 
     def judge(self, read: HashedFile, uploader: str | None = None) -> Decision:
         """Decides on an upload that `read` hashed; `uploader` as for `check`."""
-        views = look_ups(read.thumbnail) if read.thumbnail else ()
+        views = look_ups(read.thumbnail) if read.thumbnail else []
+        views += frame_look_ups(read.frames, self.policy.quality_floor)
         asked = probes(read.signals, read.dihedral, views, policy=self.policy)
         found = self._decide(read.signals, asked, patch_probes(read.signals), uploader)
         decision = for_file(found, read.kind, read.why, self.policy)
@@ -310,14 +313,23 @@ class Gate:
             # The state is newer than the index: a hit that was withdrawn meanwhile has no status, and stops nothing.
             entries = {hit.entry for hit in hits} | {one.entry for one in votes}
             statuses, variants = self._state.entry_statuses(entries), self._state.entry_variants(entries)
-            facts = replace(facts, statuses=statuses, variants=variants, is_benign=self._benign.holds(sought))
+            benign = self._benign.among(sought)
+            # A benign picture that a video shows excuses that moment, and not the video.
+            hits = [hit for hit in hits if asked[hit.asked].second is None or hit.asked not in benign]
+            moments = {asked[place].second for place in benign}
+            votes = [one for one in votes if one.second is None or one.second not in moments]
+            is_benign = any(asked[place].second is None for place in benign)
+            facts = replace(facts, statuses=statuses, variants=variants, votes=votes, is_benign=is_benign)
+        found, hits = hits, counted(asked, hits)
         decision = decide(secrets.token_hex(16), signals, asked, hits, feed, facts)
         # Benign uploads do not count, or one popular picture near an entry would release that entry's block.
         if self.uses_rate_brake and not facts.is_benign:
             blocking = blocking_by_kind(asked, hits, facts)
             alike = frozenset(entry for entry in facts.statuses or {} if entry in blocking)
-            if self._rate_brake.count(alike, uploader):
-                braked = alike - self._state.confirmed(alike)
+            groups = pictures(asked, found, votes, alike)
+            flooded = frozenset[str]().union(*(group for group in groups if self._rate_brake.count(group, uploader)))
+            if flooded:
+                braked = flooded - self._state.confirmed(flooded)
                 decision = decide(decision.id, signals, asked, hits, feed, replace(facts, braked=braked))
         return decision
 

@@ -8,8 +8,9 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 
 from takeback.errors import PictureError
-from takeback.hashing.animation import TooManyPixels, animation_signal
+from takeback.hashing.animation import TooManyPixels, hash_animation
 from takeback.hashing.exact import exact_signals
+from takeback.hashing.frames import HashedFrame
 from takeback.hashing.kernel import Thumbnail
 from takeback.hashing.pdq import Pdq, hash_pixels
 from takeback.hashing.phash import phash_signals
@@ -39,7 +40,7 @@ class HashedPicture:
     `quality` is PDQ's, 0-100; `width` and `height` are those of the upright picture, in pixels. `dihedral` maps names
     to the PDQ hashes of the eight rotations and reflections, `orig` first; `thumbnail` is the reduced picture from
     which regions are hashed. `incomplete` is true if the file is truncated or damaged and only what it still shows was
-    hashed; `notes` are further remarks for a person.
+    hashed; `notes` are further remarks for a person. `frames` are those of an animation that a gate looks up.
     """
 
     signals: tuple[Signal, ...]
@@ -51,10 +52,15 @@ class HashedPicture:
     thumbnail: Thumbnail
     incomplete: bool = False
     notes: tuple[str, ...] = ()
+    frames: tuple[HashedFrame, ...] = ()
 
 
-def hash_picture(data: bytes, on_step: Callable[[str], object] | None = None) -> HashedPicture:
+def hash_picture(
+    data: bytes, on_step: Callable[[str], object] | None = None, *, look_ups: bool = False
+) -> HashedPicture:
     """Hashes a picture file. `on_step` is called with `decoded` and `hashed` as these steps end.
+
+    With `look_ups`, also frames of an animation between those that are sampled.
 
     A person's client sends more signals (`with_variants`), and a gate looks up more. Raises `PictureError` if `data` is
     not a picture, is damaged, or exceeds a limit.
@@ -62,13 +68,13 @@ def hash_picture(data: bytes, on_step: Callable[[str], object] | None = None) ->
     tell = on_step or (lambda _step: None)
     picture = open_picture(data)
     tell("decoded")
-    hashed = hash_opened(picture, data)
+    hashed = hash_opened(picture, data, look_ups=look_ups)
     tell("hashed")
     return replace(hashed, signals=(*hashed.signals, *phash_signals(picture.shrink())))
 
 
-def hash_opened(picture: DecodedPicture, data: bytes) -> HashedPicture:
-    """Computes all signals but phash, which the browser adds later. Raises `PictureError`."""
+def hash_opened(picture: DecodedPicture, data: bytes, *, look_ups: bool = False) -> HashedPicture:
+    """Computes all signals but phash, which the browser adds later; `look_ups` as for `hash_picture`."""
     upright = hash_pixels(picture.upright)
     signals = [_signal(upright, Variant.WHOLE)]
     if picture.stored is not None:
@@ -76,9 +82,11 @@ def hash_opened(picture: DecodedPicture, data: bytes) -> HashedPicture:
         if stored.hash != upright.hash:
             signals.append(_signal(stored, Variant.STORED))
     notes: tuple[str, ...] = ()
+    frames: tuple[HashedFrame, ...] = ()
     if picture.frames is not None:
         try:
-            signals.append(animation_signal(picture.frames()))
+            signal, frames = hash_animation(picture.frames(), look_ups=look_ups)
+            signals.append(signal)
         except TooManyPixels as error:
             notes = (str(error),)
     signals += exact_signals(data)
@@ -92,6 +100,7 @@ def hash_opened(picture: DecodedPicture, data: bytes) -> HashedPicture:
         upright.thumbnail,
         picture.incomplete,
         notes,
+        frames,
     )
 
 

@@ -5,9 +5,17 @@ from collections.abc import Iterable
 from typing import Final, NamedTuple
 
 from takeback.errors import PictureError, PictureTooLarge
+from takeback.hashing.frames import FrameHashes, HashedFrame
 from takeback.hashing.pdq import Pixels, hash_pixels
-from takeback.hashing.vpdq import SLACK_SECONDS, round_milliseconds, sampled_frames, vpdq_signal
-from takeback.signals import Frame, Signal
+from takeback.hashing.vpdq import (
+    LOOK_UPS_A_SECOND,
+    SLACK_SECONDS,
+    looked_up_frames,
+    round_milliseconds,
+    sampled_frames,
+    vpdq_signal,
+)
+from takeback.signals import Signal
 
 MAX_PIXELS: Final = 100_000_000
 """Pixels of all frames together: as much work as one large photograph."""
@@ -39,22 +47,30 @@ class Still(NamedTuple):
     duration: float
 
 
-def animation_signal(stills: Iterable[Still]) -> Signal:
-    """Returns the vpdq of the frames in order, up to the first that cannot be decoded.
+class Animation(NamedTuple):
+    """The vpdq of an animation, and the frames that a gate looks up (`HashedVideo`)."""
 
-    Pixels of frames that are not sampled are not read. Raises `TooManyPixels` if `stills` does, and `PictureError` if
+    signal: Signal
+    frames: tuple[HashedFrame, ...]
+
+
+def hash_animation(stills: Iterable[Still], *, look_ups: bool = False) -> Animation:
+    """Hashes the frames in order, up to the first that cannot be decoded. With `look_ups`, also frames between samples.
+
+    Pixels of frames that are not hashed are not read. Raises `TooManyPixels` if `stills` does, and `PictureError` if
     no frame can be decoded.
     """
     now = 0.0
-    starts, hashed = list[float](), dict[int, Frame]()
+    starts, hashes, hashed = list[float](), FrameHashes(keep_thumbnails=look_ups), 0
+    rate = LOOK_UPS_A_SECOND if look_ups else 1
     try:
         for number, still in enumerate(stills):
             duration = still.duration if still.duration > SHORTEST_DURATION_MS else DEFAULT_DURATION_MS
             start, now = now / 1000, now + duration
-            # Whether a whole second, give or take the slack, falls into this frame.
-            if math.ceil(start - 2 * SLACK_SECONDS) < now / 1000:
-                pdq = hash_pixels(still.pixels)
-                hashed[number] = Frame(number, pdq.quality, pdq.hash, round_milliseconds(start))
+            sampled = _holds_moment(start, now / 1000, 1)
+            if sampled or _holds_moment(start, now / 1000, rate):
+                hashes.add(number, hash_pixels(still.pixels), sampled=sampled)
+                hashed += 1
             starts.append(start)
     # A PictureError as well, but not a damaged frame: such an animation has no vpdq at all (PROTOCOL.md).
     except TooManyPixels:
@@ -63,4 +79,14 @@ def animation_signal(stills: Iterable[Still]) -> Signal:
         # The frames before a fault count (PROTOCOL.md, "The frames of a video", rule 6).
         if not hashed:
             raise
-    return vpdq_signal(hashed[number] for number in sampled_frames(starts) if number in hashed)
+    seconds = [round_milliseconds(start) for start in starts]
+    frames = (hashes.frame(number, number, seconds[number]) for number in sampled_frames(starts))
+    shown = looked_up_frames(starts) if look_ups else sampled_frames(starts)
+    return Animation(
+        vpdq_signal(frame for frame in frames if frame), hashes.frames((number, seconds[number]) for number in shown)
+    )
+
+
+def _holds_moment(start: float, end: float, rate: int) -> bool:
+    """Whether a moment at which frames are hashed, `rate` a second, falls into a frame, give or take the slack."""
+    return math.ceil((start - 2 * SLACK_SECONDS) * rate) < end * rate

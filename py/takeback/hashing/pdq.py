@@ -23,13 +23,14 @@ class Pixels:
 class Pdq:
     """A PDQ hash in hex, its `quality` from 0 to 100, and its eight `dihedral` forms by name, the hash itself first.
 
-    `thumbnail` is the reduced picture from which regions are hashed.
+    `thumbnail` is the reduced picture from which regions are hashed. `detail` is that of `KernelResult`.
     """
 
     hash: str
     quality: int
     dihedral: dict[str, str]
     thumbnail: Thumbnail
+    detail: int
 
 
 def hash_pixels(pixels: Pixels) -> Pdq:
@@ -38,4 +39,5 @@ def hash_pixels(pixels: Pixels) -> Pdq:
     for strip in pixels.strips:
         stream.push(strip)
     result = stream.finish()
-    return Pdq(result.hash, result.quality, dict(zip(DIHEDRALS, result.dihedral, strict=True)), stream.thumbnail())
+    forms = dict(zip(DIHEDRALS, result.dihedral, strict=True))
+    return Pdq(result.hash, result.quality, forms, stream.thumbnail(), result.detail)

@@ -2,7 +2,7 @@
 
 It trusts its parent, which does not trust it. Both directions carry frames: a four-byte length, then that many bytes.
 The parent sends a job in JSON; this process requests chunks of the file, reports the picture's size, waits for
-permission to go on, and sends the result in JSON, then the thumbnail. The parent's side is in
+permission to go on, and sends the result in JSON, then each thumbnail. The parent's side is in
 gate/processes/hashing_process.py.
 """
 
@@ -19,6 +19,9 @@ from typing import Any, BinaryIO, Final, override
 from takeback.errors import PictureError, UnknownFormat
 from takeback.hashing import hash_picture
 from takeback.hashing.confine import confine
+from takeback.hashing.frames import HashedFrame
+from takeback.hashing.kernel import Thumbnail
+from takeback.hashing.moving_box import moving_frames
 from takeback.hashing.rehearsal import load_all
 from takeback.hashing.size import pixels_of
 from takeback.hashing.video import hash_video
@@ -92,14 +95,15 @@ class ParentFile(io.RawIOBase):
 
 def answer(pipes: ParentPipes, job: dict[str, Any]) -> None:
     """Processes one job."""
-    kinds: dict[str, Callable[[ParentPipes, int], tuple[dict[str, object], bytes] | None]] = {
+    kinds: dict[str, Callable[[ParentPipes, int], tuple[dict[str, object], list[Thumbnail]] | None]] = {
         "picture": _picture,
         "video": _video,
     }
     try:
         found = kinds[job["kind"]](pipes, job["size"])
         if found:
-            pipes.send({"found": found[0], "used": time.process_time()}, found[1])
+            message = {**found[0], "thumbnails": [_shape(thumbnail) for thumbnail in found[1]]}
+            pipes.send({"found": message, "used": time.process_time()}, *(thumbnail.pixels for thumbnail in found[1]))
     except PictureError as error:
         out_of_memory = isinstance(error.__cause__, MemoryError)
         _refuse(pipes, "memory" if out_of_memory else error.code, str(error))
@@ -111,28 +115,39 @@ def _refuse(pipes: ParentPipes, code: str, text: str) -> None:
     pipes.send({"refused": {"code": code, "text": text}, "used": time.process_time()})
 
 
-def _picture(pipes: ParentPipes, size: int) -> tuple[dict[str, object], bytes] | None:
+def _picture(pipes: ParentPipes, size: int) -> tuple[dict[str, object], list[Thumbnail]] | None:
     data = pipes.read(0, size) if size else b""
     pipes.send({"pixels": pixels_of(data)})
     if pipes.take() != b"go":
         return None
-    hashed = hash_picture(data)
-    thumbnail = hashed.thumbnail
-    shape = {"width": thumbnail.width, "height": thumbnail.height, "across": thumbnail.across, "down": thumbnail.down}
+    hashed = hash_picture(data, look_ups=True)
+    frames, thumbnails = _frames(hashed.frames)
     found: dict[str, object] = {
         "signals": _wire(hashed.signals),
         "dihedral": hashed.dihedral,
-        "plane": shape,
+        "frames": frames,
         "notes": list(hashed.notes),
     }
-    return found, thumbnail.pixels
+    return found, [hashed.thumbnail, *thumbnails]
 
 
-def _video(pipes: ParentPipes, size: int) -> tuple[dict[str, object], bytes]:
-    hashed = hash_video(io.BufferedReader(ParentFile(pipes, size), CHUNK_BYTES))
+def _video(pipes: ParentPipes, size: int) -> tuple[dict[str, object], list[Thumbnail]]:
+    hashed = hash_video(io.BufferedReader(ParentFile(pipes, size), CHUNK_BYTES), look_ups=True)
     if hashed.quality is None:
         raise hashed.fault or UnknownFormat("none of the video's frames can be read")
-    return {"signals": _wire(hashed.signals)}, b""
+    frames, thumbnails = _frames(hashed.frames)
+    return {"signals": _wire(hashed.signals), "frames": frames}, thumbnails
+
+
+def _frames(frames: tuple[HashedFrame, ...]) -> tuple[list[list[object]], list[Thumbnail]]:
+    """The frames and their moving parts, and the thumbnails of the chosen frames in the same order."""
+    every = (*frames, *moving_frames(frames))
+    wire: list[list[object]] = [[one.seconds, one.quality, one.dihedral, one.is_chosen, one.is_part] for one in every]
+    return wire, [one.thumbnail for one in every if one.is_chosen and one.thumbnail]
+
+
+def _shape(thumbnail: Thumbnail) -> dict[str, float]:
+    return {"width": thumbnail.width, "height": thumbnail.height, "across": thumbnail.across, "down": thumbnail.down}
 
 
 def _wire(signals: tuple[Signal, ...]) -> list[list[object]]:

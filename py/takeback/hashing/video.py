@@ -8,7 +8,7 @@ import math
 import struct
 import time
 from bisect import bisect_right
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, BinaryIO, Final, NamedTuple, cast
@@ -18,9 +18,10 @@ from takeback.errors import DamagedPicture, PictureError, PictureTooLarge, Sound
 from takeback.hashing.boxes import BRANDS_BYTES, format_by_brands
 from takeback.hashing.edits import Edit, edits_of, shown_frames
 from takeback.hashing.exact import CHUNK_BYTES, exact_signals_of
+from takeback.hashing.frames import FrameHashes, HashedFrame
 from takeback.hashing.pdq import Pdq, Pixels, hash_pixels
-from takeback.hashing.vpdq import round_milliseconds, sampled_frames, vpdq_signal
-from takeback.signals import Frame, Signal
+from takeback.hashing.vpdq import looked_up_frames, round_milliseconds, sampled_frames, vpdq_signal
+from takeback.signals import Signal
 
 if TYPE_CHECKING:
     import numpy as np
@@ -65,7 +66,8 @@ class HashedVideo:
     """The signals of a video file: vpdq, if its frames can be decoded, and SHA-256 and MD5 of the file.
 
     `quality` is the best frame's, `None` without frames; `width` and `height` are upright, in pixels, or 0 if unknown.
-    `fault` says why frames are missing: no decoder, a damaged file, or a limit.
+    `fault` says why frames are missing: no decoder, a damaged file, or a limit. `frames` are those that a gate looks
+    up, in the order in which they are shown; those that stand for the video have a thumbnail.
     """
 
     signals: tuple[Signal, ...]
@@ -74,6 +76,7 @@ class HashedVideo:
     height: int
     format: str
     fault: PictureError | None = None
+    frames: tuple[HashedFrame, ...] = ()
 
 
 def video_format(start: bytes) -> str | None:
@@ -109,8 +112,10 @@ def first_pixels(data: bytes, size: tuple[int, int]) -> "NDArray[np.uint8] | Non
     return None
 
 
-def hash_video(file: BinaryIO, patience: float = MAX_SECONDS) -> HashedVideo:
+def hash_video(file: BinaryIO, patience: float = MAX_SECONDS, *, look_ups: bool = False) -> HashedVideo:
     """Hashes the video in `file`, which must be seekable and is left open.
+
+    With `look_ups`, frames between the samples are hashed as well, for a gate.
 
     A video whose frames cannot be decoded gets only the exact signals; `fault` says why. Decoding the frames takes at
     most about `patience` seconds. Raises `UnknownFormat` if the file is no video or PyAV is not installed, and
@@ -124,24 +129,28 @@ def hash_video(file: BinaryIO, patience: float = MAX_SECONDS) -> HashedVideo:
     file.seek(0)
     exact = exact_signals_of(file)
     size, fault = (0, 0), None
-    wanted, hashed = list[_Sample](), dict[int, _Hashed]()
+    wanted, shown, hashes = list[_Sample](), list[_Sample](), FrameHashes(keep_thumbnails=look_ups)
     try:
         with _our_errors():
             index = _read_index(file, kind, deadline)
             size = index.size
-            wanted = _samples(index)
-            for start, found in _hash_frames(file, kind, index, [sample.start for sample in wanted], deadline):
-                hashed[start] = found
+            wanted = _samples(index, sampled_frames)
+            shown = _samples(index, looked_up_frames) if look_ups else wanted
+            sent = {sample.start for sample in wanted}
+            for start, pdq, upright in _hash_frames(file, kind, index, [sample.start for sample in shown], deadline):
+                size = upright
+                hashes.add(start, pdq, sampled=start in sent)
     # No video, only sound, or no PyAV. After any other fault the exact signals are still returned.
     except UnknownFormat:
         raise
     except PictureError as error:
         fault = error
-    frames = [sample.frame(hashed[sample.start].pdq) for sample in wanted if sample.start in hashed]
+    frames = [frame for s in wanted if (frame := hashes.frame(s.start, s.number, s.seconds))]
     if not frames:
         return HashedVideo(exact, None, *size, kind, fault or DamagedPicture("no frame of the video can be decoded"))
     quality = max(frame.quality for frame in frames)
-    return HashedVideo((vpdq_signal(frames), *exact), quality, *next(iter(hashed.values())).size, kind, fault)
+    looked_up = hashes.frames((sample.start, sample.seconds) for sample in shown)
+    return HashedVideo((vpdq_signal(frames), *exact), quality, *size, kind, fault, looked_up)
 
 
 @dataclass(frozen=True, slots=True)
@@ -213,33 +222,23 @@ class _Sample(NamedTuple):
     seconds: float
     start: int
 
-    def frame(self, pdq: Pdq) -> Frame:
-        return Frame(self.number, pdq.quality, pdq.hash, self.seconds)
 
-
-class _Hashed(NamedTuple):
-    """A frame's PDQ and its upright size."""
-
-    pdq: Pdq
-    size: tuple[int, int]
-
-
-def _samples(index: _Index) -> list[_Sample]:
-    """The frames to hash (PROTOCOL.md, "The frames of a video")."""
+def _samples(index: _Index, choose: Callable[[Sequence[float]], list[int]]) -> list[_Sample]:
+    """The frames to hash, which `choose` picks by when they are shown (PROTOCOL.md, "The frames of a video")."""
     if not index.starts:
         return []
     seen = shown_frames(index.starts, index.edits, MAX_PACKETS)
     seconds = [(at - seen[0].at) * index.tick for at, _ in seen]
     return [
         _Sample(number, round_milliseconds(seconds[number]), index.starts[seen[number].frame])
-        for number in sampled_frames(seconds)
+        for number in choose(seconds)
     ]
 
 
 def _hash_frames(
     file: BinaryIO, kind: str, index: _Index, starts: Iterable[int], deadline: float
-) -> Iterator[tuple[int, _Hashed]]:
-    """Hashes the frames that start at `starts`, in track order, as far as they can be decoded."""
+) -> Iterator[tuple[int, Pdq, tuple[int, int]]]:
+    """Hashes the frames that start at `starts`, in track order, as far as they can be decoded; with their size."""
     if not index.decodes:
         return
     wanted = sorted(set(starts))  # an edit may show earlier frames again
@@ -247,7 +246,7 @@ def _hash_frames(
         stream.thread_type = "AUTO"
         for start, frame in zip(wanted, _frames_at(wanted, container, stream, index, deadline), strict=False):
             pixels = _pixels(frame)
-            yield start, _Hashed(hash_pixels(pixels), (pixels.width, pixels.height))
+            yield start, hash_pixels(pixels), (pixels.width, pixels.height)
 
 
 def _frames_at(

@@ -10,15 +10,30 @@ from typing import Final
 
 from takeback.signals import MAX_FRAMES, Frame, Signal, SignalType
 
+LOOK_UPS_A_SECOND: Final = 15
+"""Frames a second that a gate looks up: a copy may start between two samples, or run faster or slower.
+
+In a clip from a hand-held camera, frames a quarter of a second apart no longer match.
+"""
+MAX_LOOK_UPS: Final = 384
+"""Frames of a video that a gate looks up besides those that are sampled; more of them are spread evenly."""
 SLACK_SECONDS: Final = 0.0005
 """Seconds that a frame may start after its second: millisecond clocks round, and 29.97 frames a second give 1.001."""
 
 
-def sampled_frames(starts: Sequence[float]) -> list[int]:
-    """Returns the indices of the frames to hash, given rising start times, the first of them 0 (rules 1 and 2)."""
-    seconds = math.floor(starts[-1] + SLACK_SECONDS) + 1
-    chosen = [i * seconds // MAX_FRAMES for i in range(MAX_FRAMES)] if seconds > MAX_FRAMES else range(seconds)
-    return list(dict.fromkeys(bisect_right(starts, second + SLACK_SECONDS) - 1 for second in chosen))
+def sampled_frames(starts: Sequence[float], rate: int = 1, most: int = MAX_FRAMES) -> list[int]:
+    """Returns the indices of the frames to hash, given rising start times, the first of them 0 (rules 1 and 2).
+
+    A gate takes more of them than a person sends: `rate` frames a second, up to `most` in all.
+    """
+    moments = math.floor((starts[-1] + SLACK_SECONDS) * rate) + 1
+    chosen = [i * moments // most for i in range(most)] if moments > most else range(moments)
+    return list(dict.fromkeys(bisect_right(starts, moment / rate + SLACK_SECONDS) - 1 for moment in chosen))
+
+
+def looked_up_frames(starts: Sequence[float]) -> list[int]:
+    """Returns the indices of the frames that a gate looks up: the sampled ones and others between them."""
+    return sorted({*sampled_frames(starts), *sampled_frames(starts, LOOK_UPS_A_SECOND, MAX_LOOK_UPS)})
 
 
 def round_milliseconds(seconds: float) -> float:

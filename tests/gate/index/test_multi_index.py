@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
-from takeback.gate.index.multi_index import MERGE_ROWS, Hit, MultiIndex, Reach
+from takeback.gate.index.multi_index import MERGE_ROWS, HeldFrame, Hit, MultiIndex, Reach
 from takeback.signals import PDQ_MATCH_DISTANCE, Frame, Signal, SignalType
 from tests.gate.codes import as_rows, as_signals, flip, found, near, pdq, shaped
 from tests.gate.feeds import entry_id, signal
@@ -111,26 +111,40 @@ def test_low_quality() -> None:
 
 
 def test_videos() -> None:
-    """A video's hit has the shares of matching frames of both sides; frames of low quality count on neither."""
+    """A pdq, and each frame of a video, finds the frames near it and their places, unless its quality is low."""
     codes = shaped("random", 6, 3)
     index = MultiIndex()
     index.add(entry_id(1), video(*((code, 90) for code in codes[:4]), (codes[4], 10)))
     index.add(entry_id(2), video((codes[5], 90)))
+    index.add(entry_id(3), pdq(codes[0], 70))
     asked = video((flip(codes[0], 5, 1), 80), (flip(codes[1], 9, 2), 60), (codes[2], 49), (~codes[3] % 2**256, 99))
-    assert index.query([asked]) == [Hit(0, entry_id(1), 9, None, (2 / 3, 2 / 4))]
+    assert sorted(index.query([asked])) == [
+        Hit(0, entry_id(1), 5, None, HeldFrame(0, 4)), Hit(0, entry_id(1), 9, None, HeldFrame(1, 4)),
+    ]  # fmt: skip
+    assert index.query([pdq(codes[0], 50), pdq(codes[4]), pdq(codes[5], 49)]) == [
+        Hit(0, entry_id(3), 0, 70), Hit(0, entry_id(1), 0, None, HeldFrame(0, 4)),
+    ]  # fmt: skip
     index.remove(entry_id(1))
     assert index.query([asked]) == []
 
 
 @settings(max_examples=40)
-@given(st.lists(st.integers(0, 5), min_size=1, max_size=8), st.lists(st.integers(0, 5), min_size=1, max_size=8))
-def test_shares_of_videos(held: Sequence[int], asked: Sequence[int]) -> None:
-    """The shares are those of distinct frames, even if frames repeat."""
+@given(st.lists(st.tuples(st.integers(0, 5), st.integers(0, 600)), min_size=1, max_size=20))
+def test_frames_have_the_place_of_their_second(held: Sequence[tuple[int, int]]) -> None:
+    """Seconds are counted where a frame is first shown, whatever the number of frames in each."""
     codes = shaped("random", 6, 4)
-    index = filled({entry_id(1): video(*((codes[number], 90) for number in held))})
-    both = set(held) & set(asked)
-    shares = [hit.shares for hit in index.query([video(*((codes[number], 90) for number in asked))])]
-    assert shares == ([(len(both) / len(set(asked)), len(both) / len(set(held)))] if both else [])
+    times = sorted(tenths for _, tenths in held)
+    shown = [(code, tenths) for (code, _), tenths in zip(held, times, strict=True)]
+    frames = [Frame(n, 90, f"{codes[code]:064x}", tenths / 10) for n, (code, tenths) in enumerate(shown)]
+    index = filled({entry_id(1): Signal(SignalType.VPDQ, ";".join(map(str, frames)))})
+    first: dict[int, int] = {}
+    for code, tenths in shown:
+        first.setdefault(code, (tenths + 5) // 10)
+    seconds = sorted(set(first.values()))
+    for code, second in first.items():
+        assert index.query([pdq(codes[code])]) == [
+            Hit(0, entry_id(1), 0, None, HeldFrame(seconds.index(second), len(seconds)))
+        ]
 
 
 def test_a_signal_comes_back() -> None:

@@ -9,8 +9,9 @@ import subprocess
 import sys
 import time
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
@@ -24,6 +25,8 @@ from takeback.gate.rules.media import MediaKind
 from takeback.gate.rules.policy import Budget
 from takeback.hashing import hash_picture
 from takeback.hashing.exact import exact_signals
+from takeback.hashing.frames import HashedFrame
+from takeback.hashing.moving_box import moving_frames
 from takeback.hashing.video import hash_video
 from tests.gate.pictures import drawing, jpeg
 
@@ -43,6 +46,12 @@ def pool() -> Iterator[Pool]:
 def read(pool: Pool, data: bytes, given: str = "") -> HashedFile:
     """The result for a file."""
     return pool.submit(io.BytesIO(data), given).result()
+
+
+def as_sent(frames: Sequence[HashedFrame]) -> tuple[HashedFrame, ...]:
+    """The frames and their moving parts as a process returns them: with the thumbnails of the chosen ones."""
+    kept = [frame if frame.is_chosen else replace(frame, thumbnail=None) for frame in frames]
+    return (*kept, *moving_frames(frames))
 
 
 def large(side: int, channels: int = 1) -> bytes:
@@ -65,12 +74,13 @@ def test_a_process_finds_what_this_one_finds(pool: Pool, file: Path) -> None:
         assert found.kind is not MediaKind.PICTURE
         assert found.signals == exact_signals(file.read_bytes())
         return
-    here = hash_picture(file.read_bytes())
-    assert (found.kind, found.signals, found.dihedral, found.thumbnail) == (
+    here = hash_picture(file.read_bytes(), look_ups=True)
+    assert (found.kind, found.signals, found.dihedral, found.thumbnail, found.frames) == (
         MediaKind.PICTURE,
         here.signals,
         here.dihedral,
         here.thumbnail,
+        as_sent(here.frames),
     )
 
 
@@ -78,7 +88,9 @@ def test_a_process_finds_what_this_one_finds(pool: Pool, file: Path) -> None:
 def test_a_process_finds_what_this_one_finds_in_videos(pool: Pool, file: Path) -> None:
     """A sandboxed process returns for every kind of video what hashing here returns."""
     with file.open("rb") as opened:
-        assert pool.submit(opened).result().signals == hash_video(opened).signals
+        here = hash_video(opened, look_ups=True)
+        found = pool.submit(opened).result()
+        assert (found.signals, found.frames) == (here.signals, as_sent(here.frames))
 
 
 def attempts(code: str) -> "subprocess.CompletedProcess[str]":
@@ -280,15 +292,30 @@ def wait_for(holds: Callable[[], bool]) -> None:
     raise AssertionError("never")
 
 
+THUMBNAIL: Final = {"width": 9, "height": 9, "across": 9, "down": 9}
+POINT: Final = {"width": 1, "height": 1, "across": 1, "down": 1}
+
+
+def found(signals: list[list[object]], *thumbnails: dict[str, int], frames: Sequence[list[object]] = ()) -> bytes:
+    """A process's answer."""
+    return json.dumps({"found": {"signals": signals, "thumbnails": thumbnails, "frames": frames}}).encode()
+
+
 @pytest.mark.parametrize(
     "said",
     [
         b"not json",
         b"{}",
-        b'{"found": {"signals": [["pdq", "zz", 1, "whole"]]}}',
-        b'{"found": {"signals": [], "plane": {"width": 9, "height": 9, "across": 9, "down": 9}}}',
-        b'{"found": {"signals": [["md5", 5, null, "whole"]]}}',
-        b'{"found": {"signals": []}, "more": 1}',
+        found([["pdq", "zz", 1, "whole"]]),
+        found([["md5", 5, None, "whole"]]),
+        found([], THUMBNAIL),
+        found([], frames=[[1.0, 100, ["0" * 64] * 8, False, False]]),
+        found([], POINT, frames=[[1.0, 100, ["0" * 64] * 8, True, False]]),
+        found([], POINT, frames=[[1.0, 100, ["0" * 64] * 7, False, False]]),
+        found([], POINT, frames=[[-1.0, 100, ["0" * 64] * 8, False, False]]),
+        found([], POINT, frames=[[1.0, 100, ["G" * 64] * 8, False, False]]),
+        found([], *[POINT] * 14),
+        b'{"found": {"signals": [], "thumbnails": []}, "more": 1}',
         b'{"read": [-1, 5]}',
         None,
     ],
@@ -297,7 +324,7 @@ def test_messages_of_a_process_are_not_trusted(said: bytes | None, monkeypatch: 
     """A process that sends an invalid message is killed, and its file is unreadable."""
     lines = "import sys, os; out = os.fdopen(1, 'wb'); say = lambda d: out.write(len(d).to_bytes(4, 'big') + d)"
     ready, endless = json.dumps({"sealed": []}).encode(), "b'x' * 2_000_000"
-    frames = f"({ready!r}, {endless if said is None else repr(said)}, b'')"
+    frames = f"({ready!r}, {endless if said is None else repr(said)}, b'x')"
     program = f"{lines}; [say(d) for d in {frames}]; out.flush(); sys.stdin.buffer.read()"
     monkeypatch.setattr(hashing_process, "_PROGRAM", program)
     pool = Pool(Budget(processes=1))

@@ -23,6 +23,7 @@ from takeback.gate.index.patch_table import (
 )
 from takeback.signals import (
     HEX_DIGITS,
+    MAX_FRAMES,
     MAX_PATCHES,
     PDQ_MATCH_DISTANCE,
     PDQ_QUALITY_FLOOR,
@@ -30,6 +31,7 @@ from takeback.signals import (
     SignalType,
     frames_of,
     patches_of,
+    second_of,
 )
 
 PHASH_MATCH_DISTANCE: Final = 6
@@ -42,6 +44,8 @@ _MERGE_RATIO: Final = 8
 """A merge includes an older table unless that has more than this many times the rows merged so far."""
 _LOCKLESS_TRIES: Final = 3
 """Attempts of a look-up without the lock; after that it takes the lock, and changes wait."""
+_PLACE_BITS: Final = 8
+"""Bits of a frame's note for the number of seconds less one; the bits above hold the place (`MAX_FRAMES` is 256)."""
 _BATCH_ROWS: Final = 50_000
 """Entries that are converted together when an index is built."""
 
@@ -69,19 +73,29 @@ class Reach:
         return asdict(self)
 
 
+class HeldFrame(NamedTuple):
+    """A frame of a registered video: the place of its second among the seconds that have frames, and their number."""
+
+    place: int
+    seconds: int
+
+
 class Hit(NamedTuple):
     """A match: the position of the query signal (`asked`), the entry that it matched, and their distance in bits.
 
-    `quality` is the entry's, and set for PDQ only. For a video, `shares` are the share of the query's frames that are
-    near a frame of the entry, and the share of the entry's frames that are near one of the query; `distance` is then
-    the greatest distance of a matching query frame.
+    `quality` is the entry's, and set for PDQ only. `frame` is the entry's frame if the entry is a video. Hits of the
+    frames of one video are counted together (`rules/video_hits.py`), which sets `shares`: the share of the upload's
+    seconds that are near a frame of the entry, and the share of the entry's that are near one of the upload.
     """
 
     asked: int
     entry: str
     distance: int
     quality: int | None = None
+    frame: HeldFrame | None = None
     shares: tuple[float, float] | None = None
+    is_common: bool = False
+    """Whether what matched is in so many registered videos that it does not block by itself."""
 
 
 class PatchHit(NamedTuple):
@@ -111,7 +125,11 @@ class Index(Protocol):
         """Removes an entry; does nothing if it is absent."""
 
     def query(self, signals: Sequence[Signal]) -> list[Hit]:
-        """Returns a hit for every pair of a signal in `signals` and an entry that match; `patches` have none."""
+        """Returns a hit for every pair of a signal in `signals` and a signal or frame of an entry that match.
+
+        A PDQ is looked up among pictures and among the frames of videos, and so is each frame of a video; `patches`
+        have no hits.
+        """
 
     def query_patches(self, patches: Sequence[str], least: int = 1, common: Container[str] = ()) -> list[PatchHit]:
         """Returns a hit for every pair of an asked and a listed patch that are near, by entry and frame.
@@ -137,7 +155,7 @@ class _CodeBatch:
         if rows[0][1] == SignalType.VPDQ:
             for entry, _, value, _ in rows:
                 hashes = _frames(value, reach)
-                self._add("".join(hashes), entry * len(hashes), [len(hashes)] * len(hashes))
+                self._add("".join(hashes), entry * len(hashes), list(hashes.values()))
             return
         good = [row for row in rows if row[3] is None or row[3] >= reach.quality]
         self._add("".join(row[2] for row in good), "".join(row[0] for row in good), [row[3] or 0 for row in good])
@@ -179,9 +197,24 @@ def _patches(value: str) -> Iterator[tuple[int, str]]:
             yield frame, patch
 
 
-def _frames(value: str, reach: Reach) -> list[str]:
-    """Returns the distinct hashes of a video's frames whose quality suffices."""
-    return sorted({frame.hash for frame in frames_of(value) if frame.quality >= reach.frames})
+def _frames(value: str, reach: Reach) -> dict[str, int]:
+    """Returns the distinct hashes of a video's frames whose quality suffices, and the note of each: its `HeldFrame`.
+
+    Seconds count and not frames, because another client may hash any number of frames a second.
+    """
+    seconds: dict[str, int] = {}
+    for frame in frames_of(value):
+        if frame.quality >= reach.frames:
+            seconds.setdefault(frame.hash, second_of(frame.seconds))
+    places = {second: place for place, second in enumerate(sorted(set(seconds.values())))}
+    return {value: places[second] << _PLACE_BITS | len(places) - 1 for value, second in seconds.items()}
+
+
+def _read_note(kind: SignalType, note: int) -> tuple[int | None, HeldFrame | None]:
+    """Returns what the note of a code says: the entry's quality, or its frame."""
+    if kind is SignalType.VPDQ:
+        return None, HeldFrame(note >> _PLACE_BITS, note % MAX_FRAMES + 1)
+    return (note if kind is SignalType.PDQ else None), None
 
 
 class MultiIndex:
@@ -235,13 +268,13 @@ class MultiIndex:
         every[signal.type].put(name, *self._codes(signal))
         for kind, type_index in every.items():
             if kind is not signal.type:
-                type_index.put(name, (), 0)
+                type_index.put(name, (), ())
 
     def remove(self, entry: str) -> None:
         """See `Index`."""
         name = bytes.fromhex(entry)
         for type_index in self._every().values():
-            type_index.put(name, (), 0)
+            type_index.put(name, (), ())
 
     def query(self, signals: Sequence[Signal]) -> list[Hit]:
         """See `Index`."""
@@ -250,15 +283,12 @@ class MultiIndex:
         for place, signal in enumerate(signals):
             if signal.type is SignalType.PATCHES:
                 continue
-            codes, _ = self._codes(signal)
-            if signal.type is SignalType.VPDQ:
-                hits += self._videos(place, codes)
-            else:
-                asked[signal.type] += [(place, code) for code in codes]
+            asked[signal.type] += [(place, code) for code in self._codes(signal)[0]]
+            if signal.type is SignalType.PDQ and (signal.quality or 0) >= self.reach.frames:
+                asked[SignalType.VPDQ].append((place, bytes.fromhex(signal.value)))
         for kind, several in asked.items():
-            rated = kind is SignalType.PDQ
             hits += [
-                Hit(several[number][0], part.entry(row), distance, part.note(row) if rated else None)
+                Hit(several[number][0], part.entry(row), distance, *_read_note(kind, part.note(row)))
                 for number, part, row, distance in self._near(kind, [code for _, code in several])
             ]
         return hits
@@ -310,33 +340,17 @@ class MultiIndex:
             for number, row, distance in hits.tolist():
                 yield number, part, row, distance
 
-    def _codes(self, signal: Signal) -> tuple[Sequence[bytes], int]:
-        """Returns a signal's codes of sufficient quality, and their note: the quality, or a video's frame count."""
+    def _codes(self, signal: Signal) -> tuple[Sequence[bytes], Sequence[int]]:
+        """Returns a signal's codes of sufficient quality, and the note of each: its quality, or a `HeldFrame`."""
         if signal.type is SignalType.VPDQ:
             hashes = _frames(signal.value, self.reach)
-            return [bytes.fromhex(value) for value in hashes], len(hashes)
+            return [bytes.fromhex(value) for value in hashes], list(hashes.values())
         if signal.type is SignalType.PATCHES:
-            codes = [bytes.fromhex(patch) + bytes([frame]) for frame, patch in _patches(signal.value)]
-            return codes, len(codes)
+            patches = list(_patches(signal.value))
+            return [bytes.fromhex(patch) for _, patch in patches], [frame for frame, _ in patches]
         if signal.quality is not None and signal.quality < self.reach.quality:
-            return (), 0
-        return (bytes.fromhex(signal.value),), signal.quality or 0
-
-    def _videos(self, place: int, codes: Sequence[bytes]) -> Iterator[Hit]:
-        """Yields a hit for each entry that has a frame near one of `codes`."""
-        nearest: dict[str, dict[int, int]] = defaultdict(dict)
-        rows: dict[str, set[tuple[int, int]]] = defaultdict(set)
-        whole: dict[str, int] = {}
-        for number, part, row, distance in self._near(SignalType.VPDQ, codes):
-            entry = part.entry(row)
-            nearest[entry][number] = min(distance, nearest[entry].get(number, distance))
-            # A row number is unique within its part only.
-            rows[entry].add((id(part), row))
-            whole[entry] = part.note(row)
-        for entry, found in nearest.items():
-            # At most 1: while a video is replaced, rows of both its versions are found.
-            shares = len(found) / len(codes), min(1.0, len(rows[entry]) / whole[entry])
-            yield Hit(place, entry, max(found.values()), None, shares)
+            return (), ()
+        return (bytes.fromhex(signal.value),), (signal.quality or 0,)
 
 
 class _Part[Source, Found](Protocol):
@@ -357,7 +371,7 @@ class _Part[Source, Found](Protocol):
 class _Growing[Source, Found](_Part[Source, Found], Protocol):
     """The part that new entries are added to."""
 
-    def append(self, entry: bytes, codes: Sequence[bytes], note: int, /) -> None: ...
+    def append(self, entry: bytes, codes: Sequence[bytes], notes: Sequence[int], /) -> None: ...
 
 
 class _Plan[Source, Found](Protocol):
@@ -386,14 +400,14 @@ class _TypeIndex[Source, Found, Plan: _Plan[Any, Any]]:
         table = self._plan.with_sources([source]).table()
         self._parts = (self._growing,) if table is None else (table, self._growing)
 
-    def put(self, entry: bytes, codes: Sequence[bytes], note: int) -> None:
+    def put(self, entry: bytes, codes: Sequence[bytes], notes: Sequence[int]) -> None:
         """Replaces an entry's codes; without `codes` the entry is removed."""
         with self._changing:
             old = [(part, rows) for part in self._parts if (rows := part.find(entry))]
             growing = self._growing
             if codes:
                 # New rows before old ones go, so that a search always finds the entry in one of them.
-                growing.append(entry, codes, note)
+                growing.append(entry, codes, notes)
                 # Before the old rows go: a search that could miss the entry sees the change and looks again.
                 self._replaced += bool(old)
             for part, rows in old:

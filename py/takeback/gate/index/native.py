@@ -235,15 +235,15 @@ class GrowingRows:
             np.zeros(capacity // 8, np.uint8),
         )
 
-    def append(self, entry: bytes, codes: Sequence[bytes], note: int) -> None:
-        """Adds an entry's codes."""
+    def append(self, entry: bytes, codes: Sequence[bytes], notes: Sequence[int]) -> None:
+        """Adds an entry's codes, each with its note."""
         while self.count + len(codes) > len(self._arrays[0]):
             # New arrays, never resized ones: a search that is under way goes on in the old ones.
             held, named, noted, dead = (np.concatenate([array, np.zeros_like(array)]) for array in self._arrays)
             self._arrays = held, named, noted, dead
         held, named, noted, _ = self._arrays
         rows = range(self.count, self.count + len(codes))
-        for row, code in zip(rows, codes, strict=True):
+        for row, code, note in zip(rows, codes, notes, strict=True):
             held[row] = np.frombuffer(code, np.uint8)
             named[row] = np.frombuffer(entry, np.uint8)
             noted[row] = note

@@ -33,8 +33,6 @@ MAX_NEAR_PICTURES: Final = 1024
 """Pictures that one code may be near: with more, it has no hits (MOST_PICTURES in patch_index.c)."""
 MAX_PICTURES: Final = 1 << 28
 FRAME_BITS: Final = 4
-CODE_BYTES: Final = 9
-"""Bytes of a code for `append`: its hash, and the number of its frame."""
 _MAX_CHUNKS: Final = 4
 _REST_BYTES: Final = 6
 _SPARE_BYTES: Final = 2
@@ -231,10 +229,10 @@ class GrowingPatches:
         self._used = 0
         self._dead = np.zeros(_INITIAL_CODES // 8, np.uint8)
 
-    def append(self, entry: bytes, codes: Sequence[bytes], note: int) -> None:
-        """Adds an entry's codes, each of `CODE_BYTES`; `note` is their number."""
+    def append(self, entry: bytes, codes: Sequence[bytes], notes: Sequence[int]) -> None:
+        """Adds an entry's codes, each with the number of its frame in `notes`."""
         # New arrays, never resized ones: a search that is under way goes on in the old ones.
-        while self.count + note > len(self._codes[0]):
+        while self.count + len(codes) > len(self._codes[0]):
             held, refs = (np.concatenate([array, np.zeros_like(array)]) for array in self._codes)
             self._codes = held, refs
         if self._used == len(self._named[0]):
@@ -242,11 +240,11 @@ class GrowingPatches:
             self._dead = np.concatenate([self._dead, np.zeros_like(self._dead)])
             self._named = named, sizes
         held, refs = self._codes
-        picture, end = self._used, self.count + note
-        held[self.count : end] = np.frombuffer(b"".join(code[:8] for code in codes), np.uint64)
-        refs[self.count : end] = [picture << FRAME_BITS | code[8] for code in codes]
+        picture, end = self._used, self.count + len(codes)
+        held[self.count : end] = np.frombuffer(b"".join(codes), np.uint64)
+        refs[self.count : end] = [picture << FRAME_BITS | note for note in notes]
         self._named[0][picture] = np.frombuffer(entry, np.uint8)
-        self._named[1][picture] = note
+        self._named[1][picture] = len(codes)
         self._pictures[entry] = picture
         self._used += 1
         # Last, because a search takes all codes below `count` as written.

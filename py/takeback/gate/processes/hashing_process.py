@@ -9,6 +9,7 @@ import os
 import signal
 import subprocess
 import sys
+from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
@@ -22,9 +23,11 @@ from msgspec import Meta, Struct
 from takeback.errors import DamagedPicture, OverBudget, PictureError
 from takeback.gate.rules.media import MediaKind
 from takeback.gate.rules.policy import Budget
+from takeback.hashing.frames import MAX_CHOSEN_FRAMES, HashedFrame
 from takeback.hashing.kernel import DIHEDRALS, THUMBNAIL_SIDE_PIXELS, Thumbnail
 from takeback.hashing.picture import MAX_BYTES
-from takeback.signals import Signal, SignalType, Variant
+from takeback.hashing.vpdq import MAX_LOOK_UPS
+from takeback.signals import MAX_FRAMES, Signal, SignalType, Variant
 
 WALL_CLOCK_FACTOR: Final = 6.0
 """Wall-clock time that a file may take, as a multiple of its CPU time, because the machine may be busy."""
@@ -36,6 +39,8 @@ MAX_MESSAGE_BYTES: Final = 1 << 20
 """Size of a message from a process; the largest, a thumbnail, has 256 KB."""
 MAX_READ_BYTES: Final = 4 << 20
 """Size of the part of a video that a process may request at once."""
+MAX_VIDEO_SECONDS: Final = 10_000_000
+"""Seconds at which a frame is shown at most: a `vpdq` value has no greater number (`signals.py`)."""
 MAX_BYTES_PER_PIXEL: Final = 16
 """Memory for a pixel in the most demanding decoder, WebP's. Not every decoder reports that it ran out of memory."""
 _PROGRAM: Final = (
@@ -58,10 +63,24 @@ class _ThumbnailShape(Struct, frozen=True, forbid_unknown_fields=True):
     down: Annotated[float, Meta(gt=0, le=THUMBNAIL_SIDE_PIXELS)]
 
 
+type _Pdq = Annotated[str, Meta(pattern=r"^[0-9a-f]{64}\Z")]
+type _FrameMessage = tuple[
+    Annotated[float, Meta(ge=0, lt=MAX_VIDEO_SECONDS)],
+    Annotated[int, Meta(ge=0, le=100)],
+    Annotated[list[_Pdq], Meta(min_length=len(DIHEDRALS), max_length=len(DIHEDRALS))],
+    bool,
+    bool,
+]
+"""A frame's seconds, quality and hashes, whether it is chosen and has a thumbnail, and whether it is a moving part."""
+
+
 class _Found(Struct, frozen=True, forbid_unknown_fields=True):
+    """The signals. The thumbnails follow: of a picture its own, then those of the frames that are marked so."""
+
     signals: Annotated[list[tuple[SignalType, str, int | None, Variant]], Meta(max_length=64)]
+    thumbnails: Annotated[list[_ThumbnailShape], Meta(max_length=1 + MAX_CHOSEN_FRAMES)]
     dihedral: dict[str, str] = {}
-    plane: _ThumbnailShape | None = None
+    frames: Annotated[list[_FrameMessage], Meta(max_length=2 * (MAX_FRAMES + MAX_LOOK_UPS))] = []
     notes: Annotated[list[Annotated[str, Meta(max_length=300)]], Meta(max_length=8)] = []
 
 
@@ -90,6 +109,7 @@ class _ProcessMessage(Struct, frozen=True, forbid_unknown_fields=True):
 class HashedFile:
     """What a file turned out to be, and its signals: at least its exact hashes. `why` says why it is unreadable, if so.
 
+    `frames` are those of a video or animation, to be looked up.
     `thumbnail` is that of a picture, from which its views are hashed. `dihedral` has the PDQ hashes of its turned and
     mirrored forms by name.
     """
@@ -100,6 +120,7 @@ class HashedFile:
     thumbnail: Thumbnail | None = None
     why: PictureError | None = None
     notes: tuple[str, ...] = ()
+    frames: tuple[HashedFrame, ...] = ()
 
 
 class ProcessGone(Exception):
@@ -176,7 +197,7 @@ class Process:
                         return None
                     self._send(b"go")
                 elif message.found:
-                    return self._read(kind, message.found, self._receive())
+                    return self._read(kind, message.found, [self._receive() for _ in message.found.thumbnails])
                 elif message.refused:
                     raise self._error(message.refused, pixels)
                 else:
@@ -206,20 +227,24 @@ class Process:
         kinds = {kind.code: kind for kind in _subclasses_of(PictureError)}
         return kinds.get(refused.code, PictureError)(refused.text)
 
-    def _read(self, kind: MediaKind, found: _Found, pixels: bytes) -> HashedFile:
+    def _read(self, kind: MediaKind, found: _Found, pixels: list[bytes]) -> HashedFile:
         try:
             signals = tuple(Signal(*values) for values in found.signals)
             for value in found.dihedral.values():
                 Signal(SignalType.PDQ, value, 0)
         except ValueError as error:
             raise ProcessGone from error
-        thumbnail = None
-        if found.plane:
-            shape = found.plane
-            if len(pixels) != shape.width * shape.height or not found.dihedral.keys() <= set(DIHEDRALS):
-                raise ProcessGone
-            thumbnail = Thumbnail(shape.width, shape.height, pixels, shape.across, shape.down)
-        return HashedFile(kind, signals, found.dihedral, thumbnail, notes=tuple(found.notes))
+        thumbnails = deque(map(_thumbnail, found.thumbnails, pixels))
+        is_picture = kind is MediaKind.PICTURE
+        marked = sum(is_chosen for *_, is_chosen, _ in found.frames)
+        if len(thumbnails) != is_picture + marked or not found.dihedral.keys() <= set(DIHEDRALS):
+            raise ProcessGone
+        own = thumbnails.popleft() if is_picture else None
+        frames = tuple(
+            HashedFrame(seconds, quality, tuple(hashes), thumbnails.popleft() if chosen else None, chosen, part)
+            for seconds, quality, hashes, chosen, part in found.frames
+        )
+        return HashedFile(kind, signals, found.dihedral, own, notes=tuple(found.notes), frames=frames)
 
     @contextmanager
     def _within(self, seconds: float, why: str) -> Iterator[None]:
@@ -264,6 +289,12 @@ class Process:
         if len(data) < length:
             raise ProcessGone
         return data
+
+
+def _thumbnail(shape: _ThumbnailShape, pixels: bytes) -> Thumbnail:
+    if len(pixels) != shape.width * shape.height:
+        raise ProcessGone
+    return Thumbnail(shape.width, shape.height, pixels, shape.across, shape.down)
 
 
 def _subclasses_of(kind: type[PictureError]) -> Iterator[type[PictureError]]:

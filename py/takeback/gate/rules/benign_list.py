@@ -31,7 +31,8 @@ class BenignIndex:
         except FileNotFoundError:
             return cls(policy, [])
 
-    def holds(self, signals: Sequence[Signal]) -> bool:
-        """Returns whether any of an upload's signals matches one of the list."""
-        asked = [signal for signal in signals if signal.type in TYPES]
-        return any(hit.distance <= self._distance for hit in self._index.query(asked))
+    def among(self, signals: Sequence[Signal]) -> set[int]:
+        """Returns the positions of those of an upload's signals that match one of the list."""
+        places = [place for place, signal in enumerate(signals) if signal.type in TYPES]
+        hits = self._index.query([signals[place] for place in places])
+        return {places[hit.asked] for hit in hits if hit.distance <= self._distance}

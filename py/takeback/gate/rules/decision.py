@@ -11,11 +11,21 @@ from takeback.gate.rules.media import MediaKind
 from takeback.gate.rules.policy import Action, Policy, weaker
 from takeback.gate.rules.votes import Votes, by_votes, required_votes
 from takeback.protocol import EntryStatus
-from takeback.signals import Signal, SignalType, Variant
+from takeback.signals import Signal, SignalType, Variant, frames_of, is_informative, negative_of, second_of
 
 UPRIGHT: Final = "orig"
 """Name of the dihedral form that is neither turned nor mirrored."""
+MIRRORED: Final = "flipy"
+"""Name of the form with left and right swapped."""
+NEGATIVE: Final = "negative"
+"""Name of the view with light and dark swapped."""
 DEFAULT_POLICY: Final = Policy()
+MOVING: Final = "the moving part"
+"""Name of the view of what moves in a video."""
+EACH_FRAME: Final = frozenset({"", NEGATIVE, MOVING})
+"""The views in which each frame of a video is looked up; others are looked up of a few frames."""
+_NEGATED: Final = frozenset({UPRIGHT, MIRRORED})
+"""The forms in which a negative is looked up."""
 _VARIANT_TEXTS: Final[Mapping[str, str]] = {Variant.WHOLE: "", Variant.STORED: ", pixels as stored"}
 _RANK: Final = {
     SignalType.SHA256: 0,
@@ -23,8 +33,10 @@ _RANK: Final = {
     SignalType.PDQ: 2,
     SignalType.VPDQ: 3,
     SignalType.PATCHES: 4,
-    SignalType.PHASH: 5,
+    SignalType.PHASH: 6,
 }
+_FRAME_RANK: Final = 5
+"""The rank of a picture that matches a frame; an animation's first frame does so too, and the video says more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +47,8 @@ class Probe:
     dihedral: str = UPRIGHT
     view: str = ""
     """Name of the view that the gate made (`upload_views`); if empty, the signal's variant names it."""
+    second: int | None = None
+    """The second of a video in which the frame is shown, None for a picture."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,8 +57,10 @@ class Match:
 
     `distance` is in bits, 0 for an exact hash; `quality` is that of the upload's PDQ; `variant` and `dihedral` name the
     view of the upload that matched. `action` is what the match leads to, and `because` the reason if it is weaker than
-    usual for its type. `shares` are, for a video, the shares of the upload's and of the entry's frames that match.
-    `votes` are, for patches, the parts of the upload that match, and `pose` numbers the form of it in which they do.
+    usual for its type. `shares` are, for two videos, the shares of the upload's and of the entry's seconds that match.
+    `second` is when a video shows the picture that matched; `frame` says that a picture matched a frame of a registered
+    video. `votes` are, for patches, the parts of the upload that match, and `pose` numbers the form of it in which they
+    do.
     """
 
     entry: str
@@ -56,6 +72,8 @@ class Match:
     action: Action = Action.BLOCK
     because: str = ""
     shares: tuple[float, float] | None = None
+    second: int | None = None
+    frame: bool = False
     votes: int | None = None
     pose: int | None = None
 
@@ -66,7 +84,7 @@ class Match:
     def _explain(self) -> str:
         if self.shares is not None:
             upload, entry = self.shares
-            return f"{self.type} of {upload:.0%} of the upload's frames and {entry:.0%} of the entry's"
+            return f"{self.type} of {upload:.0%} of the upload's seconds and {entry:.0%} of the entry's{self._view()}"
         if self.votes is not None:
             return f"{self.type}: {self.votes} parts of the picture match" + (
                 ", turned or changed" if self.pose else ""
@@ -75,9 +93,14 @@ class Match:
             return f"{self.type} at distance {self.distance}"
         if self.type is not SignalType.PDQ:
             return f"{self.type} equal"
+        where = "" if self.second is None else f" at second {self.second}"
+        where += " of a frame" if self.frame else ""
+        return f"{self.type}{where} at distance {self.distance}, quality {self.quality}{self._view()}"
+
+    def _view(self) -> str:
+        """Returns the view and the form of the upload that matched."""
         view = _VARIANT_TEXTS.get(self.variant, f", {self.variant}")
-        view += "" if self.dihedral == UPRIGHT else f", turned or mirrored ({self.dihedral})"
-        return f"{self.type} at distance {self.distance}, quality {self.quality}{view}"
+        return view + ("" if self.dihedral == UPRIGHT else f", turned or mirrored ({self.dihedral})")
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,20 +190,37 @@ def probes(
 ) -> list[Probe]:
     """Returns everything to look up: `signals`, the `dihedral` hashes of the whole picture, and the `views`.
 
+    The frames of a vpdq are looked up one by one, unless `views` holds those of the video already.
+
     A PDQ hash below the quality floor is looked up only if the policy uses it. The phash of such a picture never is,
     because all flat pictures share one phash.
     """
     found: list[Probe] = []
-    signals = list(signals)
+    signals, views = list(signals), list(views)
+    has_frames = any(view.second is not None for view in views)
     dull = any(signal.type is SignalType.PDQ and not usable(signal, policy.quality_floor) for signal in signals)
     for signal in signals:
         if not usable(signal, policy.least_quality) or (dull and signal.type is SignalType.PHASH):
             continue
+        if signal.type is SignalType.VPDQ:
+            found += [] if has_frames else _frame_probes(signal, policy)
+            continue
         found.append(Probe(signal))
         if signal.type is SignalType.PDQ and signal.variant is Variant.WHOLE:
-            turned = {name: value for name, value in (dihedral or {}).items() if name != UPRIGHT}
-            found += [Probe(Signal(SignalType.PDQ, value, signal.quality), name) for name, value in turned.items()]
-    return found + list(views)
+            forms = {**(dihedral or {}), UPRIGHT: signal.value}
+            pdq = {name: Signal(SignalType.PDQ, value, signal.quality) for name, value in forms.items()}
+            found += [Probe(one, name) for name, one in pdq.items() if name != UPRIGHT]
+            negatives = {name: replace(pdq[name], value=negative_of(pdq[name].value)) for name in pdq.keys() & _NEGATED}
+            found += [Probe(one, name, NEGATIVE) for name, one in sorted(negatives.items(), reverse=True)]
+    return found + views
+
+
+def _frame_probes(video: Signal, policy: Policy) -> list[Probe]:
+    return [
+        Probe(Signal(SignalType.PDQ, frame.hash, frame.quality), second=second_of(frame.seconds))
+        for frame in frames_of(video.value)
+        if frame.quality >= policy.quality_floor and is_informative(frame.hash)
+    ]
 
 
 def decide(
@@ -247,22 +287,23 @@ def _unmatched(feed: Feed, policy: Policy) -> Action:
 def _match(probe: Probe, hit: Hit, policy: Policy) -> Match | None:
     """Returns the match for a hit, by its type and distance only; None if it is too far."""
     signal = probe.signal
-    action, because = _by_kind(signal, hit, policy)
+    action, because = _by_kind(probe, hit, policy)
     if action is None:
         return None
     view = signal.quality, probe.view or signal.variant, probe.dihedral
-    return Match(hit.entry, signal.type, hit.distance, *view, action, because, hit.shares)
+    if hit.shares:
+        return Match(hit.entry, SignalType.VPDQ, hit.distance, *view, action, because, hit.shares)
+    is_frame = hit.frame is not None
+    return Match(hit.entry, signal.type, hit.distance, *view, action, because, None, probe.second, is_frame)
 
 
 def _vote_match(votes: Votes, facts: DecisionFacts) -> Match | None:
     """Returns the match for votes, None if they are too few."""
-    policy = facts.policy
-    action, because = by_votes(votes, required_votes(facts.listed_pictures, policy), policy)
+    action, because = by_votes(votes, required_votes(facts.listed_pictures, facts.policy), facts.policy)
     if action is None:
         return None
-    view = None, Variant.WHOLE, UPRIGHT
-    counted = votes.votes, votes.pose
-    return Match(votes.entry, SignalType.PATCHES, votes.distance, *view, action, because, None, *counted)
+    match = Match(votes.entry, SignalType.PATCHES, votes.distance, None, Variant.WHOLE, UPRIGHT, action, because)
+    return replace(match, votes=votes.votes, pose=votes.pose)
 
 
 def blocking_by_kind(asked: Sequence[Probe], hits: Iterable[Hit], facts: DecisionFacts) -> frozenset[str]:
@@ -272,22 +313,33 @@ def blocking_by_kind(asked: Sequence[Probe], hits: Iterable[Hit], facts: Decisio
     return frozenset(match.entry for match in matches if match and match.action is Action.BLOCK)
 
 
-def _by_kind(signal: Signal, hit: Hit, policy: Policy) -> tuple[Action | None, str]:
-    match signal.type:
-        case SignalType.PDQ:
-            return _pdq(signal, hit, policy)
-        case SignalType.PHASH:
-            return (policy.phash if hit.distance <= policy.phash_distance else None), ""
-        case SignalType.VPDQ:
-            upload, entry = hit.shares or (1.0, 1.0)
-            enough = upload >= policy.upload_share and entry >= policy.entry_share
-            return (policy.vpdq if enough else None), ""
-        case SignalType.PATCHES:  # the index gives no hits for it: its votes are counted
-            return None, ""
-        case SignalType.SHA256:
-            return policy.sha256, ""
-        case SignalType.MD5:
-            return policy.md5, ""
+def _by_kind(probe: Probe, hit: Hit, policy: Policy) -> tuple[Action | None, str]:
+    if hit.shares:
+        return _video(hit.shares, policy, is_common=hit.is_common)
+    if hit.frame:
+        return _still(hit, policy)
+    if probe.signal.type is SignalType.PDQ:
+        action, because = _pdq(probe.signal, hit, policy)
+        return (action if action is None or probe.second is None else weaker(action, policy.shown)), because
+    if probe.signal.type is SignalType.PHASH:
+        return (policy.phash if hit.distance <= policy.phash_distance else None), ""
+    exact = {SignalType.SHA256: policy.sha256, SignalType.MD5: policy.md5}
+    return exact.get(probe.signal.type), ""
+
+
+def _video(shares: tuple[float, float], policy: Policy, *, is_common: bool) -> tuple[Action, str]:
+    upload, entry = shares
+    if entry >= policy.entry_share or (upload >= policy.upload_share and not is_common):
+        return policy.vpdq, ""
+    return policy.part, "which is a part of each"
+
+
+def _still(hit: Hit, policy: Policy) -> tuple[Action | None, str]:
+    if hit.distance > policy.frame_distance:
+        return None, ""
+    if hit.is_common:
+        return weaker(policy.still, Action.REVIEW), "a frame that many registered videos have"
+    return policy.still, ""
 
 
 def _pdq(signal: Signal, hit: Hit, policy: Policy) -> tuple[Action | None, str]:
@@ -334,4 +386,5 @@ def _limited_region(match: Match, policy: Policy) -> Match:
 def _rank(match: Match) -> tuple[int, int, int, bool, bool, str]:
     """Sort key, best first: blocking, then exact hashes, then near ones, then the whole upright picture."""
     upright, whole = match.dihedral == UPRIGHT, match.variant == Variant.WHOLE
-    return -match.action.weight, _RANK[match.type], match.distance, not upright, not whole, match.entry
+    rank = _FRAME_RANK if match.frame else _RANK[match.type]
+    return -match.action.weight, rank, match.distance, not upright, not whole, match.entry

@@ -78,6 +78,9 @@ class Policy:
     frame_distance: int = PDQ_MATCH_DISTANCE
     upload_share: float = 0.8
     entry_share: float = 0.8
+    part: Action = Action.REVIEW
+    still: Action = Action.BLOCK
+    shown: Action = Action.BLOCK
     patches: Action = Action.BLOCK
     patches_distance: int = PATCHES_MATCH_DISTANCE
     block_votes: int = 0
@@ -153,6 +156,9 @@ KEYS: Final[Mapping[str, _Key]] = {
     "frame_distance": _Key("vpdq.distance", Range(0, MAX_DISTANCE_BITS)),
     "upload_share": _Key("vpdq.upload_share", Range(0.0, 1.0)),
     "entry_share": _Key("vpdq.entry_share", Range(0.0, 1.0)),
+    "part": _Key("vpdq.part", _ANY),
+    "still": _Key("vpdq.still", _ANY),
+    "shown": _Key("vpdq.shown_picture", _ANY),
     "patches": _Key("patches.action", _ANY),
     "patches_distance": _Key("patches.distance", Range(0, MAX_PATCH_DISTANCE)),
     "block_votes": _Key("patches.block_votes", Range(0, MAX_PATCHES)),

@@ -26,19 +26,21 @@ class PatchProbe(NamedTuple):
     """A patch of an upload to look up.
 
     `pose` numbers the form of the upload that it was computed from, 0 for the upright one; `spot` its place in that
-    form, which votes once; `frame` the frame of an uploaded video.
+    form, which votes once; `frame` numbers the frame of an uploaded video, and `second` is when it is shown, if known.
     """
 
     hash: str
     pose: int = 0
     spot: int = 0
     frame: int = 0
+    second: int | None = None
 
 
 class Votes(NamedTuple):
     """The votes for one entry: the parts of the upload that match parts of one of its frames, in one pose.
 
-    `rare` is the number of those that few other pictures hold; `distance` is the greatest in bits.
+    `rare` is the number of those that few other pictures hold; `distance` is the greatest in bits. `second` is when an
+    uploaded video shows them.
     """
 
     entry: str
@@ -46,6 +48,7 @@ class Votes(NamedTuple):
     rare: int
     pose: int
     distance: int
+    second: int | None = None
 
 
 class RequiredVotes(NamedTuple):
@@ -82,15 +85,15 @@ def patch_probes(signals: Iterable[Signal]) -> list[PatchProbe]:
 def count_votes(asked: Sequence[PatchProbe], hits: Iterable[PatchHit], listed_pictures: int) -> list[Votes]:
     """Returns the votes for each entry that was hit, in the pose and for the frame in which there are most."""
     most = common_pictures(listed_pictures)
-    groups: dict[tuple[str, int, int, int], list[PatchHit]] = defaultdict(list)
+    groups: dict[tuple[str, int, int, int, int | None], list[PatchHit]] = defaultdict(list)
     for hit in hits:
         probe = asked[hit.asked]
-        groups[hit.entry, hit.frame, probe.pose, probe.frame].append(hit)
+        groups[hit.entry, hit.frame, probe.pose, probe.frame, probe.second].append(hit)
     best: dict[str, Votes] = {}
-    for (entry, _, pose, _), held in groups.items():
+    for (entry, _, pose, _, second), held in groups.items():
         counted = _distinct(asked, sorted(held, key=lambda hit: (hit.near > most, hit.distance, hit.asked, hit.code)))
         rare = sum(hit.near <= most for hit in counted)
-        votes = Votes(entry, len(counted), rare, pose, max(hit.distance for hit in counted))
+        votes = Votes(entry, len(counted), rare, pose, max(hit.distance for hit in counted), second)
         if entry not in best or _strength(votes) > _strength(best[entry]):
             best[entry] = votes
     return list(best.values())

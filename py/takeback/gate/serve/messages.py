@@ -78,6 +78,8 @@ class MatchAnswer(Struct, frozen=True):
     action: Action
     because: str
     shares: tuple[float, float] | None
+    second: int | None
+    frame: bool
     votes: int | None
     pose: int | None
 

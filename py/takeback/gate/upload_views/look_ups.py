@@ -10,13 +10,12 @@ from collections.abc import Iterator
 from typing import Final
 
 from takeback.gate.rules.corroboration import CONTENT_VIEW
-from takeback.gate.rules.decision import UPRIGHT, Probe
+from takeback.gate.rules.decision import MIRRORED, UPRIGHT, Probe
 from takeback.gate.upload_views.letterbox import content_boxes
 from takeback.hashing.kernel import DIHEDRALS, Parallelogram, Thumbnail, hash_region
 from takeback.hashing.views import MIN_SIDE_PIXELS, THIRDS, Box, has_detail, region_of
 from takeback.signals import Signal, SignalType
 
-MIRRORED: Final = "flipy"
 CROPS: Final[tuple[Box, ...]] = (
     (0.015, 0.015, 0.985, 0.985),
     *((0.03, 0, 1, 1), (0, 0, 0.97, 1), (0, 0.03, 1, 1), (0, 0, 1, 0.97)),
