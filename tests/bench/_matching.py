@@ -1,25 +1,35 @@
-"""What is listed of a picture, what is asked of an upload, and what a gate decides: by the code of client and gate."""
+"""What is listed of a picture, and what a gate says of an upload: by the code of client and gate, through `Gate`."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from io import BytesIO
+from pathlib import Path
 from types import MappingProxyType
 from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
-from takeback.gate.index.multi_index import Hit, MultiIndex, usable
-from takeback.gate.rules.decision import DecisionFacts, Feed, Probe, decide, probes
-from takeback.gate.rules.policy import Action, Policy
+from takeback.gate import Gate
+from takeback.gate.processes.hashing_process import HashedFile
+from takeback.gate.rules.decision import probes
+from takeback.gate.rules.policy import POLICY_FILE, Action
+from takeback.gate.settings import GateSettings, save
 from takeback.gate.upload_views.look_ups import look_ups
 from takeback.hashing import hash_picture, with_variants
-from takeback.signals import PDQ_MATCH_DISTANCE, Signal, SignalType, Variant
+from takeback.signals import PDQ_MATCH_DISTANCE, PDQ_QUALITY_FLOOR, Signal, SignalType, Variant
+from tests.gate.feeds import KEY
+from tests.gate.servers import running
 
 ANY: Final = 256
 """More bits than any two PDQ hashes differ in."""
-POLICY: Final = Policy()
 VARIANTS: Final = tuple(Variant)
-_FEED: Final = Feed(1, 0.0)
+NEAR: Final = frozenset({"pdq", "patches", "vpdq"})
+"""Types that match copies; phash would only hide what they miss, and exact hashes find no changed copy."""
+WAYS: Final[Mapping[str, frozenset[str]]] = MappingProxyType(
+    {"views alone": frozenset({"pdq"}), "patches alone": frozenset({"patches"}), "everything": NEAR}
+)
+"""Ways to decide: by the matches of some types alone."""
 
 type Codes = NDArray[np.uint64]
 
@@ -29,15 +39,12 @@ class Listed:
     """A picture in the feed: its signals, and PDQ of the eight forms of the whole."""
 
     signals: tuple[Signal, ...]
-    forms: tuple[str, ...]
+    forms: tuple[str, ...] = ()
 
-
-@dataclass(frozen=True, slots=True)
-class Asked:
-    """An upload as the gate asks for it: its signals, and everything that is looked up."""
-
-    signals: tuple[Signal, ...]
-    probes: tuple[Probe, ...]
+    @property
+    def pdq(self) -> list[Signal]:
+        """Its PDQ entries, the whole picture first."""
+        return [signal for signal in self.signals if signal.type is SignalType.PDQ]
 
 
 def listed(data: bytes) -> Listed | None:
@@ -46,52 +53,58 @@ def listed(data: bytes) -> Listed | None:
     Raises `PictureError`.
     """
     hashed = with_variants(hash_picture(data))
-    signals = tuple(signal for signal in hashed.signals if signal.type in NEAR and usable(signal))
+    signals = tuple(
+        s for s in hashed.signals if s.type in NEAR and (s.quality is None or s.quality >= PDQ_QUALITY_FLOOR)
+    )
     return Listed(signals, tuple(hashed.dihedral.values())) if signals else None
 
 
-def asked(data: bytes) -> Asked:
-    """What a gate looks up of an upload, as `Gate.check` does, without the exact hashes. Raises `PictureError`."""
-    hashed = hash_picture(data)
-    every = probes(hashed.signals, hashed.dihedral, look_ups(hashed.thumbnail), policy=POLICY)
-    return Asked(hashed.signals, tuple(probe for probe in every if probe.signal.type in NEAR))
+def make_gate(home: Path, pictures: Sequence[Listed]) -> dict[str, int]:
+    """Makes a gate in `home` that follows a registry with these pictures; returns the picture of each entry."""
+    owners: dict[str, int] = {}
+    seen: set[tuple[SignalType, str]] = set()
+    with running() as registry:
+        for number, picture in enumerate(pictures):
+            # As a registry does: what two pictures share is one entry.
+            new = [signal for signal in picture.signals if (signal.type, signal.value) not in seen]
+            seen.update((signal.type, signal.value) for signal in new)
+            owners |= dict.fromkeys(map(registry.log.add, new), number)
+        save(home, GateSettings(registry.url, KEY))
+        (home / POLICY_FILE).write_text("[budget]\nprocesses = 1\nvideo_seconds = 600.0\n")
+        with Gate.open(home) as gate:
+            gate.sync()
+    return owners
 
 
-NEAR: Final = frozenset({SignalType.PDQ})
-"""Types that match copies; phash would only hide what they miss, and exact hashes find no changed copy."""
-WAYS: Final[Mapping[str, frozenset[SignalType]]] = MappingProxyType({"everything": NEAR})
-"""Ways to decide by the hits of some types alone."""
+class Uploads:
+    """Uploads to the gate in a folder; `owners` are the pictures of its entries."""
 
+    def __init__(self, home: Path, owners: Mapping[str, int]) -> None:
+        self._gate = Gate.open(home)
+        # One upload after the other is a copy of the same picture.
+        self._gate.uses_rate_brake = False
+        self._owners = owners
 
-class GateIndex:
-    """The index of a gate that lists these pictures, each under its number, and the gate's decision."""
+    def read(self, data: bytes, given: str = "") -> HashedFile:
+        """Hashes an upload in the gate's confined process."""
+        return self._gate.read(BytesIO(data), given).result()
 
-    def __init__(self, pictures: Sequence[Listed]) -> None:
-        self.pictures = pictures
-        rows = [
-            (f"{number:016x}{place:016x}", signal.type.value, signal.value, signal.quality)
-            for number, picture in enumerate(pictures)
-            for place, signal in enumerate(picture.signals)
-        ]
-        rows.sort(key=lambda row: row[1])
-        self._index = MultiIndex.of(POLICY.reach, rows)
-        pdq = [[s for s in picture.signals if s.type is SignalType.PDQ] for picture in pictures]
-        self.codes = codes_of(signal.value for signals in pdq for signal in signals)
-        self.owners = np.repeat(np.arange(len(pictures)), [len(signals) for signals in pdq])
-
-    def decide(self, upload: Asked) -> dict[str, dict[int, Action]]:
-        """Looks everything up once, and decides in each of `WAYS`: for each matched picture the strongest action."""
-        hits = self._index.query([probe.signal for probe in upload.probes])
-        return {way: self._actions(upload, hits, types) for way, types in WAYS.items()}
-
-    def _actions(self, upload: Asked, hits: Iterable[Hit], types: frozenset[SignalType]) -> dict[int, Action]:
-        chosen = [hit for hit in hits if upload.probes[hit.asked].signal.type in types]
-        decision = decide("", upload.signals, upload.probes, chosen, _FEED, DecisionFacts(POLICY))
-        actions: dict[int, Action] = {}
+    def decide(self, read: HashedFile) -> dict[str, dict[int, Action]]:
+        """The gate's decision on an upload in each of `WAYS`: for each picture that matches the strongest action."""
+        decision = self._gate.judge(read)
+        found: dict[str, dict[int, Action]] = {way: {} for way in WAYS}
         for match in decision.matches:
-            number = int(match.entry[:16], 16)
-            actions[number] = max(actions.get(number, Action.ALLOW), match.action, key=lambda action: action.weight)
-        return actions
+            number = self._owners[match.entry]
+            for actions in (found[way] for way, types in WAYS.items() if match.type in types):
+                actions[number] = max(actions.get(number, Action.ALLOW), match.action, key=lambda action: action.weight)
+        return found
+
+
+def look_up_codes(read: HashedFile) -> Codes:
+    """All PDQ hashes that a gate looks up of a picture."""
+    views = look_ups(read.thumbnail) if read.thumbnail else ()
+    asked = probes(read.signals, read.dihedral, views)
+    return codes_of(probe.signal.value for probe in asked if probe.signal.type is SignalType.PDQ)
 
 
 def codes_of(values: Iterable[str]) -> Codes:
@@ -105,19 +118,16 @@ def distances(a: Codes, b: Codes) -> NDArray[np.uint16]:
     return far
 
 
-def stock(upload: Asked, picture: Listed) -> tuple[bool, bool]:
+def stock(read: HashedFile, picture: Listed) -> tuple[bool, bool]:
     """Whether a stock client finds the copy: PDQ of the whole against our first entry, and against all of them."""
-    whole = codes_of(s.value for s in upload.signals[:1] if s.type is SignalType.PDQ)
-    entries = [s for s in picture.signals if s.type is SignalType.PDQ]
-    far = distances(whole, codes_of(s.value for s in entries))
+    whole = codes_of([signal.value for signal in read.signals if signal.type is SignalType.PDQ][:1])
+    far = distances(whole, codes_of(signal.value for signal in picture.pdq))
     return bool(far[:, :1].min(initial=ANY) <= PDQ_MATCH_DISTANCE), bool(far.min(initial=ANY) <= PDQ_MATCH_DISTANCE)
 
 
-def by_variant(upload: Asked, picture: Listed) -> NDArray[np.int16]:
+def by_variant(asked: Codes, picture: Listed) -> NDArray[np.int16]:
     """The least distance of any PDQ look-up to the entry of each variant."""
     least = np.full(len(VARIANTS), ANY, np.int16)
-    entries = [s for s in picture.signals if s.type is SignalType.PDQ]
-    asking = codes_of(p.signal.value for p in upload.probes if p.signal.type is SignalType.PDQ)
-    nearest = distances(asking, codes_of(s.value for s in entries)).min(axis=0, initial=ANY)
-    np.minimum.at(least, [VARIANTS.index(s.variant) for s in entries], nearest)
+    nearest = distances(asked, codes_of(s.value for s in picture.pdq)).min(axis=0, initial=ANY)
+    np.minimum.at(least, [VARIANTS.index(s.variant) for s in picture.pdq], nearest)
     return least

@@ -10,9 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from takeback.gate.rules.policy import Action
-from takeback.signals import SignalType
+from takeback.signals import PDQ_MATCH_DISTANCE
 from tests.bench._changes import CHANGES
-from tests.bench._matching import POLICY, VARIANTS, WAYS, Listed
+from tests.bench._matching import VARIANTS, WAYS, Listed
 from tests.bench._plots import plot_lines, plot_shares
 from tests.bench._sets import COPIED, MEMES, SCENES, Item
 
@@ -212,7 +212,7 @@ def bought(found: Study) -> tuple[list[str], NDArray[np.float64]]:
     """What each further view buys: the variants, the one that blocks most first, and the recall by step and change."""
     names = list(CHANGES)
     some = [one for kind in COPIED[:2] for one in found.of(kind)]
-    hit = np.array([one.least <= POLICY.distance for one in some])
+    hit = np.array([one.least <= PDQ_MATCH_DISTANCE for one in some])
     place = np.array([names.index(one.change) for one in some])
     reached, order, curve = np.zeros(len(some), bool), list[str](), []
     left = [number for number in range(len(VARIANTS)) if hit[:, number].any()]
@@ -227,7 +227,7 @@ def bought(found: Study) -> tuple[list[str], NDArray[np.float64]]:
 
 def report(found: Study) -> str:
     """The report as Markdown."""
-    pdq = [sum(s.type is SignalType.PDQ for s in one.signals) for one in found.listed]
+    pdq = [len(one.pdq) for one in found.listed]
     asked = [one.asked for one in found.outcomes]
     counts = Counter(item.set for item in found.items)
     order, curve = bought(found)
@@ -238,7 +238,7 @@ def report(found: Study) -> str:
         "",
         f"Seed {found.seed}. Listed: {', '.join(f'{number} {kind}' for kind, number in counts.items())}.",
         f"PDQ entries a picture: {np.mean(pdq):.1f} on average, {max(pdq)} at most.",
-        f"Look-ups an upload: {np.mean(asked):.0f} on average, {max(asked)} at most.",
+        f"PDQ look-ups an upload: {np.mean(asked):.0f} on average, {max(asked)} at most.",
         "Found is blocked or sent to review.",
         "",
         *(line for remark in found.remarks for line in (f"{remark}.", "")),

@@ -20,7 +20,7 @@ import numpy as np
 from builder import WORK
 from takeback.gate.rules.policy import Action
 from tests.bench._augly_copies import NEIGHBOUR
-from tests.bench._matching import WAYS, GateIndex, Listed, asked, listed
+from tests.bench._matching import WAYS, Listed, Uploads, listed, make_gate
 from tests.bench._sets import COPIED, opened, sets
 
 LOCK: Final = Path(__file__).with_suffix(".lock")
@@ -100,12 +100,14 @@ def run(seed: str, kind: str, most: int) -> Run:
         # -P, because this module would be found as AugLy itself.
         subprocess.run([python, "-P", SCRIPT, seed, pictures, copies], check=True)
         entries = [listed((pictures / f"{number:03d}.png").read_bytes()) for number in range(len(names))]
-        kept = [one or Listed((), ()) for one in entries]
+        kept = [one or Listed(()) for one in entries]
         uploads = []
         for file in sorted(copies.iterdir()):
             change, number = file.stem.split("__")
             uploads.append(Upload(change, int(number), file))
-        with ProcessPoolExecutor(os.cpu_count(), initializer=_start, initargs=(kept,)) as processes:
+        home = Path(folder, "gate")
+        start = (home, make_gate(home, kept), len(names))
+        with ProcessPoolExecutor(os.cpu_count(), initializer=_start, initargs=start) as processes:
             decided = list(processes.map(_decide, uploads, chunksize=16))
     return Run(f"{kind}, seed {seed}", decided, len(names))
 
@@ -124,16 +126,19 @@ def _choose(seed: str, kind: str, most: int, folder: Path) -> list[str]:
 
 
 class _Worker:
-    gate: GateIndex
+    """What a process of the pool keeps: the gate, and how many pictures it lists."""
+
+    uploads: Uploads
+    pictures: int
 
 
-def _start(kept: Sequence[Listed]) -> None:
-    _Worker.gate = GateIndex(kept)
+def _start(home: Path, owners: Mapping[str, int], pictures: int) -> None:
+    _Worker.uploads, _Worker.pictures = Uploads(home, owners), pictures
 
 
 def _decide(upload: Upload) -> Decided:
-    found = _Worker.gate.decide(asked(upload.file.read_bytes()))
-    shown = {upload.number, (upload.number + NEIGHBOUR) % len(_Worker.gate.pictures)}
+    found = _Worker.uploads.decide(_Worker.uploads.read(upload.file.read_bytes()))
+    shown = {upload.number, (upload.number + NEIGHBOUR) % _Worker.pictures}
     return Decided(
         upload.change,
         {way: actions[upload.number] for way, actions in found.items() if upload.number in actions},

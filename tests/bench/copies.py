@@ -6,17 +6,31 @@ what `takeback hash` makes of a picture, and decides on the copies as `Gate.chec
 """
 
 import os
+import tempfile
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 from typing import Final
 
 import numpy as np
+from numpy.typing import NDArray
 
 from takeback.errors import PictureError
 from takeback.signals import PDQ_MATCH_DISTANCE
 from tests.bench._changes import CHANGES, changed
-from tests.bench._matching import ANY, Asked, GateIndex, Listed, asked, by_variant, codes_of, distances, listed, stock
+from tests.bench._matching import (
+    ANY,
+    Codes,
+    Listed,
+    Uploads,
+    by_variant,
+    codes_of,
+    distances,
+    listed,
+    look_up_codes,
+    make_gate,
+    stock,
+)
 from tests.bench._report import FalseMatch, Outcome, Study, write
 from tests.bench._scenes import Chance
 from tests.bench._sets import COPIED, Item, Pictures, Sets, opened, saved, sets
@@ -38,15 +52,21 @@ class _Worker:
 
     seed: str
     pictures: Pictures
-    gate: GateIndex
-    names: list[frozenset[str]]
+    uploads: Uploads
+    kept: Sequence[Named]
+    codes: Codes
+    owners: NDArray[np.int64]
 
 
-def _start(seed: str, of: Sets, kept: Sequence[Named] = ()) -> None:
+def _start(seed: str, of: Sets) -> None:
     _Worker.seed, _Worker.pictures = seed, Pictures(of.grounds)
-    if kept:
-        _Worker.gate = GateIndex([entries for _, entries, _ in kept])
-        _Worker.names = [names for _, _, names in kept]
+
+
+def _start_gate(seed: str, of: Sets, kept: Sequence[Named], home: Path, owners: dict[str, int]) -> None:
+    _start(seed, of)
+    _Worker.uploads, _Worker.kept = Uploads(home, owners), kept
+    _Worker.codes = codes_of(signal.value for _, entries, _ in kept for signal in entries.pdq)
+    _Worker.owners = np.repeat(np.arange(len(kept)), [len(entries.pdq) for _, entries, _ in kept])
 
 
 def _list(item: Item) -> Named | None:
@@ -66,38 +86,38 @@ def _upload(task: tuple[int, Item]) -> list[Outcome]:
     picture = opened(data)
     assert picture is not None
     if item.set not in COPIED:
-        return [_outcome(number, UNCHANGED, asked(saved(picture, 85)), {item.name, *shown})]
+        return [_outcome(number, UNCHANGED, saved(picture, 85), {item.name, *shown})]
     outcomes = []
     others = {name: one for name, one in _Worker.pictures.grounds.items() if name != item.name}
     for change in CHANGES:
         chance = Chance(f"{_Worker.seed} {item.name} {change}", others)
-        upload = asked(changed(picture, change, chance))
+        upload = changed(picture, change, chance)
         outcomes.append(_outcome(number, change, upload, {item.name, *chance.shown}))
     return outcomes
 
 
-def _outcome(number: int, change: str, upload: Asked, names: set[str]) -> Outcome:
+def _outcome(number: int, change: str, upload: bytes, names: set[str]) -> Outcome:
     """What the gate says of an upload that shows the pictures of these names."""
-    gate, found = _Worker.gate, _Worker.gate.decide(upload)
-    shown = [place for place, one in enumerate(_Worker.names) if one & names]
+    read = _Worker.uploads.read(upload)
+    found, asked = _Worker.uploads.decide(read), look_up_codes(read)
+    shown = [place for place, (_, _, others) in enumerate(_Worker.kept) if others & names]
     wrong = [
         FalseMatch(other, way, action)
         for way, actions in found.items()
         for other, action in actions.items()
         if other not in shown
     ]
-    asking = codes_of(probe.signal.value for probe in upload.probes if probe.signal.quality is not None)
-    least = distances(asking, gate.codes[~np.isin(gate.owners, shown)]).min(initial=ANY)
+    _, entries, _ = _Worker.kept[number]
     return Outcome(
         number,
         change,
         {way: actions[number] for way, actions in found.items() if number in actions},
-        stock(upload, gate.pictures[number]),
-        by_variant(upload, gate.pictures[number]),
-        len(upload.probes),
+        stock(read, entries),
+        by_variant(asked, entries),
+        len(asked),
         shown,
         wrong,
-        int(least),
+        int(distances(asked, _Worker.codes[~np.isin(_Worker.owners, shown)]).min(initial=ANY)),
     )
 
 
@@ -105,10 +125,13 @@ def study(seed: str, of: Sets) -> Study:
     """Lists every item and uploads its copies, in a process for each core."""
     with ProcessPoolExecutor(os.cpu_count(), initializer=_start, initargs=(seed, of)) as processes:
         kept = list(_different(filter(None, processes.map(_list, of.items, chunksize=4))))
-    with ProcessPoolExecutor(os.cpu_count(), initializer=_start, initargs=(seed, of, kept)) as processes:
-        tasks = enumerate(item for item, _, _ in kept)
-        outcomes = [one for several in processes.map(_upload, tasks) for one in several]
-    return Study(seed, [item for item, _, _ in kept], [entries for _, entries, _ in kept], outcomes, of.remarks)
+    items, entries = [item for item, _, _ in kept], [entries for _, entries, _ in kept]
+    with tempfile.TemporaryDirectory() as folder:
+        home = Path(folder, "gate")
+        start = (seed, of, kept, home, make_gate(home, entries))
+        with ProcessPoolExecutor(os.cpu_count(), initializer=_start_gate, initargs=start) as processes:
+            outcomes = [one for several in processes.map(_upload, enumerate(items)) for one in several]
+    return Study(seed, items, entries, outcomes, of.remarks)
 
 
 def _different(found: Iterable[Named]) -> Iterator[Named]:
