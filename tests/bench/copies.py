@@ -107,7 +107,8 @@ def _outcome(number: int, change: str, upload: bytes, names: set[str]) -> Outcom
         for other, action in actions.items()
         if other not in shown
     ]
-    _, entries, _ = _Worker.kept[number]
+    item, entries, _ = _Worker.kept[number]
+    alike = [place for place, (other, _, _) in enumerate(_Worker.kept) if other.scene == item.scene]
     return Outcome(
         number,
         change,
@@ -117,7 +118,7 @@ def _outcome(number: int, change: str, upload: bytes, names: set[str]) -> Outcom
         len(asked),
         shown,
         wrong,
-        int(distances(asked, _Worker.codes[~np.isin(_Worker.owners, shown)]).min(initial=ANY)),
+        int(distances(asked, _Worker.codes[~np.isin(_Worker.owners, [*shown, *alike])]).min(initial=ANY)),
     )
 
 
