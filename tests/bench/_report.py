@@ -141,9 +141,12 @@ def figures(found: Study) -> Iterator[str]:
     yield f"| | to reach: found, blocked | {' | '.join(COPIED[:2])} | |"
     yield "| --- | ---: | ---: | ---: | --- |"
     for figure in FIGURES:
-        cells, reached = [], True
+        cells, reached = [], False
         for kind in COPIED[:2]:
             by_change = [found.of(kind, change) for change in figure.changes]
+            if not any(by_change):
+                cells.append("not measured")
+                continue
             least = [min(share(some, "everything", action) for some in by_change) for action in _ACTIONS]
             cells.append(" ".join(f"{value:.1%}" for value in least))
             reached = least[0] * 100 >= figure.found and least[1] * 100 >= figure.blocked

@@ -54,12 +54,17 @@ MEMES: Final = "memes"
 
 def sets(seed: str, photographs: int, drawn: int) -> Sets:
     """At most so many photographs of each set and so many drawn pictures of each kind, chosen by the seed."""
-    tuned = {file.name: file for file in _files(Path(os.environ.get("TAKEBACK_COPIES_FOLDER", TUNED)))}
+    folder = Path(os.environ.get("TAKEBACK_COPIES_FOLDER", TUNED))
+    tuned = {file.relative_to(folder).as_posix(): file for file in _files(folder)}
     second = second_set()
     stills = [one for one in second.photographs if one.scene != VIDEO]
     first = {one.scene: one.name for one in reversed(stills)}
     copied = {one.name: one.file for one in stills if one.scene == "-" or first[one.scene] == one.name}
     scenes = {one.name: one.scene for one in stills if one.scene != "-"}
+    if not tuned and not copied:
+        raise SystemExit(
+            f"{folder} holds no pictures, and those of Debian packages could not be fetched: is there apt?"
+        )
     items = [Item(name, COPIED[0], name, file) for name, file in _some(tuned, photographs, seed)]
     items += [Item(name, COPIED[1], scenes.get(name, name), file) for name, file in _some(copied, photographs, seed)]
     items += [Item(one.name, SCENES, one.scene, one.file) for one in stills if one.name not in copied]
