@@ -21,6 +21,7 @@ class Module:
     source: Path
     """The file after which the library is named."""
     also: tuple[Path, ...] = ()
+    """More sources, and the headers that they include."""
     processors: Mapping[str, str] = MappingProxyType({})
     """The processor to compile for, by machine, where the oldest one would be too slow."""
 
@@ -36,7 +37,9 @@ class Module:
 
 
 _HASHING: Final = ROOT / "py" / "takeback" / "hashing"
-KERNEL: Final = Module(_HASHING / "kernel.c", (_HASHING / "lanczos.c",))
+KERNEL: Final = Module(
+    _HASHING / "kernel.c", tuple(_HASHING / name for name in ("lanczos.c", "patches.c", "cosines.h"))
+)
 _GATE_INDEX: Final = ROOT / "py" / "takeback" / "gate" / "index"
 INDEX: Final = Module(
     _GATE_INDEX / "index.c",
@@ -105,7 +108,7 @@ def compile_module(module: Module, target: tuple[str, ...]) -> bytes:
     """Compiles a module, to the same bytes each time. Raises `BuildError` with the first error."""
     with tempfile.TemporaryDirectory() as folder:
         made = Path(folder, module.native.name)
-        sources = [path.name for path in (module.source, *module.also)]
+        sources = [path.name for path in (module.source, *module.also) if path.suffix == ".c"]
         command = [sys.executable, "-m", "ziglang", "cc", *target, *FLAGS, *sources, "-o", str(made)]
         try:
             done = subprocess.run(

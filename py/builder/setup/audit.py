@@ -17,7 +17,9 @@ from builder import ROOT, WORK, BuildError
 from builder.setup.pins import read_pins
 from builder.steps import step
 
-PYTHON_LOCKS: Final = (*sorted((ROOT / "py").glob("requirements*.lock")), ROOT / "tests" / "bench" / "schema.lock")
+PYTHON_LOCKS: Final = tuple(
+    sorted([*(ROOT / "py").glob("requirements*.lock"), *(ROOT / "tests" / "bench").glob("*.lock")])
+)
 NODE_LOCKS: Final = (
     ROOT / "package-lock.json",
     *(lock for top in ("py", "tests") for lock in sorted((ROOT / top).glob("**/package-lock.json"))),

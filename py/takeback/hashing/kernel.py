@@ -1,5 +1,7 @@
 """The interface to the compiled kernel: PDQ (kernel.c) and the slow half of phash (lanczos.c), over rows of pixels.
 
+The same library holds the local hashes, whose interface is `patches.py`.
+
 `_kernel.so` beside this file is native code in CPython and a WebAssembly side module in Pyodide.
 """
 
@@ -101,10 +103,20 @@ def _load() -> ctypes.CDLL:
     library.lanczos_begin.restype = None
     library.lanczos_rows.argtypes = (ctypes.c_void_p, ctypes.c_char_p, ctypes.c_int, ctypes.c_char_p)
     library.lanczos_rows.restype = None
+    library.patches_size.argtypes = (ctypes.c_int, ctypes.c_int)
+    library.patches_size.restype = ctypes.c_size_t
+    library.patches_sent.argtypes = (
+        *(ctypes.c_void_p, ctypes.c_char_p, ctypes.c_int, ctypes.c_int),
+        *(ctypes.c_void_p, ctypes.c_int, ctypes.c_void_p),
+    )
+    library.patches_sent.restype = ctypes.c_int
+    library.patches_asked.argtypes = (ctypes.c_void_p, ctypes.c_char_p, ctypes.c_int, ctypes.c_int, ctypes.c_void_p)
+    library.patches_asked.restype = ctypes.c_int
     return library
 
 
-_library: Final = _load()
+library: Final = _load()
+"""The compiled kernel; `patches.py` uses it too."""
 
 
 class PdqStream:
@@ -122,10 +134,10 @@ class PdqStream:
         self._row = width * CHANNELS[layout]
         self._missing = height
         self._size = width, height
-        self._memory = ctypes.create_string_buffer(_library.pdq_size(width, height))
-        _library.pdq_begin(self._memory, width, height, CHANNELS[layout])
+        self._memory = ctypes.create_string_buffer(library.pdq_size(width, height))
+        library.pdq_begin(self._memory, width, height, CHANNELS[layout])
         if keep_thumbnail:
-            _library.pdq_keep_plane(self._memory)
+            library.pdq_keep_plane(self._memory)
 
     def push(self, pixels: bytes, stride: int | None = None) -> None:
         """Adds the next whole rows, `stride` bytes apart; by default rows are contiguous.
@@ -137,7 +149,7 @@ class PdqStream:
         # kernel.c checks no bounds: it would write surplus rows past its memory.
         if rest or rows > self._missing:
             raise ValueError("pixels must be whole rows, and no more of them than the picture has")
-        _library.pdq_push(self._memory, pixels, rows, stride)
+        library.pdq_push(self._memory, pixels, rows, stride)
         self._missing -= rows
 
     def finish(self) -> KernelResult:
@@ -145,14 +157,14 @@ class PdqStream:
         if self._missing:
             raise ValueError(f"{self._missing} rows are missing")
         result = _Result()
-        _library.pdq_finish(self._memory, ctypes.byref(result))
+        library.pdq_finish(self._memory, ctypes.byref(result))
         return _read(result)
 
     def thumbnail(self) -> Thumbnail:
         """Returns the thumbnail, after the last row, if `keep_thumbnail` was set."""
         pixels = ctypes.create_string_buffer(THUMBNAIL_SIDE_PIXELS * THUMBNAIL_SIDE_PIXELS)
         size = (ctypes.c_int32 * 2)()
-        _library.pdq_plane(self._memory, pixels, size)
+        library.pdq_plane(self._memory, pixels, size)
         # Rounded up, as `factor_of` in kernel.c does.
         factor = -(-max(self._size) // THUMBNAIL_SIDE_PIXELS)
         return Thumbnail(
@@ -163,7 +175,7 @@ class PdqStream:
 def hash_region(thumbnail: Thumbnail, frame: Parallelogram) -> KernelResult:
     """Computes PDQ of any parallelogram in a thumbnail; edge pixels extend beyond the border."""
     result = _Result()
-    _library.pdq_view(
+    library.pdq_view(
         thumbnail.pixels, thumbnail.width, thumbnail.height, (ctypes.c_float * 6)(*frame), ctypes.byref(result)
     )
     return _read(result)
@@ -171,13 +183,13 @@ def hash_region(thumbnail: Thumbnail, frame: Parallelogram) -> KernelResult:
 
 def resize_rows(strips: Iterable[bytes], width: int) -> bytes:
     """Resizes rows of luma, `width` bytes each, to `COLUMNS` bytes each, with the same bits as Pillow's Lanczos."""
-    memory = ctypes.create_string_buffer(_library.lanczos_size(width))
-    _library.lanczos_begin(memory, width)
+    memory = ctypes.create_string_buffer(library.lanczos_size(width))
+    library.lanczos_begin(memory, width)
     resized = []
     for strip in strips:
         rows = len(strip) // width
         out = ctypes.create_string_buffer(rows * COLUMNS)
-        _library.lanczos_rows(memory, strip, rows, out)
+        library.lanczos_rows(memory, strip, rows, out)
         resized.append(out.raw)
     return b"".join(resized)
 
