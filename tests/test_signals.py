@@ -135,7 +135,7 @@ def test_patches_identify_a_picture_if_one_frame_has_enough(frames: list[list[st
 def test_each_of_the_patches_has_detail(patch: str, others: set[str]) -> None:
     """A hash with too few or too many set bits makes the value one that identifies no picture."""
     signal = Signal(SignalType.PATCHES, patches_value([{patch, *others}]))
-    assert (why_uninformative(signal) == "") == (24 <= int(patch, 16).bit_count() <= 40)
+    assert (why_uninformative(signal) == "") == (16 <= int(patch, 16).bit_count() <= 48)
 
 
 @given(HASHES, HASHES, HASHES)

@@ -21,8 +21,8 @@ MAX_PATCH_FRAMES: Final = 12
 """Frames of a `patches` value, so that a video's is under 4 KB."""
 MIN_PATCHES: Final = 3
 """Local hashes of at least one frame of a `patches` value that is sent: fewer do not identify a picture."""
-PATCH_ONES: Final = range(24, 41)
-"""Set bits in a local hash: the median makes them 32, give or take ties. A hash outside this range is crafted."""
+PATCH_ONES: Final = range(16, 49)
+"""Set bits in a local hash that is sent. Others are of hardly any shape, or crafted; a client does not choose them."""
 PDQ_BITS: Final = 256
 PDQ_ONES: Final = range(100, 157)
 """Set bits in the PDQ of a picture with any detail: the median makes them 128, ties leave at least 110.

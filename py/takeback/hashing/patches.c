@@ -29,11 +29,13 @@ enum {
   CHUNK = 16,           /* pixels that are blurred together */
   MAX_BLOBS = 8192,
   MAX_KEPT = 128,       /* blobs whose patches are hashed */
-  SAMPLES = 32,         /* of a patch, an axis */
+  SIDE = 64,            /* samples of an axis for which the cosines are */
+  SAMPLES = 16,         /* of a patch, an axis */
   WAVES = 8,            /* frequencies of an axis, from 0 */
   TURNS = 5,            /* angles at which an upload is hashed: 0, 7, -7, 14 and -14 degrees */
   TRANSPOSED = TURNS,   /* the number of the form that is mirrored along the diagonal */
   MAX_SENT = 16,
+  LEAST_ONES = 16,      /* set bits of a hash that is sent, and at most 64 less this: others are of hardly any shape */
   CANDIDATES = 80,      /* blobs among which a person's are chosen */
   ASKED = 100,          /* blobs of an upload that are looked up upright, */
   ASKED_TURNED = 50,    /* and in other forms */
@@ -208,15 +210,19 @@ static void differ(struct work *w, const struct pyramid *p, int octave) {
 
 /* ---- blobs ---- */
 
+/* Whether a value lies above those of a row of three, or below them if `sign` is negative. */
+static inline int exceeds(const float *row, float value, float sign) {
+  return sign * row[-1] < value && sign * row[0] < value && sign * row[1] < value;
+}
+
 static int is_extremum(const struct work *w, int scale, size_t at, int width) {
-  float value = w->difference[scale][at];
-  float sign = value < 0.0f ? -1.0f : 1.0f;
-  for (int k = -1; k <= 1; k++)
+  const float *own = w->difference[scale] + at;
+  float sign = *own < 0.0f ? -1.0f : 1.0f, value = sign * *own;
+  if (sign * own[-1] >= value || sign * own[1] >= value) return 0;
+  if (!exceeds(own - width, value, sign) || !exceeds(own + width, value, sign)) return 0;
+  for (int k = -1; k <= 1; k += 2)
     for (int y = -1; y <= 1; y++)
-      for (int x = -1; x <= 1; x++) {
-        float other = w->difference[scale + k][(ptrdiff_t)at + y * width + x];
-        if ((k || y || x) && sign * other >= sign * value) return 0;
-      }
+      if (!exceeds(w->difference[scale + k] + (ptrdiff_t)at + y * width, value, sign)) return 0;
   return 1;
 }
 
@@ -253,21 +259,31 @@ static int is_inside(const struct blob *b, const struct image *picture) {
          b->x + r < (float)picture->width + OUTSIDE && b->y + r < (float)picture->height + OUTSIDE;
 }
 
+/* Marks the pixels of a row that may be extrema: beyond the pixels beside them in place and size. */
+static void mark(const float *own, const float *below, const float *above, int width, int32_t *marks) {
+  for (int x = 1; x + 1 < width; x++) {
+    float v = own[x], a = own[x - 1], b = own[x + 1], c = own[x - width], d = own[x + width], e = below[x], f = above[x];
+    int high = (v >= LEAST_RESPONSE) & (v > a) & (v > b) & (v > c) & (v > d) & (v > e) & (v > f);
+    int low = (v <= -LEAST_RESPONSE) & (v < a) & (v < b) & (v < c) & (v < d) & (v < e) & (v < f);
+    marks[x] = high | low;
+  }
+}
+
 static int find_blobs(struct work *w, const struct pyramid *p) {
   int count = 0;
+  int32_t *marks = (int32_t *)w->rows;
   for (int octave = 0; octave < p->octaves; octave++) {
     int width = p->octave[octave].width, height = p->octave[octave].height;
     differ(w, p, octave);
     for (int scale = 1; scale <= SCALES; scale++)
-      for (int y = 1; y + 1 < height; y++)
-        for (int x = 1; x + 1 < width; x++) {
-          size_t at = (size_t)y * (size_t)width + (size_t)x;
-          float value = w->difference[scale][at];
-          if (value < LEAST_RESPONSE && value > -LEAST_RESPONSE) continue;
-          if (count < MAX_BLOBS && is_extremum(w, scale, at, width) &&
+      for (int y = 1; y + 1 < height; y++) {
+        size_t row = (size_t)y * (size_t)width;
+        mark(w->difference[scale] + row, w->difference[scale - 1] + row, w->difference[scale + 1] + row, width, marks);
+        for (int x = 1; x + 1 < width; x++)
+          if (marks[x] && count < MAX_BLOBS && is_extremum(w, scale, row + (size_t)x, width) &&
               measure(w, octave, scale, x, y, width, &w->blobs[count]) && is_inside(&w->blobs[count], &p->picture))
             count++;
-        }
+      }
   }
   return count;
 }
@@ -388,7 +404,7 @@ static void start(struct work *w, const uint8_t *plane) {
   for (int i = 0; i < picture->width * picture->height; i++) picture->pixels[i] = plane[i];
   for (int i = 0; i < WAVES; i++)
     for (int x = 0; x < SAMPLES; x++) {
-      int m = 2 * i * (2 * x + 1) & 255;
+      int m = SIDE / SAMPLES * i * (2 * x + 1) & 255;
       if (m > 128) m = 256 - m;
       w->waves[i][x] = m > 64 ? -COSINES[128 - m] : m == 64 ? 0.0f : COSINES[m];
     }
@@ -421,9 +437,9 @@ struct rehearsal {
 static const struct rehearsal REHEARSED[REHEARSALS] = {
     {0.62f, 0.62f, 1.612903f, 0.0f, 0.0f, 1.612903f, 0, 1},
     {0.4f, 0.4f, 2.5f, 0.0f, 0.0f, 2.5f, 1, 2},
-    {1.0f, 1.0f, 0.9975641f, 0.06975647f, -0.06975647f, 0.9975641f, 0, 1},  /* turned by 4 degrees */
-    {1.0f, 1.0f, 0.7854835f, -0.05492636f, 0.05492636f, 0.7854835f, 0, 1},  /* by -4, and zoomed by 1.27 */
-    {0.9f, 0.8f, 1.111111f, 0.0f, 0.0f, 1.25f, 0, 1},
+    {0.8f, 0.8f, 1.246955f, 0.08719559f, -0.08719559f, 1.246955f, 0, 1}, /* turned by 4 degrees */
+    {0.8f, 0.8f, 0.9818543f, -0.06865795f, 0.06865795f, 0.9818543f, 0, 1}, /* by -4, and zoomed by 1.27 */
+    {0.8f, 0.7f, 1.25f, 0.0f, 0.0f, 1.428571f, 0, 1},
 };
 
 /* Draws the copy into `w->copy`. */
@@ -464,10 +480,11 @@ static void score_by(struct work *w, const struct rehearsal *r, int count, float
   }
 }
 
-/* Whether a patch cannot identify the picture: it is a common one, or part of a pattern. */
+/* Whether a patch cannot identify the picture: it is a common one, part of a pattern, or hardly has a shape. */
 static int is_ordinary(const struct work *w, int which, int count, const uint64_t *common, int commons) {
   uint64_t hash = w->patches[which].hash, canonical = hash;
-  int alike = 0;
+  int alike = 0, ones = __builtin_popcountll(hash);
+  if (ones < LEAST_ONES || ones > WAVES * WAVES - LEAST_ONES) return 1;
   for (int i = 0; i < count; i++) alike += distance(hash, w->patches[i].hash) <= FOUND;
   if (alike >= REPEATS) return 1;
   make_canonical(&canonical);
