@@ -43,7 +43,7 @@ from takeback.gate.rules.decision import (
 from takeback.gate.rules.policy import Action, Policy
 from takeback.gate.rules.policy import load as load_policy
 from takeback.gate.rules.video_hits import counted, pictures
-from takeback.gate.rules.votes import PatchProbe, Votes, count_votes, patch_probes, required_votes
+from takeback.gate.rules.votes import MIN_REVIEW_VOTES, PatchProbe, Votes, count_votes, file_probes, patch_probes
 from takeback.gate.upload_views.frames import frame_look_ups
 from takeback.gate.upload_views.look_ups import look_ups
 from takeback.protocol import (
@@ -286,7 +286,7 @@ class Gate:
         views = look_ups(read.thumbnail) if read.thumbnail else []
         views += frame_look_ups(read.frames, self.policy.quality_floor)
         asked = probes(read.signals, read.dihedral, views, policy=self.policy)
-        found = self._decide(read.signals, asked, patch_probes(read.signals), uploader)
+        found = self._decide(read.signals, asked, file_probes(read.patches, read.frames), uploader)
         decision = for_file(found, read.kind, read.why, self.policy)
         return replace(decision, notes=(*decision.notes, *read.notes))
 
@@ -338,8 +338,7 @@ class Gate:
         if self.policy.patches is Action.ALLOW:
             return []
         listed = index.pictures()
-        least = required_votes(listed, self.policy).review
-        hits = index.query_patches([patch.hash for patch in patches], least, common_patches())
+        hits = index.query_patches([patch.hash for patch in patches], MIN_REVIEW_VOTES, common_patches())
         return count_votes(patches, hits, listed)
 
     def warm_up(self) -> None:

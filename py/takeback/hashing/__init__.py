@@ -10,8 +10,9 @@ from dataclasses import dataclass, replace
 from takeback.errors import PictureError
 from takeback.hashing.animation import TooManyPixels, hash_animation
 from takeback.hashing.exact import exact_signals
-from takeback.hashing.frames import HashedFrame
+from takeback.hashing.frames import HashedFrame, chosen_thumbnails
 from takeback.hashing.kernel import Thumbnail
+from takeback.hashing.patches import patches_signals
 from takeback.hashing.pdq import Pdq, hash_pixels
 from takeback.hashing.phash import phash_signals
 from takeback.hashing.picture import DecodedPicture, open_picture
@@ -105,9 +106,14 @@ def hash_opened(picture: DecodedPicture, data: bytes, *, look_ups: bool = False)
 
 
 def with_variants(hashed: HashedPicture) -> HashedPicture:
-    """Adds PDQ of the picture's regions and drops signals that carry no information: this is what a client sends."""
+    """Adds PDQ of the picture's regions and its local hashes, and drops signals that carry no information.
+
+    This is what a client sends. Of an animation, the local hashes are those of the frames that stand for it.
+    """
     known = [signal.value for signal in hashed.signals if signal.type is SignalType.PDQ]
-    return replace(hashed, signals=sent((*hashed.signals, *variant_signals(hashed.thumbnail, known))))
+    thumbnails = chosen_thumbnails(hashed.frames) or [hashed.thumbnail]
+    more = *variant_signals(hashed.thumbnail, known), *patches_signals(thumbnails)
+    return replace(hashed, signals=sent((*hashed.signals, *more)))
 
 
 def sent(signals: Iterable[Signal]) -> tuple[Signal, ...]:

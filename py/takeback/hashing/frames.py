@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Final, NamedTuple
 
 from takeback.hashing.kernel import Thumbnail
+from takeback.hashing.patches import AskedPatch
 from takeback.hashing.pdq import Pdq
 from takeback.hashing.views import MIN_DETAIL_PERCENT
 from takeback.signals import (
@@ -31,7 +32,8 @@ class HashedFrame:
     """A frame that a gate looks up: when it is shown, its quality, and its PDQ in the eight forms of `DIHEDRALS`.
 
     `is_chosen` says that it stands for the video (`FrameChoice`); such a frame has its `thumbnail`, others need not.
-    `is_part` says that only the part that moves was hashed (`moving_box.py`).
+    `is_part` says that only the part that moves was hashed (`moving_box.py`). `patches` are those to look up, which a
+    gate's hashing process adds.
     """
 
     seconds: float
@@ -40,6 +42,12 @@ class HashedFrame:
     thumbnail: Thumbnail | None = None
     is_chosen: bool = False
     is_part: bool = False
+    patches: tuple[AskedPatch, ...] = ()
+
+
+def chosen_thumbnails(frames: Iterable[HashedFrame]) -> list[Thumbnail]:
+    """Returns the thumbnails of the frames that stand for a video, in order."""
+    return [frame.thumbnail for frame in frames if frame.is_chosen and frame.thumbnail]
 
 
 class _Candidate(NamedTuple):

@@ -110,7 +110,10 @@ def _load() -> ctypes.CDLL:
         *(ctypes.c_void_p, ctypes.c_int, ctypes.c_void_p),
     )
     library.patches_sent.restype = ctypes.c_int
-    library.patches_asked.argtypes = (ctypes.c_void_p, ctypes.c_char_p, ctypes.c_int, ctypes.c_int, ctypes.c_void_p)
+    library.patches_asked.argtypes = (
+        *(ctypes.c_void_p, ctypes.c_char_p, ctypes.c_int, ctypes.c_int),
+        *(ctypes.c_int, ctypes.c_void_p),
+    )
     library.patches_asked.restype = ctypes.c_int
     return library
 

@@ -60,7 +60,7 @@ static const float UNSURE = 0.01f;       /* share of a patch's energy below whic
 
 static const uint64_t MIRROR_ACROSS = 0xaaaaaaaaaaaaaaaaull; /* waves that change sign when left and right are swapped */
 static const uint64_t MIRROR_DOWN = 0xff00ff00ff00ff00ull;   /* when top and bottom are */
-static const uint64_t BRIGHT = 1, ACROSS = 1ull << 1, DOWN = 1ull << WAVES;
+static const uint64_t BRIGHT = 1, ACROSS = 1ull << 1, DOWN = 1ull << WAVES, FORM = 1 | 1ull << 1 | 1ull << WAVES;
 
 /* Halves of the Gaussians between two levels: exp(-k * k / (2 s * s)) over the sum, where s is 1.52 for the first
    (1.6 from the half pixel that a thumbnail has), then 1.226, 1.545, 1.947, 2.453, 3.09. */
@@ -111,7 +111,7 @@ struct work {
 
 struct asked_patch {
   uint64_t hash;
-  int32_t spot, pose;
+  int32_t spot, turn;
 };
 
 /* ---- memory ---- */
@@ -390,13 +390,15 @@ static uint64_t transposed(uint64_t hash) {
   return out;
 }
 
-/* The mirrored, upside-down or inverted form of a hash that begins with three set bits; returns how it was changed. */
-static int make_canonical(uint64_t *hash) {
-  int form = 0;
-  if (!(*hash & BRIGHT)) *hash = ~*hash, form |= 1;
-  if (!(*hash & ACROSS)) *hash ^= MIRROR_ACROSS, form |= 2;
-  if (!(*hash & DOWN)) *hash ^= MIRROR_DOWN, form |= 4;
-  return form;
+/* A hash as it is sent and looked up: that of the bright patch whose lowest waves begin high on the left and at the top,
+   with three bits for how the patch was changed to be that one. So the hash of a mirrored, upside-down or inverted
+   patch differs in just one of these bits. */
+static uint64_t settled(uint64_t hash) {
+  uint64_t form = 0;
+  if (!(hash & BRIGHT)) hash = ~hash, form |= BRIGHT;
+  if (!(hash & ACROSS)) hash ^= MIRROR_ACROSS, form |= ACROSS;
+  if (!(hash & DOWN)) hash ^= MIRROR_DOWN, form |= DOWN;
+  return (hash & ~FORM) | form;
 }
 
 static void start(struct work *w, const uint8_t *plane) {
@@ -482,14 +484,13 @@ static void score_by(struct work *w, const struct rehearsal *r, int count, float
 
 /* Whether a patch cannot identify the picture: it is a common one, part of a pattern, or hardly has a shape. */
 static int is_ordinary(const struct work *w, int which, int count, const uint64_t *common, int commons) {
-  uint64_t hash = w->patches[which].hash, canonical = hash;
-  int alike = 0, ones = __builtin_popcountll(hash);
+  uint64_t hash = w->patches[which].hash, form = settled(hash);
+  int alike = 0, ones = __builtin_popcountll(form);
   if (ones < LEAST_ONES || ones > WAVES * WAVES - LEAST_ONES) return 1;
   for (int i = 0; i < count; i++) alike += distance(hash, w->patches[i].hash) <= FOUND;
   if (alike >= REPEATS) return 1;
-  make_canonical(&canonical);
   for (int i = 0; i < commons; i++)
-    if (distance(canonical, common[i]) <= COMMON) return 1;
+    if (distance(form & ~FORM, common[i] & ~FORM) <= COMMON) return 1;
   return 0;
 }
 
@@ -514,7 +515,7 @@ static int choose(struct work *w, int count, float *scores, uint64_t *sent) {
     for (int i = 0; i < count; i++)
       if (scores[i] > GONE / 2.0f && (best < 0 || scores[i] > scores[best])) best = i;
     if (best < 0) break;
-    sent[held++] = w->patches[best].hash;
+    sent[held++] = settled(w->patches[best].hash);
     spread(w, best, count, scores);
   }
   return held;
@@ -530,7 +531,7 @@ EXPORT size_t patches_size(int width, int height) {
 }
 
 /* Chooses the patches that a person sends: writes up to 16 hashes to `sent` and returns their number. Patches within 8
-   bits of one of the `commons` canonical hashes are not chosen. */
+   bits of one of the `commons` hashes, in any form, are not chosen. */
 EXPORT int patches_sent(void *memory, const uint8_t *plane, int width, int height, const uint64_t *common, int commons,
                         uint64_t *sent) {
   struct work *w = aligned(memory);
@@ -545,28 +546,28 @@ EXPORT int patches_sent(void *memory, const uint8_t *plane, int width, int heigh
   return choose(w, count, scores, sent);
 }
 
-/* Writes a hash in its canonical form, and in those that it may have in a copy if a sign is unsure. */
+/* Writes a hash, and those that it may have in a copy because a sign that decides its form is unsure. */
 static int ask(const struct patch *patch, int spot, int turn, struct asked_patch *out) {
   int count = 0;
   for (int unsure = 0; unsure < 4; unsure++) {
     if (((unsure & 1) && !patch->unsure_across) || ((unsure & 2) && !patch->unsure_down)) continue;
     uint64_t hash = patch->hash ^ ((unsure & 1) ? ACROSS : 0) ^ ((unsure & 2) ? DOWN : 0);
-    int form = make_canonical(&hash);
-    out[count++] = (struct asked_patch){hash, spot, turn << 3 | form};
+    out[count++] = (struct asked_patch){settled(hash), spot, turn};
   }
   return count;
 }
 
-/* Looks a thumbnail's patches up: writes what is asked to `asked`, which has room for 4 x 100 + 20 x 50, and returns the
-   number. Hashes are canonical; `pose` is the turn's number times 8, and the form of the hash. */
-EXPORT int patches_asked(void *memory, const uint8_t *plane, int width, int height, struct asked_patch *asked) {
+/* Writes the patches of an upload that are looked up to `asked`, which has room for 4 x 100 + 20 x 50, and returns their
+   number; without `turned` only those of the upright upload. */
+EXPORT int patches_asked(void *memory, const uint8_t *plane, int width, int height, int turned,
+                         struct asked_patch *asked) {
   struct work *w = aligned(memory);
   lay_out(w, (uintptr_t)w, width, height);
   start(w, plane);
   int count = patches_of(w, &w->own, w->kept, w->patches, blobs_of(w, &w->own, w->kept, ASKED)), written = 0;
   for (int spot = 0; spot < count; spot++) {
     written += ask(&w->patches[spot], spot, 0, asked + written);
-    if (spot >= ASKED_TURNED) continue;
+    if (!turned || spot >= ASKED_TURNED) continue;
     struct patch other = w->patches[spot];
     other.hash = transposed(other.hash);
     other.unsure_across = w->patches[spot].unsure_down;
@@ -577,6 +578,3 @@ EXPORT int patches_asked(void *memory, const uint8_t *plane, int width, int heig
   }
   return written;
 }
-
-/* Makes a hash canonical and returns its form: 1 for inverted, 2 for mirrored, 4 for upside down, or their sum. */
-EXPORT int patches_canonical(uint64_t *hash) { return make_canonical(hash); }

@@ -4,33 +4,37 @@ patches.c computes them from the thumbnail, and PROTOCOL.md specifies them ("The
 """
 
 import ctypes
+from collections.abc import Iterable
 from typing import Final, NamedTuple
 
 from takeback.hashing.kernel import Thumbnail, library
-from takeback.signals import MAX_PATCHES, PATCH_DIGITS
+from takeback.signals import MAX_PATCHES, PATCH_DIGITS, Signal, SignalType, patches_value
 
 MAX_ASKED: Final = 1400
 """Patches that are looked up for one picture at most: 4 of each of 100 blobs, and 20 more of each of 50."""
+TURNS: Final = 6
+"""Forms in which an upload is hashed (`AskedPatch.turn`)."""
+FORM_BITS: Final = 1 | 1 << 1 | 1 << 8
+"""Bits of a hash that say whether its patch was inverted, mirrored and turned upside down."""
 
 
 class AskedPatch(NamedTuple):
-    """A patch of an upload to look up: its canonical hash as an integer, and where and how it was computed.
+    """A patch of an upload to look up: its hash in hex, and where and how it was computed.
 
     `spot` numbers the place in the upload. `turn` numbers the form in which the upload was hashed: 0 as it is, 1 to 4
-    turned by 7, -7, 14 and -14 degrees, 5 mirrored along the diagonal. `form` is how the hash was changed to make it
-    canonical: the sum of 1 for inverted, 2 for mirrored and 4 for upside down.
+    turned by 7, -7, 14 and -14 degrees, 5 mirrored along the diagonal. Other forms need no look-up of their own: the
+    hash of a patch that is inverted, mirrored or upside down differs in one of the bits of `FORM_BITS`.
     """
 
-    hash: int
+    hash: str
     spot: int
     turn: int
-    form: int
 
 
 class _Asked(ctypes.Structure):
     """`struct asked_patch` of patches.c."""
 
-    _fields_ = (("hash", ctypes.c_uint64), ("spot", ctypes.c_int32), ("pose", ctypes.c_int32))
+    _fields_ = (("hash", ctypes.c_uint64), ("spot", ctypes.c_int32), ("turn", ctypes.c_int32))
 
 
 def sent_patches(thumbnail: Thumbnail) -> list[str]:
@@ -39,16 +43,26 @@ def sent_patches(thumbnail: Thumbnail) -> list[str]:
     found = library.patches_sent(
         _memory(thumbnail), thumbnail.pixels, thumbnail.width, thumbnail.height, None, 0, ctypes.byref(hashes)
     )
-    return [f"{code:0{PATCH_DIGITS}x}" for code in hashes[:found]]
+    return [_hex(code) for code in hashes[:found]]
 
 
-def asked_patches(thumbnail: Thumbnail) -> list[AskedPatch]:
-    """Returns the patches of an upload to look up, at most `MAX_ASKED`."""
+def patches_signals(thumbnails: Iterable[Thumbnail]) -> list[Signal]:
+    """Returns the signal of a picture, or of a video given those of its chosen frames; none if all are too plain."""
+    frames = [hashes for thumbnail in thumbnails if (hashes := sent_patches(thumbnail))]
+    return [Signal(SignalType.PATCHES, patches_value(frames))] if frames else []
+
+
+def asked_patches(thumbnail: Thumbnail, *, turned: bool = True) -> list[AskedPatch]:
+    """Returns the patches of an upload to look up, at most `MAX_ASKED`; `turned` also in forms other than upright."""
     asked = (_Asked * MAX_ASKED)()
     found = library.patches_asked(
-        _memory(thumbnail), thumbnail.pixels, thumbnail.width, thumbnail.height, ctypes.byref(asked)
+        _memory(thumbnail), thumbnail.pixels, thumbnail.width, thumbnail.height, turned, ctypes.byref(asked)
     )
-    return [AskedPatch(one.hash, one.spot, one.pose >> 3, one.pose & 7) for one in asked[:found]]
+    return [AskedPatch(_hex(one.hash), one.spot, one.turn) for one in asked[:found]]
+
+
+def _hex(code: int) -> str:
+    return f"{code:0{PATCH_DIGITS}x}"
 
 
 def _memory(thumbnail: Thumbnail) -> ctypes.Array[ctypes.c_char]:

@@ -22,6 +22,7 @@ from takeback.hashing.confine import confine
 from takeback.hashing.frames import HashedFrame
 from takeback.hashing.kernel import Thumbnail
 from takeback.hashing.moving_box import moving_frames
+from takeback.hashing.patches import AskedPatch, asked_patches
 from takeback.hashing.rehearsal import load_all
 from takeback.hashing.size import pixels_of
 from takeback.hashing.video import hash_video
@@ -125,6 +126,7 @@ def _picture(pipes: ParentPipes, size: int) -> tuple[dict[str, object], list[Thu
     found: dict[str, object] = {
         "signals": _wire(hashed.signals),
         "dihedral": hashed.dihedral,
+        "patches": asked_patches(hashed.thumbnail),
         "frames": frames,
         "notes": list(hashed.notes),
     }
@@ -142,8 +144,15 @@ def _video(pipes: ParentPipes, size: int) -> tuple[dict[str, object], list[Thumb
 def _frames(frames: tuple[HashedFrame, ...]) -> tuple[list[list[object]], list[Thumbnail]]:
     """The frames and their moving parts, and the thumbnails of the chosen frames in the same order."""
     every = (*frames, *moving_frames(frames))
-    wire: list[list[object]] = [[one.seconds, one.quality, one.dihedral, one.is_chosen, one.is_part] for one in every]
+    wire: list[list[object]] = [
+        [one.seconds, one.quality, one.dihedral, one.is_chosen, one.is_part, _patches(one)] for one in every
+    ]
     return wire, [one.thumbnail for one in every if one.is_chosen and one.thumbnail]
+
+
+def _patches(frame: HashedFrame) -> list[AskedPatch]:
+    """The patches of a frame that stands for its video."""
+    return asked_patches(frame.thumbnail, turned=False) if frame.is_chosen and frame.thumbnail else []
 
 
 def _shape(thumbnail: Thumbnail) -> dict[str, float]:

@@ -1,8 +1,8 @@
 """The regions of a picture that a copy may consist of, each hashed from the picture's thumbnail.
 
-A client sends PDQ of these beside that of the whole picture, so that a copy which was cropped, framed or overlaid still
-matches, even at platforms that only compare PDQ. `tests/bench/copies.py` measures what each one gains. What they reveal
-about the picture: PROTOCOL.md, "The views of a picture".
+A client sends PDQ of these beside that of the whole picture, so that a copy in another shape still matches, even at
+platforms that only compare PDQ. What they reveal about the picture: PROTOCOL.md, "The views of a picture". All other
+crops are found by local hashes (`patches.py`), which need fewer bits.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
@@ -15,20 +15,10 @@ from takeback.signals import PDQ_QUALITY_FLOOR, Signal, SignalType, Variant
 type Box = tuple[float, float, float, float]
 """Left, top, right and bottom edge of a region, as shares of the picture's width and height."""
 
-INNER: Final[Mapping[Variant, Box]] = MappingProxyType(
-    {
-        Variant.INNER_3_3: (0.03, 0.03, 0.97, 0.97),
-        Variant.INNER_5_5: (0.05, 0.05, 0.95, 0.95),
-        Variant.INNER_7_7: (0.07, 0.07, 0.93, 0.93),
-        Variant.INNER_3_7: (0.03, 0.07, 0.97, 0.93),
-        Variant.INNER_7_3: (0.07, 0.03, 0.93, 0.97),
-    }
-)
-"""For copies that were cropped a little: the gate's own crops of the upload make up for a crop on one side only."""
 THIRDS: Final[Mapping[Variant, Box]] = MappingProxyType(
     {Variant.LEFT_THIRD: (0, 0, 1 / 3, 1), Variant.RIGHT_THIRD: (2 / 3, 0, 1, 1)}
 )
-"""For copies with an overlay: it may cover one third, hardly both."""
+"""For copies with an overlay: it may cover one third, hardly both. Older clients sent them, and gates look them up."""
 SHAPES: Final[Mapping[Variant, float]] = MappingProxyType(
     {
         Variant.SHAPE_1_1: 1.0,
@@ -102,8 +92,6 @@ def centre_crop(shape: float, of: float) -> Box:
 
 
 def _boxes(thumbnail: Thumbnail) -> Iterator[tuple[Variant, Box]]:
-    yield from INNER.items()
-    yield from THIRDS.items()
     for variant, shape in SHAPES.items():
         box = centre_crop(shape, thumbnail.across / thumbnail.down)
         if not _is_whole(box):

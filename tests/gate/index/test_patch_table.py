@@ -178,7 +178,9 @@ class Changes(RuleBasedStateMachine):
     def equals(self) -> None:
         """Compares all look-ups."""
         asked = sorted({patch for one in self.held.values() for frame in patches_of(one.value) for patch in frame})
-        assert brief(self.index.query_patches([*asked, "0" * 16])) == near(self.held, [*asked, "0" * 16], 6)
+        assert brief(self.index.query_patches([*asked, "0" * 16])) == near(
+            self.held, [*asked, "0" * 16], Reach().patches
+        )
 
 
 TestChanges = Changes.TestCase
@@ -191,7 +193,7 @@ def test_file(tmp_path: Path) -> None:
     index = MultiIndex.of(Reach(), as_rows(held))
     save(path, IndexMarks(1, 1, {}), index.contents())
     asked = [patch for signal in list(held.values())[:3] for patch in patches_of(signal.value)[0]]
-    assert brief(MultiIndex(Reach(), load(path)[1]).query_patches(asked)) == near(held, asked, 6)
+    assert brief(MultiIndex(Reach(), load(path)[1]).query_patches(asked)) == near(held, asked, Reach().patches)
     data = bytearray(path.read_bytes())
     data[-5000] ^= 1
     path.write_bytes(data)

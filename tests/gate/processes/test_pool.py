@@ -27,6 +27,7 @@ from takeback.hashing import hash_picture
 from takeback.hashing.exact import exact_signals
 from takeback.hashing.frames import HashedFrame
 from takeback.hashing.moving_box import moving_frames
+from takeback.hashing.patches import asked_patches
 from takeback.hashing.video import hash_video
 from tests.gate.pictures import drawing, jpeg
 
@@ -49,8 +50,13 @@ def read(pool: Pool, data: bytes, given: str = "") -> HashedFile:
 
 
 def as_sent(frames: Sequence[HashedFrame]) -> tuple[HashedFrame, ...]:
-    """The frames and their moving parts as a process returns them: with the thumbnails of the chosen ones."""
-    kept = [frame if frame.is_chosen else replace(frame, thumbnail=None) for frame in frames]
+    """The frames and their moving parts as a process returns them: thumbnails and patches of the chosen ones alone."""
+    kept = [
+        replace(frame, patches=tuple(asked_patches(frame.thumbnail, turned=False)))
+        if frame.is_chosen and frame.thumbnail
+        else replace(frame, thumbnail=None)
+        for frame in frames
+    ]
     return (*kept, *moving_frames(frames))
 
 
@@ -75,13 +81,13 @@ def test_a_process_finds_what_this_one_finds(pool: Pool, file: Path) -> None:
         assert found.signals == exact_signals(file.read_bytes())
         return
     here = hash_picture(file.read_bytes(), look_ups=True)
-    assert (found.kind, found.signals, found.dihedral, found.thumbnail, found.frames) == (
+    assert (found.kind, found.signals, found.dihedral, found.thumbnail) == (
         MediaKind.PICTURE,
         here.signals,
         here.dihedral,
         here.thumbnail,
-        as_sent(here.frames),
     )
+    assert (list(found.patches), found.frames) == (asked_patches(here.thumbnail), as_sent(here.frames))
 
 
 @pytest.mark.parametrize("file", sorted((VECTORS / "videos").iterdir()), ids=lambda file: file.name)

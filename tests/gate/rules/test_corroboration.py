@@ -62,7 +62,7 @@ def test_what_confirms_it(beside: Hit) -> None:
 
 def test_votes_confirm_it() -> None:
     """Parts that match confirm a region, and so does an exact hash."""
-    assert decided(Hit(1, "trimmed", 3), votes=(Votes("p", 2, 2, 0, 5),)).action is Action.BLOCK
+    assert decided(Hit(1, "trimmed", 3), votes=(Votes("p", 2, 36.0, 2, 36.0, 0, 5),)).action is Action.BLOCK
     facts = DecisionFacts(variants={**VARIANTS, "exact": Variant.WHOLE})
     asked = [WHOLE, REGION, Probe(signal(3, SignalType.SHA256))]
     assert decide("c", [], asked, [Hit(2, "exact", 0)], Feed(1, 1.0), facts).action is Action.BLOCK

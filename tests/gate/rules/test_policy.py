@@ -28,8 +28,8 @@ def allowed(key: str) -> st.SearchStrategy[object]:
 def policies(draw: st.DrawFn) -> Policy:
     """Any valid policy."""
     policy = Policy(**{held.name: draw(allowed(held.name)) for held in fields(Policy)})  # type: ignore[arg-type]
-    votes = min(policy.review_votes, policy.block_votes or policy.review_votes)
-    return replace(policy, review_distance=max(policy.distance, policy.review_distance), review_votes=votes)
+    odds = min(policy.review_odds, policy.block_odds)
+    return replace(policy, review_distance=max(policy.distance, policy.review_distance), review_odds=odds)
 
 
 @given(policies())

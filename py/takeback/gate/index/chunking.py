@@ -32,6 +32,13 @@ SPARE_BUCKET_BYTES: Final = 1 << 16
 
 MAX_PATCH_DISTANCE: Final = 8
 """Bits, of 64, within which patches are searched at most: three chunks can do no more."""
+LONG_LIST_PATCHES: Final = 16_000_000
+"""Patches of a million pictures. A longer table is searched within `LONG_LIST_DISTANCE` bits at most.
+
+Among ten million pictures a look-up within 8 bits takes five times as long, and more evidence is needed there anyway,
+to which far votes add little.
+"""
+LONG_LIST_DISTANCE: Final = 6
 MIN_PATCH_CHUNK_BITS: Final = 16
 PATCH_BUCKET_COST: Final = 7.0
 """Measured cost of opening a bucket of patches, in the unit of `PATCH_CODE_COST`."""

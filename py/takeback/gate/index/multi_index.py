@@ -36,7 +36,7 @@ from takeback.signals import (
 
 PHASH_MATCH_DISTANCE: Final = 6
 """Bits, of 64, within which two phashes match."""
-PATCHES_MATCH_DISTANCE: Final = 6
+PATCHES_MATCH_DISTANCE: Final = 8
 """Bits, of 64, within which two patches match."""
 MERGE_ROWS: Final = 8192
 """Rows that are searched linearly; at this number a thread merges them into a table with buckets."""
@@ -101,7 +101,7 @@ class Hit(NamedTuple):
 class PatchHit(NamedTuple):
     """A listed patch near an asked one, whose position is `asked`, with the entry and the frame that it is in.
 
-    `code` tells the patches of an entry apart; `near` is the number of pictures that have a patch near the asked one.
+    `code` is its hash as a number; `near` is the number of pictures that have a patch near the asked one.
     """
 
     asked: int
@@ -308,7 +308,9 @@ class MultiIndex:
             rows = _several(rows[np.isin(rows["asked"], counting)], least)
             for code, asked, ref, distance, _ in rows.tolist():
                 entry, frame = part.entry(ref >> FRAME_BITS), ref & ((1 << FRAME_BITS) - 1)
-                hits.append(PatchHit(asked, entry, frame, code, distance, int(near[asked])))
+                # Codes are bytes in the order of their hex, and C reads them as little-endian numbers.
+                patch = int.from_bytes(code.to_bytes(8, "little"), "big")
+                hits.append(PatchHit(asked, entry, frame, patch, distance, int(near[asked])))
         return hits
 
     def pictures(self) -> int:

@@ -14,7 +14,15 @@ from typing import Final, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from takeback.gate.index.chunking import MAX_CHUNK_BITS, MAX_FLIPS, MIN_PATCH_CHUNK_BITS, Chunk, plan_patches
+from takeback.gate.index.chunking import (
+    LONG_LIST_DISTANCE,
+    LONG_LIST_PATCHES,
+    MAX_CHUNK_BITS,
+    MAX_FLIPS,
+    MIN_PATCH_CHUNK_BITS,
+    Chunk,
+    plan_patches,
+)
 from takeback.gate.index.native import (
     ENTRY_BYTES,
     MAX_ROWS,
@@ -308,9 +316,10 @@ class PatchTable:
         self._dead = np.zeros(shape.pictures // 8 + 1, np.uint8)
 
     def query(self, codes: bytes, asking: int, distance: int) -> PatchHits:
-        """Returns the codes within `distance` bits, at most the shape's, of each of the `asking` codes."""
+        """Returns the codes within `distance` bits, or within the shape's if that is less, of the `asking` codes."""
         dead = address(self._dead) if self.removed else None
-        return _found(lambda *rest: _library.patch_query(self._at, *rest), codes, (asking, distance), dead)
+        within = asking, min(distance, self.shape.distance)
+        return _found(lambda *rest: _library.patch_query(self._at, *rest), codes, within, dead)
 
     def find(self, entry: bytes) -> list[int]:
         """Returns the pictures of an entry that are not removed."""
@@ -378,7 +387,8 @@ class PatchPlan:
             return None
         live = [live_bits(source.dead, len(source.sizes)) for source in self.sources]
         pictures = sum(int(kept.sum()) for kept in live)
-        shape = PatchShape(count, pictures, self.distance, self.seed, plan_patches(count, self.distance))
+        distance = min(self.distance, LONG_LIST_DISTANCE) if count > LONG_LIST_PATCHES else self.distance
+        shape = PatchShape(count, pictures, distance, self.seed, plan_patches(count, distance))
         memory = zeroed_memory(shape.size)
         entries, sizes, order = _entries(memory, shape), _sizes(memory, shape), _order(memory, shape)
         codes, refs = np.empty(count, np.uint64), np.empty(count, np.uint32)

@@ -25,6 +25,7 @@ from takeback.gate.rules.media import MediaKind
 from takeback.gate.rules.policy import Budget
 from takeback.hashing.frames import MAX_CHOSEN_FRAMES, HashedFrame
 from takeback.hashing.kernel import DIHEDRALS, THUMBNAIL_SIDE_PIXELS, Thumbnail
+from takeback.hashing.patches import MAX_ASKED, TURNS, AskedPatch
 from takeback.hashing.picture import MAX_BYTES
 from takeback.hashing.vpdq import MAX_LOOK_UPS
 from takeback.signals import MAX_FRAMES, Signal, SignalType, Variant
@@ -64,14 +65,23 @@ class _ThumbnailShape(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 type _Pdq = Annotated[str, Meta(pattern=r"^[0-9a-f]{64}\Z")]
+type _PatchMessage = tuple[
+    Annotated[str, Meta(pattern=r"^[0-9a-f]{16}\Z")],
+    Annotated[int, Meta(ge=0, le=255)],
+    Annotated[int, Meta(ge=0, lt=TURNS)],
+]
+"""The fields of an `AskedPatch`."""
+type _PatchMessages = Annotated[list[_PatchMessage], Meta(max_length=MAX_ASKED)]
 type _FrameMessage = tuple[
     Annotated[float, Meta(ge=0, lt=MAX_VIDEO_SECONDS)],
     Annotated[int, Meta(ge=0, le=100)],
     Annotated[list[_Pdq], Meta(min_length=len(DIHEDRALS), max_length=len(DIHEDRALS))],
     bool,
     bool,
+    _PatchMessages,
 ]
-"""A frame's seconds, quality and hashes, whether it is chosen and has a thumbnail, and whether it is a moving part."""
+"""A frame's seconds, quality and hashes, whether it is chosen and has a thumbnail, whether it is a moving part, and the
+patches of a chosen one."""
 
 
 class _Found(Struct, frozen=True, forbid_unknown_fields=True):
@@ -80,6 +90,7 @@ class _Found(Struct, frozen=True, forbid_unknown_fields=True):
     signals: Annotated[list[tuple[SignalType, str, int | None, Variant]], Meta(max_length=64)]
     thumbnails: Annotated[list[_ThumbnailShape], Meta(max_length=1 + MAX_CHOSEN_FRAMES)]
     dihedral: dict[str, str] = {}
+    patches: _PatchMessages = []
     frames: Annotated[list[_FrameMessage], Meta(max_length=2 * (MAX_FRAMES + MAX_LOOK_UPS))] = []
     notes: Annotated[list[Annotated[str, Meta(max_length=300)]], Meta(max_length=8)] = []
 
@@ -109,9 +120,9 @@ class _ProcessMessage(Struct, frozen=True, forbid_unknown_fields=True):
 class HashedFile:
     """What a file turned out to be, and its signals: at least its exact hashes. `why` says why it is unreadable, if so.
 
-    `frames` are those of a video or animation, to be looked up.
-    `thumbnail` is that of a picture, from which its views are hashed. `dihedral` has the PDQ hashes of its turned and
-    mirrored forms by name.
+    `patches` are those of a picture, and `frames` those of a video or animation, to be looked up. `thumbnail` is that
+    of a picture, from which its views are hashed. `dihedral` has the PDQ hashes of its turned and mirrored forms by
+    name.
     """
 
     kind: MediaKind
@@ -121,6 +132,7 @@ class HashedFile:
     why: PictureError | None = None
     notes: tuple[str, ...] = ()
     frames: tuple[HashedFrame, ...] = ()
+    patches: tuple[AskedPatch, ...] = ()
 
 
 class ProcessGone(Exception):
@@ -236,15 +248,18 @@ class Process:
             raise ProcessGone from error
         thumbnails = deque(map(_thumbnail, found.thumbnails, pixels))
         is_picture = kind is MediaKind.PICTURE
-        marked = sum(is_chosen for *_, is_chosen, _ in found.frames)
+        marked = sum(is_chosen for *_, is_chosen, _, _ in found.frames)
         if len(thumbnails) != is_picture + marked or not found.dihedral.keys() <= set(DIHEDRALS):
             raise ProcessGone
         own = thumbnails.popleft() if is_picture else None
         frames = tuple(
-            HashedFrame(seconds, quality, tuple(hashes), thumbnails.popleft() if chosen else None, chosen, part)
-            for seconds, quality, hashes, chosen, part in found.frames
+            HashedFrame(
+                seconds, quality, tuple(hashes), thumbnails.popleft() if chosen else None, chosen, part, _patches(asked)
+            )
+            for seconds, quality, hashes, chosen, part, asked in found.frames
         )
-        return HashedFile(kind, signals, found.dihedral, own, notes=tuple(found.notes), frames=frames)
+        patches, notes = _patches(found.patches), tuple(found.notes)
+        return HashedFile(kind, signals, found.dihedral, own, notes=notes, frames=frames, patches=patches)
 
     @contextmanager
     def _within(self, seconds: float, why: str) -> Iterator[None]:
@@ -289,6 +304,10 @@ class Process:
         if len(data) < length:
             raise ProcessGone
         return data
+
+
+def _patches(messages: list[_PatchMessage]) -> tuple[AskedPatch, ...]:
+    return tuple(AskedPatch(*message) for message in messages)
 
 
 def _thumbnail(shape: _ThumbnailShape, pixels: bytes) -> Thumbnail:

@@ -9,7 +9,7 @@ from takeback.gate.index.multi_index import Hit, usable
 from takeback.gate.rules.corroboration import is_region_of_region
 from takeback.gate.rules.media import MediaKind
 from takeback.gate.rules.policy import Action, Policy, weaker
-from takeback.gate.rules.votes import Votes, by_votes, required_votes
+from takeback.gate.rules.votes import Votes, by_votes, pose_text
 from takeback.protocol import EntryStatus
 from takeback.signals import Signal, SignalType, Variant, frames_of, is_informative, negative_of, second_of
 
@@ -86,9 +86,8 @@ class Match:
             upload, entry = self.shares
             return f"{self.type} of {upload:.0%} of the upload's seconds and {entry:.0%} of the entry's{self._view()}"
         if self.votes is not None:
-            return f"{self.type}: {self.votes} parts of the picture match" + (
-                ", turned or changed" if self.pose else ""
-            )
+            pose = pose_text(self.pose or 0)
+            return f"{self.type}: {self.votes} parts of the picture match" + (f", {pose}" if pose else "")
         if self.type is SignalType.PHASH and self.distance:
             return f"{self.type} at distance {self.distance}"
         if self.type is not SignalType.PDQ:
@@ -299,7 +298,7 @@ def _match(probe: Probe, hit: Hit, policy: Policy) -> Match | None:
 
 def _vote_match(votes: Votes, facts: DecisionFacts) -> Match | None:
     """Returns the match for votes, None if they are too few."""
-    action, because = by_votes(votes, required_votes(facts.listed_pictures, facts.policy), facts.policy)
+    action, because = by_votes(votes, facts.listed_pictures, facts.policy)
     if action is None:
         return None
     match = Match(votes.entry, SignalType.PATCHES, votes.distance, None, Variant.WHOLE, UPRIGHT, action, because)

@@ -11,7 +11,7 @@ from typing import Any, Final, NamedTuple
 from takeback.errors import SettingsError
 from takeback.gate.index.chunking import MAX_PATCH_DISTANCE
 from takeback.gate.index.multi_index import PATCHES_MATCH_DISTANCE, PHASH_MATCH_DISTANCE, Reach
-from takeback.signals import MAX_PATCHES, PDQ_MATCH_DISTANCE, PDQ_QUALITY_FLOOR
+from takeback.signals import PDQ_MATCH_DISTANCE, PDQ_QUALITY_FLOOR
 
 PDQ_REVIEW_DISTANCE: Final = 40
 """Greatest distance in bits for a review: tests/bench/copies.py found no two different pictures nearer than 74."""
@@ -83,9 +83,9 @@ class Policy:
     shown: Action = Action.BLOCK
     patches: Action = Action.BLOCK
     patches_distance: int = PATCHES_MATCH_DISTANCE
-    block_votes: int = 0
-    """0 stands for what a list of this size needs (`votes.required_votes`)."""
-    review_votes: int = 0
+    review_odds: int = 1000
+    """One in so many uploads goes to review because of patches by chance alone, whatever the size of the list."""
+    block_odds: int = 1_000_000
     demoted: Action = Action.REVIEW
     paused: Action = Action.REVIEW
     well_known: Action = Action.ALLOW
@@ -161,8 +161,8 @@ KEYS: Final[Mapping[str, _Key]] = {
     "shown": _Key("vpdq.shown_picture", _ANY),
     "patches": _Key("patches.action", _ANY),
     "patches_distance": _Key("patches.distance", Range(0, MAX_PATCH_DISTANCE)),
-    "block_votes": _Key("patches.block_votes", Range(0, MAX_PATCHES)),
-    "review_votes": _Key("patches.review_votes", Range(0, MAX_PATCHES)),
+    "review_odds": _Key("patches.review_odds", Range(1, 1_000_000_000_000)),
+    "block_odds": _Key("patches.block_odds", Range(1, 1_000_000_000_000)),
     "demoted": _Key("entries.demoted", _AT_MOST_REVIEW),
     "paused": _Key("entries.paused", _AT_MOST_REVIEW),
     "well_known": _Key("entries.well_known", _AT_MOST_REVIEW),
@@ -203,7 +203,7 @@ def parse(text: str) -> Policy:
     """Parses a policy in TOML. Raises `SettingsError` if it is wrong.
 
     1. It is valid TOML. 2. Every key is one of `KEYS`. 3. Every value has its key's type and is within its limits.
-    4. The review distance is not less than the match distance. 5. A review needs no more votes than a block.
+    4. The review distance is not less than the match distance. 5. A review needs no less chance than a block.
     """
     try:
         table = tomllib.loads(text)
@@ -220,9 +220,9 @@ def parse(text: str) -> Policy:
     policy = Policy(**values)
     if policy.review_distance < policy.distance:
         raise SettingsError(f"{_where(text, 'pdq.review_distance')} is less than pdq.distance, {policy.distance}")
-    if policy.block_votes and policy.review_votes > policy.block_votes:
+    if policy.review_odds > policy.block_odds:
         raise SettingsError(
-            f"{_where(text, 'patches.review_votes')} is more than patches.block_votes, {policy.block_votes}"
+            f"{_where(text, 'patches.review_odds')} is more than patches.block_odds, {policy.block_odds}"
         )
     return policy
 
