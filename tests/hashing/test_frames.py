@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from builder.site.bundle import bundle_worker
 from takeback.hashing.frames import MAX_CHOSEN_FRAMES, FrameChoice, FrameHashes
+from takeback.hashing.patches import sent_patches
 from takeback.hashing.pdq import Pdq, Pixels, hash_pixels
 from takeback.hashing.vpdq import MAX_LOOK_UPS, looked_up_frames, sampled_frames
 from takeback.signals import MAX_FRAMES, PDQ_MATCH_DISTANCE, hamming_distance
@@ -104,7 +105,7 @@ def test_frames_are_looked_up_once() -> None:
 
 @pytest.mark.parametrize("size", [(160, 120), (1500, 37), (511, 1023)])
 def test_the_page_gets_the_same_thumbnail(tmp_path: Path, size: tuple[int, int]) -> None:
-    """The kernel as the video worker calls it returns the hash and the thumbnail that it returns natively."""
+    """The kernel as the video worker calls it returns the hashes and the thumbnail that it returns natively."""
     width, height = size
     pixels = drawing(3, size).convert("L").tobytes()
     (tmp_path / "pixels").write_bytes(pixels)
@@ -116,11 +117,15 @@ const kernel = await Kernel.create();
 const pixels = readFileSync({json.dumps(str(tmp_path / "pixels"))});
 kernel.room(pixels.length).set(pixels);
 const found = kernel.hash({{ width: {width}, height: {height}, channels: 1, offset: 0, stride: {width} }});
-const {{ pixels: grey, ...shape }} = found.thumbnail();
-console.log(JSON.stringify([found.hash, found.quality, shape, Buffer.from(grey).toString("hex")]));
+const thumbnail = found.thumbnail();
+const {{ pixels: grey, ...shape }} = thumbnail;
+const patches = kernel.patches(thumbnail);
+console.log(JSON.stringify([found.hash, found.quality, shape, Buffer.from(grey).toString("hex"), patches]));
 """)
     bundle_worker(script, tmp_path / "out.mjs")
     here = hash_pixels(Pixels(width, height, "L", [pixels]))
     shape = {name: getattr(here.thumbnail, name) for name in ("width", "height", "across", "down")}
     said = subprocess.run(["node", str(tmp_path / "out.mjs")], capture_output=True, text=True, check=True).stdout
-    assert json.loads(said) == [here.hash, here.quality, shape, here.thumbnail.pixels.hex()]
+    assert json.loads(said) == [
+        here.hash, here.quality, shape, here.thumbnail.pixels.hex(), sent_patches(here.thumbnail)
+    ]  # fmt: skip

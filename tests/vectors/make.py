@@ -1,7 +1,7 @@
 """`python tests/vectors/make.py`: draws the test pictures and writes vectors.json beside them.
 
-The pictures are generated and CC0. Their PDQ hashes come from the numpy oracle on the pixels that Pillow gives, not
-from the kernel they are there to check; for a JPEG the oracle hashes the luma plane that the decoder gives.
+The pictures are generated and CC0. Their PDQ and local hashes come from the numpy oracles on the pixels that Pillow
+gives, not from the kernel they are there to check; for a JPEG the oracles hash the luma plane that the decoder gives.
 """
 
 import hashlib
@@ -14,12 +14,12 @@ from typing import Final
 import imagehash
 import numpy as np
 import numpy.typing as npt
-from PIL import Image, ImageDraw, ImageOps
+from PIL import Image, ImageDraw, ImageFilter, ImageOps
 
 HERE: Final = Path(__file__).resolve().parent
 sys.path[:0] = [str(HERE.parents[1]), str(HERE.parents[1] / "py")]
 
-from tests import oracle  # noqa: E402
+from tests import oracle, patches_oracle  # noqa: E402
 
 ORIENTATION: Final = 0x0112
 TURNED: Final = range(2, 9)
@@ -50,6 +50,15 @@ def loud() -> Image.Image:
     pen.ellipse((70, 80, 120, 120), fill=(0, 255, 255))
     pen.ellipse((60, 30, 130, 110), fill=(0, 255, 0))
     return picture
+
+
+def rough(width: int, height: int) -> Image.Image:
+    """Clouds of several sizes in grey, which have blobs everywhere."""
+    noise = np.random.default_rng(1).integers(0, 256, (height, width), np.uint8)
+    small, large = (
+        ImageOps.autocontrast(Image.fromarray(noise).filter(ImageFilter.GaussianBlur(blur))) for blur in (3, 8)
+    )
+    return Image.blend(small, large, 0.5)
 
 
 def encode(picture: Image.Image, kind: str, **options: object) -> bytes:
@@ -100,6 +109,7 @@ def files() -> dict[str, bytes]:
         "two.mpo": encode(colour, "MPO", save_all=True, append_images=[colour.rotate(180)]),
         "long.png": encode(scene(900, 33), "PNG"),
         "sixty-four.png": encode(scene(64, 64), "PNG"),
+        "rough.png": encode(rough(220, 300), "PNG"),
         "tiny.png": encode(scene(4, 9), "PNG"),
         "flat.png": encode(Image.new("RGB", (90, 70), (77, 77, 77)), "PNG"),
     }
@@ -167,6 +177,7 @@ def describe(name: str, data: bytes) -> dict[str, object]:
         "pdq": hashes["orig"],
         "dihedral": hashes,
         "phash": phash(data),
+        "sent_patches": sorted(patches_oracle.sent(patches_oracle.thumbnail(oracle.luma(pixels)))),
         # All frames lie within the first second, of which the first is the sample.
         **({"vpdq": f"0,{quality},{hashes['orig']},0.000"} if moves else {}),
         "sha256": hashlib.sha256(data).hexdigest(),

@@ -2,6 +2,7 @@
  * The frames of an animated AVIF, hashed like those of a video. The browser decodes them if it can, because the build of
  * libavif for the web cannot. The rules are those of `py/takeback/hashing/animation.py`.
  */
+import { ChosenFrames } from "./choice.js";
 import { inTime } from "./frames.js";
 import { Kernel } from "./kernel.js";
 import { hashOverWhite } from "./luma.js";
@@ -20,22 +21,26 @@ const MIRRORED = new Set([2, 4, 5, 7]);
 
 /** @typedef {import("./vpdq.js").Frame} Frame */
 
+/** @type {{ frames: Frame[], patches: string[][] }} */
+const NOTHING = { frames: [], patches: [] };
+
 /**
- * The hashed frames, as many as can be decoded; empty for a still, and in browsers that cannot decode it.
+ * The hashed frames, as many as can be decoded, and the local hashes of those that stand for all; none for a still, and in
+ * browsers that cannot decode it.
  *
  * @param {Blob} file
  * @param {number} [orientation] the EXIF orientation that makes the frames upright, which not every browser tells
- * @returns {Promise<Frame[]>}
+ * @returns {Promise<{ frames: Frame[], patches: string[][] }>}
  */
 export async function animationFrames(file, orientation = 1) {
-  if (typeof ImageDecoder !== "function" || !(await ImageDecoder.isTypeSupported(TYPE))) return [];
+  if (typeof ImageDecoder !== "function" || !(await ImageDecoder.isTypeSupported(TYPE))) return NOTHING;
   const decoder = new ImageDecoder({ type: TYPE, data: await file.arrayBuffer() });
   try {
     await Promise.all([decoder.tracks.ready, decoder.completed]);
     const track = decoder.tracks.selectedTrack;
-    return track?.animated ? await hashFrames(decoder, track.frameCount, orientation) : [];
+    return track?.animated ? await hashFrames(decoder, track.frameCount, orientation) : NOTHING;
   } catch {
-    return []; // the browser cannot decode it; the still was hashed before
+    return NOTHING; // the browser cannot decode it; the still was hashed before
   } finally {
     decoder.close();
   }
@@ -50,6 +55,7 @@ async function hashFrames(decoder, count, orientation) {
   const turn = TURN_DEGREES[orientation] ?? 0;
   const mirrored = MIRRORED.has(orientation);
   const kernel = await Kernel.create();
+  const chosen = new ChosenFrames();
   /** @type {Map<number, Frame>} */
   const hashed = new Map();
   /** @type {number[]} */
@@ -60,15 +66,22 @@ async function hashFrames(decoder, count, orientation) {
       () => undefined, // the frames before a broken one count
     );
     if (!image) break;
-    if ((Math.max(number, 1) + 1) * image.codedWidth * image.codedHeight > MAX_PIXELS) return [];
+    if ((Math.max(number, 1) + 1) * image.codedWidth * image.codedHeight > MAX_PIXELS) return NOTHING;
     const seconds = now / 1000;
     const duration = (image.duration ?? 0) / 1000;
     now += duration > MIN_FRAME_MILLISECONDS ? duration : DEFAULT_FRAME_MILLISECONDS;
     const shown = Math.ceil(seconds - 2 * SLACK_SECONDS) < now / 1000; // while this frame is shown a second begins, give or take the slack
-    if (shown)
-      hashed.set(number, { number, seconds, ...(await hashOverWhite(kernel, image, turn, mirrored)) });
+    if (shown) {
+      const { thumbnail, ...pdq } = await hashOverWhite(kernel, image, turn, mirrored);
+      hashed.set(number, { number, seconds, quality: pdq.quality, hash: pdq.hash });
+      chosen.offer(number, pdq, thumbnail);
+    }
     starts.push(seconds);
     image.close();
   }
-  return samples(starts).flatMap((number) => hashed.get(number) ?? []);
+  const sampled = samples(starts);
+  return {
+    frames: sampled.flatMap((number) => hashed.get(number) ?? []),
+    patches: chosen.inOrder(sampled).map((thumbnail) => kernel.patches(thumbnail)),
+  };
 }

@@ -5,9 +5,13 @@
 
 import { PDQ_MATCH_DISTANCE, hasDetail, ones } from "./vpdq.js";
 
+/** @typedef {import("./kernel.js").Thumbnail} Thumbnail */
+
 /** Frames that stand for a video. */
 export const MAX_CHOSEN_FRAMES = 12;
 const QUALITY_FLOOR = 50;
+/** Of the 64 x 64 samples; frames with less detail are text on a plain ground and the like. */
+const MIN_DETAIL_PERCENT = 5;
 
 /**
  * @template T what to keep of a frame, such as its thumbnail
@@ -44,6 +48,37 @@ export class FrameChoice {
   /** What was kept of the chosen frames, in the order of the track. */
   get chosen() {
     return this.#kept.map(({ item }) => item);
+  }
+}
+
+/**
+ * The thumbnails of the frames that stand for a video, by what the caller calls a frame. It must do the same as
+ * `FrameHashes` in `py/takeback/hashing/frames.py`.
+ */
+export class ChosenFrames {
+  /** @type {FrameChoice<{ key: number, detail: number, thumbnail: Thumbnail }>} */
+  #choice = new FrameChoice();
+
+  /**
+   * Offers the next sampled frame, in the order of the track.
+   *
+   * @param {number} key
+   * @param {{ quality: number, hash: string, detail: number }} frame
+   * @param {() => Thumbnail} thumbnail
+   */
+  offer(key, frame, thumbnail) {
+    this.#choice.offer(frame, () => ({ key, detail: frame.detail, thumbnail: thumbnail() }));
+  }
+
+  /**
+   * The thumbnails in the order in which the frames are first shown; frames with little detail are left out.
+   *
+   * @param {number[]} shown the keys of the frames
+   */
+  inOrder(shown) {
+    const detailed = this.#choice.chosen.filter(({ detail }) => detail >= MIN_DETAIL_PERCENT);
+    const place = (/** @type {{ key: number }} */ { key }) => shown.indexOf(key);
+    return detailed.sort((a, b) => place(a) - place(b)).map(({ thumbnail }) => thumbnail);
   }
 }
 

@@ -10,7 +10,7 @@ import {
   VideoSampleSink,
   WEBM,
 } from "mediabunny";
-import { FrameChoice } from "./choice.js";
+import { ChosenFrames } from "./choice.js";
 import { prepared, shown } from "./edits.js";
 import { Kernel } from "./kernel.js";
 import { hashFrame } from "./luma.js";
@@ -42,10 +42,10 @@ export class VideoError extends Error {
 }
 
 /**
- * `width` and `height` are those of the upright frame, 0 if unknown; `chosen` are the thumbnails of the frames that stand
- * for the video.
+ * `width` and `height` are those of the upright frame, 0 if unknown; `patches` are the local hashes of each frame that
+ * stands for the video.
  *
- * @typedef {{ frames: Frame[], chosen: import("./kernel.js").Thumbnail[], width: number, height: number }} Found
+ * @typedef {{ frames: Frame[], patches: string[][], width: number, height: number }} Found
  */
 /** @typedef {import("mediabunny").InputVideoTrack} Track */
 
@@ -60,7 +60,7 @@ export class VideoError extends Error {
  */
 export async function hashFrames(file, onShare) {
   /** @type {Found} */
-  const found = { frames: [], chosen: [], width: 0, height: 0 };
+  const found = { frames: [], patches: [], width: 0, height: 0 };
   try {
     await fill(found, file, onShare);
   } catch (error) {
@@ -168,16 +168,16 @@ async function decode(track, { keys, wanted }, found, onShare) {
   const starts = [...new Set(wanted.map(({ start }) => start))].sort((a, b) => a - b);
   /** @type {Map<number, { hash: string, quality: number, width: number, height: number }>} */
   const hashed = new Map();
-  /** @type {FrameChoice<import("./kernel.js").Thumbnail>} */
-  const choice = new FrameChoice();
+  const chosen = new ChosenFrames();
   try {
     for await (const sample of framesAt(track, starts, keys)) {
       const frame = sample.toVideoFrame();
       const { thumbnail, ...pdq } = await hashFrame(kernel, frame, turn, mirrored).finally(() =>
         frame.close(),
       );
-      hashed.set(starts[hashed.size] ?? 0, pdq);
-      choice.offer(pdq, thumbnail);
+      const start = starts[hashed.size] ?? 0;
+      hashed.set(start, pdq);
+      chosen.offer(start, pdq, thumbnail);
       onShare(hashed.size / starts.length);
     }
   } catch {
@@ -187,7 +187,8 @@ async function decode(track, { keys, wanted }, found, onShare) {
     const pdq = hashed.get(start);
     if (pdq) found.frames.push({ number, seconds, quality: pdq.quality, hash: pdq.hash });
   }
-  found.chosen = choice.chosen;
+  const shownStarts = wanted.map(({ start }) => start);
+  found.patches = chosen.inOrder(shownStarts).map((thumbnail) => kernel.patches(thumbnail));
   const [first] = hashed.values();
   if (first) Object.assign(found, { width: first.width, height: first.height });
 }

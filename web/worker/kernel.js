@@ -1,4 +1,7 @@
-/** PDQ by the compiled kernel (`py/takeback/hashing/kernel.c`), the same module that Python loads, without Python. */
+/**
+ * PDQ and local hashes by the compiled kernel (`kernel.c` and `patches.c` in `py/takeback/hashing`), the same module that
+ * Python loads, without Python.
+ */
 import code from "takeback-kernel";
 
 const PAGE_BYTES = 65_536;
@@ -6,13 +9,22 @@ const PAGE_BYTES = 65_536;
 const DATA = 1024;
 const HEAP = 4 * PAGE_BYTES;
 /** Offsets and sizes in `struct pdq_result`: quality, 256 coefficients, hash, the hashes of the turned forms, detail. */
-const RESULT = { quality: 0, hash: 4 + 4 * 256, hashBytes: 32, size: 4 + 4 * 256 + 32 + 8 * 32 + 4 };
+const RESULT = {
+  quality: 0,
+  hash: 4 + 4 * 256,
+  hashBytes: 32,
+  detail: 4 + 4 * 256 + 32 + 8 * 32,
+  size: 4 + 4 * 256 + 32 + 8 * 32 + 4,
+};
 
+/** Local hashes of a frame at most. */
+const MAX_PATCHES = 16;
+const PATCH_DIGITS = 16;
 /** Pixels of a thumbnail's longer side at most, as in `py/takeback/hashing/kernel.py`. */
 const THUMBNAIL_SIDE_PIXELS = 512;
 
 /** @typedef {{ width: number, height: number, pixels: Uint8Array, across: number, down: number }} Thumbnail luma, rows from the top down */
-/** @typedef {{ pdq_size(w: number, h: number): number, pdq_begin(p: number, w: number, h: number, c: number): void, pdq_keep_plane(p: number): void, pdq_plane(p: number, plane: number, size: number): void, pdq_push(p: number, pixels: number, rows: number, stride: number): void, pdq_finish(p: number, result: number): void }} Exports */
+/** @typedef {{ pdq_size(w: number, h: number): number, pdq_begin(p: number, w: number, h: number, c: number): void, pdq_keep_plane(p: number): void, pdq_plane(p: number, plane: number, size: number): void, pdq_push(p: number, pixels: number, rows: number, stride: number): void, pdq_finish(p: number, result: number): void, patches_size(w: number, h: number): number, patches_sent(p: number, pixels: number, w: number, h: number, sent: number): number }} Exports */
 
 export class Kernel {
   #memory;
@@ -70,9 +82,11 @@ export class Kernel {
     this.#exports.pdq_push(work, pixels, height, stride);
     this.#exports.pdq_finish(work, result);
     const hash = new Uint8Array(this.#memory.buffer, result + RESULT.hash, RESULT.hashBytes);
+    const found = new DataView(this.#memory.buffer, result);
     return {
       hash: [...hash].map((byte) => byte.toString(16).padStart(2, "0")).join(""),
-      quality: new DataView(this.#memory.buffer).getInt32(result + RESULT.quality, true),
+      quality: found.getInt32(RESULT.quality, true),
+      detail: found.getInt32(RESULT.detail, true),
       thumbnail: () => this.#thumbnail(work, result + RESULT.size, width, height),
     };
   }
@@ -94,6 +108,22 @@ export class Kernel {
     const factor = Math.ceil(Math.max(width, height) / THUMBNAIL_SIDE_PIXELS);
     const pixels = new Uint8Array(this.#memory.buffer, plane, wide * high).slice();
     return { width: wide, height: high, pixels, across: width / factor, down: height / factor };
+  }
+
+  /**
+   * The local hashes of a thumbnail that a person sends, in hex, as `sent_patches` in `py/takeback/hashing/patches.py`
+   * returns them.
+   *
+   * @param {Thumbnail} thumbnail
+   */
+  patches({ width, height, pixels }) {
+    const sent = HEAP + ((pixels.length + 7) & ~7);
+    const work = sent + 8 * MAX_PATCHES;
+    this.#reach(work + this.#exports.patches_size(width, height));
+    new Uint8Array(this.#memory.buffer).set(pixels, HEAP);
+    const found = this.#exports.patches_sent(work, HEAP, width, height, sent);
+    const hashes = new BigUint64Array(this.#memory.buffer, sent, found);
+    return [...hashes].map((hash) => hash.toString(16).padStart(PATCH_DIGITS, "0"));
   }
 
   /** @param {number} end of what is needed, in bytes */

@@ -7,6 +7,7 @@ import "./apart.js";
 import { animationFrames } from "./animation.js";
 import { exactSignals } from "./exact.js";
 import { hashFrames, VideoError } from "./frames.js";
+import { patchesSignals } from "./patches.js";
 import { videoFormat } from "./sniff.js";
 import { vpdqSignals } from "./vpdq.js";
 
@@ -25,7 +26,7 @@ onmessage = async ({ data: { kind, id, file, orientation } }) => {
   try {
     const answer =
       kind === "animation"
-        ? { signals: vpdqSignals(await animationFrames(file, orientation)) }
+        ? { signals: shownSignals(await animationFrames(file, orientation)) }
         : kind === "exact"
           ? await hashExactly(file)
           : await hash(id, file, kind === "frameless");
@@ -58,12 +59,28 @@ async function hash(id, file, frameless) {
     const percent = Math.floor(done * 100);
     if (percent > reported) post({ kind: "share", id, share: (reported = percent) / 100 });
   };
-  const { frames, width, height } = frameless
-    ? { frames: [], width: 0, height: 0 }
+  const { frames, patches, width, height } = frameless
+    ? { frames: [], patches: [], width: 0, height: 0 }
     : await hashFrames(file, (done) => share(done * (1 - EXACT_SHARE)));
   const exact = await exactSignals(file, (done) => share(1 - EXACT_SHARE + done * EXACT_SHARE));
   const quality = frames.length ? Math.max(...frames.map((frame) => frame.quality)) : null;
-  return { kind: "video", signals: [...vpdqSignals(frames), ...exact], quality, width, height, format };
+  return {
+    kind: "video",
+    signals: [...shownSignals({ frames, patches }), ...exact],
+    quality,
+    width,
+    height,
+    format,
+  };
+}
+
+/**
+ * The signals of what a video shows.
+ *
+ * @param {{ frames: import("./vpdq.js").Frame[], patches: string[][] }} found
+ */
+function shownSignals({ frames, patches }) {
+  return [...vpdqSignals(frames), ...patchesSignals(patches)];
 }
 
 /**

@@ -10,7 +10,7 @@ from builder import BuildError
 
 EXPORTS: Final = frozenset(
     {"pdq_size", "pdq_begin", "pdq_keep_plane", "pdq_push", "pdq_finish", "pdq_plane", "pdq_view"}
-    | {"lanczos_size", "lanczos_begin", "lanczos_rows"}
+    | {"lanczos_size", "lanczos_begin", "lanczos_rows", "patches_size", "patches_sent", "patches_asked"}
 )
 """The functions that kernel.py calls."""
 IMPORTS: Final = frozenset(

@@ -105,10 +105,7 @@ def _load() -> ctypes.CDLL:
     library.lanczos_rows.restype = None
     library.patches_size.argtypes = (ctypes.c_int, ctypes.c_int)
     library.patches_size.restype = ctypes.c_size_t
-    library.patches_sent.argtypes = (
-        *(ctypes.c_void_p, ctypes.c_char_p, ctypes.c_int, ctypes.c_int),
-        *(ctypes.c_void_p, ctypes.c_int, ctypes.c_void_p),
-    )
+    library.patches_sent.argtypes = (ctypes.c_void_p, ctypes.c_char_p, ctypes.c_int, ctypes.c_int, ctypes.c_void_p)
     library.patches_sent.restype = ctypes.c_int
     library.patches_asked.argtypes = (
         *(ctypes.c_void_p, ctypes.c_char_p, ctypes.c_int, ctypes.c_int),

@@ -34,6 +34,9 @@ enum {
   WAVES = 8,            /* frequencies of an axis, from 0 */
   TURNS = 5,            /* angles at which an upload is hashed: 0, 7, -7, 14 and -14 degrees */
   TRANSPOSED = TURNS,   /* the number of the form that is mirrored along the diagonal */
+  LEVELS = 256,         /* of grey */
+  LIKE = 5,             /* grey levels that count as one: a JPEG spreads a plain ground over several */
+  MOST_DRAWN = 154,     /* of the 256 samples of a patch, on two grey levels: more is ink on a plain ground */
   MAX_SENT = 16,
   LEAST_ONES = 16,      /* set bits of a hash that is sent, and at most 64 less this: others are of hardly any shape */
   CANDIDATES = 80,      /* blobs among which a person's are chosen */
@@ -44,7 +47,6 @@ enum {
   FOUND = 10,           /* greatest distance in bits at which a blob counts as found again */
   ALIKE = 12,           /* two hashes this near are of the same thing */
   REPEATS = 3,          /* a thing seen this often in a picture is a pattern */
-  COMMON = 8,           /* bits within which a hash counts as a common one */
   ALIGNMENT = 64,
 };
 
@@ -343,6 +345,26 @@ static void sample(const struct pyramid *p, const struct blob *b, int turn, floa
     }
 }
 
+/* The number of samples on the level, give or take two, that most samples are on; takes them out of `levels`. */
+static int take_most_common(int *levels) {
+  int most = 0, last = 0, sum = 0;
+  for (int level = 0; level < LEVELS; level++) {
+    sum += levels[level] - (level >= LIKE ? levels[level - LIKE] : 0);
+    if (sum > most) most = sum, last = level;
+  }
+  for (int level = last; level >= 0 && level > last - LIKE; level--) levels[level] = 0;
+  return most;
+}
+
+/* Whether a patch shows ink on a plain ground, such as a letter or a button: two greys make up most of it. */
+static int is_drawn(float samples[SAMPLES][SAMPLES]) {
+  int levels[LEVELS] = {0};
+  for (int i = 0; i < SAMPLES; i++)
+    for (int j = 0; j < SAMPLES; j++) levels[(int)(samples[i][j] + 0.5f)]++;
+  int ground = take_most_common(levels);
+  return ground + take_most_common(levels) > MOST_DRAWN;
+}
+
 static int has_detail(float samples[SAMPLES][SAMPLES]) {
   float sum = 0.0f, squares = 0.0f, count = (float)(SAMPLES * SAMPLES);
   for (int i = 0; i < SAMPLES; i++)
@@ -369,7 +391,7 @@ static void waves_of(const struct work *w, float samples[SAMPLES][SAMPLES], floa
 static int hash_patch(const struct work *w, const struct pyramid *p, const struct blob *b, int turn, struct patch *out) {
   float samples[SAMPLES][SAMPLES], waves[WAVES][WAVES], energy = 0.0f;
   sample(p, b, turn, samples);
-  if (!has_detail(samples)) return 0;
+  if (!has_detail(samples) || is_drawn(samples)) return 0;
   waves_of(w, samples, waves);
   out->hash = b->bright ? BRIGHT : 0;
   for (int k = 1; k < WAVES * WAVES; k++) {
@@ -429,6 +451,17 @@ static int patches_of(const struct work *w, const struct pyramid *p, struct blob
 
 /* ---- the choice of what a person sends ---- */
 
+/* Whether a picture is a page of text or an interface, which shares its letters and keys with many others. */
+static int is_mostly_drawn(const struct pyramid *p, const struct blob *blobs, int count) {
+  float samples[SAMPLES][SAMPLES];
+  int drawn = 0;
+  for (int i = 0; i < count; i++) {
+    sample(p, &blobs[i], 0, samples);
+    drawn += is_drawn(samples);
+  }
+  return 8 * drawn > 3 * count;
+}
+
 /* A copy that is made to see which patches are found again: the size of its sides, and where (x, y) of the copy, from
    its middle, lies in the picture: from the middle too, in pixels. */
 struct rehearsal {
@@ -482,16 +515,13 @@ static void score_by(struct work *w, const struct rehearsal *r, int count, float
   }
 }
 
-/* Whether a patch cannot identify the picture: it is a common one, part of a pattern, or hardly has a shape. */
-static int is_ordinary(const struct work *w, int which, int count, const uint64_t *common, int commons) {
-  uint64_t hash = w->patches[which].hash, form = settled(hash);
-  int alike = 0, ones = __builtin_popcountll(form);
+/* Whether a patch cannot identify the picture: it is part of a pattern, or hardly has a shape. */
+static int is_ordinary(const struct work *w, int which, int count) {
+  uint64_t hash = w->patches[which].hash;
+  int alike = 0, ones = __builtin_popcountll(settled(hash));
   if (ones < LEAST_ONES || ones > WAVES * WAVES - LEAST_ONES) return 1;
   for (int i = 0; i < count; i++) alike += distance(hash, w->patches[i].hash) <= FOUND;
-  if (alike >= REPEATS) return 1;
-  for (int i = 0; i < commons; i++)
-    if (distance(form & ~FORM, common[i] & ~FORM) <= COMMON) return 1;
-  return 0;
+  return alike >= REPEATS;
 }
 
 static const float GONE = -1e9f;
@@ -530,19 +560,19 @@ EXPORT size_t patches_size(int width, int height) {
   return sizeof(struct work) + pixels * sizeof(float) + ALIGNMENT * (2 * OCTAVES + DIFFERENCES + 8);
 }
 
-/* Chooses the patches that a person sends: writes up to 16 hashes to `sent` and returns their number. Patches within 8
-   bits of one of the `commons` hashes, in any form, are not chosen. */
-EXPORT int patches_sent(void *memory, const uint8_t *plane, int width, int height, const uint64_t *common, int commons,
-                        uint64_t *sent) {
+/* Chooses the patches that a person sends: writes up to 16 hashes to `sent` and returns their number. */
+EXPORT int patches_sent(void *memory, const uint8_t *plane, int width, int height, uint64_t *sent) {
   struct work *w = aligned(memory);
   float scores[MAX_KEPT];
   lay_out(w, (uintptr_t)w, width, height);
   start(w, plane);
-  int count = patches_of(w, &w->own, w->kept, w->patches, blobs_of(w, &w->own, w->kept, CANDIDATES));
+  int count = blobs_of(w, &w->own, w->kept, CANDIDATES);
+  if (is_mostly_drawn(&w->own, w->kept, count)) return 0;
+  count = patches_of(w, &w->own, w->kept, w->patches, count);
   for (int i = 0; i < count; i++) scores[i] = 8.0f * (1.0f - (float)i / (float)count);
   for (int i = 0; i < REHEARSALS; i++) score_by(w, &REHEARSED[i], count, scores);
   for (int i = 0; i < count; i++)
-    if (is_ordinary(w, i, count, common, commons)) scores[i] = GONE;
+    if (is_ordinary(w, i, count)) scores[i] = GONE;
   return choose(w, count, scores, sent);
 }
 

@@ -41,7 +41,7 @@ def sent_patches(thumbnail: Thumbnail) -> list[str]:
     """Returns the hashes that a person sends, the most telling first; none of a plain picture."""
     hashes = (ctypes.c_uint64 * MAX_PATCHES)()
     found = library.patches_sent(
-        _memory(thumbnail), thumbnail.pixels, thumbnail.width, thumbnail.height, None, 0, ctypes.byref(hashes)
+        _memory(thumbnail), thumbnail.pixels, thumbnail.width, thumbnail.height, ctypes.byref(hashes)
     )
     return [_hex(code) for code in hashes[:found]]
 

@@ -216,7 +216,10 @@ class Door {
       const frames = moving
         ? await this.#videos.frames(request.file, hashed.orientation, request.options)
         : [];
-      request.resolve({ ...hashed, signals: [...hashed.signals, ...frames, ...signals] });
+      // The local hashes of an animation are those of its frames, and not of the first one alone.
+      const found = new Set(frames.map(({ type }) => type));
+      const still = hashed.signals.filter(({ type }) => type !== "patches" || !found.has(type));
+      request.resolve({ ...hashed, signals: [...still, ...frames, ...signals] });
     } catch (error) {
       request.reject(/** @type {DoorError} */ (error));
     }
