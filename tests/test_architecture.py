@@ -22,9 +22,7 @@ ZONES: Final = {
     "bulk": {"errors", "signals", "protocol"},
     "limits": set[str](),
     "connections": {"errors"},
-    "hashing": {"common_patches", "errors", "signals"},
-    "common_patches": {"common_patch_list", "errors", "signals"},
-    "common_patch_list": set[str](),
+    "hashing": {"errors", "signals"},
     "benign_list": {"errors", "signals"},
     "times": set[str](),
     "registry": {
@@ -49,7 +47,6 @@ ZONES: Final = {
         "connections",
         "hashing",
         "benign_list",
-        "common_patches",
         "private",
     },
     "verify": {"errors", "connections"},

@@ -21,6 +21,7 @@ ELSEWHERE: Final = {
     ),
     "gate/index/test_multi_index.py": ("tables are the index's memory, and have no other user", ["gate/index/native"]),
     "gate/index/test_file.py": ("a plan shows in how the file is cut", ["gate/index/chunking"]),
+    "gate/rules/test_common_patches.py": ("the list is tried by its reader", ["gate/rules/common_patch_list"]),
     "gate/rules/test_policy.py": (
         "they act when the policy says so",
         ["gate/rate_brake", "gate/rules/benign_list", "benign_list"],
@@ -44,7 +45,6 @@ ELSEWHERE: Final = {
         "processes and log are tried by the command",
         ["gate/processes/parent", "gate/serve/log", "gate/serve/server"],
     ),
-    "test_common_patches.py": ("the list is tried by its reader", ["common_patch_list"]),
     "gate/test_service.py": ("exact hashes and errors are tried by what a check says", ["errors", "hashing/exact"]),
     "gate/feed/test_signed.py": ("the chain is tried by a gate that is lied to", ["chain"]),
     "gate/upload_views/test_look_ups.py": ("frames are where a gate looks for views", ["gate/upload_views/letterbox"]),

@@ -17,7 +17,6 @@ from typing import BinaryIO, Final, Self
 
 from takeback.bulk import Reader
 from takeback.chain import check_time, follow_key
-from takeback.common_patches import common_patches
 from takeback.errors import FeedBroken, PictureError, RegistryUnreachable, SettingsError, StateDamaged
 from takeback.gate import settings as settings_file
 from takeback.gate.feed import snapshot_import
@@ -30,6 +29,7 @@ from takeback.gate.processes.hashing_process import HashedFile
 from takeback.gate.processes.pool import Job, shared_pool
 from takeback.gate.rate_brake import RateBrake
 from takeback.gate.rules.benign_list import BenignIndex
+from takeback.gate.rules.common_patches import common_patches
 from takeback.gate.rules.decision import (
     Decision,
     DecisionFacts,
