@@ -81,7 +81,7 @@ def sent(thumbnail: npt.NDArray[np.uint8]) -> list[str]:
     for rehearsal in REHEARSALS:
         for i, points in enumerate(found_again(pyramid, rehearsal, hashes)):
             scores[i] = scores[i] + F(points)
-    left = {i: score for i, score in enumerate(scores) if not is_ordinary(hashes, i)}
+    left = {i: score for i, score in enumerate(scores) if not is_ordinary(kept, i)}
     return [f"{settled(hashes[i]):016x}" for i in chosen([blob for blob, _ in kept], hashes, left, picture.shape)]
 
 
@@ -305,10 +305,14 @@ def found_again(pyramid: Pyramid, rehearsal: Rehearsal, hashes: Sequence[int]) -
     return [rehearsal.weight * (11 - min(bits, 11)) for bits in least]
 
 
-def is_ordinary(hashes: Sequence[int], which: int) -> bool:
-    """Whether a patch is part of a pattern, or has hardly any shape."""
-    alike = sum((hashes[which] ^ other).bit_count() <= 10 for other in hashes)
-    return alike >= 3 or not 16 <= settled(hashes[which]).bit_count() <= 48
+def is_ordinary(kept: Sequence[tuple[Blob, int]], which: int) -> bool:
+    """Whether a patch is seen in several places, or has hardly any shape."""
+    blob, value = kept[which][0], settled(kept[which][1])
+    apart, places = REACH * blob.sigma / F(2), 1
+    for other, found in kept:
+        if max(abs(other.x - blob.x), abs(other.y - blob.y)) > apart:
+            places += ((settled(found) ^ value) & ~FORM).bit_count() <= 10
+    return places >= 3 or not 16 <= value.bit_count() <= 48
 
 
 def chosen(

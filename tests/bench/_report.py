@@ -1,6 +1,6 @@
 """The report on copies: tables as Markdown, and plots."""
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -95,6 +95,8 @@ MOST_REVIEWED: Final = 20
 """Different pictures that may be sent to review, of `PAIRS`; none may be blocked."""
 PAIRS: Final = 2_000_000
 MOST_ENTRIES: Final = 10
+FIRST: Final = 8
+"""False matches of a class that are named."""
 APART: Final = (SCENES, "memes of one template")
 """Classes of pairs that are apart from the figure: their pictures do show the same thing."""
 
@@ -201,14 +203,16 @@ def false_table(found: Study) -> Iterator[str]:
     for kind, number in sorted(count.items()):
         cells = [str(there[kind, way, action]) for way in WAYS for action in (Action.BLOCK, Action.REVIEW)]
         yield f"| {kind} | {number:,} | {' | '.join(cells)} |"
-    first = [
-        f"{found.items[one.picture].name}, {one.change} - {found.items[match.other].name} ({match.action})"
-        for one in found.outcomes
-        for match in one.wrong
-        if match.way == "everything" and class_of(found.items[one.picture], found.items[match.other]) not in APART
-    ]
+    first: dict[str, list[str]] = defaultdict(list)
+    for one in found.outcomes:
+        for match in one.wrong:
+            upload, other = found.items[one.picture], found.items[match.other]
+            if match.way == "everything" and (kind := class_of(upload, other)) not in APART:
+                first[kind].append(f"{upload.name}, {one.change} - {other.name} ({match.action})")
     yield ""
-    yield f"The first of them: {'; '.join(first[:12])}." if first else "There is none among different things."
+    yield "The first of them:" if first else "There is none among different things."
+    for kind, some in sorted(first.items()):
+        yield f"- {kind}: {'; '.join(some[:FIRST])}"
 
 
 def bought(found: Study) -> tuple[list[str], NDArray[np.float64]]:

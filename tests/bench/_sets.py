@@ -74,7 +74,9 @@ def sets(seed: str, photographs: int, drawn: int) -> Sets:
     remarks = [f"Left out: {why}" for why in second.missing]
     remarks += [] if tuned else ["Left out: the photographs it was tuned on, because their folder is not there"]
     remarks.append(f"Photographs of Debian packages: {described(stills)}")
-    return Sets(items, dict(_some(copied or tuned, GROUNDS, f"{seed} grounds")), remarks)
+    # Only listed ones, so that a match with one that an upload shows is known to be no mistake.
+    shown = {item.name: item.file for item in items if item.file and item.set == (COPIED[1] if copied else COPIED[0])}
+    return Sets(items, dict(_some(shown, GROUNDS, f"{seed} grounds")), remarks)
 
 
 def _files(folder: Path) -> Iterator[Path]:

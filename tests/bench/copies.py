@@ -86,14 +86,21 @@ def _upload(task: tuple[int, Item]) -> list[Outcome]:
     picture = opened(data)
     assert picture is not None
     if item.set not in COPIED:
-        return [_outcome(number, UNCHANGED, saved(picture, 85), {item.name, *shown})]
+        return [_outcome(number, UNCHANGED, saved(picture, 85), {item.name, *_with_scenes(shown)})]
     outcomes = []
     others = {name: one for name, one in _Worker.pictures.grounds.items() if name != item.name}
     for change in CHANGES:
         chance = Chance(f"{_Worker.seed} {item.name} {change}", others)
         upload = changed(picture, change, chance)
-        outcomes.append(_outcome(number, change, upload, {item.name, *chance.shown}))
+        outcomes.append(_outcome(number, change, upload, {item.name, *_with_scenes(chance.shown)}))
     return outcomes
+
+
+def _with_scenes(shown: Iterable[str]) -> set[str]:
+    """The pictures beside the copied one, and all other pictures of their scenes: a match with them is no mistake."""
+    names = set(shown)
+    scenes = {item.scene for item, _, _ in _Worker.kept if item.name in names}
+    return names | {item.name for item, _, _ in _Worker.kept if item.scene in scenes}
 
 
 def _outcome(number: int, change: str, upload: bytes, names: set[str]) -> Outcome:

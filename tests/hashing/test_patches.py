@@ -82,7 +82,7 @@ def test_what_is_asked_keeps_its_bounds(seed: int, wide: int, high: int) -> None
     thumbnail = thumbnail_of(grown(seed, wide, high, 1.5))
     asked = asked_patches(thumbnail)
     assert len(asked) <= MAX_ASKED
-    assert all(0 <= one.spot < 100 and 0 <= one.turn < TURNS for one in asked)
+    assert all(0 <= one.spot < 200 and 0 <= one.turn < TURNS for one in asked)
     assert asked_patches(thumbnail, turned=False) == [one for one in asked if one.turn == 0]
 
 

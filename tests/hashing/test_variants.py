@@ -99,7 +99,7 @@ def test_a_picture_without_ground_is_not_trimmed() -> None:
 def test_the_reduced_picture(width: int, height: int, seed: int, pieces: list[int]) -> None:
     """The thumbnail consists of means of squares, clipped at the edge, and making it changes no hash of the whole."""
     pixels = np.random.default_rng(seed).integers(0, 256, (height, width)).astype(np.uint8)
-    plain, kept = PdqStream(width, height, "L"), PdqStream(width, height, "L", keep_thumbnail=True)
+    plain, kept = PdqStream(width, height, "L"), PdqStream(width, height, "L", thumbnail_side=512)
     plain.push(pixels.tobytes())
     top = 0
     for rows in [*pieces, height]:

@@ -24,7 +24,7 @@ const PATCH_DIGITS = 16;
 const THUMBNAIL_SIDE_PIXELS = 512;
 
 /** @typedef {{ width: number, height: number, pixels: Uint8Array, across: number, down: number }} Thumbnail luma, rows from the top down */
-/** @typedef {{ pdq_size(w: number, h: number): number, pdq_begin(p: number, w: number, h: number, c: number): void, pdq_keep_plane(p: number): void, pdq_plane(p: number, plane: number, size: number): void, pdq_push(p: number, pixels: number, rows: number, stride: number): void, pdq_finish(p: number, result: number): void, patches_size(w: number, h: number): number, patches_sent(p: number, pixels: number, w: number, h: number, sent: number): number }} Exports */
+/** @typedef {{ pdq_size(w: number, h: number): number, pdq_begin(p: number, w: number, h: number, c: number): void, pdq_keep_plane(p: number, side: number): void, pdq_plane(p: number, plane: number, size: number): void, pdq_push(p: number, pixels: number, rows: number, stride: number): void, pdq_finish(p: number, result: number): void, patches_size(w: number, h: number): number, patches_sent(p: number, pixels: number, w: number, h: number, sent: number): number }} Exports */
 
 export class Kernel {
   #memory;
@@ -78,7 +78,7 @@ export class Kernel {
     const result = work + this.#exports.pdq_size(width, height);
     this.#reach(result + RESULT.size);
     this.#exports.pdq_begin(work, width, height, channels);
-    this.#exports.pdq_keep_plane(work);
+    this.#exports.pdq_keep_plane(work, THUMBNAIL_SIDE_PIXELS);
     this.#exports.pdq_push(work, pixels, height, stride);
     this.#exports.pdq_finish(work, result);
     const hash = new Uint8Array(this.#memory.buffer, result + RESULT.hash, RESULT.hashBytes);

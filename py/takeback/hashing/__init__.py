@@ -11,7 +11,7 @@ from takeback.errors import PictureError
 from takeback.hashing.animation import TooManyPixels, hash_animation
 from takeback.hashing.exact import exact_signals
 from takeback.hashing.frames import HashedFrame, chosen_thumbnails
-from takeback.hashing.kernel import Thumbnail
+from takeback.hashing.kernel import THUMBNAIL_SIDE_PIXELS, UPLOAD_SIDE_PIXELS, Thumbnail
 from takeback.hashing.patches import patches_signals
 from takeback.hashing.pdq import Pdq, hash_pixels
 from takeback.hashing.phash import phash_signals
@@ -61,7 +61,8 @@ def hash_picture(
 ) -> HashedPicture:
     """Hashes a picture file. `on_step` is called with `decoded` and `hashed` as these steps end.
 
-    With `look_ups`, also frames of an animation between those that are sampled.
+    With `look_ups`, as a gate does: with a finer thumbnail, and also frames of an animation between those that are
+    sampled.
 
     A person's client sends more signals (`with_variants`), and a gate looks up more. Raises `PictureError` if `data` is
     not a picture, is damaged, or exceeds a limit.
@@ -76,7 +77,7 @@ def hash_picture(
 
 def hash_opened(picture: DecodedPicture, data: bytes, *, look_ups: bool = False) -> HashedPicture:
     """Computes all signals but phash, which the browser adds later; `look_ups` as for `hash_picture`."""
-    upright = hash_pixels(picture.upright)
+    upright = hash_pixels(picture.upright, UPLOAD_SIDE_PIXELS if look_ups else THUMBNAIL_SIDE_PIXELS)
     signals = [_signal(upright, Variant.WHOLE)]
     if picture.stored is not None:
         stored = hash_pixels(picture.stored)

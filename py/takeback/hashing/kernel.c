@@ -38,7 +38,7 @@ enum {
   HASH_BYTES = 32,
   DIHEDRALS = 8,
   SMALLEST = 5,        /* a picture with a shorter side has no hash */
-  PLANE_SIDE = 512,    /* the thumbnail's longer side is at most this, and at least half of it if the picture allows */
+  PLANE_SIDE = 640,    /* the longest side that a thumbnail may have */
   TAPS = 4,            /* points per axis for a sample of a region: every second pixel of a thumbnail */
   STANDS_OUT = 8,      /* grey levels by which a sample must differ from its row and column */
   ALIGNMENT = 64,
@@ -97,9 +97,7 @@ static int sampled_column(const struct pdq *p, int j) { return (int)(((int64_t)(
 
 static int sampled_row(const struct pdq *p, int i) { return (int)(((int64_t)(2 * i + 1) * p->height) >> 7); }
 
-static int factor_of(int width, int height) {
-  return ((width > height ? width : height) + PLANE_SIDE - 1) / PLANE_SIDE;
-}
+static int factor_of(int width, int height, int side) { return ((width > height ? width : height) + side - 1) / side; }
 
 static int reduced(int length, int factor) { return (length + factor - 1) / factor; }
 
@@ -491,10 +489,11 @@ EXPORT void pdq_begin(void *memory, int width, int height, int channels) {
   p->filled = p->tick = p->sampled = p->factor = 0;
 }
 
-/* Call after `pdq_begin` to make the thumbnail as well. */
-EXPORT void pdq_keep_plane(void *memory) {
+/* Call after `pdq_begin` to make the thumbnail as well. Its longer side is at most `side`, up to 640, and at least half
+   of that if the picture allows. */
+EXPORT void pdq_keep_plane(void *memory, int side) {
   struct pdq *p = aligned(memory);
-  p->factor = factor_of(p->width, p->height);
+  p->factor = factor_of(p->width, p->height, side);
 }
 
 /* Call after the last row: writes the thumbnail, one byte a pixel, to `plane`, and its width and height to `size`. */

@@ -14,7 +14,9 @@ from typing import Final
 MAX_SIDE_PIXELS: Final = 65_535
 """Pixels of a side, the most a JPEG can have; it bounds the kernel's memory at about 10 MB for any shape."""
 THUMBNAIL_SIDE_PIXELS: Final = 512
-"""Pixels of a thumbnail's longer side at most."""
+"""Pixels of the longer side at most of the thumbnail from which a person's client hashes regions."""
+UPLOAD_SIDE_PIXELS: Final = 640
+"""The same at a gate: small parts of a tall screenshot are found again only in a finer thumbnail."""
 CHANNELS: Final = {"L": 1, "RGB": 3, "RGBX": 4}
 """Bytes per pixel of the layouts that the kernel reads: luma; red, green, blue; the same and a byte to skip."""
 COLUMNS: Final = 32
@@ -52,7 +54,9 @@ class KernelResult:
 
 @dataclass(frozen=True, slots=True)
 class Thumbnail:
-    """A picture reduced to at most 512 pixels a side: `pixels` are luma, one byte each, rows from the top down.
+    """A picture reduced to at most 512 pixels a side, at a gate 640.
+
+    `pixels` are luma, one byte each, rows from the top down.
 
     `across` x `down` is the exact size of the picture in these pixels: the last column and row may cover less than a
     whole pixel.
@@ -85,7 +89,7 @@ def _load() -> ctypes.CDLL:
     library.pdq_push.restype = None
     library.pdq_finish.argtypes = (ctypes.c_void_p, ctypes.POINTER(_Result))
     library.pdq_finish.restype = None
-    library.pdq_keep_plane.argtypes = (ctypes.c_void_p,)
+    library.pdq_keep_plane.argtypes = (ctypes.c_void_p, ctypes.c_int)
     library.pdq_keep_plane.restype = None
     library.pdq_plane.argtypes = (ctypes.c_void_p, ctypes.c_void_p, ctypes.POINTER(ctypes.c_int32))
     library.pdq_plane.restype = None
@@ -122,11 +126,12 @@ library: Final = _load()
 class PdqStream:
     """Computes PDQ of a picture of `width` x `height` pixels from batches of rows, top to bottom.
 
-    `layout` is a key of `CHANNELS`; `keep_thumbnail` makes the thumbnail as well. Raises `ValueError` if a side is 0 or
-    over `MAX_SIDE_PIXELS`, or the layout is unknown.
+    `layout` is a key of `CHANNELS`; `thumbnail_side` is the greatest side of a thumbnail that is made as well, up to
+    640, and without it there is none. Raises `ValueError` if a side is 0 or over `MAX_SIDE_PIXELS`, or the layout is
+    unknown.
     """
 
-    def __init__(self, width: int, height: int, layout: str, *, keep_thumbnail: bool = False) -> None:
+    def __init__(self, width: int, height: int, layout: str, *, thumbnail_side: int = 0) -> None:
         if not (1 <= width <= MAX_SIDE_PIXELS and 1 <= height <= MAX_SIDE_PIXELS):
             raise ValueError(f"a side must have 1 to {MAX_SIDE_PIXELS} pixels, not {width} x {height}")
         if layout not in CHANNELS:
@@ -136,8 +141,9 @@ class PdqStream:
         self._size = width, height
         self._memory = ctypes.create_string_buffer(library.pdq_size(width, height))
         library.pdq_begin(self._memory, width, height, CHANNELS[layout])
-        if keep_thumbnail:
-            library.pdq_keep_plane(self._memory)
+        self._side = thumbnail_side
+        if thumbnail_side:
+            library.pdq_keep_plane(self._memory, thumbnail_side)
 
     def push(self, pixels: bytes, stride: int | None = None) -> None:
         """Adds the next whole rows, `stride` bytes apart; by default rows are contiguous.
@@ -161,12 +167,12 @@ class PdqStream:
         return _read(result)
 
     def thumbnail(self) -> Thumbnail:
-        """Returns the thumbnail, after the last row, if `keep_thumbnail` was set."""
-        pixels = ctypes.create_string_buffer(THUMBNAIL_SIDE_PIXELS * THUMBNAIL_SIDE_PIXELS)
+        """Returns the thumbnail, after the last row, if `thumbnail_side` was set."""
+        pixels = ctypes.create_string_buffer(self._side * self._side)
         size = (ctypes.c_int32 * 2)()
         library.pdq_plane(self._memory, pixels, size)
         # Rounded up, as `factor_of` in kernel.c does.
-        factor = -(-max(self._size) // THUMBNAIL_SIDE_PIXELS)
+        factor = -(-max(self._size) // self._side)
         return Thumbnail(
             size[0], size[1], pixels.raw[: size[0] * size[1]], self._size[0] / factor, self._size[1] / factor
         )

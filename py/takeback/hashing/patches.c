@@ -28,7 +28,7 @@ enum {
   LEAST_SIDE = 16,      /* pixels of an octave */
   CHUNK = 16,           /* pixels that are blurred together */
   MAX_BLOBS = 8192,
-  MAX_KEPT = 128,       /* blobs whose patches are hashed */
+  MAX_KEPT = 200,       /* blobs whose patches are hashed */
   SIDE = 64,            /* samples of an axis for which the cosines are */
   SAMPLES = 16,         /* of a patch, an axis */
   WAVES = 8,            /* frequencies of an axis, from 0 */
@@ -40,7 +40,7 @@ enum {
   MAX_SENT = 16,
   LEAST_ONES = 16,      /* set bits of a hash that is sent, and at most 64 less this: others are of hardly any shape */
   CANDIDATES = 80,      /* blobs among which a person's are chosen */
-  ASKED = 100,          /* blobs of an upload that are looked up upright, */
+  ASKED = 200,          /* blobs of an upload that are looked up upright, */
   ASKED_TURNED = 50,    /* and in other forms */
   RIVALS = 80,          /* blobs of a rehearsed copy */
   REHEARSALS = 5,
@@ -111,9 +111,10 @@ struct work {
   float waves[WAVES][SAMPLES];
 };
 
+/* A patch to look up: the number of its place, how the upload was turned, its middle and its side in pixels. */
 struct asked_patch {
   uint64_t hash;
-  int32_t spot, turn;
+  int32_t spot, turn, x, y, side, unused;
 };
 
 /* ---- memory ---- */
@@ -423,6 +424,20 @@ static uint64_t settled(uint64_t hash) {
   return (hash & ~FORM) | form;
 }
 
+/* Whether a patch is seen in several places of the picture, in whatever form: a window of a house, a sticker. */
+static int is_pattern(const struct work *w, int which, int count) {
+  const struct blob *own = &w->kept[which];
+  uint64_t hash = settled(w->patches[which].hash) & ~FORM;
+  float apart = REACH * own->sigma / 2.0f; /* a quarter of its side */
+  int places = 1;
+  for (int i = 0; i < count && places < REPEATS; i++) {
+    float x = w->kept[i].x - own->x, y = w->kept[i].y - own->y;
+    if (x <= apart && x >= -apart && y <= apart && y >= -apart) continue;
+    places += distance(hash, settled(w->patches[i].hash) & ~FORM) <= FOUND;
+  }
+  return places >= REPEATS;
+}
+
 static void start(struct work *w, const uint8_t *plane) {
   struct image *picture = &w->own.picture;
   for (int i = 0; i < picture->width * picture->height; i++) picture->pixels[i] = plane[i];
@@ -515,13 +530,10 @@ static void score_by(struct work *w, const struct rehearsal *r, int count, float
   }
 }
 
-/* Whether a patch cannot identify the picture: it is part of a pattern, or hardly has a shape. */
-static int is_ordinary(const struct work *w, int which, int count) {
-  uint64_t hash = w->patches[which].hash;
-  int alike = 0, ones = __builtin_popcountll(settled(hash));
-  if (ones < LEAST_ONES || ones > WAVES * WAVES - LEAST_ONES) return 1;
-  for (int i = 0; i < count; i++) alike += distance(hash, w->patches[i].hash) <= FOUND;
-  return alike >= REPEATS;
+
+static int hardly_has_shape(uint64_t hash) {
+  int ones = __builtin_popcountll(settled(hash));
+  return ones < LEAST_ONES || ones > WAVES * WAVES - LEAST_ONES;
 }
 
 static const float GONE = -1e9f;
@@ -572,22 +584,22 @@ EXPORT int patches_sent(void *memory, const uint8_t *plane, int width, int heigh
   for (int i = 0; i < count; i++) scores[i] = 8.0f * (1.0f - (float)i / (float)count);
   for (int i = 0; i < REHEARSALS; i++) score_by(w, &REHEARSED[i], count, scores);
   for (int i = 0; i < count; i++)
-    if (is_ordinary(w, i, count)) scores[i] = GONE;
+    if (hardly_has_shape(w->patches[i].hash) || is_pattern(w, i, count)) scores[i] = GONE;
   return choose(w, count, scores, sent);
 }
 
 /* Writes a hash, and those that it may have in a copy because a sign that decides its form is unsure. */
-static int ask(const struct patch *patch, int spot, int turn, struct asked_patch *out) {
-  int count = 0;
+static int ask(const struct blob *place, const struct patch *patch, int spot, int turn, struct asked_patch *out) {
+  int count = 0, x = (int)(place->x + 0.5f), y = (int)(place->y + 0.5f), side = (int)(2.0f * REACH * place->sigma);
   for (int unsure = 0; unsure < 4; unsure++) {
     if (((unsure & 1) && !patch->unsure_across) || ((unsure & 2) && !patch->unsure_down)) continue;
     uint64_t hash = patch->hash ^ ((unsure & 1) ? ACROSS : 0) ^ ((unsure & 2) ? DOWN : 0);
-    out[count++] = (struct asked_patch){settled(hash), spot, turn};
+    out[count++] = (struct asked_patch){settled(hash), spot, turn, x, y, side, 0};
   }
   return count;
 }
 
-/* Writes the patches of an upload that are looked up to `asked`, which has room for 4 x 100 + 20 x 50, and returns their
+/* Writes the patches of an upload that are looked up to `asked`, which has room for 4 x 200 + 20 x 50, and returns their
    number; without `turned` only those of the upright upload. */
 EXPORT int patches_asked(void *memory, const uint8_t *plane, int width, int height, int turned,
                          struct asked_patch *asked) {
@@ -596,15 +608,17 @@ EXPORT int patches_asked(void *memory, const uint8_t *plane, int width, int heig
   start(w, plane);
   int count = patches_of(w, &w->own, w->kept, w->patches, blobs_of(w, &w->own, w->kept, ASKED)), written = 0;
   for (int spot = 0; spot < count; spot++) {
-    written += ask(&w->patches[spot], spot, 0, asked + written);
+    const struct blob *place = &w->kept[spot];
+    if (is_pattern(w, spot, count)) continue;
+    written += ask(place, &w->patches[spot], spot, 0, asked + written);
     if (!turned || spot >= ASKED_TURNED) continue;
     struct patch other = w->patches[spot];
     other.hash = transposed(other.hash);
     other.unsure_across = w->patches[spot].unsure_down;
     other.unsure_down = w->patches[spot].unsure_across;
-    written += ask(&other, spot, TRANSPOSED, asked + written);
+    written += ask(place, &other, spot, TRANSPOSED, asked + written);
     for (int turn = 1; turn < TURNS; turn++)
-      if (hash_patch(w, &w->own, &w->kept[spot], turn, &other)) written += ask(&other, spot, turn, asked + written);
+      if (hash_patch(w, &w->own, place, turn, &other)) written += ask(place, &other, spot, turn, asked + written);
   }
   return written;
 }

@@ -10,8 +10,8 @@ from typing import Final, NamedTuple
 from takeback.hashing.kernel import Thumbnail, library
 from takeback.signals import MAX_PATCHES, PATCH_DIGITS, Signal, SignalType, patches_value
 
-MAX_ASKED: Final = 1400
-"""Patches that are looked up for one picture at most: 4 of each of 100 blobs, and 20 more of each of 50."""
+MAX_ASKED: Final = 1800
+"""Patches that are looked up for one picture at most: 4 of each of 200 blobs, and 20 more of each of 50."""
 TURNS: Final = 6
 """Forms in which an upload is hashed (`AskedPatch.turn`)."""
 FORM_BITS: Final = 1 | 1 << 1 | 1 << 8
@@ -21,20 +21,27 @@ FORM_BITS: Final = 1 | 1 << 1 | 1 << 8
 class AskedPatch(NamedTuple):
     """A patch of an upload to look up: its hash in hex, and where and how it was computed.
 
-    `spot` numbers the place in the upload. `turn` numbers the form in which the upload was hashed: 0 as it is, 1 to 4
-    turned by 7, -7, 14 and -14 degrees, 5 mirrored along the diagonal. Other forms need no look-up of their own: the
-    hash of a patch that is inverted, mirrored or upside down differs in one of the bits of `FORM_BITS`.
+    `spot` numbers the place in the upload; `x` and `y` are its middle and `side` its side in pixels of the thumbnail.
+    `turn` numbers the form in which the upload was hashed: 0 as it is, 1 to 4 turned by 7, -7, 14 and -14 degrees, 5
+    mirrored along the diagonal. Other forms need no look-up of their own: the hash of a patch that is inverted,
+    mirrored or upside down differs in one of the bits of `FORM_BITS`.
     """
 
     hash: str
     spot: int
     turn: int
+    x: int
+    y: int
+    side: int
 
 
 class _Asked(ctypes.Structure):
     """`struct asked_patch` of patches.c."""
 
-    _fields_ = (("hash", ctypes.c_uint64), ("spot", ctypes.c_int32), ("turn", ctypes.c_int32))
+    _fields_ = (
+        ("hash", ctypes.c_uint64),
+        *((name, ctypes.c_int32) for name in ("spot", "turn", "x", "y", "side", "unused")),
+    )
 
 
 def sent_patches(thumbnail: Thumbnail) -> list[str]:
@@ -58,7 +65,7 @@ def asked_patches(thumbnail: Thumbnail, *, turned: bool = True) -> list[AskedPat
     found = library.patches_asked(
         _memory(thumbnail), thumbnail.pixels, thumbnail.width, thumbnail.height, turned, ctypes.byref(asked)
     )
-    return [AskedPatch(_hex(one.hash), one.spot, one.turn) for one in asked[:found]]
+    return [AskedPatch(_hex(one.hash), one.spot, one.turn, one.x, one.y, one.side) for one in asked[:found]]
 
 
 def _hex(code: int) -> str:

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from takeback.hashing.kernel import DIHEDRALS, PdqStream, Thumbnail
+from takeback.hashing.kernel import DIHEDRALS, THUMBNAIL_SIDE_PIXELS, PdqStream, Thumbnail
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,9 +33,12 @@ class Pdq:
     detail: int
 
 
-def hash_pixels(pixels: Pixels) -> Pdq:
-    """Computes PDQ by the full-size rule. A side under 5 pixels gives a hash of zeros with quality 0."""
-    stream = PdqStream(pixels.width, pixels.height, pixels.layout, keep_thumbnail=True)
+def hash_pixels(pixels: Pixels, thumbnail_side: int = THUMBNAIL_SIDE_PIXELS) -> Pdq:
+    """Computes PDQ by the full-size rule, and a thumbnail of at most `thumbnail_side` pixels a side.
+
+    A side under 5 pixels gives a hash of zeros with quality 0.
+    """
+    stream = PdqStream(pixels.width, pixels.height, pixels.layout, thumbnail_side=thumbnail_side)
     for strip in pixels.strips:
         stream.push(strip)
     result = stream.finish()

@@ -5,13 +5,17 @@ platforms that only compare PDQ. What they reveal about the picture: PROTOCOL.md
 crops are found by local hashes (`patches.py`), which need fewer bits.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from itertools import accumulate, pairwise
 from types import MappingProxyType
 from typing import Final
 
 from takeback.hashing.kernel import KernelResult, Parallelogram, Thumbnail, hash_region
 from takeback.signals import PDQ_QUALITY_FLOOR, Signal, SignalType, Variant
 
+type CountLines = Callable[[bytes, int, tuple[int, int, int, int], int], list[int]]
+"""A function like `count_lines`."""
 type Box = tuple[float, float, float, float]
 """Left, top, right and bottom edge of a region, as shares of the picture's width and height."""
 
@@ -111,23 +115,25 @@ def trimmed(
     gap: float = GAP_SHARE,
     *,
     smallest: float = MIN_CONTENT_SHARE,
+    count: CountLines | None = None,
 ) -> Box:
     """Returns the largest object on a plain background; the whole picture if there is no background or object.
 
     In a screenshot or between bars the object is the picture; in a picture of something on a plain background, the
     thing itself. Grey levels within `tolerance` count as background; background narrower than the share `gap` of a side
-    does not separate objects; an object under the share `smallest` of a side does not count.
+    does not separate objects; an object under the share `smallest` of a side does not count. `count` replaces
+    `count_lines`, which needs nothing but bytes, because the page has not loaded numpy yet when it hashes regions.
     """
+    count = count or count_lines
     wide, high = thumbnail.width, thumbnail.height
-    # Plain bytes, because the page has not loaded numpy yet when it hashes regions.
     off = thumbnail.pixels.translate(_off_ground(_edge(thumbnail), tolerance))
     left, top, right, bottom = 0, 0, wide, high
     # The second pass counts only within the columns that the first one found.
     for _ in range(2):
-        rows = [off.count(1, y * wide + left, y * wide + right) for y in range(top, bottom)]
+        rows = count(off, wide, (left, top, right, bottom), 1)
         first, last = _longest(rows, right - left, int(high * gap))
         top, bottom = top + first, top + last
-        columns = [off[top * wide + x : bottom * wide : wide].count(1) for x in range(left, right)]
+        columns = count(off, wide, (left, top, right, bottom), 0)
         first, last = _longest(columns, bottom - top, int(wide * gap))
         left, right = left + first, left + last
     if right - left < wide * smallest or bottom - top < high * smallest:
@@ -140,6 +146,14 @@ def trimmed(
     )
 
 
+def count_lines(off: bytes, wide: int, area: tuple[int, int, int, int], axis: int) -> list[int]:
+    """Counts the ones of each column (axis 0) or row (1) of an area: left, top, right and bottom in pixels."""
+    left, top, right, bottom = area
+    if axis:
+        return [off.count(1, y * wide + left, y * wide + right) for y in range(top, bottom)]
+    return [off[top * wide + x : bottom * wide : wide].count(1) for x in range(left, right)]
+
+
 def _edge(thumbnail: Thumbnail) -> bytes:
     wide, pixels = thumbnail.width, thumbnail.pixels
     return pixels[:wide] + pixels[-wide:] + pixels[::wide] + pixels[wide - 1 :: wide]
@@ -147,19 +161,20 @@ def _edge(thumbnail: Thumbnail) -> bytes:
 
 def _off_ground(edge: bytes, tolerance: int) -> bytes:
     """A translation table: 0 for pixels of the background, the most common grey of the edge, 1 for all others."""
-    counts = [edge.count(level) for level in range(256)]
+    counts = Counter(edge)
+    below = [0, *accumulate(counts[level] for level in range(256))]
     # Seven levels count together, because JPEG noise spreads a plain background over several.
-    ground = max(range(256), key=lambda level: sum(counts[max(0, level - 3) : level + 4]))
+    near = [below[min(256, level + 4)] - below[max(0, level - 3)] for level in range(256)]
+    ground = near.index(max(near))
     return bytes(abs(level - ground) > tolerance for level in range(256))
 
 
 def _longest(off: list[int], length: int, gap: int) -> tuple[int, int]:
     """Start and end of the longest run of lines that are not background; of all lines if there is none."""
-    busy = [place for place, count in enumerate(off) if count > length * GROUND_NOISE_SHARE]
-    runs: list[tuple[int, int]] = []
-    for place in busy:
-        if runs and place - runs[-1][1] <= gap:
-            runs[-1] = (runs[-1][0], place + 1)
-        else:
-            runs.append((place, place + 1))
-    return max(runs, key=lambda run: run[1] - run[0], default=(0, len(off)))
+    most = length * GROUND_NOISE_SHARE
+    busy = [place for place, count in enumerate(off) if count > most]
+    if not busy:
+        return 0, len(off)
+    starts = [place for before, place in pairwise([-gap - 2, *busy]) if place - before > gap + 1]
+    ends = [place + 1 for place, after in pairwise([*busy, len(off) + gap + 1]) if after - place > gap + 1]
+    return max(zip(starts, ends, strict=True), key=lambda run: run[1] - run[0])

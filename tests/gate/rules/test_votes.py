@@ -51,6 +51,23 @@ def test_each_part_is_a_vote() -> None:
 
 
 @pytest.mark.parametrize(
+    ("areas", "action"),
+    [
+        ([(100, 100, 60), (120, 110, 60), (126, 104, 50)], Action.REVIEW),
+        ([(100, 100, 60), (127, 110, 60), (126, 104, 50)], Action.BLOCK),
+        ([(100, 100, 60), (104, 140, 60), (100, 104, 90)], Action.REVIEW),
+        ([(100, 100, 60), (104, 141, 60), (100, 104, 90)], Action.BLOCK),
+        ([(100, 100, 60), None, (100, 104, 90)], Action.BLOCK),
+    ],
+)
+def test_votes_in_one_place_are_for_review(areas: list[tuple[int, int, int] | None], action: Action) -> None:
+    """Patches that all lie within one small thing do not block; if some places are unknown, they do."""
+    asked = [probe(number)._replace(area=area) for number, area in enumerate(areas)]
+    (votes,) = count_votes(asked, [hit(number, number + 10) for number in range(3)], 0)
+    assert by_votes(votes, 0, Policy())[0] is action
+
+
+@pytest.mark.parametrize(
     ("asked", "hits"),
     [
         ([probe(0, spot=1), probe(1, spot=1)], [hit(0, 10), hit(1, 11)]),

@@ -24,7 +24,7 @@ from takeback.errors import DamagedPicture, OverBudget, PictureError
 from takeback.gate.rules.media import MediaKind
 from takeback.gate.rules.policy import Budget
 from takeback.hashing.frames import MAX_CHOSEN_FRAMES, HashedFrame
-from takeback.hashing.kernel import DIHEDRALS, THUMBNAIL_SIDE_PIXELS, Thumbnail
+from takeback.hashing.kernel import DIHEDRALS, UPLOAD_SIDE_PIXELS, Thumbnail
 from takeback.hashing.patches import MAX_ASKED, TURNS, AskedPatch
 from takeback.hashing.picture import MAX_BYTES
 from takeback.hashing.vpdq import MAX_LOOK_UPS
@@ -58,10 +58,10 @@ type Length = Annotated[int, Meta(ge=0)]
 
 
 class _ThumbnailShape(Struct, frozen=True, forbid_unknown_fields=True):
-    width: Annotated[int, Meta(ge=1, le=THUMBNAIL_SIDE_PIXELS)]
-    height: Annotated[int, Meta(ge=1, le=THUMBNAIL_SIDE_PIXELS)]
-    across: Annotated[float, Meta(gt=0, le=THUMBNAIL_SIDE_PIXELS)]
-    down: Annotated[float, Meta(gt=0, le=THUMBNAIL_SIDE_PIXELS)]
+    width: Annotated[int, Meta(ge=1, le=UPLOAD_SIDE_PIXELS)]
+    height: Annotated[int, Meta(ge=1, le=UPLOAD_SIDE_PIXELS)]
+    across: Annotated[float, Meta(gt=0, le=UPLOAD_SIDE_PIXELS)]
+    down: Annotated[float, Meta(gt=0, le=UPLOAD_SIDE_PIXELS)]
 
 
 type _Pdq = Annotated[str, Meta(pattern=r"^[0-9a-f]{64}\Z")]
@@ -69,6 +69,9 @@ type _PatchMessage = tuple[
     Annotated[str, Meta(pattern=r"^[0-9a-f]{16}\Z")],
     Annotated[int, Meta(ge=0, le=255)],
     Annotated[int, Meta(ge=0, lt=TURNS)],
+    Annotated[int, Meta(ge=0, le=UPLOAD_SIDE_PIXELS)],
+    Annotated[int, Meta(ge=0, le=UPLOAD_SIDE_PIXELS)],
+    Annotated[int, Meta(ge=1, le=2 * UPLOAD_SIDE_PIXELS)],
 ]
 """The fields of an `AskedPatch`."""
 type _PatchMessages = Annotated[list[_PatchMessage], Meta(max_length=MAX_ASKED)]

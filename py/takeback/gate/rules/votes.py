@@ -22,9 +22,9 @@ PICTURES_PER_CHANCE: Final = 100_000
 EVIDENCE_BITS: Final = (18.0, 18.0, 18.0, 17.6, 16.0, 14.5, 13.3, 12.2, 11.1)
 """Bits that a vote is worth, by its distance without the bits of the form.
 
-They are -log2 of the chance that one of 16 patches of a picture is that near to one of the hundred of an unrelated one.
-Of 75 million pairs of patches of photographs, 7.7e-8 were within 4 bits, and 2.1e-7, 5.1e-7, 1.1e-6 and 2.3e-6 within 5
-to 8; an eighth of these are of one form.
+They are -log2 of the chance that one of 16 patches of a picture is that near to one of an unrelated one that has 200,
+with something to spare: of 200 million pairs of patches of photographs, 4.9e-8 were within 4 bits, and 6.4e-8, 1.5e-7,
+3.7e-7 and 1.0e-6 within 5 to 8; an eighth of these are of one form.
 """
 TRIED_BITS: Final = 5.0
 """log2 of the forms and turns in which an upload may match, for which more evidence is needed."""
@@ -33,6 +33,11 @@ MIN_LISTED: Final = 1000
 MIN_REVIEW_VOTES: Final = 2
 MIN_BLOCK_VOTES: Final = 3
 """Votes that are needed besides the evidence: one or two patches may be a logo."""
+MIN_SPREAD: Final = 0.45
+"""How far apart the votes' places are for a block, as a share of the largest patch among them.
+
+Those of one sticker or emoji on two photographs reach 0.41; of true copies 2 % stay below, and lead to a review.
+"""
 ALIKE_DISTANCE: Final = 6
 """Bits within which two patches of one picture count as one."""
 _INVERTED: Final = 1
@@ -47,7 +52,8 @@ class PatchProbe(NamedTuple):
     """A patch of an upload to look up.
 
     `turn` and `spot` are those of `AskedPatch`: how the upload was turned, and the place in it, which votes once.
-    `frame` numbers the frame of an uploaded video, and `second` is when it is shown, if known.
+    `frame` numbers the frame of an uploaded video, and `second` is when it is shown, if known. `area` is the patch's
+    middle and side in pixels of the thumbnail, if known.
     """
 
     hash: str
@@ -55,6 +61,7 @@ class PatchProbe(NamedTuple):
     spot: int = 0
     frame: int = 0
     second: int | None = None
+    area: tuple[int, int, int] | None = None
 
 
 class Votes(NamedTuple):
@@ -62,7 +69,7 @@ class Votes(NamedTuple):
 
     `evidence` is what they are worth in bits; `rare` and `rare_evidence` are of those that few other pictures hold.
     `distance` is the greatest in bits. `pose` is how the upload is turned and changed (`pose_text`). `second` is when
-    an uploaded video shows them.
+    an uploaded video shows them. `spread` is how far the rare ones are apart (`MIN_SPREAD`), infinite if unknown.
     """
 
     entry: str
@@ -73,6 +80,7 @@ class Votes(NamedTuple):
     pose: int
     distance: int
     second: int | None = None
+    spread: float = math.inf
 
 
 def needed_evidence(listed_pictures: int, odds: int) -> float:
@@ -98,10 +106,12 @@ def patch_probes(signals: Iterable[Signal]) -> list[PatchProbe]:
 
 def file_probes(picture: Iterable[AskedPatch], frames: Iterable[HashedFrame]) -> list[PatchProbe]:
     """Returns the patches of an uploaded file: of the picture, and of the frames of a video."""
-    found = [PatchProbe(one.hash, one.turn, one.spot) for one in picture]
+    found = [PatchProbe(one.hash, one.turn, one.spot, area=(one.x, one.y, one.side)) for one in picture]
     for number, frame in enumerate(frames, 1):
         second = second_of(frame.seconds)
-        found += [PatchProbe(one.hash, one.turn, one.spot, number, second) for one in frame.patches]
+        found += [
+            PatchProbe(one.hash, one.turn, one.spot, number, second, (one.x, one.y, one.side)) for one in frame.patches
+        ]
     return found
 
 
@@ -117,8 +127,9 @@ def count_votes(asked: Sequence[PatchProbe], hits: Iterable[PatchHit], listed_pi
         counted = _distinct(asked, sorted(held, key=lambda hit: (hit.near > most, hit.distance, hit.asked, hit.code)))
         worth = [_worth(asked[hit.asked], hit) for hit in counted]
         rare = [bits for bits, hit in zip(worth, counted, strict=True) if hit.near <= most]
+        spread = _spread([asked[hit.asked].area for hit in counted if hit.near <= most])
         distance = max(hit.distance for hit in counted)
-        votes = Votes(entry, len(counted), sum(worth), len(rare), sum(rare), pose, distance, second)
+        votes = Votes(entry, len(counted), sum(worth), len(rare), sum(rare), pose, distance, second, spread)
         if entry not in best or _strength(votes) > _strength(best[entry]):
             best[entry] = votes
     return list(best.values())
@@ -132,6 +143,8 @@ def by_votes(votes: Votes, listed_pictures: int, policy: Policy) -> tuple[Action
     """
     block = needed_evidence(listed_pictures, policy.block_odds)
     if votes.rare >= MIN_BLOCK_VOTES and votes.rare_evidence >= block:
+        if votes.spread < MIN_SPREAD:
+            return weaker(policy.patches, Action.REVIEW), "which may all be of one thing, such as a sticker"
         return policy.patches, ""
     if votes.votes >= MIN_BLOCK_VOTES and votes.evidence >= block:
         return weaker(policy.patches, Action.REVIEW), "which are in many different pictures"
@@ -165,6 +178,15 @@ def _worth(probe: PatchProbe, hit: PatchHit) -> float:
 
 def _form(probe: PatchProbe, hit: PatchHit) -> int:
     return (int(probe.hash, 16) ^ hit.code) & FORM_BITS
+
+
+def _spread(areas: Sequence[tuple[int, int, int] | None]) -> float:
+    """Returns how far apart patches are, as a share of the largest one's side."""
+    known = [area for area in areas if area]
+    if not known or len(known) < len(areas):
+        return math.inf
+    across, down = [x for x, _, _ in known], [y for _, y, _ in known]
+    return max(max(across) - min(across), max(down) - min(down)) / max(side for _, _, side in known)
 
 
 def _strength(votes: Votes) -> tuple[float, float, int]:

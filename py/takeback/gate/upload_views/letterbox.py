@@ -47,21 +47,30 @@ def content_boxes(thumbnail: Thumbnail) -> list[Box]:
     size = np.array([thumbnail.across, thumbnail.down, thumbnail.across, thumbnail.down])
     drawn = [tuple(np.minimum(np.array(box) / size, 1).tolist()) for box in _by_lines(grey)]
     shape = thumbnail.across / thumbnail.down
-    fine = (trimmed(thumbnail, tolerance, FINE_GAP) for tolerance in FINE_TOLERANCES)
-    boxes = [trimmed(thumbnail), *fine, *drawn, *(centre_crop(one, shape) for one in CAMERA_ASPECT_RATIOS)]
+    plain = trimmed(thumbnail, count=_count)
+    fine = (trimmed(thumbnail, tolerance, FINE_GAP, count=_count) for tolerance in FINE_TOLERANCES)
+    boxes = [plain, *fine, *drawn, *(centre_crop(one, shape) for one in CAMERA_ASPECT_RATIOS)]
     return [box for box in dict.fromkeys(boxes) if box[2] - box[0] < MAX_CROP_SHARE or box[3] - box[1] < MAX_CROP_SHARE]
+
+
+def _count(off: bytes, wide: int, area: tuple[int, int, int, int], axis: int) -> list[int]:
+    """`count_lines` of views.py by numpy, which takes a tenth of the time."""
+    left, top, right, bottom = area
+    found: list[int] = np.frombuffer(off, np.uint8).reshape(-1, wide)[top:bottom, left:right].sum(axis).tolist()
+    return found
 
 
 def _by_lines(grey: Grey) -> Iterator[tuple[int, int, int, int]]:
     """Yields boxes (left, top, right, bottom) in pixels, bounded by the edges found."""
     high, wide = grey.shape
-    for top, bottom in _pairs(grey, MIN_HEIGHT_SHARE, MIN_ROW_SHARE, 3)[:3]:
+    steps = _steps(grey)
+    for top, bottom in _pairs(steps, MIN_HEIGHT_SHARE, MIN_ROW_SHARE, 3)[:3]:
         yield 0, top, wide, bottom
-        for left, right in _pairs(grey[top:bottom].T, MIN_WIDTH_SHARE, MIN_COLUMN_SHARE, 2)[:2]:
+        for left, right in _pairs(_steps(grey[top:bottom].T), MIN_WIDTH_SHARE, MIN_COLUMN_SHARE, 2)[:2]:
             yield left, top, right, bottom
-    for top, bottom in _mirrored(grey):
+    for top, bottom in _mirrored(steps):
         yield 0, top, wide, bottom
-    for left, right in _mirrored(grey.T):
+    for left, right in _mirrored(_steps(grey.T)):
         yield left, 0, right, high
 
 
@@ -79,10 +88,10 @@ def _steps(grey: Grey) -> tuple[Scores, Scores]:
     return above, below
 
 
-def _pairs(grey: Grey, least: float, share: float, most: int) -> list[tuple[int, int]]:
+def _pairs(steps: tuple[Scores, Scores], least: float, share: float, most: int) -> list[tuple[int, int]]:
     """Returns pairs of an upper and a lower edge, the clearest first; one of them may be the upload's own edge."""
-    high = grey.shape[0]
-    above, below = _steps(grey)
+    above, below = steps
+    high = len(above) - 1
     tops = [*_peaks(above, share, most, max(3, high // 50)), (share, 0)]
     bottoms = [*_peaks(below, share, most, max(3, high // 50)), (share, high)]
     found = [(a + b, top, bottom) for a, top in tops for b, bottom in bottoms if bottom - top >= least * high]
@@ -106,13 +115,14 @@ def _middle(around: Scores, place: int) -> int:
     return first + int(around[first : place + 3].argmax())
 
 
-def _mirrored(grey: Grey) -> Iterator[tuple[int, int]]:
+def _mirrored(steps: tuple[Scores, Scores]) -> Iterator[tuple[int, int]]:
     """Yields the two clearest pairs of edges at the same distance from the centre, within two pixels."""
-    high = grey.shape[0]
-    above, below = _steps(grey)
+    above, below = steps
+    high = len(above) - 1
     most = int(high * (1 - MIN_PAIR_SIDE_SHARE) / 2)
     scores = np.zeros(high + 1)
-    for top in range(4, most):
-        scores[top] = min(above[top], below[high - top - 2 : high - top + 3].max())
+    if most > 4:
+        opposite = np.lib.stride_tricks.sliding_window_view(below, 5).max(1)[::-1]
+        scores[4:most] = np.minimum(above[4:most], opposite[2 : most - 2])
     for _, top in _peaks(scores, MIN_PAIR_SHARE, 2, max(3, high // 50)):
         yield top, _middle(np.convolve(below, np.ones(3), "same"), high - top)
