@@ -10,7 +10,6 @@ import pytest
 from builder.runtime.agreement import HashAnswer, difference
 from builder.runtime.modules import native_answer
 from takeback.errors import PictureError
-from takeback.hashing import sent
 from takeback.hashing.video import SNIFF_BYTES, hash_video, video_format
 from tests.e2e.door import hash_in_browser
 from tests.e2e.hands import PlaywrightHands
@@ -78,5 +77,5 @@ def _native(data: bytes) -> HashAnswer:
         video = hash_video(io.BytesIO(data))
     except PictureError as error:
         return {"error": error.code}
-    signals = [{"type": str(signal.type), "value": signal.value} for signal in sent(video.signals)]
+    signals = [{"type": str(signal.type), "value": signal.value} for signal in video.sent()]
     return {"signals": signals, "format": video.format, "width": video.width, "height": video.height}

@@ -9,7 +9,6 @@ from typing import Any, Final
 import pytest
 
 from takeback.errors import PictureError
-from takeback.hashing import sent
 from takeback.hashing.exact import exact_signals
 from takeback.hashing.video import HashedVideo, hash_video
 from takeback.protocol import NewCase, decode
@@ -109,14 +108,19 @@ def test_a_stopped_video_leaves_a_worker_that_works(engine: Hands, registry: Reg
     """Stopping a long video ends it, the one behind it is hashed all the same, and so is the next."""
     serve(registry, [(VIDEOS / "vp8.webm").read_bytes()])
     Start.open(engine, registry.url).wait_until_ready()
-    assert engine.run(_STOP) == ["aborted", 3, "video"]
+    assert engine.run(_STOP) == ["aborted", 4, "video"]
 
 
 def test_a_video_becomes_part_of_the_message(person: PlaywrightHands, registry: Registry) -> None:
     """A person's video is sent as its frames' hashes and its exact ones, and as nothing else."""
     hashing = Start.open(person, registry.url).begin().answer(UNDER_18).choose(VIDEOS / "h264.mp4").go_on()
     (picture,) = decode(hashing.wait_until_done(1).go_on().message().encode(), NewCase).pictures
-    assert [signal.type for signal in picture.signals] == [SignalType.VPDQ, SignalType.SHA256, SignalType.MD5]
+    assert [signal.type for signal in picture.signals] == [
+        SignalType.VPDQ,
+        SignalType.PATCHES,
+        SignalType.SHA256,
+        SignalType.MD5,
+    ]
 
 
 def test_a_person_is_told_what_exact_hashes_alone_mean(person: PlaywrightHands, registry: Registry) -> None:
@@ -133,7 +137,7 @@ def _compare(files: Sequence[Path], answers: Sequence[Mapping[str, Any]]) -> tup
     for file, answer in zip(files, answers, strict=True):
         native = _native(file)
         signals = {signal["type"]: signal["value"] for signal in answer["signals"]}
-        expected = {str(signal.type): signal.value for signal in sent(native.signals)}
+        expected = {str(signal.type): signal.value for signal in native.sent()}
         assert (answer["kind"], answer["format"]) == ("video", native.format)
         assert {kind: signals[kind] for kind in ("sha256", "md5")} == {k: expected[k] for k in ("sha256", "md5")}
         if answer["quality"] is None:
@@ -146,6 +150,8 @@ def _compare(files: Sequence[Path], answers: Sequence[Mapping[str, Any]]) -> tup
             continue
         seen, wanted = frames_of(signals["vpdq"]), frames_of(expected["vpdq"])
         assert [(f.number, f.seconds) for f in seen] == [(f.number, f.seconds) for f in wanted], file.name
+        if signals["vpdq"] == expected["vpdq"]:
+            assert signals.get("patches") == expected.get("patches"), file.name
         bits.update(hamming_distance(a.hash, b.hash) for a, b in zip(seen, wanted, strict=True))
     return decoded, bits
 

@@ -8,9 +8,7 @@ from pathlib import Path
 import click
 
 from takeback.errors import PictureError
-from takeback.hashing import HashedPicture, hash_picture, sent, with_variants
-from takeback.hashing.frames import chosen_thumbnails
-from takeback.hashing.patches import patches_signals
+from takeback.hashing import HashedPicture, hash_picture, with_variants
 from takeback.hashing.picture import MAX_BYTES
 from takeback.hashing.video import SNIFF_BYTES, HashedVideo, hash_video, video_format
 from takeback.signals import SignalType, Variant, frames_of
@@ -45,8 +43,7 @@ def _hash(file: str) -> HashedPicture | HashedVideo:
         with Path(file).open("rb") as opened:
             if video_format(opened.read(SNIFF_BYTES)):
                 video = hash_video(opened)
-                more = patches_signals(chosen_thumbnails(video.frames))
-                return replace(video, signals=sent((*video.signals, *more)))
+                return replace(video, signals=video.sent())
     return with_variants(hash_picture(_read(file)))
 
 

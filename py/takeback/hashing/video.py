@@ -15,10 +15,12 @@ from typing import TYPE_CHECKING, BinaryIO, Final, NamedTuple, cast
 
 from takeback import how_to_install
 from takeback.errors import DamagedPicture, PictureError, PictureTooLarge, SoundOnly, UnknownFormat
+from takeback.hashing import sent
 from takeback.hashing.boxes import BRANDS_BYTES, format_by_brands
 from takeback.hashing.edits import Edit, edits_of, shown_frames
 from takeback.hashing.exact import CHUNK_BYTES, exact_signals_of
-from takeback.hashing.frames import FrameHashes, HashedFrame
+from takeback.hashing.frames import FrameHashes, HashedFrame, chosen_thumbnails
+from takeback.hashing.patches import patches_signals
 from takeback.hashing.pdq import Pdq, Pixels, hash_pixels
 from takeback.hashing.vpdq import looked_up_frames, round_milliseconds, sampled_frames, vpdq_signal
 from takeback.signals import Signal
@@ -77,6 +79,11 @@ class HashedVideo:
     format: str
     fault: PictureError | None = None
     frames: tuple[HashedFrame, ...] = ()
+
+    def sent(self) -> tuple[Signal, ...]:
+        """Returns what a client sends: also the local hashes of the frames that stand for the video."""
+        shown, exact = self.signals[:-2], self.signals[-2:]
+        return sent((*shown, *patches_signals(chosen_thumbnails(self.frames)), *exact))
 
 
 def video_format(start: bytes) -> str | None:
