@@ -48,11 +48,11 @@ def test_a_lone_region() -> None:
     "beside",
     [
         Hit(0, "trimmed", 20),
-        Hit(0, "trimmed", 38),
+        Hit(0, "trimmed", 33),
         Hit(1, "whole", 25),
         Hit(1, "square", 30),
-        Hit(1, "square", 38),
-        Hit(0, "square", 39),
+        Hit(1, "square", 33),
+        Hit(0, "square", 34),
     ],
 )
 def test_what_confirms_it(beside: Hit) -> None:

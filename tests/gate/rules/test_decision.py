@@ -272,7 +272,7 @@ def test_a_picture_in_a_video() -> None:
     assert (decision.action, decision.explain()) == (
         Action.BLOCK, "pdq at second 12 at distance 4, quality 88, entry a",
     )  # fmt: skip
-    assert decide("c", [PDQ], asked, [Hit(0, "a", 40, 90)], FRESH).action is Action.REVIEW
+    assert decide("c", [PDQ], asked, [Hit(0, "a", 34, 90)], FRESH).action is Action.REVIEW
     careful = DecisionFacts(Policy(shown=Action.ALLOW))
     assert decide("c", [PDQ], asked, [Hit(0, "a", 4, 90)], FRESH, careful).action is Action.ALLOW
 
