@@ -286,8 +286,8 @@ REFUSED = {
     "a vpdq whose frames are one": [signal("vpdq", frames(ones(128), ones(128)))],
     "two patches": [signal("patches", "00000000fffffffe,00000000ffffffff")],
     "two patches in each frame": [signal("patches", "00000000fffffffe,00000000ffffffff;" * 2 + "00000000ffffffff")],
-    "a patch of 23 bits": [signal("patches", "00000000007fffff,00000000fffffffe,00000000ffffffff")],
-    "a patch of 41 bits": [signal("patches", "00000000fffffffe,00000000ffffffff,000001ffffffffff")],
+    "a patch of 15 bits": [signal("patches", "0000000000007fff,00000000fffffffe,00000000ffffffff")],
+    "a patch of 49 bits": [signal("patches", "00000000fffffffe,00000000ffffffff,0001ffffffffffff")],
     "a vpdq with a flat frame": [signal("vpdq", frames(ones(128), ones(127), "0" * 64))],
 }
 
