@@ -21,7 +21,6 @@ import numpy as np
 from PIL import Image, ImageOps
 
 from takeback.gate.rules.policy import Action
-from takeback.hashing import sent
 from takeback.hashing.video import hash_video
 from tests.bench import _edits as edits
 from tests.bench import _scenes as scenes
@@ -270,7 +269,7 @@ def _decide(task: Task) -> Decided:
 
 def _listed_video(clip: Clip) -> Listed:
     """What a client sends of a video, without the exact hashes."""
-    signals = sent(hash_video(io.BytesIO(mp4(clip))).signals)
+    signals = hash_video(io.BytesIO(mp4(clip))).sent()
     return Listed(tuple(signal for signal in signals if signal.type in NEAR))
 
 

@@ -24,7 +24,6 @@ MIN_LINE_SHARE: Final = 0.15
 """Share of the pixels of a row or column that must move."""
 MIN_SIDE_SHARE: Final = 0.2
 """Share of the sides that the moving part takes up at least."""
-VIEW: Final = "moving"
 
 
 def moving_frames(frames: Sequence[HashedFrame]) -> list[HashedFrame]:
@@ -36,7 +35,7 @@ def moving_frames(frames: Sequence[HashedFrame]) -> list[HashedFrame]:
         assert box
         assert frame.thumbnail
         result = hash_region(frame.thumbnail, region_of(frame.thumbnail, box))
-        if has_detail(result, VIEW):
+        if has_detail(result):
             found.append(HashedFrame(frame.seconds, result.quality, result.dihedral, is_part=True))
     assert all(len(frame.dihedral) == len(DIHEDRALS) for frame in found)
     return found

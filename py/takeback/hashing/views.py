@@ -19,10 +19,6 @@ type CountLines = Callable[[bytes, int, tuple[int, int, int, int], int], list[in
 type Box = tuple[float, float, float, float]
 """Left, top, right and bottom edge of a region, as shares of the picture's width and height."""
 
-THIRDS: Final[Mapping[Variant, Box]] = MappingProxyType(
-    {Variant.LEFT_THIRD: (0, 0, 1 / 3, 1), Variant.RIGHT_THIRD: (2 / 3, 0, 1, 1)}
-)
-"""For copies with an overlay: it may cover one third, hardly both. Older clients sent them, and gates look them up."""
 SHAPES: Final[Mapping[Variant, float]] = MappingProxyType(
     {
         Variant.SHAPE_1_1: 1.0,
@@ -52,8 +48,6 @@ MIN_DETAIL_PERCENT: Final = 5
 
 Without this limit, a border around a plain background would become an entry and match every such border.
 """
-MIN_THIRD_DETAIL_PERCENT: Final = 10
-"""The same in a third, which holds less of the picture."""
 
 
 def variant_signals(thumbnail: Thumbnail, known: Iterable[str]) -> list[Signal]:
@@ -64,16 +58,15 @@ def variant_signals(thumbnail: Thumbnail, known: Iterable[str]) -> list[Signal]:
     signals = []
     for variant, box in _boxes(thumbnail):
         result = hash_region(thumbnail, region_of(thumbnail, box))
-        if has_detail(result, variant) and result.hash not in seen:
+        if has_detail(result) and result.hash not in seen:
             seen.add(result.hash)
             signals.append(Signal(SignalType.PDQ, result.hash, result.quality, variant))
     return signals
 
 
-def has_detail(result: KernelResult, name: str) -> bool:
-    """Whether the region called `name` has enough detail to match by."""
-    least = MIN_THIRD_DETAIL_PERCENT if name in THIRDS else MIN_DETAIL_PERCENT
-    return result.quality >= PDQ_QUALITY_FLOOR and result.detail >= least
+def has_detail(result: KernelResult) -> bool:
+    """Whether a region has enough detail to match by."""
+    return result.quality >= PDQ_QUALITY_FLOOR and result.detail >= MIN_DETAIL_PERCENT
 
 
 def region_of(thumbnail: Thumbnail, box: Box) -> Parallelogram:

@@ -10,12 +10,12 @@ keep anyone from registering other people's pictures whole: an upload that is on
 
 from typing import Final
 
-from takeback.hashing.views import SHAPES, THIRDS
+from takeback.hashing.views import SHAPES
 from takeback.signals import Variant
 
 CONTENT_VIEW: Final = "without its frame"
 """Name of the view of an upload that leaves out bars, an interface or a caption around the picture."""
-REGIONS: Final = frozenset({*THIRDS, *SHAPES, Variant.TRIMMED})
+REGIONS: Final = frozenset({Variant.LEFT_THIRD, Variant.RIGHT_THIRD, *SHAPES, Variant.TRIMMED})
 """Variants that may be a small part of the picture. An inner one is nearly all of it, as are a cut or turned upload.
 
 With those too, 2.7 % of 1,067 blocked copies would have asked for a review instead; without them, 1.8 %, nearly all of

@@ -24,7 +24,7 @@ def look_ups(thumbnail: Thumbnail) -> list[Probe]:
     found: dict[str, Probe] = {}
     for name, place, forms in _views(thumbnail):
         result = hash_region(thumbnail, place)
-        if not has_detail(result, name):
+        if not has_detail(result):
             continue
         for form, value in zip(DIHEDRALS, result.dihedral, strict=True):
             if form in forms:
