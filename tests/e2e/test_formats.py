@@ -7,6 +7,7 @@ from typing import Any, Final
 
 import pytest
 
+from builder.runtime.agreement import patches_apart
 from takeback.errors import PictureError
 from takeback.hashing import hash_picture, with_variants
 from takeback.protocol import NewCase, decode
@@ -143,6 +144,8 @@ def _compare(files: Sequence[bytes], answers: Sequence[Mapping[str, Any]]) -> di
                 distance = hamming_distance(found["value"], expected.value)
                 assert distance <= NEAR, (number, native.format, distance)
                 bits.setdefault(expected.type, Counter())[distance] += 1
+            elif expected.type is SignalType.PATCHES:
+                assert not patches_apart(found["value"], expected.value, native.format), number
             else:
                 assert found["value"] == expected.value
     return {kind: dict(sorted(counts.items())) for kind, counts in bits.items()}
