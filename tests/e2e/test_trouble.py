@@ -105,7 +105,8 @@ def test_many_pictures_at_once(
     assert person.run("globalThis.mostWorkers") == workers
     sent = [picture for message in _messages(review.message()) for picture in message.pictures]
     assert len({picture.signals[0].value for picture in sent}) == 49
-    assert {frozenset(signal.type for signal in picture.signals) for picture in sent} == {
+    # Some of these pictures of plain shapes have local hashes too.
+    assert {frozenset(signal.type for signal in picture.signals) - {"patches"} for picture in sent} == {
         frozenset(("md5", "pdq", "phash", "sha256"))
     }
 

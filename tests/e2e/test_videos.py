@@ -117,7 +117,6 @@ def test_a_video_becomes_part_of_the_message(person: PlaywrightHands, registry: 
     (picture,) = decode(hashing.wait_until_done(1).go_on().message().encode(), NewCase).pictures
     assert [signal.type for signal in picture.signals] == [
         SignalType.VPDQ,
-        SignalType.PATCHES,
         SignalType.SHA256,
         SignalType.MD5,
     ]
