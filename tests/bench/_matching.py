@@ -112,6 +112,11 @@ def codes_of(values: Iterable[str]) -> Codes:
     return np.frombuffer(b"".join(map(bytes.fromhex, values)), ">u8").astype(np.uint64).reshape(-1, 4)
 
 
+def is_copy(picture: Listed, before: Iterable[str]) -> bool:
+    """Whether a picture is a copy of one whose PDQ is among those `before`, however it is turned."""
+    return bool(distances(codes_of(picture.forms), codes_of(before)).min(initial=ANY) <= PDQ_MATCH_DISTANCE)
+
+
 def distances(a: Codes, b: Codes) -> NDArray[np.uint16]:
     """Bits between every code of `a` and every one of `b`."""
     far: NDArray[np.uint16] = np.bitwise_count(a[:, None] ^ b[None]).sum(axis=2, dtype=np.uint16)

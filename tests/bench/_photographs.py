@@ -74,19 +74,24 @@ def described(photographs: Iterable[Photograph]) -> str:
 
 def _fetch(package: str, wanted: Iterable[Photograph]) -> str:
     """Takes the wanted files out of a package; returns why some of them are missing, else nothing."""
-    if shutil.which("apt-get") is None or shutil.which("dpkg-deb") is None:
-        return "there is no apt on this machine"
     with tempfile.TemporaryDirectory() as folder:
-        command = ["apt-get", "download", "--quiet", package]
-        done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
-        archives = list(Path(folder).glob("*.deb"))
-        if done.returncode or not archives:
-            return (
-                f"apt-get download failed, perhaps because `apt-get update` must run first: {done.stderr.strip()[:200]}"
-            )
-        subprocess.run(["dpkg-deb", "-x", archives[0], folder], check=True)
+        if why := unpack(package, Path(folder)):
+            return why
         lost = [one.path for one in wanted if not _keep(one, Path(folder))]
     return f"{len(lost)} files are not in this version of the package, or are other files: {lost[0]}" if lost else ""
+
+
+def unpack(package: str, folder: Path) -> str:
+    """Fetches a package and unpacks it into an empty folder; returns why not, else nothing."""
+    if shutil.which("apt-get") is None or shutil.which("dpkg-deb") is None:
+        return "there is no apt on this machine"
+    command = ["apt-get", "download", "--quiet", package]
+    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
+    archives = list(folder.glob("*.deb"))
+    if done.returncode or not archives:
+        return f"apt-get download failed, perhaps because `apt-get update` must run first: {done.stderr.strip()[:200]}"
+    subprocess.run(["dpkg-deb", "-x", archives[0], folder], check=True)
+    return ""
 
 
 def _keep(one: Photograph, folder: Path) -> bool:

@@ -19,9 +19,8 @@ import numpy as np
 
 from builder import WORK
 from takeback.gate.rules.policy import Action
-from takeback.signals import PDQ_MATCH_DISTANCE
 from tests.bench._augly_copies import NEIGHBOUR
-from tests.bench._matching import ANY, WAYS, Listed, Uploads, codes_of, distances, listed, make_gate
+from tests.bench._matching import WAYS, Listed, Uploads, is_copy, listed, make_gate
 from tests.bench._sets import COPIED, opened, saved, sets
 
 LOCK: Final = Path(__file__).with_suffix(".lock")
@@ -122,13 +121,11 @@ def _choose(seed: str, kind: str, most: int, folder: Path) -> list[str]:
     for item in chosen:
         picture = opened(item.file.read_bytes()) if item.file else None
         if picture and min(picture.size) >= LEAST_SIDE_PIXELS and len(names) < most:
-            found = listed(saved(picture, 92))
-            forms = found.forms if found else ()
-            # A copy of one that came before is not a different picture.
-            if distances(codes_of(forms), codes_of(before)).min(initial=ANY) > PDQ_MATCH_DISTANCE:
+            found = listed(saved(picture, 92)) or Listed(())
+            if not is_copy(found, before):
                 picture.save(folder / f"{len(names):03d}.png")
                 names.append(item.name)
-                before += forms[:1]
+                before += found.forms[:1]
     return names
 
 

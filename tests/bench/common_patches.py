@@ -5,7 +5,6 @@ several of them have, writes `common_patch_list.py`, and says which share of the
 apt fetches the packages; nothing is installed, and nothing of them is copied into the repository.
 """
 
-import subprocess
 import tempfile
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
@@ -23,6 +22,7 @@ from takeback.gate.rules.common_patches import COMMON_DISTANCE, CommonPatches
 from takeback.hashing import hash_picture
 from takeback.hashing.patches import FORM_BITS, asked_patches
 from tests.bench._drawn import SHARED, shared_picture
+from tests.bench._photographs import unpack
 from tests.bench._sets import saved
 
 PACKAGES: Final = (
@@ -52,13 +52,10 @@ type Codes = NDArray[np.uint64]
 def fetch_fonts(folder: Path) -> None:
     """Unpacks the packages into a folder. Raises `SystemExit` with apt's reason."""
     for package in PACKAGES:
-        done = subprocess.run(
-            ["apt-get", "download", "--quiet", package], cwd=folder, capture_output=True, text=True, check=False
-        )
-        archives = list(folder.glob(f"{package}_*.deb"))
-        if done.returncode or not archives:
-            raise SystemExit(f"apt-get download {package}: {done.stderr.strip()[:200]}; does `apt-get update` help?")
-        subprocess.run(["dpkg-deb", "-x", archives[0], folder], check=True)
+        inside = folder / package
+        inside.mkdir()
+        if why := unpack(package, inside):
+            raise SystemExit(f"{package}: {why}")
 
 
 class _Fonts:

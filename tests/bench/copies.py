@@ -16,7 +16,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from takeback.errors import PictureError
-from takeback.signals import PDQ_MATCH_DISTANCE
 from tests.bench._changes import CHANGES, changed
 from tests.bench._matching import (
     ANY,
@@ -26,6 +25,7 @@ from tests.bench._matching import (
     by_variant,
     codes_of,
     distances,
+    is_copy,
     listed,
     look_up_codes,
     make_gate,
@@ -146,8 +146,7 @@ def _different(found: Iterable[Named]) -> Iterator[Named]:
     """Each photograph once: a copy of one that came before is not a different picture."""
     before: list[str] = []
     for item, entries, names in found:
-        forms = codes_of(entries.forms)
-        if item.set not in COPIED or distances(forms, codes_of(before)).min(initial=ANY) > PDQ_MATCH_DISTANCE:
+        if item.set not in COPIED or not is_copy(entries, before):
             before.append(entries.forms[0])
             yield item, entries, names
 

@@ -14,6 +14,7 @@ import tempfile
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from itertools import islice
 from pathlib import Path
 from random import Random
 from typing import Final
@@ -33,18 +34,19 @@ MEGAPIXEL: Final = (1155, 866)
 HMA: Final = "its makers publish 450-500 requests/s for HMA on 10 pods"
 
 
-def fill(home: Path) -> None:
-    """A gate's folder with `ENTRIES` random PDQ entries."""
+def random_pdq(numbers: Random) -> Signal:
+    """A PDQ hash of good quality."""
+    return Signal(SignalType.PDQ, f"{numbers.getrandbits(256):064x}", 100)
+
+
+def fill(home: Path, signals: Iterator[Signal], total: int) -> None:
+    """Makes the folder of a gate that has read a feed of these signals, `total` of them."""
     save(home, GateSettings(REGISTRY, KEY))
     state = State(home, REGISTRY)
-    numbers = Random(1)
-    for start in range(0, ENTRIES, 50_000):
-        end = min(ENTRIES, start + 50_000)
-        steps = [
-            Added(n, f"{n:032x}", Signal(SignalType.PDQ, f"{numbers.getrandbits(256):064x}", 100))
-            for n in range(start + 1, end + 1)
-        ]
-        state.apply(Changes(FeedPosition(start, ENTRIES if start else 0), FeedPosition(end, ENTRIES), tuple(steps)))
+    for start in range(0, total, 50_000):
+        steps = [Added(n, f"{n:032x}", one) for n, one in enumerate(islice(signals, 50_000), start + 1)]
+        after = FeedPosition(start + len(steps), total)
+        state.apply(Changes(FeedPosition(start, total if start else 0), after, tuple(steps)))
     state.reached_end(time.time())
     state.close()
 
@@ -133,7 +135,8 @@ def main() -> None:
     picture = [post("/v1/check", photograph(*MEGAPIXEL))]
     with tempfile.TemporaryDirectory() as folder:
         home = Path(folder) / "gate"
-        fill(home)
+        numbers = Random(1)
+        fill(home, (random_pdq(numbers) for _ in range(ENTRIES)), ENTRIES)
         with sidecar(home) as server:
             print(f"one process on one core, {ENTRIES} PDQ entries; {HMA}")
             measure("hash: POST /v1/check/signals", server, hashes, CALLERS)

@@ -16,44 +16,25 @@ from random import Random
 from typing import Final
 
 from takeback.gate import Action, Gate
-from takeback.gate.feed.follow import Added, Changes, FeedPosition
-from takeback.gate.feed.state import State
-from takeback.gate.settings import GateSettings, save
 from takeback.signals import MAX_PATCHES, Signal, SignalType, patches_value
 from tests.bench._photographs import second_set
 from tests.bench._sets import opened, saved
-from tests.gate.feeds import KEY
+from tests.bench.serve import busy, fill, random_pdq
 
 PICTURES: Final = int(os.environ.get("TAKEBACK_BENCH_PICTURES", "100000"))
 ENTRIES: Final = 7
-LOT: Final = 5000
 UPLOADS: Final = 40
 MEGAPIXEL: Final = 1_000_000
-REGISTRY: Final = "http://127.0.0.1:9"
-TICKS: Final = os.sysconf("SC_CLK_TCK")
 
 
-def signals(numbers: Random) -> Iterator[Signal]:
-    """The signals of a picture on the list."""
-    for _ in range(ENTRIES):
-        yield Signal(SignalType.PDQ, f"{numbers.getrandbits(256):064x}", 100)
-    yield Signal(SignalType.PATCHES, patches_value([{f"{numbers.getrandbits(64):016x}" for _ in range(MAX_PATCHES)}]))
-
-
-def fill(home: Path, pictures: int) -> None:
-    """Makes the folder of a gate that has read a feed of so many pictures."""
-    save(home, GateSettings(REGISTRY, KEY))
-    state, numbers, number, total = State(home, REGISTRY), Random(1), 0, pictures * (ENTRIES + 1)
-    for first in range(0, pictures, LOT):
-        before, steps = number, []
-        for _ in range(min(LOT, pictures - first)):
-            for signal in signals(numbers):
-                number += 1
-                steps.append(Added(number, f"{number:032x}", signal))
-        after = FeedPosition(number, total)
-        state.apply(Changes(FeedPosition(before, total if before else 0), after, tuple(steps)))
-    state.reached_end(time.time())
-    state.close()
+def signals() -> Iterator[Signal]:
+    """The signals of the pictures on the list, one picture after the other."""
+    numbers = Random(1)
+    for _ in range(PICTURES):
+        for _ in range(ENTRIES):
+            yield random_pdq(numbers)
+        hashes = {f"{numbers.getrandbits(64):016x}" for _ in range(MAX_PATCHES)}
+        yield Signal(SignalType.PATCHES, patches_value([hashes]))
 
 
 def uploads() -> Iterator[bytes]:
@@ -67,9 +48,7 @@ def uploads() -> Iterator[bytes]:
 def processor_seconds() -> float:
     """Processor time of this process and its children up to now."""
     children = " ".join(task.joinpath("children").read_text() for task in Path("/proc/self/task").iterdir())
-    found = [os.getpid(), *map(int, children.split())]
-    fields = [Path(f"/proc/{pid}/stat").read_text().rpartition(") ")[2].split() for pid in found]
-    return sum(int(one[11]) + int(one[12]) for one in fields) / TICKS
+    return sum(busy(process) for process in (os.getpid(), *map(int, children.split())))
 
 
 def measure(home: Path, files: list[bytes]) -> None:
@@ -92,7 +71,7 @@ def main() -> None:
     files = list(islice(uploads(), UPLOADS))
     with tempfile.TemporaryDirectory() as folder:
         home = Path(folder, "gate")
-        fill(home, PICTURES)
+        fill(home, signals(), PICTURES * (ENTRIES + 1))
         measure(home, files)
 
 

@@ -119,8 +119,8 @@ export class Kernel {
   patches({ width, height, pixels }) {
     const sent = HEAP + ((pixels.length + 7) & ~7);
     const work = sent + 8 * MAX_PATCHES;
+    this.room(pixels.length).set(pixels);
     this.#reach(work + this.#exports.patches_size(width, height));
-    new Uint8Array(this.#memory.buffer).set(pixels, HEAP);
     const found = this.#exports.patches_sent(work, HEAP, width, height, sent);
     const hashes = new BigUint64Array(this.#memory.buffer, sent, found);
     return [...hashes].map((hash) => hash.toString(16).padStart(PATCH_DIGITS, "0"));

@@ -1,7 +1,7 @@
 /* Local hashes: 64 bits of each of some patches around blobs, which are found again in a copy that was cut, zoomed or
  * pasted into another picture. PROTOCOL.md specifies them, "The local hashes of a picture".
  *
- *   thumbnail -> scale space -> differences of Gaussians -> blobs -> patches of 32 x 32 -> DCT -> signs
+ *   thumbnail -> scale space -> differences of Gaussians -> blobs -> patches of 16 x 16 -> DCT -> signs
  *
  * Blobs are extrema of differences of Gaussians in place and size (Lowe, "Distinctive Image Features from
  * Scale-Invariant Keypoints", 2004). As in kernel.c, results are the same natively and in WebAssembly: float32, each
@@ -114,7 +114,7 @@ struct work {
 /* A patch to look up: the number of its place, how the upload was turned, its middle and its side in pixels. */
 struct asked_patch {
   uint64_t hash;
-  int32_t spot, turn, x, y, side, unused;
+  int32_t spot, turn, x, y, side;
 };
 
 /* ---- memory ---- */
@@ -594,7 +594,7 @@ static int ask(const struct blob *place, const struct patch *patch, int spot, in
   for (int unsure = 0; unsure < 4; unsure++) {
     if (((unsure & 1) && !patch->unsure_across) || ((unsure & 2) && !patch->unsure_down)) continue;
     uint64_t hash = patch->hash ^ ((unsure & 1) ? ACROSS : 0) ^ ((unsure & 2) ? DOWN : 0);
-    out[count++] = (struct asked_patch){settled(hash), spot, turn, x, y, side, 0};
+    out[count++] = (struct asked_patch){settled(hash), spot, turn, x, y, side};
   }
   return count;
 }

@@ -40,7 +40,7 @@ class _Asked(ctypes.Structure):
 
     _fields_ = (
         ("hash", ctypes.c_uint64),
-        *((name, ctypes.c_int32) for name in ("spot", "turn", "x", "y", "side", "unused")),
+        *((name, ctypes.c_int32) for name in ("spot", "turn", "x", "y", "side")),
     )
 
 

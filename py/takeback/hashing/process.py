@@ -19,7 +19,7 @@ from typing import Any, BinaryIO, Final, override
 from takeback.errors import PictureError, UnknownFormat
 from takeback.hashing import hash_picture
 from takeback.hashing.confine import confine
-from takeback.hashing.frames import HashedFrame
+from takeback.hashing.frames import HashedFrame, chosen_thumbnails
 from takeback.hashing.kernel import Thumbnail
 from takeback.hashing.moving_box import moving_frames
 from takeback.hashing.patches import AskedPatch, asked_patches
@@ -147,7 +147,7 @@ def _frames(frames: tuple[HashedFrame, ...]) -> tuple[list[list[object]], list[T
     wire: list[list[object]] = [
         [one.seconds, one.quality, one.dihedral, one.is_chosen, one.is_part, _patches(one)] for one in every
     ]
-    return wire, [one.thumbnail for one in every if one.is_chosen and one.thumbnail]
+    return wire, chosen_thumbnails(every)
 
 
 def _patches(frame: HashedFrame) -> list[AskedPatch]:
