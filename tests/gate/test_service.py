@@ -18,6 +18,7 @@ from takeback.errors import (
 from takeback.gate import Action, Gate, Synced, Verdict
 from takeback.gate.feed.follow import FeedPosition
 from takeback.gate.feed.state import STATE_FILE
+from takeback.gate.rules import votes
 from takeback.gate.rules.media import MediaKind
 from takeback.gate.settings import GateSettings, save
 from takeback.hashing import hash_picture
@@ -376,6 +377,20 @@ def test_patches(registry: Registry, home: Path, gate: Gate) -> None:
     registry.log.remove(entry)
     gate.sync()
     assert gate.check_signals([patches(codes)]).action is Action.ALLOW
+
+
+@pytest.mark.parametrize("is_long", [False, True])
+def test_patches_further_away(registry: Registry, gate: Gate, monkeypatch: pytest.MonkeyPatch, is_long: bool) -> None:
+    """Patches 8 bits away count; on a long list only where two others are within 5."""
+    monkeypatch.setattr(votes, "SHORT_LIST", 0 if is_long else 10_000)
+    numbers = Random(2)
+    codes = [numbers.getrandbits(64) for _ in range(6)]
+    registry.log.add(patches(codes))
+    gate.sync()
+    near, far = [code ^ 0x1F0000 for code in codes], [code ^ 0xFF0000 for code in codes]
+    assert gate.check_signals([patches([*near[:2], *far[2:]])]).matches[0].votes == 6
+    alone = gate.check_signals([patches([*near[:1], *far[1:]])])
+    assert (alone.action is Action.ALLOW) == is_long
 
 
 def test_patches_count_for_the_rate_brake(registry: Registry, home: Path) -> None:

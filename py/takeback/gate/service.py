@@ -43,7 +43,15 @@ from takeback.gate.rules.decision import (
 from takeback.gate.rules.policy import Action, Policy
 from takeback.gate.rules.policy import load as load_policy
 from takeback.gate.rules.video_hits import counted, pictures
-from takeback.gate.rules.votes import MIN_REVIEW_VOTES, PatchProbe, Votes, count_votes, file_probes, patch_probes
+from takeback.gate.rules.votes import (
+    MIN_REVIEW_VOTES,
+    PatchProbe,
+    Votes,
+    count_votes,
+    file_probes,
+    look_up_distances,
+    patch_probes,
+)
 from takeback.gate.upload_views.frames import frame_look_ups
 from takeback.gate.upload_views.look_ups import look_ups
 from takeback.protocol import (
@@ -337,9 +345,13 @@ class Gate:
         """Looks up the patches of an upload, and returns the votes for each entry."""
         if self.policy.patches is Action.ALLOW:
             return []
-        listed = index.pictures()
-        hits = index.query_patches([patch.hash for patch in patches], MIN_REVIEW_VOTES, common_patches())
-        return count_votes(patches, hits, listed)
+        hashes, listed, votes = [patch.hash for patch in patches], index.pictures(), list[Votes]()
+        for within in look_up_distances(listed, self.policy.patches_distance):
+            hits = index.query_patches(hashes, MIN_REVIEW_VOTES, common_patches(), within)
+            votes = count_votes(patches, hits, listed)
+            if all(one.votes < MIN_REVIEW_VOTES for one in votes):
+                return []
+        return votes
 
     def warm_up(self) -> None:
         """Loads the index and starts the hashing processes, so that the first check does not have to wait for them."""

@@ -25,6 +25,7 @@ enum {
   OCTAVES = 6,
   DIFFERENCES = SCALES + 2,
   RADIUS = 10,          /* of the widest Gaussian */
+  RING = 2 * RADIUS + 1, /* rows that it needs */
   LEAST_SIDE = 16,      /* pixels of an octave */
   CHUNK = 16,           /* pixels that are blurred together */
   MAX_BLOBS = 8192,
@@ -105,7 +106,7 @@ struct patch {
 /* All that is needed for a thumbnail: its pyramid, that of a copy of it, and what both need in passing. */
 struct work {
   struct pyramid own, copy;
-  float *difference[DIFFERENCES], *level[2], *rows;
+  float *difference[DIFFERENCES], *level[2], *ring;
   struct blob blobs[MAX_BLOBS], kept[MAX_KEPT], rivals[MAX_KEPT];
   struct patch patches[MAX_KEPT], others[MAX_KEPT];
   float waves[WAVES][SAMPLES];
@@ -131,6 +132,9 @@ static void room_for(struct pyramid *p, uintptr_t *free, int width, int height) 
     p->octave[p->octaves++] = (struct image){width, height, room(free, (size_t)width * (size_t)height)};
 }
 
+/* The rows of the ring, and one with room on either side. */
+static size_t ring_floats(int width) { return (size_t)(RING + 1) * (size_t)width + 2 * RADIUS; }
+
 /* Lays out the arrays after `w`, which lies at `start`; returns their end. A copy is never larger than the thumbnail. */
 static uintptr_t lay_out(struct work *w, uintptr_t start, int width, int height) {
   uintptr_t free = start + (sizeof(struct work) + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
@@ -139,7 +143,7 @@ static uintptr_t lay_out(struct work *w, uintptr_t start, int width, int height)
   room_for(&w->copy, &free, width, height);
   for (int i = 0; i < DIFFERENCES; i++) w->difference[i] = room(&free, size);
   for (int i = 0; i < 2; i++) w->level[i] = room(&free, size);
-  w->rows = room(&free, size + (size_t)(width + 2 * RADIUS));
+  w->ring = room(&free, ring_floats(width));
   return free;
 }
 
@@ -148,6 +152,8 @@ static struct work *aligned(void *memory) {
 }
 
 /* ---- scale space ---- */
+
+static inline float *row_of(float *pixels, int row, int width) { return pixels + (size_t)row * (size_t)width; }
 
 /* Weighted sums of `CHUNK` pixels and those on either side: `before` and `after` lead to the rows or columns i away. */
 static inline void weigh(const float *weights, int radius, const float *middle, const float *const *before,
@@ -168,24 +174,36 @@ static void weigh_row(const float *weights, int radius, const float *middle, con
   weigh(weights, radius, middle, before, after, width - CHUNK, out);
 }
 
-/* Blurs `from` into `to`; pixels beyond the edge are those of the edge. */
-static void blur(const struct image *from, float *to, int level, float *rows) {
-  int width = from->width, height = from->height, radius = RADII[level];
-  const float *weights = GAUSSIANS[level], *before[RADIUS + 1], *after[RADIUS + 1];
-  float *line = rows + (size_t)width * (size_t)height + RADIUS;
-  for (int i = 1; i <= radius; i++) before[i] = line - i, after[i] = line + i;
-  for (int y = 0; y < height; y++) {
-    const float *row = from->pixels + (size_t)y * (size_t)width;
-    for (int i = 1; i <= radius; i++) line[-i] = row[0], line[width - 1 + i] = row[width - 1];
-    for (int x = 0; x < width; x++) line[x] = row[x];
-    weigh_row(weights, radius, line, before, after, width, rows + (size_t)y * (size_t)width);
+/* Blurs a row along itself; pixels beyond its ends are those at the ends. `line` has room for them on either side. */
+static void blur_row(const float *row, int width, int level, float *line, float *out) {
+  const float *before[RADIUS + 1], *after[RADIUS + 1];
+  for (int i = 1; i <= RADII[level]; i++) {
+    before[i] = line - i, after[i] = line + i;
+    line[-i] = row[0], line[width - 1 + i] = row[width - 1];
   }
+  for (int x = 0; x < width; x++) line[x] = row[x];
+  weigh_row(GAUSSIANS[level], RADII[level], line, before, after, width, out);
+}
+
+/* Blurs `from` into `to` and, unless it is null, writes what that changed to `difference`. Rows are blurred along
+   themselves as they are needed down the columns, and kept in a ring, because the processor's cache holds that. */
+static void blur(const struct image *from, int level, float *ring, float *to, float *difference) {
+  int width = from->width, height = from->height, radius = RADII[level], done = 0;
+  const float *before[RADIUS + 1], *after[RADIUS + 1];
   for (int y = 0; y < height; y++) {
+    for (; done < height && done <= y + radius; done++)
+      blur_row(row_of(from->pixels, done, width), width, level, row_of(ring, RING, width) + RADIUS,
+               row_of(ring, done % RING, width));
     for (int i = 1; i <= radius; i++) {
-      before[i] = rows + (size_t)(y - i < 0 ? 0 : y - i) * (size_t)width;
-      after[i] = rows + (size_t)(y + i >= height ? height - 1 : y + i) * (size_t)width;
+      before[i] = row_of(ring, (y - i < 0 ? 0 : y - i) % RING, width);
+      after[i] = row_of(ring, (y + i >= height ? height - 1 : y + i) % RING, width);
     }
-    weigh_row(weights, radius, rows + (size_t)y * (size_t)width, before, after, width, to + (size_t)y * (size_t)width);
+    float *out = row_of(to, y, width);
+    weigh_row(GAUSSIANS[level], radius, row_of(ring, y % RING, width), before, after, width, out);
+    if (!difference) continue;
+    const float *row = row_of(from->pixels, y, width);
+    float *changed = row_of(difference, y, width);
+    for (int x = 0; x < width; x++) changed[x] = out[x] - row[x];
   }
 }
 
@@ -199,15 +217,12 @@ static void halve(const float *from, int width, const struct image *to) {
 
 /* Fills `difference` with the differences of one octave, and starts the next octave. */
 static void differ(struct work *w, const struct pyramid *p, int octave) {
-  const struct image *base = &p->octave[octave];
-  size_t size = (size_t)base->width * (size_t)base->height;
-  const float *before = base->pixels;
+  struct image from = p->octave[octave];
   for (int i = 0; i < DIFFERENCES; i++) {
     float *level = w->level[i & 1];
-    blur(&(struct image){base->width, base->height, (float *)before}, level, i + 1, w->rows);
-    for (size_t k = 0; k < size; k++) w->difference[i][k] = level[k] - before[k];
-    if (i + 1 == SCALES && octave + 1 < p->octaves) halve(level, base->width, &p->octave[octave + 1]);
-    before = level;
+    blur(&from, i + 1, w->ring, level, w->difference[i]);
+    if (i + 1 == SCALES && octave + 1 < p->octaves) halve(level, from.width, &p->octave[octave + 1]);
+    from.pixels = level;
   }
 }
 
@@ -274,7 +289,7 @@ static void mark(const float *own, const float *below, const float *above, int w
 
 static int find_blobs(struct work *w, const struct pyramid *p) {
   int count = 0;
-  int32_t *marks = (int32_t *)w->rows;
+  int32_t *marks = (int32_t *)w->ring;
   for (int octave = 0; octave < p->octaves; octave++) {
     int width = p->octave[octave].width, height = p->octave[octave].height;
     differ(w, p, octave);
@@ -452,7 +467,7 @@ static void start(struct work *w, const uint8_t *plane) {
 /* Finds the strongest blobs of a picture whose pixels are in `p`. */
 static int blobs_of(struct work *w, struct pyramid *p, struct blob *kept, int most) {
   if (!p->octaves) return 0;
-  blur(&p->picture, p->octave[0].pixels, 0, w->rows);
+  blur(&p->picture, 0, w->ring, p->octave[0].pixels, NULL);
   return keep_blobs(w->blobs, find_blobs(w, p), kept, most);
 }
 
@@ -567,9 +582,9 @@ static int choose(struct work *w, int count, float *scores, uint64_t *sent) {
 
 /* Bytes of memory needed for a thumbnail of `width` x `height`. */
 EXPORT size_t patches_size(int width, int height) {
-  /* Two pyramids, each of less than 7/3 of the picture, and eight arrays of its size. */
-  size_t pixels = (size_t)width * (size_t)height * 13 + (size_t)(width + 2 * RADIUS);
-  return sizeof(struct work) + pixels * sizeof(float) + ALIGNMENT * (2 * OCTAVES + DIFFERENCES + 8);
+  /* Two pyramids, each of less than 7/3 of the picture, and seven arrays of its size. */
+  size_t floats = (size_t)width * (size_t)height * 12 + ring_floats(width);
+  return sizeof(struct work) + floats * sizeof(float) + ALIGNMENT * (2 * OCTAVES + DIFFERENCES + 8);
 }
 
 /* Chooses the patches that a person sends: writes up to 16 hashes to `sent` and returns their number. */

@@ -4,6 +4,7 @@ patches.c computes them from the thumbnail, and PROTOCOL.md specifies them ("The
 """
 
 import ctypes
+import threading
 from collections.abc import Iterable
 from typing import Final, NamedTuple
 
@@ -72,5 +73,17 @@ def _hex(code: int) -> str:
     return f"{code:0{PATCH_DIGITS}x}"
 
 
+class _Memory(threading.local):
+    """A thread's memory for the kernel: for a thumbnail 13 MB, which would take long to get anew for each."""
+
+    held: ctypes.Array[ctypes.c_char] | None = None
+
+
+_kept: Final = _Memory()
+
+
 def _memory(thumbnail: Thumbnail) -> ctypes.Array[ctypes.c_char]:
-    return ctypes.create_string_buffer(library.patches_size(thumbnail.width, thumbnail.height))
+    size = library.patches_size(thumbnail.width, thumbnail.height)
+    if _kept.held is None or len(_kept.held) < size:
+        _kept.held = ctypes.create_string_buffer(size)
+    return _kept.held

@@ -65,8 +65,10 @@ def test_against_brute_force(shape: str, count: int, limit: int, seed: int, fram
     growing = MultiIndex(Reach(patches=limit))
     for entry, signal in held.items():
         growing.add(entry, signal)
+    within = numbers.randrange(10)
     for index in (filled, growing):
         assert brief(index.query_patches(asked, least)) == near(held, asked, limit, least)
+        assert brief(index.query_patches(asked, least, (), within)) == near(held, asked, min(limit, within), least)
 
 
 @pytest.mark.parametrize("limit", range(9))
@@ -76,8 +78,11 @@ def test_every_distance(limit: int) -> None:
     held = pictures([flip(code, bits, bits + 99 * limit, 64) for bits in range(65)], 1)
     others = {f"{place:032x}": patches([other]) for place, other in enumerate(shaped("random", 30_000, limit, 64))}
     index = MultiIndex.of(Reach(patches=limit), as_rows({**held, **others}))
-    found = brief(index.query_patches([f"{code:016x}"]))
-    assert found == sorted((0, entry_id(bits), 0, bits) for bits in range(limit + 1))
+    for within in (None, *range(limit)):
+        found = brief(index.query_patches([f"{code:016x}"], within=within))
+        assert found == sorted(
+            (0, entry_id(bits), 0, bits) for bits in range((limit if within is None else within) + 1)
+        )
 
 
 @pytest.mark.parametrize("shape", SHAPES)

@@ -131,11 +131,13 @@ class Index(Protocol):
         have no hits.
         """
 
-    def query_patches(self, patches: Sequence[str], least: int = 1, common: Container[str] = ()) -> list[PatchHit]:
+    def query_patches(
+        self, patches: Sequence[str], least: int = 1, common: Container[str] = (), within: int | None = None
+    ) -> list[PatchHit]:
         """Returns a hit for every pair of an asked and a listed patch that are near, by entry and frame.
 
-        Only frames with at least `least` hits are returned. A patch that is in `common`, or near more than
-        `MAX_NEAR_PICTURES` pictures, has no hits.
+        `within` is in bits, and counts if it is less than the reach. Only frames with at least `least` hits are
+        returned. A patch that is in `common`, or near more than `MAX_NEAR_PICTURES` pictures, has no hits.
         """
 
     def pictures(self) -> int:
@@ -293,9 +295,11 @@ class MultiIndex:
             ]
         return hits
 
-    def query_patches(self, patches: Sequence[str], least: int = 1, common: Container[str] = ()) -> list[PatchHit]:
+    def query_patches(
+        self, patches: Sequence[str], least: int = 1, common: Container[str] = (), within: int | None = None
+    ) -> list[PatchHit]:
         """See `Index`."""
-        found = self._patches.query([bytes.fromhex(patch) for patch in patches])
+        found = self._patches.query([bytes.fromhex(patch) for patch in patches], within)
         hits: list[PatchHit] = []
         if not found:
             return hits
@@ -418,22 +422,23 @@ class _TypeIndex[Source, Found, Plan: _Plan[Any, Any]]:
                 self._worker = Thread(target=self._merge, name="index", daemon=True)
                 self._worker.start()
 
-    def query(self, codes: Sequence[bytes]) -> list[tuple[_Part[Source, Found], Found]]:
-        """Returns what was found in each part for all `codes`."""
+    def query(self, codes: Sequence[bytes], within: int | None = None) -> list[tuple[_Part[Source, Found], Found]]:
+        """Returns what was found in each part for all `codes`, at most `within` bits away if that is given."""
         if not codes:
             return []
         asked = b"".join(codes)
+        distance = self._plan.distance if within is None else min(within, self._plan.distance)
         for _ in range(_LOCKLESS_TRIES):
             parts, replaced = self._parts, self._replaced
-            found = self._look(asked, len(codes))
+            found = self._look(asked, len(codes), distance)
             if parts is self._parts and replaced == self._replaced:
                 return found
             # Otherwise an entry may have moved from a part not yet searched to one already searched: search again.
         with self._changing:
-            return self._look(asked, len(codes))
+            return self._look(asked, len(codes), distance)
 
-    def _look(self, asked: bytes, asking: int) -> list[tuple[_Part[Source, Found], Found]]:
-        return [(part, part.query(asked, asking, self._plan.distance)) for part in self._parts]
+    def _look(self, asked: bytes, asking: int, distance: int) -> list[tuple[_Part[Source, Found], Found]]:
+        return [(part, part.query(asked, asking, distance)) for part in self._parts]
 
     def contents(self) -> Plan:
         """Returns the plan of a table with the present rows."""

@@ -239,6 +239,26 @@ static int search(struct search *s, const struct table *t, uint64_t code, struct
   return 0;
 }
 
+/* Leaves out the buckets that a look-up within fewer bits than the table was made for need not open. */
+static void narrow(struct table *t, uint32_t distance, uint32_t masks[MAX_CHUNKS][MAX_MASKS]) {
+  uint32_t reach = 0, widest = 0;
+  for (uint32_t i = 0; i < t->chunks; i++) {
+    reach += t->chunk[i].flips + 1;
+    if (t->chunk[i].flips > widest) widest = t->chunk[i].flips;
+  }
+  for (; widest > 0; widest--)
+    for (uint32_t i = t->chunks; i-- > 0 && reach > distance + 1;)
+      if (t->chunk[i].flips == widest) t->chunk[i].flips--, reach--;
+  for (uint32_t i = 0; i < t->chunks; i++) {
+    struct chunk *c = &t->chunk[i];
+    uint32_t kept = 0;
+    for (uint32_t m = 0; m < c->masks; m++)
+      if (ones(c->mask[m]) <= c->flips) masks[i][kept++] = c->mask[m];
+    c->mask = masks[i];
+    c->masks = kept;
+  }
+}
+
 /* Undoes the hits of a code that is near too many pictures. */
 INLINE void finish(struct search *s, uint64_t before, int is_too_many) {
   if (is_too_many) s->into->found = before;
@@ -251,14 +271,17 @@ EXPORT uint64_t patch_query(const struct table *t, const struct query *query, st
   struct deal deal, inverse;
   struct seen seen = {{0}};
   struct opened opened[MAX_CHUNKS];
+  uint32_t masks[MAX_CHUNKS][MAX_MASKS];
+  struct table near = *t;
+  narrow(&near, query->distance, masks);
   make_deal(&deal, t->seed, 0);
   for (uint32_t i = 0; i < query->asking; i++) {
     uint64_t before = into.found;
     struct search s = {query, &seen, &into, i, 0};
-    if (i == 0) ask_for_buckets(t, dealt(&deal, query->codes[0]));
+    if (i == 0) ask_for_buckets(&near, dealt(&deal, query->codes[0]));
     /* the places of the next code's buckets arrive while the codes of this one's are compared */
-    if (i + 1 < query->asking) ask_for_buckets(t, dealt(&deal, query->codes[i + 1]));
-    finish(&s, before, search(&s, t, dealt(&deal, query->codes[i]), opened));
+    if (i + 1 < query->asking) ask_for_buckets(&near, dealt(&deal, query->codes[i + 1]));
+    finish(&s, before, search(&s, &near, dealt(&deal, query->codes[i]), opened));
   }
   make_deal(&inverse, t->seed, 1);
   for (uint64_t i = 0; i < into.found && i < room; i++) hits[i].code = dealt(&inverse, hits[i].code);

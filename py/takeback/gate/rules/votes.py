@@ -33,6 +33,14 @@ MIN_LISTED: Final = 1000
 MIN_REVIEW_VOTES: Final = 2
 MIN_BLOCK_VOTES: Final = 3
 """Votes that are needed besides the evidence: one or two patches may be a logo."""
+SHORT_LIST: Final = 10_000
+"""Pictures up to which all patches in reach are looked up at once, which takes longer the longer the list is."""
+NEAR_PATCHES_DISTANCE: Final = 5
+"""Bits within which the patches of an upload are looked up first on a longer list, in a tenth of the time.
+
+Of 2,642 copies that are found within 8 bits, 13 do not have two votes within 5, and 28 not within 4; on a long list
+votes further away than 5 bits are worth little without nearer ones.
+"""
 MIN_SPREAD: Final = 0.45
 """How far apart the votes' places are for a block, as a share of the largest patch among them.
 
@@ -86,6 +94,14 @@ class Votes(NamedTuple):
 def needed_evidence(listed_pictures: int, odds: int) -> float:
     """Returns the bits of evidence with which chance alone brings a match to one of `odds` uploads."""
     return math.log2(max(listed_pictures, MIN_LISTED)) + math.log2(odds) + TRIED_BITS
+
+
+def look_up_distances(listed_pictures: int, reach: int) -> tuple[int, ...]:
+    """Returns the bits within which patches are looked up, one after the other as long as there are votes.
+
+    On a long list near ones come first, and those within the whole `reach` after them.
+    """
+    return (reach,) if listed_pictures <= SHORT_LIST else (min(NEAR_PATCHES_DISTANCE, reach), reach)
 
 
 def common_pictures(listed_pictures: int) -> int:

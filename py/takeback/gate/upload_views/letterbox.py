@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from takeback.hashing.kernel import Thumbnail
 from takeback.hashing.views import Box, centre_crop, trimmed
 
-type Grey = NDArray[np.int16]
+type Grey = NDArray[np.uint8]
 type Scores = NDArray[np.float64]
 
 MIN_STEP_LEVELS: Final = 4
@@ -42,8 +42,7 @@ CAMERA_ASPECT_RATIOS: Final = (4 / 3, 3 / 2, 16 / 9, 1, 3 / 4, 2 / 3, 9 / 16)
 
 def content_boxes(thumbnail: Thumbnail) -> list[Box]:
     """Returns the boxes where the picture may be, as shares of the upload's sides; all are smaller than the upload."""
-    # Signed, because differences of uint8 would wrap around.
-    grey = np.frombuffer(thumbnail.pixels, np.uint8).reshape(thumbnail.height, thumbnail.width).astype(np.int16)
+    grey = np.frombuffer(thumbnail.pixels, np.uint8).reshape(thumbnail.height, thumbnail.width)
     size = np.array([thumbnail.across, thumbnail.down, thumbnail.across, thumbnail.down])
     drawn = [tuple(np.minimum(np.array(box) / size, 1).tolist()) for box in _by_lines(grey)]
     shape = thumbnail.across / thumbnail.down
@@ -66,12 +65,17 @@ def _by_lines(grey: Grey) -> Iterator[tuple[int, int, int, int]]:
     steps = _steps(grey)
     for top, bottom in _pairs(steps, MIN_HEIGHT_SHARE, MIN_ROW_SHARE, 3)[:3]:
         yield 0, top, wide, bottom
-        for left, right in _pairs(_steps(grey[top:bottom].T), MIN_WIDTH_SHARE, MIN_COLUMN_SHARE, 2)[:2]:
+        for left, right in _pairs(_steps(_transposed(grey[top:bottom])), MIN_WIDTH_SHARE, MIN_COLUMN_SHARE, 2)[:2]:
             yield left, top, right, bottom
     for top, bottom in _mirrored(steps):
         yield 0, top, wide, bottom
-    for left, right in _mirrored(_steps(grey.T)):
+    for left, right in _mirrored(_steps(_transposed(grey))):
         yield left, 0, right, high
+
+
+def _transposed(grey: Grey) -> Grey:
+    """Returns the array with columns as rows, in memory too: rows are compared many times faster."""
+    return np.ascontiguousarray(grey.T)
 
 
 def _steps(grey: Grey) -> tuple[Scores, Scores]:
@@ -81,11 +85,23 @@ def _steps(grey: Grey) -> tuple[Scores, Scores]:
     if high < 12:
         return above, below
     # An edge is blurred over about three rows: the step is measured across them, and the background's change beyond.
-    step = np.abs(grey[5:-2] - grey[2:-5])
-    over, under = np.abs(grey[2:-5] - grey[:-7]), np.abs(grey[7:] - grey[5:-2])
-    above[4 : high - 3] = ((step > MIN_STEP_LEVELS) & (step > 2 * over)).mean(1)
-    below[4 : high - 3] = ((step > MIN_STEP_LEVELS) & (step > 2 * under)).mean(1)
+    step = _difference(grey[5:-2], grey[2:-5])
+    is_step, half = step > MIN_STEP_LEVELS, (step - 1) // 2
+    above[4 : high - 3] = _shares(is_step & (_difference(grey[2:-5], grey[:-7]) <= half))
+    below[4 : high - 3] = _shares(is_step & (_difference(grey[7:], grey[5:-2]) <= half))
     return above, below
+
+
+def _difference(one: Grey, other: Grey) -> Grey:
+    """Returns how far apart two arrays are; in bytes, a quarter of what signed numbers would take."""
+    return np.maximum(one, other) - np.minimum(one, other)
+
+
+def _shares(marks: NDArray[np.bool_]) -> Scores:
+    """Returns the share of each row that is marked."""
+    counts: NDArray[np.uint32] = np.add.reduce(marks.view(np.uint8), 1, np.uint32)
+    shares: Scores = counts / marks.shape[1]
+    return shares
 
 
 def _pairs(steps: tuple[Scores, Scores], least: float, share: float, most: int) -> list[tuple[int, int]]:
