@@ -4,7 +4,7 @@ import re
 from collections.abc import Callable, Iterable, Mapping
 from enum import StrEnum
 from itertools import pairwise
-from typing import Final, NamedTuple, Self, override
+from typing import Any, Final, NamedTuple, Self, override
 
 from takeback.errors import InvalidSignal
 
@@ -148,8 +148,8 @@ _PARSERS: Final[Mapping[SignalType, Callable[[str], object]]] = {
 class _SignalFields(NamedTuple):
     type: SignalType
     value: str
-    quality: int | None
-    variant: Variant
+    quality: int | None = None
+    variant: Variant = Variant.WHOLE
 
 
 class Signal(_SignalFields):
@@ -180,6 +180,12 @@ class Signal(_SignalFields):
         if quality is not None and not 0 <= quality <= 100:
             raise InvalidSignal("quality must be from 0 to 100", "quality")
         return super().__new__(cls, type, value, quality, variant)
+
+    @classmethod
+    @override
+    def _make(cls, iterable: Iterable[Any]) -> Self:  # type: ignore[override]  # typeshed's is not bound to the class
+        """Makes what `_replace` returns, which is checked as well. Raises `InvalidSignal`."""
+        return cls(*iterable)
 
 
 _EMPTY: Final = frozenset(
