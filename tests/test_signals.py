@@ -83,6 +83,16 @@ def test_a_signal_that_does_not_fit_its_type_is_refused(
     assert refused.value.field == field
 
 
+def test_a_signal_that_is_changed_is_checked_too() -> None:
+    """`_replace` refuses what the type refuses, and a signal never changes in place."""
+    signal = Signal(SignalType.PDQ, "a" * 64, 90)
+    assert signal._replace(quality=91) == Signal(SignalType.PDQ, "a" * 64, 91)
+    with pytest.raises(InvalidSignal):
+        signal._replace(quality=None)
+    with pytest.raises(AttributeError):
+        signal.quality = 91  # type: ignore[misc]
+
+
 def test_every_type_has_its_length() -> None:
     """Each type of signal has a fixed number of hex digits, except those of several hashes."""
     assert HEX_DIGITS.keys() == set(SignalType) - {SignalType.VPDQ, SignalType.PATCHES}

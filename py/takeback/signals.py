@@ -2,10 +2,9 @@
 
 import re
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
 from enum import StrEnum
 from itertools import pairwise
-from typing import Final, override
+from typing import Any, Final, NamedTuple, Self, override
 
 from takeback.errors import InvalidSignal
 
@@ -82,8 +81,7 @@ _HEX = frozenset("0123456789abcdef")
 _FRAME: Final = re.compile(r"(0|[1-9][0-9]{0,8}),(0|[1-9][0-9]?|100),([0-9a-f]{64}),((?:0|[1-9][0-9]{0,6})\.[0-9]{3})")
 
 
-@dataclass(frozen=True, slots=True)
-class Frame:
+class Frame(NamedTuple):
     """A frame of a video: its number from 0, its PDQ `hash` and `quality`, and its time in `seconds`."""
 
     number: int
@@ -147,30 +145,47 @@ _PARSERS: Final[Mapping[SignalType, Callable[[str], object]]] = {
 """Parsers of the types whose value is more than one hash."""
 
 
-@dataclass(frozen=True, slots=True)
-class Signal:
+class _SignalFields(NamedTuple):
+    type: SignalType
+    value: str
+    quality: int | None = None
+    variant: Variant = Variant.WHOLE
+
+
+class Signal(_SignalFields):
     """One fingerprint: its type, its `value`, and for PDQ its `quality` from 0 to 100.
 
     The value is a hash in lowercase hex, the frames of a vpdq (`frames_of`), or local hashes (`patches_of`). Raises
     `InvalidSignal` if the value, the quality or the variant does not fit the type.
     """
 
-    type: SignalType
-    value: str
-    quality: int | None = None
-    variant: Variant = Variant.WHOLE
+    __slots__ = ()
 
-    def __post_init__(self) -> None:
-        if parse := _PARSERS.get(self.type):
-            parse(self.value)
-        elif len(self.value) != (digits := HEX_DIGITS[self.type]) or not _HEX.issuperset(self.value):
-            raise InvalidSignal(f"a {self.type} value is {digits} lowercase hex digits", "value")
-        if self.type is SignalType.PATCHES and self.variant is not Variant.WHOLE:
+    def __new__(
+        cls,
+        type: SignalType,  # noqa: A002 - the name of the field
+        value: str,
+        quality: int | None = None,
+        variant: Variant = Variant.WHOLE,
+    ) -> Self:
+        """Checks the fields. Raises `InvalidSignal`."""
+        if parse := _PARSERS.get(type):
+            parse(value)
+        elif len(value) != (digits := HEX_DIGITS[type]) or not _HEX.issuperset(value):
+            raise InvalidSignal(f"a {type} value is {digits} lowercase hex digits", "value")
+        if type is SignalType.PATCHES and variant is not Variant.WHOLE:
             raise InvalidSignal("the variant of patches is whole", "variant")
-        if (self.type is SignalType.PDQ) != (self.quality is not None):
+        if (type is SignalType.PDQ) != (quality is not None):
             raise InvalidSignal("quality is required for pdq, and allowed only there", "quality")
-        if self.quality is not None and not 0 <= self.quality <= 100:
+        if quality is not None and not 0 <= quality <= 100:
             raise InvalidSignal("quality must be from 0 to 100", "quality")
+        return super().__new__(cls, type, value, quality, variant)
+
+    @classmethod
+    @override
+    def _make(cls, iterable: Iterable[Any]) -> Self:  # type: ignore[override]  # typeshed's is not bound to the class
+        """Makes what `_replace` returns, which is checked as well. Raises `InvalidSignal`."""
+        return cls(*iterable)
 
 
 _EMPTY: Final = frozenset(

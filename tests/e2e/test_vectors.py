@@ -3,7 +3,6 @@
 import json
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -77,7 +76,7 @@ def _compare(files: Sequence[Path], answers: Sequence[dict[str, Any]]) -> Counte
 def _as_sent(native: HashedPicture) -> HashedPicture:
     """With the views that a person sends, and phash last, as it comes last on the page."""
     signals = sorted(with_variants(native).signals, key=lambda signal: signal.type is SignalType.PHASH)
-    return replace(native, signals=tuple(signals))
+    return native._replace(signals=tuple(signals))
 
 
 def _signal(wire: dict[str, Any]) -> Signal:

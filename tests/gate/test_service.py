@@ -420,7 +420,7 @@ def test_a_lone_region(registry: Registry, gate: Gate) -> None:
     registry.log.add(region)
     gate.sync()
     assert gate.check_signals([region]).action is Action.REVIEW
-    assert gate.check_signals([replace(region, variant=Variant.WHOLE)]).action is Action.BLOCK
+    assert gate.check_signals([Signal(SignalType.PDQ, region.value, region.quality)]).action is Action.BLOCK
 
 
 def test_feedback(registry: Registry, gate: Gate) -> None:

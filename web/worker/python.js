@@ -7,6 +7,7 @@
 import createPyodideModule from "pyodide/pyodide.asm.mjs";
 import { loadPyodide } from "pyodide";
 import { members, unpack } from "./archive.js";
+import { leaveOutGraphics } from "./graphics.js";
 
 /** An address that no server can have (RFC 2606), for files that are never fetched. */
 const SEALED = "https://sealed.invalid/";
@@ -72,10 +73,10 @@ function seal(python, wasm) {
     if (String(request) === `${SEALED}pyodide.asm.wasm`) return new Response();
     throw new TypeError(`the worker is sealed: ${request}`);
   };
-  WebAssembly.instantiateStreaming = async (_response, imports) => ({
-    module: wasm,
-    instance: await WebAssembly.instantiate(wasm, imports ?? {}),
-  });
+  WebAssembly.instantiateStreaming = async (_response, imports = {}) => {
+    leaveOutGraphics(wasm, imports);
+    return { module: wasm, instance: await WebAssembly.instantiate(wasm, imports) };
+  };
 }
 
 /**

@@ -1,7 +1,8 @@
 """`build.py dev`: serves the page while somebody edits it. Open tabs show an edit of `web/` in about a second.
 
 The registry serves it with the headers of production: it is a build like any other, in a folder of its own. It differs
-from a release in two ways: scripts carry source maps, and the page has one more script, which looks for the next build.
+from a release in three ways: scripts carry source maps, tracebacks of Python in the worker have line numbers, and the
+page has one more script, which looks for the next build.
 """
 
 import json
@@ -16,7 +17,9 @@ from typing import Final
 from builder import DIST, ROOT, WORK, BuildError
 from builder.demo.serve import address_of, make_data_folder, running_registry, shown
 from builder.options import Options
+from builder.runtime.archives import runtime_files
 from builder.setup.cache import Cache, sha256
+from builder.setup.pins import read_pins
 from builder.site.assemble import WEB, complete, static_files, write_changed
 from builder.site.bundle import KEEPER, PAGE, SOURCE_MAPS, VIDEO_WORKER, WORKER, bundle_page, bundle_worker
 
@@ -26,8 +29,8 @@ RELOAD: Final = Path(__file__).with_name("dev_reload.js")
 BUILD: Final = "dev-build.json"
 """What an open tab asks for again and again: digests of the build that is served now."""
 POLL_SECONDS: Final = 0.1
-FROM_DIST: Final = re.compile(r"runtime/.*|notices\.txt|source\.zip")
-"""Files that no edit of the page changes."""
+FROM_DIST: Final = re.compile(r"notices\.txt|source\.zip")
+"""Files that no edit of the page changes, beside the runtime's."""
 
 type Bundle = Callable[[Path, Path, Sequence[str]], None]
 type Stamps = dict[Path, tuple[int, int]]
@@ -82,12 +85,14 @@ class EditedSite:
     """The site in `FOLDER`, as the sources are now."""
 
     def __init__(self) -> None:
-        """Takes from `dist/` what no edit of the page changes."""
+        """Takes from `dist/` what no edit of the page changes. Raises `BuildError`."""
         self._cache = Cache()
         self._bundles: dict[Path, tuple[str, bytes]] = {}
         listed = json.loads((DIST / "manifest.json").read_bytes())["files"]
         paths = [str(entry["path"]) for entry in listed]
         self._unchanged = {path: (DIST / path).read_bytes() for path in paths if FROM_DIST.fullmatch(path)}
+        runtime = runtime_files(read_pins(), self._cache, lines=True)
+        self._unchanged |= {f"runtime/{name}": data for name, data in runtime.items()}
 
     def build(self) -> None:
         """Writes the files that differ from the build before. Raises `BuildError`, and then writes none."""

@@ -55,9 +55,9 @@ def _thing(thing: object) -> Iterator[str]:
     if isinstance(node, ast.FunctionDef):
         yield f"### `{signature(node)}`\n{_doc(node)}"
         return
-    bases = ", ".join(ast.unparse(base) for base in node.bases)
+    bases = ", ".join(base for base in map(ast.unparse, node.bases) if not base.startswith("_"))
     yield f"### `class {node.name}{f'({bases})' if bases else ''}`\n{_doc(node)}"
-    if lines := [f"# {doc}\n{field}" if doc else field for field, doc in fields(node)]:
+    if lines := [f"# {doc}\n{field}" if doc else field for field, doc in _all_fields(thing, node)]:
         yield "\n".join(["```python", *lines, "```\n"])
     yield from (f"#### `{node.name}.{signature(method)}`\n{_doc(method)}" for method in methods(node))
 
@@ -68,6 +68,15 @@ def definition(thing: object) -> ast.ClassDef | ast.FunctionDef:
     node = ast.parse(inspect.getsource(thing)).body[0]
     assert isinstance(node, ast.ClassDef | ast.FunctionDef)
     return node
+
+
+def _all_fields(thing: object, node: ast.ClassDef) -> Iterator[tuple[str, str]]:
+    """The fields of a class and of its private bases, which readers need not know."""
+    assert isinstance(thing, type)
+    for base in thing.__bases__:
+        if base.__name__.startswith("_") and isinstance(found := definition(base), ast.ClassDef):
+            yield from fields(found)
+    yield from fields(node)
 
 
 def fields(node: ast.ClassDef) -> Iterator[tuple[str, str]]:

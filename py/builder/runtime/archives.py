@@ -35,6 +35,8 @@ DECODERS: Final = {
 }
 """The compiled decoders, as their packages ship them. The code that starts them is part of the worker."""
 SLIM: Final = Path(__file__).with_name("slim")
+SLIM_FOR: Final = "314.0.4"
+"""The release of Pyodide whose modules `SLIM` replaces."""
 
 
 def read_modules(path: Path = MODULES_FILE) -> set[str]:
@@ -43,13 +45,17 @@ def read_modules(path: Path = MODULES_FILE) -> set[str]:
     return {line for line in lines if line}
 
 
-def runtime_files(pins: Pins, cache: Cache, modules: set[str] | None = None) -> dict[str, bytes]:
-    """Returns the files of `/runtime` by name. `modules` defaults to the lists; an empty set means all modules."""
+def runtime_files(
+    pins: Pins, cache: Cache, modules: set[str] | None = None, *, lines: bool = False
+) -> dict[str, bytes]:
+    """Returns the files of `/runtime` by name. `modules` defaults to the lists; an empty set means all modules.
+
+    `lines` keeps in the bytecode what tracebacks show: for developers.
+    """
     chosen = read_modules() if modules is None else modules
     later = read_modules(PHASH_MODULES_FILE) if modules is None else modules
     files = {name: pinned_file(pins, name) for name in pins.files}
-    # Ours come second and so replace the originals.
-    standard = {**read_zip(files["python_stdlib.zip"]), **slim_sources()}
+    standard = slimmed(pins, read_zip(files["python_stdlib.zip"]))
     library = pick(standard, chosen)
     pillow = read_zip(fetch_wheel(pins, pins.wheels["pillow"], cache))
     extra = pick({**standard, **pillow}, later) if later else {}
@@ -60,7 +66,7 @@ def runtime_files(pins: Pins, cache: Cache, modules: set[str] | None = None) -> 
         "phash.zip": stored_zip({**extra, **phash_sources(pins, cache, later)}),
         hashing.name: hashing.source,
     }
-    compiled = compile_archives(pins, sources, cache)
+    compiled = compile_archives(pins, sources, cache, lines=lines)
     wheel = finish_wheel(hashing, compiled[hashing.name])
     packages = {**read_zip(compiled["pillow.zip"]), **wheel.modules()}
     sizes = [len(data) for name, data in packages.items() if name.endswith(".so")]
@@ -97,6 +103,19 @@ def _npm_file(path: Path) -> bytes:
         return path.read_bytes()
     except OSError as error:
         raise BuildError(f"{path} cannot be read ({error.strerror}); run `npm ci`") from error
+
+
+def slimmed(pins: Pins, library: dict[str, bytes]) -> dict[str, bytes]:
+    """Returns the standard library with our replacements. Raises `BuildError` if they were made for another Pyodide."""
+    if pins.version != SLIM_FOR:
+        raise BuildError(
+            f"{SLIM} replaces modules of Pyodide {SLIM_FOR}, not {pins.version}: compare them with what its C and "
+            "JavaScript look for, then change SLIM_FOR"
+        )
+    ours = {name: data for name, data in slim_sources().items() if not name.startswith("scipy/")}
+    if unknown := ours.keys() - library.keys():
+        raise BuildError(f"{SLIM / min(unknown)} replaces nothing in Pyodide's library")
+    return {**library, **ours}
 
 
 def slim_sources() -> dict[str, bytes]:

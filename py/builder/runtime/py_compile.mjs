@@ -1,6 +1,7 @@
-// node py_compile.mjs PYODIDE_FOLDER SITE_PACKAGES WORK_FOLDER ARCHIVE [ARCHIVE ...]
+// node py_compile.mjs PYODIDE_FOLDER SITE_PACKAGES BUILDER lean|lines WORK_FOLDER ARCHIVE [ARCHIVE ...]
 // Runs `pyodide py-compile`, the command of the pyodide-build in SITE_PACKAGES, with Pyodide's own CPython. It replaces
-// each archive in WORK_FOLDER by one with bytecode, whose members are not compressed.
+// each archive in WORK_FOLDER by one with bytecode, whose members are not compressed. With `lean`, `lean.py` of the
+// package `builder` in the folder BUILDER then takes the line numbers out.
 import path from "node:path";
 import { pathToFileURL } from "node:url";
 
@@ -12,7 +13,7 @@ const ENVIRONMENT = {
 // As `-OO`: no asserts and no docstrings, which a worker never shows.
 const OPTIONS = ["-OO"];
 
-const [folder, packages, work, ...archives] = process.argv.slice(2);
+const [folder, packages, builder, kind, work, ...archives] = process.argv.slice(2);
 try {
   await run();
 } catch (fault) {
@@ -25,10 +26,15 @@ async function run() {
   const pyodide = await loadPyodide({ indexURL: folder, args: OPTIONS, env: ENVIRONMENT });
   pyodide.mountNodeFS("/packages", packages);
   pyodide.mountNodeFS("/work", work);
-  pyodide.pyimport("sys").path.append("/packages");
+  pyodide.mountNodeFS("/builder", builder);
+  const { path: searched } = pyodide.pyimport("sys");
+  searched.append("/packages");
+  searched.append("/builder");
+  const { strip_archive: strip } = pyodide.pyimport("builder.runtime.lean");
   const { main } = pyodide.pyimport("pyodide_build.cli.py_compile");
   for (const archive of archives) {
     const options = ["--silent", "--compression-level", "0", `/work/${archive}`];
     main.callKwargs(pyodide.toPy(options), { standalone_mode: false });
+    if (kind === "lean") strip(`/work/${archive}`);
   }
 }

@@ -5,7 +5,7 @@ JavaScript. The names in `__all__` are public.
 """
 
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 from takeback.errors import PictureError
 from takeback.hashing.animation import TooManyPixels, hash_animation
@@ -32,8 +32,7 @@ __all__ = [
 ]
 
 
-@dataclass(frozen=True, slots=True)
-class HashedPicture:
+class HashedPicture(NamedTuple):
     """The signals of a picture file, and what else hashing found in it.
 
     `signals` holds PDQ of the upright picture, PDQ of the pixels as stored where an orientation mark makes that hash
@@ -74,7 +73,7 @@ def hash_picture(
     tell("hashed")
     if look_ups:
         return hashed
-    return replace(hashed, signals=(*hashed.signals, *phash_signals(picture.shrink())))
+    return hashed._replace(signals=(*hashed.signals, *phash_signals(picture.shrink())))
 
 
 def hash_opened(picture: DecodedPicture, data: bytes, *, look_ups: bool = False) -> HashedPicture:
@@ -116,7 +115,7 @@ def with_variants(hashed: HashedPicture) -> HashedPicture:
     known = [signal.value for signal in hashed.signals if signal.type is SignalType.PDQ]
     thumbnails = chosen_thumbnails(hashed.frames) or [hashed.thumbnail]
     more = *variant_signals(hashed.thumbnail, known), *patches_signals(thumbnails)
-    return replace(hashed, signals=sent((*hashed.signals, *more)))
+    return hashed._replace(signals=sent((*hashed.signals, *more)))
 
 
 def sent(signals: Iterable[Signal]) -> tuple[Signal, ...]:

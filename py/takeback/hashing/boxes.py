@@ -2,8 +2,7 @@
 
 import struct
 from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
 MAX_BOXES: Final = 20_000
 """Boxes read at most: a grid of 512-pixel tiles at the pixel limit has under a thousand properties."""
@@ -27,8 +26,7 @@ _TURNED: Final = {
 """EXIF's orientation by counter-clockwise quarter turns and a mirror: 0 swaps top and bottom, 1 left and right."""
 
 
-@dataclass(frozen=True, slots=True)
-class PrimaryItem:
+class PrimaryItem(NamedTuple):
     """A file's primary item: the size of its stored pixels and its orientation in EXIF's numbering."""
 
     width: int

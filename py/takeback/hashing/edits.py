@@ -6,7 +6,6 @@ FFmpeg and mediabunny each interpret edit lists differently, so neither is asked
 import struct
 from bisect import bisect_left
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from typing import BinaryIO, Final, NamedTuple
 
 from takeback.errors import PictureTooLarge
@@ -32,8 +31,7 @@ class Shown(NamedTuple):
     frame: int
 
 
-@dataclass(frozen=True, slots=True)
-class _Track:
+class _Track(NamedTuple):
     """The boxes read of a `trak`: `tkhd`, `mdhd`, and `elst`, which may be absent."""
 
     header: bytes

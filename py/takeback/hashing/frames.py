@@ -5,7 +5,6 @@ results.
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from typing import Final, NamedTuple
 
 from takeback.hashing.kernel import Thumbnail
@@ -27,8 +26,7 @@ SAME_FRAME_BITS: Final = 4
 """Within this distance of the frame before it, a frame of the same second is not looked up again."""
 
 
-@dataclass(frozen=True, slots=True)
-class HashedFrame:
+class HashedFrame(NamedTuple):
     """A frame that a gate looks up: when it is shown, its quality, and its PDQ in the eight forms of `DIHEDRALS`.
 
     `is_chosen` says that it stands for the video (`FrameChoice`); such a frame has its `thumbnail`, others need not.

@@ -8,8 +8,7 @@ The same library holds the local hashes, whose interface is `patches.py`.
 import ctypes
 import os.path
 from collections.abc import Iterable
-from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
 MAX_SIDE_PIXELS: Final = 65_535
 """Pixels of a side, the most a JPEG can have; it bounds the kernel's memory at about 10 MB for any shape."""
@@ -37,8 +36,7 @@ class _Result(ctypes.Structure):
     )
 
 
-@dataclass(frozen=True, slots=True)
-class KernelResult:
+class KernelResult(NamedTuple):
     """The kernel's result: hashes in hex, `quality` from 0 to 100, and the 16 x 16 `coefficients` row by row.
 
     `detail` is the percentage of the 64 x 64 samples that straight lines along the sides do not explain: they differ by
@@ -52,8 +50,7 @@ class KernelResult:
     detail: int
 
 
-@dataclass(frozen=True, slots=True)
-class Thumbnail:
+class Thumbnail(NamedTuple):
     """A picture reduced to at most 512 pixels a side, at a gate 640.
 
     `pixels` are luma, one byte each, rows from the top down.

@@ -1,13 +1,12 @@
 """PDQ of pixels: streams the rows of a picture through the kernel, one strip at a time."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from takeback.hashing.kernel import DIHEDRALS, THUMBNAIL_SIDE_PIXELS, PdqStream, Thumbnail
 
 
-@dataclass(frozen=True, slots=True)
-class Pixels:
+class Pixels(NamedTuple):
     """Pixels of `width` x `height`, 8 bits a channel, upright or as stored.
 
     `layout` is `L`, `RGB` or `RGBX` (a byte to skip); `strips` are whole rows from the top down, without padding.
@@ -19,8 +18,7 @@ class Pixels:
     strips: Iterable[bytes]
 
 
-@dataclass(frozen=True, slots=True)
-class Pdq:
+class Pdq(NamedTuple):
     """A PDQ hash in hex, its `quality` from 0 to 100, and its eight `dihedral` forms by name, the hash itself first.
 
     `thumbnail` is the reduced picture from which regions are hashed. `detail` is that of `KernelResult`.

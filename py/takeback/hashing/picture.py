@@ -12,8 +12,7 @@ import threading
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
-from typing import Final, override
+from typing import Final, NamedTuple, override
 
 from PIL import Image, ImageFile
 
@@ -80,8 +79,7 @@ type Small = Image.Image
 """A picture of `COLUMNS` x `COLUMNS` grey values: what imagehash shrinks a picture to."""
 
 
-@dataclass(frozen=True, slots=True)
-class DecodedPicture:
+class DecodedPicture(NamedTuple):
     """A decoded picture: its format, its upright size, and its pixels upright and, if turned, as stored.
 
     `orientation` is the turn that makes the decoded pixels upright, in EXIF's numbering. `shrink` returns the grey

@@ -3,8 +3,7 @@
 import itertools
 import struct
 from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
 from takeback.errors import DamagedPicture, PictureTooLarge
 
@@ -20,8 +19,7 @@ _CODES: Final = {1: "B", 3: "H", 4: "I", 7: "B", 13: "I", 16: "Q"}
 _SHORT: Final = 3
 
 
-@dataclass(frozen=True, slots=True)
-class _Layout:
+class _Layout(NamedTuple):
     """How a file encodes its directories: byte order, and the struct codes of counts and offsets."""
 
     order: str
@@ -31,13 +29,12 @@ class _Layout:
     """Offset of the pointer to the first directory."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Entry:
-    """One field of a directory. `inline` holds its value, or the offset of its value."""
+class _Entry(NamedTuple):
+    """One field of a directory, of `length` values. `inline` holds them, or their offset."""
 
     tag: int
     kind: int
-    count: int
+    length: int
     inline: bytes
 
 
@@ -86,7 +83,7 @@ class Directory:
     def values(self, tag: int) -> tuple[int, ...]:
         """Returns the numbers of a field."""
         entry = self.entries[tag][0]
-        return _read(self._layout, f"{entry.count}{_CODES[entry.kind]}", self._data, self._place(tag))
+        return _read(self._layout, f"{entry.length}{_CODES[entry.kind]}", self._data, self._place(tag))
 
     def put(self, file: bytearray, tag: int, values: list[int]) -> None:
         """Overwrites the numbers of a field with as many others."""
@@ -96,7 +93,7 @@ class Directory:
     def _place(self, tag: int) -> int:
         """The offset of a field's numbers: inside its entry if they fit."""
         entry, end = self.entries[tag]
-        if entry.count * _SIZES[entry.kind] <= len(entry.inline):
+        if entry.length * _SIZES[entry.kind] <= len(entry.inline):
             return end - len(entry.inline)
         return _read(self._layout, self._layout.offset, entry.inline, 0)[0]
 
@@ -136,7 +133,7 @@ def _check_directory(data: bytes, layout: _Layout, start: int) -> list[int]:
     size = 0
     try:
         for entry in _entries(data, layout, start):
-            size += entry.count * _SIZES.get(entry.kind, 0)
+            size += entry.length * _SIZES.get(entry.kind, 0)
             if entry.tag in _POINTERS:
                 found += _read(layout, layout.offset, entry.inline, 0)
         found += _read(layout, layout.offset, data, _end(data, layout, start))

@@ -7,8 +7,7 @@ libtiff.
 import io
 import struct
 import zlib
-from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
 from PIL import Image
 
@@ -37,8 +36,7 @@ _START: Final = b"\xff\xd8"
 _END: Final = b"\xff\xd9"
 
 
-@dataclass(frozen=True, slots=True)
-class _Block:
+class _Block(NamedTuple):
     """What all strips or tiles of a file share: sides in pixels, bytes per row, samples per pixel, and predictor."""
 
     width: int

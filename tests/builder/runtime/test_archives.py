@@ -19,12 +19,27 @@ from builder import BuildError
 from builder.native.kernel import build_for_webassembly
 from builder.native.kernel_check import check_kernel
 from builder.runtime import archives, modules
-from builder.runtime.pyodide_release import pinned_file, run_node
+from builder.runtime.bytecode import compile_archives
+from builder.runtime.pyodide_release import PYODIDE, pinned_file, run_node
 from builder.runtime.samples import samples, write_samples
+from builder.runtime.zips import read_zip, stored_zip
 from builder.setup import fetch
 from builder.setup.cache import Cache, sha256
 from builder.setup.pins import Pins, Wheel, read_pins
 
+FAILING = """
+import fs from "node:fs";
+const [folder, module] = process.argv.slice(1);
+const { loadPyodide } = await import(`${folder}/pyodide.mjs`);
+const pyodide = await loadPyodide({ indexURL: folder });
+pyodide.FS.writeFile("/module.pyc", fs.readFileSync(module));
+pyodide.pyimport("sys").path.append("/");
+try {
+  pyodide.pyimport("module").fail();
+} catch (error) {
+  console.log(error.message);
+}
+"""
 WHEEL_BYTES = b"a wheel" * 1000
 WHEEL = Wheel("pillow", "12.2.0", "pillow.whl", sha256(WHEEL_BYTES))
 
@@ -194,6 +209,43 @@ def test_archives_hold_only_bytecode_libraries_and_nothing_compressed(pins: Pins
                 assert info.filename.endswith((".pyc", ".so"))
                 assert info.compress_type == zipfile.ZIP_STORED
                 assert "commands" not in info.filename
+
+
+def test_no_compiler_and_no_printer_of_tracebacks_ships(pins: Pins) -> None:
+    """Of what dataclasses and inspect import nothing is there before phash, and Pyodide's own start is short."""
+    members = read_zip(archives.runtime_files(pins, Cache())["python.zip"])
+    heavy = {"ast", "dataclasses", "dis", "inspect", "linecache", "textwrap", "tokenize"}
+    assert not {f"{name}.pyc" for name in heavy} & members.keys()
+    own = [data for name, data in members.items() if name.startswith(("_pyodide/", "pyodide/"))]
+    assert sum(map(len, own)) < 10_000  # 107,000 in Pyodide
+
+
+def test_replacements_are_for_one_release_of_pyodide(pins: Pins, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Another Pyodide, or a replacement of a module that it does not have, stops the build."""
+    library = read_zip(pinned_file(pins, "python_stdlib.zip"))
+    with pytest.raises(BuildError, match=r"not 400\.0\.0"):
+        archives.slimmed(replace(pins, version="400.0.0"), library)
+    monkeypatch.setattr(archives, "slim_sources", lambda: {"pyodide/unknown.py": b""})
+    with pytest.raises(BuildError, match=r"unknown\.py replaces nothing"):
+        archives.slimmed(pins, library)
+
+
+@pytest.mark.timeout(300)
+def test_tracebacks_have_lines_for_developers_alone(pins: Pins, cache: Cache, tmp_path: Path) -> None:
+    """Bytecode names files and lines if `lines` asks for them; what ships names none, and is smaller."""
+    source = {"module.zip": stored_zip({"module.py": b"def fail():\n\n    return 1 / 0\n"})}
+    [lean] = read_zip(compile_archives(pins, source, cache)["module.zip"]).values()
+    [full] = read_zip(compile_archives(pins, source, cache, lines=True)["module.zip"]).values()
+    assert 'File "module.py", line 3, in fail' in traceback_of(full, tmp_path)
+    assert 'File "", line -1, in fail' in traceback_of(lean, tmp_path)
+    assert len(lean) < len(full)
+
+
+def traceback_of(bytecode: bytes, folder: Path) -> str:
+    """The traceback of the function `fail` of a module, run by Pyodide."""
+    module = folder / "module.pyc"
+    module.write_bytes(bytecode)
+    return run_node(["--input-type=module", "--eval", FAILING, str(PYODIDE), str(module)])
 
 
 @pytest.mark.timeout(300)

@@ -11,7 +11,6 @@ import time
 import zlib
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
@@ -52,9 +51,9 @@ def read(pool: Pool, data: bytes, given: str = "") -> HashedFile:
 def as_sent(frames: Sequence[HashedFrame]) -> tuple[HashedFrame, ...]:
     """The frames and their moving parts as a process returns them: thumbnails and patches of the chosen ones alone."""
     kept = [
-        replace(frame, patches=tuple(asked_patches(frame.thumbnail, turned=False)))
+        frame._replace(patches=tuple(asked_patches(frame.thumbnail, turned=False)))
         if frame.is_chosen and frame.thumbnail
-        else replace(frame, thumbnail=None)
+        else frame._replace(thumbnail=None)
         for frame in frames
     ]
     return (*kept, *moving_frames(frames))

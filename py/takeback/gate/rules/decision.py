@@ -209,8 +209,9 @@ def probes(
             forms = {**(dihedral or {}), UPRIGHT: signal.value}
             pdq = {name: Signal(SignalType.PDQ, value, signal.quality) for name, value in forms.items()}
             found += [Probe(one, name) for name, one in pdq.items() if name != UPRIGHT]
-            negatives = {name: replace(pdq[name], value=negative_of(pdq[name].value)) for name in pdq.keys() & _NEGATED}
-            found += [Probe(one, name, NEGATIVE) for name, one in sorted(negatives.items(), reverse=True)]
+            for name in sorted(pdq.keys() & _NEGATED, reverse=True):
+                negative = Signal(SignalType.PDQ, negative_of(pdq[name].value), signal.quality)
+                found.append(Probe(negative, name, NEGATIVE))
     return found + views
 
 

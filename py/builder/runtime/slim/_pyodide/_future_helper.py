@@ -1,0 +1,1 @@
+"""Turns promises into futures, of which the worker has none."""

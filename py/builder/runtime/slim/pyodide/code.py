@@ -1,0 +1,1 @@
+"""Runs sources, of which the worker has none."""

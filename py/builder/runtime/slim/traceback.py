@@ -1,0 +1,1 @@
+"""Replaces traceback, which would import half of the compiler's modules. CPython prints tracebacks without it."""
