@@ -7,8 +7,10 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack, closing
+from functools import partial
 from typing import Final
 
 import httpx
@@ -20,6 +22,12 @@ from tests.gate.feeds import KEY
 
 DESCRIPTORS: Final = 1024
 """Linux's default limit on descriptors, here also as the maximum that may be requested."""
+DRIPPING: Final = {
+    "nothing": b"",
+    "half a header": b"GET /healthz HTTP/1.1\r\nHost: here\r\nX: a",
+    "half a second request": b"GET /healthz HTTP/1.1\r\nHost: here\r\n\r\nGET /",
+}
+"""What a caller has sent before it drips."""
 
 
 @pytest.fixture(scope="module", params=["gate", "registry"])
@@ -107,38 +115,64 @@ def test_many_connections_without_a_request(server: httpx.Client) -> None:
             assert fresh.get("/healthz").status_code == 200
 
 
-@pytest.mark.parametrize(
-    "begun",
-    [b"", b"GET /healthz HTTP/1.1\r\nHost: here\r\nX: a", b"GET /healthz HTTP/1.1\r\nHost: here\r\n\r\nGET /"],
-    ids=["nothing", "half a header", "half a second request"],
-)
-def test_a_caller_that_drips(server: httpx.Client, begun: bytes) -> None:
+@pytest.fixture(scope="module")
+def slow_callers(server: httpx.Client) -> dict[str, Future[bytes]]:
+    """What became of callers that the server drops in time, by what they do; all of them call at once."""
+    calls: dict[str, Callable[[], bytes]] = {
+        **{name: partial(drip, server, begun) for name, begun in DRIPPING.items()},
+        "stops in a body": partial(stop_in_a_body, server),
+        "does not read": partial(read_nothing, server),
+    }
+    with ThreadPoolExecutor(len(calls)) as pool:
+        return {name: pool.submit(call) for name, call in calls.items()}
+
+
+@pytest.mark.parametrize("begun", DRIPPING)
+def test_a_caller_that_drips(slow_callers: dict[str, Future[bytes]], begun: str) -> None:
     """A caller that sends a byte now and then is dropped if its header is not complete in time."""
+    assert slow_callers[begun].result().rpartition(b"HTTP/1.1 ")[2].startswith(b"408")
+
+
+def test_a_body_that_stops(slow_callers: dict[str, Future[bytes]]) -> None:
+    """A caller that stops in the middle of a body is dropped."""
+    assert slow_callers["stops in a body"].result()
+
+
+def test_a_caller_that_does_not_read(slow_callers: dict[str, Future[bytes]]) -> None:
+    """A caller that sends many requests and reads no answer is dropped."""
+    assert slow_callers["does not read"].result() == b"dropped"
+
+
+def drip(server: httpx.Client, begun: bytes) -> bytes:
+    """What is answered to a caller that begins a request and then sends a byte now and then."""
     with closing(connect(server)) as caller:
         caller.sendall(begun)
-        answers = dripping(caller, b"a" if begun else b"", limits.HEADER_SECONDS + 10)
-    assert answers.rpartition(b"HTTP/1.1 ")[2].startswith(b"408")
+        return dripping(caller, b"a" if begun else b"", limits.HEADER_SECONDS + 10)
 
 
-def test_a_body_that_stops(server: httpx.Client) -> None:
-    """A caller that stops in the middle of a body is dropped."""
+def stop_in_a_body(server: httpx.Client) -> bytes:
+    """What is answered, until the server closes, to a caller that stops in the middle of a body."""
     with closing(connect(server)) as caller:
         caller.sendall(b"POST /v1/feedback HTTP/1.1\r\nHost: here\r\nContent-Length: 100\r\n\r\n{")
         caller.settimeout(limits.SILENT_SECONDS + 20)
-        assert caller.recv(100)
-        while caller.recv(65536):
-            pass
+        answers = b""
+        while part := caller.recv(65536):
+            answers += part
+        return answers
 
 
-def test_a_caller_that_does_not_read(server: httpx.Client) -> None:
-    """A caller that sends many requests and reads no answer is dropped."""
+def read_nothing(server: httpx.Client) -> bytes:
+    """Reads none of many answers, and says how that ended."""
     with closing(socket.socket()) as caller:
         caller.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
         caller.settimeout(limits.SILENT_SECONDS + 20)
         caller.connect((server.base_url.host, server.base_url.port))
         caller.sendall(b"GET /openapi.json HTTP/1.1\r\nHost: here\r\n\r\n" * 500)
-        with pytest.raises(ConnectionError):
+        try:
             knock(caller, limits.SILENT_SECONDS + 20)
+        except ConnectionError:
+            return b"dropped"
+    return b"never dropped"
 
 
 def knock(caller: socket.socket, seconds: float) -> None:

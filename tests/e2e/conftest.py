@@ -102,9 +102,13 @@ def browser_context_args(browser_context_args: dict[str, Any], pytestconfig: pyt
 
 
 @pytest.fixture
-def page(page: Page, browser_name: str, pytestconfig: pytest.Config) -> Page:
+def page(page: Page, browser_name: str, pytestconfig: pytest.Config, request: pytest.FixtureRequest) -> Page:
     """A fresh page of Playwright's, on the processor and the network that the command line asks for."""
     page.set_default_timeout(PATIENCE * 1000)
+    if pytestconfig.getoption("tracing") == "retain-on-failure":
+        # The film that pytest-playwright adds costs a sixth of a test's processor time; each act's page is enough.
+        page.context.tracing.stop()
+        page.context.tracing.start(title=request.node.nodeid, snapshots=True, sources=True)
     processor, network = pytestconfig.getoption("processor"), pytestconfig.getoption("network")
     if browser_name == "chromium" and (processor != 1 or network == "slow"):
         slow_down(page, processor, slow_network=network == "slow")

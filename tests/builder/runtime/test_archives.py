@@ -58,6 +58,14 @@ def cache(tmp_path: Path) -> Cache:
     return Cache(tmp_path / "cache")
 
 
+@pytest.fixture
+def unchanged(monkeypatch: pytest.MonkeyPatch) -> Cache:
+    """The real cache, in which nothing is kept of what a test makes."""
+    cache = Cache()
+    monkeypatch.setattr(cache, "write", lambda *_: None)
+    return cache
+
+
 def no_source(_pins: Pins, _wheel: Wheel) -> bytes:
     raise urllib.error.URLError("no route to host")
 
@@ -182,11 +190,9 @@ def test_the_pins_are_those_of_pyodides_own_lock(pins: Pins) -> None:
 
 
 @pytest.mark.timeout(300)
-def test_the_runtime_is_the_same_each_time_it_is_made(pins: Pins, cache: Cache, tmp_path: Path) -> None:
-    """Two builds that share only the downloads give the same bytes."""
-    other = Cache(tmp_path / "other")
-    shutil.copytree(cache.folder, other.folder)
-    assert archives.runtime_files(pins, cache) == archives.runtime_files(pins, other)
+def test_the_runtime_is_the_same_each_time_it_is_made(pins: Pins, cache: Cache) -> None:
+    """The build that is served and one that shares only its downloads give the same bytes."""
+    assert archives.runtime_files(pins, cache) == archives.runtime_files(pins, Cache())
 
 
 def test_the_lock_that_ships_is_valid_and_true(pins: Pins) -> None:
@@ -249,14 +255,12 @@ def traceback_of(bytecode: bytes, folder: Path) -> str:
 
 
 @pytest.mark.timeout(300)
-def test_a_missing_module_stops_the_build(pins: Pins, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_missing_module_stops_the_build(pins: Pins, unchanged: Cache, monkeypatch: pytest.MonkeyPatch) -> None:
     """If a module that some format needs is missing from the list, hashing the samples detects it."""
     read = archives.read_modules
     monkeypatch.setattr(archives, "read_modules", lambda *file: read(*file) - {"PIL.ImageChops"})
-    cache = Cache(tmp_path)
-    shutil.copytree(Cache().folder / "downloads", tmp_path / "downloads")
     with pytest.raises(BuildError):
-        modules.check_modules(pins, cache)
+        modules.check_modules(pins, unchanged)
 
 
 @pytest.mark.timeout(300)
@@ -275,7 +279,9 @@ def test_samples_cover_every_format_and_its_faults() -> None:
 
 
 @pytest.mark.timeout(300)
-def test_a_file_that_is_hashed_in_another_way_stops_the_build(pins: Pins, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_file_that_is_hashed_in_another_way_stops_the_build(
+    pins: Pins, unchanged: Cache, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """The build's check names each file that the browser's runtime hashes differently, with both answers."""
     real = modules.native_answer
 
@@ -285,13 +291,12 @@ def test_a_file_that_is_hashed_in_another_way_stops_the_build(pins: Pins, monkey
 
     monkeypatch.setattr(modules, "native_answer", other)
     monkeypatch.setattr(modules, "write_samples", only_bitmaps)
-    cache = Cache()
-    monkeypatch.setattr(cache, "read", lambda key: None if key.startswith("checked/") else Cache.read(cache, key))
-    monkeypatch.setattr(cache, "write", lambda *_: None)
+    read = unchanged.read
+    monkeypatch.setattr(unchanged, "read", lambda key: None if key.startswith("checked/") else read(key))
     with pytest.raises(
         BuildError, match=r"(?s)colour\.bmp: browser: hashed, native: damaged-picture\n  browser: .*native: "
     ):
-        modules.check_modules(pins, cache)
+        modules.check_modules(pins, unchanged)
 
 
 def only_bitmaps(folder: Path) -> list[Path]:
