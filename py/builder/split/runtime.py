@@ -1,0 +1,21 @@
+"""The files of `/runtime` with CPython in two parts."""
+
+from typing import Final
+
+from builder.runtime.archives import runtime_files
+from builder.split.parts import divide
+from builder.split.profile_file import read_profile
+from builder.setup.cache import Cache
+from builder.setup.pins import Pins
+
+FIRST_PART: Final = "pyodide.asm.wasm"
+SECOND_PART: Final = "second-part.wasm"
+
+
+def split_runtime(pins: Pins, cache: Cache) -> dict[str, bytes]:
+    """The files of `/runtime` by name, as they ship. Raises `BuildError`, also if the profile is out of date."""
+    files = runtime_files(pins, cache)
+    profile = read_profile()
+    profile.check(files)
+    parts = divide(files[FIRST_PART], profile.functions, profile.exports)
+    return {**files, FIRST_PART: parts.first, SECOND_PART: parts.second}
