@@ -38,7 +38,10 @@ PHASH_HEADER: Final = """\
 # The further modules that phash imports. Made in the same way.
 """
 _CHECKED: Final = (
-    *(Path(__file__).with_name(name) for name in ("agreement.py", "heic.py", "node_runtime.mjs", "run.mjs", "samples.py")),
+    *(
+        Path(__file__).with_name(name)
+        for name in ("agreement.py", "heic.py", "node_runtime.mjs", "run.mjs", "samples.py")
+    ),
     ROOT / "py" / "requirements.lock",
     *(ROOT / "web" / "worker" / name for name in ("second-part.js", "stills.js")),
 )

@@ -11,10 +11,10 @@ from typing import Final
 from builder import BuildError
 from builder.runtime.archives import LOADER
 from builder.runtime.pyodide_release import pinned_file
-from builder.split.binary import parse
-from builder.split.profile_file import read_profile
 from builder.runtime.zips import read_zip
 from builder.setup.pins import Pins
+from builder.split.binary import parse
+from builder.split.profile_file import read_profile
 
 _TAKES_OVER: Final = re.compile(r"var (?P<names>[\w$,]+);function assignWasmExports\(wasmExports\)\{(?P<lines>[^}]*)\}")
 _LINE: Final = re.compile(r'(?P<variables>.*=)wasmExports\["(?P<name>[^"]+)"\]')
@@ -24,8 +24,8 @@ _WORD: Final = re.compile(r"[\w$]+")
 def needed_exports(wasm: bytes, scripts: Iterable[str], archives: Iterable[bytes]) -> list[str]:
     """The exports of CPython that its `scripts` name, or that a library in one of the `archives` imports.
 
-    Emscripten gives an export a variable whose name begins with `_`, and a library that is loaded later may also be given
-    addresses that CPython itself imports.
+    Emscripten gives an export a variable whose name begins with `_`. What CPython itself imports stays too, because some
+    of its imports are addresses of its own exports.
     """
     module = parse(wasm)
     words = {word for script in scripts for word in _WORD.findall(_TAKES_OVER.sub("", script))}

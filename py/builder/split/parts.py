@@ -2,8 +2,8 @@
 
 Both parts keep every index space of the whole module, so that bodies are copied as they are. The two share a table.
 Where a function of the other part can be reached stands a stub of the same type, which calls it through that table;
-where it cannot be reached stands `unreachable`. A stub of the first part calls `ensure` before: unless the global `loaded`
-is 1, that calls what is in slot 0 of the table, which brings the second part (`web/worker/second-part.js`).
+where it cannot be reached stands `unreachable`. A stub of the first part calls `ensure` before: unless the global
+`loaded` is 1, that calls what is in slot 0 of the table, which brings the second part (`web/worker/second-part.js`).
 
 Data, memory, tables and exports belong to the first part, which is complete but for the bodies that are missing; a
 function's address in the main table is the same whether the second part is there or not.
@@ -104,8 +104,9 @@ class _Division:
         calls: set[int] = set()
         used: set[int] = set()
         for number in numbers:
-            for found, more in zip((calls, used), references(self.module.bodies[number]), strict=True):
-                found |= more
+            called, global_ones = references(self.module.bodies[number])
+            calls |= called
+            used |= global_ones
         return calls, used
 
     def parts(self) -> Parts:

@@ -17,10 +17,16 @@ try {
 async function profile() {
   let instance;
   const onInstance = (made) => (instance = made);
-  const { archive, decoderFor, hashing, addPhash } = await startRuntime({ pyodideFolder, folder, seed, onInstance });
+  const { archive, decoderFor, hashing, addPhash } = await startRuntime({
+    pyodideFolder,
+    folder,
+    seed,
+    onInstance,
+  });
   const decoders = new Map();
   const code = async (name) => {
-    if (!decoders.has(name)) decoders.set(name, await WebAssembly.compile(archive(`${name.toLowerCase()}.wasm`)));
+    if (!decoders.has(name))
+      decoders.set(name, await WebAssembly.compile(archive(`${name.toLowerCase()}.wasm`)));
     return decoders.get(name);
   };
   for (const [number, picture] of pictures.entries()) {

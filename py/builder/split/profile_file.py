@@ -1,4 +1,4 @@
-"""`profile.json`: which functions of CPython come first, which exports stay, and what this was found with."""
+"""What decides how CPython is divided: `profile.json`, and `browsers.json` for what no run under Node enters."""
 
 import json
 import textwrap
@@ -13,6 +13,8 @@ from builder.setup.cache import sha256
 
 PROFILE_FILE: Final = Path(__file__).with_name("profile.json")
 ADVICE: Final = "make it anew: `PYTHONPATH=py .venv/bin/python -m builder.split.profile`"
+BROWSERS_FILE: Final = PROFILE_FILE.with_name("browsers.json")
+BROWSERS_ADVICE: Final = "make it anew: `PYTHONPATH=py .venv/bin/python -m tests.e2e.entered`"
 PROFILED: Final = ("pyodide.asm.wasm", "python.zip", "packages.zip", "phash.zip")
 """The files of the runtime that decide which functions are entered."""
 SAMPLES: Final = tuple(Path(__file__).parents[1] / "runtime" / name for name in ("samples.py", "heic.py"))
@@ -42,6 +44,23 @@ class Profile:
             raise BuildError(f"{PROFILE_FILE.name} is older than {', '.join(changed)}; {ADVICE}")
 
 
+@dataclass(frozen=True, slots=True)
+class BrowserFunctions:
+    """The functions of CPython that browsers enter while they hash, and Node does not; `wasm` is its sha256."""
+
+    wasm: str
+    functions: frozenset[int]
+
+    def encode(self) -> str:
+        """The file."""
+        return json.dumps({"wasm": self.wasm, "functions": sorted(self.functions)}, indent=1) + "\n"
+
+    def check(self, wasm: bytes) -> None:
+        """Raises `BuildError` if the functions are those of another module."""
+        if self.wasm != sha256(wasm):
+            raise BuildError(f"{BROWSERS_FILE.name} is for another CPython; {BROWSERS_ADVICE}")
+
+
 def ingredients(files: Mapping[str, bytes]) -> dict[str, str]:
     """The sha256 of everything that a profile of the runtime `files` depends on, by name."""
     parts = {name: files[name] for name in PROFILED} | {path.name: path.read_bytes() for path in SAMPLES}
@@ -56,3 +75,12 @@ def read_profile(path: Path = PROFILE_FILE) -> Profile:
         return Profile(read["made_of"], frozenset(read["functions"]), frozenset(read["exports"]))
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise BuildError(f"{path.name} cannot be read ({error}); {ADVICE}") from error
+
+
+def read_browser_functions(path: Path = BROWSERS_FILE) -> BrowserFunctions:
+    """Reads the list of the browsers' functions. Raises `BuildError`."""
+    try:
+        read = json.loads(path.read_bytes())
+        return BrowserFunctions(read["wasm"], frozenset(read["functions"]))
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise BuildError(f"{path.name} cannot be read ({error}); {BROWSERS_ADVICE}") from error

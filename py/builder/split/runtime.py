@@ -3,10 +3,10 @@
 from typing import Final
 
 from builder.runtime.archives import runtime_files
-from builder.split.parts import divide
-from builder.split.profile_file import read_profile
 from builder.setup.cache import Cache
 from builder.setup.pins import Pins
+from builder.split.parts import divide
+from builder.split.profile_file import read_browser_functions, read_profile
 
 FIRST_PART: Final = "pyodide.asm.wasm"
 SECOND_PART: Final = "second-part.wasm"
@@ -15,7 +15,8 @@ SECOND_PART: Final = "second-part.wasm"
 def split_runtime(pins: Pins, cache: Cache) -> dict[str, bytes]:
     """The files of `/runtime` by name, as they ship. Raises `BuildError`, also if the profile is out of date."""
     files = runtime_files(pins, cache)
-    profile = read_profile()
+    profile, browsers = read_profile(), read_browser_functions()
     profile.check(files)
-    parts = divide(files[FIRST_PART], profile.functions, profile.exports)
+    browsers.check(files[FIRST_PART])
+    parts = divide(files[FIRST_PART], profile.functions | browsers.functions, profile.exports)
     return {**files, FIRST_PART: parts.first, SECOND_PART: parts.second}

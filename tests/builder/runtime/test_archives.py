@@ -24,6 +24,8 @@ from builder.runtime.samples import samples, write_samples
 from builder.setup import fetch
 from builder.setup.cache import Cache, sha256
 from builder.setup.pins import Pins, Wheel, read_pins
+from builder.split.exports import lean_loader
+from builder.split.runtime import split_runtime
 
 WHEEL_BYTES = b"a wheel" * 1000
 WHEEL = Wheel("pillow", "12.2.0", "pillow.whl", sha256(WHEEL_BYTES))
@@ -203,14 +205,15 @@ def test_a_missing_module_stops_the_build(pins: Pins, tmp_path: Path, monkeypatc
     monkeypatch.setattr(archives, "read_modules", lambda *file: read(*file) - {"PIL.ImageChops"})
     cache = Cache(tmp_path)
     shutil.copytree(Cache().folder / "downloads", tmp_path / "downloads")
+    files = archives.runtime_files(pins, cache)
     with pytest.raises(BuildError):
-        modules.check_modules(pins, cache)
+        modules.check_modules(files, pinned_file(pins, archives.LOADER), cache)
 
 
 @pytest.mark.timeout(300)
 def test_the_shipped_modules_hash_every_kind_of_picture(pins: Pins) -> None:
     """With only the modules in the list every sample gives its native answer."""
-    modules.check_modules(pins, Cache())
+    modules.check_modules(split_runtime(pins, Cache()), lean_loader(pins), Cache())
 
 
 def test_samples_cover_every_format_and_its_faults() -> None:
@@ -239,7 +242,7 @@ def test_a_file_that_is_hashed_in_another_way_stops_the_build(pins: Pins, monkey
     with pytest.raises(
         BuildError, match=r"(?s)colour\.bmp: browser: hashed, native: damaged-picture\n  browser: .*native: "
     ):
-        modules.check_modules(pins, cache)
+        modules.check_modules(split_runtime(pins, cache), lean_loader(pins), cache)
 
 
 def only_bitmaps(folder: Path) -> list[Path]:
@@ -249,7 +252,7 @@ def only_bitmaps(folder: Path) -> list[Path]:
 
 def differences(pins: Pins, pictures: list[Path]) -> list[str]:
     """The differences for each file that the browser's runtime hashes differently from this machine."""
-    answers = archives.run_pictures(archives.runtime_files(pins, Cache()), pictures)["answers"]
+    answers = archives.run_pictures(split_runtime(pins, Cache()), lean_loader(pins), pictures)["answers"]
     assert isinstance(answers, dict)
     return [apart for path in pictures if (apart := modules.fault(path, answers[str(path)]))]
 
