@@ -13,7 +13,7 @@ import pytest
 
 from builder.split.profile_file import read_browser_functions
 from builder.split.runtime import FIRST_PART, SECOND_PART
-from takeback.hashing import hash_picture
+from takeback.hashing import hash_picture, with_variants
 from takeback.registry.http.response_headers import headers_for, kind_of
 from tests.e2e import pictures
 from tests.e2e.door import serve
@@ -53,7 +53,7 @@ def test_no_browser_waits_for_it(engine: Hands) -> None:
 def test_a_picture_that_needs_it_has_the_right_hash(
     engine: Hands, registry: Registry, starve: Any, names: Collection[str]
 ) -> None:
-    """The worker asks for the second part when it needs a function of it, waits, and the answer is that of the whole."""
+    """The worker asks for the second part when it needs a function of it, waits, and gives the whole's answer."""
     starve(names)
     [answer] = _hash(engine, registry, [_picture(1)])
     assert engine.run("crossOriginIsolated") is True
@@ -170,9 +170,9 @@ def _picture(seed: int) -> bytes:
 
 
 def _assert_right(answer: dict[str, Any], file: bytes) -> None:
-    """Holds every signal of the whole picture against the native one."""
-    native = {signal.type: signal.value for signal in hash_picture(file).signals if signal.variant == "whole"}
-    found = {s["type"]: s["value"] for s in answer["signals"] if s.get("variant", "whole") == "whole"}
+    """Holds every signal against the native one."""
+    native = {(signal.type, signal.variant): signal.value for signal in with_variants(hash_picture(file)).signals}
+    found = {(signal["type"], signal.get("variant", "whole")): signal["value"] for signal in answer["signals"]}
     assert found == native
 
 

@@ -67,8 +67,8 @@ def bundle_page(entry: Path, out: Path, more: Sequence[str] = ()) -> None:
 def bundle_worker(entry: Path, out: Path, more: Sequence[str] = ()) -> None:
     """Bundles the worker script `entry` with all its imports into the file `out`. Raises `BuildError`.
 
-    The import `takeback-kernel` resolves to the compiled kernel's bytes, and that of Pyodide's JavaScript to one without
-    what the first part of CPython does not export.
+    The import `takeback-kernel` resolves to the compiled kernel's bytes; Pyodide's JavaScript comes without what the
+    first part of CPython does not export.
     """
     options = ["--bundle", "--format=esm", "--minify", "--target=es2022", "--log-level=error"]
     options += [f"--external:{name}" for name in ("node:*", "fs", "path", "crypto", "ws")]  # imported only under Node

@@ -81,7 +81,7 @@ class Export:
 
 
 @dataclass(slots=True)
-class Module:
+class WasmModule:
     """A module. `sections` has the content of every section but custom ones, which are in `customs`.
 
     The lists of items are index spaces: imported ones come first. An item of `tables`, `memories`, `globals` and `tags`
@@ -115,7 +115,7 @@ class Module:
             raise BuildError("the module lacks a function type that its parts need") from error
 
 
-class Reader:
+class WasmReader:
     """Reads a piece of a file from front to back."""
 
     def __init__(self, data: bytes, at: int = 0) -> None:
@@ -194,12 +194,12 @@ def vector(items: Sequence[bytes]) -> bytes:
     return unsigned(len(items)) + b"".join(items)
 
 
-def parse(data: bytes) -> Module:
+def parse(data: bytes) -> WasmModule:
     """Reads a module. Raises `BuildError` for what no part of this room understands."""
     if not data.startswith(HEADER):
         raise BuildError("this is no WebAssembly module")
-    module = Module()
-    file = Reader(data, len(HEADER))
+    module = WasmModule()
+    file = WasmReader(data, len(HEADER))
     while file.left:
         number = file.byte()
         content = file.take(file.unsigned())
@@ -209,7 +209,7 @@ def parse(data: bytes) -> Module:
             module.customs.append(content)
     for section, read in _READ.items():
         if section in module.sections:
-            reader = Reader(module.sections[section])
+            reader = WasmReader(module.sections[section])
             for _ in range(reader.unsigned()):
                 read(module, reader)
     return module
@@ -222,13 +222,13 @@ def encode(sections: dict[Section, bytes], customs: Iterable[bytes] = ()) -> byt
     return b"".join([HEADER, *parts])
 
 
-def _read_type(module: Module, reader: Reader) -> None:
+def _read_type(module: WasmModule, reader: WasmReader) -> None:
     if reader.byte() != FUNCTION_TYPE:
         raise BuildError("the module has types other than functions")
     module.types.append(FunctionType(reader.take(reader.unsigned()), reader.take(reader.unsigned())))
 
 
-def _read_import(module: Module, reader: Reader) -> None:
+def _read_import(module: WasmModule, reader: WasmReader) -> None:
     names = reader.name(), reader.name()
     kind = Kind(reader.byte())
     start = reader.at
@@ -239,7 +239,7 @@ def _read_import(module: Module, reader: Reader) -> None:
     module.imports.append(Import(*names, kind, reader.since(start)))
 
 
-def _read_typed(items: str, first_bytes: int, module: Module, reader: Reader) -> None:
+def _read_typed(items: str, first_bytes: int, module: WasmModule, reader: WasmReader) -> None:
     """Reads an item whose type is some bytes and then limits: a table or a memory."""
     start = reader.at
     reader.take(first_bytes)
@@ -249,34 +249,34 @@ def _read_typed(items: str, first_bytes: int, module: Module, reader: Reader) ->
     getattr(module, items).append(reader.since(start))
 
 
-def _read_tag(module: Module, reader: Reader) -> None:
+def _read_tag(module: WasmModule, reader: WasmReader) -> None:
     start = reader.at
     reader.byte()
     reader.skip()
     module.tags.append(reader.since(start))
 
 
-def _read_global(module: Module, reader: Reader) -> None:
+def _read_global(module: WasmModule, reader: WasmReader) -> None:
     module.globals.append(reader.take(2))
 
 
-def _read_own_global(module: Module, reader: Reader) -> None:
+def _read_own_global(module: WasmModule, reader: WasmReader) -> None:
     _read_global(module, reader)
     module.initial.append(_constant(reader))
 
 
-def _read_export(module: Module, reader: Reader) -> None:
+def _read_export(module: WasmModule, reader: WasmReader) -> None:
     module.exports.append(Export(reader.name(), Kind(reader.byte()), reader.unsigned()))
 
 
-def _read_element(module: Module, reader: Reader) -> None:
+def _read_element(module: WasmModule, reader: WasmReader) -> None:
     if reader.unsigned() != 0:
         raise BuildError("the module has element segments of another kind")
     _constant(reader)
     module.elements.append(tuple(reader.unsigned() for _ in range(reader.unsigned())))
 
 
-def _constant(reader: Reader) -> bytes:
+def _constant(reader: WasmReader) -> bytes:
     """Reads a constant expression of numbers and globals."""
     start = reader.at
     while (instruction := reader.byte()) != END:
@@ -289,20 +289,20 @@ def _constant(reader: Reader) -> bytes:
     return reader.since(start)
 
 
-def _read_body(module: Module, reader: Reader) -> None:
+def _read_body(module: WasmModule, reader: WasmReader) -> None:
     module.bodies.append(reader.take(reader.unsigned()))
 
 
 _read_table: Final = partial(_read_typed, "tables", 1)
 _read_memory: Final = partial(_read_typed, "memories", 0)
 
-_READ_TYPES: Final[dict[Kind, Callable[[Module, Reader], None]]] = {
+_READ_TYPES: Final[dict[Kind, Callable[[WasmModule, WasmReader], None]]] = {
     Kind.TABLE: _read_table,
     Kind.MEMORY: _read_memory,
     Kind.GLOBAL: _read_global,
     Kind.TAG: _read_tag,
 }
-_READ: Final[dict[Section, Callable[[Module, Reader], None]]] = {
+_READ: Final[dict[Section, Callable[[WasmModule, WasmReader], None]]] = {
     Section.TYPE: _read_type,
     Section.IMPORT: _read_import,
     Section.FUNCTION: lambda module, reader: module.functions.append(reader.unsigned()),

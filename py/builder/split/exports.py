@@ -24,8 +24,8 @@ _WORD: Final = re.compile(r"[\w$]+")
 def needed_exports(wasm: bytes, scripts: Iterable[str], archives: Iterable[bytes]) -> list[str]:
     """The exports of CPython that its `scripts` name, or that a library in one of the `archives` imports.
 
-    Emscripten gives an export a variable whose name begins with `_`. What CPython itself imports stays too, because some
-    of its imports are addresses of its own exports.
+    Emscripten gives an export a variable whose name begins with `_`. What CPython itself imports stays too: some of
+    that are addresses of its own exports.
     """
     module = parse(wasm)
     words = {word for script in scripts for word in _WORD.findall(_TAKES_OVER.sub("", script))}

@@ -7,7 +7,7 @@ unknown, or it names segments of data or elements, which are not the same in bot
 from typing import Final
 
 from builder import BuildError
-from builder.split.binary import Reader
+from builder.split.binary import WasmReader
 
 _NONE, _NUMBER, _TWO_NUMBERS, _FOUR_BYTES, _EIGHT_BYTES, _CALL, _GLOBAL, _LIST, _TARGETS, _CATCHES, _MORE = range(11)
 _UNKNOWN: Final = 255
@@ -45,7 +45,7 @@ _MORE_NUMBERS: Final = {**dict.fromkeys(range(8), 0), 10: 2, 11: 1, 14: 2, 15: 1
 
 def code_start(body: bytes) -> int:
     """Where the code of a body starts, behind its locals."""
-    reader = Reader(body)
+    reader = WasmReader(body)
     for _ in range(reader.unsigned()):
         reader.skip()
         reader.byte()
@@ -56,7 +56,7 @@ def references(body: bytes) -> tuple[set[int], set[int]]:
     """The functions that a body calls and the globals that it uses, by index. Raises `BuildError`."""
     calls: set[int] = set()
     used: set[int] = set()
-    reader = Reader(body, code_start(body))
+    reader = WasmReader(body, code_start(body))
     at, end = reader.at, len(body)
     while at < end:
         kind = OPERANDS[body[at]]
@@ -79,7 +79,7 @@ def references(body: bytes) -> tuple[set[int], set[int]]:
     return calls, used
 
 
-def _skip_operands(kind: int, reader: Reader) -> None:
+def _skip_operands(kind: int, reader: WasmReader) -> None:
     """Skips the operands of the rarer kinds. Raises `BuildError`."""
     if kind == _TWO_NUMBERS:
         reader.skip()
@@ -98,7 +98,7 @@ def _skip_operands(kind: int, reader: Reader) -> None:
         raise BuildError(f"a function has the unknown instruction {reader.data[reader.at - 1]:#x}")
 
 
-def _skip_catches(reader: Reader) -> None:
+def _skip_catches(reader: WasmReader) -> None:
     """Skips the type of a `try_table`, and its clauses: a kind, a tag for the first two kinds, a label."""
     reader.skip()
     for _ in range(reader.unsigned()):

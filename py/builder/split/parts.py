@@ -20,8 +20,8 @@ from builder.split.binary import (
     Export,
     Import,
     Kind,
-    Module,
-    Reader,
+    WasmModule,
+    WasmReader,
     Section,
     encode,
     parse,
@@ -64,7 +64,7 @@ def divide(data: bytes, first: AbstractSet[int], exports: AbstractSet[str]) -> P
 class _Division:
     """One module, and who calls whom across the border."""
 
-    def __init__(self, module: Module, first: AbstractSet[int], exports: AbstractSet[str]) -> None:
+    def __init__(self, module: WasmModule, first: AbstractSet[int], exports: AbstractSet[str]) -> None:
         self.module = module
         self.first = first
         self.exports = [export for export in module.exports if export.name in exports]
@@ -92,7 +92,7 @@ class _Division:
         if not {Section.TABLE, Section.ELEMENT} <= module.sections.keys():
             raise BuildError("a module without a table of functions is not divided")
         if Section.START in module.sections:
-            start = Reader(module.sections[Section.START]).unsigned() - self.imported
+            start = WasmReader(module.sections[Section.START]).unsigned() - self.imported
             if start not in self.first:
                 raise BuildError("the function that starts the module must be in the first part")
 
@@ -116,7 +116,7 @@ class _Division:
     def _first_part(self) -> bytes:
         module = self.module
         loaded, ensure = len(module.globals), len(module.functions)
-        element = Reader(module.sections[Section.ELEMENT])
+        element = WasmReader(module.sections[Section.ELEMENT])
         elements = element.unsigned()
         added = self._fill(self.to_first)
         sections = {
