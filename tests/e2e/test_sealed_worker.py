@@ -99,8 +99,8 @@ def test_there_is_no_way_out_of_a_worker_that_was_kept(
 def test_shared_memory_is_no_way_out(engine: Hands, here: Recorder) -> None:
     """What a worker writes into the memory where it waits for the second part of CPython goes nowhere.
 
-    The page is the product's own. The worker asks for the second part, so the page writes to that memory; whatever stands
-    there before, meanwhile and afterwards, the page sends nothing but requests for its own files, and no case.
+    The page is the product's own. The worker asks for the second part, so the page writes to that memory; whatever
+    stands there before, meanwhile and afterwards, the page sends nothing but requests for its own files.
     """
     hoarding = Path(__file__).with_name("hoarding_worker.js").read_bytes()
     here.extra["/worker.js"] = Answer(200, SCRIPT | dict(headers_for(ResponseKind.WORKER, tls=False)), hoarding)

@@ -53,7 +53,7 @@ def test_no_screen_reads_a_picture() -> None:
 
 
 def test_shared_memory_is_written_and_never_read() -> None:
-    """One module of the page has memory in common with a worker: it writes there, wakes the worker, and reads nothing."""
+    """One module of the page shares memory with a worker: it writes there, wakes the worker, and reads nothing."""
     sharing = {path.name for path in MODULES if re.search(r"SharedArrayBuffer|Atomics|\.memory\b", _code(path))}
     assert sharing == {"second-part.js", "picture-worker.js"}
     assert re.findall(r".*\.memory\b.*", _code(WEB / "page" / "engine" / "picture-worker.js")) == [

@@ -88,10 +88,10 @@ def test_the_exports_are_those_that_are_asked_for(pins: Pins, files: Mapping[str
 
 def test_only_assignments_are_cut_from_the_loader() -> None:
     """Variables and lines of exports that are cut disappear; everything else stays as it is."""
-    script = 'a;var _b,_c,memory;function assignWasmExports(wasmExports){_b=WasmModule["_b"]=wasmExports["b"];'
+    script = 'a;var _b,_c,memory;function assignWasmExports(wasmExports){_b=Module["_b"]=wasmExports["b"];'
     script += '_c=wasmExports["c"];memory=wasmMemory}_b()'
-    short = 'a;var _b,memory;function assignWasmExports(wasmExports){_b=WasmModule["_b"]=wasmExports["b"];memory=wasmMemory}'
-    assert without_exports(script, frozenset({"b"})) == f"{short}_b()"
+    lean = 'a;var _b,memory;function assignWasmExports(wasmExports){_b=Module["_b"]=wasmExports["b"];'
+    assert without_exports(script, frozenset({"b"})) == f"{lean}memory=wasmMemory}}_b()"
     with pytest.raises(BuildError, match="another way"):
         without_exports("nothing of the kind", frozenset())
 
