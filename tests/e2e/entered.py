@@ -8,7 +8,7 @@ import json
 import shutil
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
@@ -34,8 +34,8 @@ LONGEST: Final = 300
 
 
 @contextmanager
-def entered_site() -> Iterator[tuple[str, str]]:
-    """A site whose CPython notes what it enters: its address, and the expression that hashes every picture."""
+def entered_site(hashed: Mapping[str, bytes]) -> Iterator[tuple[str, str]]:
+    """A site whose CPython notes what it enters: its address, and the expression that hashes the pictures."""
     with tempfile.TemporaryDirectory() as folder:
         site = Path(folder).resolve() / "site"
         shutil.copytree(DIST / "runtime", site / "runtime", ignore=shutil.ignore_patterns("*.br", "*.gz", "second*"))
@@ -44,7 +44,7 @@ def entered_site() -> Iterator[tuple[str, str]]:
             shutil.copy(PAGE / name, site / name)
         bundle_worker(PAGE / "worker.js", site / "worker.js")
         (site / "pictures").mkdir()
-        for name, data in pictures().items():
+        for name, data in hashed.items():
             (site / "pictures" / name).write_bytes(data)
         paths = sorted(f"/pictures/{path.name}" for path in (site / "pictures").iterdir())
         with serving(site, lambda _path: ()) as server:
@@ -61,7 +61,7 @@ def main() -> None:
     """Writes the list anew."""
     browsers = ensure_browsers()
     found: dict[str, list[int]] = {}
-    with entered_site() as (address, expression):
+    with entered_site(pictures()) as (address, expression):
         with sync_playwright() as playwright:
             for kind in (playwright.chromium, playwright.firefox):
                 browser = kind.launch(**launch_arguments(kind.name, browsers))

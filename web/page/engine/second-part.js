@@ -5,8 +5,9 @@
 
 export const SECOND_PART = "second-part.wasm";
 
-/** Whether a worker can wait for it: in browsers that isolate this site's memory from other sites'. */
-export const canShareMemory = globalThis.crossOriginIsolated === true;
+/** Whether a worker can wait for it: where this site's memory is isolated, and the browser shares any (WebKitGTK does not). */
+export const canShareMemory =
+  globalThis.crossOriginIsolated === true && typeof SharedArrayBuffer === "function";
 
 /** Memory for one worker, empty at first. */
 export class SharedPart {
