@@ -181,8 +181,7 @@ class Door {
     if (answer.error) return this.#rejectOrHashExactly(request, answer.error);
     worker.unfinished.set(request.id, { request, hashed: answer, moving });
     request.options.onHashed?.(answer);
-    // The second part of CPython is hardly ever needed; it comes while there is a connection, and after all else.
-    void this.#load(PHASH).then(() => this.#load(SECOND_PART));
+    void this.#load(PHASH).then(() => this.#loadSecondPart());
   }
 
   /**
@@ -224,6 +223,12 @@ class Door {
     } catch (error) {
       request.reject(/** @type {DoorError} */ (error));
     }
+  }
+
+  /** Loads the second part of CPython while there is a connection, and after all else: it is hardly ever needed. */
+  #loadSecondPart() {
+    const isMissing = typeof this.#runtime?.second === "number";
+    if (isMissing) void this.#load(SECOND_PART);
   }
 
   /** @param {PictureWorker} worker */
