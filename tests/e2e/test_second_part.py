@@ -133,7 +133,7 @@ def test_a_slow_second_part_is_waited_for(
     """While it is on its way the page can be used, and nothing is told as failed; then the picture is done."""
     starve(HASHING)
     held: list[Any] = []
-    person.page.route(f"**{SECOND}", held.append)
+    person.page.route(f"**{SECOND}", lambda route: held.append(route))  # noqa: PLW0108 - Playwright marks it
     picture = pictures.save(folder, 8, "png")
     hashing = Start.open(person, registry.url).wait_until_ready().begin().answer(UNDER_18).choose(picture).go_on()
     while not held:
