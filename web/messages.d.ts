@@ -31,10 +31,18 @@ export interface Hashed {
 /** The JSON of a `result` for a file that cannot be hashed; `code` is one of the package's codes of errors. */
 export type HashingFailed = { error: { code: string; text: string } };
 
+/**
+ * The functions of CPython that a first hash does not need. Either all of them, or shared memory of the size of the file:
+ * the worker asks by `needs` and waits; the page writes the file into `bytes`, sets the first number of `filled` to 1 and
+ * wakes the worker. The page reads neither, so that nothing leaves the worker by them; each worker has its own.
+ */
+export type SecondPart = ArrayBuffer | { bytes: SharedArrayBuffer; filled: SharedArrayBuffer };
+
 /** What the picture worker starts Python from. */
 export interface RuntimeFiles {
-  /** CPython. */
+  /** The first part of CPython: the functions that a first hash needs. */
   wasm: WebAssembly.Module;
+  second: SecondPart;
   /** The standard library: a zip that Python imports from. */
   python: ArrayBuffer;
   /** Pillow and Takeback: a zip that is unpacked into the worker's memory. */
@@ -48,7 +56,7 @@ export type ToPictureWorker =
   | { kind: "start"; files: RuntimeFiles }
   /** One at a time: the next one follows the answer. */
   | { kind: "hash"; id: number; file: Blob }
-  /** The answer to `needs`; without content if the file cannot be fetched. */
+  /** The answer to `needs` of a decoder; without content if the file cannot be fetched. */
   | { kind: "later"; name: string; content?: ArrayBuffer | undefined }
   /** numpy and imagehash: a zip, unpacked like the other packages. */
   | { kind: "phash"; packages: ArrayBuffer };
@@ -58,7 +66,7 @@ export type FromPictureWorker =
   | { kind: "ready" }
   /** `started`, `decoded` or `hashed`. */
   | { kind: "step"; id: number; step: string }
-  /** A file below `/runtime` without which this picture cannot be decoded. */
+  /** A file below `/runtime` without which this picture cannot be hashed. */
   | { kind: "needs"; name: string }
   /** The page could not fetch what this picture needs. */
   | { kind: "missing"; id: number }

@@ -96,6 +96,25 @@ def test_there_is_no_way_out_of_a_worker_that_was_kept(
     assert _arrived(here) | _arrived(elsewhere) == set()
 
 
+def test_shared_memory_is_no_way_out(engine: Hands, here: Recorder) -> None:
+    """What a worker writes into the memory where it waits for the second part of CPython goes nowhere.
+
+    The page is the product's own. The worker asks for the second part, so the page writes to that memory; whatever
+    stands there before, meanwhile and afterwards, the page sends nothing but requests for its own files.
+    """
+    hoarding = Path(__file__).with_name("hoarding_worker.js").read_bytes()
+    here.extra["/worker.js"] = Answer(200, SCRIPT | dict(headers_for(ResponseKind.WORKER, tls=False)), hoarding)
+    here.extra["/file"] = Answer(200, {"content-type": "image/png"}, b"a picture")
+    engine.open(here.url)
+    if not engine.run("crossOriginIsolated && typeof SharedArrayBuffer === 'function'"):
+        pytest.skip("this browser shares no memory")
+    assert engine.run(_HASH_AND_LEAVE) == "unknown-format"
+    assert here.to("GET", "/runtime/second-part.wasm")
+    assert all(request.method == "GET" for request in here.requests)
+    assert [request for request in here.requests if b"leak" in request.text or b"zephyr" in request.text] == []
+    assert here.datagrams == []
+
+
 def _try(hands: Hands, here: Recorder, elsewhere: Recorder, worker: str) -> dict[str, str]:
     """What became of each way out of the worker at this path of the product's own origin."""
     here.extra["/tried.html"] = Answer(200, {"content-type": "text/html", **ISOLATED}, b"<title>tried</title>")
@@ -107,6 +126,18 @@ def _try(hands: Hands, here: Recorder, elsewhere: Recorder, worker: str) -> dict
     assert isinstance(outcome, dict)
     return outcome
 
+
+_HASH_AND_LEAVE = """
+(async () => {
+  const { createDoor } = await import("/page.js");
+  const door = createDoor();
+  await door.ready;
+  const file = new File([await (await fetch("/file")).blob()], "file");
+  const answer = await door.hash(file).catch((fault) => fault.code);
+  door.close();
+  return answer;
+})()
+"""
 
 _ASK = """
 new Promise((resolve, reject) => {

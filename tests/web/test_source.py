@@ -52,6 +52,22 @@ def test_no_screen_reads_a_picture() -> None:
     assert found <= {"door.js", "runtime.js"}
 
 
+def test_shared_memory_is_written_and_never_read() -> None:
+    """One module of the page shares memory with a worker: it writes there, wakes the worker, and reads nothing."""
+    sharing = {path.name for path in MODULES if re.search(r"SharedArrayBuffer|Atomics|\.memory\b", _code(path))}
+    assert sharing == {"second-part.js", "picture-worker.js"}
+    assert re.findall(r".*\.memory\b.*", _code(WEB / "page" / "engine" / "picture-worker.js")) == [
+        '    this.send({ kind: "start", files: { ...files, second: this.#second.memory } });'
+    ]
+    code = _code(WEB / "page" / "engine" / "second-part.js")
+    assert set(re.findall(r"Atomics\.(\w+)", code)) == {"store", "notify"}
+    uses = [line.strip() for line in code.splitlines() if "memory." in line]
+    assert uses == [
+        "const filled = new Int32Array(this.memory.filled);",
+        "new Uint8Array(this.memory.bytes).set(new Uint8Array(content));",
+    ]
+
+
 def test_only_the_receipt_is_drawn() -> None:
     """The one canvas there is holds the receipt's words; that module knows no file."""
     drawing = {path.name for path in MODULES if '"canvas"' in _code(path)}

@@ -8,6 +8,7 @@ import createPyodideModule from "pyodide/pyodide.asm.mjs";
 import { loadPyodide } from "pyodide";
 import { members, unpack } from "./archive.js";
 import { leaveOutGraphics } from "./graphics.js";
+import { joinParts } from "./second-part.js";
 
 /** An address that no server can have (RFC 2606), for files that are never fetched. */
 const SEALED = "https://sealed.invalid/";
@@ -35,11 +36,12 @@ const SEALED = "https://sealed.invalid/";
  * Starts Python and imports the hashing code.
  *
  * @param {RuntimeFiles} files
+ * @param {() => BufferSource} bringSecondPart is called when CPython needs it, and may block
  * @returns {Promise<Python>}
  */
-export async function startPython(files) {
+export async function startPython(files, bringSecondPart) {
   const libraries = compileLibraries(files.packages);
-  seal(files.python, files.wasm);
+  seal(files.python, files.wasm, bringSecondPart);
   let site = "";
   const pyodide = await loadPyodide({
     createPyodideModule,
@@ -66,8 +68,9 @@ export async function startPython(files) {
  *
  * @param {ArrayBuffer} python
  * @param {WebAssembly.Module} wasm
+ * @param {() => BufferSource} bringSecondPart
  */
-function seal(python, wasm) {
+function seal(python, wasm, bringSecondPart) {
   self.fetch = async (request) => {
     if (String(request) === `${SEALED}python.zip`) return new Response(python);
     if (String(request) === `${SEALED}pyodide.asm.wasm`) return new Response();
@@ -75,7 +78,8 @@ function seal(python, wasm) {
   };
   WebAssembly.instantiateStreaming = async (_response, imports = {}) => {
     leaveOutGraphics(wasm, imports);
-    return { module: wasm, instance: await WebAssembly.instantiate(wasm, imports) };
+    const first = await WebAssembly.instantiate(wasm, imports);
+    return { module: wasm, instance: joinParts(first, imports, bringSecondPart) };
   };
 }
 

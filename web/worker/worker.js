@@ -5,6 +5,7 @@
 
 import "./apart.js";
 import { startPython } from "./python.js";
+import { waitForPart } from "./second-part.js";
 import { isSequence, videoFormat } from "./sniff.js";
 import { decoder } from "./stills.js";
 
@@ -12,6 +13,7 @@ import { decoder } from "./stills.js";
 
 /** How much of a file Python needs to tell whether it has a decoder for it. */
 const SNIFFED_BYTES = 4096;
+const SECOND_PART = "second-part.wasm";
 
 /** @type {ReturnType<typeof startPython> | undefined} */
 let python;
@@ -30,7 +32,10 @@ const post = (message) => postMessage(message);
 onmessage = async ({ data: message }) => {
   try {
     if (message.kind === "start") {
-      python = startPython(message.files);
+      const { second } = message.files;
+      python = startPython(message.files, () =>
+        waitForPart(second, () => post({ kind: "needs", name: SECOND_PART })),
+      );
       await python;
       post({ kind: "ready" });
     } else if (message.kind === "later") {

@@ -17,11 +17,11 @@ from typing import Final
 from builder import DIST, ROOT, WORK, BuildError
 from builder.demo.serve import address_of, make_data_folder, running_registry, shown
 from builder.options import Options
-from builder.runtime.archives import runtime_files
 from builder.setup.cache import Cache, sha256
 from builder.setup.pins import read_pins
 from builder.site.assemble import WEB, complete, static_files, write_changed
 from builder.site.bundle import KEEPER, PAGE, SOURCE_MAPS, VIDEO_WORKER, WORKER, bundle_page, bundle_worker
+from builder.split.runtime import split_runtime
 
 FOLDER: Final = WORK / "dev"
 PYTHON: Final = ROOT / "py" / "takeback"
@@ -91,7 +91,7 @@ class EditedSite:
         listed = json.loads((DIST / "manifest.json").read_bytes())["files"]
         paths = [str(entry["path"]) for entry in listed]
         self._unchanged = {path: (DIST / path).read_bytes() for path in paths if FROM_DIST.fullmatch(path)}
-        runtime = runtime_files(read_pins(), self._cache, lines=True)
+        runtime = split_runtime(read_pins(), self._cache, lines=True)
         self._unchanged |= {f"runtime/{name}": data for name, data in runtime.items()}
 
     def build(self) -> None:

@@ -9,7 +9,7 @@ other hashes, and each decoder with the first picture of its format.
 import importlib.util
 import json
 import tempfile
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from importlib import metadata
 from pathlib import Path
 from typing import Final
@@ -34,6 +34,8 @@ DECODERS: Final = {
     "jxl.wasm": ROOT / "node_modules" / "@jsquash" / "jxl" / "codec" / "dec" / "jxl_dec.wasm",
 }
 """The compiled decoders, as their packages ship them. The code that starts them is part of the worker."""
+LOADER: Final = "pyodide.asm.mjs"
+"""Emscripten's JavaScript, which is no file of `/runtime`: it is part of the worker."""
 SLIM: Final = Path(__file__).with_name("slim")
 SLIM_FOR: Final = "314.0.4"
 """The release of Pyodide whose modules `SLIM` replaces."""
@@ -165,10 +167,13 @@ def write_lock(pins: Pins, archives: dict[str, bytes], wheel: BrowserWheel) -> b
     return json.dumps(lock.to_dict(), indent=1, sort_keys=True).encode() + b"\n"
 
 
-def run_pictures(files: dict[str, bytes], pictures: Iterable[Path]) -> dict[str, object]:
-    """Hashes `pictures` with the runtime `files` under Node; returns `answers` by path, and the `modules` used."""
+def run_pictures(files: Mapping[str, bytes], loader: bytes, pictures: Iterable[Path]) -> dict[str, object]:
+    """Hashes `pictures` with the runtime `files` under Node; returns what `run.mjs` prints.
+
+    `loader` is the `pyodide.asm.mjs` that belongs to the files.
+    """
     with tempfile.TemporaryDirectory() as folder:
-        for name, data in files.items():
+        for name, data in {**files, LOADER: loader}.items():
             Path(folder, name).write_bytes(data)
         script = Path(__file__).with_name("run.mjs")
         answer: dict[str, object] = json.loads(run_node([str(script), str(PYODIDE), folder, *map(str, pictures)]))

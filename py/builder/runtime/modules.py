@@ -7,14 +7,22 @@ import json
 import os
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
 
 from builder import ROOT, BuildError
 from builder.runtime.agreement import difference
-from builder.runtime.archives import MODULES_FILE, PHASH_MODULES_FILE, read_modules, run_pictures, runtime_files
+from builder.runtime.archives import (
+    LOADER,
+    MODULES_FILE,
+    PHASH_MODULES_FILE,
+    read_modules,
+    run_pictures,
+    runtime_files,
+)
+from builder.runtime.pyodide_release import pinned_file
 from builder.runtime.samples import write_samples
 from builder.setup.cache import Cache, sha256
 from builder.setup.pins import Pins, read_pins
@@ -30,9 +38,12 @@ PHASH_HEADER: Final = """\
 # The further modules that phash imports. Made in the same way.
 """
 _CHECKED: Final = (
-    *(Path(__file__).with_name(name) for name in ("agreement.py", "heic.py", "run.mjs", "samples.py")),
+    *(
+        Path(__file__).with_name(name)
+        for name in ("agreement.py", "heic.py", "node_runtime.mjs", "run.mjs", "samples.py")
+    ),
     ROOT / "py" / "requirements.lock",
-    ROOT / "web" / "worker" / "stills.js",
+    *(ROOT / "web" / "worker" / name for name in ("second-part.js", "stills.js")),
 )
 """What else the check depends on: its own code, and the native decoders."""
 EVERYTHING: Final[set[str]] = set()
@@ -44,7 +55,8 @@ def find_modules(pins: Pins, cache: Cache) -> tuple[set[str], set[str]]:
     A submodule belongs to the first set if its package does, because Python looks for it beside the package.
     """
     with tempfile.TemporaryDirectory() as folder:
-        used = run_pictures(runtime_files(pins, cache, EVERYTHING), write_samples(Path(folder)))
+        pictures = write_samples(Path(folder))
+        used = run_pictures(runtime_files(pins, cache, EVERYTHING), pinned_file(pins, LOADER), pictures)
     first, later = (_names(used[kind]) for kind in ("modules", "phash"))
     shared = {name for name in later if name.partition(".")[0] in first - {"PIL"}}
     return first | shared, later - shared
@@ -56,23 +68,31 @@ def _names(modules: object) -> set[str]:
     return {name for name in modules if name.partition(".")[0] not in {"takeback", "imagehash", "scipy"}}
 
 
-def check_modules(pins: Pins, cache: Cache) -> None:
-    """Hashes the samples with the shipped runtime and natively, once per set of files. Raises `BuildError`."""
-    files = runtime_files(pins, cache)
-    parts = [*files.values(), *(path.read_bytes() for path in _CHECKED)]
+def check_modules(files: Mapping[str, bytes], loader: bytes, cache: Cache) -> None:
+    """Hashes the samples with the shipped runtime `files` and natively, once per set of files. Raises `BuildError`."""
+    parts = [*files.values(), loader, *(path.read_bytes() for path in _CHECKED)]
     key = f"checked/{sha256(''.join(sha256(data) for data in parts).encode())}"
     if cache.read(key) is None:
         with step("checking the runtime with a picture of every kind"):
-            _compare(files)
+            _compare(files, loader)
         cache.write(key, b"")
 
 
-def _compare(files: dict[str, bytes]) -> None:
-    """Raises `BuildError` with the name and both answers of each sample whose hashes differ from the native ones."""
+def _compare(files: Mapping[str, bytes], loader: bytes) -> None:
+    """Raises `BuildError` with the name and both answers of each sample whose hashes differ from the native ones.
+
+    Also if a sample asks for the second part of CPython, which comes after the first hash.
+    """
     with tempfile.TemporaryDirectory() as folder:
         pictures = write_samples(Path(folder))
-        shipped = run_pictures(files, pictures)["answers"]
+        said = run_pictures(files, loader, pictures)
+        shipped = said["answers"]
         assert isinstance(shipped, dict)
+        if asked := said.get("asked"):
+            raise BuildError(
+                f"{Path(str(asked)).name} asks for the second part of CPython before its hash: run `python -m "
+                "builder.split.profile`"
+            )
         with _quiet():
             faults = [apart for path in pictures if (apart := fault(path, shipped[str(path)]))]
     if faults:

@@ -1,14 +1,14 @@
 // node run.mjs PYODIDE_FOLDER RUNTIME_FOLDER [PICTURE ...]
 // Hashes pictures with the runtime of RUNTIME_FOLDER, as the worker does, without a browser. Prints one JSON object:
-// the answer for each picture with its phash, and the names of the modules that were imported from the archives, before
-// phash and for it.
+// the answer for each picture with its phash; of a runtime with CPython in two parts, what asked for the second part
+// (`start`, a picture's path or `phash`), if anything; of a whole one, the names of the modules that were imported from
+// the archives, before phash and for it. Listing these uses functions that hashing does not.
 import fs from "node:fs";
 import path from "node:path";
-import { pathToFileURL } from "node:url";
-import { unpack } from "../../../web/worker/archive.js";
 import { decoder } from "../../../web/worker/stills.js";
+import { SECOND_PART, startRuntime } from "./node_runtime.mjs";
 
-const [folder, runtime, ...pictures] = process.argv.slice(2);
+const [pyodideFolder, folder, ...pictures] = process.argv.slice(2);
 try {
   // In the callback, because `exit` would drop what a pipe has not taken yet.
   process.stdout.write(JSON.stringify(await run()), () => process.exit());
@@ -18,33 +18,25 @@ try {
 }
 
 async function run() {
-  const { loadPyodide } = await import(pathToFileURL(path.join(folder, "pyodide.mjs")).href);
-  const archive = (name) => {
-    const data = fs.readFileSync(path.join(runtime, name));
-    // Node's buffers may be parts of a larger ArrayBuffer.
-    return data.buffer.slice(data.byteOffset, data.byteOffset + data.length);
-  };
-  let site;
-  const pyodide = await loadPyodide({
-    indexURL: folder,
-    stdLibURL: path.join(runtime, "python.zip"),
-    lockFileContents: fs.readFileSync(path.join(runtime, "pyodide-lock.json"), "utf8"),
-    packageBaseUrl: runtime,
-    fsInit: async (files, { sitePackages }) => unpack(files, (site = sitePackages), archive("packages.zip")),
-  });
-  const sealed = pyodide.pyimport("takeback.hashing.sealed");
-  const hashing = sealed.Hashing();
+  let doing = "start";
+  let asked;
+  const onSecondPart = () => (asked = doing);
+  const runtime = await startRuntime({ pyodideFolder, folder, seed: 0, onSecondPart });
+  const { pyodide, archive, decoderFor, hashing } = runtime;
   const code = (name) => WebAssembly.compile(archive(`${name.toLowerCase()}.wasm`));
   const answers = [];
   for (const picture of pictures) {
+    doing = picture;
     const data = new Uint8Array(fs.readFileSync(picture));
-    const name = sealed.decoder_for(data.subarray(0, 4096));
+    const name = decoderFor(data.subarray(0, 4096));
     const decode = name ? await decoder(name, await code(name)) : undefined;
     answers.push(JSON.parse(hashing.hash(data, () => {}, decode)));
     hashing.keep(answers.length - 1);
   }
-  const modules = imported(pyodide);
-  unpack(pyodide.FS, site, archive("phash.zip"));
+  const isWhole = !fs.existsSync(path.join(folder, SECOND_PART));
+  const modules = isWhole ? imported(pyodide) : [];
+  doing = "phash";
+  runtime.addPhash();
   for (const [number, answer] of answers.entries()) {
     const phash = JSON.parse(hashing.phash_to_json(number));
     if (answer.signals) answer.signals.push(...phash);
@@ -52,8 +44,9 @@ async function run() {
   const known = new Set(modules);
   return {
     answers: Object.fromEntries(answers.map((answer, number) => [pictures[number], answer])),
+    asked,
     modules,
-    phash: imported(pyodide).filter((name) => !known.has(name)),
+    phash: isWhole ? imported(pyodide).filter((name) => !known.has(name)) : [],
   };
 }
 

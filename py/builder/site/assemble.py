@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Final
 
 from builder import DIST, ROOT, BuildError
-from builder.runtime.archives import DECODERS, runtime_files
+from builder.runtime.archives import DECODERS
 from builder.runtime.modules import check_modules
 from builder.setup.cache import Cache, sha256, write_atomically
 from builder.setup.pins import read_pins
@@ -18,6 +18,8 @@ from builder.site import source
 from builder.site.bundle import KEEPER, PAGE, VIDEO_WORKER, cached_bundle, page_script
 from builder.site.compression import compressed
 from builder.site.notices import notices
+from builder.split.exports import lean_loader
+from builder.split.runtime import SECOND_PART, split_runtime
 
 WEB: Final = ROOT / "web"
 STYLES: Final = (
@@ -30,7 +32,7 @@ NEVER_KEPT: Final = frozenset({"keeper.js", "leave.txt", "manifest.json", source
 WHEEL: Final = ".whl"
 """The suffix of files for other pages, which the service worker does not keep either."""
 RUNTIME_ORDER: Final = ("pyodide.asm.wasm", "python.zip", "packages.zip", "pyodide-lock.json")
-LATER: Final = ("phash.zip", *DECODERS)
+LATER: Final = ("phash.zip", SECOND_PART, *DECODERS)
 """Files of the runtime that the page loads on demand."""
 _TAG: Final = re.compile(r'<(?:script type="module" src|link rel="stylesheet" href)="(?P<address>/[^"]*)"')
 
@@ -41,8 +43,9 @@ def build_site(dist: Path = DIST, cache: Cache | None = None) -> None:
     pins = read_pins()
     files = static_files()
     files["page.js"] = page_script(PAGE, cache)
-    check_modules(pins, cache)
-    files |= {f"runtime/{name}": data for name, data in runtime_files(pins, cache).items()}
+    runtime = split_runtime(pins, cache)
+    check_modules(runtime, lean_loader(pins), cache)
+    files |= {f"runtime/{name}": data for name, data in runtime.items()}
     files["worker.js"] = cached_bundle(cache)
     files["video.js"] = cached_bundle(cache, VIDEO_WORKER)
     files["notices.txt"] = notices(pins, cache)

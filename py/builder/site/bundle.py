@@ -10,8 +10,12 @@ from typing import Final
 
 from builder import ROOT, BuildError
 from builder.native import kernel
+from builder.runtime.archives import LOADER
 from builder.runtime.pyodide_release import PYODIDE
 from builder.setup.cache import Cache, sha256
+from builder.setup.pins import read_pins
+from builder.split.exports import lean_loader
+from builder.split.profile_file import PROFILE_FILE
 
 WORKER: Final = ROOT / "web" / "worker" / "worker.js"
 VIDEO_WORKER: Final = WORKER.with_name("video.js")
@@ -27,7 +31,7 @@ SOURCE_MAPS: Final = ("--sourcemap=inline",)
 
 def cached_bundle(cache: Cache, entry: Path = WORKER) -> bytes:
     """Returns a sealed worker's bundle, built once per state of its sources. Raises `BuildError`."""
-    sources = [*sorted(WORKER.parent.glob("*.js")), *sorted(PYODIDE.glob("*.mjs"))]
+    sources = [*sorted(WORKER.parent.glob("*.js")), *sorted(PYODIDE.glob("*.mjs")), PROFILE_FILE]
     return _once(cache, "worker", entry, sources, bundle_worker, kernel.digest())
 
 
@@ -63,16 +67,19 @@ def bundle_page(entry: Path, out: Path, more: Sequence[str] = ()) -> None:
 def bundle_worker(entry: Path, out: Path, more: Sequence[str] = ()) -> None:
     """Bundles the worker script `entry` with all its imports into the file `out`. Raises `BuildError`.
 
-    The import `takeback-kernel` resolves to the compiled kernel's bytes.
+    The import `takeback-kernel` resolves to the compiled kernel's bytes; Pyodide's JavaScript comes without what the
+    first part of CPython does not export.
     """
     options = ["--bundle", "--format=esm", "--minify", "--target=es2022", "--log-level=error"]
-    options += [f"--external:{name}" for name in ("node:*", "fs", "path", "crypto")]  # imported only under Node
+    options += [f"--external:{name}" for name in ("node:*", "fs", "path", "crypto", "ws")]  # imported only under Node
     # Licences require the legal comments, which go to the end.
     options += ["--legal-comments=eof", "--charset=utf8", f"--outfile={out}", *more]
     with tempfile.TemporaryDirectory() as folder:
-        compiled = Path(folder, "kernel.wasm")
+        compiled, loader = Path(folder, "kernel.wasm"), Path(folder, LOADER)
         compiled.write_bytes(_compiled_kernel(kernel.digest()))
-        _esbuild(str(entry), *options, f"--alias:takeback-kernel={compiled}", "--loader:.wasm=binary")
+        loader.write_bytes(lean_loader(read_pins()))
+        options += [f"--alias:takeback-kernel={compiled}", f"--alias:pyodide/{LOADER}={loader}"]
+        _esbuild(str(entry), *options, "--loader:.wasm=binary")
 
 
 @cache

@@ -26,6 +26,8 @@ from builder.runtime.zips import read_zip, stored_zip
 from builder.setup import fetch
 from builder.setup.cache import Cache, sha256
 from builder.setup.pins import Pins, Wheel, read_pins
+from builder.split.exports import lean_loader
+from builder.split.runtime import split_runtime
 
 FAILING = """
 import fs from "node:fs";
@@ -259,14 +261,15 @@ def test_a_missing_module_stops_the_build(pins: Pins, unchanged: Cache, monkeypa
     """If a module that some format needs is missing from the list, hashing the samples detects it."""
     read = archives.read_modules
     monkeypatch.setattr(archives, "read_modules", lambda *file: read(*file) - {"PIL.ImageChops"})
+    files = archives.runtime_files(pins, unchanged)
     with pytest.raises(BuildError):
-        modules.check_modules(pins, unchanged)
+        modules.check_modules(files, pinned_file(pins, archives.LOADER), unchanged)
 
 
 @pytest.mark.timeout(300)
 def test_the_shipped_modules_hash_every_kind_of_picture(pins: Pins) -> None:
     """With only the modules in the list every sample gives its native answer."""
-    modules.check_modules(pins, Cache())
+    modules.check_modules(split_runtime(pins, Cache()), lean_loader(pins), Cache())
 
 
 def test_samples_cover_every_format_and_its_faults() -> None:
@@ -296,7 +299,7 @@ def test_a_file_that_is_hashed_in_another_way_stops_the_build(
     with pytest.raises(
         BuildError, match=r"(?s)colour\.bmp: browser: hashed, native: damaged-picture\n  browser: .*native: "
     ):
-        modules.check_modules(pins, unchanged)
+        modules.check_modules(split_runtime(pins, unchanged), lean_loader(pins), unchanged)
 
 
 def only_bitmaps(folder: Path) -> list[Path]:
@@ -306,7 +309,7 @@ def only_bitmaps(folder: Path) -> list[Path]:
 
 def differences(pins: Pins, pictures: list[Path]) -> list[str]:
     """The differences for each file that the browser's runtime hashes differently from this machine."""
-    answers = archives.run_pictures(archives.runtime_files(pins, Cache()), pictures)["answers"]
+    answers = archives.run_pictures(split_runtime(pins, Cache()), lean_loader(pins), pictures)["answers"]
     assert isinstance(answers, dict)
     return [apart for path in pictures if (apart := modules.fault(path, answers[str(path)]))]
 

@@ -5,10 +5,10 @@
 import { DoorError } from "./door-error.js";
 import { PictureWorker, workersFor } from "./picture-worker.js";
 import { loadOptional, loadRuntime } from "./runtime.js";
+import { SECOND_PART } from "./second-part.js";
 import { VideoWorker } from "./video-worker.js";
 
 /** @typedef {import("../../messages.d.ts").Hashed} Hashed */
-/** @typedef {import("../../messages.d.ts").RuntimeFiles} RuntimeFiles */
 /**
  * @typedef {object} HashOptions
  * @property {AbortSignal} [signal] terminates the worker that is hashing the file
@@ -45,7 +45,7 @@ export function createDoor({ onProgress = () => {} } = {}) {
 }
 
 class Door {
-  /** @type {RuntimeFiles | undefined} */
+  /** @type {import("./runtime.js").Runtime | undefined} */
   #runtime;
   /** @type {PictureWorker[]} */
   #workers = [];
@@ -181,7 +181,7 @@ class Door {
     if (answer.error) return this.#rejectOrHashExactly(request, answer.error);
     worker.unfinished.set(request.id, { request, hashed: answer, moving });
     request.options.onHashed?.(answer);
-    void this.#load(PHASH);
+    void this.#load(PHASH).then(() => this.#loadSecondPart());
   }
 
   /**
@@ -225,6 +225,12 @@ class Door {
     }
   }
 
+  /** Loads the second part of CPython while there is a connection, and after all else: it is hardly ever needed. */
+  #loadSecondPart() {
+    const isMissing = typeof this.#runtime?.second === "number";
+    if (isMissing) void this.#load(SECOND_PART);
+  }
+
   /** @param {PictureWorker} worker */
   async #sendPhash(worker) {
     if (worker.hasPhash || worker.unfinished.size === 0) return;
@@ -250,7 +256,22 @@ class Door {
    * @param {string} name
    */
   async #sendOptional(worker, name) {
-    worker.send({ kind: "later", name, content: await this.#load(name) });
+    const content = await this.#load(name);
+    if (name !== SECOND_PART) worker.send({ kind: "later", name, content });
+    else if (content) worker.fill(content);
+    else this.#replaceStranded(worker);
+  }
+
+  /**
+   * A worker waits for the second part of CPython, which cannot be had. Its picture can be tried again.
+   *
+   * @param {PictureWorker} worker
+   */
+  #replaceStranded(worker) {
+    if (!this.#workers.includes(worker)) return;
+    worker.current?.reject(new DoorError("decoder-missing", "a part of the page is missing"));
+    worker.current = undefined;
+    this.#replaceCrashed(worker);
   }
 
   /**
@@ -299,7 +320,7 @@ class Door {
     if (!ready && this.#workers.length === 1)
       return this.#fail(unavailable("the worker did not start again"));
     if (!ready) this.#maxWorkers = 1;
-    if (ready && !request) this.#giveUpPhash(worker); // it died while making a phash
+    if (ready && !request) this.#giveUpPhash(worker); // it died while making a phash, or without a part of Python
     if (request?.retried)
       this.#rejectOrHashExactly(request, { code: "worker-crashed", text: "the picture could not be hashed" });
     else if (request) this.#waiting.unshift(Object.assign(request, { retried: true }));

@@ -1,4 +1,5 @@
 /** One sealed worker for pictures: what it is hashing, and what of it still lacks its phash. */
+import { SharedPart } from "./second-part.js";
 import { startWorker, PICTURE_WORKER } from "./workers.js";
 
 /** @typedef {import("../../messages.d.ts").FromPictureWorker} FromPictureWorker */
@@ -16,6 +17,8 @@ export class PictureWorker {
   /** The pictures that lack nothing but their phash, by the number of the request. @type {Map<number, Unfinished>} */
   unfinished = new Map();
   #worker;
+  /** Where the worker waits for the second part of CPython, unless it has it. @type {SharedPart | undefined} */
+  #second;
 
   /**
    * Starts the worker's script. Throws nothing; `usable` is false in a browser without module workers.
@@ -36,9 +39,20 @@ export class PictureWorker {
     return this.#worker !== undefined;
   }
 
-  /** @param {import("../../messages.d.ts").RuntimeFiles} files */
-  start(files) {
-    this.send({ kind: "start", files });
+  /** @param {import("./runtime.js").Runtime} runtime */
+  start({ second, ...files }) {
+    if (typeof second !== "number") return this.send({ kind: "start", files: { ...files, second } });
+    this.#second = new SharedPart(second);
+    this.send({ kind: "start", files: { ...files, second: this.#second.memory } });
+  }
+
+  /**
+   * Gives the worker the second part of CPython, for which it waits.
+   *
+   * @param {ArrayBuffer} content
+   */
+  fill(content) {
+    this.#second?.fill(content);
   }
 
   /** @param {Request} request */

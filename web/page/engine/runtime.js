@@ -1,6 +1,13 @@
 /** Fetches the runtime's files, checks each against the digest that the build wrote into the page, and reports progress. */
 
+import { canShareMemory, SECOND_PART } from "./second-part.js";
+
 /** @typedef {{ loaded: number, total: number }} Progress in bytes, after decompression */
+/**
+ * What workers are started from; `second` is the second part of CPython, or its size if it is to come later.
+ *
+ * @typedef {Omit<import("../../messages.d.ts").RuntimeFiles, "second"> & { second: ArrayBuffer | number }} Runtime
+ */
 /** @typedef {{ address: string, size: number, integrity: string }} RuntimeFile */
 
 /**
@@ -10,25 +17,28 @@
 const subtle = globalThis.crypto?.subtle;
 
 /**
- * Loads all files in parallel.
+ * Loads all files in parallel; the second part of CPython only if a worker could not wait for it.
  *
  * @param {(progress: Progress) => void} onProgress
- * @returns {Promise<import("../../messages.d.ts").RuntimeFiles>}
+ * @returns {Promise<Runtime>}
  * @throws {Error} if a file cannot be fetched, or its digest is not the one in the page
  */
 export async function loadRuntime(onProgress) {
   const files = listed("runtime-file");
+  const later = named(listed("later-file"), SECOND_PART);
+  if (!canShareMemory) files.push(later);
   const total = files.reduce((sum, file) => sum + file.size, 0);
   let loaded = 0;
   /** @param {number} bytes */
   const add = (bytes) => onProgress({ loaded: (loaded += bytes), total });
-  const [wasm, python, packages, lock] = await Promise.all([
+  const [wasm, python, packages, lock, second] = await Promise.all([
     compile(named(files, "pyodide.asm.wasm"), add),
     load(named(files, "python.zip"), add),
     load(named(files, "packages.zip"), add),
     load(named(files, "pyodide-lock.json"), add),
+    canShareMemory ? later.size : load(later, add),
   ]);
-  return { wasm, python, packages, lock: new TextDecoder().decode(lock) };
+  return { wasm, second, python, packages, lock: new TextDecoder().decode(lock) };
 }
 
 /**

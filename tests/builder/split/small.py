@@ -1,0 +1,50 @@
+"""A small module whose functions call each other in every way that a core uses: directly, by a table, with a global."""
+
+from typing import Final
+
+from builder.split.binary import (
+    FUNCTION_TYPE,
+    Export,
+    Kind,
+    Section,
+    encode,
+    named,
+    sized,
+    unsigned,
+    vector,
+)
+
+END: Final = b"\x0b"
+I32: Final = b"\x7f"
+GET_X: Final = b"\x20\0"
+NAMES: Final = ("double", "quadruple", "count", "by_table", "nothing", "tell")
+"""The functions, by number. Each takes and gives an i32, but for `nothing`."""
+
+
+def small_module() -> bytes:
+    """The module, which imports `env.told`, a function that takes and gives an i32."""
+    one, none = 0, 1
+    types = [bytes([FUNCTION_TYPE]) + vector([I32]) * 2, bytes([FUNCTION_TYPE, 0, 0])]
+    bodies = [
+        GET_X + GET_X + b"\x6a",
+        GET_X + b"\x10\1\x10\1",
+        # A block, a br_table, an f64 whose bytes look like calls, and a memory instruction with a long offset.
+        b"\x02\x40\x41\0\x0e\1\0\0\x0b" + b"\x44" + b"\x10" * 8 + b"\x1a" + b"\x41\0\x28\2\x80\x01\x1a"
+        b"\x23\0\x41\1\x6a\x24\0" + b"\x23\0" + GET_X + b"\x6a",
+        GET_X + b"\x41\0\x11\0\0",
+        b"",
+        GET_X + b"\x10\0",
+    ]
+    exports = [Export(name, Kind.FUNCTION, 1 + number) for number, name in enumerate(NAMES)]
+    sections = {
+        Section.TYPE: vector(types),
+        Section.IMPORT: vector([named("env") + named("told") + bytes([Kind.FUNCTION, one])]),
+        Section.FUNCTION: vector([unsigned(none if name == "nothing" else one) for name in NAMES]),
+        Section.TABLE: vector([b"\x70\0\1"]),
+        Section.MEMORY: vector([b"\0\1"]),
+        Section.GLOBAL: vector([I32 + b"\1\x41\0" + END, I32 + b"\0\x41\x2a" + END]),
+        Section.EXPORT: vector([export.encode() for export in exports]),
+        Section.ELEMENT: vector([b"\0\x41\0" + END + vector([unsigned(2)])]),
+        Section.CODE: vector([sized(b"\0" + body + END) for body in bodies]),
+    }
+    return encode(sections, [named("dylink.0") + b"kept"])
