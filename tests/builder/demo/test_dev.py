@@ -115,7 +115,7 @@ def copy_repository(root: Path) -> None:
     """A copy of the sources, beside what was made from them, so that nothing is made or fetched again."""
     for folder in ("py", "web"):
         shutil.copytree(ROOT / folder, root / folder, ignore=shutil.ignore_patterns("__pycache__"))
-    for name in ("build.py", "package.json", "package-lock.json", "pyproject.toml"):
+    for name in ("build.py", "package.json", "package-lock.json", "pyproject.toml", "LICENSE", "NOTICE"):
         shutil.copy2(ROOT / name, root / name)
     for name in (".venv", "node_modules", DIST.name):
         (root / name).symlink_to(ROOT / name)

@@ -224,10 +224,10 @@ def test_memory_is_limited() -> None:
 
 def test_large_files_leave_room_for_others(pool: Pool) -> None:
     """While large pictures are queued, a small one is read."""
-    jobs = [pool.submit(io.BytesIO(large(9000))) for _ in range(6)]
+    jobs = [pool.submit(io.BytesIO(large(9000))) for _ in range(12)]
     assert read(pool, FILE).kind is MediaKind.PICTURE
     assert not all(job.future.done() for job in jobs)
-    assert [job.result().kind for job in jobs] == [MediaKind.PICTURE] * 6
+    assert [job.result().kind for job in jobs] == [MediaKind.PICTURE] * 12
 
 
 def test_cancelled_jobs_end(pool: Pool) -> None:

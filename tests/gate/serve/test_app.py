@@ -68,8 +68,9 @@ def waiting(home: Path) -> int:
         return gate.status().feedback_waiting
 
 
-def as_signals(*signals: object) -> dict[str, object]:
-    return {"signals": [msgspec.to_builtins(one) for one in signals]}
+def as_signals(*signals: Signal | dict[str, object]) -> dict[str, object]:
+    fields = [one._asdict() if isinstance(one, Signal) else one for one in signals]
+    return {"signals": msgspec.to_builtins(fields)}
 
 
 def test_a_file_is_decided_on(client: httpx.Client) -> None:
@@ -407,7 +408,7 @@ def test_repeated_parameters(client: httpx.Client, method: str, path: str) -> No
 
 def test_hash_as_hma(client: httpx.Client) -> None:
     """`POST /h/hash` answers with a file's hashes by type, as selected, and none of low quality."""
-    signals = {s.type.value: s.value for s in hash_picture(COPY).signals}
+    signals = {s.type.value: s.value for s in hash_picture(COPY, look_ups=True).signals}
     assert client.post("/h/hash", files={"photo": COPY}).json().items() >= signals.items()
     assert client.post("/h/hash?types=pdq", files={"photo": COPY}).json() == {"pdq": signals["pdq"]}
     flat = jpeg(PICTURE.resize((1, 1)).resize((64, 64)))
