@@ -20,4 +20,4 @@ def starved(names: Collection[str]) -> Parts:
     needed = profile.functions | read_browser_functions().functions
     taken = {numbers[name] for name in names}
     assert taken <= needed, names
-    return divide(core, needed - taken, profile.exports)
+    return divide(core, needed - taken, profile.exports, profile.tables)

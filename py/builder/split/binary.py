@@ -4,7 +4,7 @@ Sections are decoded where an index or a type matters; everything else stays byt
 WebAssembly core specification, section 5, with exception tags.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import IntEnum
 from functools import partial
@@ -14,6 +14,7 @@ from builder import BuildError
 
 HEADER: Final = b"\0asm\1\0\0\0"
 END: Final = 0x0B
+I32_CONST: Final = 0x41
 FUNCTION_TYPE: Final = 0x60
 
 
@@ -78,6 +79,18 @@ class Export:
     def encode(self) -> bytes:
         """The export as it stands in a file."""
         return named(self.name) + bytes([self.kind]) + unsigned(self.index)
+
+
+@dataclass(frozen=True, slots=True)
+class Data:
+    """Bytes that are written to memory at `address` when the module starts."""
+
+    address: int
+    content: bytes
+
+    def encode(self) -> bytes:
+        """The segment as it stands in a file."""
+        return bytes([0, I32_CONST]) + signed(self.address) + bytes([END]) + sized(self.content)
 
 
 @dataclass(slots=True)
@@ -147,6 +160,13 @@ class WasmReader:
             if byte < 0x80:
                 return value
 
+    def signed(self) -> int:
+        """Reads a signed number."""
+        start = self.at
+        self.skip()
+        value = sum((byte & 0x7F) << 7 * place for place, byte in enumerate(self.since(start)))
+        return value - (1 << 7 * (self.at - start)) if self.data[self.at - 1] & 0x40 else value
+
     def skip(self) -> None:
         """Reads a number of any kind."""
         while self.byte() >= 0x80:
@@ -194,19 +214,32 @@ def vector(items: Sequence[bytes]) -> bytes:
     return unsigned(len(items)) + b"".join(items)
 
 
-def parse(data: bytes) -> WasmModule:
-    """Reads a module. Raises `BuildError` for what no part of this room understands."""
+def read_sections(data: bytes) -> tuple[dict[Section, bytes], list[bytes]]:
+    """The sections of a module, and its custom ones. Raises `BuildError`."""
     if not data.startswith(HEADER):
         raise BuildError("this is no WebAssembly module")
-    module = WasmModule()
+    sections: dict[Section, bytes] = {}
+    customs = []
     file = WasmReader(data, len(HEADER))
     while file.left:
         number = file.byte()
         content = file.take(file.unsigned())
         if number:
-            module.sections[Section(number)] = content
+            sections[Section(number)] = content
         else:
-            module.customs.append(content)
+            customs.append(content)
+    return sections, customs
+
+
+def read_data(sections: Mapping[Section, bytes]) -> list[Data]:
+    """The segments of data, in order. Raises `BuildError` if one has no fixed address."""
+    reader = WasmReader(sections.get(Section.DATA, b"\0"))
+    return [_read_data(reader) for _ in range(reader.unsigned())]
+
+
+def parse(data: bytes) -> WasmModule:
+    """Reads a module. Raises `BuildError` for what no part of this room understands."""
+    module = WasmModule(*read_sections(data))
     for section, read in _READ.items():
         if section in module.sections:
             reader = WasmReader(module.sections[section])
@@ -291,6 +324,14 @@ def _constant(reader: WasmReader) -> bytes:
 
 def _read_body(module: WasmModule, reader: WasmReader) -> None:
     module.bodies.append(reader.take(reader.unsigned()))
+
+
+def _read_data(reader: WasmReader) -> Data:
+    if reader.take(2) != bytes([0, I32_CONST]):
+        raise BuildError("the module has data segments of another kind")
+    address = reader.signed()
+    reader.byte()
+    return Data(address, reader.take(reader.unsigned()))
 
 
 _read_table: Final = partial(_read_typed, "tables", 1)

@@ -1,4 +1,4 @@
-"""A walk over a function's code, to find the functions and globals that it names.
+"""A walk over a function's code, to find the functions, globals and addresses that it names.
 
 `OPERANDS` says for each instruction what follows it. An instruction that is not in it stops the build: its length is
 unknown, or it names segments of data or elements, which are not the same in both parts of a module.
@@ -7,7 +7,7 @@ unknown, or it names segments of data or elements, which are not the same in bot
 from typing import Final
 
 from builder import BuildError
-from builder.split.binary import WasmReader
+from builder.split.binary import I32_CONST, WasmReader
 
 _NONE, _NUMBER, _TWO_NUMBERS, _FOUR_BYTES, _EIGHT_BYTES, _CALL, _GLOBAL, _LIST, _TARGETS, _CATCHES, _MORE = range(11)
 _UNKNOWN: Final = 255
@@ -39,6 +39,7 @@ def _operands() -> bytes:
 
 
 OPERANDS: Final = _operands()
+_LOADS_AND_STORES: Final = range(0x28, 0x3F)
 _MORE_NUMBERS: Final = {**dict.fromkeys(range(8), 0), 10: 2, 11: 1, 14: 2, 15: 1, 16: 1, 17: 1}
 """How many numbers follow each instruction that begins with 0xFC: conversions, then those of memories and tables."""
 
@@ -77,6 +78,25 @@ def references(body: bytes) -> tuple[set[int], set[int]]:
             _skip_operands(kind, reader)
         at = reader.at
     return calls, used
+
+
+def addresses(body: bytes) -> set[int]:
+    """The numbers in a body that may be addresses: constants, and offsets of loads and stores. Raises `BuildError`."""
+    found: set[int] = set()
+    reader = WasmReader(body, code_start(body))
+    while reader.left:
+        instruction = reader.byte()
+        kind = OPERANDS[instruction]
+        if instruction == I32_CONST:
+            found.add(reader.signed() & 0xFFFFFFFF)
+        elif instruction in _LOADS_AND_STORES:
+            reader.skip()
+            found.add(reader.unsigned())
+        elif kind in {_NUMBER, _CALL, _GLOBAL}:
+            reader.skip()
+        elif kind != _NONE:
+            _skip_operands(kind, reader)
+    return found
 
 
 def _skip_operands(kind: int, reader: WasmReader) -> None:

@@ -5,18 +5,22 @@ Where a function of the other part can be reached stands a stub of the same type
 where it cannot be reached stands `unreachable`. A stub of the first part calls `ensure` before: unless the global
 `loaded` is 1, that calls what is in slot 0 of the table, which brings the second part (`web/worker/second-part.js`).
 
-Data, memory, tables and exports belong to the first part, which is complete but for the bodies that are missing; a
-function's address in the main table is the same whether the second part is there or not.
+Memory, tables and exports belong to the first part, which is complete but for the bodies that are missing; a function's
+address in the main table is the same whether the second part is there or not. So does data, but for tables that the
+second part alone reads (`tables.py`): it writes them to their places when it starts, before any of its functions runs.
 """
 
 from collections.abc import Iterable, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Final
 
 from builder import BuildError
 from builder.split.binary import (
     END,
+    I32_CONST,
+    Data,
     Export,
     Import,
     Kind,
@@ -25,20 +29,18 @@ from builder.split.binary import (
     WasmReader,
     encode,
     parse,
+    read_data,
     signed,
     sized,
     unsigned,
     vector,
 )
-from builder.split.instructions import references
+from builder.split.instructions import addresses, references
 
 PREFIX: Final = "split:"
 """What the exports begin with that the first part has for the second."""
 _UNREACHABLE: Final = bytes([0, 0x00, END])
-_CALL, _CALL_INDIRECT, _LOCAL_GET, _GLOBAL_GET, _I32_CONST, _I32_EQZ, _IF, _VOID = (
-    *(0x10, 0x11, 0x20, 0x23),
-    *(0x41, 0x45, 0x04, 0x40),
-)
+_CALL, _CALL_INDIRECT, _LOCAL_GET, _GLOBAL_GET, _I32_EQZ, _IF, _VOID = 0x10, 0x11, 0x20, 0x23, 0x45, 0x04, 0x40
 _I32: Final = b"\x7f"
 _MUTABLE: Final = b"\1"
 _FUNCTIONS: Final = b"\x70"
@@ -52,21 +54,25 @@ class Parts:
     second: bytes
 
 
-def divide(data: bytes, first: AbstractSet[int], exports: AbstractSet[str]) -> Parts:
+def divide(data: bytes, first: AbstractSet[int], exports: AbstractSet[str], tables: Sequence[range] = ()) -> Parts:
     """Divides a module.
 
     `first` are the functions of the first part, numbered without the imported ones; `exports` are the names that stay
-    exported. The same arguments always give the same bytes. Raises `BuildError`.
+    exported; `tables` are the addresses of the data that goes to the second part, in order. The same arguments always
+    give the same bytes. Raises `BuildError`, also if a function of the first part names an address in the tables.
     """
-    return _Division(parse(data), first, exports).parts()
+    return _Division(parse(data), first, exports, tables).parts()
 
 
 class _Division:
     """One module, and who calls whom across the border."""
 
-    def __init__(self, module: WasmModule, first: AbstractSet[int], exports: AbstractSet[str]) -> None:
+    def __init__(
+        self, module: WasmModule, first: AbstractSet[int], exports: AbstractSet[str], tables: Sequence[range]
+    ) -> None:
         self.module = module
         self.first = first
+        self.tables = tables
         self.exports = [export for export in module.exports if export.name in exports]
         self.imported = module.imported(Kind.FUNCTION)
         self.numbers = range(len(module.bodies))
@@ -95,6 +101,9 @@ class _Division:
             start = WasmReader(module.sections[Section.START]).unsigned() - self.imported
             if start not in self.first:
                 raise BuildError("the function that starts the module must be in the first part")
+        for number in self.first if self.tables else ():
+            if any(address in table for address in addresses(module.bodies[number]) for table in self.tables):
+                raise BuildError(f"function {number} of the first part names data of the second")
 
     def _second(self) -> Sequence[int]:
         return [number for number in self.numbers if number not in self.first]
@@ -119,14 +128,17 @@ class _Division:
         element = WasmReader(module.sections[Section.ELEMENT])
         elements = element.unsigned()
         added = self._fill(self.to_first)
+        data = self._data(of_tables=False)
         sections = {
             **module.sections,
+            **({Section.DATA_COUNT: unsigned(len(data))} if Section.DATA_COUNT in module.sections else {}),
             Section.FUNCTION: vector([*self._types(self.first), unsigned(module.type_index(_I32, _I32))]),
             Section.TABLE: vector([*module.tables[module.imported(Kind.TABLE) :], self._shared_table()]),
-            Section.GLOBAL: vector([*self._own_globals(), _I32 + _MUTABLE + bytes([_I32_CONST, 0, END])]),
+            Section.GLOBAL: vector([*self._own_globals(), _I32 + _MUTABLE + bytes([I32_CONST, 0, END])]),
             Section.EXPORT: vector([export.encode() for export in [*self.exports, *self._shared(loaded)]]),
             Section.ELEMENT: unsigned(elements + len(added)) + b"".join([element.data[element.at :], *added]),
             Section.CODE: vector([sized(body) for body in [*self._bodies(self.first, ensure), self._ensure(loaded)]]),
+            Section.DATA: vector([segment.encode() for segment in data]),
         }
         return encode(sections, module.customs)
 
@@ -140,8 +152,21 @@ class _Division:
             Section.FUNCTION: vector(self._types(second)),
             Section.ELEMENT: vector(self._fill(self.to_second)),
             Section.CODE: vector([sized(body) for body in self._bodies(second, None)]),
+            Section.DATA: vector([segment.encode() for segment in self._data(of_tables=True)]),
         }
         return encode(sections)
+
+    def _data(self, *, of_tables: bool) -> list[Data]:
+        """The data in the tables, or all other."""
+        edges = sorted({edge for table in self.tables for edge in (table.start, table.stop)})
+        found = []
+        for data in read_data(self.module.sections):
+            end = data.address + len(data.content)
+            inside = [edge for edge in edges if data.address < edge < end]
+            for start, stop in pairwise([data.address, *inside, end]):
+                if any(start in table for table in self.tables) == of_tables:
+                    found.append(Data(start, data.content[start - data.address : stop - data.address]))
+        return found
 
     def _types(self, here: AbstractSet[int]) -> list[bytes]:
         """The type of each function; one that cannot be reached takes and gives nothing."""
@@ -164,7 +189,7 @@ class _Division:
         arguments = b"".join(
             bytes([_LOCAL_GET]) + unsigned(at) for at in range(len(self.module.types[kind].parameters))
         )
-        slot = bytes([_I32_CONST]) + signed(self.slots[number])
+        slot = bytes([I32_CONST]) + signed(self.slots[number])
         ensured = b"" if ensure is None else bytes([_CALL]) + unsigned(ensure)
         call = bytes([_CALL_INDIRECT]) + unsigned(kind) + unsigned(len(self.module.tables))
         return b"\0" + arguments + slot + ensured + call + bytes([END])
@@ -172,7 +197,7 @@ class _Division:
     def _ensure(self, loaded: int) -> bytes:
         """A function that brings the second part unless it is there, and returns its argument."""
         nothing = unsigned(self.module.type_index(b"", b""))
-        bring = bytes([_I32_CONST, 0, _CALL_INDIRECT]) + nothing + unsigned(len(self.module.tables))
+        bring = bytes([I32_CONST, 0, _CALL_INDIRECT]) + nothing + unsigned(len(self.module.tables))
         test = bytes([_GLOBAL_GET]) + unsigned(loaded) + bytes([_I32_EQZ, _IF, _VOID])
         return b"\0" + test + bring + bytes([END, _LOCAL_GET, 0, END])
 
@@ -184,7 +209,7 @@ class _Division:
         """The segment that writes functions, whose slots follow each other, into the shared table."""
         if not numbers:
             return []
-        place = bytes([2]) + unsigned(len(self.module.tables)) + bytes([_I32_CONST]) + signed(self.slots[numbers[0]])
+        place = bytes([2]) + unsigned(len(self.module.tables)) + bytes([I32_CONST]) + signed(self.slots[numbers[0]])
         functions = vector([unsigned(number + self.imported) for number in numbers])
         return [place + bytes([END, 0]) + functions]
 

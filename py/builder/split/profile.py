@@ -1,5 +1,7 @@
 """`python -m builder.split.profile`: finds out which functions of CPython hashing enters, and writes the profile.
 
+The tables that no such function names go to the second part as well (`tables.py`).
+
 Every sample and every vector is hashed, phash included, under Node and with several hash seeds. Run it again when the
 build says that the profile is out of date; it takes about two minutes. `browsers.json` has the few functions that only
 browsers enter: `python -m tests.e2e.entered` writes that file.
@@ -18,10 +20,12 @@ from builder.runtime.pyodide_release import PYODIDE, pinned_file, run_node
 from builder.runtime.samples import samples
 from builder.setup.cache import Cache
 from builder.setup.pins import read_pins
+from builder.split.binary import parse
 from builder.split.exports import needed_exports
 from builder.split.instrument import instrument
-from builder.split.profile_file import PROFILE_FILE, Profile, ingredients, read_profile
+from builder.split.profile_file import PROFILE_FILE, Profile, ingredients, read_browser_functions
 from builder.split.runtime import FIRST_PART
+from builder.split.tables import find_tables
 from builder.steps import step
 
 SEEDS: Final = range(3)
@@ -42,7 +46,9 @@ def find_profile() -> Profile:
             functions |= entered(noting, seed)
     scripts = [loader.decode(), pinned_file(pins, "pyodide.mjs").decode()]
     exports = needed_exports(files[FIRST_PART], scripts, [files["packages.zip"], files["phash.zip"]])
-    return Profile(ingredients(files), frozenset(functions), frozenset(exports))
+    first = functions | read_browser_functions().functions
+    tables = find_tables(parse(files[FIRST_PART]), first)
+    return Profile(ingredients(files), frozenset(functions), frozenset(exports), tuple(tables))
 
 
 def pictures() -> dict[str, bytes]:
@@ -64,7 +70,7 @@ def entered(files: Mapping[str, bytes], seed: int) -> set[int]:
 
 def main() -> None:
     """Writes the profile anew."""
-    before = read_profile().functions if PROFILE_FILE.is_file() else frozenset()
+    before = frozenset(json.loads(PROFILE_FILE.read_bytes())["functions"]) if PROFILE_FILE.is_file() else frozenset()
     profile = find_profile()
     PROFILE_FILE.write_text(profile.encode(), "utf-8")
     new, gone = len(profile.functions - before), len(before - profile.functions)

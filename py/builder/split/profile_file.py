@@ -24,18 +24,24 @@ _WIDTH: Final = 118
 
 @dataclass(frozen=True, slots=True)
 class Profile:
-    """What was found. `made_of` has the sha256 of each file in it; `functions` are numbered without imported ones."""
+    """What was found. `made_of` has the sha256 of each file in it; `functions` are numbered without imported ones.
+
+    `tables` are the addresses of the data that only other functions read.
+    """
 
     made_of: Mapping[str, str]
     functions: frozenset[int]
     exports: frozenset[str]
+    tables: tuple[range, ...]
 
     def encode(self) -> str:
         """The file, with lines that can be compared."""
         functions = textwrap.fill(", ".join(map(str, sorted(self.functions))), _WIDTH)
         exports = textwrap.fill(", ".join(map(json.dumps, sorted(self.exports))), _WIDTH, break_on_hyphens=False)
         made_of = json.dumps(dict(sorted(self.made_of.items())), indent=1)
-        return f'{{\n"made_of": {made_of},\n"functions": [\n{functions}\n],\n"exports": [\n{exports}\n]\n}}\n'
+        tables = json.dumps([[table.start, table.stop] for table in self.tables])
+        lists = f'"functions": [\n{functions}\n],\n"exports": [\n{exports}\n],\n"tables": {tables}'
+        return f'{{\n"made_of": {made_of},\n{lists}\n}}\n'
 
     def check(self, files: Mapping[str, bytes]) -> None:
         """Raises `BuildError` if the profile was found with other files than these, or with other samples."""
@@ -72,7 +78,8 @@ def read_profile(path: Path = PROFILE_FILE) -> Profile:
     """Reads the profile. Raises `BuildError`."""
     try:
         read = json.loads(path.read_bytes())
-        return Profile(read["made_of"], frozenset(read["functions"]), frozenset(read["exports"]))
+        tables = tuple(range(start, stop) for start, stop in read["tables"])
+        return Profile(read["made_of"], frozenset(read["functions"]), frozenset(read["exports"]), tables)
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise BuildError(f"{path.name} cannot be read ({error}); {ADVICE}") from error
 

@@ -22,5 +22,5 @@ def split_runtime(pins: Pins, cache: Cache, *, lines: bool = False) -> dict[str,
     if not lines:
         profile.check(files)
     browsers.check(files[FIRST_PART])
-    parts = divide(files[FIRST_PART], profile.functions | browsers.functions, profile.exports)
+    parts = divide(files[FIRST_PART], profile.functions | browsers.functions, profile.exports, profile.tables)
     return {**files, FIRST_PART: parts.first, SECOND_PART: parts.second}

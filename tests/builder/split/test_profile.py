@@ -60,7 +60,7 @@ def test_a_list_for_another_release_stops_the_build() -> None:
         profile_file.read_browser_functions().check(b"another")
 
 
-@pytest.mark.parametrize("text", ["", "{}", "[]", '{"made_of": {}, "functions": 5, "exports": []}'])
+@pytest.mark.parametrize("text", ["", "{}", "[]", '{"made_of": {}, "functions": [], "exports": [], "tables": 5}'])
 def test_a_damaged_profile_is_told(tmp_path: Path, text: str) -> None:
     """A file that is no profile names the command that makes one."""
     path = tmp_path / "profile.json"
@@ -119,7 +119,7 @@ def test_what_is_missing_costs_time_and_no_answer(pins: Pins, picture: Path, kep
     whole = archives.run_pictures(files, pinned_file(pins, LOADER), [picture])["answers"]
     found = profile_file.read_profile()
     first = frozenset(number for number in found.functions if number % 3 < kept)
-    parts = divide(files[FIRST_PART], first, found.exports)
+    parts = divide(files[FIRST_PART], first, found.exports, found.tables)
     runtime = {**files, FIRST_PART: parts.first, SECOND_PART: parts.second}
     said = archives.run_pictures(runtime, lean_loader(pins), [picture])
     assert (said["answers"], said["asked"]) == (whole, "start")
