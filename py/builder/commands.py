@@ -207,12 +207,14 @@ def _environment() -> dict[str, str]:
 
 
 def _side_by_side() -> list[str]:
-    """The options of pytest for a whole run: test files in parallel on all cores, in order, with coverage.
+    """The options of pytest for a whole run: test files in parallel, in order, with coverage.
+
+    One more than there are cores, because many tests wait for a timer or for a process that starts.
 
     Only tests that fail in a browser are retried, twice.
     """
-    cores = min(os.cpu_count() or 1, MAX_PARALLEL_TESTS)
-    return [f"--numprocesses={cores}", "--dist=loadfile", "--no-loadscope-reorder", "--browser-reruns=2", "--cov"]
+    workers = min((os.cpu_count() or 1) + 1, MAX_PARALLEL_TESTS)
+    return [f"--numprocesses={workers}", "--dist=loadfile", "--no-loadscope-reorder", "--browser-reruns=2", "--cov"]
 
 
 def _is_compressed(file: Path) -> bool:
