@@ -29,9 +29,9 @@ HELP: Final = {
         serves the page. Prints the page's address and three commands to try the platform's side. Ctrl-C stops it; what
         was sent stays in var/ for the next time.""",
     "dev": """Like serve, for working on the page: whatever is edited in web/ is built again at once, and open tabs show
-        it, styles without losing what was done on the page. Scripts carry source maps, and
-        tracebacks of Python in the worker line numbers. It leaves dist/ alone, makes no
-        demo platform, and takes up edits of Python only when it is started again.""",
+        it, styles without losing what was done on the page. Scripts carry source maps, and tracebacks of
+        Python in the worker line numbers. It leaves dist/ alone, makes no demo platform, and takes up edits of Python
+        only when it is started again.""",
     "test": """Runs all tests, the fast ones first and those in real browsers last; installs missing browsers.
         Further arguments are passed to pytest.""",
     "check": """Checks the code without running it: ruff and mypy for Python, tsc and prettier for JavaScript, and the

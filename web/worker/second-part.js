@@ -1,6 +1,6 @@
 /**
  * CPython in two parts: the functions that a first hash needs, and the others. The build divides them
- * (`py/builder/runtime/split/parts.py`); here the second part is brought when one of its functions is called.
+ * (`py/builder/split/parts.py`); here the second part is brought when one of its functions is called.
  */
 
 /** What the first part's exports begin with that are for the second. */

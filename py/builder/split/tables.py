@@ -31,10 +31,11 @@ _WORD: Final = 4
 def find_tables(module: WasmModule, first: AbstractSet[int]) -> list[range]:
     """The addresses of each table, in order, if `first` are the functions of the first part. Raises `BuildError`."""
     memory = _Memory(module)
-    modules = memory.list_of_modules()
-    own = {number for name in MODULES for number in _around(modules[name], first, len(module.bodies))}
+    places = [memory.place_of(name) for name in MODULES]
+    starts = [memory.function_at(place) for place in places]
+    own = {number for start in starts for number in _around(start, first, len(module.bodies))}
     # What comes after the list of modules, which holds pointers, is no constant.
-    bounds = range(memory.start, memory.place_of_modules)
+    bounds = range(memory.start, min(places))
     named = {number: {at for at in addresses(body) if at in bounds} for number, body in enumerate(module.bodies)}
     by_first = {at for number in first for at in named[number]}
     by_own = sorted({at for number in own for at in named[number]} - by_first)
@@ -79,19 +80,18 @@ class _Memory:
         self.functions = {
             slot + place: index - module.imported(Kind.FUNCTION) for place, index in enumerate(module.elements[0])
         }
-        self.place_of_modules = len(self.bytes)
 
-    def list_of_modules(self) -> dict[str, int]:
-        """The function that starts each of `MODULES`; CPython lists names and functions. Raises `BuildError`."""
-        found = {}
-        for name in MODULES:
-            text = self.bytes.find(f"\0{name}\0".encode()) + 1
-            places = [at for at in self._words_of(text) if self._word(at + _WORD) in self.functions]
-            if not text or len(places) != 1:
-                raise BuildError(f"CPython's list of built-in modules does not have {name} once")
-            found[name] = self.functions[self._word(places[0] + _WORD)]
-            self.place_of_modules = min(self.place_of_modules, places[0])
-        return found
+    def place_of(self, module: str) -> int:
+        """Where a built-in module's name stands in CPython's list of names and functions. Raises `BuildError`."""
+        text = self.bytes.find(f"\0{module}\0".encode()) + 1
+        places = [at for at in self._words_of(text) if self._word(at + _WORD) in self.functions]
+        if not text or len(places) != 1:
+            raise BuildError(f"CPython's list of built-in modules does not have {module} once")
+        return places[0]
+
+    def function_at(self, place: int) -> int:
+        """The function that starts the module at this place of the list."""
+        return self.functions[self._word(place + _WORD)]
 
     def _word(self, at: int) -> int:
         return int.from_bytes(self.bytes[at : at + _WORD], "little")
