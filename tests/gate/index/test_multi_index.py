@@ -46,6 +46,17 @@ def test_every_limit(limit: int) -> None:
     assert found(index, pdq(numbers[0])) == {(f"{bits:032x}", bits) for bits in range(limit + 1)}
 
 
+@pytest.mark.parametrize(("codes", "limit"), [(100, 34), (101, 31)])
+def test_long_list(codes: int, limit: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A list longer than the limit is searched within fewer bits."""
+    monkeypatch.setattr("takeback.gate.index.native.LONG_LIST_CODES", 100)
+    number = shaped("random", 1, 7)[0]
+    near_ones = [flip(number, bits, bits) for bits in range(28, 38)]
+    held = as_signals([*near_ones, *shaped("random", codes - len(near_ones), 8)])
+    index = filled(held, Reach(pdq=34, long_list_pdq=31))
+    assert {bits for _, bits in found(index, pdq(number))} == set(range(28, limit + 1))
+
+
 @settings(max_examples=60)
 @given(st.sampled_from(SHAPES), st.integers(1, 600), st.integers(0, 63), st.integers(0, 2**32), st.integers(0, 80))
 def test_against_brute_force(shape: str, count: int, limit: int, seed: int, bits: int) -> None:

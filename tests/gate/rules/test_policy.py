@@ -103,6 +103,9 @@ def test_reach() -> None:
     """The index reaches as far as the farthest rule needs, and holds low quality only if a rule uses it."""
     assert Policy().reach.pdq == Policy().review_distance
     assert parse("[pdq]\nreview_distance = 50").reach.pdq == 50
+    assert Policy().reach.long_list_pdq == 31
+    assert parse("[pdq]\ndistance = 33").reach.long_list_pdq == 33
+    assert parse("[pdq]\nlong_list_distance = 40").reach.long_list_pdq == Policy().review_distance
     assert Policy().reach.quality == 50
     assert parse("[pdq.low_quality]\naction = 'review'").reach.quality == 0
 

@@ -30,6 +30,11 @@ MIN_BUCKET_BYTES: Final = 6
 SPARE_BUCKET_BYTES: Final = 1 << 16
 """Bucket memory that a table may use in addition, however few codes it has."""
 
+LONG_LIST_CODES: Final = 8_000_000
+"""PDQ hashes of a million pictures. A longer table can be searched within fewer bits (`TablePlan.long_list_distance`).
+
+Among 70 million, 52 look-ups take 74 ms within 34 bits and 24 ms within 31.
+"""
 MAX_PATCH_DISTANCE: Final = 8
 """Bits, of 64, within which patches are searched at most: three chunks can do no more."""
 LONG_LIST_PATCHES: Final = 16_000_000

@@ -58,7 +58,8 @@ type IndexRow = tuple[str, str, str, int | None]
 class Reach:
     """What an index finds: the greatest distance in bits for each type, and the least quality that it keeps.
 
-    `quality` applies to PDQ hashes, `frames` to the frames of videos.
+    `quality` applies to PDQ hashes, `frames` to the frames of videos. `long_list_pdq` is the distance of PDQ in a table
+    of more than `LONG_LIST_CODES`.
     """
 
     pdq: int = PDQ_MATCH_DISTANCE
@@ -67,6 +68,7 @@ class Reach:
     patches: int = PATCHES_MATCH_DISTANCE
     quality: int = PDQ_QUALITY_FLOOR
     frames: int = PDQ_QUALITY_FLOOR
+    long_list_pdq: int = PDQ_MATCH_DISTANCE
 
     def as_dict(self) -> dict[str, int]:
         """Returns the values by name, for the header of the index file."""
@@ -239,7 +241,8 @@ class MultiIndex:
                 table = tables.get(kind.value)
                 assert table is None or isinstance(table, Table)
                 words, distance = _hex_digits(kind) // 16, distances.get(kind.value, 0)
-                self._types[kind] = _TypeIndex(TablePlan(words, distance, _seed(table), []), table)
+                at_most = self.reach.long_list_pdq if kind is SignalType.PDQ else None
+                self._types[kind] = _TypeIndex(TablePlan(words, distance, _seed(table), [], at_most), table)
 
     @classmethod
     def of(cls, reach: Reach, rows: Iterable[IndexRow]) -> "MultiIndex":

@@ -15,7 +15,7 @@ from typing import Any, Final, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from takeback.gate.index.chunking import MIN_CHUNK_BITS, Chunk, bucket_bits, masks, plan
+from takeback.gate.index.chunking import LONG_LIST_CODES, MIN_CHUNK_BITS, Chunk, bucket_bits, masks, plan
 from takeback.signals import MAX_FRAMES
 
 ENTRY_BYTES: Final = 16
@@ -306,8 +306,8 @@ class Table:
 
     def query(self, codes: bytes, asking: int, distance: int) -> Hits:
         """Returns the rows within `distance` bits, at most the shape's, of each of the `asking` codes."""
-        dead = self._dead_at if self.removed else None
-        return _hits(lambda hits, room: _library.index_query(self._at, dead, codes, asking, distance, hits, room))
+        dead, within = self._dead_at if self.removed else None, min(distance, self.shape.distance)
+        return _hits(lambda hits, room: _library.index_query(self._at, dead, codes, asking, within, hits, room))
 
     def find(self, entry: bytes) -> list[int]:
         """Returns the rows of an entry that are not removed."""
@@ -358,13 +358,15 @@ def build(memory: Bytes, shape: Shape, sources: Sequence[TableRows]) -> Shape:
 class TablePlan:
     """How to build a table: codes of `words` 64-bit words, a search `distance` in bits, a secret `seed`, and the rows.
 
-    The seed keeps an attacker from choosing exact hashes that all fall into one bucket.
+    The seed keeps an attacker from choosing exact hashes that all fall into one bucket. A table of more than
+    `LONG_LIST_CODES` is searched within `long_list_distance` bits at most, if that is given.
     """
 
     words: int
     distance: int
     seed: int
     sources: Sequence[TableRows]
+    long_list_distance: int | None = None
 
     def with_sources(self, sources: Sequence[TableRows]) -> "TablePlan":
         """Returns the plan with other rows."""
@@ -384,7 +386,10 @@ class TablePlan:
         count = sum(source.live_rows for source in self.sources)
         if not count:
             return None
-        shape = Shape.of(self.words, self.distance, count, self.seed)
+        distance = self.distance
+        if self.long_list_distance is not None and count > LONG_LIST_CODES:
+            distance = min(distance, self.long_list_distance)
+        shape = Shape.of(self.words, distance, count, self.seed)
         memory = zeroed_memory(max_table_bytes(shape))
         shape = build(memory, shape, self.sources)
         return memory[: shape.size], shape

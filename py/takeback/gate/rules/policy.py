@@ -72,6 +72,8 @@ class Policy:
     pdq: Action = Action.BLOCK
     distance: int = PDQ_MATCH_DISTANCE
     review_distance: int = PDQ_REVIEW_DISTANCE
+    long_list_distance: int = PDQ_MATCH_DISTANCE
+    """As `review_distance`, on a list so long that each bit costs much time (`LONG_LIST_CODES`)."""
     lone_region: Action = Action.REVIEW
     quality_floor: int = PDQ_QUALITY_FLOOR
     low_quality: Action = Action.ALLOW
@@ -113,9 +115,10 @@ class Policy:
     def reach(self) -> Reach:
         """Returns the distances and qualities that the index must cover for this policy."""
         # No wider than needed: each bit makes look-ups slower.
-        widest = max(self.distance, self.review_distance, self.low_quality_distance if self.uses_low_quality else 0)
+        least = max(self.distance, self.low_quality_distance if self.uses_low_quality else 0)
+        widest, long_list = max(least, self.review_distance), max(least, self.long_list_distance)
         distances = widest, self.phash_distance, self.frame_distance, self.patches_distance
-        return Reach(*distances, self.least_quality, self.quality_floor)
+        return Reach(*distances, self.least_quality, self.quality_floor, min(widest, long_list))
 
     @property
     def uses_low_quality(self) -> bool:
@@ -149,6 +152,7 @@ KEYS: Final[Mapping[str, _Key]] = {
     "pdq": _Key("pdq.action", _ANY),
     "distance": _Key("pdq.distance", Range(0, MAX_DISTANCE_BITS)),
     "review_distance": _Key("pdq.review_distance", Range(0, MAX_DISTANCE_BITS)),
+    "long_list_distance": _Key("pdq.long_list_distance", Range(0, MAX_DISTANCE_BITS)),
     "lone_region": _Key("pdq.lone_region", (Action.REVIEW, Action.BLOCK)),
     "quality_floor": _Key("pdq.quality_floor", Range(0, 100)),
     "low_quality": _Key("pdq.low_quality.action", _ANY),
