@@ -33,8 +33,8 @@ from takeback.gate.rules.votes import (
     look_up_distances,
 )
 from takeback.hashing import hash_picture
-from takeback.hashing.patches import asked_patches
-from takeback.signals import MAX_PATCHES, SignalType, patches_of
+from takeback.hashing.patches import asked_patches, sent_patches
+from takeback.signals import MAX_PATCHES
 from tests.bench import _edits as edits
 from tests.bench._photographs import VIDEO, second_set
 from tests.bench._sets import opened, saved
@@ -91,8 +91,7 @@ def copies(data: bytes, numbers: Random) -> Iterator[bytes]:
 
 def sent(data: bytes) -> list[int]:
     """The patches that a client sends of a picture."""
-    found = [one.value for one in hash_picture(data).signals if one.type is SignalType.PATCHES]
-    return [int.from_bytes(bytes.fromhex(patch), "little") for value in found for patch in patches_of(value)[0]]
+    return [int.from_bytes(bytes.fromhex(patch), "little") for patch in sent_patches(hash_picture(data).thumbnail)]
 
 
 def asked(data: bytes) -> list[PatchProbe]:

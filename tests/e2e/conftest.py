@@ -2,7 +2,8 @@
 
 `page` is pytest-playwright's own page. `hands` is a person at a fresh page in every browser, `engine` one in each
 browser engine, and `person` one in Chromium on a desktop. Each failed try leaves its message, its screenshots and,
-where Playwright drives, its trace in a folder of its own in `test-results/`, also if a later try passes.
+where Playwright drives, its trace in a folder of its own in `test-results/`, also if a later try passes. Where a failed
+test is tried again (`--browser-reruns`), only the later tries are traced.
 """
 
 import itertools
@@ -34,6 +35,14 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         if Path(__file__).parent in item.path.parents:
             item.add_marker(pytest.mark.e2e)
             item.add_marker(pytest.mark.timeout(300))
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Traces only later tries where there are any: a trace costs a seventh of a journey's processor time."""
+    option = item.config.option
+    if option.browser_reruns and option.tracing in {"off", "retain-on-failure"}:
+        option.tracing = "retain-on-failure" if getattr(item, "execution_count", 1) > 1 else "off"
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
