@@ -1,20 +1,17 @@
 """Builds the registry from its rooms and serves it until it is told to stop."""
 
-import errno
 import os
 import time
 from collections.abc import Callable
 from contextlib import suppress
-from pathlib import Path
 from types import FrameType
 from typing import override
 
 import uvicorn
-from sqlalchemy import Engine
 
 from takeback.connections import listen
-from takeback.errors import SettingsError
 from takeback.limits import LimitedProtocol
+from takeback.registry.data import open_data, open_pin_key
 from takeback.registry.http.app import create_app
 from takeback.registry.http.compat import ncmec, stopncii
 from takeback.registry.http.context import Services
@@ -24,69 +21,20 @@ from takeback.registry.http.operator_page import operator_page
 from takeback.registry.http.security_txt import security_txt
 from takeback.registry.http.site import Site
 from takeback.registry.http.static_files import Page
-from takeback.registry.keys.feed_signing import Signer, check_newest, public_keys
+from takeback.registry.keys.feed_signing import Signer
 from takeback.registry.logs import LOG, start_logging
-from takeback.registry.operations.integrity import Proof, prove, prove_keys
 from takeback.registry.rules.benign_list import BenignList
-from takeback.registry.security.credentials import PinGuessLimit, PinKey, load_pin_key
+from takeback.registry.security.credentials import PinGuessLimit
 from takeback.registry.security.proof_of_work import ProofOfWork
 from takeback.registry.security.rate_limit import Proxies, RateLimit
 from takeback.registry.settings import RegistrySettings
 from takeback.registry.storage.change_feed import ChangeFeed
-from takeback.registry.storage.engine.database import WRITES, is_sqlite, open_database, snapshot_of
 from takeback.registry.storage.engine.request_coalescing import RequestCoalescer
-from takeback.registry.storage.feed_queries import keep_pin_key_mark, lock, pin_key_mark
 from takeback.registry.storage.platforms import Platforms
 from takeback.registry.storage.store import Store
 
-"""Connections that the system queues until the server accepts them."""
 SHUTDOWN_GRACE_SECONDS = 10
 """The time that requests in progress have to finish when the server is told to stop."""
-
-
-def open_data(settings: RegistrySettings) -> Engine:
-    """Opens the database, and makes it and the data folder if they do not exist.
-
-    Raises `SettingsError` if the folder cannot be written or the database cannot be used.
-    """
-    try:
-        settings.data.mkdir(mode=0o700, parents=True, exist_ok=True)
-        if not os.access(settings.data, os.W_OK | os.X_OK):
-            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
-    except OSError as error:
-        raise SettingsError(f"cannot write in the data folder {settings.data}: {error.strerror}") from error
-    return open_database(settings.store)
-
-
-def open_pin_key(engine: Engine, path: Path) -> PinKey:
-    """The database's PIN key, which the first start makes. Raises `SettingsError` as `load_pin_key` does."""
-    with engine.execution_options(**WRITES).begin() as connection:
-        lock(connection)  # if several processes start first, one makes the key
-        mark = pin_key_mark(connection)
-        key = load_pin_key(path, mark)
-        if mark != key.mark():
-            keep_pin_key_mark(connection, key.mark())
-    return key
-
-
-def check_data(settings: RegistrySettings) -> Proof:
-    """Verifies the database and its keys. Raises `SettingsError`, which says what is wrong."""
-    engine = open_data(settings)
-    if is_sqlite(engine):
-        with engine.begin() as connection:
-            found = connection.exec_driver_sql("PRAGMA integrity_check").scalar()
-            if found != "ok" or connection.exec_driver_sql("PRAGMA foreign_key_check").first():
-                raise SettingsError("the database file is damaged: restore your last backup")
-    with engine.connect().execution_options(**snapshot_of(engine)) as connection, connection.begin():
-        mark = pin_key_mark(connection)
-        proof = prove(connection)
-    if mark is not None:
-        load_pin_key(settings.pin_key, mark)
-    if keys := public_keys(engine):
-        prove_keys(keys)
-        check_newest(settings.feed_key, keys)
-    engine.dispose()
-    return proof
 
 
 def build_site(settings: RegistrySettings, clock: Callable[[], float] = time.time) -> tuple[Site, Services]:

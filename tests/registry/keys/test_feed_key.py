@@ -11,11 +11,11 @@ from sqlalchemy import Engine, event
 
 from takeback import chain
 from takeback.errors import SettingsError
+from takeback.registry.data import open_pin_key
 from takeback.registry.keys import feed_signing
 from takeback.registry.keys.feed_signing import Signer, check_newest, public_keys, read_key, rotate
 from takeback.registry.operations.integrity import prove_keys
 from takeback.registry.security import credentials
-from takeback.registry.server import open_pin_key
 from takeback.registry.storage.engine import tables as t
 from takeback.registry.storage.engine.database import WRITES, open_database
 from tests.registry.conftest import NewDatabase

@@ -36,7 +36,7 @@ def add(
     drawn: "Callable[[], Sequence[Signal]]", /, platform: str, pictures: int, as_json: bool, **where: object
 ) -> None:
     """Make canaries for PLATFORM from drawn pictures, whose entries look like any others and match nothing."""
-    from takeback.registry.server import open_data
+    from takeback.registry.data import open_data
     from takeback.registry.storage import canaries
     from takeback.registry.storage.engine.database import writing
 
@@ -55,7 +55,7 @@ def add(
 @as_json_option
 def remove(platform: str, as_json: bool, **where: object) -> None:
     """Remove the canaries of PLATFORM from the feed. They can be traced until they are erased."""
-    from takeback.registry.server import open_data
+    from takeback.registry.data import open_data
     from takeback.registry.storage import canaries
     from takeback.registry.storage.engine.database import writing
 
@@ -107,6 +107,6 @@ def _told(found: "Sequence[CanaryTrace]") -> str:
 
 
 def _engine(where: dict[str, object]) -> "Engine":
-    from takeback.registry.server import open_data
+    from takeback.registry.data import open_data
 
     return open_data(read_settings(os.environ, **where))

@@ -29,7 +29,7 @@ def case() -> None:
 @as_json_option
 def list_(entry: int | None, limit: int, as_json: bool, **where: object) -> None:
     """List open cases, those with the most entries first."""
-    from takeback.registry.server import open_data
+    from takeback.registry.data import open_data
     from takeback.registry.storage.status_queries import CASE_COLUMNS, largest_cases
 
     with open_data(read_settings(os.environ, **where)).begin() as connection:
@@ -46,7 +46,7 @@ def list_(entry: int | None, limit: int, as_json: bool, **where: object) -> None
 @as_json_option
 def end(cases: tuple[str, ...], yes: bool, as_json: bool, **where: object) -> None:
     """End the cases with these numbers of `case list`. Entries that no other case holds leave the feed."""
-    from takeback.registry.server import open_data
+    from takeback.registry.data import open_data
     from takeback.registry.storage.case_store import CaseWithdrawal
     from takeback.registry.storage.store import Store
 

@@ -134,8 +134,8 @@ def systemd(program: str, environment: str, **options: object) -> None:
 @data
 def backup(file: Path, **where: object) -> None:
     """Write a consistent copy of the whole database to FILE while the registry runs. It does not include the keys."""
+    from takeback.registry.data import open_data
     from takeback.registry.operations import backup as backups
-    from takeback.registry.server import open_data
 
     proof = backups.write(open_data(read_settings(os.environ, **where)), file)
     click.echo(f"{file} holds the feed up to number {proof.lines}, {proof.entries} entries, link {proof.link}")
@@ -146,8 +146,8 @@ def backup(file: Path, **where: object) -> None:
 @data
 def restore(file: Path, **where: object) -> None:
     """Restore FILE into an empty database, if the feed in it can be verified from the first line to the last."""
+    from takeback.registry.data import open_data
     from takeback.registry.operations import backup as backups
-    from takeback.registry.server import open_data
 
     proof = backups.read(open_data(read_settings(os.environ, **where)), file)
     click.echo(f"restored: the feed up to number {proof.lines}, {proof.entries} entries, link {proof.link}")
@@ -158,7 +158,7 @@ def restore(file: Path, **where: object) -> None:
 @_keys_option
 def check(**where: object) -> None:
     """Verify the whole feed and the keys, and that nothing is missing."""
-    from takeback.registry.server import check_data
+    from takeback.registry.data import check_data
 
     proof = check_data(read_settings(os.environ, **where))
     click.echo(f"all is well: the feed up to number {proof.lines}, {proof.entries} entries, link {proof.link}")
@@ -173,8 +173,8 @@ def feed_key() -> None:
 @data
 def show(**where: object) -> None:
     """Show the public key, for platforms that want to verify it before their first sync."""
+    from takeback.registry.data import open_data
     from takeback.registry.keys.feed_signing import public_keys
-    from takeback.registry.server import open_data
 
     keys = public_keys(open_data(read_settings(os.environ, **where)))
     click.echo(keys[-1].key if keys else "No key yet. The registry makes it when it first starts.")
@@ -186,8 +186,8 @@ def show(**where: object) -> None:
 @click.option("--lost", is_flag=True, help="The old key is lost; give every platform the new one by hand")
 def rotate_feed_key(lost: bool, **where: object) -> None:
     """Replace the feed key. The old key signs the new one, so that gates trust it by themselves."""
+    from takeback.registry.data import open_data
     from takeback.registry.keys.feed_signing import rotate as rotate_key
-    from takeback.registry.server import open_data
 
     settings = read_settings(os.environ, **where)
     click.echo(rotate_key(open_data(settings), settings.feed_key, lost=lost).key)
@@ -206,8 +206,8 @@ def pin_key() -> None:
 @_keys_option
 def show_pin_keys(**where: object) -> None:
     """Show the number of cases under each secret of the key, but not the secrets."""
+    from takeback.registry.data import open_data, open_pin_key
     from takeback.registry.keys import pin_keys
-    from takeback.registry.server import open_data, open_pin_key
 
     settings = read_settings(os.environ, **where)
     engine = open_data(settings)
@@ -221,8 +221,8 @@ def show_pin_keys(**where: object) -> None:
 @_keys_option
 def rotate_pin_key(**where: object) -> None:
     """Store new PINs under a new secret. Existing cases open with their PINs as before."""
+    from takeback.registry.data import open_data
     from takeback.registry.keys import pin_keys
-    from takeback.registry.server import open_data
 
     settings = read_settings(os.environ, **where)
     _show_pin_keys(pin_keys.rotate(open_data(settings), settings.pin_key))
@@ -272,7 +272,7 @@ def revoke(name: str, **where: object) -> None:
 
 
 def _platforms(where: Mapping[str, object]) -> "Platforms":
-    from takeback.registry.server import open_data
+    from takeback.registry.data import open_data
     from takeback.registry.storage.platforms import Platforms
 
     return Platforms(open_data(read_settings(os.environ, **where)))
@@ -280,8 +280,8 @@ def _platforms(where: Mapping[str, object]) -> "Platforms":
 
 def _feed_key(where: Mapping[str, object]) -> str:
     """The newest public key of the feed, made if there is none yet."""
+    from takeback.registry.data import open_data
     from takeback.registry.keys.feed_signing import Signer, public_keys
-    from takeback.registry.server import open_data
 
     settings = read_settings(os.environ, **where)
     engine = open_data(settings)

@@ -25,7 +25,7 @@ _numbers = click.argument("numbers", metavar="ENTRY...", type=NUMBER, nargs=-1, 
 @as_json_option
 def status(as_json: bool, **where: object) -> None:
     """Show counts of cases, entries and platforms, and a plot of the last 30 days; no hashes and no case numbers."""
-    from takeback.registry.server import open_data
+    from takeback.registry.data import open_data
     from takeback.registry.storage.status_queries import overview
 
     with open_data(read_settings(os.environ, **where)).begin() as connection:
@@ -53,7 +53,7 @@ def entries(
 ) -> None:
     """List entries that need attention: those demoted or paused, who did that, and platforms' feedback on them."""
     from takeback.protocol import CASE_NUMBER_PATTERN, EntryStatus
-    from takeback.registry.server import open_data
+    from takeback.registry.data import open_data
     from takeback.registry.storage.status_queries import Order, list_entries
 
     if of_case is not None and not re.fullmatch(CASE_NUMBER_PATTERN, of_case):
@@ -86,7 +86,7 @@ def resume(numbers: tuple[int, ...], as_json: bool, **where: object) -> None:
 @data
 def expire(**where: object) -> None:
     """End expired cases and erase old data now. A running registry does this every minute."""
-    from takeback.registry.server import open_data
+    from takeback.registry.data import open_data
     from takeback.registry.storage.store import Store
 
     settings = read_settings(os.environ, **where)
@@ -116,8 +116,8 @@ def operator_key(**where: object) -> None:
 
 def _change(numbers: Sequence[int], status: str, as_json: bool, where: dict[str, object]) -> None:
     from takeback.protocol import EntryStatus
+    from takeback.registry.data import open_data
     from takeback.registry.rules.entry_status import EntryState, StatusSource
-    from takeback.registry.server import open_data
     from takeback.registry.storage import entry_statuses, feed_queries
     from takeback.registry.storage.engine.database import writing
 
