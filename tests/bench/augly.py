@@ -19,6 +19,7 @@ import numpy as np
 
 from builder import WORK
 from takeback.gate.rules.policy import Action
+from takeback.signals import MAX_PATCHES, SignalType, patches_of, patches_value
 from tests.bench._augly_copies import NEIGHBOUR
 from tests.bench._matching import WAYS, Listed, Uploads, is_copy, listed, make_gate
 from tests.bench._sets import COPIED, opened, saved, sets
@@ -34,6 +35,8 @@ MANY: Final = {"two at once": (88, 75), "three at once": (70, 55)}
 """Per cent to find and to block of several changes; of every single one but `APART` it is `SINGLE`."""
 SINGLE: Final = (95, 85)
 APART: Final = "skewed"
+FEWER: Final = (2, 4, 8, 12)
+"""Patches a picture, of 16, with which every copy is decided as well: what each further one buys."""
 
 
 class Upload(NamedTuple):
@@ -45,11 +48,15 @@ class Upload(NamedTuple):
 
 
 class Decided(NamedTuple):
-    """What the gate says of a copy: the action for its own picture in each way, and how many others are matched."""
+    """What the gate says of a copy: the action for its own picture in each way, and how many others are matched.
+
+    `fewer` has the action of everything for a list with so many patches a picture.
+    """
 
     change: str
     actions: dict[str, Action]
     others: dict[str, int]
+    fewer: dict[int, Action]
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +73,13 @@ class Run:
             one.actions.get(way, Action.ALLOW).weight >= least.weight for one in self.decided if one.change == change
         ]
         return float(np.mean(some)) if some else 0.0
+
+    def curve(self, changes: Sequence[str], least: Action) -> list[float]:
+        """The share of the copies after some changes that lead to at least this action, for each of `FEWER` and all."""
+        some = [one for one in self.decided if one.change in changes]
+        numbers = [[one.fewer[most].weight >= least.weight for one in some] for most in FEWER]
+        whole = [one.actions.get("everything", Action.ALLOW).weight >= least.weight for one in some]
+        return [float(np.mean(one)) for one in (*numbers, whole)]
 
 
 def main() -> None:
@@ -105,11 +119,25 @@ def run(seed: str, kind: str, most: int) -> Run:
         for file in sorted(copies.iterdir()):
             change, number = file.stem.split("__")
             uploads.append(Upload(change, int(number), file))
-        home = Path(folder, "gate")
-        start = (home, make_gate(home, kept), len(names))
+        gates = {}
+        for patches in (*FEWER, MAX_PATCHES):
+            home = Path(folder, f"gate-{patches}")
+            gates[patches] = (home, make_gate(home, [shortened(one, patches) for one in kept]))
+        start = (gates, len(names))
         with ProcessPoolExecutor(os.cpu_count(), initializer=_start, initargs=start) as processes:
             decided = list(processes.map(_decide, uploads, chunksize=16))
     return Run(f"{kind}, seed {seed}", decided, len(names))
+
+
+def shortened(picture: Listed, patches: int) -> Listed:
+    """The picture with so many of its patches; which ones is as good as random, because they are sorted."""
+    signals = [
+        one._replace(value=patches_value([frame[:patches] for frame in patches_of(one.value)]))
+        if one.type is SignalType.PATCHES
+        else one
+        for one in picture.signals
+    ]
+    return Listed(tuple(signals), picture.forms)
 
 
 def _choose(seed: str, kind: str, most: int, folder: Path) -> list[str]:
@@ -130,23 +158,27 @@ def _choose(seed: str, kind: str, most: int, folder: Path) -> list[str]:
 
 
 class _Worker:
-    """What a process of the pool keeps: the gate, and how many pictures it lists."""
+    """What a process of the pool keeps: gates by their patches a picture, and how many pictures each lists."""
 
-    uploads: Uploads
+    gates: Mapping[int, Uploads]
     pictures: int
 
 
-def _start(home: Path, owners: Mapping[str, int], pictures: int) -> None:
-    _Worker.uploads, _Worker.pictures = Uploads(home, owners), pictures
+def _start(gates: Mapping[int, tuple[Path, Mapping[str, int]]], pictures: int) -> None:
+    _Worker.gates = {patches: Uploads(home, owners) for patches, (home, owners) in gates.items()}
+    _Worker.pictures = pictures
 
 
 def _decide(upload: Upload) -> Decided:
-    found = _Worker.uploads.decide(_Worker.uploads.read(upload.file.read_bytes()))
+    read = _Worker.gates[MAX_PATCHES].read(upload.file.read_bytes())
+    found = _Worker.gates[MAX_PATCHES].decide(read)
+    fewer = {patches: _Worker.gates[patches].decide(read)["everything"] for patches in FEWER}
     shown = {upload.number, (upload.number + NEIGHBOUR) % _Worker.pictures}
     return Decided(
         upload.change,
         {way: actions[upload.number] for way, actions in found.items() if upload.number in actions},
         {way: len(actions.keys() - shown) for way, actions in found.items()},
+        {patches: actions.get(upload.number, Action.ALLOW) for patches, actions in fewer.items()},
     )
 
 
@@ -162,6 +194,7 @@ def report(runs: Sequence[Run]) -> Iterator[str]:
     yield _figure(runs, f"every single change but {APART}, the worst", single, SINGLE)
     for change, aim in MANY.items():
         yield _figure(runs, change, [change], aim)
+    yield from curves(runs, {"every single change": [*single, APART], **{change: [change] for change in MANY}})
     for one in runs:
         yield from ("", f"## {one.name.capitalize()}", "")
         yield f"| change | {' | '.join(f'{way}: blocked | found' for way in WAYS)} |"
@@ -175,6 +208,20 @@ def report(runs: Sequence[Run]) -> Iterator[str]:
         pairs = len(one.decided) * (one.pictures - 2)
         others: Mapping[str, int] = {way: sum(copy.others[way] for copy in one.decided) for way in WAYS}
         yield f"False matches in {pairs:,} pairs: {', '.join(f'{way} {number}' for way, number in others.items())}."
+
+
+def curves(runs: Sequence[Run], groups: Mapping[str, Sequence[str]]) -> Iterator[str]:
+    """What is found and blocked with fewer patches a picture, the mean of all runs."""
+    heads = [f"{patches}: found, blocked" for patches in (*FEWER, MAX_PATCHES)]
+    yield from ("", "## What each further patch buys", "")
+    yield f"| patches a picture | {' | '.join(heads)} |"
+    yield f"| --- |{' ---: |' * len(heads)}"
+    for name, changes in groups.items():
+        found, blocked = (
+            np.mean([one.curve(changes, action) for one in runs], axis=0) for action in (Action.REVIEW, Action.BLOCK)
+        )
+        cells = [f"{a:.0%} {b:.0%}" for a, b in zip(found, blocked, strict=True)]
+        yield f"| {name} | {' | '.join(cells)} |"
 
 
 def _figure(runs: Sequence[Run], name: str, changes: Sequence[str], aim: tuple[int, int]) -> str:

@@ -111,6 +111,32 @@ def test_many_pictures_at_once(
     }
 
 
+def test_the_second_worker_starts_while_pictures_are_chosen(
+    person: PlaywrightHands, registry: Registry, folder: Path
+) -> None:
+    """With many pictures in the list a second worker starts before the first of them is handed over, else none does."""
+    person.page.add_init_script(_COUNT_WORKERS % 4)
+    files = [pictures.save(folder, seed, "png", (160, 120)) for seed in range(8)]
+    chosen = Start.open(person, registry.url).begin().answer(UNDER_18).choose(files[0])
+    assert person.run("globalThis.mostWorkers") == 1
+    chosen.choose(*files)
+    person.page.wait_for_function("globalThis.mostWorkers === 2")
+    chosen.go_on().wait_until_done(8)
+    assert person.run("globalThis.mostWorkers") == 2
+
+
+@pytest.mark.parametrize("dying", [1, 2])
+def test_a_worker_that_does_not_start_beside_another(
+    person: PlaywrightHands, registry: Registry, folder: Path, dying: int
+) -> None:
+    """When one of two workers dies before it was ready, the other one hashes all pictures."""
+    person.page.add_init_script(_COUNT_WORKERS % 4 + _DIES_AT_START % dying)
+    files = [pictures.save(folder, seed, "png", (160, 120)) for seed in range(8)]
+    chosen = Start.open(person, registry.url).begin().answer(UNDER_18).choose(*files)
+    person.page.wait_for_function("globalThis.died === true")
+    chosen.go_on().wait_until_done(8)
+
+
 def _messages(shown: str) -> Iterator[NewCase]:
     """The messages that stand on the screen one after the other: a single one has no room for so many pictures."""
     while shown.strip():
@@ -184,6 +210,23 @@ globalThis.Worker = class extends Worker {
 };
 """
 """How many workers for pictures there are at most at the same time, on a device with so many cores."""
+
+_DIES_AT_START = """
+let started = 0;
+const each = [];
+globalThis.died = false;
+globalThis.Worker = class extends Worker {
+  postMessage(message, ...more) {
+    if (message.kind !== "start" || started === 2) return super.postMessage(message, ...more);
+    started += 1;
+    each.push(() => super.postMessage(message, ...more));
+    const dying = started === %d && this;
+    if (dying) each.push(() => (dying.dispatchEvent(new ErrorEvent("error")), (globalThis.died = true)));
+    if (started === 2) each.forEach((act) => act());
+  }
+};
+"""
+"""Of the first two workers one dies as it is started; they start when both are there."""
 
 
 def _text(folder: Path) -> Path:

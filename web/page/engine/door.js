@@ -50,6 +50,8 @@ class Door {
   /** @type {PictureWorker[]} */
   #workers = [];
   #maxWorkers = 2;
+  /** How many pictures are about to come. */
+  #expected = 0;
   /** Pictures that no worker has yet, oldest first. @type {Request[]} */
   #waiting = [];
   /** Files that were loaded after the runtime, by name. @type {Map<string, Promise<ArrayBuffer | undefined>>} */
@@ -57,7 +59,6 @@ class Door {
   #videos = new VideoWorker();
   #nextId = 1;
   #closed = false;
-  #wasReady = false;
   /** @type {PromiseWithResolvers<void>} */
   #ready = withResolvers();
 
@@ -92,6 +93,16 @@ class Door {
     return promise.finally(() => options.signal?.removeEventListener("abort", abort));
   }
 
+  /**
+   * Says how many pictures are about to come. For many of them a second worker starts before the first one comes.
+   *
+   * @param {number} count
+   */
+  expect(count) {
+    this.#expected = count;
+    this.#distribute();
+  }
+
   /** Terminates the workers and drops the runtime; every open request rejects with `aborted`. */
   close() {
     this.#closed = true;
@@ -113,7 +124,9 @@ class Door {
       if (!globalThis.WebAssembly?.validate(SIMD)) throw unsupported();
       const first = this.#addWorker(); // its script loads alongside the files
       this.#runtime = await loadRuntime((progress) => this.#closed || onProgress(progress));
-      if (!this.#closed) first.start(this.#runtime);
+      if (this.#closed) return;
+      first.start(this.#runtime);
+      this.#distribute();
     } catch (error) {
       this.#fail(error instanceof DoorError ? error : unavailable(error));
     }
@@ -130,7 +143,8 @@ class Door {
   /** Gives each idle worker the next picture, or numpy and imagehash when none is left or many lack their phash. */
   #distribute() {
     if (this.#closed) return;
-    const wanted = Math.min(workersFor(this.#waiting.length), this.#maxWorkers);
+    const pictures = Math.max(this.#waiting.length, this.#expected);
+    const wanted = Math.min(workersFor(pictures), this.#maxWorkers);
     if (this.#runtime && this.#workers.length < wanted) this.#addWorker().start(this.#runtime);
     for (const worker of this.#workers) {
       if (!worker.ready || worker.current) continue;
@@ -290,7 +304,6 @@ class Door {
   /** @param {PictureWorker} worker */
   #markReady(worker) {
     worker.ready = true;
-    this.#wasReady = true;
     this.#ready.resolve();
     this.#distribute();
   }
@@ -314,11 +327,9 @@ class Door {
    * @param {PictureWorker} worker
    */
   #replaceCrashed(worker) {
-    if (!this.#wasReady) return this.#fail(unavailable("the worker did not start"));
     const { current: request, ready } = worker;
     worker.current = undefined;
-    if (!ready && this.#workers.length === 1)
-      return this.#fail(unavailable("the worker did not start again"));
+    if (!ready && this.#workers.length === 1) return this.#fail(unavailable("the worker did not start"));
     if (!ready) this.#maxWorkers = 1;
     if (ready && !request) this.#giveUpPhash(worker); // it died while making a phash, or without a part of Python
     if (request?.retried)

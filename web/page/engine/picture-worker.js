@@ -74,20 +74,20 @@ export class PictureWorker {
   }
 }
 
-/** A second worker takes a second to start; with fewer pictures waiting, that is not worth it. */
-const SECOND_WORKER_PICTURES = 12;
+/** A second worker takes as long to start as several pictures take to hash; with fewer it is not worth it. */
+const SECOND_WORKER_PICTURES = 6;
 /** A device with less memory is busy enough with one worker. */
 const SECOND_WORKER_GIGABYTES = 4;
 
 /**
- * How many workers this device should have for a queue of pictures. Browsers that do not tell the memory get two by their
+ * How many workers this device should have for so many pictures. Browsers that do not tell the memory get two by their
  * cores, except on phones and tablets.
  *
- * @param {number} waiting length of the queue
+ * @param {number} pictures
  */
-export function workersFor(waiting) {
+export function workersFor(pictures) {
   const { hardwareConcurrency: cores = 1, maxTouchPoints } = navigator;
   const unknown = maxTouchPoints > 1 ? 0 : SECOND_WORKER_GIGABYTES;
   const gigabytes = "deviceMemory" in navigator ? Number(navigator.deviceMemory) : unknown;
-  return waiting >= SECOND_WORKER_PICTURES && cores > 1 && gigabytes >= SECOND_WORKER_GIGABYTES ? 2 : 1;
+  return pictures >= SECOND_WORKER_PICTURES && cores > 1 && gigabytes >= SECOND_WORKER_GIGABYTES ? 2 : 1;
 }

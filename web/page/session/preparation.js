@@ -15,6 +15,7 @@ const PROGRESS_STEPS = 50;
 export class Preparation extends EventTarget {
   /** @type {Door | null} */
   #door = null;
+  #expected = 0;
 
   /** @type {Readiness} */
   state = { kind: "loading", fraction: 0 };
@@ -31,10 +32,21 @@ export class Preparation extends EventTarget {
       },
     });
     this.#door = door;
+    door.expect(this.#expected);
     door.ready.then(
       () => this.#door === door && this.#become({ kind: "ready" }),
       (/** @type {unknown} */ error) => this.#fail(door, codeOf(error)),
     );
+  }
+
+  /**
+   * Says how many pictures are about to come.
+   *
+   * @param {number} count
+   */
+  expect(count) {
+    this.#expected = count;
+    this.#door?.expect(count);
   }
 
   /** Resolves once the device is ready, or has failed to get ready. */
@@ -65,6 +77,7 @@ export class Preparation extends EventTarget {
   close() {
     this.#door?.close();
     this.#door = null;
+    this.#expected = 0;
     this.state = { kind: "loading", fraction: 0 };
   }
 
