@@ -32,9 +32,10 @@ export interface Hashed {
 export type HashingFailed = { error: { code: string; text: string } };
 
 /**
- * The functions of CPython that a first hash does not need. Either all of them, or shared memory of the size of the file:
- * the worker asks by `needs` and waits; the page writes the file into `bytes`, sets the first number of `filled` to 1 and
- * wakes the worker. The page reads neither, so that nothing leaves the worker by them; each worker has its own.
+ * The functions of CPython and of Pillow's libraries that a first hash does not need. Either all of them, or shared
+ * memory of the size of the file: the worker asks by `needs` and waits; the page writes the file into `bytes`, sets the
+ * first number of `filled` to 1 and wakes the worker. The page reads neither, so that nothing leaves the worker by them;
+ * each worker has its own.
  */
 export type SecondPart = ArrayBuffer | { bytes: SharedArrayBuffer; filled: SharedArrayBuffer };
 
@@ -45,7 +46,7 @@ export interface RuntimeFiles {
   second: SecondPart;
   /** The standard library: a zip that Python imports from. */
   python: ArrayBuffer;
-  /** Pillow and Takeback: a zip that is unpacked into the worker's memory. */
+  /** Pillow, whose libraries are first parts, and Takeback: a zip that is unpacked into the worker's memory. */
   packages: ArrayBuffer;
   /** Pyodide's lock of those packages, as JSON. */
   lock: string;

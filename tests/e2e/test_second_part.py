@@ -1,10 +1,10 @@
-"""CPython's second part: no picture waits for it where it need not, and where one does, its hash is right."""
+"""The second part of CPython and Pillow's libraries: pictures wait for it only where they must, with right hashes."""
 
 import io
 import json
 import re
 from base64 import b64encode
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 from hashlib import sha384
 from pathlib import Path
 from typing import Any, Final
@@ -13,7 +13,7 @@ import pytest
 
 from builder.runtime.samples import samples
 from builder.split.profile_file import read_browser_functions
-from builder.split.runtime import FIRST_PART, SECOND_PART
+from builder.split.runtime import SECOND_PART
 from takeback.hashing import hash_picture, with_variants
 from takeback.registry.http.response_headers import headers_for, kind_of
 from tests.e2e import pictures
@@ -23,7 +23,7 @@ from tests.e2e.hands import Hands, PlaywrightHands
 from tests.e2e.product import DIST, Registry
 from tests.e2e.recorder import Answer
 from tests.e2e.screens import UNDER_18, Start
-from tests.starved import starved
+from tests.starved import starved, without_libraries
 
 SECOND: Final = f"/runtime/{SECOND_PART}"
 WASM: Final = "application/wasm"
@@ -33,14 +33,28 @@ STARTING: Final = frozenset({"PyDict_SetItemString"})
 """One that Python's start needs."""
 PHASH: Final = frozenset({"PyNumber_MatrixMultiply"})
 """One that phash alone needs."""
+DECODING: Final = frozenset({"ImagingZipDecode"})
+"""A function of a library, which every PNG needs."""
+LOADING: Final = frozenset({"PyInit__imaging"})
+"""One that starts the library."""
+RESIZING: Final = frozenset({"ImagingResampleVertical_8bpc"})
+"""One that phash alone needs."""
+ANIMATED: Final = frozenset({"_anim_decoder_new"})
+"""One of another library, which every WebP needs."""
 ISOLATION: Final = frozenset({"cross-origin-opener-policy", "cross-origin-embedder-policy"})
 
 
 @pytest.fixture
-def starve(registry: Registry) -> Iterator[Any]:
-    """Has the registry serve a build whose first part lacks functions, by the names of CPython's exports."""
-    yield lambda names, isolated=True: registry.recorder.extra.update(_build(names, isolated=isolated))
+def ship(registry: Registry) -> Iterator[Any]:
+    """Has the registry serve a build with other files of the runtime."""
+    yield lambda files, isolated=True: registry.recorder.extra.update(_build(files, isolated=isolated))
     registry.recorder.reset()
+
+
+@pytest.fixture
+def starve(ship: Any) -> Any:
+    """Has the registry serve a build whose first parts lack functions, by the names of exports."""
+    return lambda names, isolated=True: ship(starved(names), isolated)
 
 
 def test_no_browser_waits_for_it(engine: Hands) -> None:
@@ -48,20 +62,45 @@ def test_no_browser_waits_for_it(engine: Hands) -> None:
     whole = {name: data for name, data in samples().items() if not name.startswith(("cut-", "broken-"))}
     with entered_site(whole) as (address, expression):
         engine.open(address)
-        assert set(missing(engine.run(expression))) <= read_browser_functions().functions
+        found, known = missing(engine.run(expression)), read_browser_functions()
+        assert found.functions <= known.functions
+        assert all(functions <= known.libraries[name] for name, functions in found.libraries.items())
 
 
-@pytest.mark.parametrize("names", [HASHING, STARTING, PHASH], ids=["hashing", "starting", "phash"])
+@pytest.mark.parametrize(
+    "names",
+    [HASHING, STARTING, PHASH, DECODING, LOADING, RESIZING, STARTING | LOADING | DECODING | RESIZING],
+    ids=["hashing", "starting", "phash", "decoding", "loading", "resizing", "all"],
+)
 def test_a_picture_that_needs_it_has_the_right_hash(
-    engine: Hands, registry: Registry, starve: Any, names: Collection[str]
+    engine: Hands, registry: Registry, starve: Any, names: frozenset[str]
 ) -> None:
     """The worker asks for the second part when it needs a function of it, waits, and gives the whole's answer."""
     starve(names)
     [answer] = _hash(engine, registry, [_picture(1)])
     _assert_right(answer, _picture(1))
     # The page's own door starts Python too, but hashes nothing.
-    doors = 2 if names is STARTING or not engine.run(_SHARES) else 1
+    doors = 2 if names & (STARTING | LOADING) or not engine.run(_SHARES) else 1
     assert len(registry.recorder.to("GET", SECOND)) == doors
+
+
+def test_without_a_function_of_a_library_pictures_have_the_right_hash(
+    engine: Hands, registry: Registry, ship: Any
+) -> None:
+    """With no function of a library in its first part PNG and WebP have the hashes of the whole."""
+    ship(without_libraries())
+    files = [_picture(9), _picture(10, "WEBP")]
+    for answer, file in zip(_hash(engine, registry, files), files, strict=True):
+        _assert_right(answer, file)
+
+
+def test_a_library_that_is_loaded_later_has_its_second_part(engine: Hands, registry: Registry, starve: Any) -> None:
+    """A library that only a later picture needs joins its second part when the file is long there."""
+    starve(DECODING | ANIMATED)
+    files = [_picture(11), _picture(12, "WEBP"), _picture(13)]
+    for answer, file in zip(_hash(engine, registry, files), files, strict=True):
+        _assert_right(answer, file)
+    assert len(registry.recorder.to("GET", SECOND)) == (1 if engine.run(_SHARES) else 2)
 
 
 def test_it_comes_after_the_first_hash(person: PlaywrightHands, registry: Registry, folder: Path) -> None:
@@ -76,7 +115,7 @@ def test_it_comes_after_the_first_hash(person: PlaywrightHands, registry: Regist
 
 def test_without_isolation_both_parts_come_first(engine: Hands, registry: Registry, starve: Any) -> None:
     """Where memory cannot be shared, the worker has the second part from the start."""
-    starve(HASHING, isolated=False)
+    starve(HASHING | DECODING, isolated=False)
     [answer] = _hash(engine, registry, [_picture(2)])
     assert engine.run("crossOriginIsolated") is False
     _assert_right(answer, _picture(2))
@@ -150,8 +189,8 @@ def test_a_slow_second_part_is_waited_for(
 
 
 def test_two_workers_have_it_each(person: PlaywrightHands, registry: Registry, starve: Any) -> None:
-    """Two workers that need it at the same time both get it, and it is loaded once."""
-    starve(HASHING)
+    """Two workers that need it at the same time both get it, each asks once, and it is loaded once."""
+    starve(HASHING | DECODING)
     person.page.add_init_script(_TWO_CORES)
     files = [_picture(20 + number) for number in range(16)]
     answers = _hash(person, registry, files, together=True)
@@ -175,10 +214,10 @@ def _skip_unless_shared(hands: Hands, registry: Registry) -> None:
         pytest.skip("this browser shares no memory")
 
 
-def _picture(seed: int) -> bytes:
+def _picture(seed: int, kind: str = "PNG") -> bytes:
     """A picture in a format whose native hashes are equal to the bit."""
     out = io.BytesIO()
-    pictures.draw(seed, (320, 240)).save(out, "PNG")
+    pictures.draw(seed, (320, 240)).save(out, kind, lossless=True)
     return out.getvalue()
 
 
@@ -199,16 +238,16 @@ def _hash(
     return answers
 
 
-def _build(names: Collection[str], *, isolated: bool) -> dict[str, Answer]:
-    """The answers of a build whose second part has these functions, which the page names by their digests."""
-    parts = starved(names)
+def _build(files: Mapping[str, bytes], *, isolated: bool) -> dict[str, Answer]:
+    """The answers of a build with other files of the runtime, which the page names by their digests."""
     page = (DIST / "index.html").read_text()
     answers = {}
-    for name, data in ((FIRST_PART, parts.first), (SECOND_PART, parts.second)):
+    for name, data in files.items():
         digest = f"sha384-{b64encode(sha384(data).digest()).decode()}"
         page, count = re.subn(rf"(/runtime/{re.escape(name)}) \d+ \S+?(?=\")", rf"\1 {len(data)} {digest}", page)
         assert count == 1, name
-        answers[f"/runtime/{name}"] = _answer(f"/runtime/{name}", data, WASM)
+        kind = WASM if name.endswith(".wasm") else "application/zip"
+        answers[f"/runtime/{name}"] = _answer(f"/runtime/{name}", data, kind)
     index = _answer("/", page.encode(), "text/html; charset=utf-8")
     headers = {name: value for name, value in index.headers.items() if isolated or name not in ISOLATION}
     return {**answers, "/": Answer(200, headers, index.body)}

@@ -8,7 +8,7 @@ import createPyodideModule from "pyodide/pyodide.asm.mjs";
 import { loadPyodide } from "pyodide";
 import { members, unpack } from "./archive.js";
 import { leaveOutGraphics } from "./graphics.js";
-import { joinParts } from "./second-part.js";
+import { joinLibraries, joinParts, secondParts } from "./second-part.js";
 
 /** An address that no server can have (RFC 2606), for files that are never fetched. */
 const SEALED = "https://sealed.invalid/";
@@ -36,12 +36,13 @@ const SEALED = "https://sealed.invalid/";
  * Starts Python and imports the hashing code.
  *
  * @param {RuntimeFiles} files
- * @param {() => BufferSource} bringSecondPart is called when CPython needs it, and may block
+ * @param {() => BufferSource} bringSecondParts is called when CPython or a library needs its own, and may block
  * @returns {Promise<Python>}
  */
-export async function startPython(files, bringSecondPart) {
+export async function startPython(files, bringSecondParts) {
   const libraries = compileLibraries(files.packages);
-  seal(files.python, files.wasm, bringSecondPart);
+  const secondPart = secondParts(bringSecondParts);
+  seal(files.python, files.wasm, secondPart);
   let site = "";
   const pyodide = await loadPyodide({
     createPyodideModule,
@@ -53,6 +54,7 @@ export async function startPython(files, bringSecondPart) {
       site = sitePackages;
       unpack(fs, site, files.packages);
       preferCompiled(await libraries);
+      joinLibraries(secondPart);
     },
   });
   const sealed = pyodide.pyimport("takeback.hashing.sealed");
@@ -68,9 +70,9 @@ export async function startPython(files, bringSecondPart) {
  *
  * @param {ArrayBuffer} python
  * @param {WebAssembly.Module} wasm
- * @param {() => BufferSource} bringSecondPart
+ * @param {() => WebAssembly.Module} secondPart returns CPython's
  */
-function seal(python, wasm, bringSecondPart) {
+function seal(python, wasm, secondPart) {
   self.fetch = async (request) => {
     if (String(request) === `${SEALED}python.zip`) return new Response(python);
     if (String(request) === `${SEALED}pyodide.asm.wasm`) return new Response();
@@ -79,7 +81,7 @@ function seal(python, wasm, bringSecondPart) {
   WebAssembly.instantiateStreaming = async (_response, imports = {}) => {
     leaveOutGraphics(wasm, imports);
     const first = await WebAssembly.instantiate(wasm, imports);
-    return { module: wasm, instance: joinParts(first, imports, bringSecondPart) };
+    return { module: wasm, instance: joinParts(first, imports, secondPart) };
   };
 }
 

@@ -2,8 +2,9 @@
 
 `python.zip` is the used part of the standard library, imported from the archive. `packages.zip` is the used part of
 Pillow and of this package, unpacked by the worker. Members are stored uncompressed, because the transfer is compressed
-as a whole. The page loads the rest on demand: `phash.zip`, with numpy and imagehash, after the first picture has its
-other hashes, and each decoder with the first picture of its format.
+as a whole. `whole-packages.zip` is the same for other pages, whose Pyodide joins no library that comes in two parts
+(`builder/split/`). The page loads the rest on demand: `phash.zip`, with numpy and imagehash, after the first picture
+has its other hashes, and each decoder with the first picture of its format.
 """
 
 import importlib.util
@@ -34,6 +35,8 @@ DECODERS: Final = {
     "jxl.wasm": ROOT / "node_modules" / "@jsquash" / "jxl" / "codec" / "dec" / "jxl_dec.wasm",
 }
 """The compiled decoders, as their packages ship them. The code that starts them is part of the worker."""
+WHOLE_PACKAGES: Final = "whole-packages.zip"
+"""What the lock file names, for other pages: `packages.zip` before its libraries are divided."""
 LOADER: Final = "pyodide.asm.mjs"
 """Emscripten's JavaScript, which is no file of `/runtime`: it is part of the worker."""
 SLIM: Final = Path(__file__).with_name("slim")
@@ -71,12 +74,12 @@ def runtime_files(
     compiled = compile_archives(pins, sources, cache, lines=lines)
     wheel = finish_wheel(hashing, compiled[hashing.name])
     packages = {**read_zip(compiled["pillow.zip"]), **wheel.modules()}
-    sizes = [len(data) for name, data in packages.items() if name.endswith(".so")]
-    assert len(sizes) == len(set(sizes)), "the worker identifies libraries by their size"
-    archives = {"packages.zip": stored_zip(packages), "phash.zip": compiled["phash.zip"]}
+    packages_zip = stored_zip(packages)
+    archives = {WHOLE_PACKAGES: packages_zip, "phash.zip": compiled["phash.zip"]}
     return {
         "pyodide.asm.wasm": files["pyodide.asm.wasm"],
         "python.zip": compiled["python.zip"],
+        "packages.zip": packages_zip,
         **archives,
         "pyodide-lock.json": write_lock(pins, archives, wheel),
         wheel.name: wheel.data,
@@ -149,7 +152,7 @@ def write_lock(pins: Pins, archives: dict[str, bytes], wheel: BrowserWheel) -> b
     wheel by name together with them.
     """
     kept = (
-        ("pillow", pins.wheels["pillow"].version, "packages.zip", ["PIL", "takeback"]),
+        ("pillow", pins.wheels["pillow"].version, WHOLE_PACKAGES, ["PIL", "takeback"]),
         ("imagehash", metadata.version("imagehash"), "phash.zip", ["imagehash", "numpy", "scipy"]),
     )
     packages = {

@@ -81,7 +81,7 @@ def check_modules(files: Mapping[str, bytes], loader: bytes, cache: Cache) -> No
 def _compare(files: Mapping[str, bytes], loader: bytes) -> None:
     """Raises `BuildError` with the name and both answers of each sample whose hashes differ from the native ones.
 
-    Also if a sample asks for the second part of CPython, which comes after the first hash.
+    Also if a sample asks for the second part of CPython or of a library, which comes after the first hash.
     """
     with tempfile.TemporaryDirectory() as folder:
         pictures = write_samples(Path(folder))
@@ -90,8 +90,8 @@ def _compare(files: Mapping[str, bytes], loader: bytes) -> None:
         assert isinstance(shipped, dict)
         if asked := said.get("asked"):
             raise BuildError(
-                f"{Path(str(asked)).name} asks for the second part of CPython before its hash: run `python -m "
-                "builder.split.profile`"
+                f"{Path(str(asked)).name} asks for the second part of CPython or of a library before its hash: run "
+                "`python -m builder.split.profile`"
             )
         with _quiet():
             faults = [apart for path in pictures if (apart := fault(path, shipped[str(path)]))]

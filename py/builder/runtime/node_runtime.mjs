@@ -3,16 +3,15 @@ import fs from "node:fs";
 import path from "node:path";
 import { pathToFileURL } from "node:url";
 import { unpack } from "../../../web/worker/archive.js";
-import { joinParts } from "../../../web/worker/second-part.js";
+import { joinLibraries, joinParts, secondParts } from "../../../web/worker/second-part.js";
 
 export const SECOND_PART = "second-part.wasm";
 
 /**
  * `folder` holds the files of `/runtime` and the `pyodide.asm.mjs` that belongs to them; `pyodideFolder` is the package.
- * `seed` is Python's hash seed, `onInstance` gets CPython's instance, and `onSecondPart` is told when the second part is
- * asked for.
+ * `seed` is Python's hash seed, and `onSecondPart` is told when the file with the second parts is asked for.
  */
-export async function startRuntime({ pyodideFolder, folder, seed, onInstance, onSecondPart }) {
+export async function startRuntime({ pyodideFolder, folder, seed, onSecondPart }) {
   const load = async (file) => import(pathToFileURL(file).href);
   const { loadPyodide } = await load(path.join(pyodideFolder, "pyodide.mjs"));
   const { default: createPyodideModule } = await load(path.join(folder, "pyodide.asm.mjs"));
@@ -21,18 +20,18 @@ export async function startRuntime({ pyodideFolder, folder, seed, onInstance, on
     // Node's buffers may be parts of a larger ArrayBuffer.
     return data.buffer.slice(data.byteOffset, data.byteOffset + data.length);
   };
-  const bring = () => {
+  const secondPart = secondParts(() => {
     onSecondPart?.();
     return archive(SECOND_PART);
-  };
+  });
   const { instantiate } = WebAssembly;
   WebAssembly.instantiate = async (source, imports) => {
     if (!imports?.env) return instantiate(source, imports); // a small module of Pyodide's
     WebAssembly.instantiate = instantiate;
     const { module, instance } = await instantiate(source, imports);
-    onInstance?.(instance);
-    return { module, instance: joinParts(instance, imports, bring) };
+    return { module, instance: joinParts(instance, imports, secondPart) };
   };
+  joinLibraries(secondPart);
   let site;
   const pyodide = await loadPyodide({
     createPyodideModule,

@@ -1,6 +1,6 @@
 // node run.mjs PYODIDE_FOLDER RUNTIME_FOLDER [PICTURE ...]
 // Hashes pictures with the runtime of RUNTIME_FOLDER, as the worker does, without a browser. Prints one JSON object:
-// the answer for each picture with its phash; of a runtime with CPython in two parts, what asked for the second part
+// the answer for each picture with its phash; of a runtime in two parts, what asked for the second part
 // (`start`, a picture's path or `phash`), if anything; of a whole one, the names of the modules that were imported from
 // the archives, before phash and for it. Listing these uses functions that hashing does not.
 import fs from "node:fs";

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Final
 
 from builder import DIST, ROOT, BuildError
-from builder.runtime.archives import DECODERS
+from builder.runtime.archives import DECODERS, WHOLE_PACKAGES
 from builder.runtime.modules import check_modules
 from builder.setup.cache import Cache, sha256, write_atomically
 from builder.setup.pins import read_pins
@@ -29,8 +29,8 @@ STYLES: Final = (
 """The sheets of `web/styles/` that make `styles.css`, in the order in which their rules override each other."""
 NEVER_KEPT: Final = frozenset({"keeper.js", "leave.txt", "manifest.json", source.NAME})
 """Files that the service worker does not keep: itself, the way to remove it, and those for verifying the server."""
-WHEEL: Final = ".whl"
-"""The suffix of files for other pages, which the service worker does not keep either."""
+FOR_OTHER_PAGES: Final = (".whl", WHOLE_PACKAGES)
+"""The ends of names of files for other pages, which the service worker does not keep either."""
 RUNTIME_ORDER: Final = ("pyodide.asm.wasm", "python.zip", "packages.zip", "pyodide-lock.json")
 LATER: Final = ("phash.zip", SECOND_PART, *DECODERS)
 """Files of the runtime that the page loads on demand."""
@@ -105,7 +105,7 @@ def seal_index(files: dict[str, bytes]) -> bytes:
 
 def kept_paths(files: Iterable[str]) -> list[str]:
     """Returns the files that the service worker keeps, so that the page opens offline."""
-    return sorted(path for path in files if path not in NEVER_KEPT and not path.endswith(WHEEL))
+    return sorted(path for path in files if path not in NEVER_KEPT and not path.endswith(FOR_OTHER_PAGES))
 
 
 def keeper(files: dict[str, bytes], cache: Cache) -> bytes:

@@ -95,7 +95,7 @@ class _Division:
             raise BuildError(f"the module does not export {min(missing)}")
         if self.first - set(self.numbers):
             raise BuildError("the profile names functions that the module does not have")
-        if not {Section.TABLE, Section.ELEMENT} <= module.sections.keys():
+        if not module.tables or Section.ELEMENT not in module.sections:
             raise BuildError("a module without a table of functions is not divided")
         if Section.START in module.sections:
             start = WasmReader(module.sections[Section.START]).unsigned() - self.imported
@@ -128,17 +128,15 @@ class _Division:
         element = WasmReader(module.sections[Section.ELEMENT])
         elements = element.unsigned()
         added = self._fill(self.to_first)
-        data = self._data(of_tables=False)
         sections = {
             **module.sections,
-            **({Section.DATA_COUNT: unsigned(len(data))} if Section.DATA_COUNT in module.sections else {}),
+            **self._remaining_data(),
             Section.FUNCTION: vector([*self._types(self.first), unsigned(module.type_index(_I32, _I32))]),
             Section.TABLE: vector([*module.tables[module.imported(Kind.TABLE) :], self._shared_table()]),
             Section.GLOBAL: vector([*self._own_globals(), _I32 + _MUTABLE + bytes([I32_CONST, 0, END])]),
             Section.EXPORT: vector([export.encode() for export in [*self.exports, *self._shared(loaded)]]),
             Section.ELEMENT: unsigned(elements + len(added)) + b"".join([element.data[element.at :], *added]),
             Section.CODE: vector([sized(body) for body in [*self._bodies(self.first, ensure), self._ensure(loaded)]]),
-            Section.DATA: vector([segment.encode() for segment in data]),
         }
         return encode(sections, module.customs)
 
@@ -152,9 +150,18 @@ class _Division:
             Section.FUNCTION: vector(self._types(second)),
             Section.ELEMENT: vector(self._fill(self.to_second)),
             Section.CODE: vector([sized(body) for body in self._bodies(second, None)]),
-            Section.DATA: vector([segment.encode() for segment in self._data(of_tables=True)]),
         }
+        if self.tables:
+            sections[Section.DATA] = vector([segment.encode() for segment in self._data(of_tables=True)])
         return encode(sections)
+
+    def _remaining_data(self) -> dict[Section, bytes]:
+        """The sections of data without the tables; none that differ if there are no tables."""
+        if not self.tables:
+            return {}
+        data = self._data(of_tables=False)
+        counted = {Section.DATA_COUNT: unsigned(len(data))} if Section.DATA_COUNT in self.module.sections else {}
+        return {**counted, Section.DATA: vector([segment.encode() for segment in data])}
 
     def _data(self, *, of_tables: bool) -> list[Data]:
         """The data in the tables, or all other."""

@@ -1,10 +1,10 @@
 // node profile.mjs PYODIDE_FOLDER RUNTIME_FOLDER SEED [PICTURE ...]
-// Hashes pictures with a runtime whose CPython notes which functions are entered, with Python's hash seed SEED. Prints
-// their numbers, as JSON.
+// Hashes pictures with a runtime whose CPython and libraries note which functions are entered, with Python's hash seed
+// SEED. Prints their numbers, as JSON.
 import fs from "node:fs";
 import { decoder } from "../../../web/worker/stills.js";
 import { startRuntime } from "../runtime/node_runtime.mjs";
-import { entered } from "./entered.js";
+import { noteEntered } from "./entered.js";
 
 const [pyodideFolder, folder, seed, ...pictures] = process.argv.slice(2);
 try {
@@ -15,14 +15,8 @@ try {
 }
 
 async function profile() {
-  let instance;
-  const onInstance = (made) => (instance = made);
-  const { archive, decoderFor, hashing, addPhash } = await startRuntime({
-    pyodideFolder,
-    folder,
-    seed,
-    onInstance,
-  });
+  const entered = noteEntered();
+  const { archive, decoderFor, hashing, addPhash } = await startRuntime({ pyodideFolder, folder, seed });
   const decoders = new Map();
   const code = async (name) => {
     if (!decoders.has(name))
@@ -37,5 +31,5 @@ async function profile() {
   }
   addPhash();
   for (const number of pictures.keys()) hashing.phash_to_json(number);
-  return entered(instance.exports);
+  return entered();
 }

@@ -1,6 +1,6 @@
-"""`python -m builder.split.profile`: finds out which functions of CPython hashing enters, and writes the profile.
+"""`python -m builder.split.profile`: finds out which functions hashing enters, of CPython and of Pillow's libraries.
 
-The tables that no such function names go to the second part as well (`tables.py`).
+It writes the profile. The tables that no such function of CPython names go to the second part as well (`tables.py`).
 
 Every sample and every vector is hashed, phash included, under Node and with several hash seeds. Run it again when the
 build says that the profile is out of date; it takes about two minutes. `browsers.json` has the few functions that only
@@ -11,8 +11,9 @@ import json
 import sys
 import tempfile
 from collections.abc import Mapping
+from functools import reduce
 from pathlib import Path
-from typing import Final
+from typing import Any, Final, NamedTuple, Self
 
 from builder import ROOT
 from builder.runtime.archives import LOADER, runtime_files
@@ -23,8 +24,9 @@ from builder.setup.pins import read_pins
 from builder.split.binary import parse
 from builder.split.exports import needed_exports
 from builder.split.instrument import instrument
+from builder.split.libraries import LIBRARIES, instrument_libraries
 from builder.split.profile_file import PROFILE_FILE, Profile, ingredients, read_browser_functions
-from builder.split.runtime import FIRST_PART
+from builder.split.runtime import FIRST_PART, PACKAGES
 from builder.split.tables import find_tables
 from builder.steps import step
 
@@ -34,21 +36,49 @@ VECTORS: Final = ROOT / "tests" / "vectors" / "pictures"
 _SCRIPT: Final = Path(__file__).with_name("profile.mjs")
 
 
+class Entered(NamedTuple):
+    """The functions that were entered: of CPython, and of each library by its name."""
+
+    functions: frozenset[int]
+    libraries: Mapping[str, frozenset[int]]
+
+    @classmethod
+    def read(cls, said: Mapping[str, Any]) -> Self:
+        """What `entered.js` says; a library that was not loaded has none."""
+        libraries = {name: frozenset(said["libraries"].get(name, [])) for name in LIBRARIES}
+        return cls(frozenset(said["functions"]), libraries)
+
+    def union(self, other: Self) -> Self:
+        """What was entered here or there."""
+        libraries = {name: self.libraries[name] | other.libraries[name] for name in LIBRARIES}
+        return type(self)(self.functions | other.functions, libraries)
+
+
 def find_profile() -> Profile:
     """Hashes everything under Node. Raises `BuildError`."""
     pins = read_pins()
     files = runtime_files(pins, Cache())
     loader = pinned_file(pins, LOADER)
-    noting = {**files, FIRST_PART: instrument(files[FIRST_PART]), LOADER: loader}
-    functions: set[int] = set()
+    noting = {**noted(files), LOADER: loader}
+    runs = []
     for seed in SEEDS:
         with step(f"hashing every sample, seed {seed}"):
-            functions |= entered(noting, seed)
+            runs.append(entered(noting, seed))
+    found = reduce(Entered.union, runs)
     scripts = [loader.decode(), pinned_file(pins, "pyodide.mjs").decode()]
-    exports = needed_exports(files[FIRST_PART], scripts, [files["packages.zip"], files["phash.zip"]])
-    first = functions | read_browser_functions().functions
+    exports = needed_exports(files[FIRST_PART], scripts, [files[PACKAGES], files["phash.zip"]])
+    first = found.functions | read_browser_functions().functions
     tables = find_tables(parse(files[FIRST_PART]), first)
-    return Profile(ingredients(files), frozenset(functions), frozenset(exports), tuple(tables))
+    return Profile(ingredients(files), *found, frozenset(exports), tuple(tables))
+
+
+def noted(files: Mapping[str, bytes]) -> dict[str, bytes]:
+    """The runtime `files` with a CPython and libraries that note which functions are entered. Raises `BuildError`."""
+    return {
+        **files,
+        FIRST_PART: instrument(files[FIRST_PART]),
+        PACKAGES: instrument_libraries(files[PACKAGES]),
+    }
 
 
 def pictures() -> dict[str, bytes]:
@@ -56,8 +86,8 @@ def pictures() -> dict[str, bytes]:
     return samples() | {f"vector-{path.name}": path.read_bytes() for path in sorted(VECTORS.iterdir())}
 
 
-def entered(files: Mapping[str, bytes], seed: int) -> set[int]:
-    """The functions that hashing all pictures enters, with this hash seed and a CPython that notes them."""
+def entered(files: Mapping[str, bytes], seed: int) -> Entered:
+    """The functions that hashing all pictures enters, with this hash seed and files that are `noted`."""
     with tempfile.TemporaryDirectory() as work:
         hashed = Path(work, "pictures")
         hashed.mkdir()
@@ -65,7 +95,7 @@ def entered(files: Mapping[str, bytes], seed: int) -> set[int]:
             for name, data in contents.items():
                 (folder / name).write_bytes(data)
         paths = sorted(map(str, hashed.iterdir()))
-        return set(json.loads(run_node([str(_SCRIPT), str(PYODIDE), work, str(seed), *paths])))
+        return Entered.read(json.loads(run_node([str(_SCRIPT), str(PYODIDE), work, str(seed), *paths])))
 
 
 def main() -> None:
@@ -74,7 +104,11 @@ def main() -> None:
     profile = find_profile()
     PROFILE_FILE.write_text(profile.encode(), "utf-8")
     new, gone = len(profile.functions - before), len(before - profile.functions)
-    print(f"{PROFILE_FILE.name}: {len(profile.functions)} functions ({new} new, {gone} gone)", file=sys.stderr)
+    of_libraries = "".join(f", {len(functions)} of {name}" for name, functions in profile.libraries.items())
+    print(
+        f"{PROFILE_FILE.name}: {len(profile.functions)} functions of CPython ({new} new, {gone} gone){of_libraries}",
+        file=sys.stderr,
+    )
 
 
 if __name__ == "__main__":

@@ -1,15 +1,18 @@
-"""The files of `/runtime` with CPython in two parts."""
+"""The files of `/runtime` with CPython and Pillow's libraries in two parts."""
 
 from typing import Final
 
 from builder.runtime.archives import runtime_files
 from builder.setup.cache import Cache
 from builder.setup.pins import Pins
+from builder.split.libraries import divide_libraries, with_second_parts
 from builder.split.parts import divide
-from builder.split.profile_file import read_browser_functions, read_profile
+from builder.split.profile_file import first_of_libraries, read_browser_functions, read_profile
 
 FIRST_PART: Final = "pyodide.asm.wasm"
+PACKAGES: Final = "packages.zip"
 SECOND_PART: Final = "second-part.wasm"
+"""The second part of CPython, and in it those of the libraries in `PACKAGES`."""
 
 
 def split_runtime(pins: Pins, cache: Cache, *, lines: bool = False) -> dict[str, bytes]:
@@ -21,6 +24,12 @@ def split_runtime(pins: Pins, cache: Cache, *, lines: bool = False) -> dict[str,
     profile, browsers = read_profile(), read_browser_functions()
     if not lines:
         profile.check(files)
-    browsers.check(files[FIRST_PART])
+    browsers.check(files)
     parts = divide(files[FIRST_PART], profile.functions | browsers.functions, profile.exports, profile.tables)
-    return {**files, FIRST_PART: parts.first, SECOND_PART: parts.second}
+    packages, libraries = divide_libraries(files[PACKAGES], first_of_libraries(profile, browsers))
+    return {
+        **files,
+        FIRST_PART: parts.first,
+        PACKAGES: packages,
+        SECOND_PART: with_second_parts(parts.second, libraries),
+    }

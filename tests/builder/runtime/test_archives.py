@@ -204,7 +204,7 @@ def test_the_lock_that_ships_is_valid_and_true(pins: Pins) -> None:
     assert lock.info.python.startswith(pins.python)
     named = {package.file_name: package.sha256 for package in lock.packages.values()}
     [wheel] = [name for name in files if name.endswith(".whl")]
-    assert named == {name: sha256(files[name]) for name in ("packages.zip", "phash.zip", wheel)}
+    assert named == {name: sha256(files[name]) for name in (archives.WHOLE_PACKAGES, "phash.zip", wheel)}
     lock.check_wheel_filenames()
 
 

@@ -16,11 +16,11 @@ from builder import ROOT, BuildError
 from builder.setup.cache import Cache
 from builder.site import compression, source
 from builder.site.assemble import (
+    FOR_OTHER_PAGES,
     LATER,
     RUNTIME_ORDER,
     STYLES,
     WEB,
-    WHEEL,
     build_site,
     seal_index,
     styles,
@@ -100,7 +100,7 @@ def test_what_a_phone_must_load_stays_within_the_budget(dist: Path) -> None:
         "leave.txt",
         source.NAME,
         *(f"runtime/{name}" for name in LATER),
-        *(path for path in plain(dist) if path.endswith(WHEEL)),
+        *(path for path in plain(dist) if path.endswith(FOR_OTHER_PAGES)),
     }
     sizes = {path: (dist / f"{path}.br").stat().st_size for path in plain(dist) - later}
     # English comes with the scripts; of the other languages a phone loads one, if any.
@@ -144,9 +144,9 @@ def test_the_service_worker_keeps_the_whole_page_and_nothing_else(dist: Path) ->
     found = re.search(r"FILES=(\[\[.*?\]\])", (dist / "keeper.js").read_text())
     assert found
     listed = {path.removeprefix("/") or "index.html": digest for path, digest in json.loads(found[1])}
-    wheels = {path for path in plain(dist) if path.endswith(WHEEL)}
-    assert len(wheels) == 1
-    assert listed.keys() == plain(dist) - {"keeper.js", "leave.txt", "manifest.json", source.NAME} - wheels
+    others = {path for path in plain(dist) if path.endswith(FOR_OTHER_PAGES)}
+    assert len(others) == 2
+    assert listed.keys() == plain(dist) - {"keeper.js", "leave.txt", "manifest.json", source.NAME} - others
     assert listed == {path: sha256((dist / path).read_bytes()).hexdigest() for path in listed}
 
 

@@ -46,10 +46,12 @@ def run(parts: Parts, folder: Path) -> dict[str, Any]:
 @pytest.mark.parametrize(
     "first", [frozenset(some) for count in range(len(ALL) + 1) for some in itertools.combinations(sorted(ALL), count)]
 )
-def test_every_border_gives_the_same_answers(first: frozenset[int], tmp_path: Path) -> None:
+@pytest.mark.parametrize("is_library", [False, True], ids=["core", "library"])
+def test_every_border_gives_the_same_answers(first: frozenset[int], tmp_path: Path, *, is_library: bool) -> None:
     """Whichever functions come first, all answers are right, and the second part is asked for once at most."""
-    said = run(divide(small_module(), first, frozenset(NAMES)), tmp_path)
+    said = run(divide(small_module(is_library=is_library), first, frozenset(NAMES)), tmp_path)
     assert said["given"] == GIVEN
+    assert said["data"] == ("data" if is_library else "\0\0\0\0")
     assert said["exports"] == list(NAMES)
     assert said["asked"]["count"] == (0 if first == ALL else 1)
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Final
 
 import pytest
 
@@ -10,14 +11,23 @@ from builder.runtime import archives, modules
 from builder.runtime.archives import LOADER
 from builder.runtime.pyodide_release import pinned_file
 from builder.runtime.samples import write_samples
+from builder.runtime.zips import read_zip, stored_zip
 from builder.setup.cache import Cache
 from builder.setup.pins import Pins, read_pins
 from builder.split import profile, profile_file
 from builder.split.exports import lean_loader, needed_exports, without_exports
-from builder.split.instrument import instrument
+from builder.split.libraries import LIBRARIES, divide_libraries, library_name, with_second_parts
 from builder.split.parts import divide
-from builder.split.runtime import FIRST_PART, SECOND_PART, split_runtime
+from builder.split.runtime import FIRST_PART, PACKAGES, SECOND_PART, split_runtime
 from tests.starved import starved
+
+DAMAGED: Final = (
+    "",
+    "{}",
+    "[]",
+    '{"made_of": {}, "functions": [], "libraries": {"_imaging": [], "_webp": []}, "exports": [], "tables": 5}',
+    '{"made_of": {}, "functions": [], "libraries": {"_imaging": []}, "exports": [], "tables": []}',
+)
 
 
 @pytest.fixture(scope="module")
@@ -54,13 +64,23 @@ def test_a_profile_of_other_samples_stops_the_build(
         profile_file.read_profile().check(files)
 
 
-def test_a_list_for_another_release_stops_the_build() -> None:
-    """The browsers' functions are numbers in one release's CPython."""
-    with pytest.raises(BuildError, match=r"tests\.e2e\.entered"):
-        profile_file.read_browser_functions().check(b"another")
+def changed(files: Mapping[str, bytes], module: str) -> dict[str, bytes]:
+    """The runtime with another CPython or another library."""
+    if module in files:
+        return {**files, module: b"another"}
+    members = read_zip(files[PACKAGES])
+    others = {name: b"another" if library_name(name) == module else data for name, data in members.items()}
+    return {**files, PACKAGES: stored_zip(others)}
 
 
-@pytest.mark.parametrize("text", ["", "{}", "[]", '{"made_of": {}, "functions": [], "exports": [], "tables": 5}'])
+@pytest.mark.parametrize("name", [FIRST_PART, *LIBRARIES])
+def test_a_list_for_another_release_stops_the_build(files: Mapping[str, bytes], name: str) -> None:
+    """The browsers' functions are numbers in one release's CPython and libraries."""
+    with pytest.raises(BuildError, match=rf"another {name}; .*tests\.e2e\.entered"):
+        profile_file.read_browser_functions().check(changed(files, name))
+
+
+@pytest.mark.parametrize("text", DAMAGED)
 def test_a_damaged_profile_is_told(tmp_path: Path, text: str) -> None:
     """A file that is no profile names the command that makes one."""
     path = tmp_path / "profile.json"
@@ -97,13 +117,15 @@ def test_only_assignments_are_cut_from_the_loader() -> None:
 
 
 @pytest.mark.timeout(300)
-def test_a_sample_that_needs_the_second_part_stops_the_build(pins: Pins, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A function of the first hash that is missing from the profile is noticed, and the sample named."""
+@pytest.mark.parametrize("name", ["PyNumber_TrueDivide", "ImagingZipDecode", "_anim_decoder_new"])
+def test_a_sample_that_needs_the_second_part_stops_the_build(
+    pins: Pins, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    """A function of CPython or a library that is missing from the profile is noticed, and the sample named."""
     monkeypatch.setattr(
         modules, "write_samples", lambda folder: [p for p in write_samples(folder) if p.stem == "colour"]
     )
-    parts = starved({"PyNumber_TrueDivide"})
-    files = {**split_runtime(pins, Cache()), FIRST_PART: parts.first, SECOND_PART: parts.second}
+    files = {**split_runtime(pins, Cache()), **starved({name})}
     cache = Cache()
     monkeypatch.setattr(cache, "read", lambda _key: None)
     monkeypatch.setattr(cache, "write", lambda *_: None)
@@ -120,7 +142,9 @@ def test_what_is_missing_costs_time_and_no_answer(pins: Pins, picture: Path, kep
     found = profile_file.read_profile()
     first = frozenset(number for number in found.functions if number % 3 < kept)
     parts = divide(files[FIRST_PART], first, found.exports, found.tables)
-    runtime = {**files, FIRST_PART: parts.first, SECOND_PART: parts.second}
+    packages, libraries = divide_libraries(files[PACKAGES], found.libraries)
+    second = with_second_parts(parts.second, libraries)
+    runtime = {**files, FIRST_PART: parts.first, PACKAGES: packages, SECOND_PART: second}
     said = archives.run_pictures(runtime, lean_loader(pins), [picture])
     assert (said["answers"], said["asked"]) == (whole, "start")
 
@@ -129,7 +153,9 @@ def test_what_is_missing_costs_time_and_no_answer(pins: Pins, picture: Path, kep
 def test_entered_functions_are_found(pins: Pins, files: Mapping[str, bytes], monkeypatch: pytest.MonkeyPatch) -> None:
     """Hashing one sample enters functions of the profile alone, nearly all of those that the start enters."""
     monkeypatch.setattr(profile, "pictures", lambda: {"text": b"not a picture\n"})
-    noting = {**files, FIRST_PART: instrument(files[FIRST_PART]), LOADER: pinned_file(pins, LOADER)}
-    functions = profile.entered(noting, seed=3)
-    assert functions <= profile_file.read_profile().functions
-    assert len(functions) > 2000
+    found = profile.entered({**profile.noted(files), LOADER: pinned_file(pins, LOADER)}, seed=3)
+    known = profile_file.read_profile()
+    assert found.functions <= known.functions
+    assert len(found.functions) > 2000
+    assert found.libraries["_imaging"] < known.libraries["_imaging"]
+    assert found.libraries["_imaging"]

@@ -1,17 +1,10 @@
-/** Keeps CPython's instance, and tells which of its functions were entered when the page asks. */
-import { entered } from "../../../py/builder/split/entered.js";
+/** Notes the instances of CPython and its libraries, and tells which functions were entered when the page asks. */
+import { noteEntered } from "../../../py/builder/split/entered.js";
 
-const { instantiate } = WebAssembly;
-let exports = {};
-WebAssembly.instantiate = async (...given) => {
-  const made = await instantiate(...given);
-  const found = (made.instance ?? made).exports;
-  if (found["entered:0"]) exports = found;
-  return made;
-};
+const entered = noteEntered();
 
 addEventListener("message", (event) => {
   if (event.data.kind !== "entered") return;
   event.stopImmediatePropagation();
-  postMessage({ kind: "entered", functions: entered(exports) });
+  postMessage({ kind: "entered", functions: entered() });
 });

@@ -4,7 +4,7 @@ import { canShareMemory, SECOND_PART } from "./second-part.js";
 
 /** @typedef {{ loaded: number, total: number }} Progress in bytes, after decompression */
 /**
- * What workers are started from; `second` is the second part of CPython, or its size if it is to come later.
+ * What workers are started from; `second` is the file with the second parts, or its size if it is to come later.
  *
  * @typedef {Omit<import("../../messages.d.ts").RuntimeFiles, "second"> & { second: ArrayBuffer | number }} Runtime
  */

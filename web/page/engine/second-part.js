@@ -1,6 +1,7 @@
 /**
- * The second part of CPython, and the memory in which a worker waits for it. This is the only module of the page that
- * touches shared memory. It writes there and never reads, because the worker could write what it has seen.
+ * The second part of CPython and of Pillow's libraries, and the memory in which a worker waits for it. This is the only
+ * module of the page that touches shared memory. It writes there and never reads, because the worker could write what it
+ * has seen.
  */
 
 export const SECOND_PART = "second-part.wasm";
