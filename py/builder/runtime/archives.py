@@ -1,9 +1,9 @@
 """Makes the files of `/runtime`: CPython for the browser, and archives with the bytecode that it needs.
 
-`python.zip` is the used part of the standard library, imported from the archive. `packages.zip` is the used part of
-Pillow and of this package, unpacked by the worker. Members are stored uncompressed, because the transfer is compressed
-as a whole. The page loads the rest on demand: `phash.zip`, with numpy and imagehash, after the first picture has its
-other hashes, and each decoder with the first picture of its format.
+`python.zip` is the used part of the standard library, `packages.zip` that of Pillow and of this package. The worker
+gives their bytecode to CPython as frozen modules, and unpacks the libraries. Members are stored uncompressed, because
+the transfer is compressed as a whole. The page loads the rest on demand: `phash.zip`, with numpy and imagehash, after
+the first picture has its other hashes, and each decoder with the first picture of its format.
 """
 
 import importlib.util

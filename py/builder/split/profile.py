@@ -31,6 +31,8 @@ from builder.steps import step
 SEEDS: Final = range(3)
 """Python's hash seeds: with each, other strings collide in dicts and sets. Each run draws its samples anew."""
 VECTORS: Final = ROOT / "tests" / "vectors" / "pictures"
+FROZEN: Final = ROOT / "web" / "worker" / "frozen.js"
+"""Our own script that uses exports of CPython."""
 _SCRIPT: Final = Path(__file__).with_name("profile.mjs")
 
 
@@ -44,7 +46,7 @@ def find_profile() -> Profile:
     for seed in SEEDS:
         with step(f"hashing every sample, seed {seed}"):
             functions |= entered(noting, seed)
-    scripts = [loader.decode(), pinned_file(pins, "pyodide.mjs").decode()]
+    scripts = [loader.decode(), pinned_file(pins, "pyodide.mjs").decode(), FROZEN.read_text("utf-8")]
     exports = needed_exports(files[FIRST_PART], scripts, [files["packages.zip"], files["phash.zip"]])
     first = functions | read_browser_functions().functions
     tables = find_tables(parse(files[FIRST_PART]), first)

@@ -42,6 +42,14 @@ try {
   console.log(error.message);
 }
 """
+ORIGINS = """
+const [script, pyodideFolder, folder] = process.argv.slice(1);
+const { startRuntime } = await import(script);
+const { pyodide } = await startRuntime({ pyodideFolder, folder });
+const modules = pyodide.pyimport("sys").modules;
+const origins = [...modules.keys()].map((name) => [name, modules.get(name).__spec__?.origin ?? ""]);
+process.stdout.write(JSON.stringify(origins), () => process.exit());
+"""
 WHEEL_BYTES = b"a wheel" * 1000
 WHEEL = Wheel("pillow", "12.2.0", "pillow.whl", sha256(WHEEL_BYTES))
 
@@ -217,6 +225,22 @@ def test_archives_hold_only_bytecode_libraries_and_nothing_compressed(pins: Pins
                 assert info.filename.endswith((".pyc", ".so"))
                 assert info.compress_type == zipfile.ZIP_STORED
                 assert "commands" not in info.filename
+
+
+@pytest.mark.timeout(300)
+def test_modules_come_from_memory_and_libraries_from_files(pins: Pins, tmp_path: Path) -> None:
+    """Until it is ready the worker's CPython reads no bytecode from a file."""
+    files = split_runtime(pins, Cache())
+    for name, data in {**files, archives.LOADER: lean_loader(pins)}.items():
+        (tmp_path / name).write_bytes(data)
+    script = Path(archives.__file__).with_name("node_runtime.mjs")
+    arguments = ["--input-type=module", "--eval", ORIGINS, str(script), str(PYODIDE), str(tmp_path)]
+    origins = dict(json.loads(run_node(arguments)))
+    shipped = read_zip(files["python.zip"]) | read_zip(files["packages.zip"])
+    loaded = {archives.module_name(name) for name in shipped if name.endswith(".pyc")} & origins.keys()
+    assert {"enum", "PIL.Image", "takeback.hashing.sealed"} <= loaded
+    assert {origins[name] for name in loaded} == {"frozen"}
+    assert {name for name, origin in origins.items() if origin.startswith("/")} == {"PIL._imaging"}
 
 
 def test_no_compiler_and_no_printer_of_tracebacks_ships(pins: Pins) -> None:
