@@ -1,5 +1,6 @@
 """The runtime: fetched by hash, compiled reproducibly, with every module that hashing needs."""
 
+import ast
 import http.server
 import io
 import json
@@ -13,12 +14,14 @@ from pathlib import Path
 from typing import Any, override
 
 import pytest
+from PIL import ExifTags
 from pyodide_lock import PyodideLockSpec
 
 from builder import BuildError
 from builder.native.kernel import build_for_webassembly
 from builder.native.kernel_check import check_kernel
 from builder.runtime import archives, modules
+from builder.runtime.browser_wheel import own_sources
 from builder.runtime.bytecode import compile_archives
 from builder.runtime.pyodide_release import PYODIDE, pinned_file, run_node
 from builder.runtime.samples import samples, write_samples
@@ -241,6 +244,22 @@ def test_modules_come_from_memory_and_libraries_from_files(pins: Pins, tmp_path:
     assert {"enum", "PIL.Image", "takeback.hashing.sealed"} <= loaded
     assert {origins[name] for name in loaded} == {"frozen"}
     assert {name for name, origin in origins.items() if origin.startswith("/")} == {"PIL._imaging"}
+
+
+def test_every_exif_tag_that_ships_has_its_number(pins: Pins) -> None:
+    """Our short list of EXIF tags holds what the shipped modules name, with Pillow's numbers."""
+    modules = archives.pick(archives.pillow_sources(pins, Cache()), archives.read_modules())
+    shipped = {name: data for name, data in modules.items() if name.endswith(".py")} | own_sources()
+    nodes = [node for source in shipped.values() for node in ast.walk(ast.parse(source))]
+    assert not [node for node in nodes if isinstance(node, ast.ImportFrom) and str(node.module).endswith("ExifTags")]
+    paths = [ast.unparse(node).split(".") for node in nodes if isinstance(node, ast.Attribute)]
+    kinds = [path for path in paths if path[0] == "ExifTags" and len(path) == 2]
+    tags = [path for path in paths if path[0] == "ExifTags" and len(path) == 3]
+    assert len(kinds) == len(tags) > 10  # none is used as a whole
+    namespace: dict[str, Any] = {}
+    exec(modules["PIL/ExifTags.py"], namespace)
+    for _, kind, tag in tags:
+        assert getattr(namespace[kind], tag) == getattr(getattr(ExifTags, kind), tag)
 
 
 def test_no_compiler_and_no_printer_of_tracebacks_ships(pins: Pins) -> None:
