@@ -34,16 +34,25 @@ export function* members(archive) {
 }
 
 /**
- * Writes every member below `folder` of Pyodide's file system, which is in memory.
+ * Whether a member is a shared library: all else in the archives is bytecode.
+ *
+ * @param {string} name
+ */
+export const isLibrary = (name) => name.endsWith(".so");
+
+/**
+ * Writes the members that are `wanted` below `folder` of Pyodide's file system, which is in memory.
  *
  * @param {{ mkdirTree(path: string): void, writeFile(path: string, data: Uint8Array): void }} files
  * @param {string} folder
  * @param {ArrayBuffer} archive
+ * @param {(name: string) => boolean} wanted
  * @throws {Error} like `members`
  */
-export function unpack(files, folder, archive) {
+export function unpack(files, folder, archive, wanted = () => true) {
   const made = new Set();
   for (const { name, data } of members(archive)) {
+    if (!wanted(name)) continue;
     const path = `${folder}/${name}`;
     const parent = path.slice(0, path.lastIndexOf("/"));
     if (!made.has(parent)) files.mkdirTree(parent);

@@ -6,12 +6,14 @@
 
 import createPyodideModule from "pyodide/pyodide.asm.mjs";
 import { loadPyodide } from "pyodide";
-import { members, unpack } from "./archive.js";
+import { isLibrary, members, unpack } from "./archive.js";
+import { freeze } from "./frozen.js";
 import { leaveOutGraphics } from "./graphics.js";
 import { joinLibraries, joinParts, secondParts } from "./second-part.js";
 
 /** An address that no server can have (RFC 2606), for files that are never fetched. */
 const SEALED = "https://sealed.invalid/";
+const NOT_FETCHED = ["python.zip", "pyodide.asm.wasm"].map((name) => SEALED + name);
 
 /**
  * @typedef {import("../messages.d.ts").RuntimeFiles} RuntimeFiles
@@ -42,21 +44,26 @@ const SEALED = "https://sealed.invalid/";
 export async function startPython(files, bringSecondParts) {
   const libraries = compileLibraries(files.packages);
   const secondPart = secondParts(bringSecondParts);
-  seal(files.python, files.wasm, secondPart);
+  /** @type {WebAssembly.Exports} */
+  let cpython = {};
+  seal(files.wasm, secondPart, (exports) => (cpython = exports));
+  const onRuntimeInitialized = () => freeze(cpython, [files.python, files.packages]);
   let site = "";
   const pyodide = await loadPyodide({
-    createPyodideModule,
+    createPyodideModule: (settings) => createPyodideModule(Object.assign(settings, { onRuntimeInitialized })),
     indexURL: SEALED,
     stdLibURL: `${SEALED}python.zip`,
     lockFileContents: files.lock,
     packageBaseUrl: SEALED,
     fsInit: async (fs, { sitePackages }) => {
       site = sitePackages;
-      unpack(fs, site, files.packages);
+      unpack(fs, site, files.packages, isLibrary);
       preferCompiled(await libraries);
       joinLibraries(secondPart);
     },
   });
+  // Frozen packages look for their libraries below this folder.
+  pyodide.pyimport("sys")._stdlib_dir = site;
   const sealed = pyodide.pyimport("takeback.hashing.sealed");
   return {
     hashing: sealed.Hashing(),
@@ -68,19 +75,20 @@ export async function startPython(files, bringSecondParts) {
 /**
  * Replaces the two functions with which Pyodide loads files. Any other address is a `TypeError`.
  *
- * @param {ArrayBuffer} python
  * @param {WebAssembly.Module} wasm
  * @param {() => WebAssembly.Module} secondPart returns CPython's
+ * @param {(exports: WebAssembly.Exports) => void} onInstance
  */
-function seal(python, wasm, secondPart) {
+function seal(wasm, secondPart, onInstance) {
   self.fetch = async (request) => {
-    if (String(request) === `${SEALED}python.zip`) return new Response(python);
-    if (String(request) === `${SEALED}pyodide.asm.wasm`) return new Response();
+    // Both files are there already: the library is frozen, the module compiled.
+    if (NOT_FETCHED.includes(String(request))) return new Response();
     throw new TypeError(`the worker is sealed: ${request}`);
   };
   WebAssembly.instantiateStreaming = async (_response, imports = {}) => {
     leaveOutGraphics(wasm, imports);
     const first = await WebAssembly.instantiate(wasm, imports);
+    onInstance(first.exports);
     return { module: wasm, instance: joinParts(first, imports, secondPart) };
   };
 }
@@ -92,7 +100,7 @@ function seal(python, wasm, secondPart) {
  * @returns {Promise<Map<number, WebAssembly.Module>>}
  */
 async function compileLibraries(packages) {
-  const found = [...members(packages)].filter(({ name }) => name.endsWith(".so"));
+  const found = [...members(packages)].filter(({ name }) => isLibrary(name));
   const compiled = await Promise.all(found.map(({ data }) => WebAssembly.compile(data.slice())));
   return new Map(compiled.map((module, at) => [found[at]?.data.byteLength ?? 0, module]));
 }

@@ -1,10 +1,10 @@
 """Makes the files of `/runtime`: CPython for the browser, and archives with the bytecode that it needs.
 
-`python.zip` is the used part of the standard library, imported from the archive. `packages.zip` is the used part of
-Pillow and of this package, unpacked by the worker. Members are stored uncompressed, because the transfer is compressed
-as a whole. `whole-packages.zip` is the same for other pages, whose Pyodide joins no library that comes in two parts
-(`builder/split/`). The page loads the rest on demand: `phash.zip`, with numpy and imagehash, after the first picture
-has its other hashes, and each decoder with the first picture of its format.
+`python.zip` is the used part of the standard library, `packages.zip` that of Pillow and of this package. The worker
+gives their bytecode to CPython as frozen modules, and unpacks the libraries. Members are stored uncompressed, because
+the transfer is compressed as a whole. `whole-packages.zip` is the same as `packages.zip` for other pages, whose Pyodide
+joins no library that comes in two parts (`builder/split/`). The page loads the rest on demand: `phash.zip`, with numpy
+and imagehash, after the first picture has its other hashes, and each decoder with the first picture of its format.
 """
 
 import importlib.util
@@ -62,7 +62,7 @@ def runtime_files(
     files = {name: pinned_file(pins, name) for name in pins.files}
     standard = slimmed(pins, read_zip(files["python_stdlib.zip"]))
     library = pick(standard, chosen)
-    pillow = read_zip(fetch_wheel(pins, pins.wheels["pillow"], cache))
+    pillow = pillow_sources(pins, cache)
     extra = pick({**standard, **pillow}, later) if later else {}
     hashing = source_wheel(pins)
     sources = {
@@ -87,6 +87,11 @@ def runtime_files(
     }
 
 
+def pillow_sources(pins: Pins, cache: Cache) -> dict[str, bytes]:
+    """Returns the members of Pillow's wheel, with our replacements."""
+    return {**read_zip(fetch_wheel(pins, pins.wheels["pillow"], cache)), **slim_sources("PIL/")}
+
+
 def phash_sources(pins: Pins, cache: Cache, modules: set[str]) -> dict[str, bytes]:
     """Returns numpy's modules in `modules` (all but its tests if empty), imagehash, and the replacement for scipy.
 
@@ -98,8 +103,7 @@ def phash_sources(pins: Pins, cache: Cache, modules: set[str]) -> dict[str, byte
     if found is None or found.origin is None:
         raise BuildError("imagehash is missing; run `python3 build.py setup`")
     own = {"imagehash/__init__.py": Path(found.origin).read_bytes()}
-    scipy = {name: data for name, data in slim_sources().items() if name.startswith("scipy/")}
-    return {**pick(numpy, modules), **own, **scipy}
+    return {**pick(numpy, modules), **own, **slim_sources("scipy/")}
 
 
 def _npm_file(path: Path) -> bytes:
@@ -117,15 +121,16 @@ def slimmed(pins: Pins, library: dict[str, bytes]) -> dict[str, bytes]:
             f"{SLIM} replaces modules of Pyodide {SLIM_FOR}, not {pins.version}: compare them with what its C and "
             "JavaScript look for, then change SLIM_FOR"
         )
-    ours = {name: data for name, data in slim_sources().items() if not name.startswith("scipy/")}
+    ours = {name: data for name, data in slim_sources().items() if not name.startswith(("PIL/", "scipy/"))}
     if unknown := ours.keys() - library.keys():
         raise BuildError(f"{SLIM / min(unknown)} replaces nothing in Pyodide's library")
     return {**library, **ours}
 
 
-def slim_sources() -> dict[str, bytes]:
-    """Returns the replacements for modules that the worker does not need; each says why."""
-    return {path.relative_to(SLIM).as_posix(): path.read_bytes() for path in SLIM.rglob("*.py")}
+def slim_sources(folder: str = "") -> dict[str, bytes]:
+    """Returns the replacements below `folder` for modules that the worker does not need; each says why."""
+    names = {path.relative_to(SLIM).as_posix(): path for path in SLIM.rglob("*.py")}
+    return {name: path.read_bytes() for name, path in names.items() if name.startswith(folder)}
 
 
 def pick(members: dict[str, bytes], modules: set[str]) -> dict[str, bytes]:

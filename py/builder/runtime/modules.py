@@ -43,7 +43,7 @@ _CHECKED: Final = (
         for name in ("agreement.py", "heic.py", "node_runtime.mjs", "run.mjs", "samples.py")
     ),
     ROOT / "py" / "requirements.lock",
-    *(ROOT / "web" / "worker" / name for name in ("second-part.js", "stills.js")),
+    *(ROOT / "web" / "worker" / name for name in ("archive.js", "frozen.js", "second-part.js", "stills.js")),
 )
 """What else the check depends on: its own code, and the native decoders."""
 EVERYTHING: Final[set[str]] = set()

@@ -21,7 +21,8 @@ async function run() {
   let doing = "start";
   let asked;
   const onSecondPart = () => (asked = doing);
-  const runtime = await startRuntime({ pyodideFolder, folder, seed: 0, onSecondPart });
+  const isWhole = !fs.existsSync(path.join(folder, SECOND_PART));
+  const runtime = await startRuntime({ pyodideFolder, folder, seed: 0, onSecondPart, isListing: isWhole });
   const { pyodide, archive, decoderFor, hashing } = runtime;
   const code = (name) => WebAssembly.compile(archive(`${name.toLowerCase()}.wasm`));
   const answers = [];
@@ -33,7 +34,6 @@ async function run() {
     answers.push(JSON.parse(hashing.hash(data, () => {}, decode)));
     hashing.keep(answers.length - 1);
   }
-  const isWhole = !fs.existsSync(path.join(folder, SECOND_PART));
   const modules = isWhole ? imported(pyodide) : [];
   doing = "phash";
   runtime.addPhash();

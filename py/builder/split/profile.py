@@ -33,6 +33,8 @@ from builder.steps import step
 SEEDS: Final = range(3)
 """Python's hash seeds: with each, other strings collide in dicts and sets. Each run draws its samples anew."""
 VECTORS: Final = ROOT / "tests" / "vectors" / "pictures"
+FROZEN: Final = ROOT / "web" / "worker" / "frozen.js"
+"""Our own script that uses exports of CPython."""
 _SCRIPT: Final = Path(__file__).with_name("profile.mjs")
 
 
@@ -65,7 +67,7 @@ def find_profile() -> Profile:
         with step(f"hashing every sample, seed {seed}"):
             runs.append(entered(noting, seed))
     found = reduce(Entered.union, runs)
-    scripts = [loader.decode(), pinned_file(pins, "pyodide.mjs").decode()]
+    scripts = [loader.decode(), pinned_file(pins, "pyodide.mjs").decode(), FROZEN.read_text("utf-8")]
     exports = needed_exports(files[FIRST_PART], scripts, [files[PACKAGES], files["phash.zip"]])
     first = found.functions | read_browser_functions().functions
     tables = find_tables(parse(files[FIRST_PART]), first)

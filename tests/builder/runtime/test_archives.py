@@ -1,5 +1,6 @@
 """The runtime: fetched by hash, compiled reproducibly, with every module that hashing needs."""
 
+import ast
 import http.server
 import io
 import json
@@ -13,12 +14,14 @@ from pathlib import Path
 from typing import Any, override
 
 import pytest
+from PIL import ExifTags
 from pyodide_lock import PyodideLockSpec
 
 from builder import BuildError
 from builder.native.kernel import build_for_webassembly
 from builder.native.kernel_check import check_kernel
 from builder.runtime import archives, modules
+from builder.runtime.browser_wheel import own_sources
 from builder.runtime.bytecode import compile_archives
 from builder.runtime.pyodide_release import PYODIDE, pinned_file, run_node
 from builder.runtime.samples import samples, write_samples
@@ -41,6 +44,14 @@ try {
 } catch (error) {
   console.log(error.message);
 }
+"""
+ORIGINS = """
+const [script, pyodideFolder, folder] = process.argv.slice(1);
+const { startRuntime } = await import(script);
+const { pyodide } = await startRuntime({ pyodideFolder, folder });
+const modules = pyodide.pyimport("sys").modules;
+const origins = [...modules.keys()].map((name) => [name, modules.get(name).__spec__?.origin ?? ""]);
+process.stdout.write(JSON.stringify(origins), () => process.exit());
 """
 WHEEL_BYTES = b"a wheel" * 1000
 WHEEL = Wheel("pillow", "12.2.0", "pillow.whl", sha256(WHEEL_BYTES))
@@ -217,6 +228,38 @@ def test_archives_hold_only_bytecode_libraries_and_nothing_compressed(pins: Pins
                 assert info.filename.endswith((".pyc", ".so"))
                 assert info.compress_type == zipfile.ZIP_STORED
                 assert "commands" not in info.filename
+
+
+@pytest.mark.timeout(300)
+def test_modules_come_from_memory_and_libraries_from_files(pins: Pins, tmp_path: Path) -> None:
+    """Until it is ready the worker's CPython reads no bytecode from a file."""
+    files = split_runtime(pins, Cache())
+    for name, data in {**files, archives.LOADER: lean_loader(pins)}.items():
+        (tmp_path / name).write_bytes(data)
+    script = Path(archives.__file__).with_name("node_runtime.mjs")
+    arguments = ["--input-type=module", "--eval", ORIGINS, str(script), str(PYODIDE), str(tmp_path)]
+    origins = dict(json.loads(run_node(arguments)))
+    shipped = read_zip(files["python.zip"]) | read_zip(files["packages.zip"])
+    loaded = {archives.module_name(name) for name in shipped if name.endswith(".pyc")} & origins.keys()
+    assert {"enum", "PIL.Image", "takeback.hashing.sealed"} <= loaded
+    assert {origins[name] for name in loaded} == {"frozen"}
+    assert {name for name, origin in origins.items() if origin.startswith("/")} == {"PIL._imaging"}
+
+
+def test_every_exif_tag_that_ships_has_its_number(pins: Pins) -> None:
+    """Our short list of EXIF tags holds what the shipped modules name, with Pillow's numbers."""
+    modules = archives.pick(archives.pillow_sources(pins, Cache()), archives.read_modules())
+    shipped = {name: data for name, data in modules.items() if name.endswith(".py")} | own_sources()
+    nodes = [node for source in shipped.values() for node in ast.walk(ast.parse(source))]
+    assert not [node for node in nodes if isinstance(node, ast.ImportFrom) and str(node.module).endswith("ExifTags")]
+    paths = [ast.unparse(node).split(".") for node in nodes if isinstance(node, ast.Attribute)]
+    kinds = [path for path in paths if path[0] == "ExifTags" and len(path) == 2]
+    tags = [path for path in paths if path[0] == "ExifTags" and len(path) == 3]
+    assert len(kinds) == len(tags) > 10  # none is used as a whole
+    namespace: dict[str, Any] = {}
+    exec(modules["PIL/ExifTags.py"], namespace)
+    for _, kind, tag in tags:
+        assert getattr(namespace[kind], tag) == getattr(getattr(ExifTags, kind), tag)
 
 
 def test_no_compiler_and_no_printer_of_tracebacks_ships(pins: Pins) -> None:

@@ -100,8 +100,11 @@ def test_the_profile_is_written_as_it_is_read(tmp_path: Path) -> None:
 
 
 def test_the_exports_are_those_that_are_asked_for(pins: Pins, files: Mapping[str, bytes]) -> None:
-    """The profile's exports are what Pyodide's JavaScript and the shipped libraries name, found anew."""
-    scripts = [pinned_file(pins, name).decode() for name in (LOADER, "pyodide.mjs")]
+    """The profile's exports are what Pyodide's JavaScript, ours and the shipped libraries name, found anew."""
+    scripts = [
+        *(pinned_file(pins, name).decode() for name in (LOADER, "pyodide.mjs")),
+        profile.FROZEN.read_text("utf-8"),
+    ]
     libraries = [files["packages.zip"], files["phash.zip"]]
     assert set(needed_exports(files[FIRST_PART], scripts, libraries)) == profile_file.read_profile().exports
 
