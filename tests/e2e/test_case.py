@@ -37,8 +37,8 @@ def test_a_picture_is_added_and_one_is_withdrawn(
     assert _decided(platform, first, second) == ["BLOCK", "BLOCK"]
 
     case = case.ask_to_withdraw_one(1).yes()
-    assert "You withdrew this picture." in case.text()
-    assert "Your case is active" in case.text()
+    assert "You stopped blocking this picture." in case.text()
+    assert "Blocking is on" in case.text()
     assert _decided(platform, first, second) == ["ALLOW", "BLOCK"]
 
 
@@ -54,7 +54,7 @@ def test_what_the_person_says_of_the_pictures_is_shown_and_sent(
     message = decode(review.message().encode(), NewCase)
     assert message.age_band == "was_minor"
     assert [(picture.ai_made, picture.kind) for picture in message.pictures] == [(True, PictureKind.IMAGE)]
-    assert "Your case is active" in review.send().arrive().keep().see_case().text()
+    assert "Blocking is on" in review.send().arrive().keep().see_case().text()
     plain = json.loads(way_to_review(person, registry.url, [pictures.save(folder, 78, "png")]).message())
     assert set(plain) == {"pictures"}
     assert set(plain["pictures"][0]) == {"signals"}
@@ -63,8 +63,8 @@ def test_what_the_person_says_of_the_pictures_is_shown_and_sent(
 def test_a_withdrawn_case_takes_no_more(person: PlaywrightHands, registry: Registry, picture: Path) -> None:
     """Once a case is withdrawn it offers neither more pictures nor another withdrawal."""
     case = _case(person, registry, [picture]).ask_to_withdraw().yes()
-    assert "You withdrew this case" in case.text()
-    for name in ("Add pictures", "Withdraw this case", "Withdraw picture 1"):
+    assert "You stopped the blocking" in case.text()
+    for name in ("Add pictures", "Stop blocking all", "Stop blocking picture 1"):
         assert person.page.get_by_role("button", name=name, exact=True).count() == 0
 
 

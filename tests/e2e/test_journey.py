@@ -119,7 +119,7 @@ def test_the_message_can_be_looked_up_with_loose_spelling(
     number, pin = receipt.number(), receipt.pin()
     start = receipt.keep().finish()
     start.look_up().type(number.replace(" ", ""), pin.lower().replace("-", ""))
-    assert "Your case is active" in Case(person, number).text()
+    assert "Blocking is on" in Case(person, number).text()
 
 
 def test_a_wrong_pin_and_an_unknown_number_look_alike(

@@ -56,7 +56,7 @@ def test_a_page_opened_offline_says_what_still_works(person: PlaywrightHands, re
     registry.recorder.cut()
     person.page.context.set_offline(offline=True)
     start = Start.open(person, registry.url).wait_until_ready()
-    person.wait_for_text("You are offline. You can still choose pictures and make the hashes.")
+    person.wait_for_text("You are offline. You can still choose pictures and make the fingerprints.")
     start.drop_program()
     person.wait_for_text("This page keeps nothing on your device.")
     assert person.run(KEPT) == [0, 0]

@@ -34,7 +34,7 @@ def test_a_lost_answer_makes_no_second_case(engine: Hands, registry: Registry, p
         (lost.body, lost.headers["idempotency-key"], lost.headers["takeback-pin"])
     }
     assert registry.cases() == cases + 1
-    assert receipt.keep().see_case().text().count("Your case is active") == 1
+    assert receipt.keep().see_case().text().count("Blocking is on") == 1
 
 
 def test_the_page_says_that_the_network_is_gone_and_sends_when_it_is_back(
@@ -77,7 +77,7 @@ def test_stopping_and_sending_again_makes_one_case(person: PlaywrightHands, regi
     person.press("button", "Stop sending")
     person.wait_for_text("You stopped.")
     registry.recorder.mend()
-    person.press("button", "Send the hashes")
+    person.press("button", "Send the fingerprints")
     Sending(person).arrive()
     assert registry.cases() == cases + 1
     assert len({request.headers["idempotency-key"] for request in registry.recorder.to("POST", CASES)}) == 1

@@ -194,7 +194,7 @@ def choose(camera: Camera, folder: Path) -> None:
 def send(camera: Camera) -> None:
     """Sending, first without a connection."""
     camera.page.route(ANYWHERE, lambda route: route.abort())
-    camera.press("Send the hashes")
+    camera.press("Send the fingerprints")
     camera.see("No connection.")
     camera.take("sending")
     camera.page.unroute(ANYWHERE)  # the page tries again by itself
@@ -220,13 +220,13 @@ def look_up(camera: Camera, platform: Platform, folder: Path) -> None:
     camera.press("Show my case")
     camera.see("Blocked")
     camera.take("case")
-    camera.press("Withdraw picture 1")
+    camera.press("Stop blocking picture 1")
     camera.take("withdraw-one")
-    camera.press("No, keep it")
-    camera.press("Withdraw this case")
+    camera.press("No, keep blocking")
+    camera.press("Stop blocking all")
     camera.take("withdraw")
-    camera.press("Yes, withdraw it")
-    camera.see("You withdrew this case")
+    camera.press("Yes, stop blocking")
+    camera.see("You stopped the blocking")
     camera.take("withdrawn")
 
 

@@ -17,6 +17,21 @@ KEPT: Final = re.compile(
 NEVER: Final = re.compile(r"\bvictims?\b|\bnudes\b|\byour nude\b|\bporn", re.IGNORECASE)
 LEFT_OUT: Final = ("receipt.file",)
 """Not a sentence: what is written into the file that a person keeps."""
+GLOSSARY: Final = {
+    "picture": r"\bpictures?\b",
+    "fingerprint": r"\bfingerprints?\b",
+    "device": r"\bdevices?\b",
+    "case": r"\b(your|this|that|a|the|new) case\b(?! number)",
+    "platform": r"\bplatforms?\b",
+    "stop blocking": r"\bstop(ped)? (the )?blocking\b",
+    "notice": r"\bnotices?\b",
+    "help line": r"\bhelp lines?\b",
+    "case number": r"\bcase numbers?\b",
+    "link": r"\blinks?\b",
+    "threaten": r"\bthreaten",
+    "report": r"\breport",
+}
+"""The words that every language has one word for, and what they look like in English."""
 LANGUAGES: Final = sorted(path.stem for path in (WEB / "words").glob("*.json"))
 """The languages beside English."""
 RIGHT_TO_LEFT: Final = frozenset(("ar", "fa", "he", "pa-Arab", "ur"))
@@ -102,7 +117,7 @@ def test_a_language_has_every_word_and_no_other(code: str) -> None:
     assert list(found["words"]) == list(_words())
     assert (found["code"], found["dir"]) == (code, "rtl" if code in RIGHT_TO_LEFT else "ltr")
     assert isinstance(found["reviewed"], bool)
-    assert set(found) == {"code", "dir", "reviewed", "words", "forms"}
+    assert set(found) == {"code", "dir", "reviewed", "glossary", "words", "forms"}
 
 
 @pytest.mark.parametrize("code", LANGUAGES)
@@ -119,6 +134,23 @@ def test_a_language_keeps_the_names_that_are_not_translated(code: str) -> None:
     for key, message in _words(code).items():
         kept = set(KEPT.findall(" ".join(_forms(_words()[key]))))
         assert kept <= set(KEPT.findall(" ".join(_forms(message)))), key
+
+
+@pytest.mark.parametrize("code", LANGUAGES)
+def test_a_language_has_one_word_for_each_of_the_glossary(code: str) -> None:
+    """Where English says a word of the glossary, the translation has its word too, but for the messages named there."""
+    glossary = language(code)["glossary"]
+    assert list(glossary) == list(GLOSSARY)
+    for word, look in GLOSSARY.items():
+        said = {key for key, message in _words().items() if re.search(look, " ".join(_forms(message)), re.IGNORECASE)}
+        stems, without = glossary[word]["as"], set(glossary[word]["without"])
+        lacks = {key for key in said if not _has(_words(code)[key], stems)}
+        assert lacks == without, (word, lacks ^ without)
+
+
+def _has(message: Message, stems: list[str]) -> bool:
+    """Whether a message, in any of its forms, has one of these beginnings or parts of words."""
+    return any(stem in text.lower() for text in _forms(message) for stem in stems)
 
 
 @pytest.mark.parametrize("code", ["en", *LANGUAGES])

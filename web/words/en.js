@@ -46,7 +46,7 @@ export const language = {
       "A computer helped to put this page into your language. No one who grew up with the language has checked it yet.",
     "frame.language-failed": "We could not load that language. Please check your connection.",
     "frame.offline":
-      "You are offline. You can still choose pictures and make the hashes. We can send them when you are back online.",
+      "You are offline. You can still choose pictures and make the fingerprints. We can send them when you are back online.",
 
     "ready.loading": "Getting your device ready…",
     "ready.ready": "Your device is ready.",
@@ -64,10 +64,10 @@ export const language = {
     "start.happens": "What happens",
     "start.stays": "Your picture stays with you",
     "start.stays-more": "It never leaves this device. No one sees it, not even us.",
-    "start.hash": "Your device makes a hash",
+    "start.hash": "Your device makes its fingerprint",
     "start.hash-more":
-      "A hash is like a fingerprint. It is a line of letters and numbers made from the picture. It is not the picture.",
-    "start.sent": "We send only the hash",
+      "A picture’s fingerprint is a line of letters and numbers, also called a hash. It is not the picture.",
+    "start.sent": "We send only the fingerprint",
     "start.sent-more":
       "We pass it on to apps and sites that take part. We call them platforms. They can spot the same picture and block it.",
     "start.limits": "What this cannot do",
@@ -167,13 +167,13 @@ export const language = {
       "Does someone you trust already have the file? They can open this page on their own device. They must not send it to you.",
     "nofile.talk": "You can talk to someone",
 
-    "hashing.title": "Making the hashes",
+    "hashing.title": "Making the fingerprints",
     "hashing.lead": "This happens on your device. Nothing is sent yet.",
     "hashing.all": "All pictures",
     "hashing.progress": "{done} of {count} done",
     "hashing.waiting": "Waiting",
     "hashing.opening": "Opening the picture",
-    "hashing.making": "Making the hash",
+    "hashing.making": "Making the fingerprint",
     "hashing.video": "Going through the video: {percent} of 100",
     "hashing.exact":
       "Done. Your browser cannot look inside this video. So only exact copies of the file can be spotted. A copy that was cut, made smaller or saved again will get through. You can try it in another browser.",
@@ -212,8 +212,8 @@ export const language = {
     "review.title": "This is all we send",
     "review.lead": {
       by: "count",
-      one: "The hashes of {count} picture. No picture, no file name and no name of yours.",
-      other: "The hashes of {count} pictures. No picture, no file name and no name of yours.",
+      one: "The fingerprints of {count} picture. No picture, no file name and no name of yours.",
+      other: "The fingerprints of {count} pictures. No picture, no file name and no name of yours.",
     },
     "review.was": "The message also says that you are 18 or older now.",
     "review.ai": "The message also says that AI made or changed the pictures.",
@@ -231,21 +231,21 @@ export const language = {
     },
     "review.why": "Why this cannot be turned back into your picture",
     "review.why-more":
-      "A hash is very short. A picture has millions of dots; a hash has room for only a few letters. Most of the picture is just not in it.",
+      "A fingerprint is very short. A picture has millions of dots; a fingerprint has room for only a few letters. Most of the picture is just not in it.",
     "review.why-limit":
-      "To be honest: in some tests, AI made rough guesses of a picture from one kind of hash. So we guard the hashes well, and only platforms with a key get them.",
+      "To be honest: in some tests, AI made rough guesses of a picture from one kind of fingerprint. So we guard them well, and only platforms with a key get them.",
     "review.limits":
       "It works on platforms that take part. It can miss copies that were changed a lot. It cannot see into locked (encrypted) chats.",
     "review.self":
       "If you post one of these pictures yourself later, a platform may block it and may act on your account.",
-    "review.who": "Only platforms that take part get the hashes from us.",
+    "review.who": "Only platforms that take part get the fingerprints from us.",
     "review.after":
-      "You will get a case number and a PIN. With them you can see what happened, or take it all back.",
+      "You will get a case number and a PIN. With them you can see what happened, or stop the blocking.",
     "review.add": "The pictures join your case. Your case number and your PIN stay the same.",
-    "review.send": "Send the hashes",
+    "review.send": "Send the fingerprints",
 
     "sending.title": "Sending",
-    "sending.now": "Sending the hashes…",
+    "sending.now": "Sending the fingerprints…",
     "sending.offline": "No connection. We keep trying. Nothing is lost.",
     "sending.slow": "The answer is taking too long. We keep trying. Nothing is lost.",
     "sending.busy": "Our side is busy. We keep trying. Nothing is lost.",
@@ -262,12 +262,12 @@ export const language = {
     "sending.refused": "We could not take the message. That is our fault, not yours. Please try once more.",
     "sending.fresh": "Try again",
 
-    "receipt.title": "Done. We have your hashes",
-    "receipt.lead": "Keep these two. You need both to see what happened, or to take it all back.",
+    "receipt.title": "Done. Your pictures are on the block list",
+    "receipt.lead": "Keep these two. You need both to see what happened, or to stop the blocking.",
     "receipt.number": "Case number",
     "receipt.pin": "PIN",
     "receipt.warning":
-      "No one can find these for you later, not even us. If you lose them, the block still works. But you can no longer check it or take it back.",
+      "No one can find these for you later, not even us. If you lose them, the block still works. But you can no longer check it or stop it.",
     "receipt.copy": "Copy both",
     "receipt.copied": "Copied. They stay in the clipboard until you copy something else.",
     "receipt.copy-failed": "Copying did not work. Write them down, or save them as a file.",
@@ -339,24 +339,24 @@ export const language = {
     "problem.refused": "Something is wrong on our side. Please try again later.",
 
     "case.title": "Case {number}",
-    "case.received": "We have your hashes",
+    "case.received": "We have the fingerprints of your pictures",
     "case.received-more": "Platforms get them within a few minutes.",
-    "case.active": "Your case is active",
-    "case.active-more": "Platforms that have your hashes can now block these pictures.",
-    "case.withdrawn": "You withdrew this case",
+    "case.active": "Blocking is on",
+    "case.active-more": "Platforms that have the fingerprints can now block these pictures.",
+    "case.withdrawn": "You stopped the blocking",
     "case.expired": "This case has ended",
     "case.expired-more":
-      "It ran out of time, and platforms were told to drop the hashes. You can start a new case.",
+      "It ran out of time, and platforms were told to drop the fingerprints. You can start a new case.",
     "case.sent": "Sent on {date}.",
-    "case.withdrawn-on": "Withdrawn on {date}. Platforms were told to drop the hashes.",
-    "case.no-platform": "No platform has picked up all the hashes yet. This can take some time.",
+    "case.withdrawn-on": "Stopped on {date}. Platforms were told to drop the fingerprints.",
+    "case.no-platform": "No platform has picked up all the fingerprints yet. This can take some time.",
     "case.platforms": {
       by: "count",
-      one: "{count} platform has picked up all the hashes.",
-      other: "{count} platforms have picked up all the hashes.",
+      one: "{count} platform has picked up all the fingerprints.",
+      other: "{count} platforms have picked up all the fingerprints.",
     },
     "case.pictures": "Your pictures",
-    "case.pictures-more": "We have no pictures to show you, just their hashes.",
+    "case.pictures-more": "We have no pictures to show you, just their fingerprints.",
     "case.picture": "Picture {number}",
     "case.not-blocked": "No platform has told us of a block so far.",
     "case.blocked": {
@@ -369,7 +369,7 @@ export const language = {
       },
     },
     "case.first": "The first time was on {first}.",
-    "case.picture-withdrawn": "You withdrew this picture.",
+    "case.picture-withdrawn": "You stopped blocking this picture.",
     "case.refresh": "Refresh",
     "case.refreshed": "Up to date, {time}.",
     "case.add": "Add pictures",
@@ -392,27 +392,27 @@ export const language = {
     "case.expires-soon":
       "Your case ends soon, on {date}. Then the block ends too. To go on, add a picture or start a new case.",
     "case.closed": "This case takes no more pictures. You can start a new one.",
-    "case.withdraw-one": "Withdraw",
-    "case.withdraw-one-label": "Withdraw picture {number}",
-    "case.withdraw": "Withdraw this case",
+    "case.withdraw-one": "Stop blocking",
+    "case.withdraw-one-label": "Stop blocking picture {number}",
+    "case.withdraw": "Stop blocking all",
     "case.close": "Close and clear this page",
 
-    "withdraw.title": "Withdraw this case?",
-    "withdraw.title-one": "Withdraw picture {number}?",
+    "withdraw.title": "Stop blocking all pictures?",
+    "withdraw.title-one": "Stop blocking picture {number}?",
     "withdraw.means":
-      "We will tell the platforms to drop your hashes. They will then stop blocking these pictures.",
+      "We will tell the platforms to drop the fingerprints. Then they no longer block these pictures. This takes nothing down.",
     "withdraw.means-one":
-      "We will tell the platforms to drop the hashes of this picture. They will then stop blocking it. Your other pictures stay blocked.",
-    "withdraw.others": "If someone else sent the same hashes, those still count.",
+      "We will tell the platforms to drop the fingerprints of this picture. Then they no longer block it. This takes nothing down. Your other pictures stay blocked.",
+    "withdraw.others": "If someone else sent the same fingerprints, those still count.",
     "withdraw.time": "It may take some time until every platform has done it.",
     "withdraw.final": "You cannot undo this. You can still see the case with your number and PIN.",
     "withdraw.pressed":
       "Is someone making you do this? You do not have to. You can leave this page now and get help first.",
-    "withdraw.yes": "Yes, withdraw it",
-    "withdraw.no": "No, keep it",
-    "withdraw.working": "Withdrawing…",
-    "withdraw.done": "Your case is withdrawn.",
-    "withdraw.done-one": "Picture {number} is withdrawn.",
+    "withdraw.yes": "Yes, stop blocking",
+    "withdraw.no": "No, keep blocking",
+    "withdraw.working": "Stopping…",
+    "withdraw.done": "The blocking has been stopped.",
+    "withdraw.done-one": "Picture {number} is no longer blocked.",
 
     "posted.title": "If it is already posted",
     "posted.lead":
@@ -583,15 +583,15 @@ export const language = {
     "line.anywhere": "Anywhere",
 
     "how.title": "How it works, and how to check us",
-    "how.hash": "What is a hash?",
+    "how.hash": "What is a picture’s fingerprint?",
     "how.hash-more":
-      "A line of letters and numbers made from a picture. We make a few kinds. Some stay almost the same when a picture is made smaller or saved again. The others spot exact copies.",
-    "how.back": "Can a hash be turned back?",
+      "A line of letters and numbers made from a picture, also called a hash. We make a few kinds. Some stay almost the same when a picture is made smaller or saved again. The others spot exact copies.",
+    "how.back": "Can a fingerprint be turned back?",
     "how.back-more":
-      "You cannot open a hash as a picture. In some tests, AI made rough guesses from PDQ hashes. So we treat them as private: only platforms with a key get them.",
+      "You cannot open a fingerprint as a picture. In some tests, AI made rough guesses from one kind, called PDQ. So we treat them as private: only platforms with a key get them.",
     "how.sealed": "Where does my picture go?",
     "how.sealed-more":
-      "Into a sealed part of this page, on your device. That part has no way out to the network. All it gives back is the hash.",
+      "Into a sealed part of this page, on your device. That part has no way out to the network. All it gives back is the fingerprint.",
     "how.exits": {
       by: "count",
       one: "We tried {count} way out of it in three kinds of browsers. It failed:",
@@ -599,13 +599,13 @@ export const language = {
     },
     "how.keep": "What do you keep?",
     "how.keep-more":
-      "The hashes, the time, and a scrambled form of your PIN. No name, no e-mail, no network address, no picture.",
+      "The fingerprints, the time, and a scrambled form of your PIN. No name, no e-mail, no network address, no picture.",
     "how.platforms": "What does a platform get?",
     "how.platforms-more":
-      "The hashes, mixed up in their order. It does not get your case number, and it cannot tell who sent them.",
+      "The fingerprints, mixed up in their order. It does not get your case number, and it cannot tell who sent them.",
     "how.check": "How can I check that?",
     "how.check-offline":
-      "Wait until your device is ready. Then turn off your network. Making the hashes still works.",
+      "Wait until your device is ready. Then turn off your network. Making the fingerprints still works.",
     "how.check-message": "Before you send, look at the exact message. It is all there is.",
     "how.check-files": "Each file of this page is in a public list with its own SHA-256. Anyone can compare.",
     "how.check-build":
@@ -620,7 +620,7 @@ export const language = {
 
     "faq.title": "Questions and answers",
     "faq.see": "Will anyone see my picture?",
-    "faq.see-more": "No. It stays on your device. We only get hashes.",
+    "faq.see-more": "No. It stays on your device. We only get fingerprints of the picture.",
     "faq.told": "Will you tell my parents or the police?",
     "faq.told-more": "No. We do not know who you are, so there is no one we could tell.",
     "faq.trouble": "Can I get in trouble?",
@@ -630,10 +630,10 @@ export const language = {
     "faq.cost-more": "Nothing.",
     "faq.where": "Where does it work?",
     "faq.where-more":
-      "On platforms that take part here. Your case shows how many have your hashes. Take It Down does the same with other platforms, so you can use both.",
+      "On platforms that take part here. Your case shows how many have the fingerprints. Take It Down does the same with other platforms, so you can use both.",
     "faq.long": "How long does it take?",
     "faq.long-more":
-      "Making the hashes takes seconds. Then each platform picks them up in its own time. Your case shows how many have done so.",
+      "Making the fingerprints takes seconds. Then each platform picks them up in its own time. Your case shows how many have done so.",
     "faq.copies": "Does it stop changed copies?",
     "faq.copies-more":
       "Often. It finds copies that are smaller, saved again, turned or flipped. A crop, a frame or text over it can hide a copy. If you have such a copy, add it too.",
@@ -645,11 +645,11 @@ export const language = {
     "faq.own-more": "A platform may block it, and may act on your account.",
     "faq.keep": "Do I have to keep the picture?",
     "faq.keep-more":
-      "Not for us. Once the hashes are sent, you may delete it. If the police are helping you, ask them first.",
+      "Not for us. Once the fingerprints are sent, you may delete it. If the police are helping you, ask them first.",
     "faq.pin": "I lost my PIN. What now?",
     "faq.pin-more": "The block still works. But no one can open that case any more. You can start a new one.",
     "faq.back": "Can I change my mind?",
-    "faq.back-more": "Yes. With your case number and PIN you can withdraw one picture or all of them.",
+    "faq.back-more": "Yes. With your case number and PIN you can stop blocking one picture or all of them.",
 
     "unsupported.title": "This browser cannot do it",
     "unsupported.lead":

@@ -64,12 +64,22 @@ def complete(files: dict[str, bytes], cache: Cache) -> dict[str, bytes]:
 
 def static_files() -> dict[str, bytes]:
     """The files of `web/` that are served without being bundled, by path. Raises `BuildError`."""
-    paths = [WEB / "index.html", WEB / "icon.svg", WEB / "leave.txt", *(WEB / "words").glob("*.json")]
     try:
-        files = {path.relative_to(WEB).as_posix(): path.read_bytes() for path in paths}
+        files = {name: (WEB / name).read_bytes() for name in ("index.html", "icon.svg", "leave.txt")}
+        files |= {f"words/{path.name}": words(path) for path in (WEB / "words").glob("*.json")}
         return {**files, "styles.css": styles(WEB / "styles")}
     except OSError as error:
         raise BuildError(f"{error.filename} cannot be read ({error.strerror})") from error
+
+
+def words(path: Path) -> bytes:
+    """A language as it is served: without the glossary, which is for translators. Raises `BuildError`."""
+    try:
+        held = json.loads(path.read_bytes())
+    except ValueError as error:
+        raise BuildError(f"web/words/{path.name} is not valid JSON: {error}") from error
+    held.pop("glossary", None)
+    return json.dumps(held, ensure_ascii=False, indent=1).encode()
 
 
 def styles(folder: Path) -> bytes:
