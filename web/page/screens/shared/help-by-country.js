@@ -6,6 +6,17 @@ import { lines } from "./help-line-list.js";
 import { say, sayCountry } from "../../language/words.js";
 
 /** @typedef {import("../../content/helplines.js").Help} Help */
+/** @typedef {import("../../content/helplines.js").Whom} Whom */
+
+/** @type {Whom[]} */
+const EVERYONE = ["child", "adult", "parent"];
+/** Whose lines are shown: a person who was under 18 then is older now, and a parent calls for the child too. @type {Record<import("../../session/session.js").About, Whom[]>} */
+const WHOM = {
+  now: ["child"],
+  then: ["child", "adult"],
+  child: ["child", "parent"],
+  adult: ["adult"],
+};
 
 /**
  * The list of countries, and below it the help lines of the chosen one.
@@ -15,6 +26,7 @@ import { say, sayCountry } from "../../language/words.js";
  * @param {(country: string) => void} [onChange]
  */
 export function helpByCountry({ session }, helps, onChange) {
+  const whom = session.about ? WHOM[session.about] : EVERYONE;
   const found = h("div", { class: "found", "aria-live": "polite" });
   const picker = selectField("country", "lines.country", choices(), session.country, (country) => {
     session.country = country;
@@ -23,7 +35,7 @@ export function helpByCountry({ session }, helps, onChange) {
   });
 
   function show() {
-    found.replaceChildren(lines(helpIn(session.country, helps)));
+    found.replaceChildren(lines(helpIn(session.country, helps, whom)));
   }
 
   show();
@@ -45,12 +57,15 @@ export function danger(country) {
  *
  * @param {string} country
  * @param {Help[]} helps
+ * @param {Whom[]} whom who needs help: lines for none of them are left out
  */
-export function helpIn(country, helps) {
+export function helpIn(country, helps, whom) {
   const all = /** @type {import("./help-line-list.js").LineName[]} */ (Object.keys(HELP_LINES));
   const rank = (/** @type {import("./help-line-list.js").LineName} */ name) =>
-    helps.findIndex((help) => helpsOf(name).includes(help));
-  const fitting = all.filter((name) => rank(name) >= 0);
+    helps.findIndex((help) => lineOf(name).helps.includes(help));
+  const fitting = all.filter(
+    (name) => rank(name) >= 0 && lineOf(name).whom.some((one) => whom.includes(one)),
+  );
   const near = fitting.filter((name) => HELP_LINES[name].country === country);
   const anywhere = fitting.filter((name) => HELP_LINES[name].country === null);
   const order = (/** @type {import("./help-line-list.js").LineName[]} */ names) =>
@@ -60,10 +75,10 @@ export function helpIn(country, helps) {
 
 /**
  * @param {import("./help-line-list.js").LineName} name
- * @returns {Help[]}
+ * @returns {import("../../content/helplines.js").HelpLine}
  */
-function helpsOf(name) {
-  return HELP_LINES[name].helps;
+function lineOf(name) {
+  return HELP_LINES[name];
 }
 
 /** @returns {[string, string][]} */
