@@ -49,20 +49,20 @@ def test_leaving_quickly_leaves_nothing(
 
 
 @pytest.mark.parametrize(
-    ("code", "page"), [("zh-Hans", "https://www.weather.com.cn/"), ("fa", "https://www.irimo.ir/")]
+    ("code", "weather"), [("zh-Hans", "https://www.weather.com.cn/"), ("fa", "https://www.irimo.ir/")]
 )
 def test_leaving_goes_where_the_language_is_spoken(
-    person: PlaywrightHands, registry: Registry, code: str, page: str
+    person: PlaywrightHands, registry: Registry, code: str, weather: str
 ) -> None:
     """Where the weather page of most languages cannot be reached, one of that country opens, chosen by the language."""
-    person.page.context.route(f"{page}**", _weather)
+    person.page.context.route(f"{weather}**", _weather)
     Start.open(person, registry.url)
     person.page.get_by_role("combobox", name="Language").select_option(code)
     person.page.locator(f"html[lang={code}]").wait_for()
     person.key("Shift")
     person.key("Shift")
     person.key("Shift")
-    person.page.wait_for_url(page)
+    person.page.wait_for_url(weather)
 
 
 @pytest.mark.only_browser("chromium")
