@@ -7,7 +7,7 @@ from playwright.sync_api import expect
 
 from tests.e2e.hands import PlaywrightHands
 from tests.e2e.product import Registry
-from tests.e2e.screens import PARENT, UNDER_18, HelpLines, NoFile, Pictures, Start
+from tests.e2e.screens import GROWN_UP, PARENT, UNDER_18, HelpLines, NoFile, Pictures, Start
 from tests.words import ENGLISH
 
 GET_IT: Final = re.compile(r"\b(download|screenshot|ask (them|him|her) (for|to send))\b", re.IGNORECASE)
@@ -107,6 +107,17 @@ def test_an_adult_is_not_sent_to_services_for_children(person: PlaywrightHands, 
     person.press("button", "Google")
     page = person.page.get_by_role("link", name=ENGLISH.fill("platform.page", name="Google"))
     assert page.get_attribute("href") == "https://support.google.com/websearch/answer/6302812"
+
+
+def test_who_is_older_now_is_not_sent_to_services_for_those_under_18(
+    person: PlaywrightHands, registry: Registry
+) -> None:
+    """Report Remove takes only people who are under 18 now; who was then is shown the other ways."""
+    Start.open(person, registry.url).begin().say(GROWN_UP).posted()
+    person.select("Your country", "United Kingdom")
+    person.wait_for_text("Internet Watch Foundation")
+    assert "Report Remove" not in person.text()
+    assert "NCMEC Take It Down" in person.text()
 
 
 def test_each_kind_of_platform_has_its_way(person: PlaywrightHands, registry: Registry) -> None:

@@ -14,6 +14,7 @@ export const CHECKED = "2026-11";
  * @property {string | null} country ISO 3166-1, or null for anywhere
  * @property {Help[]} helps what it does, the most important first; `crisis` is open day and night
  * @property {Whom[]} whom who may use it
+ * @property {boolean} [still] whether it takes only people who are still under 18, now
  * @property {string} [address] on the organisation's own site
  * @property {string} [call] a telephone number as people write it
  * @property {{ word?: string, number: string }} [text] what to text, if it matters, and where to
@@ -141,6 +142,7 @@ export const HELP_LINES = {
     country: "GB",
     helps: ["remove"],
     whom: ["child"],
+    still: true,
     address: "https://www.childline.org.uk/remove",
   },
   ceop: {
@@ -148,6 +150,7 @@ export const HELP_LINES = {
     country: "GB",
     helps: ["police", "report"],
     whom: ["child", "parent"],
+    still: true,
     address: "https://www.ceop.police.uk/Safety-Centre/",
   },
   childline: {

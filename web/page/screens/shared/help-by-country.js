@@ -7,10 +7,9 @@ import { say, sayCountry } from "../../language/words.js";
 
 /** @typedef {import("../../content/helplines.js").Help} Help */
 /** @typedef {import("../../content/helplines.js").Whom} Whom */
+/** @typedef {import("../../session/session.js").About} About */
 
-/** @type {Whom[]} */
-const EVERYONE = ["child", "adult", "parent"];
-/** Whose lines are shown: a person who was under 18 then is older now, and a parent calls for the child too. @type {Record<import("../../session/session.js").About, Whom[]>} */
+/** Whom a line must be for. A parent calls for the child too. @type {Record<About, Whom[]>} */
 const WHOM = {
   now: ["child"],
   then: ["child", "adult"],
@@ -26,7 +25,6 @@ const WHOM = {
  * @param {(country: string) => void} [onChange]
  */
 export function helpByCountry({ session }, helps, onChange) {
-  const whom = session.about ? WHOM[session.about] : EVERYONE;
   const found = h("div", { class: "found", "aria-live": "polite" });
   const picker = selectField("country", "lines.country", choices(), session.country, (country) => {
     session.country = country;
@@ -35,7 +33,7 @@ export function helpByCountry({ session }, helps, onChange) {
   });
 
   function show() {
-    found.replaceChildren(lines(helpIn(session.country, helps, whom)));
+    found.replaceChildren(lines(helpIn(session.country, helps, session.about)));
   }
 
   show();
@@ -57,20 +55,28 @@ export function danger(country) {
  *
  * @param {string} country
  * @param {Help[]} helps
- * @param {Whom[]} whom who needs help: lines for none of them are left out
+ * @param {About | null} about whose picture it is: lines that are not for these people are left out
  */
-export function helpIn(country, helps, whom) {
+export function helpIn(country, helps, about) {
   const all = /** @type {import("./help-line-list.js").LineName[]} */ (Object.keys(HELP_LINES));
   const rank = (/** @type {import("./help-line-list.js").LineName} */ name) =>
     helps.findIndex((help) => lineOf(name).helps.includes(help));
-  const fitting = all.filter(
-    (name) => rank(name) >= 0 && lineOf(name).whom.some((one) => whom.includes(one)),
-  );
+  const fitting = all.filter((name) => rank(name) >= 0 && isFor(lineOf(name), about));
   const near = fitting.filter((name) => HELP_LINES[name].country === country);
   const anywhere = fitting.filter((name) => HELP_LINES[name].country === null);
   const order = (/** @type {import("./help-line-list.js").LineName[]} */ names) =>
     names.sort((one, other) => rank(one) - rank(other));
   return [...order(near), ...order(anywhere)];
+}
+
+/**
+ * @param {import("../../content/helplines.js").HelpLine} line
+ * @param {About | null} about
+ */
+function isFor({ whom, still }, about) {
+  if (!about) return true;
+  if (about === "then" && still) return false;
+  return whom.some((one) => WHOM[about].includes(one));
 }
 
 /**
