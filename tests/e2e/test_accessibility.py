@@ -87,7 +87,7 @@ def _notice(person: PlaywrightHands, registry: Registry, inspector: Inspector) -
     person.press("button", "Write a notice")
     notice = Notice(person)
     notice.make()
-    person.wait_for_text("6 things are missing.")
+    person.wait_for_text("5 things are missing.")
     inspector.look("notice")
     person.select("App or site", "Reddit")
     notice.write("Links to the picture", "https://example.com/").tick("The person in it was under 18.")

@@ -7,7 +7,7 @@ from playwright.sync_api import expect
 
 from tests.e2e.hands import PlaywrightHands
 from tests.e2e.product import Registry
-from tests.e2e.screens import PARENT, UNDER_18, HelpLines, NoFile, Pictures, Start
+from tests.e2e.screens import GROWN_UP, PARENT, UNDER_18, HelpLines, NoFile, Pictures, Start
 from tests.words import ENGLISH
 
 GET_IT: Final = re.compile(r"\b(download|screenshot|ask (them|him|her) (for|to send))\b", re.IGNORECASE)
@@ -56,16 +56,83 @@ def test_each_platform_has_a_guide_and_words_to_write(person: PlaywrightHands, r
     person.wait_for("heading", "Report it to an app or site")
 
 
-def test_under_18s_see_the_tipline_first_and_adults_do_not(person: PlaywrightHands, registry: Registry) -> None:
-    """For a picture of a child the CyberTipline is the first way; an adult is shown the ways for adults."""
+def test_the_tipline_is_first_in_the_united_states_alone(person: PlaywrightHands, registry: Registry) -> None:
+    """For a picture of a child the CyberTipline is first in its own country; an adult is shown the ways for adults."""
     Start.open(person, registry.url).begin().say(UNDER_18).posted()
-    parts = person.page.locator("main h2")
-    expect(parts.first).to_have_text("First: tell the CyberTipline")
+    first = person.page.get_by_text("First: tell the CyberTipline")
+    names = person.page.locator("main .line .name")
+    expect(first).to_be_hidden()
+    person.select("Your country", "Spain")
+    expect(names.first).to_contain_text("AEPD Canal prioritario")
+    expect(first).to_be_hidden()
+    person.select("Your country", "United States")
+    expect(first).to_be_visible()
+    expect(names.first).to_contain_text("NCMEC CyberTipline")
     Start.open(person, registry.url).begin().answer_adult()
     person.press("button", "What to do if it is already posted")
     person.wait_for("heading", "If it is already posted")
     assert "CyberTipline" not in person.text()
     assert "StopNCII.org" in person.text()
+
+
+def test_in_a_threat_those_who_remove_pictures_come_first(person: PlaywrightHands, registry: Registry) -> None:
+    """Under threat the first line is one that stops the picture, then people to talk to, then the police."""
+    Start.open(person, registry.url).begin().say(UNDER_18).threatened()
+    person.select("Your country", "United Kingdom")
+    names = [name.strip() for name in person.page.locator("main .line .name").all_text_contents()]
+    assert names[0].startswith("Report Remove")
+    assert any(name.startswith("CEOP Safety Centre") for name in names)
+    person.wait_for_text("Are you in danger right now? Call 999.")
+    person.select("Your country", "Germany")
+    person.wait_for_text("Are you in danger right now? Call 110.")
+    person.select("Your country", "United States")
+    assert person.page.get_by_role("link", name="Text 988").get_attribute("href") == "sms:988"
+    assert person.page.get_by_role("link", name="FBI").get_attribute("href") == "https://tips.fbi.gov/"
+
+
+def test_a_country_without_a_number_for_danger_has_its_lines(person: PlaywrightHands, registry: Registry) -> None:
+    """Where no number for danger has two sources, the page names the police without one, and shows the lines."""
+    Start.open(person, registry.url).begin().say(UNDER_18).threatened()
+    person.select("Your country", "Egypt")
+    person.wait_for_text("Call 16000")
+    person.wait_for_text("Call the police or the emergency number of your country.")
+
+
+def test_an_adult_is_not_sent_to_services_for_children(person: PlaywrightHands, registry: Registry) -> None:
+    """Whoever was 18 or over is shown lines that take adults, and the page of a platform for adults."""
+    Start.open(person, registry.url).begin().answer_adult()
+    person.press("button", "What to do if it is already posted")
+    person.select("Your country", "United Kingdom")
+    assert "Report Remove" not in person.text()
+    person.press("button", "Google")
+    page = person.page.get_by_role("link", name=ENGLISH.fill("platform.page", name="Google"))
+    assert page.get_attribute("href") == "https://support.google.com/websearch/answer/6302812"
+
+
+def test_who_is_older_now_is_not_sent_to_services_for_those_under_18(
+    person: PlaywrightHands, registry: Registry
+) -> None:
+    """Report Remove takes only people who are under 18 now; who was then is shown the other ways."""
+    Start.open(person, registry.url).begin().say(GROWN_UP).posted()
+    person.select("Your country", "United Kingdom")
+    person.wait_for_text("Internet Watch Foundation")
+    assert "Report Remove" not in person.text()
+    assert "NCMEC Take It Down" in person.text()
+
+
+def test_each_kind_of_platform_has_its_way(person: PlaywrightHands, registry: Registry) -> None:
+    """Under 18 Google has a form of its own; some take e-mail; where there is no page the app itself is named."""
+    guides = Start.open(person, registry.url).begin().say(UNDER_18).posted()
+    guides.guide("Google")
+    page = person.page.get_by_role("link", name=ENGLISH.fill("platform.page", name="Google"))
+    assert page.get_attribute("href") == "https://support.google.com/websearch/answer/15300563"
+    person.press("button", "Choose another app or site")
+    guides.guide("Telegram")
+    mail = person.page.get_by_role("link", name=ENGLISH.fill("platform.mail", mail="stopCA@telegram.org"))
+    assert mail.get_attribute("href") == "mailto:stopCA@telegram.org"
+    person.press("button", "Choose another app or site")
+    guides.guide("WhatsApp")
+    person.wait_for_text("You report this in the app itself.")
 
 
 def test_nobody_is_told_to_get_the_picture(person: PlaywrightHands, registry: Registry) -> None:

@@ -48,6 +48,23 @@ def test_leaving_quickly_leaves_nothing(
     assert registry.recorder.to("POST", "/") == []
 
 
+@pytest.mark.parametrize(
+    ("code", "weather"), [("zh-Hans", "https://www.weather.com.cn/"), ("fa", "https://www.irimo.ir/")]
+)
+def test_leaving_goes_where_the_language_is_spoken(
+    person: PlaywrightHands, registry: Registry, code: str, weather: str
+) -> None:
+    """Where the weather page of most languages cannot be reached, one of that country opens, chosen by the language."""
+    person.page.context.route(f"{weather}**", _weather)
+    Start.open(person, registry.url)
+    person.page.get_by_role("combobox", name="Language").select_option(code)
+    person.page.locator(f"html[lang={code}]").wait_for()
+    person.key("Shift")
+    person.key("Shift")
+    person.key("Shift")
+    person.page.wait_for_url(weather)
+
+
 @pytest.mark.only_browser("chromium")
 def test_a_restored_tab_has_no_entry_of_the_page(person: PlaywrightHands, registry: Registry, picture: Path) -> None:
     """After leaving, no entry of the tab's own history, which is what a browser restores, leads to the page."""

@@ -4,12 +4,13 @@ import re
 from datetime import datetime, timedelta
 from pathlib import Path
 
-from playwright.sync_api import Download
+from playwright.sync_api import Download, expect
 
 from tests.e2e.hands import Hands, PlaywrightHands
 from tests.e2e.product import Registry
 from tests.e2e.screens import UNDER_18, Letters, Notice, Start
 from tests.e2e.traffic import leaks
+from tests.words import ENGLISH
 
 NAME = "Sam Q. Example"
 EMAIL = "sam.example@example.com"
@@ -86,7 +87,7 @@ def test_one_set_of_answers_makes_a_notice_for_each_platform(person: PlaywrightH
     first = person.page.get_by_role("group", name="Where is the picture?").first
     first.get_by_label("App or site", exact=True).select_option(label="Reddit")
     first.get_by_label("Links to the picture").fill(LINK)
-    person.press("radio", "For my child, or for someone who asked me to")
+    person.press("radio", "For my child. I am a parent or guardian.")
     notice.tick("It is fake. It was made or changed with AI.")
     notice.tick("I believe in good faith that the person in it did not agree to this.")
     notice.write("Phone", "555 0100").write("Sign by typing your name", NAME)
@@ -97,6 +98,7 @@ def test_one_set_of_answers_makes_a_notice_for_each_platform(person: PlaywrightH
     assert FIND in other
     assert LINK not in other
     for text in (one, other):
+        assert "Parent or legal guardian of the person shown" in text
         assert "Authorized to act on behalf of the identifiable individual" in text
         assert "digital forgery" in text
         assert "Telephone: 555 0100" in text
@@ -131,6 +133,70 @@ def test_the_deadline_is_48_hours_after_it_was_sent(
     deadline = datetime.strptime(found[1], "%Y%m%dT%H%M%S%z")
     assert abs(deadline - sent - timedelta(hours=48)) < timedelta(minutes=2)
     assert re.search("takeback|notice|picture|reddit|223a", entry + saved.suggested_filename, re.IGNORECASE) is None
+
+
+def test_the_time_of_sending_can_be_corrected(person: PlaywrightHands, registry: Registry) -> None:
+    """A time that the person gives moves the deadline and the second letter; one that is yet to come is refused."""
+    _fill(_notice(person, registry))
+    person.press("button", "I have sent it")
+    field = person.page.get_by_label("When did you send it?")
+    field.fill("2026-01-02T03:04")
+    deadline = person.page.locator(".after .lead")
+    expect(deadline).to_contain_text("4 January 2026 at 03:04")
+    person.unfold("If it is still there after 48 hours")
+    second = person.region(ENGLISH.fill("letter.second", name="Reddit"))
+    assert "January 2, 2026 at 3:04" in second
+    assert "January 4, 2026 at 3:04" in second
+    field.fill("2999-01-01T00:00")
+    person.wait_for_text("Choose a time that has passed.")
+    expect(deadline).to_contain_text("4 January 2026 at 03:04")
+    person.press("button", "Help lines")
+    person.page.get_by_role("navigation", name="More help").get_by_role("button", name="It is already posted").click()
+    person.press("button", "Write a notice")
+    person.press("button", "Make the notice")
+    expect(person.page.get_by_label("When did you send it?")).to_have_value("2026-01-02T03:04")
+
+
+def test_a_long_letter_goes_along_as_a_file(person: PlaywrightHands, registry: Registry) -> None:
+    """Where a mail program would cut the letter, its draft holds none of it, and the page says to attach the file."""
+    notice = _notice(person, registry)
+    person.press("radio", "For myself")
+    person.select("App or site", "Reddit")
+    notice.write("Links to the picture", "\n".join(f"{LINK}/{number}" for number in range(30)))
+    notice.tick("The person in it was under 18.")
+    notice.tick("I believe in good faith that the person in it did not agree to this.")
+    notice.write("E-mail", EMAIL).write("Sign by typing your name", NAME)
+    notice.make().letters()
+    person.wait_for_text("This letter is too long for an e-mail draft. Save it as text and attach the file.")
+    address = person.page.get_by_role("link", name="Write an e-mail").first.get_attribute("href") or ""
+    assert len(address) <= 1800
+    assert "reddit.com" not in address
+
+
+def test_a_letter_is_read_out_in_english(person: PlaywrightHands, registry: Registry) -> None:
+    """On a page in another language both letters are marked as English, for screen readers and for the printer."""
+    _fill(_notice(person, registry))
+    person.press("button", "I have sent it")
+    person.unfold("If it is still there after 48 hours")
+    person.page.get_by_role("combobox", name="Language").select_option("de")
+    person.page.locator("html[lang=de]").wait_for()
+    languages = person.run("[...document.querySelectorAll('pre.code')].map((one) => one.firstElementChild.lang)")
+    assert languages == ["en", "en"]
+
+
+def test_what_is_no_link_or_number_is_refused(person: PlaywrightHands, registry: Registry) -> None:
+    """A link and a phone number that cannot be ones are named, and the notice is not made."""
+    notice = _notice(person, registry)
+    notice.write("Links to the picture", "the second picture").write("Phone", "my mother's").make()
+    person.wait_for_text("This does not look like a link.")
+    person.wait_for_text("This does not look like a phone number.")
+
+
+def test_the_platform_of_a_guide_is_chosen_in_the_notice(person: PlaywrightHands, registry: Registry) -> None:
+    """A notice that is begun from the guide of a platform is for that platform."""
+    Start.open(person, registry.url).begin().say(UNDER_18).posted().guide("Discord")
+    person.press("button", "Write a notice")
+    expect(person.page.get_by_label("App or site", exact=True)).to_have_value("discord")
 
 
 def test_the_answers_stay_while_the_person_looks_elsewhere(person: PlaywrightHands, registry: Registry) -> None:

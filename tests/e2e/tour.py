@@ -62,7 +62,7 @@ def _posted(person: PlaywrightHands, url: str, see: Callable[[], None]) -> None:
     see()
     person.press("button", "Write a notice")
     notice = Notice(person).make()
-    person.wait_for_text("6 things are missing.")
+    person.wait_for_text("5 things are missing.")
     see()
     person.select("App or site", "Reddit")
     notice.write("Links to the picture", LONG_LINK).tick("The person in it was under 18.")

@@ -158,7 +158,7 @@ def write_notice(camera: Camera) -> None:
     camera.press("Write a notice")
     camera.take_in_languages("notice")
     camera.press("Make the notice")
-    camera.see("6 things are missing.")
+    camera.see("5 things are missing.")
     camera.take("notice-missing")
     page = camera.page
     page.get_by_label("App or site", exact=True).select_option("reddit")

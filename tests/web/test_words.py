@@ -12,7 +12,7 @@ GRADE: Final = 6
 """The highest reading grade (Flesch-Kincaid) of a screen: a twelve-year-old reads it."""
 PLACE: Final = re.compile(r"\{([a-z]+)\}")
 KEPT: Final = re.compile(
-    r"Takeback|StopNCII\.org|CyberTipline|NCMEC|Take It Down|\bFTC\b|47 U\.S\.C\. 223a|SHA-256|PDQ"
+    r"Takeback|StopNCII\.org|CyberTipline|NCMEC|Take It Down|TAKE IT DOWN Act|\bFTC\b|47 U\.S\.C\. 223a|SHA-256|PDQ"
 )
 NEVER: Final = re.compile(r"\bvictims?\b|\bnudes\b|\byour nude\b|\bporn", re.IGNORECASE)
 LEFT_OUT: Final = ("receipt.file",)

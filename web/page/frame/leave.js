@@ -1,9 +1,8 @@
 /** Leaving quickly: covers the page at once, forgets everything and opens a harmless site in its place. */
 import { clearSiteData, removeKept } from "../engine/keep.js";
-import { say } from "../language/words.js";
+import { say, spoken } from "../language/words.js";
+import { harmlessPage } from "./harmless-pages.js";
 
-/** A page that anyone might have open. It replaces this one in the history, so that Back does not lead here. */
-export const HARMLESS = "https://www.bbc.com/weather";
 /** So many presses of Shift in a row leave the page. */
 const SHIFT_PRESSES = 3;
 const SHIFT_WITHIN_MILLISECONDS = 5000;
@@ -34,7 +33,8 @@ export function installLeave({ forget, restart, announce, isKept }) {
     clear();
     clearSiteData();
     const removed = removeKept().catch(() => {});
-    const go = () => location.replace(HARMLESS);
+    // It replaces this page in the history, so that Back does not lead here.
+    const go = () => location.replace(harmlessPage(spoken.code));
     if (!isKept()) return go();
     const late = new Promise((resolve) => setTimeout(resolve, REMOVAL_WAIT_MILLISECONDS));
     void Promise.race([removed, late]).then(go);
@@ -44,7 +44,7 @@ export function installLeave({ forget, restart, announce, isKept }) {
   addEventListener("pagehide", clear);
   addEventListener("pageshow", (event) => {
     if (!event.persisted) return;
-    if (left) location.replace(HARMLESS);
+    if (left) location.replace(harmlessPage(spoken.code));
     else restart();
   });
   return leave;

@@ -4,6 +4,20 @@ import { CHECKED } from "../content/helplines.js";
 import { actions, button, heading, lead } from "../ui/parts.js";
 import { say, sayMonth } from "../language/words.js";
 
+/** @type {import("../content/helplines.js").Help[]} */
+const KINDS = [
+  "talk",
+  "crisis",
+  "parents",
+  "remove",
+  "police",
+  "report",
+  "find-talk",
+  "find",
+  "same",
+  "adults",
+];
+
 /**
  * Help lines by country.
  *
@@ -13,7 +27,7 @@ export function helplines(app) {
   return [
     heading(say("lines.title")),
     lead("lines.lead"),
-    ...helpByCountry(app, ["talk", "crisis", "remove", "report", "find-talk", "find", "same", "adults"]),
+    ...helpByCountry(app, KINDS),
     h("p", { class: "hint" }, say("lines.checked", { date: sayMonth(CHECKED) })),
     actions(button("frame.return", () => app.go(app.origin), "primary")),
   ];

@@ -29,8 +29,9 @@ export function how(app) {
         EXITS.map((name) => h("li", {}, h("code", {}, name))),
       ),
     ),
-    section("how.platforms", paragraph("how.platforms-more")),
+    section("how.platforms", paragraph("how.platforms-more"), paragraph("review.along")),
     section("how.keep", paragraph("how.keep-more")),
+    section("how.operator", paragraph("how.operator-more")),
     section(
       "how.check",
       h(

@@ -1,10 +1,11 @@
 import { h, write } from "../ui/dom.js";
 import { FTC } from "../content/helplines.js";
 import { draft, notice, reminder, secondLetter } from "../content/letters.js";
-import { deadlineAfter } from "../content/notice.js";
+import { deadlineAfter, localMinute } from "../content/notice.js";
 import { actions, button, code, heading, lead, live, more, note, outside, paragraph } from "../ui/parts.js";
 import { makeKey } from "../registry/secrets.js";
-import { PLATFORMS } from "../content/platforms.js";
+import { PLATFORMS, reportPage } from "../content/platforms.js";
+import { textField } from "../ui/fields.js";
 import { copy, save } from "../ui/save.js";
 import { say, sayDate } from "../language/words.js";
 
@@ -45,12 +46,14 @@ function letter(answers, place) {
     place.platform
   ];
   const name = platform?.name ?? place.name.trim();
+  const page = platform && reportPage(platform, !answers.reasons.includes("minor"));
   const text = notice(answers, place, name, new Date());
   const told = live();
   const after = h("div", { class: "after" });
+  if (place.sent) after.append(...whenSent(answers, place, name, place.sent));
 
   function sent() {
-    after.replaceChildren(...afterwards(answers, place, name, new Date()));
+    after.replaceChildren(...whenSent(answers, place, name, (place.sent = new Date())));
     after.querySelector("p")?.focus();
   }
 
@@ -58,14 +61,39 @@ function letter(answers, place) {
     "section",
     { class: "letter" },
     h("h2", {}, say("letter.for", { name })),
-    code(say("letter.for", { name }), text),
-    platform && outside(platform.page, say("platform.page", { name })),
+    code(say("letter.for", { name }), text, "en"),
+    page && outside(page, say("platform.page", { name })),
     handOver(text, told),
     told,
     h("p", { class: "hint" }, say("letter.before")),
     h("div", { class: "actions" }, button("letter.sent", sent, "primary")),
     after,
   );
+}
+
+/**
+ * The deadline and what follows from it. The time of sending can be corrected.
+ *
+ * @param {import("../content/notice.js").Answers} answers
+ * @param {Place} place
+ * @param {string} name of the platform
+ * @param {Date} sent
+ */
+function whenSent(answers, place, name, sent) {
+  const follows = h("div", {}, afterwards(answers, place, name, sent));
+  const field = textField(`sent-${answers.places.indexOf(place)}`, "letter.when", {
+    value: localMinute(sent),
+    attributes: { type: "datetime-local", max: localMinute(sent) },
+    keep: (text) => {
+      const moment = new Date(text);
+      const possible = moment <= new Date();
+      field.complain(possible ? "" : say("letter.when-wrong"));
+      if (!possible) return;
+      place.sent = moment;
+      follows.replaceChildren(...afterwards(answers, place, name, moment));
+    },
+  });
+  return [follows, field.element];
 }
 
 /**
@@ -94,7 +122,7 @@ function afterwards(answers, place, name, sent) {
     more(
       "letter.late",
       paragraph("letter.late-more"),
-      code(say("letter.second", { name }), second),
+      code(say("letter.second", { name }), second, "en"),
       handOver(second, told),
       told,
       outside(FTC, say("letter.ftc")),
@@ -110,13 +138,19 @@ function afterwards(answers, place, name, sent) {
  */
 function handOver(text, told) {
   const copyIt = async () => write(told, say((await copy(text)) ? "letter.copied" : "letter.copy-failed"));
+  const { link, attach } = draft(text);
   return h(
     "div",
-    { class: "keep" },
-    button("letter.copy", () => void copyIt()),
-    h("a", { class: "button second", href: draft(text) }, say("letter.mail")),
-    button("letter.print", () => printOnly(text)),
-    button("letter.text", () => save(FILES.text, new Blob([text], { type: "text/plain" }))),
+    {},
+    h(
+      "div",
+      { class: "keep" },
+      button("letter.copy", () => void copyIt()),
+      h("a", { class: "button second", href: link }, say("letter.mail")),
+      button("letter.print", () => printOnly(text)),
+      button("letter.text", () => save(FILES.text, new Blob([text], { type: "text/plain" }))),
+    ),
+    attach && h("p", { class: "hint" }, say("letter.attach")),
   );
 }
 

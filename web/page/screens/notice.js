@@ -1,4 +1,4 @@
-import { missing, noAnswers } from "../content/notice.js";
+import { answersFor, missing } from "../content/notice.js";
 import { say } from "../language/words.js";
 import { h } from "../ui/dom.js";
 import { choiceField, textField, tickField } from "../ui/fields.js";
@@ -15,8 +15,7 @@ import { placeList } from "./shared/notice-places.js";
  */
 export function notice(app) {
   const { session } = app;
-  const { about } = session;
-  const answers = (session.answers ??= noAnswers(about === "child" ? "child" : about ? "me" : ""));
+  const answers = (session.answers ??= answersFor(session.about));
   const fields = new FormFields();
   const summary = h("div", { class: "note warning missing", role: "alert", tabindex: -1, hidden: true });
 
@@ -95,9 +94,10 @@ function whoField(answers, fields) {
     [
       ["me", "notice.who-me"],
       ["child", "notice.who-child"],
+      ["other", "notice.who-other"],
     ],
     [answers.who],
-    ([who]) => (answers.who = /** @type {"me" | "child"} */ (who)),
+    ([who]) => (answers.who = /** @type {import("../content/notice.js").Who} */ (who)),
   );
   return fields.add("who", field);
 }

@@ -1,6 +1,7 @@
 import { h, write } from "../ui/dom.js";
 import { actions, button, heading, lead, live, outside, paragraph, section } from "../ui/parts.js";
-import { PLATFORMS } from "../content/platforms.js";
+import { answersFor, choosePlatform } from "../content/notice.js";
+import { PLATFORMS, reportPage } from "../content/platforms.js";
 import { copy } from "../ui/save.js";
 import { say } from "../language/words.js";
 
@@ -26,12 +27,20 @@ export function platform(app) {
   const told = live();
   const copyText = async () =>
     write(told, say((await copy(text)) ? "platform.copied" : "platform.copy-failed"));
+
+  /** Opens the form of the notice, with this platform chosen. */
+  function writeNotice() {
+    session.answers ??= answersFor(session.about);
+    if (known) choosePlatform(session.answers, session.platform);
+    app.go("notice");
+  }
+
   return [
     heading(known ? say("platform.title", { name: known.name }) : say("platform.title-other")),
     lead("platform.lead"),
     ...(known
       ? [
-          h("p", {}, outside(known.page, say("platform.page", { name: known.name }), "button primary")),
+          ...reportLinks(known, session.about === "adult"),
           ...(known.account === false ? [paragraph("platform.no-account")] : []),
           ...(known.us ? [paragraph("platform.us")] : []),
         ]
@@ -55,8 +64,25 @@ export function platform(app) {
       told,
     ),
     actions(
-      button("posted.law-start", () => app.go("notice")),
+      button("posted.law-start", writeNotice),
       button("platform.others", () => app.go("posted"), "plain"),
     ),
   ];
+}
+
+/**
+ * How a picture reaches the people who take it down: a page, an address for e-mail, or the app itself.
+ *
+ * @param {import("../content/platforms.js").Platform} platform
+ * @param {boolean} adult whether the person was 18 or over in the picture
+ */
+function reportLinks(platform, adult) {
+  const { name, mail } = platform;
+  const page = reportPage(platform, adult);
+  if (page) return [h("p", {}, outside(page, say("platform.page", { name }), "button primary"))];
+  if (mail && !adult)
+    return [
+      h("p", {}, h("a", { class: "button primary", href: `mailto:${mail}` }, say("platform.mail", { mail }))),
+    ];
+  return [paragraph("platform.app")];
 }

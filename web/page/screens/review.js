@@ -20,6 +20,7 @@ export function review(app) {
   return [
     heading(say("review.title"), session.adding ? undefined : 5),
     h("p", { class: "lead" }, say("review.lead", { count: session.ready.length })),
+    paragraph("review.along"),
     ...(session.about === "then" ? [paragraph("review.was")] : []),
     ...(session.ai ? [paragraph("review.ai")] : []),
     more(

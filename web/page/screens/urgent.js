@@ -32,8 +32,10 @@ export function urgent(app) {
     section(
       "urgent.lines",
       paragraph("urgent.feel"),
-      ...helpByCountry(app, ["crisis", "talk", "report", "find-talk", "find"], (country) =>
-        write(call, danger(country)),
+      ...helpByCountry(
+        app,
+        ["remove", "crisis", "talk", "police", "report", "parents", "find-talk", "find"],
+        (country) => write(call, danger(country)),
       ),
     ),
     note("calm", paragraph("urgent.child")),

@@ -67,9 +67,14 @@ export function press(words, press) {
  *
  * @param {string} label
  * @param {string} text
+ * @param {string} [lang] of the text, if it is not the page's; its label is in the page's language all the same
  */
-export function code(label, text) {
-  return h("pre", { class: "code", dir: "ltr", tabindex: 0, role: "region", "aria-label": label }, text);
+export function code(label, text, lang) {
+  return h(
+    "pre",
+    { class: "code", dir: "ltr", tabindex: 0, role: "region", "aria-label": label },
+    lang ? h("span", { lang }, text) : text,
+  );
 }
 
 /**

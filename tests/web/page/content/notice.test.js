@@ -1,7 +1,14 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { draft, notice, reminder, secondLetter } from "../../../../web/page/content/letters.js";
-import { deadlineAfter, missing, noAnswers } from "../../../../web/page/content/notice.js";
+import {
+  answersFor,
+  choosePlatform,
+  deadlineAfter,
+  localMinute,
+  missing,
+  noAnswers,
+} from "../../../../web/page/content/notice.js";
 
 const TODAY = new Date("2026-11-23T10:00:00Z");
 
@@ -34,6 +41,13 @@ const ELEMENTS = [
   ["the reason", (answers) => (answers.reasons = []), ["reasons"]],
   ["the contact", (answers) => (answers.email = ""), ["email"]],
   ["an e-mail address that is one", (answers) => (answers.email = "someone"), ["email"]],
+  [
+    "links that are links",
+    (answers) => (answers.places[0].links = "example.com/a\nthe blue one"),
+    ["links-0"],
+  ],
+  ["a phone number that is one", (answers) => (answers.phone = "call me"), ["phone"]],
+  ["a phone number long enough", (answers) => (answers.phone = "1234"), ["phone"]],
 ];
 for (const [what, take, fields] of ELEMENTS) {
   test(`a notice without ${what} is refused, and the field is named`, () => {
@@ -57,6 +71,47 @@ test("each platform must be found on its own", () => {
   assert.deepEqual(missing(answers), []);
 });
 
+test("what people take for a link or a phone number is taken", () => {
+  const links = [
+    "https://www.reddit.com/r/a/comments/b1?x=1#c",
+    "www.example.com",
+    "t.me/abc",
+    "https://beispiel.de:8080/ä",
+  ];
+  for (const phone of ["+44 7700 900123", "(555) 010-0199", "055/50100", "+1.555.010.0199"])
+    assert.deepEqual(
+      missing({
+        ...complete(),
+        phone,
+        places: [{ platform: "x", name: "", links: links.join("\n"), find: "" }],
+      }),
+      [],
+    );
+});
+
+test("the guide's platform is chosen in the first free place, once", () => {
+  const answers = answersFor("now");
+  choosePlatform(answers, "discord");
+  choosePlatform(answers, "discord");
+  assert.deepEqual(
+    answers.places.map(({ platform }) => platform),
+    ["discord"],
+  );
+  choosePlatform(answers, "reddit");
+  assert.deepEqual(
+    answers.places.map(({ platform }) => platform),
+    ["discord", "reddit"],
+  );
+});
+
+test("who writes follows from whose picture it is", () => {
+  const whom = /** @type {const} */ (["now", "then", "adult", "child", null]);
+  assert.deepEqual(
+    whom.map((about) => answersFor(about).who),
+    ["me", "me", "me", "child", ""],
+  );
+});
+
 test("a phone number is contact enough", () => {
   assert.deepEqual(missing({ ...complete(), email: "", phone: "555 0100" }), []);
 });
@@ -74,19 +129,34 @@ test("the notice holds the four elements of the law and the 48 hours", () => {
     "E-mail: someone@example.com",
     "/s/ Sam Example\nThe identifiable individual",
     "not later than 48 hours",
+    "TAKE IT DOWN ACT",
+    "Please confirm receipt and give me a reference number.",
   ])
     assert.ok(text.includes(part), part);
   assert.ok(!text.includes("Telephone"));
   assert.ok(!/\n{3}|undefined|null/.test(text));
 });
 
-test("a parent signs for a child", () => {
-  const answers = { ...complete(), who: "child" };
-  assert.match(
-    notice(answers, answers.places[0], "Reddit", TODAY),
-    /Authorized to act on behalf of the identifiable individual/,
-  );
-});
+/** @type {[string, string][]} */
+const SIGNATURES = [
+  ["me", "The identifiable individual"],
+  [
+    "child",
+    "Parent or legal guardian of the person shown\nAuthorized to act on behalf of the identifiable individual",
+  ],
+  ["other", "Authorized to act on behalf of the identifiable individual"],
+];
+for (const [who, signed] of SIGNATURES)
+  test(`both letters say in what role ${who} signs`, () => {
+    const answers = { ...complete(), who };
+    const [place] = answers.places;
+    const late = deadlineAfter(TODAY);
+    for (const text of [
+      notice(answers, place, "Reddit", TODAY),
+      secondLetter(answers, place, "Reddit", TODAY, late),
+    ])
+      assert.ok(text.includes(`/s/ Sam Example\n${signed}\n`));
+  });
 
 test("the deadline is 48 hours later, over a change of the clocks too", () => {
   assert.equal(deadlineAfter(new Date("2026-03-28T12:00:00Z")).toISOString(), "2026-03-30T12:00:00.000Z");
@@ -98,6 +168,9 @@ test("the second letter says when the first was sent and where complaints go", (
   assert.ok(text.includes("November 23, 2026"));
   assert.ok(text.includes("November 25, 2026"));
   assert.ok(text.includes("TakeItDown.ftc.gov"));
+  assert.ok(!/\d:\d\d:\d\d/.test(text), "seconds are not known");
+  for (const asked of [/reference number/, /outcome with your reasons/, /without an account/])
+    assert.match(text, asked);
 });
 
 test("the reminder is a calendar's entry at the deadline that does not say what it is for", () => {
@@ -108,8 +181,25 @@ test("the reminder is a calendar's entry at the deadline that does not say what 
   assert.ok(!/notice|picture|takeback|223a/i.test(text));
 });
 
+test("a time of sending is that of the person's clock, to the minute", () => {
+  const moment = new Date(2026, 10, 23, 9, 5, 59);
+  assert.equal(localMinute(moment), "2026-11-23T09:05");
+  assert.equal(new Date(localMinute(moment)).getTime(), moment.getTime() - 59_000);
+});
+
 test("the e-mail draft names no one it goes to, and keeps every line", () => {
-  const address = draft("First line\n\nA & B = 100 %\n");
-  assert.ok(address.startsWith("mailto:?subject=First%20line&body="));
-  assert.ok(address.endsWith("First%20line%0D%0A%0D%0AA%20%26%20B%20%3D%20100%20%25%0D%0A"));
+  const { link, attach } = draft("First line\n\nA & B = 100 %\n");
+  assert.equal(attach, false);
+  assert.ok(link.startsWith("mailto:?subject=First%20line&body="));
+  assert.ok(link.endsWith("First%20line%0D%0A%0D%0AA%20%26%20B%20%3D%20100%20%25%0D%0A"));
+});
+
+test("a letter that a mail program may cut is attached instead", () => {
+  const letter = `First line\n\n${"ü".repeat(400)}\n`;
+  const { link, attach } = draft(letter);
+  assert.equal(attach, true);
+  assert.ok(link.length <= 1800);
+  assert.ok(decodeURIComponent(link).endsWith("My notice is in the attached file.\r\n"));
+  const longest = draft("a".repeat(400));
+  assert.deepEqual([longest.attach, longest.link.length <= 1800], [false, true]);
 });

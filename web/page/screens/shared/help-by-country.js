@@ -6,6 +6,16 @@ import { lines } from "./help-line-list.js";
 import { say, sayCountry } from "../../language/words.js";
 
 /** @typedef {import("../../content/helplines.js").Help} Help */
+/** @typedef {import("../../content/helplines.js").Whom} Whom */
+/** @typedef {import("../../session/session.js").About} About */
+
+/** Whom a line must be for. A parent calls for the child too. @type {Record<About, Whom[]>} */
+const WHOM = {
+  now: ["child"],
+  then: ["child", "adult"],
+  child: ["child", "parent"],
+  adult: ["adult"],
+};
 
 /**
  * The list of countries, and below it the help lines of the chosen one.
@@ -23,7 +33,7 @@ export function helpByCountry({ session }, helps, onChange) {
   });
 
   function show() {
-    found.replaceChildren(lines(helpIn(session.country, helps)));
+    found.replaceChildren(lines(helpIn(session.country, helps, session.about)));
   }
 
   show();
@@ -45,12 +55,13 @@ export function danger(country) {
  *
  * @param {string} country
  * @param {Help[]} helps
+ * @param {About | null} about whose picture it is: lines that are not for these people are left out
  */
-export function helpIn(country, helps) {
+export function helpIn(country, helps, about) {
   const all = /** @type {import("./help-line-list.js").LineName[]} */ (Object.keys(HELP_LINES));
   const rank = (/** @type {import("./help-line-list.js").LineName} */ name) =>
-    helps.findIndex((help) => helpsOf(name).includes(help));
-  const fitting = all.filter((name) => rank(name) >= 0);
+    helps.findIndex((help) => lineOf(name).helps.includes(help));
+  const fitting = all.filter((name) => rank(name) >= 0 && isFor(lineOf(name), about));
   const near = fitting.filter((name) => HELP_LINES[name].country === country);
   const anywhere = fitting.filter((name) => HELP_LINES[name].country === null);
   const order = (/** @type {import("./help-line-list.js").LineName[]} */ names) =>
@@ -59,11 +70,21 @@ export function helpIn(country, helps) {
 }
 
 /**
- * @param {import("./help-line-list.js").LineName} name
- * @returns {Help[]}
+ * @param {import("../../content/helplines.js").HelpLine} line
+ * @param {About | null} about
  */
-function helpsOf(name) {
-  return HELP_LINES[name].helps;
+function isFor({ whom, still }, about) {
+  if (!about) return true;
+  if (about === "then" && still) return false;
+  return whom.some((one) => WHOM[about].includes(one));
+}
+
+/**
+ * @param {import("./help-line-list.js").LineName} name
+ * @returns {import("../../content/helplines.js").HelpLine}
+ */
+function lineOf(name) {
+  return HELP_LINES[name];
 }
 
 /** @returns {[string, string][]} */

@@ -12,6 +12,8 @@ const HELPS = {
   crisis: "line.crisis",
   report: "line.report",
   remove: "line.remove",
+  police: "line.police",
+  parents: "line.parents",
   find: "line.find",
   "find-talk": "line.find-talk",
   same: "line.same",
@@ -37,12 +39,17 @@ function line({ name, country, helps, address, call, text }) {
     "li",
     { class: "line" },
     h("p", { class: "where" }, country ? sayCountry(country) : say("line.anywhere")),
-    h("p", { class: "name" }, outside(address, name)),
+    h("p", { class: "name" }, address ? outside(address, name) : name),
     helps.map((help) => h("p", {}, say(HELPS[help]))),
     call &&
       h("a", { class: "button second call", href: `tel:${bare(call)}` }, say("line.call", { number: call })),
-    text && h("a", { class: "button second call", href: `sms:${text.number}` }, say("line.text", text)),
+    text && h("a", { class: "button second call", href: `sms:${text.number}` }, sayText(text)),
   );
+}
+
+/** @param {{ word?: string, number: string }} text */
+function sayText({ word, number }) {
+  return word ? say("line.text", { word, number }) : say("line.text-any", { number });
 }
 
 /** @param {string} number */
