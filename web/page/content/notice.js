@@ -11,6 +11,7 @@ const EMAIL = /^[^\s@]+@[^\s@]+\.[^\s@]+$/;
  * @property {string} name of another platform
  * @property {string} links one per line
  * @property {string} find how to find it without a link
+ * @property {Date} [sent] when the person said that they sent the notice
  */
 /**
  * @typedef {object} Answers
@@ -36,6 +37,16 @@ export function noAnswers(who) {
 /** @returns {Place} */
 export function noPlace() {
   return { platform: "", name: "", links: "", find: "" };
+}
+
+/**
+ * Whether the person has answered anything themselves.
+ *
+ * @param {Answers} answers
+ */
+export function isFilled({ who: _given, ...answers }) {
+  const { who: _none, ...empty } = noAnswers("");
+  return JSON.stringify(answers) !== JSON.stringify(empty);
 }
 
 /**

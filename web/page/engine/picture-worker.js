@@ -7,6 +7,11 @@ import { startWorker, PICTURE_WORKER } from "./workers.js";
 /** @typedef {import("./door.js").Request} Request */
 /** @typedef {{ request: Request, hashed: Hashed, moving: boolean }} Unfinished `moving`: it may have frames as well */
 
+/** What a worker that hangs is said to have crashed of. */
+export const SILENT = "silent";
+/** A worker that owes an answer hangs if it says nothing for so long; the slowest phones decode the largest pictures in less. */
+const SILENT_MILLISECONDS = 120_000;
+
 export class PictureWorker {
   /** Whether Python runs in it. */
   ready = false;
@@ -17,6 +22,11 @@ export class PictureWorker {
   /** The pictures that lack nothing but their phash, by the number of the request. @type {Map<number, Unfinished>} */
   unfinished = new Map();
   #worker;
+  #onMessage;
+  /** Whether it has numpy and imagehash. */
+  #makesPhash = false;
+  /** @type {ReturnType<typeof setTimeout> | undefined} */
+  #watching;
   /** Where the worker waits for the second part of CPython, unless it has it. @type {SharedPart | undefined} */
   #second;
 
@@ -29,10 +39,27 @@ export class PictureWorker {
   constructor(onMessage) {
     const worker = startWorker(PICTURE_WORKER);
     this.#worker = worker;
+    this.#onMessage = onMessage;
     if (!worker) return;
     /** @param {MessageEvent<FromPictureWorker>} event */
-    worker.onmessage = ({ data }) => this.#worker === worker && onMessage(this, data);
+    worker.onmessage = ({ data }) => this.#worker === worker && this.#receive(data);
     worker.onerror = () => this.#worker === worker && onMessage(this, { kind: "crashed", text: "error" });
+  }
+
+  /** @param {FromPictureWorker} message */
+  #receive(message) {
+    this.#onMessage(this, message);
+    // What it waits for comes over the network, which has limits of its own.
+    if (message.kind === "needs") clearTimeout(this.#watching);
+    else this.#watch();
+  }
+
+  /** Takes the worker for dead if it owes an answer and says nothing. */
+  #watch() {
+    clearTimeout(this.#watching);
+    if (!this.#worker || (!this.current && !(this.#makesPhash && this.unfinished.size > 0))) return;
+    const give = () => this.#onMessage(this, { kind: "crashed", text: SILENT });
+    this.#watching = setTimeout(give, SILENT_MILLISECONDS);
   }
 
   get usable() {
@@ -53,6 +80,7 @@ export class PictureWorker {
    */
   fill(content) {
     this.#second?.fill(content);
+    this.#watch();
   }
 
   /** @param {Request} request */
@@ -64,11 +92,14 @@ export class PictureWorker {
 
   /** @param {import("../../messages.d.ts").ToPictureWorker} message */
   send(message) {
+    if (message.kind === "phash") this.#makesPhash = true;
     this.#worker?.postMessage(message);
+    this.#watch();
   }
 
   /** Terminates the worker, and with it all that it has read. */
   close() {
+    clearTimeout(this.#watching);
     this.#worker?.terminate();
     this.#worker = undefined;
   }

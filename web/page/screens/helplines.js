@@ -15,6 +15,6 @@ export function helplines(app) {
     lead("lines.lead"),
     ...helpByCountry(app, ["talk", "crisis", "remove", "report", "find-talk", "find", "same", "adults"]),
     h("p", { class: "hint" }, say("lines.checked", { date: sayMonth(CHECKED) })),
-    actions(button("frame.return", () => app.go(app.origin), "primary")),
+    actions(button("frame.return", () => app.tell({ type: "return" }), "primary")),
   ];
 }

@@ -20,10 +20,7 @@ const FILES = { text: "paper.txt", reminder: "reminder.ics" };
  */
 export function letters(app) {
   const { answers } = app.session;
-  if (!answers) {
-    queueMicrotask(() => app.go("notice"));
-    return [];
-  }
+  if (!answers) return [];
   return [
     heading(say("letter.title", { count: answers.places.length })),
     lead("letter.lead"),
@@ -31,7 +28,7 @@ export function letters(app) {
     note("calm", paragraph("letter.forget"), paragraph("notice.advice")),
     actions(
       button("letter.change", () => app.go("notice")),
-      button("frame.return", () => app.go(app.origin), "plain"),
+      button("frame.return", () => app.tell({ type: "return" }), "plain"),
     ),
   ];
 }
@@ -45,14 +42,21 @@ function letter(answers, place) {
     place.platform
   ];
   const name = platform?.name ?? place.name.trim();
-  const text = notice(answers, place, name, new Date());
+  const text = notice(answers, place, name, place.sent ?? new Date());
   const told = live();
   const after = h("div", { class: "after" });
 
+  function show() {
+    if (place.sent) after.replaceChildren(...afterwards(answers, place, name, place.sent));
+  }
+
   function sent() {
-    after.replaceChildren(...afterwards(answers, place, name, new Date()));
+    place.sent = new Date();
+    show();
     after.querySelector("p")?.focus();
   }
+
+  show();
 
   return h(
     "section",

@@ -19,9 +19,13 @@ export class Preparation extends EventTarget {
   /** @type {Readiness} */
   state = { kind: "loading", fraction: 0 };
 
+  /** Whether the door was ready once: then it needs another worker and not another runtime. */
+  #opened = false;
+
   /** Starts loading, unless it has started and not failed. */
   start() {
     if (this.#door && this.state.kind !== "failed") return;
+    if (this.#door && this.#opened) return this.#door.restart();
     this.#become({ kind: "loading", fraction: 0 });
     const door = createDoor({
       onProgress: ({ loaded, total }) => {
@@ -29,12 +33,20 @@ export class Preparation extends EventTarget {
         if (this.state.kind === "loading" && fraction > this.state.fraction)
           this.#become({ kind: "loading", fraction });
       },
+      onAble: (able) => {
+        if (this.#door !== door) return;
+        this.#opened = true;
+        if (!able) this.#become({ kind: "failed", code: "runtime-unavailable" });
+        else if (this.state.kind !== "ready") this.#become({ kind: "ready" });
+      },
     });
     this.#door = door;
-    door.ready.then(
-      () => this.#door === door && this.#become({ kind: "ready" }),
-      (/** @type {unknown} */ error) => this.#fail(door, codeOf(error)),
-    );
+    door.ready.catch((/** @type {unknown} */ error) => this.#fail(door, codeOf(error)));
+  }
+
+  /** Terminates the workers, and with them all that they have read; the runtime stays in memory. */
+  forget() {
+    this.#door?.forget();
   }
 
   /** Resolves once the device is ready, or has failed to get ready. */
@@ -65,6 +77,7 @@ export class Preparation extends EventTarget {
   close() {
     this.#door?.close();
     this.#door = null;
+    this.#opened = false;
     this.state = { kind: "loading", fraction: 0 };
   }
 
@@ -73,7 +86,9 @@ export class Preparation extends EventTarget {
    * @param {string} code
    */
   #fail(door, code) {
-    if (this.#door === door) this.#become({ kind: "failed", code });
+    if (this.#door !== door) return;
+    this.#opened = false;
+    this.#become({ kind: "failed", code });
   }
 
   /** @param {Readiness} state */
