@@ -6,6 +6,7 @@
 import os
 import random
 import re
+from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 from typing import Final
@@ -93,6 +94,7 @@ class Walker:
         self.registry = registry
         self.chance = chance
         self.done: list[str] = []
+        self.seen = Counter[str]()
         text = folder / "text.png"
         text.write_text("This is no picture.")
         self.files = [
@@ -100,7 +102,10 @@ class Walker:
             *(pictures.save(folder, seed, kind) for seed, kind in enumerate(("png", "jpg", "webp", "gif"))),
         ]
         self.acts: list[tuple[int, Callable[[], object]]] = [
-            (40, self.press),
+            (25, self.press),
+            (10, self.go_on),
+            (40, self.pursue),
+            (8, self.wait),
             (8, self.press_twice),
             (12, self.choose),
             (8, self.tick),
@@ -125,6 +130,7 @@ class Walker:
     def look(self) -> None:
         """A screen has a heading, and something to press."""
         assert self.page.locator("h1").inner_text(), self.done
+        self.seen[str(self.person.run("document.querySelector('main').dataset.screen"))] += 1
         assert self.page.evaluate(_PLACES, "main button:not(:disabled), main select, main a") > 0, self.done
 
     def home(self) -> None:
@@ -133,11 +139,27 @@ class Walker:
         self.page.wait_for_function(_HOME, polling=100, timeout=PATIENCE * 1000)
         self.done.append("home")
 
-    def press(self, times: int = 1) -> None:
+    def press(self) -> None:
         """Presses a button."""
-        place = self._place("main button, nav button, .bar button, summary")
-        if place:
-            self.page.mouse.click(*place, click_count=times)
+        self._press("main button, nav button, .bar button, summary")
+
+    def go_on(self) -> None:
+        """Presses what the screen would have one press, or an answer."""
+        self._press("main button.primary, main button.choice")
+
+    def pursue(self) -> None:
+        """Does what leads to a case: gives the first answer, chooses pictures, ticks the box, and goes on."""
+        if self.page.locator("input[type=file]").count() and not self.page.locator("main .files li").count():
+            return self.choose()
+        if self.page.locator("#kept:not(:checked)").count():
+            return self._press("#kept")
+        return self._press(
+            "main button.primary" if self.page.locator("main button.primary").count() else "main li:first-child .choice"
+        )
+
+    def wait(self) -> None:
+        """Does nothing for a while."""
+        self.page.wait_for_timeout(self.chance.randrange(500))
 
     def press_twice(self) -> None:
         """Presses a button twice, as fast as a hand that is used to double clicks."""
@@ -152,9 +174,7 @@ class Walker:
 
     def tick(self) -> None:
         """Ticks a box, or takes its tick away."""
-        place = self._place("main input[type=checkbox], main input[type=radio]")
-        if place:
-            self.page.mouse.click(*place)
+        self._press("main input[type=checkbox], main input[type=radio]")
 
     def write(self) -> None:
         """Types into a field."""
@@ -198,6 +218,11 @@ class Walker:
         self.person.reload()
         self.page.wait_for_selector("h1")
 
+    def _press(self, kinds: str) -> None:
+        place = self._place(kinds)
+        if place:
+            self.page.mouse.click(*place)
+
     def _place(self, kinds: str) -> list[float] | None:
         """Where one of the visible elements of these kinds is; `None` if there is none or it has just gone."""
         count = self.page.evaluate(_PLACES, kinds)
@@ -223,6 +248,7 @@ def test_a_walk_at_random_ends_nowhere(person: PlaywrightHands, registry: Regist
         if number % HOME_EVERY == HOME_EVERY - 1:
             walker.home()
     walker.home()
+    print(dict(walker.seen))
     faults = [fault for fault in person.watch.faults if not fault.startswith(NETWORK)]
     assert faults == person.watch.broken_policies() == person.watch.elsewhere == [], seed
     asked = {f"{request.method} {request.path}" for request in registry.recorder.requests}
