@@ -141,6 +141,25 @@ def test_a_double_tap_answers_one_question(person: PlaywrightHands, registry: Re
     Where(person).posted()
 
 
+@pytest.mark.browser_context_args(has_touch=True, is_mobile=True)
+def test_back_of_a_phone_stays_in_the_page(person: PlaywrightHands, registry: Registry, picture: Path) -> None:
+    """Where the browser offers it Back leads one screen back, without an entry in the history; pictures stay."""
+    where = Start.open(person, registry.url).begin().say(UNDER_18)
+    length = person.run("history.length")
+    chosen = where.answer("where.private").choose(picture)
+    person.press("button", HELP)
+    Urgent(person)
+    person.key("Escape")  # the driver's name for it
+    Pictures(person)
+    person.wait_for_text("Picture 1")
+    chosen.go_on().wait_until_done(1)
+    person.key("Escape")
+    Pictures(person)
+    person.key("Escape")
+    Where(person)
+    assert person.run("history.length") == length
+
+
 def test_a_dropped_file_never_opens(person: PlaywrightHands, registry: Registry) -> None:
     """A file dropped on the page is taken where pictures are chosen, and ignored everywhere else."""
     start = Start.open(person, registry.url)

@@ -3,6 +3,7 @@
  * web/README.md has the table of what happens when.
  */
 import { installLeave } from "./frame/leave.js";
+import { BackButton } from "./frame/back.js";
 import { buildFrame } from "./frame/frame.js";
 import { SecondTaps, refuseFiles } from "./frame/mishaps.js";
 import { Hasher } from "./session/hasher.js";
@@ -35,7 +36,7 @@ import { urgent } from "./screens/urgent.js";
 import { where } from "./screens/where.js";
 import { withdraw } from "./screens/withdraw.js";
 import { effectsOf } from "./state/effects.js";
-import { BEGINNING, next } from "./state/state.js";
+import { BEGINNING, backFrom, next } from "./state/state.js";
 import { say, sayTime, speak, spoken, wished } from "./language/words.js";
 
 /** @typedef {import("./screens/shared/context.d.ts").ScreenContext} ScreenContext */
@@ -103,6 +104,7 @@ class App {
   #drawn = "start";
   #leaving = new AbortController();
   #secondTaps = new SecondTaps();
+  #back = new BackButton(() => this.tell({ type: "back" }));
   /** @type {ReturnType<typeof buildFrame>} */
   #frame = {
     main: document.createElement("main"),
@@ -189,6 +191,7 @@ class App {
     if (event.type === "leave") return;
     if (this.#drawn !== this.state.screen || REDRAWS.has(event.type)) this.#move();
     else this.changes.dispatchEvent(new Event("change"));
+    this.#back.hear(backFrom(this.state) !== null);
   }
 
   /** @param {ScreenName} to */

@@ -77,9 +77,9 @@ export type Happening =
   /** The first screen is drawn. */
   | { type: "drawn" }
   | { type: "device-ready" }
+  /** It could not be loaded, or no worker can be started in the place of one that died. */
   | { type: "device-failed" }
   | { type: "device-unsupported" }
-  | { type: "worker-died" }
   | { type: "online" }
   | { type: "offline" }
   /** Nothing is being hashed any more: so many pictures wait, so many can be sent. */

@@ -12,7 +12,7 @@ const EVENTS = [
   ...[
     ...["back", "return", "hash", "stop-hashing", "send", "send-anew", "try-now", "stop-sending"],
     ...["look-up", "refresh", "add", "withdraw", "retry-device", "language", "finish", "leave"],
-    ...["drawn", "device-ready", "device-failed", "device-unsupported", "worker-died", "online", "offline"],
+    ...["drawn", "device-ready", "device-failed", "device-unsupported", "online", "offline"],
     ...["trying", "waits", "accepted", "refused", "closed", "fault", "answered", "unanswered"],
   ].map((type) => ({ type })),
   ...[0, 2].map((count) => ({ type: "list-changed", count })),
@@ -189,9 +189,9 @@ test("what is only looked at leads back to the screen before it, and what is bes
       }
 });
 
-test("a change of language, a worker that died, going offline: no screen changes and nothing starts", () => {
+test("a change of language, going offline: no screen changes and nothing starts", () => {
   for (const screen of SCREENS)
-    for (const type of ["language", "worker-died", "offline", "drawn"])
+    for (const type of ["language", "offline", "drawn"])
       for (const sending of screen === "sending" ? SENDING : ["idle"])
         for (const hashing of HASHING) {
           const before = at(screen, { sending, hashing });
