@@ -94,6 +94,17 @@ def test_stopping_without_a_network_is_not_the_end(person: PlaywrightHands, regi
     hashing.wait_until_done(len(files))
 
 
+def test_a_device_that_failed_gets_ready_when_it_is_online(person: PlaywrightHands, registry: Registry) -> None:
+    """A runtime that could not be loaded is loaded when the device is online again, without a press."""
+    person.page.route("**/runtime/*", lambda route: route.abort())
+    start = Start.open(person, registry.url)
+    person.wait_for_text("Your device could not get ready. Please check your connection.")
+    person.page.unroute("**/runtime/*")
+    person.page.context.set_offline(offline=True)
+    person.page.context.set_offline(offline=False)
+    start.wait_until_ready()
+
+
 def test_stopped_sending_stays_stopped(person: PlaywrightHands, registry: Registry, picture: Path) -> None:
     """After "Stop sending" neither help nor another language sends; the same message goes when the person says so."""
     review = way_to_review(person, registry.url, [picture])
@@ -337,6 +348,8 @@ def test_a_receipt_pasted_whole_is_split(person: PlaywrightHands, registry: Regi
     look_up.hands.write("Case number", f"Number: {number}\nCode: {pin}\n")
     person.press("button", "Show my case")
     person.wait_for("heading", f"Case {number}")
+    person.page.get_by_role("navigation").get_by_role("button", name="Look up your case").click()
+    assert person.run("[...document.querySelectorAll('main input')].map(({ value }) => value)") == ["", ""]
 
 
 def test_being_offline_promises_what_is_true(person: PlaywrightHands, registry: Registry) -> None:

@@ -141,19 +141,19 @@ class Walker:
 
     def press(self) -> None:
         """Presses a button."""
-        self._press("main button, nav button, .bar button, summary")
+        self._click_one_of("main button, nav button, .bar button, summary")
 
     def go_on(self) -> None:
         """Presses what the screen would have one press, or an answer."""
-        self._press("main button.primary, main button.choice")
+        self._click_one_of("main button.primary, main button.choice")
 
     def pursue(self) -> None:
         """Does what leads to a case: gives the first answer, chooses pictures, ticks the box, and goes on."""
         if self.page.locator("input[type=file]").count() and not self.page.locator("main .files li").count():
             return self.choose()
         if self.page.locator("#kept:not(:checked)").count():
-            return self._press("#kept")
-        return self._press(
+            return self._click_one_of("#kept")
+        return self._click_one_of(
             "main button.primary" if self.page.locator("main button.primary").count() else "main li:first-child .choice"
         )
 
@@ -174,7 +174,7 @@ class Walker:
 
     def tick(self) -> None:
         """Ticks a box, or takes its tick away."""
-        self._press("main input[type=checkbox], main input[type=radio]")
+        self._click_one_of("main input[type=checkbox], main input[type=radio]")
 
     def write(self) -> None:
         """Types into a field."""
@@ -218,7 +218,7 @@ class Walker:
         self.person.reload()
         self.page.wait_for_selector("h1")
 
-    def _press(self, kinds: str) -> None:
+    def _click_one_of(self, kinds: str) -> None:
         place = self._place(kinds)
         if place:
             self.page.mouse.click(*place)

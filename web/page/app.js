@@ -185,13 +185,17 @@ class App {
     const before = this.state;
     this.state = next(before, event);
     this.session.adding = this.state.adding;
+    // A PIN is not shown again to whoever comes to this screen later.
+    if (before.origin === "lookup" && this.state.origin !== "lookup")
+      this.session.typed = { number: "", pin: "" };
     const moves = this.state.screen !== before.screen || REDRAWS.has(event.type);
     if (moves) this.first = this.#firstSentence(before, event);
     for (const effect of effectsOf(before, this.state, event)) this.#effects[effect]();
     if (event.type === "leave") return;
     if (this.#drawn !== this.state.screen || REDRAWS.has(event.type)) this.#move();
     else this.changes.dispatchEvent(new Event("change"));
-    this.#back.hear(backFrom(this.state) !== null);
+    // From a receipt that is not kept Back leads nowhere: least of all out of the page.
+    this.#back.hear(backFrom(this.state) !== null || this.state.receipt === "unkept");
   }
 
   /** @param {ScreenName} to */
@@ -209,6 +213,7 @@ class App {
   async updateKept() {
     this.kept = await isKept().catch(() => false);
     this.#frame.showKept(this.kept);
+    this.changes.dispatchEvent(new Event("change"));
   }
 
   /**

@@ -9,8 +9,13 @@ import { startWorker, PICTURE_WORKER } from "./workers.js";
 
 /** What a worker that hangs is said to have crashed of. */
 export const SILENT = "silent";
-/** A worker that owes an answer hangs if it says nothing for so long; the slowest phones decode the largest pictures in less. */
-const SILENT_MILLISECONDS = 120_000;
+/** How often to look whether a worker that owes an answer has said anything. */
+const CHECK_MILLISECONDS = 5000;
+/**
+ * After so many looks in a row without a message it hangs: two minutes, in which the slowest phones decode the largest
+ * pictures. Looks are counted and not time, because a phone in a pocket stops the page and the worker alike.
+ */
+const MAX_SILENT_CHECKS = 24;
 
 export class PictureWorker {
   /** Whether Python runs in it. */
@@ -25,7 +30,7 @@ export class PictureWorker {
   #onMessage;
   /** Whether it has numpy and imagehash. */
   #makesPhash = false;
-  /** @type {ReturnType<typeof setTimeout> | undefined} */
+  /** @type {ReturnType<typeof setInterval> | undefined} */
   #watching;
   /** Where the worker waits for the second part of CPython, unless it has it. @type {SharedPart | undefined} */
   #second;
@@ -50,16 +55,19 @@ export class PictureWorker {
   #receive(message) {
     this.#onMessage(this, message);
     // What it waits for comes over the network, which has limits of its own.
-    if (message.kind === "needs") clearTimeout(this.#watching);
+    if (message.kind === "needs") clearInterval(this.#watching);
     else this.#watch();
   }
 
   /** Takes the worker for dead if it owes an answer and says nothing. */
   #watch() {
-    clearTimeout(this.#watching);
+    clearInterval(this.#watching);
     if (!this.#worker || (!this.current && !(this.#makesPhash && this.unfinished.size > 0))) return;
-    const give = () => this.#onMessage(this, { kind: "crashed", text: SILENT });
-    this.#watching = setTimeout(give, SILENT_MILLISECONDS);
+    let checks = 0;
+    this.#watching = setInterval(() => {
+      checks += 1;
+      if (checks >= MAX_SILENT_CHECKS) this.#onMessage(this, { kind: "crashed", text: SILENT });
+    }, CHECK_MILLISECONDS);
   }
 
   get usable() {
@@ -99,7 +107,7 @@ export class PictureWorker {
 
   /** Terminates the worker, and with it all that it has read. */
   close() {
-    clearTimeout(this.#watching);
+    clearInterval(this.#watching);
     this.#worker?.terminate();
     this.#worker = undefined;
   }

@@ -16,7 +16,7 @@ export class BackButton {
     this.#back = back;
   }
 
-  /** @param {boolean} leads whether Back leads to another screen; else it leaves the page, as ever */
+  /** @param {boolean} leads whether Back is the page's; else it leaves the page, as ever */
   hear(leads) {
     if (leads && !this.#watcher) this.#watch();
     if (leads) return;
