@@ -121,6 +121,7 @@ export class Sender extends EventTarget {
  * @param {unknown} error
  */
 function endOf(error) {
+  if (!(error instanceof RegistryError)) globalThis.reportError?.(error); // a bug, which the console should show
   if (!(error instanceof RegistryError) || error.kind === "fault") return "fault";
   return error.kind === "closed" ? "closed" : "refused";
 }

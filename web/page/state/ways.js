@@ -1,5 +1,4 @@
 /** The ways on: what a screen offers the person in a state. Screens whose buttons depend on the state draw these. */
-import { KINDS } from "./state.js";
 
 /** @typedef {import("./types.d.ts").State} State */
 /** @typedef {import("./types.d.ts").Act} Act */
@@ -66,15 +65,4 @@ const OFFERS_OF_SENDING = {
  */
 export function offers(state) {
   return OFFERS[state.screen](state);
-}
-
-/** The menu and "Help now", which stand around every screen. @type {Act[]} */
-export const AROUND = [
-  to("start"),
-  to("lookup"),
-  ...["posted", ...glances()].map((screen) => to(/** @type {ScreenName} */ (screen))),
-];
-
-function glances() {
-  return Object.entries(KINDS).flatMap(([screen, kind]) => (kind === "glance" ? [screen] : []));
 }

@@ -1,8 +1,9 @@
 import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
 import { test } from "node:test";
 import fc from "fast-check";
 import { effectsOf } from "../../../../web/page/state/effects.js";
-import { AROUND, offers } from "../../../../web/page/state/ways.js";
+import { offers } from "../../../../web/page/state/ways.js";
 import { BEGINNING, KINDS, backFrom, isSending, next } from "../../../../web/page/state/state.js";
 
 const SCREENS = Object.keys(KINDS);
@@ -234,6 +235,25 @@ test("only an act of the person starts sending, hashing or a question to the reg
   });
 });
 
+test("what a screen is said to offer stands in its source", () => {
+  for (const screen of SCREENS) {
+    const file = new URL(`../../../../web/page/screens/${screen}.js`, import.meta.url);
+    const source = readFileSync(file, "utf8");
+    const said = new Set(source.match(/(?<=")[a-z-]+(?=")/g));
+    if (screen === "hashing" || screen === "sending") assert.match(source, /offers\(app\.state\)/);
+    else
+      for (const receipt of RECEIPT)
+        for (const act of offers(at(screen, { receipt })))
+          assert.ok(
+            said.has(act.to ?? act.type) || source.includes(CALLS[act.type]),
+            `${screen}: ${nameOf(act)}`,
+          );
+  }
+});
+
+/** Acts that a screen tells by another name. */
+const CALLS = { "look-up": "app.lookUp(" };
+
 test("what is stopped stays stopped until the person says so, whatever they look at", () => {
   const looks = [
     ...AROUND,
@@ -256,6 +276,9 @@ test("what is stopped stays stopped until the person says so, whatever they look
     );
   }
 });
+
+/** The menu and "Help now", which stand around every screen. */
+const AROUND = ["start", "lookup", "posted", "urgent", "helplines", "faq", "how"];
 
 /** Any event, or one of those that the screen offers. */
 const step = fc.tuple(fc.constantFrom(...EVENTS), fc.nat(20), fc.boolean());
