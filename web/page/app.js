@@ -171,6 +171,7 @@ class App {
   begin() {
     this.#buildFrame();
     this.#draw();
+    void this.updateKept();
     if (!isSupported()) return this.tell({ type: "device-unsupported" });
     // The runtime is requested one frame after the first paint, so that it does not delay it.
     requestAnimationFrame(() => requestAnimationFrame(() => this.tell({ type: "drawn" })));
