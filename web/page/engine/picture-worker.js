@@ -59,10 +59,11 @@ export class PictureWorker {
     else this.#watch();
   }
 
-  /** Takes the worker for dead if it owes an answer and says nothing. */
+  /** Takes the worker for dead if it owes an answer and says nothing: to start, to hash, or to make phash. */
   #watch() {
     clearInterval(this.#watching);
-    if (!this.#worker || (!this.current && !(this.#makesPhash && this.unfinished.size > 0))) return;
+    const owes = !this.ready || this.current || (this.#makesPhash && this.unfinished.size > 0);
+    if (!this.#worker || !owes) return;
     let checks = 0;
     this.#watching = setInterval(() => {
       checks += 1;
