@@ -55,7 +55,7 @@ def test_the_notice_works_without_a_network(person: PlaywrightHands, registry: R
     """With the device offline the page says what still works, and a notice is made all the same."""
     notice = _notice(person, registry)
     person.page.context.set_offline(offline=True)
-    person.wait_for_text("You are offline. You can still choose pictures and make the fingerprints.")
+    person.wait_for_text("You are offline. You can still make the fingerprints of most pictures.")
     assert "47 U.S.C. 223a" in _fill(notice).text("Reddit")
 
 

@@ -172,7 +172,7 @@ new Promise((done) => {
   const foot = document.querySelector(".actions");
   const look = () => {
     places.add(foot.getBoundingClientRect().top);
-    return foot.dataset.state === "ready" ? done(places.size) : requestAnimationFrame(look);
+    return foot.dataset.state === "done" ? done(places.size) : requestAnimationFrame(look);
   };
   look();
 })

@@ -20,6 +20,7 @@ LISTS: Final = {"words/en.js", "page/content/helplines.js"}
 
 ROOMS: Final = {
     "words": set[str](),
+    "page/state": set[str](),
     "page/engine": set[str](),
     "page/registry": set[str](),
     "page/language": {"words"},
@@ -27,16 +28,16 @@ ROOMS: Final = {
     "page/ui": {"page/language"},
     "page/session": {"page/engine", "page/registry", "page/content"},
     "page/screens/shared": {
-        *("page/engine", "page/registry", "page/language"),
+        *("page/state", "page/engine", "page/registry", "page/language"),
         *("page/content", "page/ui", "page/session"),
     },
     "page/screens": {
-        *("page/registry", "page/language", "page/content", "page/ui"),
+        *("page/state", "page/registry", "page/language", "page/content", "page/ui"),
         *("page/session", "page/screens/shared"),
     },
-    "page/frame": {"page/engine", "page/language", "page/ui", "page/session", "page/screens/shared"},
+    "page/frame": {"page/state", "page/engine", "page/language", "page/ui"},
     "page": {
-        *("page/engine", "page/registry", "page/language", "page/session"),
+        *("page/state", "page/engine", "page/registry", "page/language", "page/session"),
         *("page/screens", "page/screens/shared", "page/frame"),
     },
     "worker": set[str](),

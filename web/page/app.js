@@ -1,10 +1,16 @@
-/** The top of the page: starts it, and moves between its screens. web/README.md has the table of what happens when. */
+/**
+ * The top of the page: starts it, holds its state, draws the screen of that state, and does what follows from a change of it.
+ * web/README.md has the table of what happens when.
+ */
 import { installLeave } from "./frame/leave.js";
+import { BackButton } from "./frame/back.js";
 import { buildFrame } from "./frame/frame.js";
+import { SecondTaps, refuseFiles } from "./frame/mishaps.js";
 import { Hasher } from "./session/hasher.js";
 import { isKept } from "./engine/keep.js";
 import { Preparation } from "./session/preparation.js";
 import { Registry } from "./registry/client.js";
+import { Requester } from "./session/requester.js";
 import { Sender } from "./session/sender.js";
 import { Session } from "./session/session.js";
 import { adult } from "./screens/adult.js";
@@ -29,10 +35,14 @@ import { unsupported } from "./screens/unsupported.js";
 import { urgent } from "./screens/urgent.js";
 import { where } from "./screens/where.js";
 import { withdraw } from "./screens/withdraw.js";
-import { say, speak, spoken, wished } from "./language/words.js";
+import { effectsOf } from "./state/effects.js";
+import { BEGINNING, backFrom, next } from "./state/state.js";
+import { say, sayTime, speak, spoken, wished } from "./language/words.js";
 
 /** @typedef {import("./screens/shared/context.d.ts").ScreenContext} ScreenContext */
-/** @typedef {import("./screens/shared/context.d.ts").ScreenName} ScreenName */
+/** @typedef {import("./state/types.d.ts").ScreenName} ScreenName */
+/** @typedef {import("./state/types.d.ts").PageEvent} PageEvent */
+/** @typedef {import("./state/types.d.ts").Effect} Effect */
 
 /** For callers that hash without the screens, such as the tests. */
 export { createDoor } from "./engine/door.js";
@@ -62,25 +72,39 @@ const SCREENS = {
   how,
   unsupported,
 };
-/** Screens that are only looked at on the way: they lead back to the screen before them. @type {ScreenName[]} */
-const ASIDE = ["posted", "platform", "notice", "letters", "urgent", "helplines", "faq", "how", "nofile"];
+/** Events after which the screen is drawn anew even if it is the same one. */
+const REDRAWS = new Set(["go", "back", "return", "answered", "finish"]);
+/** What the end of a try to send is called. @type {Record<string, PageEvent>} */
+const SENDINGS = {
+  sending: { type: "trying" },
+  waiting: { type: "waits" },
+  refused: { type: "refused" },
+  closed: { type: "closed" },
+  fault: { type: "fault" },
+};
 /** How long the first screen waits for a language other than English; after that it is shown in English first. */
 const LANGUAGE_WAIT_MILLISECONDS = 4000;
 
 /** @implements {ScreenContext} */
 class App {
+  state = BEGINNING;
+  changes = new EventTarget();
   session = new Session();
-  registry = new Registry();
   preparation = new Preparation();
   hasher = new Hasher(this.session, this.preparation);
-  sender = new Sender(this.session, this.registry);
+  #registry = new Registry();
+  sender = new Sender(this.session, this.#registry);
+  requester = new Requester(this.session, this.#registry);
+  first = "";
   /** Whether the page's program is kept on the device. */
   kept = false;
-  /** The last screen that was not one of `ASIDE`. @type {ScreenName} */
-  origin = "start";
-  /** @type {ScreenName} */
-  #screen = "start";
+  /** The case that the person asks for. @type {import("./registry/client.js").Ownership} */
+  #wanted = { number: "", pin: "" };
+  /** The screen that is drawn. @type {ScreenName} */
+  #drawn = "start";
   #leaving = new AbortController();
+  #secondTaps = new SecondTaps();
+  #back = new BackButton(() => this.tell({ type: "back" }));
   /** @type {ReturnType<typeof buildFrame>} */
   #frame = {
     main: document.createElement("main"),
@@ -88,15 +112,42 @@ class App {
     showKept: () => {},
   };
   #leave = installLeave({
-    forget: () => this.forget(),
+    forget: () => this.tell({ type: "leave" }),
     restart: () => this.begin(),
     announce: (text) => this.announce(text),
     isKept: () => this.kept,
   });
+  /** @type {Record<Effect, () => void>} */
+  #effects = {
+    prepare: () => this.preparation.start(),
+    hash: () => void this.hasher.run(),
+    "stop-hashing": () => this.hasher.stop(),
+    renew: () => (this.session.outgoing = null),
+    send: () => void this.sender.start(),
+    "try-now": () => this.sender.tryNow(),
+    "stop-sending": () => this.sender.stop(),
+    "look-up": () => void this.requester.look(this.#wanted),
+    refresh: () => void this.requester.refresh(),
+    withdraw: () => void this.requester.withdraw(),
+    "abandon-request": () => this.requester.abandon(),
+    wipe: () => this.#wipe(),
+    close: () => this.preparation.close(),
+  };
 
   constructor() {
-    addEventListener("beforeunload", (event) => this.session.unsaved && event.preventDefault());
-    addEventListener("online", () => this.sender.tryNow());
+    const unsaved = () => this.state.receipt === "unkept" || this.session.unsaved;
+    addEventListener("beforeunload", (event) => unsaved() && event.preventDefault());
+    for (const type of /** @type {const} */ (["online", "offline"]))
+      addEventListener(type, () => this.tell({ type }));
+    if (!navigator.onLine) this.tell({ type: "offline" });
+    refuseFiles();
+    this.preparation.addEventListener("change", () => this.#hearDevice());
+    this.hasher.addEventListener("ended", () => this.#hearHasher());
+    this.sender.addEventListener("change", () => this.#hearSender());
+    this.sender.addEventListener("accepted", () => this.tell({ type: "accepted" }));
+    this.sender.addEventListener("sent", () => this.tell({ type: "sent", left: this.sender.sent.left }));
+    for (const type of /** @type {const} */ (["answered", "unanswered"]))
+      this.requester.addEventListener(type, () => this.tell({ type }));
   }
 
   /** Aborted when the screen is left. */
@@ -118,15 +169,52 @@ class App {
 
   /** Builds the frame and shows the first screen. */
   begin() {
-    this.origin = "start";
     this.#buildFrame();
-    this.#show(isSupported() ? "start" : "unsupported");
+    this.#draw();
+    void this.updateKept();
+    if (!isSupported()) return this.tell({ type: "device-unsupported" });
+    // The runtime is requested one frame after the first paint, so that it does not delay it.
+    requestAnimationFrame(() => requestAnimationFrame(() => this.tell({ type: "drawn" })));
+  }
+
+  /**
+   * Takes the state to the one that follows from an event, does what that means, and shows it.
+   *
+   * @param {PageEvent} event
+   */
+  tell(event) {
+    const before = this.state;
+    this.state = next(before, event);
+    this.session.adding = this.state.adding;
+    // A PIN is not shown again to whoever comes to this screen later.
+    if (before.origin === "lookup" && this.state.origin !== "lookup")
+      this.session.typed = { number: "", pin: "" };
+    const moves = this.state.screen !== before.screen || REDRAWS.has(event.type);
+    if (moves) this.first = this.#firstSentence(before, event);
+    for (const effect of effectsOf(before, this.state, event)) this.#effects[effect]();
+    if (event.type === "leave") return;
+    if (this.#drawn !== this.state.screen || REDRAWS.has(event.type)) this.#move();
+    else this.changes.dispatchEvent(new Event("change"));
+    // From a receipt that is not kept Back leads nowhere: least of all out of the page.
+    this.#back.hear(backFrom(this.state) !== null || this.state.receipt === "unkept");
+  }
+
+  /** @param {ScreenName} to */
+  go(to) {
+    this.tell({ type: "go", to });
+  }
+
+  /** @param {import("./registry/client.js").Ownership} ownership */
+  lookUp(ownership) {
+    this.#wanted = ownership;
+    this.tell({ type: "look-up" });
   }
 
   /** Looks up whether the program is kept, and says so at the foot of the page. */
   async updateKept() {
     this.kept = await isKept().catch(() => false);
     this.#frame.showKept(this.kept);
+    this.changes.dispatchEvent(new Event("change"));
   }
 
   /**
@@ -136,20 +224,24 @@ class App {
    */
   async speak(code) {
     try {
-      await speak(code);
+      if (!(await speak(code))) return;
     } catch {
       this.#rebuild();
       return this.announce(say("frame.language-failed"));
     }
     this.#rebuild();
+    this.tell({ type: "language" });
   }
 
-  /** Builds frame and screen again, and keeps the scroll position and the focus on the list of languages. */
+  /** Builds frame and screen again, and keeps the scroll position, what is unfolded, and the focus on the languages. */
   #rebuild() {
     const y = scrollY;
     const choosing = document.activeElement?.id === "language";
+    const unfolded = [...this.#frame.main.querySelectorAll("details")].map(({ open }) => open);
     this.#buildFrame();
-    this.#show(this.#screen);
+    this.#draw();
+    for (const [at, details] of this.#frame.main.querySelectorAll("details").entries())
+      details.open = unfolded[at] ?? false;
     scrollTo(0, y);
     if (choosing) document.getElementById("language")?.focus({ preventScroll: true });
   }
@@ -159,17 +251,37 @@ class App {
       go: (screen) => this.go(screen),
       leave: this.#leave,
       speak: (code) => void this.speak(code),
-      preparation: this.preparation,
+      offline: () => this.#offlineKey(),
+      changes: this.changes,
     });
     this.#frame.showKept(this.kept);
   }
 
-  /** @param {ScreenName} screen */
-  go(screen) {
+  /** What works without a network, while there is none. */
+  #offlineKey() {
+    if (this.state.online) return null;
+    if (this.state.device !== "ready") return "problem.offline";
+    return this.kept ? "frame.offline" : "frame.offline-some"; // decoders and the worker for videos come when they are needed
+  }
+
+  /** Shows the screen of the state from its top, with the focus on its heading. */
+  #move() {
+    this.#secondTaps.moved();
     this.#frame.main.dataset["moving"] = "";
-    this.#show(this.#allowed(screen));
+    this.#draw();
     scrollTo(0, 0);
     this.#frame.main.querySelector("h1")?.focus({ preventScroll: true });
+  }
+
+  /** Draws the screen of the state. */
+  #draw() {
+    const { screen } = this.state;
+    this.#leaving.abort();
+    this.#leaving = new AbortController();
+    this.#drawn = screen;
+    this.announce("");
+    this.#frame.main.dataset["screen"] = screen;
+    this.#frame.main.replaceChildren(...SCREENS[screen](this));
   }
 
   /** @param {string} text for screen readers */
@@ -177,42 +289,51 @@ class App {
     this.#frame.voice.textContent = text;
   }
 
+  /**
+   * What the screen that an event leads to says first.
+   *
+   * @param {import("./state/types.d.ts").State} before
+   * @param {PageEvent} event
+   */
+  #firstSentence({ request, adding }, event) {
+    if (event.type === "sent") {
+      const { count, left } = this.sender.sent;
+      if (left) return say("receipt.partly", { count: left });
+      return adding ? say("case.added", { count }) : "";
+    }
+    if (event.type !== "answered") return "";
+    if (request === "refreshing") return say("case.refreshed", { time: sayTime(new Date()) });
+    if (request !== "withdrawing") return "";
+    const { withdrawing } = this.session;
+    return withdrawing === null
+      ? say("withdraw.done")
+      : say("withdraw.done-one", { number: withdrawing + 1 });
+  }
+
+  #hearDevice() {
+    const { state } = this.preparation;
+    if (state.kind === "ready") this.tell({ type: "device-ready" });
+    if (state.kind === "failed")
+      this.tell({ type: state.code === "unsupported-browser" ? "device-unsupported" : "device-failed" });
+  }
+
+  #hearHasher() {
+    this.tell({ type: "hashed", left: this.hasher.left, ready: this.session.ready.length });
+  }
+
+  #hearSender() {
+    const heard = SENDINGS[this.sender.state.kind];
+    if (heard) this.tell(heard);
+  }
+
   /** Forgets everything that the person did. */
-  forget() {
+  #wipe() {
     this.hasher.stop();
     this.sender.stop();
-    this.preparation.close();
+    this.requester.abandon();
+    this.preparation.forget();
     this.session.wipe();
-  }
-
-  /** Forgets everything and shows the first screen. */
-  restart() {
-    this.forget();
-    this.go("start");
-  }
-
-  /**
-   * The screen to show when `screen` is asked for: nobody walks away by mistake from a case number that they have not
-   * kept, or from a message that is being sent.
-   *
-   * @param {ScreenName} screen
-   * @returns {ScreenName}
-   */
-  #allowed(screen) {
-    if (ASIDE.includes(screen)) return screen;
-    if (this.session.unkept) return "receipt";
-    return this.sender.running ? "sending" : screen;
-  }
-
-  /** @param {ScreenName} screen */
-  #show(screen) {
-    this.#leaving.abort();
-    this.#leaving = new AbortController();
-    this.#screen = screen;
-    if (!ASIDE.includes(screen)) this.origin = screen;
-    this.announce("");
-    this.#frame.main.dataset["screen"] = screen;
-    this.#frame.main.replaceChildren(...SCREENS[screen](this));
+    this.#wanted = { number: "", pin: "" };
   }
 }
 

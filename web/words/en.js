@@ -47,6 +47,8 @@ export const language = {
     "frame.language-failed": "We could not load that language. Please check your connection.",
     "frame.offline":
       "You are offline. You can still choose pictures and make the fingerprints. We can send them when you are back online.",
+    "frame.offline-some":
+      "You are offline. You can still make the fingerprints of most pictures. Videos and some pictures, like HEIC, have to wait until you are back online.",
 
     "ready.loading": "Getting your device ready…",
     "ready.ready": "Your device is ready.",
@@ -263,6 +265,10 @@ export const language = {
       "You stopped. It may be that we already have the message. If you send it again from here, it still counts once.",
     "sending.refused": "We could not take the message. That is our fault, not yours. Please try once more.",
     "sending.fresh": "Try again",
+    "sending.fault":
+      "Something on this page went wrong, so we could not send. Please try again. If it still fails, open this page in another browser.",
+    "sending.insecure":
+      "This page was opened without https, so your browser does not let it send. Open it again with https:// at the start of its address.",
 
     "receipt.title": "Done. Your pictures are on the block list",
     "receipt.lead": "Keep these two. You need both to see what happened, or to stop the blocking.",

@@ -59,7 +59,7 @@ def serve_site(options: Options) -> int:
     make_platform(options.data, home, address)
     try:
         with running_registry(options, DIST) as registry:
-            print(greeting(address, home, *pictures), flush=True)
+            print(for_phones(options) + greeting(address, home, *pictures), flush=True)
             status = registry.wait()
     except KeyboardInterrupt:
         print(f"\nStopped. What was sent is kept in {shown(options.data)}/.", flush=True)
@@ -190,6 +190,19 @@ def greeting(address: str, home: Path, picture: Path, copy: Path) -> str:
     return (
         f"\nThe page:  {address}\n\nSend {shown(picture)} there, or a picture of yours. "
         f"Then be a platform, in another terminal:\n{lines}\nCtrl-C stops.\n"
+    )
+
+
+def for_phones(options: Options) -> str:
+    """Says that other devices need HTTPS, if they can reach the page: without it their browsers do not let it send."""
+    if gate_can_reach(f"http://{options.host}:{options.port}/"):
+        return ""
+    return (
+        "\nPhones and other computers can open the page but not send: browsers allow that over HTTPS alone.\n"
+        "Put a proxy with a certificate in front of it, as py/takeback/registry/README.md shows. For a trial\n"
+        "a self-signed one will do; phones then warn that nobody they trust has signed it:\n\n"
+        "  openssl req -x509 -newkey rsa:2048 -nodes -days 7 -subj /CN=trial -keyout key.pem -out cert.pem\n\n"
+        "Never tell people who need help to ignore such a warning.\n"
     )
 
 

@@ -27,9 +27,9 @@ WITHIN: Final = 90
 
 
 @contextmanager
-def serving(data: Path, port: int) -> Iterator[tuple[subprocess.Popen[str], str]]:
+def serving(data: Path, port: int, *more: str) -> Iterator[tuple[subprocess.Popen[str], str]]:
     """`serve` in a process group of its own, as in a terminal, and its output until it was ready."""
-    command = [sys.executable, str(ROOT / "build.py"), "serve", "--data", str(data), "--port", str(port)]
+    command = [sys.executable, str(ROOT / "build.py"), "serve", "--data", str(data), "--port", str(port), *more]
     with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True, start_new_session=True) as process:
         try:
             assert process.stdout is not None
@@ -121,4 +121,15 @@ def test_what_was_sent_is_there_the_next_time(tmp_path: Path) -> None:
         sync = next(line.strip() for line in said.splitlines() if "gate sync" in line)
         assert "1 added" in copied(sync).stdout
         process.terminate()
+        assert process.wait(WITHIN) == 0
+
+
+@pytest.mark.timeout(300)
+@pytest.mark.parametrize(("host", "told"), [("127.0.0.1", False), ("0.0.0.0", True)])
+def test_phones_are_said_to_need_https(tmp_path: Path, host: str, *, told: bool) -> None:
+    """Only where other devices can reach the page, `serve` says that they cannot send without HTTPS, and what helps."""
+    with serving(tmp_path / "data", free_port(), "--host", host) as (process, said):
+        assert ("Phones and other computers can open the page but not send" in said) == told
+        assert ("openssl req -x509" in said) == told
+        os.killpg(process.pid, signal.SIGINT)
         assert process.wait(WITHIN) == 0

@@ -67,6 +67,16 @@ export function noPlace() {
 }
 
 /**
+ * Whether the person has answered anything themselves.
+ *
+ * @param {Answers} answers
+ */
+export function isFilled({ who: _given, ...answers }) {
+  const { who: _none, ...empty } = noAnswers("");
+  return JSON.stringify(answers) !== JSON.stringify(empty);
+}
+
+/**
  * What the law requires and is still missing, in the order of the form: 47 U.S.C. 223a(a)(1)(B).
  *
  * @param {Answers} answers

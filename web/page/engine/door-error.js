@@ -10,3 +10,12 @@ export class DoorError extends Error {
     this.code = code;
   }
 }
+
+export function unsupported() {
+  return new DoorError("unsupported-browser", "the browser lacks WebAssembly or module workers");
+}
+
+/** @param {unknown} cause */
+export function unavailable(cause) {
+  return new DoorError("runtime-unavailable", cause instanceof Error ? cause.message : String(cause));
+}

@@ -2,10 +2,12 @@
  * The one door to the sealed workers: a picture goes in, its hashes come out. It queues pictures, starts and replaces
  * workers, and aborts.
  */
-import { DoorError } from "./door-error.js";
-import { PictureWorker, workersFor } from "./picture-worker.js";
+import { DoorError, unavailable, unsupported } from "./door-error.js";
+import { PictureWorker, SILENT, workersFor } from "./picture-worker.js";
+import { untilAborted, withResolvers } from "./promises.js";
 import { loadOptional, loadRuntime } from "./runtime.js";
 import { SECOND_PART } from "./second-part.js";
+import { hasSimd } from "./support.js";
 import { VideoWorker } from "./video-worker.js";
 
 /** @typedef {import("../../messages.d.ts").Hashed} Hashed */
@@ -27,21 +29,20 @@ const MAX_UNFINISHED = 10;
 /** How long to wait for numpy and imagehash once nothing else is left to do. */
 const PHASH_WAIT_MILLISECONDS = 20_000;
 const PHASH = "phash.zip";
+/** After so long a worker that could not be started is tried again: its script is fetched from the network each time. */
+const RESTART_MILLISECONDS = 5000;
 /** Errors after which a picture still gets its exact hashes. */
 const EXACT_ONLY = new Set(["damaged-picture", "picture-too-large", "worker-crashed"]);
-/** A module with one SIMD instruction, which the hashing kernel needs: to ask whether the browser has them. */
-// prettier-ignore
-const SIMD = new Uint8Array([
-  0, 97, 115, 109, 1, 0, 0, 0, 1, 5, 1, 96, 0, 1, 123, 3, 2, 1, 0, 10, 10, 1, 8, 0, 65, 0, 253, 15, 253, 98, 11,
-]);
-
 /**
  * Opens the door: loads the runtime and starts the worker.
  *
- * @param {{ onProgress?: (progress: import("./runtime.js").Progress) => void }} [options]
+ * @param {object} [options]
+ * @param {(progress: import("./runtime.js").Progress) => void} [options.onProgress]
+ * @param {(able: boolean) => void} [options.onAble] of a door that was ready: whether it has a worker, or waits until one can
+ *   be started again; pictures stay in the queue
  */
-export function createDoor({ onProgress = () => {} } = {}) {
-  return new Door(onProgress);
+export function createDoor({ onProgress = () => {}, onAble = () => {} } = {}) {
+  return new Door(onProgress, onAble);
 }
 
 class Door {
@@ -59,11 +60,22 @@ class Door {
   #videos = new VideoWorker();
   #nextId = 1;
   #closed = false;
+  #wasReady = false;
   /** @type {PromiseWithResolvers<void>} */
   #ready = withResolvers();
 
-  /** @param {(progress: import("./runtime.js").Progress) => void} onProgress */
-  constructor(onProgress) {
+  /** Why nothing can be hashed any more. @type {DoorError | undefined} */
+  #failure;
+  #onAble;
+  /** @type {ReturnType<typeof setTimeout> | undefined} */
+  #restarting;
+
+  /**
+   * @param {(progress: import("./runtime.js").Progress) => void} onProgress
+   * @param {(able: boolean) => void} onAble
+   */
+  constructor(onProgress, onAble) {
+    this.#onAble = onAble;
     this.#ready.promise.catch(() => {}); // `hash` rejects with it too
     void this.#open(onProgress);
   }
@@ -83,7 +95,7 @@ class Door {
    */
   async hash(file, options = {}) {
     await untilAborted(this.#ready.promise, options.signal);
-    if (this.#closed) throw new DoorError("aborted", "the door is closed");
+    if (this.#closed) throw this.#failure ?? new DoorError("aborted", "the door is closed");
     const { promise, resolve, reject } = /** @type {PromiseWithResolvers<Hashed>} */ (withResolvers());
     const request = { id: this.#nextId++, file, options, retried: false, resolve, reject };
     const abort = () => this.#abort(request);
@@ -103,13 +115,33 @@ class Door {
     this.#distribute();
   }
 
+  /** Starts a worker, if the door was ready once and has none: its script may be there again. */
+  restart() {
+    clearTimeout(this.#restarting);
+    if (this.#runtime && this.#wasReady && this.#workers.length === 0) this.#addWorker().start(this.#runtime);
+  }
+
+  /** Terminates the workers, and with them all that they have read; a new one starts from the runtime in memory. */
+  forget() {
+    this.#expected = 0;
+    if (!this.#runtime || !this.#wasReady) return;
+    this.#drop();
+    this.#addWorker().start(this.#runtime);
+  }
+
   /** Terminates the workers and drops the runtime; every open request rejects with `aborted`. */
   close() {
     this.#closed = true;
-    this.#videos.close();
     this.#runtime = undefined;
+    this.#ready.reject(new DoorError("aborted", "the door is closed"));
+    this.#drop();
+  }
+
+  /** Terminates the workers; every open request rejects with `aborted`. */
+  #drop() {
+    clearTimeout(this.#restarting);
+    this.#videos.close();
     const closed = new DoorError("aborted", "the door is closed");
-    this.#ready.reject(closed);
     for (const worker of this.#workers.splice(0)) {
       worker.close();
       for (const { request } of worker.unfinished.values()) request.reject(closed);
@@ -121,7 +153,7 @@ class Door {
   /** @param {(progress: import("./runtime.js").Progress) => void} onProgress */
   async #open(onProgress) {
     try {
-      if (!globalThis.WebAssembly?.validate(SIMD)) throw unsupported();
+      if (!hasSimd()) throw unsupported();
       const first = this.#addWorker(); // its script loads alongside the files
       this.#runtime = await loadRuntime((progress) => this.#closed || onProgress(progress));
       if (this.#closed) return;
@@ -166,7 +198,7 @@ class Door {
    * @param {import("../../messages.d.ts").FromPictureWorker} message
    */
   #receive(worker, message) {
-    if (message.kind === "crashed") return this.#replaceCrashed(worker);
+    if (message.kind === "crashed") return this.#replaceCrashed(worker, message.text === SILENT);
     if (message.kind === "ready") return this.#markReady(worker);
     if (message.kind === "needs") return void this.#sendOptional(worker, message.name);
     if (message.kind === "rest") return this.#finish(worker, message.id, JSON.parse(message.json));
@@ -304,7 +336,9 @@ class Door {
   /** @param {PictureWorker} worker */
   #markReady(worker) {
     worker.ready = true;
+    this.#wasReady = true;
     this.#ready.resolve();
+    this.#onAble(true);
     this.#distribute();
   }
 
@@ -322,21 +356,39 @@ class Door {
   }
 
   /**
-   * A worker died. The picture it was hashing is tried once more, by itself; if that kills a worker too, it is the cause.
+   * A worker died. The picture it was hashing is tried once more, by itself; if that kills a worker too, it is the cause. A
+   * picture of which a worker said nothing for minutes is not tried again.
    *
    * @param {PictureWorker} worker
+   * @param {boolean} [silent]
    */
-  #replaceCrashed(worker) {
+  #replaceCrashed(worker, silent = false) {
     const { current: request, ready } = worker;
     worker.current = undefined;
-    if (!ready && this.#workers.length === 1) return this.#fail(unavailable("the worker did not start"));
+    if (!ready && this.#workers.length === 1) {
+      if (this.#wasReady) return this.#waitForWorker(worker);
+      return this.#fail(unavailable("the worker did not start"));
+    }
     if (!ready) this.#maxWorkers = 1;
     if (ready && !request) this.#giveUpPhash(worker); // it died while making a phash, or without a part of Python
-    if (request?.retried)
+    if (request && (request.retried || silent))
       this.#rejectOrHashExactly(request, { code: "worker-crashed", text: "the picture could not be hashed" });
     else if (request) this.#waiting.unshift(Object.assign(request, { retried: true }));
     this.#replace(worker);
     this.#distribute();
+  }
+
+  /**
+   * The last worker could not be started again, as a rule because there is no network for its script. The runtime stays in
+   * memory and the pictures in the queue until it can be.
+   *
+   * @param {PictureWorker} worker
+   */
+  #waitForWorker(worker) {
+    worker.close();
+    this.#workers = [];
+    this.#onAble(false);
+    this.#restarting = setTimeout(() => this.restart(), RESTART_MILLISECONDS);
   }
 
   /**
@@ -354,43 +406,8 @@ class Door {
 
   /** @param {DoorError} error */
   #fail(error) {
+    this.#failure = error;
     this.#ready.reject(error);
     this.close();
   }
-}
-
-function unsupported() {
-  return new DoorError("unsupported-browser", "the browser lacks WebAssembly or module workers");
-}
-
-/** @param {unknown} cause */
-function unavailable(cause) {
-  return new DoorError("runtime-unavailable", cause instanceof Error ? cause.message : String(cause));
-}
-
-/**
- * @param {Promise<void>} promise
- * @param {AbortSignal | undefined} signal
- * @throws {DoorError} `aborted`
- */
-async function untilAborted(promise, signal) {
-  const aborted = new DoorError("aborted", "hashing was stopped");
-  if (signal?.aborted) throw aborted;
-  const { promise: stop, reject } = /** @type {PromiseWithResolvers<void>} */ (withResolvers());
-  const abort = () => reject(aborted);
-  signal?.addEventListener("abort", abort);
-  return Promise.race([promise, stop]).finally(() => signal?.removeEventListener("abort", abort));
-}
-
-/**
- * `Promise.withResolvers`, which browsers have only had since 2024.
- *
- * @template T
- * @returns {PromiseWithResolvers<T>}
- */
-function withResolvers() {
-  /** @type {any} */
-  const parts = {};
-  parts.promise = new Promise((resolve, reject) => Object.assign(parts, { resolve, reject }));
-  return parts;
 }

@@ -7,6 +7,16 @@ import { startWorker, PICTURE_WORKER } from "./workers.js";
 /** @typedef {import("./door.js").Request} Request */
 /** @typedef {{ request: Request, hashed: Hashed, moving: boolean }} Unfinished `moving`: it may have frames as well */
 
+/** What a worker that hangs is said to have crashed of. */
+export const SILENT = "silent";
+/** How often to look whether a worker that owes an answer has said anything. */
+const CHECK_MILLISECONDS = 5000;
+/**
+ * After so many looks in a row without a message it hangs: two minutes, in which the slowest phones decode the largest
+ * pictures. Looks are counted and not time, because a phone in a pocket stops the page and the worker alike.
+ */
+const MAX_SILENT_CHECKS = 24;
+
 export class PictureWorker {
   /** Whether Python runs in it. */
   ready = false;
@@ -17,6 +27,11 @@ export class PictureWorker {
   /** The pictures that lack nothing but their phash, by the number of the request. @type {Map<number, Unfinished>} */
   unfinished = new Map();
   #worker;
+  #onMessage;
+  /** Whether it has numpy and imagehash. */
+  #makesPhash = false;
+  /** @type {ReturnType<typeof setInterval> | undefined} */
+  #watching;
   /** Where the worker waits for the second part of CPython, unless it has it. @type {SharedPart | undefined} */
   #second;
 
@@ -29,10 +44,31 @@ export class PictureWorker {
   constructor(onMessage) {
     const worker = startWorker(PICTURE_WORKER);
     this.#worker = worker;
+    this.#onMessage = onMessage;
     if (!worker) return;
     /** @param {MessageEvent<FromPictureWorker>} event */
-    worker.onmessage = ({ data }) => this.#worker === worker && onMessage(this, data);
+    worker.onmessage = ({ data }) => this.#worker === worker && this.#receive(data);
     worker.onerror = () => this.#worker === worker && onMessage(this, { kind: "crashed", text: "error" });
+  }
+
+  /** @param {FromPictureWorker} message */
+  #receive(message) {
+    this.#onMessage(this, message);
+    // What it waits for comes over the network, which has limits of its own.
+    if (message.kind === "needs") clearInterval(this.#watching);
+    else this.#watch();
+  }
+
+  /** Takes the worker for dead if it owes an answer and says nothing: to start, to hash, or to make phash. */
+  #watch() {
+    clearInterval(this.#watching);
+    const owes = !this.ready || this.current || (this.#makesPhash && this.unfinished.size > 0);
+    if (!this.#worker || !owes) return;
+    let checks = 0;
+    this.#watching = setInterval(() => {
+      checks += 1;
+      if (checks >= MAX_SILENT_CHECKS) this.#onMessage(this, { kind: "crashed", text: SILENT });
+    }, CHECK_MILLISECONDS);
   }
 
   get usable() {
@@ -53,6 +89,7 @@ export class PictureWorker {
    */
   fill(content) {
     this.#second?.fill(content);
+    this.#watch();
   }
 
   /** @param {Request} request */
@@ -64,11 +101,14 @@ export class PictureWorker {
 
   /** @param {import("../../messages.d.ts").ToPictureWorker} message */
   send(message) {
+    if (message.kind === "phash") this.#makesPhash = true;
     this.#worker?.postMessage(message);
+    this.#watch();
   }
 
   /** Terminates the worker, and with it all that it has read. */
   close() {
+    clearInterval(this.#watching);
     this.#worker?.terminate();
     this.#worker = undefined;
   }

@@ -16,6 +16,11 @@ import { canShareMemory, SECOND_PART } from "./second-part.js";
  */
 const subtle = globalThis.crypto?.subtle;
 
+/** A download that brings nothing for so long has stalled: it is begun again. */
+const STALLED_MILLISECONDS = 20_000;
+/** How often a file is asked for, if the download stalls or breaks off. */
+const MAX_TRIES = 3;
+
 /**
  * Loads all files in parallel; the second part of CPython only if a worker could not wait for it.
  *
@@ -113,28 +118,66 @@ async function load(file, onBytes) {
 }
 
 /**
- * The bytes of a file before their digest is checked; `onPart` gets each part as it arrives.
+ * The bytes of a file before their digest is checked; `onPart` gets each part as it arrives, and none of them twice.
  *
  * @param {RuntimeFile} file
  * @param {(part: Uint8Array<ArrayBuffer>) => void} onPart
  * @throws {Error} if the file cannot be fetched or is longer than the page says
  */
 async function receive(file, onPart) {
-  const response = await fetch(file.address, {
-    cache: "no-store",
-    credentials: "omit",
-    ...(subtle ? {} : { integrity: file.integrity }),
-  });
-  if (!response.ok || !response.body) throw new Error(`${file.address}: ${response.status}`);
   const content = new Uint8Array(file.size);
-  let at = 0;
-  const reader = response.body.getReader();
-  for (let part = await reader.read(); !part.done; part = await reader.read()) {
-    content.set(part.value, at); // RangeError if the file is too long
-    at += part.value.length;
-    onPart(part.value);
+  let known = 0;
+  for (let tries = 1; ; tries += 1) {
+    let at = 0;
+    try {
+      for await (const part of parts(file)) {
+        content.set(part, at); // RangeError if the file is too long
+        at += part.length;
+        if (at <= known) continue;
+        onPart(content.slice(known, at));
+        known = at;
+      }
+      return content;
+    } catch (error) {
+      // A file that did not begin to come is not there; one that did may come whole.
+      if (at === 0 || tries === MAX_TRIES || error instanceof RangeError) throw error;
+    }
   }
-  return content;
+}
+
+/**
+ * The parts of a file as they arrive.
+ *
+ * @param {RuntimeFile} file
+ * @returns {AsyncGenerator<Uint8Array<ArrayBuffer>>}
+ * @throws {Error} if it cannot be fetched, or nothing arrives for too long
+ */
+async function* parts(file) {
+  const stop = new AbortController();
+  /** @type {ReturnType<typeof setTimeout> | undefined} */
+  let timer;
+  const watch = () => {
+    clearTimeout(timer);
+    timer = setTimeout(() => stop.abort(), STALLED_MILLISECONDS);
+  };
+  try {
+    watch();
+    const response = await fetch(file.address, {
+      cache: "no-store",
+      credentials: "omit",
+      signal: stop.signal,
+      ...(subtle ? {} : { integrity: file.integrity }),
+    });
+    if (!response.ok || !response.body) throw new Error(`${file.address}: ${response.status}`);
+    const reader = response.body.getReader();
+    for (let part = await reader.read(); !part.done; part = await reader.read()) {
+      watch();
+      yield part.value;
+    }
+  } finally {
+    clearTimeout(timer);
+    stop.abort();
+  }
 }
 
 /**

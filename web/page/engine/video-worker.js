@@ -10,6 +10,8 @@ import { startWorker, VIDEO_WORKER } from "./workers.js";
 const ALIVE_CHECK_MILLISECONDS = 5000;
 /** After so many checks in a row without a message, the worker hangs. */
 const MAX_SILENT_CHECKS = 12;
+/** After so many checks in a row without progress, what decodes the frames has stalled, though the worker is alive. */
+const MAX_STALLED_CHECKS = 36;
 
 export class VideoWorker {
   /** @type {Worker | undefined} */
@@ -91,9 +93,13 @@ export class VideoWorker {
   #process(request, { signal, onShare }) {
     return new Promise((resolve, reject) => {
       let silentChecks = 0;
+      let stalledChecks = 0;
+      const decodes = request.kind === "hash" || request.kind === "animation";
       const aliveCheck = setInterval(() => {
         silentChecks += 1;
-        if (silentChecks > MAX_SILENT_CHECKS) this.#crash();
+        stalledChecks += 1;
+        if (silentChecks > MAX_SILENT_CHECKS || (decodes && stalledChecks > MAX_STALLED_CHECKS))
+          this.#crash();
       }, ALIVE_CHECK_MILLISECONDS);
       const abort = () => this.#stop(new DoorError("aborted", "hashing was stopped"));
       const cleanUp = () => {
@@ -116,6 +122,7 @@ export class VideoWorker {
         silentChecks = 0;
         if (data.kind === "crashed") return this.#crash();
         if (data.kind === "alive" || data.id !== id) return;
+        stalledChecks = 0;
         if (data.kind === "share") return void onShare?.(data.share);
         cleanUp();
         if (data.kind === "unreadable")

@@ -3,13 +3,14 @@ import { drawing, h, write } from "../ui/dom.js";
 import { button } from "../ui/parts.js";
 import { languages, say, spoken } from "../language/words.js";
 
-/** @typedef {import("../screens/shared/context.d.ts").ScreenName} ScreenName */
+/** @typedef {import("../state/types.d.ts").ScreenName} ScreenName */
 /**
  * @typedef {object} Actions what the frame's buttons do
  * @property {(screen: ScreenName) => void} go
  * @property {() => void} leave
  * @property {(code: string) => void} speak changes the language
- * @property {import("../session/preparation.js").Preparation} preparation once it is ready, hashing needs no network
+ * @property {() => import("../language/words.js").Key | null} offline what still works without a network, while there is none
+ * @property {EventTarget} changes dispatches `change` when the state has changed
  */
 
 /** @type {[ScreenName, import("../language/words.js").Key][]} */
@@ -102,13 +103,13 @@ function picker(speak) {
  *
  * @param {Actions} actions
  */
-function offline({ preparation }) {
+function offline({ offline, changes }) {
   const line = h("p", { class: "offline", role: "status" });
-  const text = () => say(preparation.state.kind === "ready" ? "frame.offline" : "problem.offline");
-  const show = () => write(line, navigator.onLine ? "" : text());
-  const update = () => line.isConnected && show();
-  for (const event of ["online", "offline"]) addEventListener(event, update);
-  preparation.addEventListener("change", update);
+  const show = () => {
+    const key = offline();
+    write(line, key ? say(key) : "");
+  };
+  changes.addEventListener("change", () => line.isConnected && show());
   show();
   return line;
 }

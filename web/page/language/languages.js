@@ -11,6 +11,9 @@ import { language as english } from "../../words/en.js";
  */
 /** @typedef {{ code: string, address: string, integrity: string }} WordsFile */
 
+/** A language that has not come after so long is given up. */
+const TIMEOUT_MILLISECONDS = 20_000;
+
 /** Part of the page; the others are fetched. @type {Language} */
 export const ENGLISH = english;
 
@@ -51,9 +54,16 @@ export function choose(wishes, codes) {
  * @throws {Error} if they cannot be fetched, or the hash differs
  */
 export async function fetchLanguage({ address, integrity }) {
-  const response = await fetch(address, { cache: "no-store", credentials: "omit", integrity });
-  if (!response.ok) throw new Error(`${address}: ${response.status}`);
-  return response.json();
+  const stop = new AbortController();
+  const timer = setTimeout(() => stop.abort(), TIMEOUT_MILLISECONDS);
+  try {
+    const way = /** @type {const} */ ({ cache: "no-store", credentials: "omit" });
+    const response = await fetch(address, { ...way, integrity, signal: stop.signal });
+    if (!response.ok) throw new Error(`${address}: ${response.status}`);
+    return await response.json();
+  } finally {
+    clearTimeout(timer);
+  }
 }
 
 /** @param {string} code */

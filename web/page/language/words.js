@@ -22,15 +22,26 @@ export function wished() {
   return choose(navigator.languages, [ENGLISH.code, ...files.map(({ code }) => code)]);
 }
 
+/** How many languages were asked for so far. */
+let asked = 0;
+
 /**
  * Changes the language. What is on the screen stays as it is.
  *
  * @param {string} code
+ * @returns {Promise<boolean>} false if another language was asked for meanwhile: the later choice counts
  * @throws {Error} if its words cannot be fetched; the language stays as it was
  */
 export async function speak(code) {
+  const turn = (asked += 1);
   const file = files.find((one) => one.code === code);
-  spoken = file ? await fetchLanguage(file) : ENGLISH;
+  try {
+    const language = file ? await fetchLanguage(file) : ENGLISH;
+    if (turn === asked) spoken = language;
+  } catch (error) {
+    if (turn === asked) throw error;
+  }
+  return turn === asked;
 }
 
 /**

@@ -29,7 +29,7 @@ import { solve } from "./proof-of-work.js";
 /** @typedef {{ number: string, pin: string }} Ownership */
 /** @typedef {{ body: string, headers: Record<string, string> }} Message */
 /** @typedef {{ status: number, headers: Headers, text: string }} Answer */
-/** @typedef {"offline" | "slow" | "busy" | "not-found" | "too-many" | "closed" | "refused"} RegistryErrorKind */
+/** @typedef {"offline" | "slow" | "busy" | "not-found" | "too-many" | "closed" | "refused" | "fault"} RegistryErrorKind */
 
 export const CASES = "/v1/cases";
 const CHALLENGES = "/v1/work";
@@ -192,19 +192,16 @@ export class Registry {
    * @param {Answer} answer
    * @param {AbortSignal} signal
    * @returns {Promise<Record<string, string>>}
-   * @throws {RegistryError} `slow` if it took too long, `offline` for anything but a challenge
+   * @throws {RegistryError} `slow` if it took too long, `offline` for anything but a challenge, `fault` if this page cannot
+   *   solve it
    */
   async #solve({ text }, signal) {
-    /** @type {string | undefined} */
-    let solution;
-    try {
-      const { work } = JSON.parse(text);
-      if (work === null) return {};
-      solution = await solve(work, signal);
-    } catch {
+    const work = readWork(text);
+    if (work === null) return {};
+    const solution = await solve(work, signal).catch(() => {
       signal.throwIfAborted();
-      throw new RegistryError("offline"); // not an answer of the registry
-    }
+      throw new RegistryError("fault"); // for example, a page without TLS has no `crypto.subtle`
+    });
     if (solution === undefined) throw new RegistryError("slow");
     return { [SOLUTION_HEADER]: solution };
   }
@@ -257,7 +254,7 @@ export class Registry {
    * @param {RequestInit} request
    * @param {AbortSignal} signal
    * @returns {Promise<Answer>}
-   * @throws {RegistryError} `slow` or `offline`
+   * @throws {RegistryError} `slow`, `offline`, or `fault` for anything but a failure of the network
    * @throws {DOMException} the signal's reason
    */
   async #request(path, request, signal) {
@@ -273,9 +270,10 @@ export class Registry {
     try {
       const response = await this.#fetch(path, { ...request, ...PRIVATE_REQUEST, signal: stop.signal });
       return { status: response.status, headers: response.headers, text: await response.text() };
-    } catch {
+    } catch (error) {
       signal.throwIfAborted();
-      throw new RegistryError(late ? "slow" : "offline");
+      if (late) throw new RegistryError("slow");
+      throw new RegistryError(isNetworkFailure(error) ? "offline" : "fault");
     } finally {
       clearTimeout(timer);
       signal.removeEventListener("abort", abort);
@@ -314,6 +312,32 @@ const PRIVATE_REQUEST = {
  */
 function isWrongPin({ status, text }) {
   return status === 429 && text.includes(":too-many-guesses");
+}
+
+/**
+ * The challenge in an answer, or null if the registry asks for no work.
+ *
+ * @param {string} text
+ * @returns {import("altcha-lib").Challenge | null}
+ * @throws {RegistryError} `offline` for anything but a challenge, such as the log-in page of a hotel's network
+ */
+function readWork(text) {
+  try {
+    const { work } = JSON.parse(text);
+    if (work === null || typeof work?.parameters === "object") return work;
+  } catch {
+    // not JSON: thrown below
+  }
+  throw new RegistryError("offline");
+}
+
+/**
+ * What `fetch` throws without a network is a `TypeError`, and a `DOMException` if the connection ends in the middle.
+ *
+ * @param {unknown} error
+ */
+function isNetworkFailure(error) {
+  return error instanceof TypeError || error instanceof DOMException;
 }
 
 /**

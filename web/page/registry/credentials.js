@@ -37,6 +37,22 @@ export function readPin(typed) {
   return { ok: groupPin(characters) };
 }
 
+/** A PIN as the page writes it, and a case number in groups or in one, wherever they stand in a text. */
+const PIN_IN_TEXT = new RegExp(`[${PIN_ALPHABET}]{4}(?:\\p{Pd}[${PIN_ALPHABET}]{4}){2}`, "u");
+const NUMBER_IN_TEXT = /(?<!\d)\d{3}\s?\d{3}\s?\d{4}(?!\d)/;
+
+/**
+ * The case number and the PIN in a text that holds both, such as a saved receipt; null if either is not there.
+ *
+ * @param {string} text
+ * @returns {{ number: string, pin: string } | null}
+ */
+export function readReceipt(text) {
+  const number = NUMBER_IN_TEXT.exec(text)?.[0];
+  const pin = number && PIN_IN_TEXT.exec(text.replace(number, " ").toUpperCase())?.[0];
+  return pin ? { number, pin } : null;
+}
+
 /**
  * A case number in groups: `482 915 7306`. The spaces do not break.
  *

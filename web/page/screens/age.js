@@ -26,6 +26,6 @@ export function age(app) {
     choices(ANSWERS.map(([about, key]) => [key, () => choose(about)])),
     paragraph("age.fake"),
     paragraph("age.unsure"),
-    actions(button("frame.back", () => app.go("start"), "plain")),
+    actions(button("frame.back", () => app.tell({ type: "back" }), "plain")),
   ];
 }

@@ -1,8 +1,8 @@
-import { drawing, h } from "../ui/dom.js";
+import { drawing, h, write } from "../ui/dom.js";
 import { explain } from "./shared/registry-errors.js";
 import { actions, button, errorLine, heading, live, note, paragraph, section } from "../ui/parts.js";
 import { groupNumber } from "../registry/credentials.js";
-import { say, sayDate, sayTime } from "../language/words.js";
+import { say, sayDate } from "../language/words.js";
 
 /** @type {Record<import("../registry/client.js").CaseState, import("../language/words.js").Key>} */
 const STATES = {
@@ -19,30 +19,20 @@ const STATES = {
  */
 export function showCase(app) {
   const { owned } = app.session;
-  if (!owned) {
-    queueMicrotask(() => app.go("lookup"));
-    return [];
-  }
+  if (!owned) return [];
   const { status } = owned;
-  app.session.adding = false;
   const told = live();
   const wrong = errorLine();
-  const { notice } = app.session;
-  app.session.notice = "";
+  const { first } = app;
   // Screen readers say a text only if it changes after the line is on the page.
-  queueMicrotask(() => (told.textContent = notice));
+  queueMicrotask(() => write(told, first));
+  app.requester.addEventListener("unanswered", () => write(wrong, explain(app.requester.error)), {
+    signal: app.leaving,
+  });
 
-  async function refresh() {
-    wrong.textContent = "";
-    try {
-      const ownership = { number: status.number, pin: owned?.pin ?? "" };
-      const fresh = await app.registry.read(ownership, app.leaving);
-      app.session.owned = { pin: ownership.pin, status: fresh };
-      app.session.notice = say("case.refreshed", { time: sayTime(new Date()) });
-      app.go("case");
-    } catch (error) {
-      if (!app.leaving.aborted) wrong.textContent = explain(error);
-    }
+  function refresh() {
+    write(wrong, "");
+    app.tell({ type: "refresh" });
   }
 
   const over = status.state === "withdrawn" || status.state === "expired";
@@ -54,17 +44,16 @@ export function showCase(app) {
     pictureList(status, over ? null : withdraw),
     wrong,
     actions(
-      button("case.refresh", () => void refresh(), "primary"),
+      button("case.refresh", refresh, "primary"),
       !over && button("case.add", add),
       !over && button("case.withdraw", () => withdraw(null)),
-      button("case.close", () => app.restart(), "plain"),
+      button("case.close", () => app.tell({ type: "finish" }), "plain"),
     ),
   ];
 
   function add() {
-    app.session.adding = true;
     app.session.pictures = app.session.pictures.filter(({ stage }) => stage !== "same");
-    app.go("pictures");
+    app.tell({ type: "add" });
   }
 
   /** @param {number | null} at position of the picture, or null for the whole case */

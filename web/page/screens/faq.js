@@ -27,6 +27,6 @@ export function faq(app) {
   return [
     heading(say("faq.title")),
     ...QUESTIONS.map(([question, answer]) => more(question, paragraph(answer))),
-    actions(button("frame.return", () => app.go(app.origin), "primary")),
+    actions(button("frame.return", () => app.tell({ type: "return" }), "primary")),
   ];
 }

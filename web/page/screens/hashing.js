@@ -3,9 +3,9 @@ import { h, write } from "../ui/dom.js";
 import { button, heading, lead, live, replaceActions } from "../ui/parts.js";
 import { hashingRow } from "./shared/hashing-row.js";
 import { readiness } from "./shared/readiness.js";
+import { offers } from "../state/ways.js";
 
 /** @typedef {import("../session/session.js").Picture} Picture */
-/** @typedef {"running" | "stopped" | "ready" | "none"} Progress `none`: all is done, and there is nothing to send */
 
 /**
  * Hashes are being made: the progress of each picture and of all together.
@@ -23,28 +23,12 @@ export function hashing(app) {
     rows.map(({ element }) => element),
   );
   const foot = h("div", { class: "actions" });
-  let stopped = false;
-
-  function stop() {
-    stopped = true;
-    hasher.stop();
-  }
-
-  function resume() {
-    stopped = false;
-    void hasher.run();
-    show();
-  }
 
   /** @param {Picture} picture */
   function retry(picture) {
-    hasher.retry(picture);
+    hasher.renew(picture);
+    app.tell({ type: "hash" });
     foot.querySelector("button")?.focus();
-  }
-
-  function back() {
-    hasher.stop();
-    app.go("pictures");
   }
 
   function show() {
@@ -52,13 +36,13 @@ export function hashing(app) {
     all.max = pictures.length;
     all.value = pictures.reduce((sum, picture) => sum + shareDone(picture), 0);
     for (const [at, picture] of pictures.entries()) rows[at]?.show(picture);
-    write(told, stopped ? say("hashing.stopped") : sentence(app));
-    const progress = progressOf(app);
-    replaceActions(foot, progress, () => buttons(app, progress, { stop, resume, back }));
+    write(told, sentence(app));
+    replaceActions(foot, app.state.hashing, () => buttons(app));
   }
 
   hasher.addEventListener("change", show, { signal: app.leaving });
-  resume();
+  app.changes.addEventListener("change", show, { signal: app.leaving });
+  show();
   return [
     heading(say("hashing.title"), session.adding ? undefined : 4),
     lead("hashing.lead"),
@@ -71,20 +55,12 @@ export function hashing(app) {
 /** @typedef {import("./shared/context.d.ts").ScreenContext} ScreenContext */
 
 /**
- * @param {ScreenContext} app
- * @returns {Progress}
- */
-function progressOf({ hasher, session }) {
-  if (hasher.finished) return session.ready.length ? "ready" : "none";
-  return hasher.running ? "running" : "stopped";
-}
-
-/**
  * How far it is, in words.
  *
  * @param {ScreenContext} app
  */
-function sentence({ hasher, session }) {
+function sentence({ state, hasher, session }) {
+  if (state.hashing === "stopped") return say("hashing.stopped");
   if (!hasher.finished) {
     const done = session.pictures.filter(isOver).length;
     return say("hashing.progress", { done, count: session.pictures.length });
@@ -95,23 +71,26 @@ function sentence({ hasher, session }) {
   return missed ? `${ready} ${say("hashing.missed", { count: missed })}` : ready;
 }
 
+/** What each way on is called. @type {Record<string, import("../language/words.js").Key>} */
+const LABELS = {
+  hash: "hashing.resume",
+  "stop-hashing": "hashing.stop",
+  back: "hashing.change",
+  review: "hashing.continue",
+  nofile: "hashing.else",
+};
+
 /**
+ * A button for each way on.
+ *
  * @param {ScreenContext} app
- * @param {Progress} progress
- * @param {{ stop: () => void, resume: () => void, back: () => void }} press
  */
-function buttons(app, progress, { stop, resume, back }) {
-  const change = () => button("hashing.change", back, "plain");
-  switch (progress) {
-    case "running":
-      return [button("hashing.stop", stop)];
-    case "stopped":
-      return [button("hashing.resume", resume, "primary"), change()];
-    case "none":
-      return [button("hashing.else", () => app.go("nofile")), change()];
-    case "ready":
-      return [button("hashing.continue", () => app.go("review"), "primary"), change()];
-  }
+function buttons(app) {
+  return offers(app.state).map((act) => {
+    const name = act.type === "go" ? act.to : act.type;
+    const look = name === "back" ? "plain" : name === "hash" || name === "review" ? "primary" : "second";
+    return button(LABELS[name] ?? "hashing.change", () => app.tell(act), look);
+  });
 }
 
 /** @param {Picture} picture */

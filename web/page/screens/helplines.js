@@ -29,6 +29,6 @@ export function helplines(app) {
     lead("lines.lead"),
     ...helpByCountry(app, KINDS),
     h("p", { class: "hint" }, say("lines.checked", { date: sayMonth(CHECKED) })),
-    actions(button("frame.return", () => app.go(app.origin), "primary")),
+    actions(button("frame.return", () => app.tell({ type: "return" }), "primary")),
   ];
 }

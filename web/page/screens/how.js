@@ -48,6 +48,6 @@ export function how(app) {
       outside(NOTICES, say("how.licences")),
     ),
     section("how.leave", paragraph("how.leave-more")),
-    actions(button("frame.return", () => app.go(app.origin), "primary")),
+    actions(button("frame.return", () => app.tell({ type: "return" }), "primary")),
   ];
 }

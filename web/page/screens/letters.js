@@ -21,10 +21,7 @@ const FILES = { text: "paper.txt", reminder: "reminder.ics" };
  */
 export function letters(app) {
   const { answers } = app.session;
-  if (!answers) {
-    queueMicrotask(() => app.go("notice"));
-    return [];
-  }
+  if (!answers) return [];
   return [
     heading(say("letter.title", { count: answers.places.length })),
     lead("letter.lead"),
@@ -32,7 +29,7 @@ export function letters(app) {
     note("calm", paragraph("letter.forget"), paragraph("notice.advice")),
     actions(
       button("letter.change", () => app.go("notice")),
-      button("frame.return", () => app.go(app.origin), "plain"),
+      button("frame.return", () => app.tell({ type: "return" }), "plain"),
     ),
   ];
 }
@@ -47,7 +44,7 @@ function letter(answers, place) {
   ];
   const name = platform?.name ?? place.name.trim();
   const page = platform && reportPage(platform, !answers.reasons.includes("minor"));
-  const text = notice(answers, place, name, new Date());
+  const text = notice(answers, place, name, place.sent ?? new Date());
   const told = live();
   const after = h("div", { class: "after" });
   if (place.sent) after.append(...whenSent(answers, place, name, place.sent));

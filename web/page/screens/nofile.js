@@ -31,7 +31,7 @@ export function nofile(app) {
       way("nofile.later"),
     ),
     section("nofile.talk", ...helpByCountry(app, ["talk", "crisis", "remove", "find-talk", "find"])),
-    actions(button("frame.return", () => app.go(app.origin), "plain")),
+    actions(button("frame.return", () => app.tell({ type: "return" }), "plain")),
   ];
 }
 

@@ -49,7 +49,7 @@ export function notice(app) {
       fields.add("sign", lineField(answers, "sign", "notice.sign", {}, "notice.sign-hint")),
       actions(
         h("button", { type: "submit", class: "button primary" }, say("notice.make")),
-        button("frame.back", () => app.go("posted"), "plain"),
+        button("frame.back", () => app.tell({ type: "back" }), "plain"),
       ),
     ),
     h("p", { class: "hint" }, say("notice.advice")),

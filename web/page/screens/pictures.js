@@ -31,13 +31,13 @@ export function pictures(app) {
     list,
     h("p", { class: "hint" }, say("pictures.videos")),
     h("p", { class: "hint" }, say("pictures.private")),
-    aiField(session),
+    aiField(app),
     h("p", { class: "hint" }, say("pictures.ai-more")),
     readiness(app),
     actions(
       next,
       button("pictures.nofile", () => app.go("nofile")),
-      button("frame.back", () => app.go(session.adding ? "case" : "where"), "plain"),
+      button("frame.back", () => app.tell({ type: "back" }), "plain"),
     ),
   ];
 }
@@ -65,6 +65,7 @@ function chooser(app) {
     wrong.textContent = "";
     choose.removeAttribute("aria-describedby");
     show();
+    app.tell({ type: "list-changed", count: session.pictures.length });
     tell(
       say("pictures.count", { count: session.pictures.length }),
       same && say("pictures.same", { count: same }),
@@ -82,6 +83,7 @@ function chooser(app) {
     const picture = session.pictures[at];
     if (picture) session.remove(picture);
     show();
+    app.tell({ type: "list-changed", count: session.pictures.length });
     tell(say("pictures.count", { count: session.pictures.length }));
     if (!focusRow(at)) choose.focus();
   }
@@ -97,7 +99,7 @@ function chooser(app) {
   }
 
   function go() {
-    if (session.pictures.length > 0) return app.go("hashing");
+    if (session.pictures.length > 0) return app.tell({ type: "hash" });
     wrong.textContent = say("pictures.none");
     choose.setAttribute("aria-describedby", wrong.id);
     choose.focus();
@@ -157,8 +159,8 @@ function filePicker(add) {
   return input;
 }
 
-/** @param {import("../session/session.js").Session} session */
-function aiField(session) {
+/** @param {import("./shared/context.d.ts").ScreenContext} app */
+function aiField({ session }) {
   return tickField("ai", "pictures.ai", session.ai, (checked) => {
     session.ai = checked;
     session.outgoing = null;

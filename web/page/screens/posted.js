@@ -34,7 +34,7 @@ export function posted(app) {
       session.about === "adult"
         ? button("adult.stop", () => app.go("adult"))
         : button("posted.block", () => app.go(session.about ? "pictures" : "age")),
-      button("frame.return", () => app.go(app.origin), "plain"),
+      button("frame.return", () => app.tell({ type: "return" }), "plain"),
     ),
   ];
 }

@@ -15,21 +15,16 @@ const FILES = { text: "notes.txt", picture: "notes.png" };
  */
 export function receipt(app) {
   const { session } = app;
-  if (!session.owned) {
-    queueMicrotask(() => app.go("lookup"));
-    return [];
-  }
+  if (!session.owned) return [];
   const { pin, status } = session.owned;
   const kept = { number: groupNumber(status.number), pin };
   const words = say("receipt.file", kept);
   const told = live();
-  const { tick, onceKept } = keptTick(session);
-  const { notice } = session;
-  session.notice = "";
+  const { tick, onceKept } = keptTick(app);
   return [
     heading(say("receipt.title"), 6),
     lead("receipt.lead"),
-    ...(notice ? [note("warning", h("p", {}, notice))] : []),
+    ...(app.first ? [note("warning", h("p", {}, app.first))] : []),
     ticket(kept),
     waysToKeep(words, kept, told),
     told,
@@ -40,7 +35,7 @@ export function receipt(app) {
     tick,
     actions(
       button("receipt.case", () => onceKept(() => app.go("case")), "primary"),
-      button("receipt.finish", () => onceKept(() => app.restart())),
+      button("receipt.finish", () => onceKept(() => app.tell({ type: "finish" }))),
     ),
   ];
 }
@@ -80,14 +75,15 @@ function waysToKeep(words, { number, pin }, told) {
 /**
  * The box that the person ticks to say that they kept number and PIN. Nothing goes on before that.
  *
- * @param {import("../session/session.js").Session} session
+ * @param {import("./shared/context.d.ts").ScreenContext} app
  */
-function keptTick(session) {
+function keptTick(app) {
   const wrong = errorLine("kept-fault");
   const box = h("input", { type: "checkbox", id: "kept", autocomplete: "off", onchange: update });
+  box.checked = app.state.receipt === "kept";
 
   function update() {
-    session.unkept = !box.checked;
+    app.tell({ type: "keep", kept: box.checked });
     if (box.checked) complain("");
   }
 

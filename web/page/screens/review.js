@@ -39,8 +39,8 @@ export function review(app) {
     paragraph("review.self"),
     paragraph(session.adding ? "review.add" : "review.after"),
     actions(
-      button("review.send", () => app.go("sending"), "primary"),
-      button("frame.back", () => app.go("pictures"), "plain"),
+      button("review.send", () => app.tell({ type: "send" }), "primary"),
+      button("frame.back", () => app.tell({ type: "back" }), "plain"),
     ),
   ];
 }

@@ -1,6 +1,8 @@
 import { h, write } from "../ui/dom.js";
 import { button, heading, live, paragraph, replaceActions } from "../ui/parts.js";
 import { say } from "../language/words.js";
+import { isSending } from "../state/state.js";
+import { offers } from "../state/ways.js";
 
 /** @type {Record<string, import("../language/words.js").Key>} */
 const WAITING = { offline: "sending.offline", slow: "sending.slow", busy: "sending.busy" };
@@ -11,50 +13,23 @@ const WAITING = { offline: "sending.offline", slow: "sending.slow", busy: "sendi
  * @type {import("./shared/context.d.ts").Screen}
  */
 export function sending(app) {
-  const { sender, session } = app;
-  const before = session.ready.length;
   const told = live("lead");
   const wait = h("p", {});
   const bar = h("progress", { class: "all", "aria-label": say("sending.title") });
   const foot = h("div", { class: "actions" });
 
   function show() {
-    const { state } = sender;
-    write(told, sentence(state));
+    const { state } = app.sender;
+    write(told, sentence(app));
     wait.textContent = state.kind === "waiting" ? say("sending.next", { count: state.seconds }) : "";
-    bar.hidden = !sender.running;
-    replaceActions(foot, state.kind, () => buttons(state.kind));
+    bar.hidden = !isSending(app.state);
+    replaceActions(foot, app.state.sending, () => buttons(app));
   }
 
-  /** @param {string} kind */
-  function buttons(kind) {
-    const back = button("frame.back", () => app.go("review"), "plain");
-    if (kind === "closed") return [button("frame.back", () => app.go("case"), "primary")];
-    if (kind === "refused") return [button("sending.fresh", sendNew, "primary"), back];
-    if (kind === "stopped") return [button("review.send", () => void sender.start(), "primary"), back];
-    const again = kind === "waiting" && button("sending.again", () => sender.tryNow(), "primary");
-    return [...(again ? [again] : []), button("sending.stop", () => sender.stop())];
-  }
-
-  function arrive() {
-    const left = session.pictures.length;
-    if (left) session.notice = say("receipt.partly", { count: left });
-    else if (session.adding) session.notice = say("case.added", { count: before });
-    app.go(session.adding ? "case" : "receipt");
-  }
-
-  /** After a final refusal, sends new messages with a new PIN and new keys. */
-  function sendNew() {
-    session.outgoing = null;
-    void sender.start();
-  }
-
-  sender.addEventListener("change", show, { signal: app.leaving });
-  sender.addEventListener("sent", arrive, { signal: app.leaving });
-  queueMicrotask(() => (session.unkept ? app.go("receipt") : void sender.start()));
+  app.changes.addEventListener("change", show, { signal: app.leaving });
   show();
   return [
-    heading(say("sending.title"), session.adding ? undefined : 5),
+    heading(say("sending.title"), app.session.adding ? undefined : 5),
     told,
     bar,
     wait,
@@ -63,11 +38,40 @@ export function sending(app) {
   ];
 }
 
-/** @param {import("../session/sender.js").Sending} state */
-function sentence(state) {
-  if (state.kind === "closed") return say("case.closed");
-  if (state.kind === "refused") return say("sending.refused");
-  if (state.kind === "stopped") return say("sending.stopped");
-  if (state.kind === "waiting") return say(WAITING[state.cause] ?? "sending.busy");
+/**
+ * A button for each way on.
+ *
+ * @param {import("./shared/context.d.ts").ScreenContext} app
+ */
+function buttons(app) {
+  const again = app.state.sending === "fault" ? "sending.fresh" : "review.send";
+  /** @type {Record<string, import("../language/words.js").Key>} */
+  const labels = {
+    send: again,
+    "send-anew": "sending.fresh",
+    "try-now": "sending.again",
+    "stop-sending": "sending.stop",
+    back: "frame.back",
+  };
+  const ways = offers(app.state);
+  return ways.map((act) => button(labels[act.type] ?? "frame.back", () => app.tell(act), lookOf(act, ways)));
+}
+
+/**
+ * @param {import("../state/types.d.ts").Act} act
+ * @param {import("../state/types.d.ts").Act[]} ways
+ */
+function lookOf(act, ways) {
+  if (act.type === "stop-sending") return "second";
+  return act === ways[0] ? "primary" : "plain";
+}
+
+/** @param {import("./shared/context.d.ts").ScreenContext} app */
+function sentence({ state: { sending }, sender }) {
+  if (sending === "closed") return say("case.closed");
+  if (sending === "refused") return say("sending.refused");
+  if (sending === "stopped") return say("sending.stopped");
+  if (sending === "fault") return say(isSecureContext ? "sending.fault" : "sending.insecure");
+  if (sender.state.kind === "waiting") return say(WAITING[sender.state.cause] ?? "sending.busy");
   return say("sending.now");
 }

@@ -10,8 +10,6 @@ import { say } from "../language/words.js";
  * @type {import("./shared/context.d.ts").Screen}
  */
 export function start(app) {
-  // The runtime is requested one frame after the first paint, so that it does not delay it.
-  requestAnimationFrame(() => requestAnimationFrame(() => app.preparation.start()));
   return [
     heading(say("start.title")),
     lead("start.lead"),

@@ -27,7 +27,7 @@ export function urgent(app) {
     ),
     actions(
       button("urgent.start", () => app.go(app.session.about ? "pictures" : "age"), "primary"),
-      button("frame.return", () => app.go(app.origin)),
+      button("frame.return", () => app.tell({ type: "return" })),
     ),
     section(
       "urgent.lines",

@@ -19,6 +19,6 @@ export function where(app) {
     heading(say("where.title"), 2),
     lead("where.lead"),
     choices(ANSWERS.map(([key, screen]) => [key, () => app.go(screen)])),
-    actions(button("frame.back", () => app.go("age"), "plain")),
+    actions(button("frame.back", () => app.tell({ type: "back" }), "plain")),
   ];
 }

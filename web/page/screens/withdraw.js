@@ -1,3 +1,4 @@
+import { write } from "../ui/dom.js";
 import { explain } from "./shared/registry-errors.js";
 import { actions, button, errorLine, heading, lead, live, note, paragraph } from "../ui/parts.js";
 import { say } from "../language/words.js";
@@ -8,31 +9,29 @@ import { say } from "../language/words.js";
  * @type {import("./shared/context.d.ts").Screen}
  */
 export function withdraw(app) {
-  const { session, registry, leaving } = app;
-  const one = session.withdrawing === null ? 0 : session.withdrawing + 1;
+  const one = app.session.withdrawing === null ? 0 : app.session.withdrawing + 1;
   const told = live();
   const wrong = errorLine();
-  const yes = button("withdraw.yes", () => void confirm(), "grave");
+  const yes = button("withdraw.yes", confirm, "grave");
+  const no = button("withdraw.no", () => app.go("case"), "primary");
 
-  async function confirm() {
-    if (!session.owned) return;
-    const { pin, status } = session.owned;
-    yes.disabled = true;
-    wrong.textContent = "";
-    told.textContent = say("withdraw.working");
-    try {
-      const ownership = { number: status.number, pin };
-      session.owned = { pin, status: await registry.withdraw(ownership, one ? [one - 1] : [], leaving) };
-      session.notice = one ? say("withdraw.done-one", { number: one }) : say("withdraw.done");
-      app.go("case");
-    } catch (error) {
-      if (leaving.aborted) return;
-      yes.disabled = false;
-      told.textContent = "";
-      wrong.textContent = explain(error);
-    }
+  function confirm() {
+    write(wrong, "");
+    app.tell({ type: "withdraw" });
   }
 
+  // The buttons stay where the focus is: one that is disabled loses it.
+  function show() {
+    const working = app.state.request === "withdrawing";
+    write(told, working ? say("withdraw.working") : "");
+    for (const press of [yes, no]) press.setAttribute("aria-disabled", String(working));
+  }
+
+  app.requester.addEventListener("unanswered", () => write(wrong, explain(app.requester.error)), {
+    signal: app.leaving,
+  });
+  app.changes.addEventListener("change", show, { signal: app.leaving });
+  show();
   return [
     heading(one ? say("withdraw.title-one", { number: one }) : say("withdraw.title")),
     lead(one ? "withdraw.means-one" : "withdraw.means"),
@@ -42,9 +41,6 @@ export function withdraw(app) {
     paragraph("withdraw.final"),
     told,
     wrong,
-    actions(
-      button("withdraw.no", () => app.go("case"), "primary"),
-      yes,
-    ),
+    actions(no, yes),
   ];
 }

@@ -6,14 +6,14 @@ const NOT_THE_PICTURE = new Set(["aborted", "runtime-unavailable", "unsupported-
 /** The stage of a picture after each step of the worker. @type {Record<string, import("./session.js").Stage>} */
 const STAGES = { started: "opening", decoded: "making" };
 
-/** Dispatches `change` whenever a picture changes. */
+/** Dispatches `change` whenever a picture changes, and `ended` when nothing is being hashed any more. */
 export class Hasher extends EventTarget {
   #session;
   #preparation;
   /** @type {AbortController | null} */
   #running = null;
-  /** How many pictures were given to the door and have no answer yet. */
-  #pending = 0;
+  /** The pictures that were given to the door and have no answer yet, by the run that gave them. @type {Map<import("./session.js").Picture, AbortSignal>} */
+  #given = new Map();
 
   /**
    * @param {import("./session.js").Session} session
@@ -25,47 +25,42 @@ export class Hasher extends EventTarget {
     this.#preparation = preparation;
   }
 
-  get running() {
-    return this.#running !== null;
-  }
-
   /** Whether every picture is done or has failed. */
   get finished() {
-    return this.#session.pictures.every((picture) => picture.stage !== "waiting" && !isWorking(picture));
+    return this.left === 0;
   }
 
-  /** Hashes every waiting picture: the door gets all of them at once and queues them. */
+  /** How many pictures are not over yet. */
+  get left() {
+    return this.#session.pictures.filter((picture) => isWaiting(picture) || isWorking(picture)).length;
+  }
+
+  /** Hashes every waiting picture that it does not have yet: the door gets all of them at once and queues them. */
   async run() {
-    if (this.#running) return;
-    const stop = new AbortController();
-    this.#running = stop;
-    const waiting = this.#session.pictures.filter((picture) => picture.stage === "waiting");
+    const stop = (this.#running ??= new AbortController());
+    const waiting = this.#session.pictures.filter(
+      (picture) => isWaiting(picture) && !this.#given.has(picture),
+    );
     await Promise.all(waiting.map((picture) => this.#hash(picture, stop.signal)));
-    this.#end(stop);
+    if (this.#running !== stop || this.#given.size > 0) return;
+    this.#running = null;
+    this.#changed();
+    this.dispatchEvent(new Event("ended"));
   }
 
   /** Stops. Pictures that were being hashed go back to `waiting`. */
   stop() {
     this.#running?.abort();
     this.#running = null;
+    this.#given.clear();
     for (const picture of this.#session.pictures.filter(isWorking)) this.#reset(picture);
     this.#changed();
   }
 
-  /** @param {import("./session.js").Picture} picture that failed, or has nothing but its exact hashes */
-  retry(picture) {
-    picture.stage = "waiting";
+  /** @param {import("./session.js").Picture} picture that failed, or has nothing but its exact hashes, to be hashed anew */
+  renew(picture) {
     delete picture.fault;
-    delete picture.hashed;
-    const running = this.#running;
-    if (!running) return void this.run();
-    this.#changed();
-    void this.#hash(picture, running.signal).then(() => this.#end(running));
-  }
-
-  /** @param {AbortController} stop of the run, which ends with its last picture */
-  #end(stop) {
-    if (this.#running === stop && this.#pending === 0) this.#running = null;
+    this.#reset(picture);
     this.#changed();
   }
 
@@ -88,7 +83,7 @@ export class Hasher extends EventTarget {
       this.#changed();
     };
     delete picture.share;
-    this.#pending += 1;
+    this.#given.set(picture, signal);
     try {
       const onStep = (/** @type {string} */ name) => STAGES[name] && become(STAGES[name]);
       const onShare = (/** @type {number} */ share) => {
@@ -107,7 +102,7 @@ export class Hasher extends EventTarget {
       picture.fault = code;
       become("failed");
     } finally {
-      this.#pending -= 1;
+      if (this.#given.get(picture) === signal) this.#given.delete(picture);
     }
   }
 
@@ -126,4 +121,9 @@ export class Hasher extends EventTarget {
 /** @param {import("./session.js").Picture} picture */
 function isWorking({ stage, partial }) {
   return stage === "opening" || stage === "making" || partial === true;
+}
+
+/** @param {import("./session.js").Picture} picture */
+function isWaiting({ stage }) {
+  return stage === "waiting";
 }

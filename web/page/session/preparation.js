@@ -20,9 +20,13 @@ export class Preparation extends EventTarget {
   /** @type {Readiness} */
   state = { kind: "loading", fraction: 0 };
 
+  /** Whether the door was ready once: then it needs another worker and not another runtime. */
+  #opened = false;
+
   /** Starts loading, unless it has started and not failed. */
   start() {
     if (this.#door && this.state.kind !== "failed") return;
+    if (this.#door && this.#opened) return this.#door.restart();
     this.#become({ kind: "loading", fraction: 0 });
     const door = createDoor({
       onProgress: ({ loaded, total }) => {
@@ -30,13 +34,22 @@ export class Preparation extends EventTarget {
         if (this.state.kind === "loading" && fraction > this.state.fraction)
           this.#become({ kind: "loading", fraction });
       },
+      onAble: (able) => {
+        if (this.#door !== door) return;
+        this.#opened = true;
+        if (!able) this.#become({ kind: "failed", code: "runtime-unavailable" });
+        else if (this.state.kind !== "ready") this.#become({ kind: "ready" });
+      },
     });
     this.#door = door;
     door.expect(this.#expected);
-    door.ready.then(
-      () => this.#door === door && this.#become({ kind: "ready" }),
-      (/** @type {unknown} */ error) => this.#fail(door, codeOf(error)),
-    );
+    door.ready.catch((/** @type {unknown} */ error) => this.#fail(door, codeOf(error)));
+  }
+
+  /** Terminates the workers, and with them all that they have read; the runtime stays in memory. */
+  forget() {
+    this.#expected = 0;
+    this.#door?.forget();
   }
 
   /**
@@ -78,6 +91,7 @@ export class Preparation extends EventTarget {
     this.#door?.close();
     this.#door = null;
     this.#expected = 0;
+    this.#opened = false;
     this.state = { kind: "loading", fraction: 0 };
   }
 
@@ -86,7 +100,9 @@ export class Preparation extends EventTarget {
    * @param {string} code
    */
   #fail(door, code) {
-    if (this.#door === door) this.#become({ kind: "failed", code });
+    if (this.#door !== door) return;
+    this.#opened = false;
+    this.#become({ kind: "failed", code });
   }
 
   /** @param {Readiness} state */

@@ -3,14 +3,20 @@ import { retry } from "../registry/retry.js";
 import { RegistryError } from "../registry/client.js";
 
 /**
- * @typedef {{ kind: "idle" } | { kind: "sending" } | { kind: "refused" } | { kind: "closed" } | { kind: "stopped" } |
+ * @typedef {{ kind: "idle" } | { kind: "sending" } | { kind: "refused" } | { kind: "closed" } | { kind: "fault" } |
+ *   { kind: "stopped" } |
  *   { kind: "waiting", cause: import("../registry/client.js").RegistryErrorKind, seconds: number }} Sending
  */
 
-/** Dispatches `change` whenever `state` changes, and `sent` once the registry has the case. */
+/**
+ * Dispatches `change` whenever `state` changes, `accepted` once the registry has a message, and `sent` once it has all that
+ * it takes.
+ */
 export class Sender extends EventTarget {
   /** @type {Sending} */
   state = { kind: "idle" };
+  /** How many pictures the registry took at last, and how many are left in the list. */
+  sent = { count: 0, left: 0 };
   #session;
   #registry;
   #stop = new AbortController();
@@ -30,11 +36,7 @@ export class Sender extends EventTarget {
     return this.state.kind === "sending" || this.state.kind === "waiting";
   }
 
-  /**
-   * Sends what the session has prepared. Starting again sends the same messages with the same PIN and keys.
-   *
-   * @throws {unknown} what is not a `RegistryError`: a bug in the page
-   */
+  /** Sends what the session has prepared. Starting again sends the same messages with the same PIN and keys. */
   async start() {
     if (this.running) return;
     const { signal } = (this.#stop = new AbortController());
@@ -49,19 +51,19 @@ export class Sender extends EventTarget {
             : this.#registry.add(number, message, signal);
         };
         this.#session.accept(await retry(attempt, this.#retryOptions(signal)));
+        this.dispatchEvent(new Event("accepted"));
       }
       this.#finish();
     } catch (error) {
       if (signal.aborted) return;
-      if (!(error instanceof RegistryError)) throw error;
       if (outgoing.sent > 0) this.#finish();
-      else this.#become({ kind: error.kind === "closed" ? "closed" : "refused" });
+      else this.#become({ kind: endOf(error) });
     }
   }
 
   /** Everything was sent, or as much of it as the registry takes. */
   #finish() {
-    this.#session.finish();
+    this.sent = this.#session.finish();
     this.#become({ kind: "idle" });
     this.dispatchEvent(new Event("sent"));
   }
@@ -111,4 +113,15 @@ export class Sender extends EventTarget {
     this.state = state;
     this.dispatchEvent(new Event("change"));
   }
+}
+
+/**
+ * What ends the sending: the registry's word, or a fault of the page or of the browser.
+ *
+ * @param {unknown} error
+ */
+function endOf(error) {
+  if (!(error instanceof RegistryError)) globalThis.reportError?.(error); // a bug, which the console should show
+  if (!(error instanceof RegistryError) || error.kind === "fault") return "fault";
+  return error.kind === "closed" ? "closed" : "refused";
 }

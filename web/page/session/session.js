@@ -1,6 +1,7 @@
 /** Everything that the page knows about the person. It is in memory and nowhere else. */
 import { makeKey, makePin } from "../registry/secrets.js";
 import { messagesFor } from "../registry/client.js";
+import { isFilled } from "../content/notice.js";
 
 /** @typedef {"waiting" | "opening" | "making" | "done" | "same" | "failed"} Stage */
 /**
@@ -36,16 +37,14 @@ export class Session {
     this.about = null;
     /** Whether the pictures were made or changed with AI. @type {boolean} */
     this.ai = false;
-    /** Whether the pictures are added to the case in `owned`. @type {boolean} */
+    /** Whether the pictures are added to the case in `owned`, as in the page's state. @type {boolean} */
     this.adding = false;
     /** The messages, from the moment that they are shown until they are sent. @type {Outgoing | null} */
     this.outgoing = null;
     /** @type {{ pin: string, status: import("../registry/client.js").CaseStatus } | null} */
     this.owned = null;
-    /** Whether the person has yet to say that they kept number and PIN. @type {boolean} */
-    this.unkept = false;
-    /** A sentence for the next screen to show first. @type {string} */
-    this.notice = "";
+    /** What was typed to look up a case. @type {{ number: string, pin: string }} */
+    this.typed = { number: "", pin: "" };
     /** The position of the picture to withdraw, from 0, or null for the whole case. @type {number | null} */
     this.withdrawing = null;
     /** The country that the person chose: an ISO 3166-1 code, `elsewhere`, or empty. @type {string} */
@@ -58,7 +57,7 @@ export class Session {
 
   /** Whether leaving now would lose something. */
   get unsaved() {
-    return this.unkept || this.pictures.length > 0;
+    return this.pictures.length > 0 || (this.answers !== null && isFilled(this.answers));
   }
 
   /**
@@ -69,10 +68,8 @@ export class Session {
    * @returns {{ same: number, over: number }} how many were left out, and why
    */
   add(files, most) {
-    const fresh = files.filter((file, at) => {
-      const before = [...this.pictures.map((picture) => picture.file), ...files.slice(0, at)];
-      return !before.some((other) => isSameFile(other, file));
-    });
+    const known = new Set(this.pictures.map(({ file }) => identity(file)));
+    const fresh = files.filter((file) => known.size < known.add(identity(file)).size);
     const taken = fresh.slice(0, Math.max(0, most - this.pictures.length));
     this.pictures.push(...taken.map((file) => ({ file, stage: /** @type {const} */ ("waiting") })));
     this.outgoing = null;
@@ -131,26 +128,23 @@ export class Session {
     outgoing.sent += 1;
     outgoing.number = status.number;
     this.owned = { pin: outgoing.pin, status };
-    if (!this.adding) this.unkept = true;
   }
 
   /**
    * Drops the pictures that were sent; the others stay in the list.
    *
-   * @returns {number} how many pictures are left
+   * @returns {{ count: number, left: number }} how many pictures were sent, and how many are left
    */
   finish() {
     const { outgoing } = this;
+    const sent = (outgoing?.messages ?? []).slice(0, outgoing?.sent);
+    const count = sent.reduce((sum, { body }) => sum + JSON.parse(body).pictures.length, 0);
     if (outgoing) {
-      const gone = outgoing.messages
-        .slice(0, outgoing.sent)
-        .map(({ body }) => JSON.parse(body).pictures.length);
-      const count = gone.reduce((sum, more) => sum + more, 0);
       const left = new Set(outgoing.pictures.slice(count));
       this.pictures = this.pictures.filter((picture) => left.has(picture));
     }
     this.outgoing = null;
-    return this.pictures.length;
+    return { count, left: this.pictures.length };
   }
 
   /**
@@ -179,11 +173,10 @@ export class Session {
 }
 
 /**
- * Whether two files have the same name, size and date.
+ * The same for two files of the same name, size and date.
  *
- * @param {File} one
- * @param {File} other
+ * @param {File} file
  */
-function isSameFile(one, other) {
-  return one.name === other.name && one.size === other.size && one.lastModified === other.lastModified;
+function identity({ name, size, lastModified }) {
+  return JSON.stringify([name, size, lastModified]);
 }

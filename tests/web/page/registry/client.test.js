@@ -81,11 +81,16 @@ test("work that is asked for is done and shown, and the message stays the same",
   });
 });
 
-test("work that cannot be done is a fault that passes, and work that is aborted ends", async () => {
+test("what is no work passes, work that cannot be done is a fault, and work that is aborted ends", async () => {
   const endless = { ...WORK, parameters: { ...WORK.parameters, keyPrefix: "ff".repeat(16) } };
-  for (const told of [{}, { work: { parameters: { algorithm: "ROT13" } } }, { work: WORK }]) {
+  for (const [told, kind] of [
+    [{}, "offline"],
+    [{ work: { parameters: { algorithm: "ROT13" } } }, "fault"],
+    [{ work: WORK }, "fault"],
+  ]) {
     const { registry } = answering(wanted(told));
-    assert.equal((await faultOf(registry.open(MESSAGE, NEVER))).kind, "offline");
+    const { kind: found, temporary } = await faultOf(registry.open(MESSAGE, NEVER));
+    assert.deepEqual([found, temporary], [kind, kind === "offline"]);
   }
   const { registry } = answering(wanted({ work: endless }));
   assert.equal((await faultOf(registry.open(MESSAGE, AbortSignal.timeout(50)))).name, "TimeoutError");

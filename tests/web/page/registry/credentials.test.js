@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { makePin } from "../../../../web/page/registry/secrets.js";
-import { groupNumber, readNumber, readPin } from "../../../../web/page/registry/credentials.js";
+import { groupNumber, readNumber, readPin, readReceipt } from "../../../../web/page/registry/credentials.js";
 
 test("a case number is read however it is typed", () => {
   const ways = [
@@ -51,4 +51,23 @@ test("every PIN that is made is read back", () => {
 test("a case number is shown in groups that do not break, and read back", () => {
   assert.equal(groupNumber("4829157306"), "482\u00a0915\u00a07306");
   assert.deepEqual(readNumber(groupNumber("4829157306")), { ok: "4829157306" });
+});
+
+test("number and PIN are found in a receipt, with its lines or without, in any language", () => {
+  const both = { number: "482\u00a0915\u00a07306", pin: "K7QM-2XRW-9DHF" };
+  const { number, pin } = both;
+  for (const text of [
+    `Number: ${number}\nCode: ${pin}\n`,
+    `Number: ${number}Code: ${pin}`,
+    `${pin} ${number}`,
+    `${number}${pin}`,
+    `رقم: ${number} رمز: ${pin.toLowerCase()}`,
+  ])
+    assert.deepEqual(readReceipt(text), both, text);
+  assert.deepEqual(readReceipt(`4829157306 2345-6789-2345`), { number: "4829157306", pin: "2345-6789-2345" });
+});
+
+test("a number alone, a PIN alone and other text are no receipt", () => {
+  for (const text of ["", "482 915 7306", "K7QM-2XRW-9DHF", "48291573067 K7QM-2XRW-9DHF", "2345-6789-2345"])
+    assert.equal(readReceipt(text), null, text);
 });

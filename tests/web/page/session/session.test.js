@@ -45,6 +45,34 @@ test("a file chosen twice stands in the list once", () => {
   assert.equal(session.pictures.length, 3);
 });
 
+test("ten thousand files are looked at once each", () => {
+  let looks = 0;
+  const files = Array.from({ length: 10_000 }, (_, at) => ({
+    get name() {
+      looks += 1;
+      return String(at % 9000);
+    },
+    size: 10,
+    lastModified: 1,
+  }));
+  const session = new Session();
+  assert.deepEqual(session.add(files, 200), { same: 1000, over: 8800 });
+  assert.equal(looks, files.length);
+});
+
+test("pictures that are added while others are hashed are hashed too, each once", async () => {
+  const session = new Session();
+  session.add([file("a")], 50);
+  const preparation = preparing({ a: hashed("1"), b: hashed("2") });
+  const hasher = new Hasher(session, preparation);
+  let ended = 0;
+  hasher.addEventListener("ended", () => (ended += 1));
+  const run = hasher.run();
+  session.add([file("b")], 50);
+  await Promise.all([run, hasher.run()]);
+  assert.deepEqual([preparation.seen, ended, hasher.left], [["a", "b"], 1, 0]);
+});
+
 test("what is over the limit is left out and counted", () => {
   const session = new Session();
   const files = Array.from({ length: 60 }, (_, at) => file(String(at)));
@@ -98,7 +126,7 @@ test("a runtime that fails is not the picture's fault: it waits", async () => {
     session.pictures.map(({ stage }) => stage),
     ["waiting", "waiting"],
   );
-  assert.ok(!hasher.running && !hasher.finished);
+  assert.deepEqual([hasher.left, hasher.finished], [2, false]);
 });
 
 test("a stop puts the picture in work back, and going on does the rest", async () => {
@@ -183,8 +211,8 @@ test("a lost answer is asked for again with the same PIN, key and message", asyn
   assert.deepEqual(sent[0], sent[2]);
   assert.equal(sent[0].headers["Takeback-Pin"], pin);
   assert.deepEqual(
-    [session.owned, session.unkept, session.pictures.length],
-    [{ pin, status: STATUS }, true, 0],
+    [session.owned, session.pictures.length, sender.sent],
+    [{ pin, status: STATUS }, 0, { count: 1, left: 0 }],
   );
 });
 
@@ -208,6 +236,25 @@ test("a stop keeps what was prepared, so that sending again makes no second case
   await sender.start();
   assert.equal(keys.length, 2);
   assert.equal(keys[0], keys[1]);
+});
+
+test("what is no error of the registry is a fault, and the same message can be sent again", async () => {
+  const session = await ready();
+  const keys = [];
+  const registry = {
+    async open(message) {
+      keys.push(message.headers["Idempotency-Key"]);
+      if (keys.length === 1) throw new Error("crypto.subtle is undefined");
+      if (keys.length === 2) throw new RegistryError("fault");
+      return STATUS;
+    },
+  };
+  const sender = new Sender(session, registry);
+  for (const kind of ["fault", "fault", "idle"]) {
+    await sender.start();
+    assert.equal(sender.state.kind, kind);
+  }
+  assert.equal(new Set(keys).size, 1);
 });
 
 test("a message that is refused is not sent again by itself", async () => {
@@ -268,7 +315,7 @@ test("many pictures open one case and are added to it, all with one PIN", async 
     [STATUS.number, pin],
     [STATUS.number, pin],
   ]);
-  assert.deepEqual([session.pictures.length, session.unkept], [0, true]);
+  assert.deepEqual([session.pictures.length, sender.sent], [0, { count: 120, left: 0 }]);
 });
 
 test("when the rest is refused the case is kept, and what was not sent stays in the list", async () => {
@@ -284,7 +331,7 @@ test("when the rest is refused the case is kept, and what was not sent stays in 
   let arrived = 0;
   sender.addEventListener("sent", () => (arrived += 1));
   await sender.start();
-  assert.deepEqual([arrived, session.owned?.status, session.unkept], [1, STATUS, true]);
+  assert.deepEqual([arrived, session.owned?.status, sender.sent], [1, STATUS, { count: 50, left: 70 }]);
   assert.equal(session.pictures.length, 70);
   assert.equal(session.ready.length, 70);
 });
@@ -305,7 +352,7 @@ test("a stop after the first message leads to the case, not back to a second one
   await new Promise((done) => setTimeout(done, 5));
   sender.stop();
   await sending;
-  assert.deepEqual([arrived, session.unkept, session.outgoing], [1, true, null]);
+  assert.deepEqual([arrived, session.owned?.status, session.outgoing], [1, STATUS, null]);
 });
 
 test("pictures that join a case go with its PIN and leave its receipt as it is", async () => {
@@ -321,7 +368,7 @@ test("pictures that join a case go with its PIN and leave its receipt as it is",
   });
   await sender.start();
   assert.deepEqual(asked, [[STATUS.number, "K7QM-2XRW-9DHF"]]);
-  assert.deepEqual([session.unkept, session.pictures.length], [false, 0]);
+  assert.deepEqual([sender.sent, session.pictures.length], [{ count: 1, left: 0 }, 0]);
 });
 
 test("what the person says of the pictures is in the message: made with AI, grown up since", async () => {

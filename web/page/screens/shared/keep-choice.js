@@ -40,7 +40,7 @@ export function keeping(app) {
     off.hidden = !app.kept;
   }
 
-  void app.updateKept().then(show);
+  app.changes.addEventListener("change", show, { signal: app.leaving });
   show();
   const size = saySize(keptBytes());
   const texts = [paragraph("keep.trace"), paragraph("keep.never"), paragraph("keep.leave")];

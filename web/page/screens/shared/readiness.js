@@ -12,12 +12,11 @@ export function readiness(app) {
   // Beside the live region and not in it: a screen reader would say every change.
   const percent = h("span", { class: "percent", "aria-hidden": "true" });
   const bar = h("progress", { max: 1, "aria-hidden": "true" });
-  const retry = button("ready.retry", () => app.preparation.start(), "plain");
+  const retry = button("ready.retry", () => app.tell({ type: "retry-device" }), "plain");
   const line = h("div", { class: "readiness" }, bar, words, percent, retry);
 
   function show() {
     const { state } = app.preparation;
-    if (state.kind === "failed" && state.code === "unsupported-browser") return app.go("unsupported");
     line.dataset["state"] = state.kind;
     retry.hidden = state.kind !== "failed";
     bar.hidden = state.kind !== "loading";
@@ -27,6 +26,6 @@ export function readiness(app) {
   }
 
   app.preparation.addEventListener("change", show, { signal: app.leaving });
-  queueMicrotask(show);
+  show();
   return line;
 }

@@ -5,10 +5,9 @@ import { say } from "../../language/words.js";
 /**
  * @param {unknown} error
  * @returns {string}
- * @throws {unknown} what is not a `RegistryError`: a bug in the page
  */
 export function explain(error) {
-  if (!(error instanceof RegistryError)) throw error;
+  if (!(error instanceof RegistryError)) return say("problem.refused");
   switch (error.kind) {
     case "offline":
       return say("problem.offline");
@@ -23,6 +22,7 @@ export function explain(error) {
     case "closed":
       return say("case.closed");
     case "refused":
+    case "fault":
       return say("problem.refused");
   }
 }
