@@ -120,6 +120,7 @@ class App {
   /** @type {Record<Effect, () => void>} */
   #effects = {
     prepare: () => this.preparation.start(),
+    expect: () => this.preparation.expect(this.session.pictures.length),
     hash: () => void this.hasher.run(),
     "stop-hashing": () => this.hasher.stop(),
     renew: () => (this.session.outgoing = null),

@@ -5,7 +5,7 @@
 import { DoorError, unavailable, unsupported } from "./door-error.js";
 import { PictureWorker, SILENT, workersFor } from "./picture-worker.js";
 import { untilAborted, withResolvers } from "./promises.js";
-import { loadOptional, loadRuntime } from "./runtime.js";
+import { LaterFiles, loadRuntime } from "./runtime.js";
 import { SECOND_PART } from "./second-part.js";
 import { hasSimd } from "./support.js";
 import { VideoWorker } from "./video-worker.js";
@@ -55,8 +55,7 @@ class Door {
   #expected = 0;
   /** Pictures that no worker has yet, oldest first. @type {Request[]} */
   #waiting = [];
-  /** Files that were loaded after the runtime, by name. @type {Map<string, Promise<ArrayBuffer | undefined>>} */
-  #optional = new Map();
+  #later = new LaterFiles();
   #videos = new VideoWorker();
   #nextId = 1;
   #closed = false;
@@ -227,7 +226,7 @@ class Door {
     if (answer.error) return this.#rejectOrHashExactly(request, answer.error);
     worker.unfinished.set(request.id, { request, hashed: answer, moving });
     request.options.onHashed?.(answer);
-    void this.#load(PHASH).then(() => this.#loadSecondPart());
+    void this.#later.load(PHASH).then(() => this.#loadSecondPart());
   }
 
   /**
@@ -274,7 +273,7 @@ class Door {
   /** Loads the second part of CPython while there is a connection, and after all else: it is hardly ever needed. */
   #loadSecondPart() {
     const isMissing = typeof this.#runtime?.second === "number";
-    if (isMissing) void this.#load(SECOND_PART);
+    if (isMissing) void this.#later.load(SECOND_PART);
   }
 
   /** @param {PictureWorker} worker */
@@ -282,7 +281,7 @@ class Door {
     if (worker.hasPhash || worker.unfinished.size === 0) return;
     worker.hasPhash = true;
     const late = new Promise((resolve) => setTimeout(resolve, PHASH_WAIT_MILLISECONDS));
-    const packages = await Promise.race([this.#load(PHASH), late]);
+    const packages = await Promise.race([this.#later.load(PHASH), late]);
     if (packages) return worker.send({ kind: "phash", packages });
     worker.hasPhash = false;
     this.#giveUpPhash(worker);
@@ -302,7 +301,7 @@ class Door {
    * @param {string} name
    */
   async #sendOptional(worker, name) {
-    const content = await this.#load(name);
+    const content = await this.#later.load(name);
     if (name !== SECOND_PART) worker.send({ kind: "later", name, content });
     else if (content) worker.fill(content);
     else this.#replaceStranded(worker);
@@ -318,19 +317,6 @@ class Door {
     worker.current?.reject(new DoorError("decoder-missing", "a part of the page is missing"));
     worker.current = undefined;
     this.#replaceCrashed(worker);
-  }
-
-  /**
-   * A file that is not part of the runtime, loaded once; undefined if that fails, and then the next call tries again.
-   *
-   * @param {string} name
-   */
-  #load(name) {
-    const known = this.#optional.get(name);
-    if (known) return known;
-    const loading = loadOptional(name).catch(() => void this.#optional.delete(name));
-    this.#optional.set(name, loading);
-    return loading;
   }
 
   /** @param {PictureWorker} worker */

@@ -46,13 +46,30 @@ export async function loadRuntime(onProgress) {
   return { wasm, second, python, packages, lock: new TextDecoder().decode(lock) };
 }
 
+/** The files that most pictures do not need. */
+export class LaterFiles {
+  /** By name. @type {Map<string, Promise<ArrayBuffer | undefined>>} */
+  #files = new Map();
+
+  /**
+   * A file, which is loaded once; undefined if that fails, and then the next call tries again.
+   *
+   * @param {string} name
+   */
+  load(name) {
+    const known = this.#files.get(name);
+    if (known) return known;
+    const loading = loadLater(name).catch(() => void this.#files.delete(name));
+    this.#files.set(name, loading);
+    return loading;
+  }
+}
+
 /**
- * One of the files that most pictures do not need.
- *
  * @param {string} name
  * @throws {Error} like `loadRuntime`
  */
-export async function loadOptional(name) {
+async function loadLater(name) {
   return load(named(listed("later-file"), name), () => {});
 }
 

@@ -90,7 +90,6 @@ function chooser(app) {
 
   function show() {
     const some = session.pictures.length > 0;
-    app.preparation.expect(session.pictures.length);
     showRows();
     choose.textContent = say(some ? "pictures.more" : "pictures.choose");
     zone.classList.toggle("some", some);

@@ -21,6 +21,7 @@ export function effectsOf(before, after, event) {
   return /** @type {Effect[]} */ (
     [
       before.device !== "loading" && after.device === "loading" && "prepare",
+      event.type === "list-changed" && "expect",
       ...hashingEffects(before, after, event.type),
       ...sendingEffects(before, after, event.type),
       ...requestEffects(before, after, event.type),

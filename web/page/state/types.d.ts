@@ -101,6 +101,8 @@ export type PageEvent = Act | Happening;
 /** What the page starts or stops when the state has changed. */
 export type Effect =
   | "prepare"
+  /** The device hears how many pictures are about to come. */
+  | "expect"
   | "hash"
   | "stop-hashing"
   | "renew"
