@@ -1,6 +1,6 @@
 """A walk at random over the page: whatever a person does, and whatever happens, there is a way on.
 
-`TAKEBACK_WALK_ACTS=2000` makes it long, `TAKEBACK_WALK_SEED` repeats one: the seed is printed.
+`TAKEBACK_WALK_ACTS=2000` makes it long (add `--tracing off`), `TAKEBACK_WALK_SEED` repeats one: the seed is printed.
 """
 
 import os
