@@ -77,7 +77,7 @@ function letter(answers, place) {
  * @param {Date} sent
  */
 function whenSent(answers, place, name, sent) {
-  const follows = h("div", {}, afterwards(answers, place, name, sent));
+  const follows = h("div", { class: "after" }, afterwards(answers, place, name, sent));
   const field = textField(`sent-${answers.places.indexOf(place)}`, "letter.when", {
     value: localMinute(sent),
     attributes: { type: "datetime-local", max: localMinute(sent) },

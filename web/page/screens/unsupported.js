@@ -11,7 +11,7 @@ export function unsupported() {
   return [
     heading(say("unsupported.title")),
     lead("unsupported.lead"),
-    lines([
+    ...lines([
       "takeitdown",
       "cybertipline",
       "lifeline",

@@ -33,7 +33,7 @@ export function helpByCountry({ session }, helps, onChange) {
   });
 
   function show() {
-    found.replaceChildren(lines(helpIn(session.country, helps, session.about)));
+    found.replaceChildren(...lines(helpIn(session.country, helps, session.about)));
   }
 
   show();

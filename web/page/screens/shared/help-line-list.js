@@ -21,29 +21,43 @@ const HELPS = {
 };
 
 /**
- * A list of help lines.
+ * A list of help lines for each country that they are in, in the order of the first one.
  *
  * @param {LineName[]} names
  */
 export function lines(names) {
-  return h(
-    "ul",
-    { class: "lines" },
-    names.map((name) => line(HELP_LINES[name])),
-  );
+  const countries = new Set(names.map((name) => HELP_LINES[name].country));
+  return [...countries].map((country) => {
+    const where = country ? sayCountry(country) : say("line.anywhere");
+    const there = names.map((name) => HELP_LINES[name]).filter((one) => one.country === country);
+    return h(
+      "div",
+      {},
+      h("p", { class: "where" }, where),
+      h("ul", { class: "lines", "aria-label": where }, there.map(line)),
+    );
+  });
 }
 
 /** @param {import("../../content/helplines.js").HelpLine} given */
-function line({ name, country, helps, address, call, text }) {
+function line({ name, helps, address, call, text }) {
   return h(
     "li",
     { class: "line" },
-    h("p", { class: "where" }, country ? sayCountry(country) : say("line.anywhere")),
-    h("p", { class: "name" }, address ? outside(address, name) : name),
-    helps.map((help) => h("p", {}, say(HELPS[help]))),
-    call &&
-      h("a", { class: "button second call", href: `tel:${bare(call)}` }, say("line.call", { number: call })),
-    text && h("a", { class: "button second call", href: `sms:${text.number}` }, sayText(text)),
+    h(
+      "div",
+      {},
+      h("p", { class: "name" }, address ? outside(address, name) : name),
+      helps.map((help) => h("p", {}, say(HELPS[help]))),
+    ),
+    (call || text) &&
+      h(
+        "div",
+        { class: "calls" },
+        call &&
+          h("a", { class: "button second", href: `tel:${bare(call)}` }, say("line.call", { number: call })),
+        text && h("a", { class: "button second", href: `sms:${text.number}` }, sayText(text)),
+      ),
   );
 }
 
