@@ -3,7 +3,7 @@
 import json
 from pathlib import Path
 
-from takeback.protocol import NewCase, PictureKind, decode
+from takeback.protocol import NewCase, PictureKind, Verdict, decode
 from tests.e2e import pictures
 from tests.e2e.hands import Hands, PlaywrightHands
 from tests.e2e.product import Platform, Registry
@@ -94,3 +94,22 @@ def test_the_receipt_can_be_taken_along(person: PlaywrightHands, registry: Regis
     person.wait_for_text("Write both on paper, with no other words.")
     assert registry.recorder.requests[before:] == []
     receipt.keep().finish()
+
+
+def test_a_long_list_is_folded_under_what_became_of_it(
+    person: PlaywrightHands, registry: Registry, platform: Platform, folder: Path, seed: int
+) -> None:
+    """With many pictures a case says in one sentence what platforms did, and unfolds each picture on request."""
+    files = [pictures.save(folder, seed + at, "png", (160, 120)) for at in range(9)]
+    case = _case(person, registry, files)
+    assert "No platform has told us of a block so far." in case.text()
+    assert "What happens next" in case.text()
+    unfolded = person.page.get_by_text("Picture 9", exact=True)
+    assert not unfolded.is_visible()
+    person.unfold("Your pictures")
+    unfolded.wait_for()
+    platform.sync()
+    for file in files[:2]:
+        platform.report(file, Verdict.BLOCKED)
+    case.refresh()
+    assert "Platforms have blocked 2 uploads of these pictures so far." in case.text()

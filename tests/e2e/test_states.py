@@ -118,7 +118,7 @@ def test_stopped_sending_stays_stopped(person: PlaywrightHands, registry: Regist
     _look_elsewhere(person)
     person.wait_for_text(STOPPED_SENDING)
     assert registry.recorder.to("POST", CASES) == registry.recorder.to("GET", "/v1/work") == []
-    person.press("button", "Send the hashes")
+    person.press("button", "Send the fingerprints")
     sending.arrive()
 
 
@@ -196,20 +196,20 @@ def test_pictures_added_while_others_are_hashed(person: PlaywrightHands, registr
 def test_a_withdrawal_under_way_cannot_be_taken_back(
     person: PlaywrightHands, registry: Registry, picture: Path
 ) -> None:
-    """While the registry withdraws, "No, keep it" does nothing, and looking for help does not hide how it ended."""
+    """While the registry withdraws, "No, keep blocking" does nothing, and looking for help does not hide how it ended."""
     held: list[Route] = []
     case = way_to_review(person, registry.url, [picture]).send().arrive().keep().see_case()
     case.ask_to_withdraw()
     person.page.route("**/withdraw", _hold(held))
-    person.press("button", "Yes, withdraw it")
-    person.wait_for_text("Withdrawing…")
-    person.page.get_by_role("button", name="No, keep it").click(force=True)
-    person.wait_for("heading", "Withdraw this case?")
+    person.press("button", "Yes, stop blocking")
+    person.wait_for_text("Stopping…")
+    person.page.get_by_role("button", name="No, keep blocking").click(force=True)
+    person.wait_for("heading", "Stop blocking all pictures?")
     person.press("button", HELP)
     held[0].continue_()
     _wait_for_answer(person, "/withdraw")
     person.press("button", RETURN)
-    person.wait_for_text("You withdrew this case")
+    person.wait_for_text("You stopped the blocking")
 
 
 def test_a_failed_withdrawal_keeps_the_focus(person: PlaywrightHands, registry: Registry, picture: Path) -> None:
@@ -217,12 +217,12 @@ def test_a_failed_withdrawal_keeps_the_focus(person: PlaywrightHands, registry: 
     case = way_to_review(person, registry.url, [picture]).send().arrive().keep().see_case()
     case.ask_to_withdraw()
     registry.recorder.cut()
-    person.press("button", "Yes, withdraw it")
+    person.press("button", "Yes, stop blocking")
     person.wait_for_text("No connection. Please check it and try again.")
-    assert person.run("document.activeElement.textContent") == "Yes, withdraw it"
+    assert person.run("document.activeElement.textContent") == "Yes, stop blocking"
     registry.recorder.mend()
-    person.press("button", "Yes, withdraw it")
-    person.wait_for_text("Your case is withdrawn.")
+    person.press("button", "Yes, stop blocking")
+    person.wait_for_text("The blocking has been stopped.")
 
 
 def test_the_last_choice_of_language_counts(person: PlaywrightHands, registry: Registry) -> None:

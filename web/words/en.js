@@ -396,6 +396,11 @@ export const language = {
       one: "A platform looked at {count} upload and let it through.",
       other: "Platforms looked at {count} uploads and let them through.",
     },
+    "case.blocked-all": {
+      by: "times",
+      one: "Platforms have blocked {times} upload of these pictures so far.",
+      other: "Platforms have blocked {times} uploads of these pictures so far.",
+    },
     "case.expires": "This case ends by itself on {date}. Each picture that you add puts that off.",
     "case.expires-soon":
       "Your case ends soon, on {date}. Then the block ends too. To go on, add a picture or start a new case.",
@@ -404,6 +409,12 @@ export const language = {
     "case.withdraw-one-label": "Stop blocking picture {number}",
     "case.withdraw": "Stop blocking all",
     "case.close": "Close and clear this page",
+
+    "next.title": "What happens next",
+    "next.wait": "You do not have to do anything. Platforms pick up the fingerprints by themselves.",
+    "next.again": "Look at your case again in a few days, or whenever you worry.",
+    "next.more": "Did you find another copy? Add it to your case.",
+    "next.talk": "This can be a lot to carry. You can talk to someone.",
 
     "withdraw.title": "Stop blocking all pictures?",
     "withdraw.title-one": "Stop blocking picture {number}?",

@@ -66,10 +66,12 @@ export class LaterFiles {
 }
 
 /**
+ * One of the files that most pictures do not need.
+ *
  * @param {string} name
  * @throws {Error} like `loadRuntime`
  */
-async function loadLater(name) {
+export async function loadLater(name) {
   return load(named(listed("later-file"), name), () => {});
 }
 

@@ -1,6 +1,18 @@
 import { drawing, h, write } from "../ui/dom.js";
 import { explain } from "./shared/registry-errors.js";
-import { actions, button, errorLine, heading, live, note, paragraph, section } from "../ui/parts.js";
+import {
+  actions,
+  button,
+  errorLine,
+  heading,
+  live,
+  more,
+  note,
+  outside,
+  paragraph,
+  section,
+} from "../ui/parts.js";
+import { HELP_LINES } from "../content/helplines.js";
 import { groupNumber } from "../registry/credentials.js";
 import { say, sayDate } from "../language/words.js";
 
@@ -11,6 +23,9 @@ const STATES = {
   withdrawn: "case.withdrawn",
   expired: "case.expired",
 };
+
+/** With more pictures their list is folded. What became of all of them stands above it. */
+const MOST_UNFOLDED = 8;
 
 /**
  * A case: its state, and what platforms did.
@@ -42,9 +57,10 @@ export function showCase(app) {
     stateNote(status, over),
     ...explanation(status),
     pictureList(status, over ? null : withdraw),
+    ...(over ? [] : [whatHappensNext(app)]),
     wrong,
     actions(
-      button("case.refresh", refresh, "primary"),
+      button("case.refresh", refresh),
       !over && button("case.add", add),
       !over && button("case.withdraw", () => withdraw(null)),
       button("case.close", () => app.tell({ type: "finish" }), "plain"),
@@ -71,7 +87,37 @@ export function showCase(app) {
  */
 function pictureList({ pictures }, withdraw) {
   const rows = pictures.map((picture, at) => row(picture, at + 1, withdraw && (() => withdraw(at))));
-  return section("case.pictures", paragraph("case.pictures-more"), h("ul", { class: "files" }, rows));
+  const part = rows.length > MOST_UNFOLDED ? more : section;
+  return part("case.pictures", paragraph("case.pictures-more"), h("ul", { class: "files" }, rows));
+}
+
+/**
+ * What the person can expect and do now.
+ *
+ * @param {import("./shared/context.d.ts").ScreenContext} app
+ */
+function whatHappensNext(app) {
+  return section(
+    "next.title",
+    h("ul", {}, [
+      h("li", {}, say("next.wait")),
+      h("li", {}, say("next.again")),
+      h("li", {}, say("next.more")),
+      h(
+        "li",
+        {},
+        outside(HELP_LINES.takeitdown.address, HELP_LINES.takeitdown.name),
+        h("br"),
+        say("line.same"),
+      ),
+    ]),
+    paragraph("next.talk"),
+    h(
+      "div",
+      { class: "actions" },
+      button("frame.lines", () => app.go("helplines")),
+    ),
+  );
 }
 
 /**
@@ -101,12 +147,14 @@ function since({ withdrawn_at, received_at }) {
  * @param {import("../registry/client.js").CaseStatus} status
  */
 function explanation(status) {
-  const { state, platforms } = status;
+  const { state, platforms, pictures } = status;
   if (state === "expired") return [paragraph("case.expired-more")];
   if (state === "withdrawn") return [];
+  const times = pictures.reduce((sum, { blocked }) => sum + blocked, 0);
   return [
     paragraph(state === "received" ? "case.received-more" : "case.active-more"),
     platforms ? paragraph("case.platforms", { count: platforms }) : paragraph("case.no-platform"),
+    times ? paragraph("case.blocked-all", { times }) : paragraph("case.not-blocked"),
     ...expiry(status),
   ];
 }
@@ -153,15 +201,13 @@ function row(picture, number, withdraw) {
 }
 
 /**
- * What platforms did with copies of a picture, in sentences.
+ * What platforms did with copies of a picture, in sentences; none if nothing happened.
  *
  * @param {import("../registry/client.js").PictureStatus} picture
  */
 function events({ blocked, platforms, first_blocked_at, last_blocked_at, pending_review, not_blocked }) {
   const last = last_blocked_at ? sayDate(last_blocked_at) : "";
-  const sentences = [
-    blocked ? say("case.blocked", { times: blocked, platforms, last }) : say("case.not-blocked"),
-  ];
+  const sentences = blocked ? [say("case.blocked", { times: blocked, platforms, last })] : [];
   if (blocked > 1 && first_blocked_at)
     sentences.push(say("case.first", { first: sayDate(first_blocked_at) }));
   if (pending_review) sentences.push(say("case.pending", { count: pending_review }));

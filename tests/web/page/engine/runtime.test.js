@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
 import { afterEach, beforeEach, mock, test } from "node:test";
-import { loadOptional } from "../../../../web/page/engine/runtime.js";
+import { loadLater } from "../../../../web/page/engine/runtime.js";
 
 const CONTENT = Uint8Array.from({ length: 1000 }, (_, at) => at % 251);
 const STALLED_MILLISECONDS = 20_000;
@@ -42,7 +42,7 @@ const settle = () => new Promise((done) => setImmediate(() => setImmediate(done)
 
 test("a download that brings nothing for a while is begun again, and comes whole", async () => {
   const { mock: asked } = network([300, "stall"], [1000, "end"]);
-  const loading = loadOptional("phash.zip");
+  const loading = loadLater("phash.zip");
   await settle();
   mock.timers.tick(STALLED_MILLISECONDS - 1);
   await settle();
@@ -54,15 +54,15 @@ test("a download that brings nothing for a while is begun again, and comes whole
 
 test("a download that breaks off is begun again, and after three tries it is given up", async () => {
   const { mock: asked } = network([100, "break"], [400, "break"], [1000, "end"]);
-  assert.deepEqual(new Uint8Array(await loadOptional("phash.zip")), CONTENT);
+  assert.deepEqual(new Uint8Array(await loadLater("phash.zip")), CONTENT);
   assert.equal(asked.callCount(), 3);
   const { mock: again } = network([100, "break"], [100, "break"], [100, "break"], [1000, "end"]);
-  await assert.rejects(loadOptional("phash.zip"), TypeError);
+  await assert.rejects(loadLater("phash.zip"), TypeError);
   assert.equal(again.callCount(), 3);
 });
 
 test("a file that is not there is asked for once", async () => {
   const { mock: asked } = mock.method(globalThis, "fetch", async () => new Response(null, { status: 503 }));
-  await assert.rejects(loadOptional("phash.zip"), /503/);
+  await assert.rejects(loadLater("phash.zip"), /503/);
   assert.equal(asked.callCount(), 1);
 });
