@@ -196,7 +196,7 @@ def test_pictures_added_while_others_are_hashed(person: PlaywrightHands, registr
 def test_a_withdrawal_under_way_cannot_be_taken_back(
     person: PlaywrightHands, registry: Registry, picture: Path
 ) -> None:
-    """While the registry withdraws, "No, keep blocking" does nothing, and looking for help does not hide how it ended."""
+    """While the registry withdraws, "No, keep blocking" does nothing, and help does not hide how it ended."""
     held: list[Route] = []
     case = way_to_review(person, registry.url, [picture]).send().arrive().keep().see_case()
     case.ask_to_withdraw()
