@@ -360,3 +360,23 @@ def test_being_offline_promises_what_is_true(person: PlaywrightHands, registry: 
     person.page.context.set_offline(offline=False)
     start.begin()
     assert "You are offline." not in person.text()
+
+
+def test_leaving_starts_no_worker(person: PlaywrightHands, registry: Registry) -> None:
+    """A page that is left terminates its worker, and loads no other one on the way out."""
+    person.page.add_init_script(_COUNTED_WORKERS)
+    Start.open(person, registry.url).wait_until_ready()
+    assert person.run("globalThis.startedWorkers") == 1
+    person.run("dispatchEvent(new Event('pagehide'))")
+    assert person.run("globalThis.startedWorkers") == 1
+
+
+_COUNTED_WORKERS = """
+globalThis.startedWorkers = 0;
+globalThis.Worker = class extends Worker {
+  constructor(...ways) {
+    super(...ways);
+    globalThis.startedWorkers += 1;
+  }
+};
+"""

@@ -132,6 +132,7 @@ class App {
     withdraw: () => void this.requester.withdraw(),
     "abandon-request": () => this.requester.abandon(),
     wipe: () => this.#wipe(),
+    "renew-workers": () => this.preparation.forget(),
     close: () => this.preparation.close(),
   };
 
@@ -332,7 +333,6 @@ class App {
     this.hasher.stop();
     this.sender.stop();
     this.requester.abandon();
-    this.preparation.forget();
     this.session.wipe();
     this.#wanted = { number: "", pin: "" };
   }

@@ -16,7 +16,7 @@ const ASKS = { none: null, looking: "look-up", refreshing: "refresh", withdrawin
  * @returns {Effect[]}
  */
 export function effectsOf(before, after, event) {
-  if (event.type === "finish") return ["wipe"];
+  if (event.type === "finish") return ["wipe", "renew-workers"];
   if (event.type === "leave") return ["wipe", "close"];
   return /** @type {Effect[]} */ (
     [

@@ -115,5 +115,7 @@ export type Effect =
   | "abandon-request"
   /** Everything that the person did is forgotten. */
   | "wipe"
-  /** The runtime too. */
+  /** What the workers have read goes with them; others start from the runtime in memory. */
+  | "renew-workers"
+  /** The runtime goes too. */
   | "close";

@@ -208,7 +208,7 @@ test("a reload forgets everything, and finishing keeps the device ready", () => 
     assert.deepEqual(next(before, { type: "leave" }), BEGINNING);
     assert.deepEqual(next(before, { type: "finish" }), { ...BEGINNING, device: "ready" });
     assert.deepEqual(effectsOf(before, BEGINNING, { type: "leave" }), ["wipe", "close"]);
-    assert.deepEqual(effectsOf(before, BEGINNING, { type: "finish" }), ["wipe"]);
+    assert.deepEqual(effectsOf(before, BEGINNING, { type: "finish" }), ["wipe", "renew-workers"]);
   }
 });
 
