@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from takeback.gate.index.file import IndexMarks, load, save
 from takeback.gate.index.multi_index import Index, MultiIndex, Reach
-from takeback.gate.index.patch_table import FRAME_BITS, PatchPlan, PatchRows
+from takeback.gate.index.patch_table import PatchPlan
 from takeback.gate.rules.common_patches import common_patches
 from takeback.gate.rules.policy import Action, Policy
 from takeback.gate.rules.votes import (
@@ -28,9 +28,8 @@ from takeback.gate.rules.votes import (
     PatchProbe,
     Votes,
     by_votes,
-    count_votes,
     file_probes,
-    look_up_distances,
+    look_up_votes,
 )
 from takeback.hashing import hash_picture
 from takeback.hashing.patches import asked_patches, sent_patches
@@ -38,7 +37,7 @@ from takeback.signals import MAX_PATCHES
 from tests.bench import _edits as edits
 from tests.bench._photographs import VIDEO, second_set
 from tests.bench._sets import opened, saved
-from tests.bench.index import random, sizes
+from tests.bench.index import patch_rows, sizes
 
 LISTS: Final = sizes("TAKEBACK_BENCH_LISTS", "10000,1000000,10000000")
 COPIES: Final = 40
@@ -111,20 +110,18 @@ def fill(path: Path, bases: Sets, pictures: int) -> None:
             part ^= np.where(
                 number < flips, np.uint64(1) << numbers.integers(0, 64, len(part), np.uint64), np.uint64(0)
             )
-    refs = (np.arange(len(codes)) // MAX_PATCHES << FRAME_BITS).astype(np.uint32)
-    rows = PatchRows.of(codes, refs, random(pictures, numbers)[:, :16].copy())
-    save(path, IndexMarks(1, 1, {}), {"patches": PatchPlan(Reach().patches, 1, [rows])})
+    save(path, IndexMarks(1, 1, {}), {"patches": PatchPlan(Reach().patches, 1, [patch_rows(codes, numbers)])})
 
 
 def votes_for(index: Index, probes: Sequence[PatchProbe], policy: Policy) -> list[Votes]:
-    """As the gate counts them, but for pictures that got a single vote as well."""
-    listed, votes = index.pictures(), list[Votes]()
-    for within in look_up_distances(listed, policy.patches_distance):
-        hits = index.query_patches([one.hash for one in probes], MIN_REVIEW_VOTES, common_patches(), within)
-        votes = count_votes(probes, hits, listed)
-        if all(one.votes < MIN_REVIEW_VOTES for one in votes):
-            break
-    return votes
+    """As the gate counts them."""
+    hashes = [one.hash for one in probes]
+    return look_up_votes(
+        probes,
+        index.pictures(),
+        policy.patches_distance,
+        lambda within: index.query_patches(hashes, MIN_REVIEW_VOTES, common_patches(), within),
+    )
 
 
 def measure(path: Path, uploads: Sequence[Sequence[PatchProbe]]) -> Chance:

@@ -22,6 +22,7 @@ from takeback.gate.index.chunking import plan
 from takeback.gate.index.file import IndexMarks, load, save
 from takeback.gate.index.native import Table, TablePlan, TableRows
 from takeback.gate.index.patch_table import FRAME_BITS, PatchPlan, PatchRows, PatchTable
+from takeback.signals import MAX_PATCHES
 from takeback.signals import PDQ_MATCH_DISTANCE as RADIUS
 
 
@@ -33,7 +34,6 @@ def sizes(variable: str, default: str) -> list[int]:
 SIZES: Final = sizes("TAKEBACK_BENCH_SIZES", "100000,1000000,10000000")
 PATCHES: Final = sizes("TAKEBACK_BENCH_PATCHES", "1600000,16000000,160000000")
 PATCHES_OF_AN_UPLOAD: Final = 200
-PATCHES_OF_A_PICTURE: Final = 16
 SECONDS: Final = 3.0
 """Of look-ups, for each figure."""
 SLOW: Final = 2_000_000
@@ -202,17 +202,22 @@ def uploads(codes: NDArray[np.uint64], numbers: np.random.Generator) -> NDArray[
     return numbers.permutation(np.concatenate([listed, others]))
 
 
+def patch_rows(codes: NDArray[np.uint64], numbers: np.random.Generator) -> PatchRows:
+    """Pictures with sixteen of the codes each, one after the other, under random ids."""
+    refs = (np.arange(len(codes)) // MAX_PATCHES << FRAME_BITS).astype(np.uint32)
+    return PatchRows.of(codes, refs, random(len(codes) // MAX_PATCHES, numbers)[:, :16].copy())
+
+
 def patches(size: int, distance: int, folder: Path) -> str:
     """Builds, writes, opens and asks as the gate does it; a line of the table."""
     numbers = np.random.default_rng(1)
     codes = some_patches(size, numbers)
     asked = uploads(codes, numbers)
-    refs = (np.arange(size) // PATCHES_OF_A_PICTURE << FRAME_BITS).astype(np.uint32)
-    source = PatchRows.of(codes, refs, random(size // PATCHES_OF_A_PICTURE, numbers)[:, :16].copy())
+    source = patch_rows(codes, numbers)
     path, start = folder / "index.bin", time.process_time()
     save(path, IndexMarks(1, 1, {}), {"patches": PatchPlan(distance, 1, [source])})
     built = time.process_time() - start
-    del codes, refs, source
+    del codes, source
     table = load(path)[1]["patches"]
     assert isinstance(table, PatchTable)
     opened = _time(lambda: load(path))

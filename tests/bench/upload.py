@@ -4,7 +4,7 @@ A photograph of a megapixel that is not on the list is checked as `Gate.check` d
 hashed, and looked up with all views and local hashes. `TAKEBACK_BENCH_PICTURES=100000` is the length of the list; every
 picture on it has 7 PDQ entries and 16 local hashes. They are random; beyond a million pictures local hashes are alike
 in groups of eight, and the list is an index alone, because the gate's database would take an hour to fill. Ten million
-pictures take 13 GB of memory and 10 minutes.
+pictures take 13 GB of memory and some minutes.
 """
 
 import os
@@ -22,11 +22,11 @@ from takeback.gate import Action, Gate
 from takeback.gate.index.file import IndexMarks, load, save
 from takeback.gate.index.multi_index import MultiIndex, Reach
 from takeback.gate.index.native import TablePlan, TableRows
-from takeback.gate.index.patch_table import FRAME_BITS, PatchPlan, PatchRows
+from takeback.gate.index.patch_table import PatchPlan
 from takeback.signals import MAX_PATCHES, Signal, SignalType, patches_value
 from tests.bench._photographs import second_set
 from tests.bench._sets import opened, saved
-from tests.bench.index import random, some_patches
+from tests.bench.index import patch_rows, random, some_patches
 from tests.bench.serve import busy, fill, random_pdq
 
 PICTURES: Final = int(os.environ.get("TAKEBACK_BENCH_PICTURES", "100000"))
@@ -63,9 +63,7 @@ def processor_seconds() -> float:
 def index_file(path: Path, reach: Reach) -> None:
     """Writes the index of `PICTURES` pictures."""
     numbers = np.random.default_rng(1)
-    names = random(PICTURES, numbers)[:, :16].copy()
-    refs = (np.arange(PICTURES * MAX_PATCHES) // MAX_PATCHES << FRAME_BITS).astype(np.uint32)
-    local = PatchRows.of(some_patches(len(refs), numbers), refs, names)
+    local = patch_rows(some_patches(PICTURES * MAX_PATCHES, numbers), numbers)
     count = PICTURES * ENTRIES
     names = random(count, numbers)[:, :16].copy()
     whole = TableRows(random(count, numbers), names, np.full(count, 100, np.uint16), None, count)

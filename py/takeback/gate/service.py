@@ -47,9 +47,8 @@ from takeback.gate.rules.votes import (
     MIN_REVIEW_VOTES,
     PatchProbe,
     Votes,
-    count_votes,
     file_probes,
-    look_up_distances,
+    look_up_votes,
     patch_probes,
 )
 from takeback.gate.upload_views.frames import frame_look_ups
@@ -345,13 +344,13 @@ class Gate:
         """Looks up the patches of an upload, and returns the votes for each entry."""
         if self.policy.patches is Action.ALLOW:
             return []
-        hashes, listed, votes = [patch.hash for patch in patches], index.pictures(), list[Votes]()
-        for within in look_up_distances(listed, self.policy.patches_distance):
-            hits = index.query_patches(hashes, MIN_REVIEW_VOTES, common_patches(), within)
-            votes = count_votes(patches, hits, listed)
-            if all(one.votes < MIN_REVIEW_VOTES for one in votes):
-                return []
-        return votes
+        hashes = [patch.hash for patch in patches]
+        return look_up_votes(
+            patches,
+            index.pictures(),
+            self.policy.patches_distance,
+            lambda within: index.query_patches(hashes, MIN_REVIEW_VOTES, common_patches(), within),
+        )
 
     def warm_up(self) -> None:
         """Loads the index and starts the hashing processes, so that the first check does not have to wait for them."""

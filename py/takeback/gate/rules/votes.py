@@ -6,7 +6,7 @@ one picture are weighed by how unlikely they are for two pictures that have noth
 
 import math
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Final, NamedTuple
 
 from takeback.gate.index.multi_index import PatchHit
@@ -102,6 +102,21 @@ def look_up_distances(listed_pictures: int, reach: int) -> tuple[int, ...]:
     On a long list near ones come first, and those within the whole `reach` after them.
     """
     return (reach,) if listed_pictures <= SHORT_LIST else (min(NEAR_PATCHES_DISTANCE, reach), reach)
+
+
+def look_up_votes(
+    asked: Sequence[PatchProbe], listed_pictures: int, reach: int, look_up: Callable[[int], Iterable[PatchHit]]
+) -> list[Votes]:
+    """Returns the votes for each entry by `look_up`, which finds the patches of `asked` within so many bits.
+
+    There are none if nothing within the last distance that was tried has enough votes for a review.
+    """
+    votes: list[Votes] = []
+    for within in look_up_distances(listed_pictures, reach):
+        votes = count_votes(asked, look_up(within), listed_pictures)
+        if all(one.votes < MIN_REVIEW_VOTES for one in votes):
+            return []
+    return votes
 
 
 def common_pictures(listed_pictures: int) -> int:
