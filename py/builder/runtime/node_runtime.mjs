@@ -11,8 +11,9 @@ export const SECOND_PART = "second-part.wasm";
 
 /**
  * `folder` holds the files of `/runtime` and the `pyodide.asm.mjs` that belongs to them; `pyodideFolder` is the package.
- * `seed` is Python's hash seed, `onInstance` gets CPython's instance, and `onSecondPart` is told when the file with the second
- * parts is asked for. If `isListing`, Python imports its modules from the archives, and CPython's own frozen ones can be told apart.
+ * `seed` is Python's hash seed, `onInstance` gets CPython's instance, and `onSecondPart` is told when the file with the
+ * second parts is asked for. If `isListing`, Python imports its modules from the archives, and CPython's own frozen ones
+ * can be told apart.
  */
 export async function startRuntime({
   pyodideFolder,

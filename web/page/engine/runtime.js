@@ -153,7 +153,7 @@ async function receive(file, onPart) {
         content.set(part, at); // RangeError if the file is too long
         at += part.length;
         if (at <= known) continue;
-        onPart(content.slice(known, at));
+        onPart(part.subarray(part.length - (at - known)));
         known = at;
       }
       return content;
