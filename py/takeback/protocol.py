@@ -41,6 +41,8 @@ MAX_WAIT_SECONDS: Final = 30
 """Seconds of a long poll of the feed."""
 MAX_FEEDBACK_EVENTS: Final = 500
 MAX_FEEDBACK_ENTRIES: Final = 64
+MAX_PUBLISHED_NAME_CHARACTERS: Final = 60
+"""Characters of the name under which everybody sees a platform: what fits into two lines on a phone."""
 
 # Patterns end with `\Z`, because Python's `$` also matches before a line feed. `schemas` publishes them with `$`.
 PIN_ALPHABET: Final = "23456789ABCDEFGHJKMNPQRSTVWXYZ"
@@ -53,6 +55,9 @@ DIGEST_PATTERN: Final = r"^[0-9a-f]{64}\Z"
 _DAY: Final = "[0-9]{4}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])"
 DAY_PATTERN: Final = rf"^{_DAY}\Z"
 MOMENT_PATTERN: Final = rf"^{_DAY}T([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9]Z\Z"
+_SHOWN: Final = r"[^\x00-\x20\x7f-\xa0\u2028\u2029]"
+PUBLISHED_NAME_PATTERN: Final = rf"^{_SHOWN}( *{_SHOWN})*\Z"
+"""A line of text without control characters, and without spaces at its ends."""
 
 CaseNumber = Annotated[str, Meta(pattern=CASE_NUMBER_PATTERN)]
 EntryId = Annotated[str, Meta(pattern=ENTRY_ID_PATTERN)]
@@ -65,6 +70,7 @@ Word = Annotated[str, Meta(pattern=r"^[a-z]{1,32}\Z")]
 Digest = Annotated[str, Meta(pattern=DIGEST_PATTERN)]
 Salt = Annotated[str, Meta(pattern=r"^[0-9a-f]{32}\Z")]
 Signature = Annotated[str, Meta(pattern=r"^[0-9a-f]{128}\Z")]
+PublishedName = Annotated[str, Meta(pattern=PUBLISHED_NAME_PATTERN, max_length=MAX_PUBLISHED_NAME_CHARACTERS)]
 
 
 class CaseState(StrEnum):
@@ -238,6 +244,19 @@ class CaseStatus(_Message, frozen=True):
     """When the registry deletes the case by itself, if ever."""
     expires_soon: bool = False
     """The warning that `expires_at` is near."""
+
+
+class PlatformList(_Message, frozen=True):
+    """`GET /v1/platforms`: the platforms that follow this registry now, for people who decide whether to send."""
+
+    platforms: Annotated[
+        list[PublishedName],
+        Meta(
+            description="The names of those that agreed to be named, sorted without regard to case",
+            examples=[["Example Social", "Other Site"]],
+        ),
+    ]
+    unnamed: Annotated[int, Meta(ge=0, description="How many others follow without a name here", examples=[2])]
 
 
 class FeedEntry(_Message, frozen=True, omit_defaults=True):

@@ -3,14 +3,17 @@
 import hmac
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from sqlalchemy import Connection, Engine, Row, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
 from takeback.errors import NotAPlatform, SettingsError
+from takeback.protocol import PlatformList
+from takeback.registry.rules import platform_list
 from takeback.registry.security.credentials import PlatformKey
+from takeback.registry.storage import feed_queries
 from takeback.registry.storage.engine import bulk_write
 from takeback.registry.storage.engine import tables as t
 from takeback.registry.storage.engine.database import writing
@@ -23,8 +26,9 @@ MAX_NAME_CHARS: Final = 80
 class Platform:
     """A platform as stored. Times are seconds since 1970; it has applied the feed up to `cursor`.
 
-    `told` is the number up to which it was sent the feed. `own_ids_after` is the last entry that it knows by an id from
-    before ids differed by platform.
+    `told` is the number up to which it was sent the feed, and `told_at` when that was last, 0 for never.
+    `own_ids_after` is the last entry that it knows by an id from before ids differed by platform. `published_name` is
+    the name that everybody sees, which the operator set at `published_at` with the platform's consent.
     """
 
     id: int
@@ -36,6 +40,13 @@ class Platform:
     revoked_at: int | None
     own_ids_after: int
     told: int
+    told_at: int
+    published_name: str | None
+    published_at: int | None
+
+    def follows(self, now: float) -> bool:
+        """Whether the platform follows the feed at the time `now`, in seconds since 1970."""
+        return platform_list.follows(self.told_at, self.revoked_at, now)
 
 
 class Platforms:
@@ -62,6 +73,13 @@ class Platforms:
         with self._engine.begin() as connection:
             return [_platform(row) for row in connection.execute(select(t.platforms).order_by(t.platforms.c.name))]
 
+    def public_list(self) -> PlatformList:
+        """The platforms that follow the feed now, as everybody may see them."""
+        now = self._clock()
+        following = [one for one in self.all() if one.follows(now)]
+        names = [one.published_name for one in following if one.published_name is not None]
+        return PlatformList(sorted(names, key=lambda name: (name.casefold(), name)), len(following) - len(names))
+
     def add(self, name: str) -> PlatformKey:
         """Adds a platform and returns its key. Raises `SettingsError` if the name is taken or invalid."""
         if not (name.isprintable() and name == name.strip() and 1 <= len(name) <= MAX_NAME_CHARS):
@@ -87,11 +105,50 @@ class Platforms:
         """Revokes a platform's key, which stops working at once. Raises `SettingsError` for an unknown name."""
         self._change(name, {"revoked_at": int(self._clock())})
 
+    def publishable(self, name: str, shown: str) -> Platform:
+        """The platform as it would be if it were published under the name `shown`; nothing is changed.
+
+        Raises `SettingsError` if there is no such platform, or the name to show is invalid or taken by another one.
+        """
+        with self._engine.begin() as connection:
+            return self._publishable(connection, name, shown)
+
+    def publish(self, name: str, shown: str) -> Platform:
+        """Publishes a platform, which must have consented, under the name `shown`. Raises like `publishable`."""
+        with writing(self._engine) as connection:
+            # Locked, so that two commands at once cannot publish two platforms under one name.
+            feed_queries.lock(connection)
+            one = self._publishable(connection, name, shown)
+            now_public = {"published_name": one.published_name, "published_at": one.published_at}
+            connection.execute(update(t.platforms).where(t.platforms.c.id == one.id).values(now_public))
+        return one
+
+    def unpublish(self, name: str) -> None:
+        """Hides a platform's name from everybody. Raises `SettingsError` for an unknown platform."""
+        self._change(name, {"published_name": None, "published_at": None})
+
+    def _publishable(self, connection: Connection, name: str, shown: str) -> Platform:
+        known = {row.name: _platform(row) for row in connection.execute(select(t.platforms))}
+        if name not in known:
+            raise _unknown(name)
+        published = platform_list.published_name(shown)
+        for other in known.values():
+            taken = other.published_name is not None and platform_list.is_same_name(other.published_name, published)
+            if taken and other.name != name:
+                raise SettingsError(
+                    f"{other.name!r} is published as {other.published_name!r} already; choose another name to show"
+                )
+        return replace(known[name], published_name=published, published_at=int(self._clock()))
+
     def _change(self, name: str, values: dict[str, object]) -> None:
         with writing(self._engine) as connection:
             changed = connection.execute(update(t.platforms).where(t.platforms.c.name == name).values(values))
         if changed.rowcount == 0:
-            raise SettingsError(f"there is no platform {name!r}; see: takeback platform list")
+            raise _unknown(name)
+
+
+def _unknown(name: str) -> SettingsError:
+    return SettingsError(f"there is no platform {name!r}; see: takeback platform list")
 
 
 def holders(connection: Connection, keys: Sequence[PlatformKey]) -> list[Platform | NotAPlatform]:
@@ -124,4 +181,7 @@ def _platform(row: Row[*tuple[Any, ...]]) -> Platform:
         row.revoked_at,
         row.own_ids_after,
         row.told,
+        row.told_at,
+        row.published_name,
+        row.published_at,
     )

@@ -8,10 +8,13 @@ from pathlib import Path
 import pytest
 from alembic import command
 from alembic.config import Config
-from sqlalchemy import create_engine
+from sqlalchemy import create_engine, text
 
 from takeback.registry.security.credentials import PinKey
 from takeback.registry.storage.engine import database
+from takeback.registry.storage.platforms import Platforms
+from tests.registry.conftest import STORES
+from tests.registry.postgres import Cluster
 from tests.registry.support import PIN, Platform, Server, follow, md5, problem, values
 from tests.registry.support import command as takeback
 
@@ -25,12 +28,19 @@ VALUES = {1: "a", 2: "b", 3: "c", 5: "c", 6: "d"}
 def first_release(path: Path) -> None:
     """Makes the database of the first release in the file."""
     path.touch(0o600)
+    at_revision(f"sqlite:///{path}", "0001")
+
+
+def at_revision(address: str, revision: str, *statements: str) -> None:
+    """Makes the database that an older version would have made, and runs `statements` in it."""
     config = Config()
     config.set_main_option("script_location", str(Path(database.__file__).parent / "migrations"))
-    engine = create_engine(f"sqlite:///{path}")
+    engine = create_engine(address)
     with engine.begin() as connection:
         config.attributes["connection"] = connection
-        command.upgrade(config, "0001")
+        command.upgrade(config, revision)
+        for statement in statements:
+            connection.execute(text(statement))
     engine.dispose()
 
 
@@ -132,3 +142,28 @@ def test_a_database_that_refers_to_nothing_is_refused(tmp_path: Path) -> None:
     assert refused.stderr.count("\n") == 1
     with closing(sqlite3.connect(path)) as db:
         assert db.execute("SELECT version_num FROM alembic_version").fetchone() == ("0001",)
+
+
+@pytest.mark.parametrize("kind", STORES)
+def test_platforms_of_before_are_not_published(request: pytest.FixtureRequest, tmp_path: Path, kind: str) -> None:
+    """A platform from before names were public keeps everything, is not named, and can be published."""
+    where: Path | str = tmp_path / "registry.sqlite"
+    address, blob = f"sqlite:///{where}", "x'00'"
+    if kind == "postgresql":
+        made: Cluster = request.getfixturevalue("postgresql")
+        where = made.new_database()
+        address, blob = where.replace("postgresql://", "postgresql+psycopg://"), r"'\x00'"
+    else:
+        (tmp_path / "registry.sqlite").touch(0o600)
+    columns = "name, key_id, secret, created_at, cursor, seen_at, own_ids_after, told, told_at"
+    values = f"'Old Photos', {blob}, {blob}, 1700000000, 0, 1700000000, 0, 3, 1700000000"
+    at_revision(address, "0011", f"INSERT INTO platforms ({columns}) VALUES ({values})")
+    engine = database.open_database(where)
+    platforms = Platforms(engine, lambda: 1_700_000_100)
+
+    (old,) = platforms.all()
+    assert (old.name, old.told, old.published_name, old.published_at) == ("Old Photos", 3, None, None)
+    assert (platforms.public_list().platforms, platforms.public_list().unnamed) == ([], 1)
+    platforms.publish("Old Photos", "Old Photos")
+    assert (platforms.public_list().platforms, platforms.public_list().unnamed) == (["Old Photos"], 0)
+    engine.dispose()

@@ -12,8 +12,9 @@ feed               the numbered log of entries added, removed or changed, which 
                    line's link, and `leaf` is set once its entry is erased, so that the hash chain can be followed
 feed_keys          every public key of the feed, each signed by its predecessor
 submissions        idempotency: digests of the key and the message, and the case that the message made or changed
-platforms          who may read the feed, the digest of their key, how far they have applied it (`cursor`), and up to
-                   which number they were sent it (`told`) and when
+platforms          who may read the feed, the digest of their key, how far they have applied it (`cursor`), up to which
+                   number they were sent it (`told`) and when, and, if they consented, the name that everybody sees
+                   (`published_name`) and since when the operator has had that consent
 metering           the usage of each platform, by day, counted in days since 1970
 feedback           a platform's verdict on one upload, with its entries in `feedback_entries`, and when the platform had
                    last been sent the feed
@@ -208,6 +209,8 @@ platforms: Final = Table(
     Column("own_ids_after", BigInt, nullable=False),
     Column("told", BigInt, nullable=False, server_default="0"),
     Column("told_at", BigInt, nullable=False, server_default="0"),
+    Column("published_name", String(60)),
+    Column("published_at", BigInt),
 )
 
 metering: Final = Table(
