@@ -30,6 +30,7 @@ from takeback.protocol import (
     Picture,
     PictureKind,
     PictureStatus,
+    PlatformList,
     Problem,
     SignalMessage,
     Verdict,
@@ -47,6 +48,7 @@ KINDS: Final[dict[str, type[Struct]]] = {
     "new-case": NewCase,
     "case-status": CaseStatus,
     "withdrawal": Withdrawal,
+    "platforms": PlatformList,
     "feed-page": FeedPage,
     "feed-head": FeedHead,
     "feed-keys": FeedKeys,
@@ -122,6 +124,7 @@ ENTRIES = st.one_of(
     st.builds(FeedEntry, NUMBERS, st.just(FeedAction.CHANGE), IDS, standing=STANDINGS),
 )
 COUNTS = st.integers(0, 2**40)
+SHOWN_NAMES = st.text(st.characters(categories=["L", "N", "P", "S"]), min_size=1, max_size=60)
 MESSAGES = st.one_of(
     st.builds(NewCase, st.lists(PICTURES, min_size=1, max_size=3), AGES),
     st.builds(Withdrawal, st.lists(st.integers(0, 999), min_size=1, max_size=5)),
@@ -141,6 +144,7 @@ MESSAGES = st.one_of(
         expires_at=st.none() | TIMES,
         expires_soon=st.booleans(),
     ),
+    st.builds(PlatformList, st.lists(SHOWN_NAMES, max_size=3), COUNTS),
     st.builds(FeedPage, st.lists(ENTRIES, max_size=5), COUNTS),
     st.builds(FeedHead, COUNTS, DIGESTS, COUNTS, TIMES, DIGESTS, DIGESTS.map(lambda half: half * 2)),
     st.builds(FeedKeys, st.lists(st.builds(FeedKey, DIGESTS, st.none() | DIGESTS.map(lambda half: half * 2)))),

@@ -12,7 +12,7 @@ from takeback.errors import TakebackError
 _COMMANDS: Final = {
     "hash": "takeback.hashing.commands:hash_files",
     "registry": "takeback.registry.cli.commands:registry",
-    "platform": "takeback.registry.cli.commands:platform",
+    "platform": "takeback.registry.cli.platform_commands:platform",
     "gate": "takeback.gate.commands:gate",
     "verify": "takeback.verify.commands:verify",
     "completion": "takeback.cli:completion",

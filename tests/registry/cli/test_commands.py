@@ -1,4 +1,3 @@
-import re
 import socket
 import sqlite3
 import subprocess
@@ -10,63 +9,7 @@ import pytest
 from takeback.errors import SettingsError
 from takeback.registry.storage.engine.database import open_database
 from takeback.registry.storage.platforms import Platforms
-from tests.registry.support import MAIN, Platform, clean_environment, command, serving
-
-
-def test_a_platforms_key_is_shown_once(tmp_path: Path) -> None:
-    """`add` prints only the platform's key and the feed's, in one line; `list` does not show a key again."""
-    made = command("platform", "add", "Example Photos", "--data", tmp_path)
-    listed = command("platform", "list", "--data", tmp_path).stdout
-    key, feed = made.stdout.split()
-
-    assert made.stdout.count("\n") == 1
-    assert re.fullmatch("[0-9a-f]{64}", feed)
-    assert command("registry", "feed-key", "show", "--data", tmp_path).stdout.strip() == feed
-    assert re.fullmatch(r"tbk_[0-9a-f]{16}_[0-9a-f]{64}", key)
-    assert "shown only now" in made.stderr
-    assert key.split("_")[1] in listed
-    assert key.split("_")[2] not in listed
-
-
-def test_the_list_shows_how_far_platforms_are(tmp_path: Path) -> None:
-    """`list` is a table with the name, key, times and cursor of each platform."""
-    with serving(tmp_path / "var") as server:
-        server.platform("Second Photos")
-        platform = server.platform("Example Photos")
-        server.submit([{"type": "md5", "value": "a" * 32}])
-        Platform(server.http, platform.key).page(1)
-    command("platform", "revoke", "Second Photos", "--data", tmp_path / "var")
-    lines = command("platform", "list", "--data", tmp_path / "var").stdout.splitlines()
-
-    assert lines[0].split("  ")[0] == "NAME"
-    assert re.fullmatch(r"Example Photos +[0-9a-f]{16} +\S+Z +\S+Z +1 +-", lines[1])
-    assert re.fullmatch(r"Second Photos +[0-9a-f]{16} +\S+Z +- +0 +\S+Z", lines[2])
-
-
-def test_an_empty_list_says_what_to_do(tmp_path: Path) -> None:
-    """Without a platform, `list` says how to add one."""
-    assert "takeback platform add" in command("platform", "list", "--data", tmp_path).stdout
-
-
-@pytest.mark.parametrize(
-    ("arguments", "text"),
-    [
-        (("add", "Example Photos"), "there is a platform 'Example Photos' already"),
-        (("add", ""), "a platform's name must be"),
-        (("add", "x" * 81), "a platform's name must be"),
-        (("add", "a\nb"), "a platform's name must be"),
-        (("rotate", "Nobody"), "there is no platform 'Nobody'"),
-        (("revoke", "Nobody"), "there is no platform 'Nobody'"),
-    ],
-)
-def test_a_wrong_name_is_one_clear_line(tmp_path: Path, arguments: tuple[str, ...], text: str) -> None:
-    """A name that is taken, unusable or unknown gives one line that says so."""
-    command("platform", "add", "Example Photos", "--data", tmp_path)
-    refused = command("platform", *arguments, "--data", tmp_path)
-
-    assert refused.returncode == 2
-    assert text in refused.stderr
-    assert refused.stderr.count("\n") == 1
+from tests.registry.support import MAIN, clean_environment, command
 
 
 def test_a_port_in_use_is_one_clear_line(tmp_path: Path) -> None:

@@ -15,7 +15,8 @@ from sqlalchemy import Engine
 
 from takeback.cli import main
 from takeback.errors import SettingsError
-from takeback.registry.cli.commands import platform, registry
+from takeback.registry.cli.commands import registry
+from takeback.registry.cli.platform_commands import platform
 from takeback.registry.operations import backup
 from takeback.registry.storage.engine import database
 from takeback.registry.storage.engine.database import open_database
@@ -30,6 +31,7 @@ TEXTS = {
     "proxies": ("x", "10.0.0.0/99", "10.0.0.1/8"),
     "name": ("", " ", "x" * 10_000, "\n"),
     "platform": ("nobody", "", "x" * 10_000),
+    "shown_as": ("", " ", "x" * 61, "a\nb", "a\x07b", "a\u202eb"),
     "certificate": ("a b", "x;}", "\n"),
     "certificate_key": ("a b", "x;}", "\n"),
     "program": ("a b", '"', "\n"),
@@ -41,7 +43,10 @@ TEXTS = {
     "of_case": ("", "x", "12", "1" * 10_000),
 }
 """Invalid values, by the name of the parameter."""
-GOOD = {"name": "Example Photos", "platform": "Example Photos", "certificate": "/c", "certificate_key": "/k"}
+GOOD = {
+    "name": "Example Photos", "platform": "Example Photos", "certificate": "/c", "certificate_key": "/k",
+    "shown_as": "Example",
+}  # fmt: skip
 READS_NOTHING = {("systemd", "data"), ("systemd", "keys"), ("systemd", "page"), ("operator-key", "database")}
 """Parameters that accept any value."""
 

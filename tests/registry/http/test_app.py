@@ -228,6 +228,7 @@ def test_wrong_addresses_and_methods_are_problems(
         ("/v1/cases/%D9%A1234567890", "number"),
         ("/v1/cases/1234567890?pin=x", "pin"),
         ("/healthz?verbose=1", "verbose"),
+        ("/v1/platforms?name=Example", "name"),
     ],
 )
 def test_bad_parameters_are_named(server: Server, platform: Platform, path: str, field: str) -> None:

@@ -52,6 +52,7 @@ def test_requests_are_counted_by_operation(server: Server, platform: Platform) -
     [
         ("GET", "/v1/cases/1234567890", "caseStatus"),
         ("GET", "/v1/feed", "feed"),
+        ("GET", "/v1/platforms", "platforms"),
         ("GET", "/v1/feed/tiles/7", "feedTile"),
         ("POST", "/v1/cases/1/withdraw", "withdraw"),
         ("DELETE", "/v1/feed", "other"),

@@ -21,6 +21,7 @@ ADDRESSES = {
     "/.well-known/security.txt": ResponseKind.STATIC,
     "/healthz": ResponseKind.API,
     "/v1/feed": ResponseKind.API,
+    "/v1/platforms": ResponseKind.API,
     "/v1/nothing": ResponseKind.API,
     "/docs/openapi.json": ResponseKind.API,
     "/docs": ResponseKind.DOCS,

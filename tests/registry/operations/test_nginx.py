@@ -198,6 +198,7 @@ def test_nginx_slows_a_flood_from_one_address(site: Server, tmp_path_factory: py
         assert [answer.status_code for answer in answers] == [404, 404, 404, 429]
         problem(answers[-1], 429, "too-many-requests")
         assert answers[-1].headers["retry-after"] == "5"
+        problem(client.get("/v1/platforms"), 429, "too-many-requests")
         assert client.get("/v1/feed?after=0").status_code == 401
         assert client.get("/").status_code == 200
 

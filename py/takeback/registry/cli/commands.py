@@ -1,20 +1,19 @@
-"""`takeback registry ...` and `takeback platform ...`."""
+"""`takeback registry ...`."""
 
 import os
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
 from takeback.registry.cli import canary_commands, case_commands, operator_commands
-from takeback.registry.cli.options import Commands, data, data_option, moment_or_dash, tabulated
+from takeback.registry.cli.options import Commands, data, data_option, tabulated
 from takeback.registry.settings import read_contacts, read_proxies, read_settings
 
 if TYPE_CHECKING:
     from takeback.registry.keys.pin_keys import PinKeyUsage
-    from takeback.registry.storage.platforms import Platform, Platforms
 
 
 @click.group(cls=Commands)
@@ -33,11 +32,6 @@ for command in (
     case_commands.case,
 ):
     registry.add_command(command)
-
-
-@click.group(cls=Commands)
-def platform() -> None:
-    """Manage platforms and their keys to the feed."""
 
 
 _keys_option = click.option(
@@ -231,73 +225,3 @@ def rotate_pin_key(**where: object) -> None:
 
 def _show_pin_keys(held: "Sequence[PinKeyUsage]") -> None:
     click.echo(tabulated(("SECRET", "CASES"), [(one.name, str(one.cases)) for one in held]))
-
-
-@platform.command()
-@click.argument("name")
-@data
-def add(name: str, **where: object) -> None:
-    """Add a platform that may follow the feed, and show its key."""
-    feed = _feed_key(where)
-    _show_key(name, _platforms(where).add(name).text(), feed)
-
-
-@platform.command("list")
-@data
-def list_(**where: object) -> None:
-    """List the platforms and how far they have followed the feed."""
-    rows = [_row(one) for one in _platforms(where).all()]
-    if not rows:
-        click.echo("No platforms yet. Add one: takeback platform add NAME")
-        return
-    click.echo(tabulated(("NAME", "KEY", "CREATED", "LAST SEEN", "CURSOR", "REVOKED"), rows))
-
-
-@platform.command()
-@click.argument("name")
-@data
-def rotate(name: str, **where: object) -> None:
-    """Give a platform a new key. The old one stops working at once."""
-    feed = _feed_key(where)
-    _show_key(name, _platforms(where).rotate(name).text(), feed)
-
-
-@platform.command()
-@click.argument("name")
-@data
-def revoke(name: str, **where: object) -> None:
-    """Revoke a platform's key. `rotate` gives it a new one."""
-    _platforms(where).revoke(name)
-    click.echo(f"The key of {name} is revoked. The platform can no longer read the feed.")
-
-
-def _platforms(where: Mapping[str, object]) -> "Platforms":
-    from takeback.registry.data import open_data
-    from takeback.registry.storage.platforms import Platforms
-
-    return Platforms(open_data(read_settings(os.environ, **where)))
-
-
-def _feed_key(where: Mapping[str, object]) -> str:
-    """The newest public key of the feed, made if there is none yet."""
-    from takeback.registry.data import open_data
-    from takeback.registry.keys.feed_signing import Signer, public_keys
-
-    settings = read_settings(os.environ, **where)
-    engine = open_data(settings)
-    try:
-        keys = public_keys(engine) or Signer(engine, settings.feed_key).keys().keys
-    finally:
-        engine.dispose()  # open connections would keep the command from ending
-    return keys[-1].key
-
-
-def _show_key(name: str, key: str, feed: str) -> None:
-    # To standard error, so that the output can be piped to `takeback gate init --key-file -`.
-    click.echo(f"The key of {name}, which is shown only now and not stored, and the feed's public key:", err=True)
-    click.echo(f"{key} {feed}")
-
-
-def _row(one: "Platform") -> tuple[str, ...]:
-    times = [moment_or_dash(at) for at in (one.created_at, one.seen_at, one.revoked_at)]
-    return (one.name, one.key_id, times[0], times[1], str(one.cursor), times[2])

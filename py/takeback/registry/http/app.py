@@ -163,6 +163,13 @@ async def _positions(request: Ask, services: Services, case: Case) -> frozenset[
     return frozenset(wanted)
 
 
+@get(openapi.PLATFORMS)
+async def platforms(request: Ask, services: Services) -> Response[bytes]:
+    """The platforms that follow the registry, for everybody."""
+    query(request)
+    return answer(await asyncio.to_thread(services.platforms.public_list))
+
+
 @post(openapi.FEEDBACK)
 async def feedback(request: Ask, services: Services) -> Response[bytes]:
     """Records a platform's verdicts on uploads."""
@@ -224,6 +231,7 @@ def create_app(services: Services, more: Sequence[HTTPRouteHandler] = ()) -> Lit
             case_status,
             add_pictures,
             withdraw,
+            platforms,
             *feed_routes.ROUTES,
             feedback,
             health,

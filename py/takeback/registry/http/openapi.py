@@ -18,6 +18,7 @@ CASES: Final = "/v1/cases"
 CASE: Final = "/v1/cases/{number:str}"
 PICTURES: Final = "/v1/cases/{number:str}/pictures"
 WITHDRAW: Final = "/v1/cases/{number:str}/withdraw"
+PLATFORMS: Final = "/v1/platforms"
 FEED: Final = "/v1/feed"
 TILE: Final = "/v1/feed/tiles/{tile:str}"
 SNAPSHOT: Final = "/v1/feed/snapshot"
@@ -44,7 +45,8 @@ ERRORS: Final[Mapping[int, str]] = {
     413: "`too-large`: the body is over 65,536 bytes",
     415: "`not-json`: the content type is not `application/json`",
     428: "`work-needed`: signals need proof of work first; `work` is the challenge",
-    429: "`too-many-guesses`: too many wrong PINs for one number; or `too-many-cases`: too much from one network",
+    429: "`too-many-guesses`: too many wrong PINs for one number; or `too-many-cases`: too much from one network; "
+    "or `too-many-requests`: too many requests from one address, as the reverse proxy reports",
     503: "`store-unavailable`: nothing was stored; send the same again",
 }
 _RETRY: Final = {"Retry-After": {"description": "Seconds to wait", "schema": {"type": "integer", "minimum": 1}}}
@@ -133,6 +135,14 @@ OPERATIONS: Final = (
         ("number", PIN),
         protocol.Withdrawal,
         body_required=False,
+    ),
+    Operation(
+        "platforms",
+        "get",
+        "/v1/platforms",
+        "List the platforms that follow this registry",
+        {200: (protocol.PlatformList, "Those that agreed to be named, and the number of the others")},
+        (400, 429, 503),
     ),
     Operation(
         "feed",

@@ -94,7 +94,7 @@ server {{
     location ~ \\.(br|gz)$ {{
         proxy_pass {registry};
     }}
-    location ~ ^/v1/(cases|work) {{
+    location ~ ^/v1/(cases|work|platforms) {{
         limit_req zone=takeback_cases burst=100 nodelay;
         limit_req_status 429;
         error_page 413 = @too_large;
