@@ -21,6 +21,8 @@ from builder.steps import step
 
 TAKEBACK: Final = ROOT / ".venv" / "bin" / "takeback"
 PLATFORM: Final = "demo"
+SHOWN_AS: Final = "Demo platform"
+"""The name that the page shows once the platform has read the feed."""
 GATE_FILES: Final = (
     *("registry", "gate.toml", "index.bin", "sync.lock", "index.lock"),
     *("state.sqlite", "state.sqlite-wal", "state.sqlite-shm"),
@@ -124,11 +126,12 @@ def make_pictures(folder: Path) -> tuple[Path, Path]:
 def make_platform(data: Path, home: Path, address: str) -> None:
     """Gives the demo platform a key and a gate that follows `address`, unless it has them.
 
-    A gate is bound to one registry: for another address (another port, say) it starts afresh with a new key. Raises
-    `BuildError`.
+    A gate is bound to one registry: for another address (another port, say) it starts afresh with a new key. The page
+    names the platform while it follows. Raises `BuildError`.
     """
     marker = home / "registry"
-    if marker.is_file() and marker.read_text() == address:
+    wanted = f"{address} {SHOWN_AS}"
+    if marker.is_file() and marker.read_text() == wanted:
         return
     if not gate_can_reach(address):
         return
@@ -141,11 +144,13 @@ def make_platform(data: Path, home: Path, address: str) -> None:
         # The key goes through standard input, because others can read a process's arguments.
         begin = ["gate", "init", "--home", str(home), "--registry", address, "--key-file", "-"]
         made = added if added.returncode else _takeback(begin, added.stdout)
+        if not made.returncode:
+            made = _takeback(["platform", "publish", PLATFORM, "--as", SHOWN_AS, "--consent", "--data", str(data)])
         if made.returncode:
             last = (made.stderr.strip().splitlines() or ["no reason given"])[-1]
             raise BuildError(f"the demo platform could not be created: {last.removeprefix('Error: ')}")
         # Last, so that a platform whose making was interrupted is made again.
-        marker.write_text(address)
+        marker.write_text(wanted)
 
 
 def gate_can_reach(address: str) -> bool:
@@ -182,7 +187,7 @@ def greeting(address: str, home: Path, picture: Path, copy: Path) -> str:
         return f"\nThe page:  {address}\n\nTo try the gate, serve with --host 127.0.0.1 or --host 0.0.0.0.\n"
     gate = f"{shown(TAKEBACK)} gate"
     commands = (
-        ("follow the feed to its end", f"{gate} sync --home {shown(home)}"),
+        (f"follow the feed to its end; the page then names the {SHOWN_AS}", f"{gate} sync --home {shown(home)}"),
         ("may this be uploaded? BLOCK once the picture was sent", f"{gate} check --home {shown(home)} {shown(copy)}"),
         ("go on following, until Ctrl-C", f"{gate} watch --home {shown(home)}"),
     )
