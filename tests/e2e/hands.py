@@ -77,6 +77,9 @@ class Hands(Protocol):
     def wait_for_text(self, text: str) -> None:
         """Wait until these words are on the screen."""
 
+    def wait_for_any(self, *texts: str) -> None:
+        """Wait until one of these is on the screen."""
+
     def unfold(self, name: str) -> None:
         """Open what is folded away under these words."""
 
@@ -137,6 +140,11 @@ class PlaywrightHands(Hands):
     @override
     def wait_for_text(self, text: str) -> None:
         expect(self.page.locator("body")).to_contain_text(text, timeout=PATIENCE * 1000, use_inner_text=True)
+
+    @override
+    def wait_for_any(self, *texts: str) -> None:
+        either = re.compile("|".join(map(re.escape, texts)))
+        expect(self.page.locator("body")).to_contain_text(either, timeout=PATIENCE * 1000, use_inner_text=True)
 
     @override
     def unfold(self, name: str) -> None:
@@ -206,6 +214,10 @@ class SeleniumHands(Hands):
     @override
     def wait_for_text(self, text: str) -> None:
         self._when(lambda: text in self.text())
+
+    @override
+    def wait_for_any(self, *texts: str) -> None:
+        self._when(lambda: any(text in self.text() for text in texts))
 
     @override
     def unfold(self, name: str) -> None:

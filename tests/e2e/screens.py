@@ -16,6 +16,7 @@ from tests.words import ENGLISH, Words
 UNDER_18: Final = "age.now"
 GROWN_UP: Final = "age.then"
 PARENT: Final = "age.child"
+HELPER: Final = "age.helper"
 NOT_POSTED: Final = "where.private"
 ADULT: Final = "age.adult"
 
@@ -257,8 +258,9 @@ class Hashing(Screen):
     heading = "hashing.title"
 
     def wait_until_done(self, ready: int, missed: int = 0) -> Self:
-        """Wait until so many pictures are ready and so many could not be read."""
-        self.hands.wait_for_text(self.words.fill("hashing.finished", count=ready))
+        """Wait until so many pictures are ready and so many could not be read; if all is well, the message comes up."""
+        finished, lead = (self.words.fill(key, count=ready) for key in ("hashing.finished", "review.lead"))
+        self.hands.wait_for_any(finished, lead)
         if missed:
             self.hands.wait_for_text(self.words.fill("hashing.missed", count=missed))
         return self
@@ -280,8 +282,9 @@ class Hashing(Screen):
         return Pictures(self.hands, self.words)
 
     def go_on(self) -> "Review":
-        """See what would be sent."""
-        self.press("hashing.continue")
+        """See what would be sent: at once, unless there is something to say of a picture."""
+        if self.words["review.title"] not in self.text():
+            self.press("hashing.continue")
         return Review(self.hands, self.words)
 
 

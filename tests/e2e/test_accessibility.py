@@ -15,7 +15,7 @@ SCREENS = ROOT / "web" / "page" / "screens"
 RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
 ASIDES = {
     "It is already posted": "If it is already posted",
-    "Someone is threatening me": "If someone is threatening you",
+    "Someone is threatening me": "If someone makes threats",
     "Help lines": "Help lines",
     "Questions and answers": "Questions and answers",
     "How it works": "How it works, and how to check us",

@@ -2,12 +2,18 @@
 
 import json
 from pathlib import Path
+from typing import Final
+
+import pytest
 
 from takeback.protocol import NewCase, PictureKind, Verdict, decode
 from tests.e2e import pictures
 from tests.e2e.hands import Hands, PlaywrightHands
-from tests.e2e.product import Platform, Registry
+from tests.e2e.product import Platform, Registry, add_platform, running_registry, takeback
 from tests.e2e.screens import GROWN_UP, Case, Start, way_to_review
+from tests.words import ENGLISH
+
+PLATFORMS: Final = "**/v1/platforms"
 
 
 def _case(hands: Hands, registry: Registry, files: list[Path]) -> Case:
@@ -84,6 +90,7 @@ def test_the_receipt_can_be_taken_along(person: PlaywrightHands, registry: Regis
     """The picture of the receipt and its QR code are made on the device, and no name says what they are."""
     receipt = way_to_review(person, registry.url, [picture]).send().arrive()
     before = len(registry.recorder.requests)
+    person.unfold("Other ways to keep them")
     with person.page.expect_download() as saving:
         person.press("button", "Save as a picture")
     assert saving.value.suggested_filename == "notes.png"
@@ -94,6 +101,51 @@ def test_the_receipt_can_be_taken_along(person: PlaywrightHands, registry: Regis
     person.wait_for_text("Write both on paper, with no other words.")
     assert registry.recorder.requests[before:] == []
     receipt.keep().finish()
+
+
+def test_the_page_says_who_gets_the_fingerprints(person: PlaywrightHands, tmp_path: Path, picture: Path) -> None:
+    """Before sending and on the case the platforms that agreed to be named are named, and the others are counted."""
+    with running_registry(tmp_path / "data") as registry:
+        review = way_to_review(person, registry.url, [picture])
+        person.wait_for_text("No platform takes part here yet.")
+        for name in ("photo-club", "quiet-site"):
+            Platform.start(registry, add_platform(registry, name), tmp_path / name).sync()
+        published = takeback(
+            "platform", "publish", "photo-club", "--as", "Photo Club", "--consent", "--data", registry.data
+        )
+        assert published.status == 0, published
+        person.page.route(PLATFORMS, lambda route: route.abort())
+        person.press("button", "Back")
+        person.press("button", "Start page")
+        review = way_to_review(person, registry.url, [picture])
+        person.wait_for_text("We could not load the list of platforms just now.")
+        person.page.unroute(PLATFORMS)
+        person.press("button", "Back")
+        person.press("button", "Continue")
+        named = ENGLISH.fill("platforms.named", count=1, names="Photo Club")
+        person.wait_for_text(named)
+        person.wait_for_text("1 platform takes part that we may not name.")
+        case = review.send().arrive().keep().see_case()
+        assert named in case.text()
+        asked = registry.recorder.to("GET", "/v1/platforms")
+        assert all("takeback-pin" not in request.headers for request in asked)
+
+
+@pytest.mark.browser_context_args(color_scheme="dark")
+def test_the_receipt_prints_black_on_white_in_the_dark_too(
+    person: PlaywrightHands, registry: Registry, picture: Path
+) -> None:
+    """On paper there are the number and the PIN and nothing else, whatever the colours of the screen."""
+    way_to_review(person, registry.url, [picture]).send().arrive()
+    person.page.emulate_media(media="print", color_scheme="dark")
+    seen = person.page.locator("body *").filter(visible=True)
+    texts = {text.strip() for text in seen.filter(has_not=person.page.locator("*")).all_inner_texts()} - {""}
+    assert len(texts) == 4, texts  # two names, and what they are the names of
+    for entry in person.page.locator(".ticket :is(dt, dd)").all():
+        assert entry.evaluate("(one) => getComputedStyle(one).color") == "rgb(0, 0, 0)"
+    for ground in ("html", "body", ".ticket"):
+        colour = person.page.locator(ground).evaluate("(one) => getComputedStyle(one).backgroundColor")
+        assert colour == "rgb(255, 255, 255)", ground
 
 
 def test_a_long_list_is_folded_under_what_became_of_it(

@@ -3,24 +3,31 @@
 import re
 from typing import Final
 
+import pytest
 from playwright.sync_api import expect
 
 from tests.e2e.hands import PlaywrightHands
 from tests.e2e.product import Registry
-from tests.e2e.screens import GROWN_UP, PARENT, UNDER_18, HelpLines, NoFile, Pictures, Start
+from tests.e2e.screens import GROWN_UP, HELPER, PARENT, UNDER_18, HelpLines, NoFile, Pictures, Start, Where
 from tests.words import ENGLISH
 
+PICTURED: Final = re.compile(
+    r"picture of (me|you)\b|you (are|were) (in the picture|under 18)|threatening (me|you)\b", re.IGNORECASE
+)
+"""What is right only for the person in the picture."""
 GET_IT: Final = re.compile(r"\b(download|screenshot|ask (them|him|her) (for|to send))\b", re.IGNORECASE)
 
 
-def test_the_country_is_chosen_and_never_guessed(person: PlaywrightHands, registry: Registry) -> None:
-    """No country is set at first; choosing one shows its lines and its emergency number, and asks nobody."""
+@pytest.mark.browser_context_args(timezone_id="Europe/Rome", locale="en-GB")
+def test_the_country_is_guessed_on_the_device_alone(person: PlaywrightHands, registry: Registry) -> None:
+    """By the time zone, or else by the language; choosing another shows its lines and its number, and asks nobody."""
     urgent = Start.open(person, registry.url).wait_until_ready().begin().say(UNDER_18).threatened()
     before = len(registry.recorder.requests)
-    assert person.page.get_by_label("Your country").input_value() == ""
-    assert "Call the police or the emergency number of your country." in urgent.text()
+    assert person.page.get_by_label("Your country").input_value() == "IT"
+    assert "Telefono Azzurro" in urgent.text()
+    person.wait_for_text("Is anyone in danger right now? Call 112.")
     person.select("Your country", "United States")
-    person.wait_for_text("Are you in danger right now? Call 911.")
+    person.wait_for_text("Is anyone in danger right now? Call 911.")
     for name in ("988 Lifeline", "Crisis Text Line", "NCMEC CyberTipline"):
         assert name in urgent.text()
     assert "Childline" not in urgent.text()
@@ -31,6 +38,61 @@ def test_the_country_is_chosen_and_never_guessed(person: PlaywrightHands, regist
     person.wait_for_text("Report Remove")
     assert "988 Lifeline" not in person.text()
     assert registry.recorder.requests[before:] == []
+
+
+@pytest.mark.browser_context_args(timezone_id="UTC", locale="en")
+def test_where_nothing_speaks_for_a_country_none_is_guessed(person: PlaywrightHands, registry: Registry) -> None:
+    """Without a guess the person chooses, and the police is named without a number."""
+    urgent = Start.open(person, registry.url).begin().say(UNDER_18).threatened()
+    assert person.page.get_by_label("Your country").input_value() == ""
+    assert "Call the police or the emergency number of your country." in urgent.text()
+
+
+def test_people_come_before_what_to_do(person: PlaywrightHands, registry: Registry) -> None:
+    """Under threat those who can be called stand above the steps of the next ten minutes."""
+    urgent = Start.open(person, registry.url).begin().say(UNDER_18).threatened()
+    assert urgent.text().index("Talk to someone now") < urgent.text().index("The next ten minutes")
+
+
+def test_a_parent_and_a_friend_are_not_told_that_they_are_pictured(person: PlaywrightHands, registry: Registry) -> None:
+    """Whoever helps somebody else is spoken to as that, on every screen from there to the message."""
+    for band, words in ((PARENT, "my child"), (HELPER, "someone who was under 18")):
+        where = Start.open(person, registry.url).begin().say(band)
+        urgent = where.threatened()
+        texts = [_main(person)]
+        assert "Tell one adult you trust." not in urgent.text()
+        person.press("button", "Back")
+        Where(person).posted().guide("Discord")
+        texts.append(_main(person))
+        assert words in person.text()
+        person.press("button", "Write a notice")
+        who = "For my child. I am a parent or guardian." if band == PARENT else "For someone who asked me to"
+        expect(person.page.get_by_label(who)).to_be_checked()
+        Start.open(person, registry.url).begin().answer(band)
+        person.wait_for_text("You do not need to look at the picture.")
+        texts.append(_main(person))
+        Pictures(person).without_file()
+        texts.append(_main(person))
+        for text in texts:
+            assert PICTURED.search(text) is None, PICTURED.search(text)
+
+
+def test_the_guides_for_adults_never_say_under_18(person: PlaywrightHands, registry: Registry) -> None:
+    """Whoever was 18 or over reads of themselves on each screen that leads on from there."""
+    Start.open(person, registry.url).begin().answer_adult()
+    person.press("button", "Help now")
+    seen = [person.text()]
+    person.press("button", "Block the picture now")
+    person.press("button", "What to do if it is already posted")
+    person.select("Your country", "United States")
+    seen.append(person.text())
+    for name in ("Instagram", "Google", "Another app or site"):
+        person.press("button", name)
+        person.wait_for_text("How to report it")
+        seen.append(person.text())
+        person.press("button", "Choose another app or site")
+    for text in seen:
+        assert "under 18" not in text
 
 
 def test_from_a_threat_one_gets_to_blocking(person: PlaywrightHands, registry: Registry) -> None:
@@ -82,9 +144,9 @@ def test_in_a_threat_those_who_remove_pictures_come_first(person: PlaywrightHand
     names = [name.strip() for name in person.page.locator("main .line .name").all_text_contents()]
     assert names[0].startswith("Report Remove")
     assert any(name.startswith("CEOP Safety Centre") for name in names)
-    person.wait_for_text("Are you in danger right now? Call 999.")
+    person.wait_for_text("Is anyone in danger right now? Call 999.")
     person.select("Your country", "Germany")
-    person.wait_for_text("Are you in danger right now? Call 110.")
+    person.wait_for_text("Is anyone in danger right now? Call 110.")
     person.select("Your country", "United States")
     assert person.page.get_by_role("link", name="Text 988").get_attribute("href") == "sms:988"
     assert person.page.get_by_role("link", name="FBI").get_attribute("href") == "https://tips.fbi.gov/"
@@ -157,3 +219,8 @@ def test_questions_have_answers(person: PlaywrightHands, registry: Registry) -> 
         summary.focus()
         person.key("Enter")
         expect(summary.locator("..").locator("p")).to_be_visible()
+
+
+def _main(person: PlaywrightHands) -> str:
+    """The words of the screen, without those around it."""
+    return person.page.locator("main").inner_text()

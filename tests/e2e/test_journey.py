@@ -142,7 +142,7 @@ def test_the_receipt_is_saved_without_saying_what_it_is(
     """The saved file holds number and PIN, and neither its name nor its words say what they are for."""
     receipt = _send(person, registry, picture)
     with person.page.expect_download() as saving:
-        person.press("button", "Save as a text file")
+        person.press("button", "Save them")
     text = saving.value.path().read_text()
     assert receipt.number() in text
     assert receipt.pin() in text

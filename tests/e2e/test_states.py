@@ -20,6 +20,7 @@ from tests.e2e.screens import (
     Where,
     way_to_review,
 )
+from tests.words import ENGLISH, LANGUAGES
 
 CASES = "/v1/cases"
 RETURN = "Back to where you were"
@@ -380,3 +381,14 @@ globalThis.Worker = class extends Worker {
   }
 };
 """
+
+
+def test_what_happened_is_said_in_the_language_of_the_page(
+    person: PlaywrightHands, registry: Registry, picture: Path
+) -> None:
+    """The sentence that says what an act did follows a change of language, as all the others do."""
+    case = way_to_review(person, registry.url, [picture]).send().arrive().keep().see_case()
+    case.ask_to_withdraw().yes()
+    person.wait_for_text(ENGLISH["withdraw.done"])
+    _speak(person, "Deutsch", "de")
+    person.wait_for_text(LANGUAGES["de"]["withdraw.done"])

@@ -25,7 +25,8 @@ HOME_EVERY: Final = 40
 KINDS: Final = ("png", "jpg", "webp", "gif")
 LANGUAGES: Final = ("en", "de", "ar")
 KNOWN: Final = re.compile(
-    r"GET /v1/work\?pictures=\d+&signals=\d+|POST /v1/cases(/\d{10}/(pictures|withdraw))?|GET /v1/cases/\d{10}"
+    r"GET /v1/platforms|GET /v1/work\?pictures=\d+&signals=\d+"
+    r"|POST /v1/cases(/\d{10}/(pictures|withdraw))?|GET /v1/cases/\d{10}"
 )
 """What the page may ask for beside its own files."""
 NETWORK: Final = "Failed to load resource"

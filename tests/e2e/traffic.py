@@ -47,9 +47,9 @@ def leaks(requests: Iterable[Request], pictures: Sequence[Path], secrets: Iterab
 
 
 def _faults(request: Request, files: set[str], message: bytes) -> list[str]:
-    """Each request is of one of five kinds, and each kind has its own headers and body."""
+    """Each request is of one of six kinds, and each kind has its own headers and body."""
     pin = {"takeback-pin": PIN_PATTERN}
-    if request.method == "GET" and request.path in files:
+    if request.method == "GET" and (request.path in files or request.path == "/v1/platforms"):
         return _headers(request, {}) + _body(request, b"")
     if request.method == "GET" and request.path == f"/v1/work?{_amount(message)}":
         return _headers(request, {"idempotency-key": IDEMPOTENCY_KEY_PATTERN}) + _body(request, b"")

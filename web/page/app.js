@@ -4,7 +4,7 @@
  */
 import { installLeave } from "./frame/leave.js";
 import { BackButton } from "./frame/back.js";
-import { buildFrame } from "./frame/frame.js";
+import { backAtTop, buildFrame } from "./frame/frame.js";
 import { SecondTaps, refuseFiles } from "./frame/mishaps.js";
 import { Hasher } from "./session/hasher.js";
 import { isKept } from "./engine/keep.js";
@@ -17,6 +17,7 @@ import { adult } from "./screens/adult.js";
 import { age } from "./screens/age.js";
 import { showCase } from "./screens/case.js";
 import { faq } from "./screens/faq.js";
+import { side } from "./screens/side.js";
 import { hashing } from "./screens/hashing.js";
 import { helplines } from "./screens/helplines.js";
 import { how } from "./screens/how.js";
@@ -36,6 +37,7 @@ import { urgent } from "./screens/urgent.js";
 import { where } from "./screens/where.js";
 import { withdraw } from "./screens/withdraw.js";
 import { effectsOf } from "./state/effects.js";
+import { BACK_AT_TOP } from "./state/ways.js";
 import { BEGINNING, backFrom, next } from "./state/state.js";
 import { say, sayTime, speak, spoken, wished } from "./language/words.js";
 
@@ -95,7 +97,8 @@ class App {
   #registry = new Registry();
   sender = new Sender(this.session, this.#registry);
   requester = new Requester(this.session, this.#registry);
-  first = "";
+  /** What led to the screen, and when. @type {{ before: typeof BEGINNING, event: PageEvent, at: Date } | null} */
+  #cause = null;
   /** Whether the page's program is kept on the device. */
   kept = false;
   /** The case that the person asks for. @type {import("./registry/client.js").Ownership} */
@@ -108,6 +111,7 @@ class App {
   /** @type {ReturnType<typeof buildFrame>} */
   #frame = {
     main: document.createElement("main"),
+    aside: document.createElement("aside"),
     voice: document.createElement("p"),
     showKept: () => {},
   };
@@ -124,13 +128,14 @@ class App {
     hash: () => void this.hasher.run(),
     "stop-hashing": () => this.hasher.stop(),
     renew: () => (this.session.outgoing = null),
-    send: () => void this.sender.start(),
+    send: () => this.#send(),
     "try-now": () => this.sender.tryNow(),
     "stop-sending": () => this.sender.stop(),
-    "look-up": () => void this.requester.look(this.#wanted),
+    "look-up": () => this.#lookUp(),
     refresh: () => void this.requester.refresh(),
     withdraw: () => void this.requester.withdraw(),
     "abandon-request": () => this.requester.abandon(),
+    "list-platforms": () => void this.requester.listPlatforms(),
     wipe: () => this.#wipe(),
     "renew-workers": () => this.preparation.forget(),
     close: () => this.preparation.close(),
@@ -150,6 +155,9 @@ class App {
     this.sender.addEventListener("sent", () => this.tell({ type: "sent", left: this.sender.sent.left }));
     for (const type of /** @type {const} */ (["answered", "unanswered"]))
       this.requester.addEventListener(type, () => this.tell({ type }));
+    this.requester.addEventListener("listed", () =>
+      this.tell({ type: "listed", told: this.session.platforms !== null }),
+    );
   }
 
   /** Aborted when the screen is left. */
@@ -192,7 +200,7 @@ class App {
     if (before.origin === "lookup" && this.state.origin !== "lookup")
       this.session.typed = { number: "", pin: "" };
     const moves = this.state.screen !== before.screen || REDRAWS.has(event.type);
-    if (moves) this.first = this.#firstSentence(before, event);
+    if (moves) this.#cause = { before, event, at: new Date() };
     for (const effect of effectsOf(before, this.state, event)) this.#effects[effect]();
     if (event.type === "leave") return;
     if (this.#drawn !== this.state.screen || REDRAWS.has(event.type)) this.#move();
@@ -283,7 +291,9 @@ class App {
     this.#drawn = screen;
     this.announce("");
     this.#frame.main.dataset["screen"] = screen;
-    this.#frame.main.replaceChildren(...SCREENS[screen](this));
+    const back = BACK_AT_TOP.has(screen) ? [backAtTop(() => this.tell({ type: "back" }))] : [];
+    this.#frame.main.replaceChildren(...back, ...SCREENS[screen](this));
+    this.#frame.aside.replaceChildren(...side(this));
   }
 
   /** @param {string} text for screen readers */
@@ -291,20 +301,18 @@ class App {
     this.#frame.voice.textContent = text;
   }
 
-  /**
-   * What the screen that an event leads to says first.
-   *
-   * @param {import("./state/types.d.ts").State} before
-   * @param {PageEvent} event
-   */
-  #firstSentence({ request, adding }, event) {
+  /** What the screen says first of what led to it, in the language of the page. */
+  get first() {
+    if (this.#cause === null) return "";
+    const { event, at } = this.#cause;
+    const { request, adding } = this.#cause.before;
     if (event.type === "sent") {
       const { count, left } = this.sender.sent;
       if (left) return say("receipt.partly", { count: left });
       return adding ? say("case.added", { count }) : "";
     }
     if (event.type !== "answered") return "";
-    if (request === "refreshing") return say("case.refreshed", { time: sayTime(new Date()) });
+    if (request === "refreshing") return say("case.refreshed", { time: sayTime(at) });
     if (request !== "withdrawing") return "";
     const { withdrawing } = this.session;
     return withdrawing === null
@@ -320,7 +328,8 @@ class App {
   }
 
   #hearHasher() {
-    this.tell({ type: "hashed", left: this.hasher.left, ready: this.session.ready.length });
+    const { ready, remarks } = this.session;
+    this.tell({ type: "hashed", left: this.hasher.left, ready: ready.length, remarks });
   }
 
   #hearSender() {
@@ -328,11 +337,21 @@ class App {
     if (heard) this.tell(heard);
   }
 
+  #send() {
+    this.session.gone = "sent";
+    void this.sender.start();
+  }
+
+  #lookUp() {
+    if (this.session.gone === "nothing") this.session.gone = "asked";
+    void this.requester.look(this.#wanted);
+  }
+
   /** Forgets everything that the person did. */
   #wipe() {
     this.hasher.stop();
     this.sender.stop();
-    this.requester.abandon();
+    this.requester.stop();
     this.session.wipe();
     this.#wanted = { number: "", pin: "" };
   }

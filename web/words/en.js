@@ -50,6 +50,18 @@ export const language = {
     "frame.offline-some":
       "You are offline. You can still make the fingerprints of most pictures. Videos and some pictures, like HEIC, have to wait until you are back online.",
 
+    "inapp.title": "This page is open inside {app}",
+    "inapp.title-other": "This page is open inside another app",
+    "inapp.why": "That app may see what you do here, and choosing pictures may fail.",
+    "inapp.how":
+      "Open this page in your own browser. Tap the three dots, then “Open in browser”. If it is not there, copy the address.",
+    "inapp.copy": "Copy the address",
+
+    "side.title": "What has left this device",
+    "side.nothing": "Nothing of yours.",
+    "side.asked": "Your case number and your PIN, to open your case.",
+    "side.sent": "The fingerprints, with the message you could read before. No picture.",
+
     "ready.loading": "Getting your device ready…",
     "ready.ready": "Your device is ready.",
     "ready.failed": "Your device could not get ready. Please check your connection.",
@@ -57,8 +69,8 @@ export const language = {
 
     "start.title": "Stop a picture from spreading",
     "start.lead":
-      "Is there a nude or sexual picture of you from when you were under 18? We can help stop it from being posted. No one has to see it.",
-    "start.fake": "A fake picture made with AI (a “deepfake”) counts too.",
+      "Is there a nude or sexual picture of you from when you were under 18? We can help stop it from being posted.",
+    "start.fake": "A fake picture made with AI counts too.",
     "start.kind":
       "What happened is not your fault. You do not need to give a name, and you are not in trouble here.",
     "start.begin": "Start",
@@ -67,11 +79,10 @@ export const language = {
     "start.stays": "Your picture stays with you",
     "start.stays-more": "It never leaves this device. No one sees it, not even us.",
     "start.hash": "Your device makes its fingerprint",
-    "start.hash-more":
-      "A picture’s fingerprint is a line of letters and numbers, also called a hash. It is not the picture.",
+    "start.hash-more": "It is a line of letters and numbers, also called a hash. It is not the picture.",
     "start.sent": "We send only the fingerprint",
     "start.sent-more":
-      "We pass it on to apps and sites that take part. We call them platforms. They can spot the same picture and block it. You see all that goes along before it is sent.",
+      "Apps and sites that take part (platforms) get it. They can spot the same picture and block it.",
     "start.limits": "What this cannot do",
     "start.limit-posted": "It does not take down what is already posted.",
     "start.limit-platforms": "It works only on platforms that take part.",
@@ -101,7 +112,9 @@ export const language = {
     "age.now": "Me. I am under 18.",
     "age.then": "Me. I was under 18 in the picture, and I am older now.",
     "age.child": "My child. I am a parent or guardian.",
+    "age.helper": "Someone else who was under 18. I am helping them.",
     "age.adult": "Me. I was 18 or over in the picture.",
+    "age.more": "Not sure? Or is it a fake?",
     "age.unsure": "Not sure? If you may have been under 18, choose that you were.",
     "age.fake": "Is it a fake, made or changed with AI? Then choose how old you were when it was made.",
 
@@ -114,7 +127,7 @@ export const language = {
     "adult.change": "Change my answer",
 
     "where.title": "Where is the picture?",
-    "where.lead": "This stays on your device. It only helps us to show you the right way.",
+    "where.lead": "Your answer stays on your device.",
     "where.private": "It is not posted, as far as I know.",
     "where.threat": "Someone says they will share it.",
     "where.posted": "It is posted somewhere.",
@@ -122,11 +135,13 @@ export const language = {
 
     "pictures.title": "Choose the pictures",
     "pictures.title-add": "Add pictures to your case",
-    "pictures.lead":
-      "Choose pictures that are on this device now. You can choose more than one. They all stay here.",
+    "pictures.lead": "Choose one or more pictures on this device. They all stay here.",
     "pictures.videos": "Videos count as pictures here. A long video takes more time.",
+    "pictures.files": "What you can choose, and who can see it",
     "pictures.child":
       "You do not need to look at the picture. Please do not ask your child to send it to you. If it is on their phone, open this page there, with them.",
+    "pictures.helper":
+      "You do not need to look at the picture. Please do not ask anyone to send it to you. It is best to open this page on their device, with them.",
     "pictures.choose": "Choose pictures",
     "pictures.more": "Add more pictures",
     "pictures.drop": "You can also drop pictures here, or paste them.",
@@ -153,7 +168,6 @@ export const language = {
         "You can choose {most} pictures at a time. We left out the rest. You can add them to your case later.",
     },
     "pictures.ai": "They are fake. They were made or changed with AI.",
-    "pictures.ai-more": "You do not have to say. It helps platforms to judge them right.",
     "pictures.none": "Choose at least one picture first.",
     "pictures.continue": "Continue",
     "pictures.nofile": "I do not have the file",
@@ -163,7 +177,7 @@ export const language = {
       "Please do not go and look for the picture. Please do not ask anyone to send it. You can get help without it.",
     "nofile.posted": "If it is posted, you can ask the app or site to take it down. A link is enough.",
     "nofile.notice": "You can send a notice under a law of the United States. It needs no picture.",
-    "nofile.threat": "If someone is threatening you, you can get help right now.",
+    "nofile.threat": "If someone makes threats, you can get help right now.",
     "nofile.adult": "You can tell an adult you trust. You do not have to show them anything.",
     "nofile.later":
       "Does someone you trust already have the file? They can open this page on their own device. They must not send it to you.",
@@ -219,6 +233,7 @@ export const language = {
     },
     "review.along":
       "A few facts go with the fingerprints: the day, and whether it is a video. If you said that AI made it, or that you are 18 or older now, that goes too.",
+    "review.facts": "The day goes with them, and whether it is a video.",
     "review.was": "The message also says that you are 18 or older now.",
     "review.ai": "The message also says that AI made or changed the pictures.",
     "review.see": "See the exact message",
@@ -239,14 +254,29 @@ export const language = {
     "review.why-limit":
       "To be honest: in some tests, AI made rough guesses of a picture from one kind of fingerprint. So we guard them well, and only platforms with a key get them.",
     "review.limits":
-      "It works on platforms that take part. It can miss copies that were changed a lot. It cannot see into locked (encrypted) chats.",
+      "The block can miss copies that were changed a lot. It cannot see into locked (encrypted) chats.",
     "review.self":
       "If you post one of these pictures yourself later, a platform may block it and may act on your account.",
-    "review.who": "Only platforms that take part get the fingerprints from us.",
     "review.after":
-      "You will get a case number and a PIN. With them you can see what happened, or stop the blocking.",
+      "Next you get a case number and a PIN. With them you can see what happened, or stop the blocking.",
     "review.add": "The pictures join your case. Your case number and your PIN stay the same.",
     "review.send": "Send the fingerprints",
+
+    "platforms.title": "Who gets the fingerprints",
+    "platforms.named": {
+      by: "count",
+      one: "This platform takes part here: {names}.",
+      other: "These platforms take part here: {names}.",
+    },
+    "platforms.unnamed": {
+      by: "count",
+      one: "{count} platform takes part that we may not name.",
+      other: "{count} platforms take part that we may not name.",
+    },
+    "platforms.none": "No platform takes part here yet. Platforms that join later get the fingerprints then.",
+    "platforms.other":
+      "No other app or site gets the fingerprints from us. Take It Down works with others. You can use both.",
+    "platforms.unknown": "We could not load the list of platforms just now.",
 
     "sending.title": "Sending",
     "sending.now": "Sending the fingerprints…",
@@ -274,12 +304,12 @@ export const language = {
     "receipt.lead": "Keep these two. You need both to see what happened, or to stop the blocking.",
     "receipt.number": "Case number",
     "receipt.pin": "PIN",
-    "receipt.warning":
-      "No one can find these for you later, not even us. If you lose them, the block still works. But you can no longer check it or stop it.",
+    "receipt.warning": "No one can find them for you later, not even us.",
+    "receipt.save": "Save them",
+    "receipt.more": "Other ways to keep them",
     "receipt.copy": "Copy both",
     "receipt.copied": "Copied. They stay in the clipboard until you copy something else.",
     "receipt.copy-failed": "Copying did not work. Write them down, or save them as a file.",
-    "receipt.text": "Save as a text file",
     "receipt.image": "Save as a picture",
     "receipt.file": "Number: {number}\nCode: {pin}\n",
     "receipt.saved": "We made a file called {name}. It does not say what the numbers are for.",
@@ -295,7 +325,7 @@ export const language = {
     "receipt.hide-note": "Or put them in a note that looks dull, like a list for school.",
     "receipt.hide-trust": "Or give them to someone you trust, to keep for you.",
     "receipt.hide-screen":
-      "A screenshot or a saved file may show up on other devices if your photos or files are shared or backed up.",
+      "Are your photos or files shared or backed up? Then a screenshot or a saved file may show up on other devices.",
     "receipt.hide-downloads": "Your browser lists saved files. You can take them off that list.",
     "receipt.hide-clipboard": "If you copied them, copy some other word now.",
     "receipt.partly": {
@@ -463,6 +493,7 @@ export const language = {
     "platform.find":
       "Find the post, the chat or the account. Open its menu. It is often three dots, or a flag.",
     "platform.report": "Press “Report”. Choose nudity, or that it shows someone under 18.",
+    "platform.report-adult": "Press “Report”. Choose nudity, or that it was shared without your consent.",
     "platform.link": "If they ask where it is, give the link. “Share” and then “Copy link” gets it for you.",
     "platform.contact":
       "Is there no “Report”? Look at the bottom of the site for “Contact”, “Abuse” or “Safety”.",
@@ -473,6 +504,8 @@ export const language = {
       "This is a sexual picture of me. I was under 18 when it was made. I did not agree to this. Please take it down, remove every copy, and block new ones.",
     "platform.text-child":
       "This is a sexual picture of my child, who is under 18. No one agreed to this. Please take it down, remove every copy, and block new ones.",
+    "platform.text-helper":
+      "This is a sexual picture of someone who was under 18 when it was made. They did not agree to this. Please take it down, remove every copy, and block new ones.",
     "platform.text-adult":
       "This is a sexual picture of me. I did not agree to this. Please take it down, remove every copy, and block new ones.",
     "platform.copy": "Copy these words",
@@ -563,7 +596,7 @@ export const language = {
     "letter.change": "Change my answers",
     "letter.forget": "This page forgets the notices when you close it.",
 
-    "urgent.title": "If someone is threatening you",
+    "urgent.title": "If someone makes threats",
     "urgent.lead":
       "Take a slow breath. This is not your fault. It happens to many people, and it can get better.",
     "urgent.ten": "The next ten minutes",
@@ -576,15 +609,15 @@ export const language = {
       "Do not delete the chat. Note their user name. Their words can help to stop them. Do not copy the sexual pictures.",
     "urgent.report": "Report them, then block them.",
     "urgent.report-more":
-      "The app has a menu for both. Say that someone is threatening you and that you are under 18.",
+      "The app has a menu for both. Choose threats or blackmail, and say that it is about a sexual picture.",
     "urgent.tell": "Tell one adult you trust.",
     "urgent.tell-more": "You can just say: “Someone is threatening me online and I need help.”",
     "urgent.block": "Block the picture.",
     "urgent.block-more": "You can do that here, before it is posted. It takes a few minutes.",
     "urgent.start": "Block the picture now",
-    "urgent.danger": "Are you in danger right now? Call {number}.",
+    "urgent.danger": "Is anyone in danger right now? Call {number}.",
     "urgent.danger-any":
-      "Are you in danger right now? Call the police or the emergency number of your country.",
+      "Is anyone in danger right now? Call the police or the emergency number of your country.",
     "urgent.feel": "If it all feels too much, you do not have to hold on alone. People are there to listen.",
     "urgent.lines": "Talk to someone now",
     "urgent.child":
@@ -595,7 +628,8 @@ export const language = {
     "lines.country": "Your country",
     "lines.choose": "Choose your country",
     "lines.elsewhere": "Another country",
-    "lines.private": "We do not try to find out where you are. What you choose here stays on this device.",
+    "lines.private":
+      "We guess the country from the settings of this device. That stays here too. Choose another one if it is wrong.",
     "lines.checked": "We checked these in {date}. Numbers can change.",
 
     "line.talk": "For young people who want to talk to someone.",

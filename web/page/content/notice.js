@@ -42,10 +42,12 @@ export function noAnswers(who) {
 /**
  * Empty answers for a person who said whose picture it is.
  *
- * @param {"now" | "then" | "child" | "adult" | null} about
+ * @param {"now" | "then" | "child" | "helper" | "adult" | null} about
  */
 export function answersFor(about) {
-  return noAnswers(about === "child" ? "child" : about ? "me" : "");
+  if (about === "child") return noAnswers("child");
+  if (about === "helper") return noAnswers("other");
+  return noAnswers(about ? "me" : "");
 }
 
 /**

@@ -28,14 +28,15 @@ const MENU = [
  * Builds the frame.
  *
  * @param {Actions} actions
- * @returns {{ main: HTMLElement, voice: HTMLElement, showKept: (kept: boolean) => void }} the element for screens, the
- *   live region for announcements, and what updates the line that says whether the program is kept on the device
+ * @returns {{ main: HTMLElement, aside: HTMLElement, voice: HTMLElement, showKept: (kept: boolean) => void }} the element for
+ *   screens, the one beside it where there is room, the live region for announcements, and what updates the line that says whether the program is kept on the device
  */
 export function buildFrame(actions) {
   document.documentElement.lang = spoken.code;
   document.documentElement.dir = spoken.dir;
   document.title = say("frame.title");
   const main = h("main", { id: "main" });
+  const aside = h("aside", { class: "side" });
   const voice = h("p", { class: "unseen", role: "status" });
   const keptLine = h("p");
   const showKept = (/** @type {boolean} */ kept) => write(keptLine, say(kept ? "frame.kept" : "frame.trace"));
@@ -43,11 +44,23 @@ export function buildFrame(actions) {
     skipLink(main),
     bar(actions),
     offline(actions),
-    main,
+    h("div", { class: "desk" }, main, aside),
     foot(actions, keptLine),
     voice,
   );
-  return { main, voice, showKept };
+  return { main, aside, voice, showKept };
+}
+
+/**
+ * "Back" above the heading of a screen.
+ *
+ * @param {() => void} press
+ */
+export function backAtTop(press) {
+  const back = button("frame.back", press, "plain");
+  back.classList.add("upward");
+  back.prepend(drawing("back"));
+  return back;
 }
 
 /** @param {HTMLElement} main */
@@ -62,7 +75,7 @@ function bar({ go, leave, speak }) {
   return h(
     "header",
     { class: "bar" },
-    h("p", { class: "brand" }, say("frame.brand")),
+    h("p", { class: "brand" }, drawing("mark"), say("frame.brand")),
     picker(speak),
     h(
       "div",

@@ -24,6 +24,7 @@ import { solve } from "./proof-of-work.js";
  * @property {string | null} [expires_at]
  * @property {boolean} [expires_soon]
  */
+/** @typedef {{ names: string[], unnamed: number }} Platforms */
 /** @typedef {{ signals: Signal[], kind?: "video", ai_made?: true }} WirePicture defaults are left out */
 /** @typedef {"was_minor"} AgeBand left out for a minor */
 /** @typedef {{ number: string, pin: string }} Ownership */
@@ -33,6 +34,7 @@ import { solve } from "./proof-of-work.js";
 
 export const CASES = "/v1/cases";
 const CHALLENGES = "/v1/work";
+const PLATFORMS = "/v1/platforms";
 /** The header with the solution of the proof of work. */
 const SOLUTION_HEADER = "Takeback-Work";
 /** Per message, as in the protocol. */
@@ -250,6 +252,18 @@ export class Registry {
   }
 
   /**
+   * The platforms that take part: the names of those that may be named, and how many others there are.
+   *
+   * @param {AbortSignal} signal
+   * @throws {RegistryError}
+   */
+  async platforms(signal) {
+    const { status, text } = await this.#request(PLATFORMS, {}, signal);
+    if (status !== 200) throw new RegistryError("busy");
+    return readPlatforms(text);
+  }
+
+  /**
    * @param {string} path
    * @param {RequestInit} request
    * @param {AbortSignal} signal
@@ -356,6 +370,22 @@ function readStatus(text) {
       Array.isArray(pictures)
     )
       return status;
+  } catch {
+    // not JSON: thrown below
+  }
+  throw new RegistryError("offline");
+}
+
+/**
+ * @param {string} text
+ * @returns {Platforms}
+ * @throws {RegistryError} `offline` for anything else
+ */
+function readPlatforms(text) {
+  try {
+    const { platforms, unnamed } = JSON.parse(text);
+    if (Array.isArray(platforms) && platforms.every((name) => typeof name === "string") && unnamed >= 0)
+      return { names: platforms, unnamed };
   } catch {
     // not JSON: thrown below
   }

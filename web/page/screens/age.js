@@ -1,4 +1,4 @@
-import { actions, button, choices, heading, lead, paragraph } from "../ui/parts.js";
+import { choices, heading, lead, more, paragraph } from "../ui/parts.js";
 import { say } from "../language/words.js";
 
 /** @type {[import("../session/session.js").About | "adult", import("../language/words.js").Key][]} */
@@ -6,6 +6,7 @@ const ANSWERS = [
   ["now", "age.now"],
   ["then", "age.then"],
   ["child", "age.child"],
+  ["helper", "age.helper"],
   ["adult", "age.adult"],
 ];
 
@@ -24,8 +25,6 @@ export function age(app) {
     heading(say("age.title"), 1),
     lead("age.lead"),
     choices(ANSWERS.map(([about, key]) => [key, () => choose(about)])),
-    paragraph("age.fake"),
-    paragraph("age.unsure"),
-    actions(button("frame.back", () => app.tell({ type: "back" }), "plain")),
+    more("age.more", paragraph("age.unsure"), paragraph("age.fake")),
   ];
 }

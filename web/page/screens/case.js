@@ -1,4 +1,5 @@
 import { drawing, h, write } from "../ui/dom.js";
+import { platforms } from "./shared/platforms.js";
 import { explain } from "./shared/registry-errors.js";
 import {
   actions,
@@ -56,6 +57,7 @@ export function showCase(app) {
     told,
     stateNote(status, over),
     ...explanation(status),
+    ...(over ? [] : [platforms(app)]),
     pictureList(status, over ? null : withdraw),
     ...(over ? [] : [whatHappensNext(app)]),
     wrong,

@@ -2,7 +2,6 @@ import { say } from "../language/words.js";
 import { h, write } from "../ui/dom.js";
 import { button, heading, lead, live, replaceActions } from "../ui/parts.js";
 import { hashingRow } from "./shared/hashing-row.js";
-import { readiness } from "./shared/readiness.js";
 import { offers } from "../state/ways.js";
 
 /** @typedef {import("../session/session.js").Picture} Picture */
@@ -23,6 +22,7 @@ export function hashing(app) {
     rows.map(({ element }) => element),
   );
   const foot = h("div", { class: "actions" });
+  const trouble = h("p", { class: "fault" });
 
   /** @param {Picture} picture */
   function retry(picture) {
@@ -33,21 +33,23 @@ export function hashing(app) {
 
   function show() {
     const { pictures } = session;
-    all.max = pictures.length;
-    all.value = pictures.reduce((sum, picture) => sum + shareDone(picture), 0);
+    all.max = pictures.length + 1;
+    all.value = pictures.reduce((sum, picture) => sum + shareDone(picture), shareReady(app));
     for (const [at, picture] of pictures.entries()) rows[at]?.show(picture);
     write(told, sentence(app));
+    write(trouble, app.state.device === "failed" ? say("ready.failed") : "");
     replaceActions(foot, app.state.hashing, () => buttons(app));
   }
 
   hasher.addEventListener("change", show, { signal: app.leaving });
+  app.preparation.addEventListener("change", show, { signal: app.leaving });
   app.changes.addEventListener("change", show, { signal: app.leaving });
   show();
   return [
     heading(say("hashing.title"), session.adding ? undefined : 4),
     lead("hashing.lead"),
     h("div", { class: "overall" }, all, told, foot),
-    readiness(app),
+    trouble,
     list,
   ];
 }
@@ -96,6 +98,16 @@ function buttons(app) {
 /** @param {Picture} picture */
 function isOver({ stage }) {
   return stage === "done" || stage === "same" || stage === "failed";
+}
+
+/**
+ * How far the device is with getting ready, from 0 to 1: it counts as one more picture.
+ *
+ * @param {ScreenContext} app
+ */
+function shareReady({ preparation: { state } }) {
+  if (state.kind === "loading") return state.fraction;
+  return state.kind === "ready" ? 1 : 0;
 }
 
 /**

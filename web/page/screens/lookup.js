@@ -1,7 +1,7 @@
 import { h, write } from "../ui/dom.js";
 import { textField } from "../ui/fields.js";
 import { explain } from "./shared/registry-errors.js";
-import { actions, button, errorLine, heading, lead, live, more, paragraph } from "../ui/parts.js";
+import { actions, errorLine, heading, lead, live, more, paragraph } from "../ui/parts.js";
 import { readNumber, readPin, readReceipt } from "../registry/credentials.js";
 import { say } from "../language/words.js";
 
@@ -65,7 +65,6 @@ export function lookup(app) {
       actions(h("button", { type: "submit", class: "button primary" }, say("lookup.show"))),
     ),
     more("lookup.lost", paragraph("lookup.lost-more")),
-    actions(button("frame.back", () => app.tell({ type: "back" }), "plain")),
   ];
 }
 

@@ -9,6 +9,8 @@ import { say } from "../language/words.js";
  * @type {import("./shared/context.d.ts").Screen}
  */
 export function nofile(app) {
+  const { about } = app.session;
+  const mine = about !== "child" && about !== "helper" && about !== "adult";
   return [
     heading(say("nofile.title")),
     lead("nofile.lead"),
@@ -27,7 +29,7 @@ export function nofile(app) {
         "nofile.threat",
         button("frame.help", () => app.go("urgent")),
       ),
-      way("nofile.adult"),
+      mine && way("nofile.adult"),
       way("nofile.later"),
     ),
     section("nofile.talk", ...helpByCountry(app, ["talk", "crisis", "remove", "find-talk", "find"])),

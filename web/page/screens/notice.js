@@ -47,10 +47,7 @@ export function notice(app) {
       ),
       contactFields(answers, fields),
       fields.add("sign", lineField(answers, "sign", "notice.sign", {}, "notice.sign-hint")),
-      actions(
-        h("button", { type: "submit", class: "button primary" }, say("notice.make")),
-        button("frame.back", () => app.tell({ type: "back" }), "plain"),
-      ),
+      actions(h("button", { type: "submit", class: "button primary" }, say("notice.make"))),
     ),
     h("p", { class: "hint" }, say("notice.advice")),
   ];

@@ -1,6 +1,18 @@
 import { drawing, h } from "../ui/dom.js";
-import { actions, button, errorLine, heading, lead, live, note, paragraph } from "../ui/parts.js";
+import {
+  actions,
+  button,
+  errorLine,
+  group,
+  heading,
+  lead,
+  live,
+  more,
+  note,
+  paragraph,
+} from "../ui/parts.js";
 import { tickField } from "../ui/fields.js";
+import { inAppNote } from "./shared/in-app-note.js";
 import { readiness } from "./shared/readiness.js";
 import { say, sayList, saySize } from "../language/words.js";
 
@@ -24,22 +36,33 @@ export function pictures(app) {
   return [
     session.adding ? heading(say("pictures.title-add")) : heading(say("pictures.title"), 3),
     lead("pictures.lead"),
-    ...(session.about === "child" ? [note("calm", paragraph("pictures.child"))] : []),
-    zone,
-    wrong,
-    told,
-    list,
-    h("p", { class: "hint" }, say("pictures.videos")),
-    h("p", { class: "hint" }, say("pictures.private")),
+    ...inAppNote(),
+    ...forAnother(session.about),
+    group(zone, wrong, told),
     aiField(app),
-    h("p", { class: "hint" }, say("pictures.ai-more")),
     readiness(app),
     actions(
       next,
       button("pictures.nofile", () => app.go("nofile")),
-      button("frame.back", () => app.tell({ type: "back" }), "plain"),
+    ),
+    list,
+    more(
+      "pictures.files",
+      paragraph("pictures.private"),
+      paragraph("pictures.kinds", { kinds: sayList(FORMAT_NAMES) }),
+      paragraph("pictures.videos"),
     ),
   ];
+}
+
+/**
+ * What someone should know who chooses pictures of somebody else.
+ *
+ * @param {import("../session/session.js").About | null} about
+ */
+function forAnother(about) {
+  if (about === "child") return [note("calm", paragraph("pictures.child"))];
+  return about === "helper" ? [note("calm", paragraph("pictures.helper"))] : [];
 }
 
 /**
@@ -56,7 +79,8 @@ function chooser(app) {
   const wrong = errorLine("pictures-fault");
   const { list, showRows, focusRow } = chosenList(session, remove);
   const next = button("pictures.continue", go, "primary");
-  const zone = h("div", { class: "zone" }, drawing("picture"), choose, input, hint());
+  const drop = h("p", { class: "mouse hint" }, say("pictures.drop"));
+  const zone = h("div", { class: "zone" }, drawing("picture"), choose, input, drop);
 
   /** @param {FileList | undefined} files */
   function add(files) {
@@ -67,15 +91,11 @@ function chooser(app) {
     show();
     app.tell({ type: "list-changed", count: session.pictures.length });
     tell(
+      told,
       say("pictures.count", { count: session.pictures.length }),
       same && say("pictures.same", { count: same }),
       over && say("pictures.most", { most: MAX_PICTURES }),
     );
-  }
-
-  /** @param {...(string | number)} sentences */
-  function tell(...sentences) {
-    told.replaceChildren(...sentences.filter(Boolean).map((sentence) => h("span", {}, `${sentence} `)));
   }
 
   /** @param {number} at */
@@ -84,7 +104,7 @@ function chooser(app) {
     if (picture) session.remove(picture);
     show();
     app.tell({ type: "list-changed", count: session.pictures.length });
-    tell(say("pictures.count", { count: session.pictures.length }));
+    tell(told, say("pictures.count", { count: session.pictures.length }));
     if (!focusRow(at)) choose.focus();
   }
 
@@ -107,6 +127,14 @@ function chooser(app) {
   takeFiles(zone, add, leaving);
   show();
   return { zone, wrong, told, list, next };
+}
+
+/**
+ * @param {HTMLElement} told
+ * @param {...(string | number)} sentences what happened; 0 for nothing
+ */
+function tell(told, ...sentences) {
+  told.replaceChildren(...sentences.filter(Boolean).map((sentence) => h("span", {}, `${sentence} `)));
 }
 
 /**
@@ -164,15 +192,6 @@ function aiField({ session }) {
     session.ai = checked;
     session.outgoing = null;
   }).element;
-}
-
-function hint() {
-  return h(
-    "div",
-    { class: "hint" },
-    h("p", { class: "mouse" }, say("pictures.drop")),
-    h("p", {}, say("pictures.kinds", { kinds: sayList(FORMAT_NAMES) })),
-  );
 }
 
 /**

@@ -5,11 +5,12 @@ import { PLATFORMS, reportPage } from "../content/platforms.js";
 import { copy } from "../ui/save.js";
 import { say } from "../language/words.js";
 
-/** @type {Record<"now" | "then" | "child" | "adult", import("../language/words.js").Key>} */
+/** @type {Record<import("../session/session.js").About, import("../language/words.js").Key>} */
 const TEXTS = {
   now: "platform.text-minor",
   then: "platform.text-minor",
   child: "platform.text-child",
+  helper: "platform.text-helper",
   adult: "platform.text-adult",
 };
 
@@ -51,7 +52,7 @@ export function platform(app) {
         "ol",
         {},
         h("li", {}, say("platform.find")),
-        h("li", {}, say("platform.report")),
+        h("li", {}, say(session.about === "adult" ? "platform.report-adult" : "platform.report")),
         h("li", {}, say("platform.link")),
         !known && h("li", {}, say("platform.contact")),
         h("li", {}, say("platform.again")),

@@ -1,4 +1,4 @@
-import { helpByCountry } from "./shared/help-by-country.js";
+import { helpByCountry, homeOf } from "./shared/help-by-country.js";
 import { h } from "../ui/dom.js";
 import { actions, button, heading, lead, note, paragraph, press, section } from "../ui/parts.js";
 import { PLATFORMS } from "../content/platforms.js";
@@ -49,7 +49,7 @@ function nearHelp(app) {
   const adult = app.session.about === "adult";
   const tipline = note("calm", h("strong", {}, say("posted.tipline")), paragraph("posted.tipline-more"));
   const show = (/** @type {string} */ country) => (tipline.hidden = adult || country !== "US");
-  show(app.session.country);
+  show(homeOf(app.session));
   const helps = helpByCountry(
     app,
     adult ? ["adults", "remove"] : ["remove", "police", "report", "same", "find"],

@@ -1,6 +1,17 @@
-import { h, write } from "../ui/dom.js";
-import { actions, button, errorLine, heading, lead, live, more, note, paragraph } from "../ui/parts.js";
-import { copy, save } from "../ui/save.js";
+import { drawing, h, write } from "../ui/dom.js";
+import {
+  actions,
+  button,
+  errorLine,
+  group,
+  heading,
+  lead,
+  live,
+  more,
+  note,
+  paragraph,
+} from "../ui/parts.js";
+import { copy, save as saveFile } from "../ui/save.js";
 import { imageOf, qrCode } from "../ui/receipt-image.js";
 import { groupNumber } from "../registry/credentials.js";
 import { say } from "../language/words.js";
@@ -21,20 +32,30 @@ export function receipt(app) {
   const words = say("receipt.file", kept);
   const told = live();
   const { tick, onceKept } = keptTick(app);
+
+  /**
+   * @param {string} name
+   * @param {Blob | null} content null if the browser could not make it
+   */
+  function saveAs(name, content) {
+    if (content) saveFile(name, content);
+    write(told, content ? say("receipt.saved", { name }) : say("receipt.save-failed"));
+  }
+
+  const asText = () => saveAs(FILES.text, new Blob([words], { type: "text/plain" }));
+  const save = button("receipt.save", asText, "primary");
   return [
     heading(say("receipt.title"), 6),
     lead("receipt.lead"),
     ...(app.first ? [note("warning", h("p", {}, app.first))] : []),
     ticket(kept),
-    waysToKeep(words, kept, told),
-    told,
-    more("receipt.code", paragraph("receipt.code-more"), qrCode(words, say("receipt.code-label"))),
+    group(actions(save), told),
+    otherWays(words, kept, saveAs, told),
     hidingPlaces(),
-    note("warning", paragraph("receipt.warning")),
     h("p", {}, say("receipt.where", { address: location.host })),
     tick,
     actions(
-      button("receipt.case", () => onceKept(() => app.go("case")), "primary"),
+      button("receipt.case", () => onceKept(() => app.go("case"))),
       button("receipt.finish", () => onceKept(() => app.tell({ type: "finish" }))),
     ),
   ];
@@ -43,32 +64,27 @@ export function receipt(app) {
 /** @typedef {{ number: string, pin: string }} Kept as they are shown */
 
 /**
- * Buttons that copy, save and print number and PIN.
+ * Copying, a picture, printing, and a code for another phone.
  *
  * @param {string} words what is copied
  * @param {Kept} kept
+ * @param {(name: string, content: Blob | null) => void} saveAs
  * @param {HTMLElement} told says whether it worked
  */
-function waysToKeep(words, { number, pin }, told) {
+function otherWays(words, { number, pin }, saveAs, told) {
   const copyBoth = async () =>
     write(told, say((await copy(words)) ? "receipt.copied" : "receipt.copy-failed"));
 
-  /**
-   * @param {string} name
-   * @param {Blob | null} content null if the browser could not make it
-   */
-  function saveAs(name, content) {
-    if (content) save(name, content);
-    write(told, content ? say("receipt.saved", { name }) : say("receipt.save-failed"));
-  }
-
-  return h(
-    "div",
-    { class: "keep" },
-    button("receipt.copy", () => void copyBoth()),
-    button("receipt.text", () => saveAs(FILES.text, new Blob([words], { type: "text/plain" }))),
-    button("receipt.image", async () => saveAs(FILES.picture, await imageOf([number, pin]))),
-    button("receipt.print", () => print()),
+  return more(
+    "receipt.more",
+    h(
+      "div",
+      { class: "keep" },
+      button("receipt.copy", () => void copyBoth()),
+      button("receipt.image", async () => saveAs(FILES.picture, await imageOf([number, pin]))),
+      button("receipt.print", () => print()),
+    ),
+    more("receipt.code", paragraph("receipt.code-more"), qrCode(words, say("receipt.code-label"))),
   );
 }
 
@@ -110,7 +126,12 @@ function keptTick(app) {
 function ticket({ number, pin }) {
   const entry = (/** @type {string} */ name, /** @type {string} */ value) =>
     h("div", {}, h("dt", {}, name), h("dd", { dir: "ltr", translate: "no" }, value));
-  return h("dl", { class: "ticket" }, entry(say("receipt.number"), number), entry(say("receipt.pin"), pin));
+  return h(
+    "div",
+    { class: "ticket" },
+    h("dl", {}, entry(say("receipt.number"), number), entry(say("receipt.pin"), pin)),
+    h("p", { class: "careful" }, drawing("warning"), h("span", {}, say("receipt.warning"))),
+  );
 }
 
 /** Where number and PIN can be kept so that nobody finds them. */

@@ -1,5 +1,6 @@
 import { h } from "../ui/dom.js";
-import { actions, button, code, heading, more, paragraph } from "../ui/parts.js";
+import { actions, button, code, group, heading, more, paragraph } from "../ui/parts.js";
+import { platforms } from "./shared/platforms.js";
 import { CASES } from "../registry/client.js";
 import { say } from "../language/words.js";
 
@@ -20,9 +21,14 @@ export function review(app) {
   return [
     heading(say("review.title"), session.adding ? undefined : 5),
     h("p", { class: "lead" }, say("review.lead", { count: session.ready.length })),
-    paragraph("review.along"),
-    ...(session.about === "then" ? [paragraph("review.was")] : []),
-    ...(session.ai ? [paragraph("review.ai")] : []),
+    group(
+      paragraph("review.facts"),
+      session.about === "then" && paragraph("review.was"),
+      session.ai && paragraph("review.ai"),
+    ),
+    platforms(app),
+    group(paragraph("review.limits"), paragraph(session.adding ? "review.add" : "review.after")),
+    actions(button("review.send", () => app.tell({ type: "send" }), "primary")),
     more(
       "review.see",
       ...(messages.length > 1 ? [paragraph("review.parts", { count: messages.length })] : []),
@@ -34,13 +40,6 @@ export function review(app) {
       paragraph("review.network"),
     ),
     more("review.why", paragraph("review.why-more"), paragraph("review.why-limit")),
-    paragraph("review.who"),
-    paragraph("review.limits"),
-    paragraph("review.self"),
-    paragraph(session.adding ? "review.add" : "review.after"),
-    actions(
-      button("review.send", () => app.tell({ type: "send" }), "primary"),
-      button("frame.back", () => app.tell({ type: "back" }), "plain"),
-    ),
+    more("faq.own", paragraph("review.self")),
   ];
 }

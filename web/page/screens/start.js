@@ -1,6 +1,7 @@
 import { drawing, h } from "../ui/dom.js";
+import { inAppNote } from "./shared/in-app-note.js";
 import { keeping } from "./shared/keep-choice.js";
-import { actions, button, heading, lead, note, paragraph, section } from "../ui/parts.js";
+import { actions, button, heading, lead, more, note, paragraph, section } from "../ui/parts.js";
 import { readiness } from "./shared/readiness.js";
 import { say } from "../language/words.js";
 
@@ -13,23 +14,28 @@ export function start(app) {
   return [
     heading(say("start.title")),
     lead("start.lead"),
-    note("calm", paragraph("start.kind"), paragraph("start.fake")),
+    ...inAppNote(),
     actions(
       button("start.begin", () => app.go("age"), "primary"),
       button("start.lookup", () => app.go("lookup")),
     ),
     readiness(app),
-    section("start.happens", happens()),
+    note("calm", paragraph("start.kind"), paragraph("start.fake")),
     section(
+      "start.happens",
+      happens(),
+      more("frame.how", paragraph("start.hash-more"), paragraph("start.sent-more")),
+    ),
+    button("start.posted", () => app.go("posted"), "plain"),
+    more(
       "start.limits",
       h(
         "ul",
         { class: "limits" },
         LIMITS.map((key) => h("li", {}, say(key))),
       ),
-      button("start.posted", () => app.go("posted"), "plain"),
     ),
-    section("start.leave", paragraph("start.leave-more")),
+    more("start.leave", paragraph("start.leave-more")),
     ...keeping(app),
   ];
 }
@@ -37,11 +43,11 @@ export function start(app) {
 /** @type {import("../language/words.js").Key[]} */
 const LIMITS = ["start.limit-posted", "start.limit-platforms", "start.limit-changed", "start.limit-chats"];
 
-/** @type {[import("../ui/dom.js").Drawing, import("../language/words.js").Key, import("../language/words.js").Key][]} */
+/** @type {[import("../ui/dom.js").Drawing, import("../language/words.js").Key, import("../language/words.js").Key?][]} */
 const HAPPENS = [
   ["picture", "start.stays", "start.stays-more"],
-  ["hash", "start.hash", "start.hash-more"],
-  ["shield", "start.sent", "start.sent-more"],
+  ["hash", "start.hash"],
+  ["shield", "start.sent"],
 ];
 
 function happens() {
@@ -49,7 +55,7 @@ function happens() {
     "ol",
     { class: "happens" },
     HAPPENS.map(([icon, title, text]) =>
-      h("li", {}, drawing(icon), h("div", {}, h("h3", {}, say(title)), h("p", {}, say(text)))),
+      h("li", {}, drawing(icon), h("div", {}, h("h3", {}, say(title)), text && h("p", {}, say(text)))),
     ),
   );
 }

@@ -1,3 +1,4 @@
+import { inAppNote } from "./shared/in-app-note.js";
 import { lines } from "./shared/help-line-list.js";
 import { heading, lead } from "../ui/parts.js";
 import { say } from "../language/words.js";
@@ -11,6 +12,7 @@ export function unsupported() {
   return [
     heading(say("unsupported.title")),
     lead("unsupported.lead"),
+    ...inAppNote(),
     ...lines([
       "takeitdown",
       "cybertipline",

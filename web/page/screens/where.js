@@ -1,4 +1,4 @@
-import { actions, button, choices, heading, lead } from "../ui/parts.js";
+import { choices, heading, lead } from "../ui/parts.js";
 import { say } from "../language/words.js";
 
 /** @type {[import("../language/words.js").Key, import("./shared/context.d.ts").ScreenName][]} */
@@ -19,6 +19,5 @@ export function where(app) {
     heading(say("where.title"), 2),
     lead("where.lead"),
     choices(ANSWERS.map(([key, screen]) => [key, () => app.go(screen)])),
-    actions(button("frame.back", () => app.tell({ type: "back" }), "plain")),
   ];
 }

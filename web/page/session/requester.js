@@ -3,13 +3,17 @@
 /** @typedef {import("../registry/client.js").Ownership} Ownership */
 /** @typedef {import("../registry/client.js").CaseStatus} CaseStatus */
 
-/** Dispatches `answered` when the session has the registry's answer, and `unanswered` when there is an `error` instead. */
+/**
+ * Dispatches `answered` when the session has the registry's answer, `unanswered` when there is an `error` instead, and `listed`
+ * when it is known which platforms take part, or that there is no answer.
+ */
 export class Requester extends EventTarget {
   /** Why the last question has no answer. @type {unknown} */
   error = null;
   #session;
   #registry;
   #stop = new AbortController();
+  #listing = new AbortController();
 
   /**
    * @param {import("./session.js").Session} session
@@ -38,6 +42,21 @@ export class Requester extends EventTarget {
     const { withdrawing } = this.#session;
     const positions = withdrawing === null ? [] : [withdrawing];
     return this.#ask(ownership, (signal) => this.#registry.withdraw(ownership, positions, signal));
+  }
+
+  /** Asks which platforms take part; nobody waits for the answer, and without one the session has none. */
+  async listPlatforms() {
+    const { signal } = (this.#listing = new AbortController());
+    const platforms = await this.#registry.platforms(signal).catch(() => null);
+    if (signal.aborted) return;
+    this.#session.platforms = platforms;
+    this.dispatchEvent(new Event("listed"));
+  }
+
+  /** Drops every question. */
+  stop() {
+    this.abandon();
+    this.#listing.abort();
   }
 
   /** Drops the question; nobody waits for its answer any more. */

@@ -14,7 +14,8 @@ import { isFilled } from "../content/notice.js";
  * @property {import("../../messages.d.ts").Hashed} [hashed]
  * @property {boolean} [partial] whether its phash is still being made
  */
-/** @typedef {"now" | "then" | "child" | "adult"} About whose picture it is */
+/** @typedef {"now" | "then" | "child" | "helper" | "adult"} About whose picture it is; `helper`: of someone they help */
+/** @typedef {{ names: string[], unnamed: number }} Platforms those that take part here */
 /**
  * @typedef {object} Outgoing
  * @property {string} pin
@@ -23,6 +24,9 @@ import { isFilled } from "../content/notice.js";
  * @property {string | null} number of the case, once there is one
  * @property {Picture[]} pictures
  */
+
+/** Below this quality a PDQ hash is not used for matching; the same as in `py/takeback/hashing/pdq.py`. */
+export const MIN_PDQ_QUALITY = 50;
 
 export class Session {
   constructor() {
@@ -51,6 +55,10 @@ export class Session {
     this.country = "";
     /** The platform whose guide is open: a key of `platforms.js`, or `other`. @type {string} */
     this.platform = "other";
+    /** What has left the device so far. @type {"nothing" | "asked" | "sent"} */
+    this.gone = "nothing";
+    /** Null until the registry has told. @type {Platforms | null} */
+    this.platforms = null;
     /** What was typed into the form of the notice. It never leaves the device. @type {import("../content/notice.js").Answers | null} */
     this.answers = null;
   }
@@ -98,6 +106,11 @@ export class Session {
   /** The pictures that will be sent. */
   get ready() {
     return this.pictures.filter((picture) => picture.stage === "done");
+  }
+
+  /** How many pictures came out in a way that the person should read about before they go on. */
+  get remarks() {
+    return this.pictures.filter((picture) => !isPlain(picture)).length;
   }
 
   /**
@@ -170,6 +183,17 @@ export class Session {
       if (first !== undefined) picture.sameAs = first;
     }
   }
+}
+
+/**
+ * Whether there is nothing to say of a picture but that it is done.
+ *
+ * @param {Picture} picture
+ */
+function isPlain({ stage, hashed }) {
+  if (stage !== "done" || !hashed) return false;
+  const { quality, unseen, incomplete } = hashed;
+  return !unseen && !incomplete && quality !== null && quality >= MIN_PDQ_QUALITY;
 }
 
 /**

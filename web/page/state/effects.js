@@ -25,6 +25,7 @@ export function effectsOf(before, after, event) {
       ...hashingEffects(before, after, event.type),
       ...sendingEffects(before, after, event.type),
       ...requestEffects(before, after, event.type),
+      before.listing !== "asking" && after.listing === "asking" && "list-platforms",
     ].filter(Boolean)
   );
 }

@@ -20,6 +20,7 @@ export const BEGINNING = {
   request: "none",
   receipt: "none",
   adding: false,
+  listing: "none",
   online: true,
 };
 
@@ -110,12 +111,18 @@ const DEVICE = {
   "device-unsupported": { asleep: "unsupported", loading: "unsupported", failed: "unsupported" },
 };
 
+/** What an event makes of the list of platforms: after a failure it is asked for once more. @type {Record<string, Partial<Record<State["listing"], State["listing"]>>>} */
+const LISTING = { online: { failed: "none" }, refresh: { failed: "none" } };
+
 /** What an act asks the registry, and on which screen it can. @type {Record<string, { on: ScreenName, request: State["request"] }>} */
 const REQUESTS = {
   "look-up": { on: "lookup", request: "looking" },
   refresh: { on: "case", request: "refreshing" },
   withdraw: { on: "withdraw", request: "withdrawing" },
 };
+
+/** Screens that show which platforms take part. @type {ScreenName[]} */
+const SHOW_PLATFORMS = ["review", "case"];
 
 /** Screens that need a device that can hash. @type {ScreenName[]} */
 const NEED_DEVICE = ["start", "pictures", "hashing"];
@@ -169,6 +176,7 @@ function advance(state, event) {
     request: requestAfter(state, event),
     receipt: receiptAfter(state, event),
     adding: event.type === "add" ? state.receipt === "kept" && state.screen === "case" : state.adding,
+    listing: LISTING[event.type]?.[state.listing] ?? listedBy(event, state.listing),
     online: event.type === "online" || (event.type !== "offline" && state.online),
   };
   return merge(state, changed);
@@ -230,6 +238,16 @@ function receiptAfter({ receipt, request, adding, screen }, event) {
 }
 
 /**
+ * @param {PageEvent} event
+ * @param {State["listing"]} listing
+ * @returns {State["listing"]}
+ */
+function listedBy(event, listing) {
+  if (event.type !== "listed" || listing !== "asking") return listing;
+  return event.told ? "told" : "failed";
+}
+
+/**
  * The screen after an event, in a state whose other regions have changed already.
  *
  * @param {State} state
@@ -246,6 +264,8 @@ function move(state, event) {
       return show(state, KINDS[state.screen] === "glance" ? state.under : state.origin);
     case "hash":
       return state.screen === "pictures" && state.hashing === "running" ? show(state, "hashing") : state;
+    case "hashed":
+      return state.hashing === "done" && event.remarks === 0 ? arrive(state, "hashing", "review") : state;
     case "send":
     case "send-anew":
       return state.screen === "review" && isSending(state) ? show(state, "sending") : state;
@@ -322,10 +342,23 @@ function settle(state) {
     (request === "looking" && origin !== "lookup") || (request === "refreshing" && screen !== "case");
   const beforeSending = origin === "pictures" || origin === "review" || origin === "start";
   return merge(state, {
+    listing: listingOn(screen, state.listing),
     sending: beforeSending && !isSending(state) ? "idle" : state.sending,
     request: dropped ? "none" : request,
     adding: state.adding && origin !== "case" && origin !== "start",
   });
+}
+
+/**
+ * The list of platforms is asked for by the screens that show it, once; after a failure, by the next of them.
+ *
+ * @param {ScreenName} screen
+ * @param {State["listing"]} listing
+ * @returns {State["listing"]}
+ */
+function listingOn(screen, listing) {
+  if (SHOW_PLATFORMS.includes(screen)) return listing === "none" ? "asking" : listing;
+  return listing === "failed" ? "none" : listing;
 }
 
 /**

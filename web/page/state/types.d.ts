@@ -42,6 +42,8 @@ export interface State {
   readonly receipt: "none" | "unkept" | "kept";
   /** Whether the pictures join the case that there is. */
   readonly adding: boolean;
+  /** Whether the registry has told which platforms take part; it is asked where that is shown. */
+  readonly listing: "none" | "asking" | "told" | "failed";
   readonly online: boolean;
 }
 
@@ -82,8 +84,8 @@ export type Happening =
   | { type: "device-unsupported" }
   | { type: "online" }
   | { type: "offline" }
-  /** Nothing is being hashed any more: so many pictures wait, so many can be sent. */
-  | { type: "hashed"; left: number; ready: number }
+  /** Nothing is being hashed any more: so many pictures wait, so many can be sent, of so many there is something to say. */
+  | { type: "hashed"; left: number; ready: number; remarks: number }
   | { type: "trying" }
   | { type: "waits" }
   /** The registry has the first message of a new case. */
@@ -94,7 +96,9 @@ export type Happening =
   | { type: "closed" }
   | { type: "fault" }
   | { type: "answered" }
-  | { type: "unanswered" };
+  | { type: "unanswered" }
+  /** The registry told which platforms take part, or did not answer. */
+  | { type: "listed"; told: boolean };
 
 export type PageEvent = Act | Happening;
 
@@ -113,6 +117,7 @@ export type Effect =
   | "refresh"
   | "withdraw"
   | "abandon-request"
+  | "list-platforms"
   /** Everything that the person did is forgotten. */
   | "wipe"
   /** What the workers have read goes with them; others start from the runtime in memory. */

@@ -58,6 +58,14 @@ const OFFERS_OF_SENDING = {
   fault: [{ type: "send" }, BACK],
 };
 
+/** Screens with "Back" at the top: those whose way back is the same in every state. @type {ReadonlySet<ScreenName>} */
+export const BACK_AT_TOP = new Set(
+  /** @type {ScreenName[]} */ ([
+    ...["age", "adult", "where", "pictures", "review", "lookup", "posted", "platform", "notice", "letters"],
+    ...["nofile", "urgent", "helplines", "faq", "how"],
+  ]),
+);
+
 /**
  * What the screen itself offers, without what stands around every screen.
  *

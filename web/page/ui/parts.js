@@ -18,11 +18,23 @@ export function heading(text, step) {
   return h(
     "header",
     { class: "heading" },
-    step !== undefined && [
-      h("p", { class: "step" }, say("frame.step", { step, steps: STEPS })),
-      h("progress", { class: "way", max: STEPS, value: step, "aria-hidden": "true" }),
-    ],
+    step !== undefined && stepsTo(step),
     h("h1", { tabindex: -1 }, text),
+  );
+}
+
+/**
+ * How far the person is: a dot for each step, and words for those who hear the page.
+ *
+ * @param {number} step
+ */
+function stepsTo(step) {
+  const dots = Array.from({ length: STEPS }, (_, at) => h("span", { class: at < step ? "dot past" : "dot" }));
+  return h(
+    "p",
+    { class: "steps" },
+    dots,
+    h("span", { class: "unseen" }, say("frame.step", { step, steps: STEPS })),
   );
 }
 
@@ -131,6 +143,15 @@ export function note(kind, ...children) {
     drawing(kind === "calm" ? "heart" : "warning"),
     h("div", {}, children),
   );
+}
+
+/**
+ * Things that belong together, close to each other.
+ *
+ * @param {...import("./dom.js").Child} children
+ */
+export function group(...children) {
+  return h("div", { class: "group" }, children);
 }
 
 /**

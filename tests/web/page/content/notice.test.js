@@ -105,10 +105,10 @@ test("the guide's platform is chosen in the first free place, once", () => {
 });
 
 test("who writes follows from whose picture it is", () => {
-  const whom = /** @type {const} */ (["now", "then", "adult", "child", null]);
+  const whom = /** @type {const} */ (["now", "then", "adult", "child", "helper", null]);
   assert.deepEqual(
     whom.map((about) => answersFor(about).who),
-    ["me", "me", "me", "child", ""],
+    ["me", "me", "me", "child", "other", ""],
   );
 });
 

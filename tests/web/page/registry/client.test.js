@@ -327,3 +327,21 @@ test("what is no case number is no answer of the registry, whatever stands after
     assert.equal(fault.kind, "offline", JSON.stringify(number));
   }
 });
+
+test("the list of platforms is asked for without anything, and what is no list is no answer of the registry", async () => {
+  const { registry, asked } = answering(json(200, { platforms: ["Photo Club"], unnamed: 2 }));
+  assert.deepEqual(await registry.platforms(NEVER), { names: ["Photo Club"], unnamed: 2 });
+  assert.deepEqual([asked[0].path, asked[0].headers, asked[0].body], ["/v1/platforms", undefined, undefined]);
+  const others = [
+    { platforms: "all", unnamed: 0 },
+    { platforms: [1], unnamed: 0 },
+    { platforms: [] },
+    [],
+    null,
+  ];
+  for (const other of others) {
+    const fault = await faultOf(answering(json(200, other)).registry.platforms(NEVER));
+    assert.equal(fault.kind, "offline", JSON.stringify(other));
+  }
+  assert.equal((await faultOf(answering(json(503, {})).registry.platforms(NEVER))).kind, "busy");
+});

@@ -380,6 +380,23 @@ test("what the person says of the pictures is in the message: made with AI, grow
   assert.deepEqual([pictures[0].ai_made, age_band], [true, "was_minor"]);
 });
 
+test("there is something to say of a picture unless it is done, whole and can be matched", async () => {
+  const remarksOf = async (given, stage = "done") => {
+    const session = new Session();
+    session.add([file("a.jpg")], 200);
+    Object.assign(session.pictures[0], { stage, hashed: { ...hashed("1"), ...given } });
+    return session.remarks;
+  };
+  assert.equal(await remarksOf({}), 0);
+  assert.equal(await remarksOf({ quality: 50 }), 0);
+  assert.equal(await remarksOf({ quality: 49 }), 1);
+  assert.equal(await remarksOf({ quality: null }), 1);
+  assert.equal(await remarksOf({ incomplete: true }), 1);
+  assert.equal(await remarksOf({ unseen: "damaged-picture" }), 1);
+  assert.equal(await remarksOf({}, "same"), 1);
+  assert.equal(await remarksOf({}, "failed"), 1);
+});
+
 test("wiping leaves nothing", async () => {
   const session = await ready();
   session.prepare();

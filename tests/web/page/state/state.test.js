@@ -3,7 +3,7 @@ import { readFileSync } from "node:fs";
 import { test } from "node:test";
 import fc from "fast-check";
 import { effectsOf } from "../../../../web/page/state/effects.js";
-import { offers } from "../../../../web/page/state/ways.js";
+import { BACK_AT_TOP, offers } from "../../../../web/page/state/ways.js";
 import { BEGINNING, KINDS, backFrom, isSending, next } from "../../../../web/page/state/state.js";
 
 const SCREENS = Object.keys(KINDS);
@@ -19,21 +19,23 @@ const EVENTS = [
   ...[0, 2].map((count) => ({ type: "list-changed", count })),
   ...[true, false].map((kept) => ({ type: "keep", kept })),
   ...[0, 3].map((left) => ({ type: "sent", left })),
+  ...[true, false].map((told) => ({ type: "listed", told })),
   ...[
-    [0, 2],
-    [0, 0],
-    [1, 1],
-  ].map(([left, ready]) => ({ type: "hashed", left, ready })),
+    [0, 2, 0],
+    [0, 2, 1],
+    [0, 0, 0],
+    [1, 1, 0],
+  ].map(([left, ready, remarks]) => ({ type: "hashed", left, ready, remarks })),
 ];
-const nameOf = ({ type, to, count, kept, left, ready }) =>
-  [type, to, count, kept, left, ready].filter((part) => part !== undefined).join(" ");
+const nameOf = ({ type, to, count, kept, left, ready, remarks, told }) =>
+  [type, to, count, kept, left, ready, remarks, told].filter((part) => part !== undefined).join(" ");
 const BY_NAME = Object.fromEntries(EVENTS.map((event) => [nameOf(event), event]));
 
 /** A state on a screen of the way, or beside it, with other regions as given. */
 function at(screen, changes = {}) {
   const origin = KINDS[screen] === "way" ? screen : "where";
   const under = KINDS[screen] === "glance" ? origin : screen;
-  return { ...BEGINNING, device: "ready", screen, origin, under, ...changes };
+  return { ...BEGINNING, device: "ready", listing: "told", screen, origin, under, ...changes };
 }
 
 /**
@@ -72,16 +74,17 @@ const SENDING = ["idle", "sending", "waiting", "stopped", "refused", "closed", "
 const DEVICE = ["asleep", "loading", "ready", "failed", "unsupported"];
 const REQUEST = ["none", "looking", "refreshing", "withdrawing"];
 const RECEIPT = ["none", "unkept", "kept"];
+const LISTING = ["none", "asking", "told", "failed"];
 
 test("the table of hashing", () => {
   const text = `
-          | hash    | stop-hashing | back    | list-changed 2 | list-changed 0 | hashed 0 2 | hashed 0 0 | hashed 1 1 | device-ready | sent 0 | sent 3
-  idle    | running | .            | .       | .              | .              | .          | .          | .          | .            | .      | .
-  running | .       | stopped      | stopped | .              | idle           | done       | none       | stuck      | .            | idle   | .
-  stopped | running | .            | .       | idle           | idle           | .          | .          | .          | .            | idle   | .
-  stuck   | running | .            | .       | idle           | idle           | .          | .          | .          | running      | idle   | .
-  done    | running | .            | .       | idle           | idle           | .          | .          | .          | .            | idle   | .
-  none    | running | .            | .       | idle           | idle           | .          | .          | .          | .            | idle   | .`;
+          | hash    | stop-hashing | back    | list-changed 2 | list-changed 0 | hashed 0 2 0 | hashed 0 2 1 | hashed 0 0 0 | hashed 1 1 0 | device-ready | sent 0 | sent 3
+  idle    | running | .            | .       | .              | .              | .            | .            | .            | .            | .            | .      | .
+  running | .       | stopped      | stopped | .              | idle           | done         | done         | none         | stuck        | .            | idle   | .
+  stopped | running | .            | .       | idle           | idle           | .            | .            | .            | .            | .            | idle   | .
+  stuck   | running | .            | .       | idle           | idle           | .            | .            | .            | .            | running      | idle   | .
+  done    | running | .            | .       | idle           | idle           | .            | .            | .            | .            | .            | idle   | .
+  none    | running | .            | .       | idle           | idle           | .            | .            | .            | .            | .            | idle   | .`;
   holds("hashing", HASHING, text, (hashing) => at("hashing", { hashing }));
 });
 
@@ -136,6 +139,41 @@ test("the table of the receipt", () => {
   holds("receipt", RECEIPT, text, (receipt) => at("receipt", { receipt }));
   assert.equal(next(at("sending", { adding: true, receipt: "kept" }), { type: "accepted" }).receipt, "kept");
   assert.equal(next(at("lookup", { request: "looking" }), { type: "answered" }).receipt, "kept");
+});
+
+test("the table of the list of platforms: elsewhere nothing asks for it, and after a failure the next screen does", () => {
+  const text = `
+         | go review | go case | listed true | listed false | online | refresh
+  none   | asking    | asking  | .           | .            | .      | .
+  asking | .         | .       | told        | none         | .      | .
+  told   | .         | .       | .           | .            | .      | .
+  failed | asking    | asking  | none        | none         | none   | none`;
+  for (const { row, column, to } of table(text)) {
+    const before = at("pictures", { listing: row, hashing: "done", receipt: "kept" });
+    assert.equal(
+      next(next(before, { type: "language" }), BY_NAME[column]).listing,
+      to,
+      `${row} on ${column}`,
+    );
+  }
+  for (const screen of ["review", "case"]) {
+    const failed = at(screen, { listing: "failed", hashing: "done", receipt: "kept" });
+    assert.equal(next(failed, { type: "language" }).listing, "failed");
+    const again = next(failed, { type: "online" });
+    assert.equal(again.listing, "asking");
+    assert.deepEqual(effectsOf(failed, again, { type: "online" }), ["list-platforms"]);
+  }
+});
+
+test("hashing goes on to the message by itself, unless there is something to say of a picture", () => {
+  const running = at("hashing", { hashing: "running" });
+  assert.equal(next(running, BY_NAME["hashed 0 2 0"]).screen, "review");
+  assert.equal(next(running, BY_NAME["hashed 0 2 1"]).screen, "hashing");
+  assert.equal(next(running, BY_NAME["hashed 0 0 0"]).screen, "hashing");
+  assert.equal(next(running, BY_NAME["hashed 1 1 0"]).screen, "hashing");
+  const away = next(next(running, { type: "go", to: "urgent" }), BY_NAME["hashed 0 2 0"]);
+  assert.equal(away.screen, "urgent");
+  assert.equal(next(away, { type: "return" }).screen, "review");
 });
 
 test("Back leads one step back on each screen, and from three of them out of the page or nowhere", () => {
@@ -245,7 +283,9 @@ test("what a screen is said to offer stands in its source", () => {
       for (const receipt of RECEIPT)
         for (const act of offers(at(screen, { receipt })))
           assert.ok(
-            said.has(act.to ?? act.type) || source.includes(CALLS[act.type]),
+            said.has(act.to ?? act.type) ||
+              source.includes(CALLS[act.type]) ||
+              (act.type === "back" && BACK_AT_TOP.has(screen)),
             `${screen}: ${nameOf(act)}`,
           );
   }
@@ -303,7 +343,7 @@ function walk(look) {
 /** What the world does by itself, sooner or later: no person has to press anything for it. */
 const SOONER_OR_LATER = [
   { type: "device-ready" },
-  { type: "hashed", left: 0, ready: 2 },
+  { type: "hashed", left: 0, ready: 2, remarks: 1 },
   { type: "sent", left: 0 },
   { type: "unanswered" },
 ];

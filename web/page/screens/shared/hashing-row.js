@@ -1,11 +1,9 @@
 /** One picture on the screen that shows its hashing: how far it is, and a button to try again. */
 import { say } from "../../language/words.js";
+import { MIN_PDQ_QUALITY } from "../../session/session.js";
 import { drawing, h, write } from "../../ui/dom.js";
 
 /** @typedef {import("../../session/session.js").Picture} Picture */
-
-/** Below this quality a PDQ hash is not used for matching; the same as in `py/takeback/hashing/pdq.py`. */
-const MIN_PDQ_QUALITY = 50;
 
 /** What to say of errors that another try would not help. @type {Record<string, import("../../language/words.js").Key>} */
 const LASTING_ERRORS = {

@@ -1,8 +1,9 @@
-/** Help lines by country. The person chooses the country; it is never guessed. */
+/** Help lines by country: the one that the person chose, or a guess until then. */
 import { h } from "../../ui/dom.js";
 import { selectField } from "../../ui/fields.js";
 import { EMERGENCY, HELP_LINES } from "../../content/helplines.js";
 import { lines } from "./help-line-list.js";
+import { guessCountry } from "../../language/country.js";
 import { say, sayCountry } from "../../language/words.js";
 
 /** @typedef {import("../../content/helplines.js").Help} Help */
@@ -14,6 +15,7 @@ const WHOM = {
   now: ["child"],
   then: ["child", "adult"],
   child: ["child", "parent"],
+  helper: ["child", "parent"],
   adult: ["adult"],
 };
 
@@ -26,19 +28,31 @@ const WHOM = {
  */
 export function helpByCountry({ session }, helps, onChange) {
   const found = h("div", { class: "found", "aria-live": "polite" });
-  const picker = selectField("country", "lines.country", choices(), session.country, (country) => {
+  const picker = selectField("country", "lines.country", choices(), homeOf(session), (country) => {
     session.country = country;
     show();
     onChange?.(country);
   });
 
   function show() {
-    found.replaceChildren(...lines(helpIn(session.country, helps, session.about)));
+    found.replaceChildren(...lines(helpIn(homeOf(session), helps, session.about), helps));
   }
 
   show();
   return [picker.element, h("p", { class: "hint" }, say("lines.private")), found];
 }
+
+/**
+ * The country that the person chose, or else the one that the settings of the device speak for; empty if they do not say.
+ *
+ * @param {import("../../session/session.js").Session} session
+ */
+export function homeOf({ country }) {
+  return country || (guess ??= guessCountry(countries()));
+}
+
+/** Made once: it takes a phone some milliseconds. @type {string | undefined} */
+let guess;
 
 /**
  * Whom to call in danger, in that country.
@@ -87,10 +101,14 @@ function lineOf(name) {
   return HELP_LINES[name];
 }
 
+/** The countries that there are lines in. */
+function countries() {
+  return [...new Set(Object.values(HELP_LINES).flatMap(({ country }) => country ?? []))];
+}
+
 /** @returns {[string, string][]} */
 function choices() {
-  const codes = new Set(Object.values(HELP_LINES).flatMap(({ country }) => country ?? []));
-  const named = [...codes].map((code) => /** @type {[string, string]} */ ([code, sayCountry(code)]));
+  const named = countries().map((code) => /** @type {[string, string]} */ ([code, sayCountry(code)]));
   named.sort(([, one], [, other]) => one.localeCompare(other));
   return [["", say("lines.choose")], ...named, ["elsewhere", say("lines.elsewhere")]];
 }

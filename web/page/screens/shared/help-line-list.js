@@ -24,8 +24,9 @@ const HELPS = {
  * A list of help lines for each country that they are in, in the order of the first one.
  *
  * @param {LineName[]} names
+ * @param {import("../../content/helplines.js").Help[]} [helps] the kinds of help to name, if not all that a line gives
  */
-export function lines(names) {
+export function lines(names, helps) {
   const countries = new Set(names.map((name) => HELP_LINES[name].country));
   return [...countries].map((country) => {
     const where = country ? sayCountry(country) : say("line.anywhere");
@@ -34,13 +35,20 @@ export function lines(names) {
       "div",
       {},
       h("p", { class: "where" }, where),
-      h("ul", { class: "lines", "aria-label": where }, there.map(line)),
+      h(
+        "ul",
+        { class: "lines", "aria-label": where },
+        there.map((one) => line(one, helps)),
+      ),
     );
   });
 }
 
-/** @param {import("../../content/helplines.js").HelpLine} given */
-function line({ name, helps, address, call, text }) {
+/**
+ * @param {import("../../content/helplines.js").HelpLine} given
+ * @param {import("../../content/helplines.js").Help[]} [named]
+ */
+function line({ name, helps, address, call, text }, named = helps) {
   return h(
     "li",
     { class: "line" },
@@ -48,7 +56,7 @@ function line({ name, helps, address, call, text }) {
       "div",
       {},
       h("p", { class: "name" }, address ? outside(address, name) : name),
-      helps.map((help) => h("p", {}, say(HELPS[help]))),
+      helps.filter((help) => named.includes(help)).map((help) => h("p", {}, say(HELPS[help]))),
     ),
     (call || text) &&
       h(

@@ -1,0 +1,37 @@
+/** Which platforms get the fingerprints, by the registry's own list. */
+import { say, sayList } from "../../language/words.js";
+import { h } from "../../ui/dom.js";
+import { section } from "../../ui/parts.js";
+
+/**
+ * The list, as far as it is known; it changes in place when the registry has told.
+ *
+ * @param {import("./context.d.ts").ScreenContext} app
+ */
+export function platforms(app) {
+  const found = h("div", { class: "group", "aria-live": "polite" });
+
+  function show() {
+    found.replaceChildren(...sentences(app).map((sentence) => h("p", {}, sentence)));
+  }
+
+  app.changes.addEventListener("change", show, { signal: app.leaving });
+  show();
+  return section("platforms.title", found);
+}
+
+/**
+ * @param {import("./context.d.ts").ScreenContext} app
+ * @returns {string[]}
+ */
+function sentences({ state: { listing }, session: { platforms: known } }) {
+  if (listing === "failed") return [say("platforms.unknown"), say("platforms.other")];
+  if (!known) return [say("keep.working")];
+  const { names, unnamed } = known;
+  if (names.length + unnamed === 0) return [say("platforms.none"), say("platforms.other")];
+  return [
+    ...(names.length ? [say("platforms.named", { names: sayList(names), count: names.length })] : []),
+    ...(unnamed ? [say("platforms.unnamed", { count: unnamed })] : []),
+    say("platforms.other"),
+  ];
+}
