@@ -257,6 +257,11 @@ class Hashing(Screen):
 
     heading = "hashing.title"
 
+    @override
+    def wait(self) -> None:
+        """Wait until this screen is there, or has been: where nothing is to be said it ends by itself."""
+        self.hands.wait_for_any(self.title(), self.words["review.title"])
+
     def wait_until_done(self, ready: int, missed: int = 0) -> Self:
         """Wait until so many pictures are ready and so many could not be read; if all is well, the message comes up."""
         finished, lead = (self.words.fill(key, count=ready) for key in ("hashing.finished", "review.lead"))

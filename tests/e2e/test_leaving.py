@@ -35,7 +35,7 @@ def test_leaving_quickly_leaves_nothing(
     person: PlaywrightHands, registry: Registry, picture: Path, leave: Callable[[Hands], None]
 ) -> None:
     """Leaving in the middle opens a harmless page in this one's place, and Back shows nothing of the journey."""
-    person.page.context.route("https://www.bbc.com/**", _weather)
+    person.page.context.route("https://www.bbc.com/**", serve_weather)
     review = way_to_review(person, registry.url, [picture])
     message = review.message()
     length = person.run("history.length")
@@ -55,7 +55,7 @@ def test_leaving_goes_where_the_language_is_spoken(
     person: PlaywrightHands, registry: Registry, code: str, weather: str
 ) -> None:
     """Where the weather page of most languages cannot be reached, one of that country opens, chosen by the language."""
-    person.page.context.route(f"{weather}**", _weather)
+    person.page.context.route(f"{weather}**", serve_weather)
     Start.open(person, registry.url)
     person.page.get_by_role("combobox", name="Language").select_option(code)
     person.page.locator(f"html[lang={code}]").wait_for()
@@ -68,7 +68,7 @@ def test_leaving_goes_where_the_language_is_spoken(
 @pytest.mark.only_browser("chromium")
 def test_a_restored_tab_has_no_entry_of_the_page(person: PlaywrightHands, registry: Registry, picture: Path) -> None:
     """After leaving, no entry of the tab's own history, which is what a browser restores, leads to the page."""
-    person.page.context.route("https://www.bbc.com/**", _weather)
+    person.page.context.route("https://www.bbc.com/**", serve_weather)
     way_to_review(person, registry.url, [picture])
     person.press("button", "Leave quickly")
     person.page.wait_for_url(HARMLESS)
@@ -113,7 +113,7 @@ def test_a_tab_that_is_loaded_anew_begins_anew(engine: Hands, registry: Registry
 def test_coming_back_begins_anew(person: PlaywrightHands, registry: Registry, picture: Path) -> None:
     """A person who follows a link away and comes back finds the first screen, and nothing of what they did."""
     person.page.on("dialog", lambda dialog: dialog.accept())
-    person.page.context.route("https://www.bbc.com/**", _weather)
+    person.page.context.route("https://www.bbc.com/**", serve_weather)
     way_to_review(person, registry.url, [picture])
     person.page.goto(HARMLESS)
     person.page.go_back()
@@ -130,5 +130,6 @@ def test_two_presses_and_another_key_do_not_leave(person: PlaywrightHands, regis
     person.wait_for("heading", FIRST)
 
 
-def _weather(route: Route) -> None:
+def serve_weather(route: Route) -> None:
+    """A weather page that needs no network."""
     route.fulfill(status=200, content_type="text/html", body="<title>Weather</title><h1>Weather</h1>")

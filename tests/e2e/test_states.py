@@ -20,9 +20,12 @@ from tests.e2e.screens import (
     Where,
     way_to_review,
 )
+from tests.e2e.test_leaving import HARMLESS, serve_weather
 from tests.words import ENGLISH, LANGUAGES
 
 CASES = "/v1/cases"
+BEFORE = "/notices.txt"
+"""Where the person was before they came to the page."""
 RETURN = "Back to where you were"
 HELP = "Help now"
 REDDIT = "Reddit"
@@ -39,6 +42,22 @@ _DROP = """
 """
 """Drops a file on the page; whether the page kept the browser from opening it."""
 
+_ANOTHER_PHONE = """
+delete globalThis.CloseWatcher;
+const ask = globalThis.matchMedia.bind(globalThis);
+globalThis.matchMedia = (query) => (query === "(pointer: coarse)" ? { matches: true } : ask(query));
+"""
+"""Touch, and no `CloseWatcher`, as on phones that are not Android's."""
+_STEP = """
+new Promise((done) => {
+  addEventListener("popstate", () => done(true), { once: true });
+  history.go(%d);
+})
+"""
+"""Back and Forward as the browser's buttons do them within one page; the driver of Firefox would wait for a load."""
+_BACK = _STEP % -1
+_FORWARD = _STEP % 1
+
 _FIRST_PICTURE_HANGS = """
 globalThis.Worker = class extends Worker {
   postMessage(message, ...more) {
@@ -51,7 +70,7 @@ globalThis.Worker = class extends Worker {
 
 def _big(folder: Path, count: int) -> list[Path]:
     """Pictures that take a while."""
-    return [pictures.save(folder, seed, "jpg", (2400, 1800)) for seed in range(count)]
+    return [pictures.save(folder, seed, "jpg", (4000, 3000)) for seed in range(count)]
 
 
 def _look_elsewhere(person: PlaywrightHands) -> None:
@@ -170,6 +189,60 @@ def test_back_of_a_phone_stays_in_the_page(person: PlaywrightHands, registry: Re
     person.key("Escape")
     Where(person)
     assert person.run("history.length") == length
+
+
+def test_back_of_other_phones_stays_in_the_page(person: PlaywrightHands, registry: Registry, picture: Path) -> None:
+    """Without that one entry of the history does it, under the title of the page; no case number is left by mistake."""
+    person.page.add_init_script(_ANOTHER_PHONE)
+    person.open(f"{registry.url}{BEFORE}")
+    start = Start.open(person, registry.url)
+    length = person.run("history.length")
+    where = start.begin().say(UNDER_18)
+    assert person.run("history.length") == int(str(length)) + 1
+    assert person.run("[document.title, location.pathname, history.state]") == ["Home page", "/", 1]
+    chosen = where.answer("where.private").choose(picture)
+    person.press("button", HELP)
+    Urgent(person)
+    person.run(_BACK)
+    Pictures(person)
+    person.wait_for_text("Picture 1")
+    chosen.go_on().wait_until_done(1).go_on()
+    person.run(_BACK)
+    receipt = Pictures(person).go_on().wait_until_done(1).go_on().send().arrive()
+    number = receipt.number()
+    for _ in range(2):
+        person.run(_BACK)
+        assert receipt.number() == number
+    receipt.keep().finish()
+    person.page.wait_for_function("history.state === null")
+    person.run(_FORWARD)
+    person.page.wait_for_function("history.state === null")
+    Start(person).begin()
+    person.run(_BACK)
+    Start(person)
+    person.run("history.back()")
+    person.page.wait_for_url(f"**{BEFORE}")
+
+
+@pytest.mark.only_browser("chromium")  # Firefox's driver does not go forward to a page that the test made up
+@pytest.mark.parametrize("steps_back", [0, 2])
+def test_leaving_takes_the_entry_along(person: PlaywrightHands, registry: Registry, steps_back: int) -> None:
+    """After leaving quickly neither Back nor Forward shows the page, wherever on it the person was."""
+    person.page.context.route("https://www.bbc.com/**", serve_weather)
+    person.page.add_init_script(_ANOTHER_PHONE)
+    person.open(f"{registry.url}{BEFORE}")
+    Start.open(person, registry.url).begin().say(UNDER_18)
+    for _ in range(steps_back):
+        person.run(_BACK)
+    person.press("button", "Leave quickly")
+    person.page.wait_for_url(HARMLESS)
+    person.run("history.back()")
+    person.page.wait_for_url(f"**{BEFORE}")
+    person.run("history.forward()")
+    person.page.wait_for_url(HARMLESS)
+    person.run("history.forward()")
+    person.page.wait_for_url(HARMLESS)
+    person.wait_for("heading", "Weather")
 
 
 def test_a_dropped_file_never_opens(person: PlaywrightHands, registry: Registry) -> None:

@@ -3,7 +3,7 @@
  * web/README.md has the table of what happens when.
  */
 import { installLeave } from "./frame/leave.js";
-import { BackButton } from "./frame/back.js";
+import { backButton, wasLeft } from "./frame/back.js";
 import { backAtTop, buildFrame } from "./frame/frame.js";
 import { SecondTaps, refuseFiles } from "./frame/mishaps.js";
 import { Hasher } from "./session/hasher.js";
@@ -107,7 +107,7 @@ class App {
   #drawn = "start";
   #leaving = new AbortController();
   #secondTaps = new SecondTaps();
-  #back = new BackButton(() => this.tell({ type: "back" }));
+  #back = backButton(() => this.tell({ type: "back" }));
   /** @type {ReturnType<typeof buildFrame>} */
   #frame = {
     main: document.createElement("main"),
@@ -120,6 +120,7 @@ class App {
     restart: () => this.begin(),
     announce: (text) => this.announce(text),
     isKept: () => this.kept,
+    unstack: () => this.#back.gone(),
   });
   /** @type {Record<Effect, () => void>} */
   #effects = {
@@ -167,6 +168,7 @@ class App {
 
   /** Builds the page for the first time, in the browser's language if its words arrive in time. */
   async start() {
+    if (wasLeft()) return this.#leave();
     const late = new Promise((_, reject) => setTimeout(reject, LANGUAGE_WAIT_MILLISECONDS));
     const loading = speak(wished());
     await Promise.race([loading, late]).catch(() => {});

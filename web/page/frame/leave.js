@@ -17,9 +17,10 @@ const REMOVAL_WAIT_MILLISECONDS = 500;
  * @param {() => void} options.restart shows the first screen of a page that the browser's back-forward cache brings back
  * @param {(text: string) => void} options.announce has a screen reader say something
  * @param {() => boolean} options.isKept whether the program is kept on the device and has to be removed first
+ * @param {() => Promise<unknown>} options.unstack takes the page's own entry out of the history
  * @returns {() => void} leaves at once
  */
-export function installLeave({ forget, restart, announce, isKept }) {
+export function installLeave({ forget, restart, announce, isKept, unstack }) {
   let left = false;
 
   function clear() {
@@ -33,11 +34,11 @@ export function installLeave({ forget, restart, announce, isKept }) {
     clear();
     clearSiteData();
     const removed = removeKept().catch(() => {});
-    // It replaces this page in the history, so that Back does not lead here.
-    const go = () => location.replace(harmlessPage(spoken.code));
-    if (!isKept()) return go();
     const late = new Promise((resolve) => setTimeout(resolve, REMOVAL_WAIT_MILLISECONDS));
-    void Promise.race([removed, late]).then(go);
+    // It replaces this page in the history, so that Back does not lead here.
+    void Promise.all([unstack(), isKept() && Promise.race([removed, late])]).then(() =>
+      location.replace(harmlessPage(spoken.code)),
+    );
   }
 
   leaveOnShift(leave, announce);
