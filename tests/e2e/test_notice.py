@@ -150,7 +150,7 @@ def test_the_time_of_sending_can_be_corrected(person: PlaywrightHands, registry:
     field.fill("2999-01-01T00:00")
     person.wait_for_text("Choose a time that has passed.")
     expect(deadline).to_contain_text("4 January 2026 at 03:04")
-    person.press("button", "Help lines")
+    person.page.get_by_role("navigation", name="More help").get_by_role("button", name="Help lines").click()
     person.page.get_by_role("navigation", name="More help").get_by_role("button", name="It is already posted").click()
     person.press("button", "Write a notice")
     person.press("button", "Make the notice")
@@ -203,7 +203,7 @@ def test_the_answers_stay_while_the_person_looks_elsewhere(person: PlaywrightHan
     """What was typed is still there after a look at the help lines, and gone after leaving the page."""
     notice = _notice(person, registry)
     notice.write("Links to the picture", LINK).write("Sign by typing your name", NAME)
-    person.press("button", "Help lines")
+    person.page.get_by_role("navigation", name="More help").get_by_role("button", name="Help lines").click()
     person.page.get_by_role("navigation", name="More help").get_by_role("button", name="It is already posted").click()
     person.press("button", "Write a notice")
     assert person.page.get_by_label("Links to the picture").input_value() == LINK

@@ -44,6 +44,13 @@ def tour(person: PlaywrightHands, url: str, picture: Path, look: Callable[[], No
     assert seen == {screen.stem for screen in SCREENS.glob("*.js")} - {"side"}
 
 
+def flat_picture(beside: Path) -> Path:
+    """A picture of one colour: there is something to say of it, so the page stays on the screen of hashing."""
+    flat = beside.with_name("flat.png")
+    Image.new("RGB", (64, 64), "grey").save(flat)
+    return flat
+
+
 def _asides(person: PlaywrightHands, url: str, see: Callable[[], None]) -> None:
     """The first screen, and those that help without a case."""
     Start.open(person, url)
@@ -83,9 +90,7 @@ def _way(person: PlaywrightHands, url: str, picture: Path, see: Callable[[], Non
     pictures = Start.open(person, url).begin().answer(UNDER_18)
     pictures.without_file()
     see()
-    flat = picture.with_name("flat.png")  # there is something to say of it, so the page waits
-    Image.new("RGB", (64, 64), "grey").save(flat)
-    chosen = Start.open(person, url).begin().answer(UNDER_18).choose(picture, flat)
+    chosen = Start.open(person, url).begin().answer(UNDER_18).choose(picture, flat_picture(picture))
     see()
     hashing = chosen.go_on().wait_until_done(2)
     see()

@@ -1,12 +1,15 @@
 // node run.mjs PYODIDE_FOLDER RUNTIME_FOLDER [PICTURE ...]
 // Hashes pictures with the runtime of RUNTIME_FOLDER, as the worker does, without a browser. Prints one JSON object:
 // the answer for each picture with its phash; of a runtime in two parts, what asked for the second part
-// (`start`, a picture's path or `phash`), if anything; of a whole one, the names of the modules that were imported from
-// the archives, before phash and for it. Listing these uses functions that hashing does not.
+// (`start`, a picture's path or `phash`), if anything; of a whole one, the names of the modules in Python that were
+// imported, before phash and for it. Listing these uses functions that hashing does not.
 import fs from "node:fs";
 import path from "node:path";
 import { decoder } from "../../../web/worker/stills.js";
 import { SECOND_PART, startRuntime } from "./node_runtime.mjs";
+
+/** By these, which are in CPython itself, it imports all others. */
+const IMPORTERS = /^(_frozen_importlib|importlib\._bootstrap)(_external)?$|^zipimport$|^os\.path$/;
 
 const [pyodideFolder, folder, ...pictures] = process.argv.slice(2);
 try {
@@ -55,7 +58,8 @@ function imported(pyodide) {
   const loaded = pyodide.pyimport("sys").modules;
   for (const name of loaded.keys()) {
     const origin = loaded.get(name)?.__spec__?.origin;
-    if (typeof origin === "string" && origin.startsWith("/lib/")) modules.push(name);
+    const isFrozen = origin === "frozen" && !IMPORTERS.test(name);
+    if (isFrozen || (typeof origin === "string" && origin.startsWith("/lib/"))) modules.push(name);
   }
   return modules.sort();
 }

@@ -8,6 +8,7 @@ from builder.setup.pins import Pins
 from builder.split.libraries import divide_libraries, with_second_parts
 from builder.split.parts import divide
 from builder.split.profile_file import first_of_libraries, read_browser_functions, read_profile
+from builder.split.unread import without_unread
 
 FIRST_PART: Final = "pyodide.asm.wasm"
 PACKAGES: Final = "packages.zip"
@@ -25,7 +26,8 @@ def split_runtime(pins: Pins, cache: Cache, *, lines: bool = False) -> dict[str,
     if not lines:
         profile.check(files)
     browsers.check(files)
-    parts = divide(files[FIRST_PART], profile.functions | browsers.functions, profile.exports, profile.tables)
+    cpython = without_unread(files[FIRST_PART])
+    parts = divide(cpython, profile.functions | browsers.functions, profile.exports, profile.tables)
     packages, libraries = divide_libraries(files[PACKAGES], first_of_libraries(profile, browsers))
     return {
         **files,

@@ -1,10 +1,11 @@
-"""Finds the tables of CPython that only the second part reads: those of the Asian codecs and of Unicode names.
+"""Finds the tables of CPython that only the second part reads: those of the Asian codecs, of Unicode names, of `iconv`.
 
 A function of the first part that read such a table before the second part is there would see zeros, so each table must
 be proven to be read by nobody else. They are constants of a file of C, which no other file can name. A module does not
 say what is of one file, but the linker leaves a file's functions side by side, and so its constants. Around the
-function that starts a built-in module, the functions up to the next one of the first part are `own`. A table is what
-lies between two addresses that own functions name, with none between that a function of the first part names.
+function that starts a built-in module, and around the one that names the C library's character sets, the functions up
+to the next one of the first part are `own`. A table is what lies between two addresses that own functions name, with
+none between that a function of the first part names.
 """
 
 from bisect import bisect
@@ -21,6 +22,8 @@ MODULES: Final = (
     "unicodedata",
 )
 """The built-in modules whose files have the largest tables."""
+ICONV: Final = b"utf8\0char\0\0\310wchart\0\0\306"
+"""How the C library's list of character sets begins; tables of nearly all of them follow."""
 LEAST_BYTES: Final = 4096
 """Of a table; smaller ones save nothing."""
 MARGIN_BYTES: Final = 4096
@@ -32,7 +35,7 @@ def find_tables(module: WasmModule, first: AbstractSet[int]) -> list[range]:
     """The addresses of each table, in order, if `first` are the functions of the first part. Raises `BuildError`."""
     memory = _Memory(module)
     places = [memory.place_of(name) for name in MODULES]
-    starts = [memory.function_at(place) for place in places]
+    starts = [*(memory.function_at(place) for place in places), _naming(module, memory.address_of(ICONV))]
     own = {number for start in starts for number in _around(start, first, len(module.bodies))}
     # What comes after the list of modules, which holds pointers, is no constant.
     bounds = range(memory.start, min(places))
@@ -46,6 +49,14 @@ def find_tables(module: WasmModule, first: AbstractSet[int]) -> list[range]:
         if len(table) >= LEAST_BYTES:
             found.append(table)
     return found
+
+
+def _naming(module: WasmModule, address: int) -> int:
+    """The first function that names an address. Raises `BuildError` if there is none."""
+    for number, body in enumerate(module.bodies):
+        if address in addresses(body):
+            return number
+    raise BuildError("no function names the C library's list of character sets")
 
 
 def _runs(own: Sequence[int], others: Sequence[int]) -> Iterator[tuple[int, int]]:
@@ -88,6 +99,12 @@ class _Memory:
         if not text or len(places) != 1:
             raise BuildError(f"CPython's list of built-in modules does not have {module} once")
         return places[0]
+
+    def address_of(self, content: bytes) -> int:
+        """Where some bytes stand. Raises `BuildError` if they are not there once."""
+        if self.bytes.count(content) != 1:
+            raise BuildError("the C library's list of character sets is not where it was")
+        return self.bytes.index(content)
 
     def function_at(self, place: int) -> int:
         """The function that starts the module at this place of the list."""

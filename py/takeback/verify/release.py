@@ -1,9 +1,11 @@
 """Reads what a release says of the page: its manifest, checked by the release's sums and their signature."""
 
+import gzip
 import re
 import shutil
 import subprocess
 import tarfile
+import zlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from hashlib import file_digest, sha256
@@ -76,7 +78,7 @@ def read_release(place: Path, signers: Path | None = None) -> Release:
             # The sums are what is signed, so whoever removes them gains nothing: this fails without them.
             check_signature(sums, signers)
         return release_of(_manifest_in(file), signed=signers is not None)
-    except (OSError, tarfile.TarError, EOFError) as error:
+    except (OSError, tarfile.TarError, zlib.error, EOFError) as error:
         raise ReleaseUnusable(f"{place} cannot be read: {getattr(error, 'strerror', None) or error}") from error
 
 
@@ -152,7 +154,7 @@ def _manifest_in(file: Path) -> bytes:
     if not file.name.endswith(".tar.gz"):
         return _limited(file.stat().st_size, file.read_bytes)
     # As a stream: it is read no further than the manifest, and nothing of it is written to disk.
-    with tarfile.open(file, "r|gz") as archive:
+    with gzip.open(file) as plain, tarfile.open(fileobj=plain, mode="r|") as archive:
         for number, member in enumerate(archive):
             if number > MAX_FILES:
                 break

@@ -1,5 +1,8 @@
 /** Guesses where the person is from what the browser tells every page. Nothing is asked of anyone, and nothing is sent. */
 
+/** The region in the tag of a language, behind its script if that is there. */
+const REGION = /^[a-z]{2,3}(?:-[a-z]{4})?-([a-z]{2})\b/i;
+
 /**
  * The first of these countries that the time zone belongs to, or else the one that the browser's languages name; empty if
  * neither says.
@@ -9,7 +12,8 @@
  */
 export function guessCountry(countries, { timeZone, languages } = thisDevice()) {
   const here = countries.find((code) => timeZonesOf(code).includes(timeZone));
-  const regions = languages.map((language) => new Intl.Locale(language).region ?? "");
+  // Not by `Intl.Locale`, which throws at what is no language: on some systems the only one is called "C".
+  const regions = languages.map((language) => REGION.exec(language)?.[1]?.toUpperCase() ?? "");
   return here ?? regions.find((region) => countries.includes(region)) ?? "";
 }
 

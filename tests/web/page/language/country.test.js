@@ -15,6 +15,10 @@ test("the time zone says more than the language", () => {
     ["DE", "UTC", ["de-DE", "en-US"]],
     ["AT", "Nowhere/Land", ["en", "de-AT"]],
     ["", "UTC", ["en"]],
+    ["", "UTC", ["C", "", "x-klingon", "en_US"]],
+    ["TW", "UTC", ["zh-Hant-TW"]],
+    ["TW", "UTC", ["C", "zh-hant-tw"]],
+    ["", "UTC", ["de-DEVA"]],
     ["", "Antarctica/Troll", ["nb-NO"]],
   ];
   for (const [country, timeZone, languages] of guesses)
