@@ -124,6 +124,22 @@ class Verdict(StrEnum):
     PENDING_REVIEW = "pending_review"
 
 
+class Action(StrEnum):
+    """What to do with an upload."""
+
+    ALLOW = "allow"
+    REVIEW = "review"
+    BLOCK = "block"
+
+    @property
+    def weight(self) -> int:
+        """Returns the strength for comparisons: 0 for `allow`, 1 for `review`, 2 for `block`."""
+        return _WEIGHTS[self]
+
+
+_WEIGHTS: Final = {action: weight for weight, action in enumerate(Action)}
+
+
 class _Message(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=False):
     """The base class of all messages."""
 

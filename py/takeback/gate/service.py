@@ -12,8 +12,8 @@ from hashlib import sha256
 from io import BytesIO
 from pathlib import Path
 from threading import Lock
-from types import TracebackType
-from typing import BinaryIO, Final, Self
+from types import MappingProxyType, TracebackType
+from typing import BinaryIO, Final, NamedTuple, Self
 
 from takeback.bulk import Reader
 from takeback.chain import check_time, follow_key
@@ -76,6 +76,14 @@ class Synced:
     checkpoint: int
     head: int
     paused: int = 0
+
+
+class Question(NamedTuple):
+    """An upload that somebody else hashed: its signals, its `dihedral` PDQ hashes by name, and its patches."""
+
+    signals: Sequence[Signal]
+    dihedral: Mapping[str, str] = MappingProxyType({})
+    patches: Sequence[PatchProbe] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -307,10 +315,25 @@ class Gate:
         asked = probes(signals, dihedral, policy=self.policy)
         return self._decide(signals, asked, patch_probes(signals), uploader)
 
+    def check_question(self, question: Question, brake: RateBrake, uploader: str | None = None) -> Decision:
+        """Decides on an upload that one of several sites hashed, which share this gate but not their rate brakes.
+
+        `brake` is that site's, so that no site can brake a picture for the others. Raises `GateError`.
+        """
+        asked = probes(question.signals, question.dihedral, policy=self.policy)
+        patches = [*patch_probes(question.signals), *question.patches]
+        return self._decide(question.signals, asked, patches, uploader, brake)
+
     def _decide(
-        self, signals: Sequence[Signal], asked: Sequence[Probe], patches: Sequence[PatchProbe], uploader: str | None
+        self,
+        signals: Sequence[Signal],
+        asked: Sequence[Probe],
+        patches: Sequence[PatchProbe],
+        uploader: str | None,
+        brake: RateBrake | None = None,
     ) -> Decision:
         """Looks up the probes and the patches and decides, and decides again if the rate brake applies to a match."""
+        count = (brake or self._rate_brake).count
         feed, index = self._refresh()
         sought = [probe.signal for probe in asked]
         hits = index.query(sought)
@@ -334,7 +357,7 @@ class Gate:
             blocking = blocking_by_kind(asked, hits, facts)
             alike = frozenset(entry for entry in facts.statuses or {} if entry in blocking)
             groups = pictures(asked, found, votes, alike)
-            flooded = frozenset[str]().union(*(group for group in groups if self._rate_brake.count(group, uploader)))
+            flooded = frozenset[str]().union(*(group for group in groups if count(group, uploader)))
             if flooded:
                 braked = flooded - self._state.confirmed(flooded)
                 decision = decide(decision.id, signals, asked, hits, feed, replace(facts, braked=braked))
@@ -376,12 +399,24 @@ class Gate:
             upload, entries = of.id, [match.entry for match in of.matches]
         else:
             upload, entries = upload or secrets.token_hex(16), list(dict.fromkeys(of))
-        groups = [entries[at : at + MAX_FEEDBACK_ENTRIES] for at in range(0, len(entries), MAX_FEEDBACK_ENTRIES)]
-        events = [_event(f"{upload} {verdict} {place}", verdict, group) for place, group in enumerate(groups)]
-        self._state.queue_feedback(events)
+        queued = self.queue_feedback(upload, verdict, entries)
         if confirmed or verdict == Verdict.NOT_BLOCKED:
             self._state.confirm(entries, confirmed=verdict == Verdict.BLOCKED)
+        return queued
+
+    def queue_feedback(self, upload: str, verdict: Verdict | str, entries: Sequence[str]) -> int:
+        """Queues feedback as `feedback` does, and leaves what this gate's moderators confirmed as it is.
+
+        Feedback of the same `upload` and verdict counts once. Raises as `feedback` does.
+        """
+        groups = [entries[at : at + MAX_FEEDBACK_ENTRIES] for at in range(0, len(entries), MAX_FEEDBACK_ENTRIES)]
+        events = [_event(f"{upload} {verdict} {place}", verdict, list(group)) for place, group in enumerate(groups)]
+        self._state.queue_feedback(events)
         return len(events)
+
+    def listed_beginning(self, kind: SignalType, beginning: str) -> list[str]:
+        """Returns the listed values of a type that begin with these hex digits, in order. Raises `GateError`."""
+        return self._state.values_beginning(kind, beginning)
 
     def send_feedback(self) -> int:
         """Sends queued feedback, and returns how many events the registry acknowledged.

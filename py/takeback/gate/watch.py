@@ -1,8 +1,10 @@
 """Follows the feed for as long as the process runs, with exponential backoff while the registry is in trouble."""
 
+import random
+import threading
 import traceback
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Final
 
@@ -13,6 +15,8 @@ DEFAULT_INTERVAL_SECONDS: Final = 30.0
 """Time between syncs, and so the longest time for which a withdrawn picture goes on being blocked."""
 MAX_WAIT_SECONDS: Final = 300.0
 """Longest backoff: after an outage, every gate is up to date within five minutes."""
+STOP_SECONDS: Final = 10.0
+"""Time that a sync in progress has to end when its server stops."""
 _JITTER_SHARE: Final = 0.2
 """Each wait varies at random by this share, so that many gates do not poll at the same moment."""
 
@@ -109,3 +113,35 @@ def describe(done: Synced) -> str:
     sent = f", {done.delivered} feedback sent" if done.delivered else ""
     paused = f", {done.paused} paused by the registry: they ask for a review" if done.paused else ""
     return f"{done.added} added, {done.removed} removed, at number {done.checkpoint} of {done.head}{sent}{paused}"
+
+
+# Not an `Exception`, after each of which `watch` goes on.
+class _Stopped(BaseException):
+    """Ends the following thread when its server stops."""
+
+
+@contextmanager
+def following(
+    open_gate: Callable[[], Gate], tell: Callable[[str], object], interval: float = DEFAULT_INTERVAL_SECONDS
+) -> Iterator[None]:
+    """Follows the feed in a thread until the block ends. Its errors are told and never stop the caller.
+
+    `interval` is in seconds.
+    """
+    stop = threading.Event()
+
+    def wait(seconds: float) -> None:
+        if stop.wait(seconds):
+            raise _Stopped
+
+    def follow() -> None:
+        with suppress(_Stopped), sync_rounds(open_gate, Gate.sync) as sync:
+            watch(sync, wait, tell, random.random, interval)
+
+    thread = threading.Thread(target=follow, name="follow", daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        stop.set()
+        thread.join(STOP_SECONDS)

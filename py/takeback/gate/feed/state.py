@@ -325,6 +325,13 @@ class State:
             db.execute("COMMIT")
         return checkpoint, made
 
+    def values_beginning(self, kind: SignalType, beginning: str) -> list[str]:
+        """Returns the values of this type that begin with these lowercase hex digits, in order."""
+        asked = "SELECT value FROM entries WHERE type = ? AND value >= ? AND value < ? ORDER BY value"
+        with self._reading() as db:
+            # The first letter that is no hex digit is greater than all digits.
+            return [value for (value,) in db.execute(asked, (kind, beginning, f"{beginning}g"))]
+
     def has_removed_since(self, number: int) -> bool:
         """Returns whether any entry was removed after number `number`."""
         with self._reading() as db:

@@ -4,14 +4,30 @@ import re
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
-from enum import StrEnum
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
 from takeback.errors import SettingsError
 from takeback.gate.index.chunking import MAX_PATCH_DISTANCE
 from takeback.gate.index.multi_index import PATCHES_MATCH_DISTANCE, PHASH_MATCH_DISTANCE, Reach
+from takeback.protocol import Action
 from takeback.signals import PDQ_MATCH_DISTANCE, PDQ_QUALITY_FLOOR
+
+__all__ = [
+    "DEFAULT_BUDGET",
+    "KEYS",
+    "MAX_DISTANCE_BITS",
+    "PDQ_REVIEW_DISTANCE",
+    "POLICY_FILE",
+    "Action",
+    "Budget",
+    "Policy",
+    "Range",
+    "as_toml",
+    "load",
+    "parse",
+    "weaker",
+]
 
 PDQ_REVIEW_DISTANCE: Final = 34
 """Greatest distance in bits for a review.
@@ -23,22 +39,6 @@ POLICY_FILE: Final = "policy.toml"
 MAX_DISTANCE_BITS: Final = 63
 """Greatest distance that a policy may set, of 256 bits; two unrelated pictures are rarely nearer than 80."""
 _MAX_POLICY_BYTES: Final = 65_536
-
-
-class Action(StrEnum):
-    """What to do with an upload."""
-
-    ALLOW = "allow"
-    REVIEW = "review"
-    BLOCK = "block"
-
-    @property
-    def weight(self) -> int:
-        """Returns the strength for comparisons: 0 for `allow`, 1 for `review`, 2 for `block`."""
-        return _WEIGHTS[self]
-
-
-_WEIGHTS: Final = {action: weight for weight, action in enumerate(Action)}
 
 
 def weaker(*actions: Action) -> Action:

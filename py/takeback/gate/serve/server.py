@@ -1,13 +1,11 @@
 """Starts the sidecar's processes, and with `follow` a thread that follows the feed."""
 
 import os
-import random
 import shutil
 import signal
 import tempfile
-import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from dataclasses import dataclass
 from typing import Final
 
@@ -23,7 +21,7 @@ from takeback.gate.serve.app import SidecarOptions, create_app
 from takeback.gate.serve.log import start_logging, write_log
 from takeback.gate.serve.metrics import FOLDER_VARIABLE
 from takeback.gate.service import Gate
-from takeback.gate.watch import sync_rounds, watch
+from takeback.gate.watch import following
 from takeback.limits import LimitedProtocol
 
 GRACE_SECONDS: Final = 10
@@ -110,30 +108,6 @@ def _metrics_folder(processes: int) -> Iterator[None]:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-# Not an `Exception`, after each of which `watch` goes on.
-class _Stopped(BaseException):
-    """Ends the following thread when the sidecar stops."""
-
-
-@contextmanager
-def _following(listen: Listen, options: SidecarOptions) -> Iterator[None]:
-    """Follows the feed in a thread if `listen.follow` is set. Its errors never stop the sidecar."""
-    stop = threading.Event()
-
-    def wait(seconds: float) -> None:
-        if stop.wait(seconds):
-            raise _Stopped
-
-    def follow() -> None:
-        with suppress(_Stopped), sync_rounds(lambda: Gate.open(options.home), Gate.sync) as sync:
-            watch(sync, wait, write_log, random.random, listen.interval)
-
-    thread = threading.Thread(target=follow, name="follow", daemon=True)
-    if listen.follow:
-        thread.start()
-    try:
-        yield
-    finally:
-        stop.set()
-        if listen.follow:
-            thread.join(GRACE_SECONDS)
+def _following(listen: Listen, options: SidecarOptions) -> AbstractContextManager[None]:
+    """Follows the feed in a thread if `listen.follow` is set."""
+    return following(lambda: Gate.open(options.home), write_log, listen.interval) if listen.follow else nullcontext()
