@@ -60,6 +60,12 @@ ELSEWHERE: Final = {
     "hashing/test_hostile.py": ("they are there to refuse what is hostile", ["hashing/structure", "hashing/tiff"]),
     "hashing/test_pdq.py": ("the kernel is held against two other ways to the same hash", ["hashing/kernel"]),
     "builder/runtime/test_archives.py": ("the worker's door is tried in the worker's own runtime", ["hashing/sealed"]),
+    "lookup/service/test_app.py": (
+        "the service is tried by its answers",
+        ["lookup/messages", "lookup/service/exact", "lookup/service/openapi"],
+    ),
+    "lookup/test_remote.py": ("they are raised by a service that is away or refuses", ["lookup/refusals"]),
+    "lookup/test_reading.py": ("the program is tried by what reading gets from it", ["lookup/reading_process"]),
     "registry/http/test_app.py": (
         "the routes, and what they share, are tried by their answers",
         [

@@ -14,6 +14,7 @@ _COMMANDS: Final = {
     "registry": "takeback.registry.cli.commands:registry",
     "platform": "takeback.registry.cli.platform_commands:platform",
     "gate": "takeback.gate.commands:gate",
+    "lookup": "takeback.lookup.commands:lookup",
     "verify": "takeback.verify.commands:verify",
     "completion": "takeback.cli:completion",
 }
@@ -82,7 +83,7 @@ def _not_installed(name: str, error: ModuleNotFoundError) -> click.Command:
 @click.version_option(__version__, prog_name="takeback")
 @click.pass_context
 def main(ctx: click.Context) -> None:
-    """Hash pictures, run a registry, run a gate, verify a site."""
+    """Hash pictures, run a registry, run a gate, answer small sites, verify a site."""
     ctx.obj = _random_picture_signals
 
 

@@ -20,7 +20,7 @@ import httpx
 
 ROOT: Final = Path(__file__).resolve().parents[2]
 SOURCES: Final = ROOT / "py"
-PACKAGES: Final = ("takeback.registry", "takeback.gate", "takeback.hashing", "builder")
+PACKAGES: Final = ("takeback.registry", "takeback.gate", "takeback.hashing", "takeback.lookup", "builder")
 
 type Function = ast.FunctionDef | ast.AsyncFunctionDef
 type Arrow = tuple[str, str]

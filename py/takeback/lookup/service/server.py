@@ -1,0 +1,68 @@
+"""Starts the service, and a thread that follows the feed."""
+
+import os
+import signal
+from collections.abc import Callable
+from contextlib import nullcontext, suppress
+from pathlib import Path
+from typing import Final, NamedTuple
+
+import uvicorn
+from starlette.applications import Starlette
+
+from takeback.connections import listen
+from takeback.gate import Gate
+from takeback.gate.serve.log import start_logging, write_log
+from takeback.gate.watch import following
+from takeback.limits import LimitedProtocol
+from takeback.lookup.service.app import create_app
+from takeback.lookup.service.sites import Sites
+
+GRACE_SECONDS: Final = 12
+"""Time for requests in progress to finish when the service stops: the longest that an answer is held back, and more."""
+
+
+class LookUpOptions(NamedTuple):
+    """Where to listen, the gate's folder, and whether to follow the feed, at an `interval` in seconds."""
+
+    home: str
+    host: str
+    port: int
+    follow: bool
+    interval: float
+
+
+def serve(options: LookUpOptions, announce: Callable[[str], None]) -> None:
+    """Serves until SIGINT or SIGTERM, then finishes requests in progress. `announce` is called with the URL.
+
+    It is one process: quotas, and what is noticed of probing, are counted in its memory. Raises `SettingsError` if it
+    cannot listen, and `GateError`.
+    """
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # uvicorn raises the signal again after its shutdown
+    Gate.open(options.home).close()  # an unusable folder must be reported before anything starts
+    Sites(Path(options.home)).close()
+
+    def make() -> Starlette:
+        start_logging()
+        return create_app(options.home)
+
+    follow = following(lambda: Gate.open(options.home), write_log, options.interval)
+    with listen(options.host, options.port) as listener, follow if options.follow else nullcontext():
+        config = uvicorn.Config(
+            make,
+            factory=True,
+            access_log=False,
+            date_header=True,
+            http=LimitedProtocol,
+            lifespan="on",
+            log_config=None,
+            loop="uvloop" if os.name == "posix" else "asyncio",
+            proxy_headers=False,  # nothing depends on the caller's address, so no header may set it
+            server_header=False,
+            timeout_graceful_shutdown=GRACE_SECONDS,
+            ws="none",
+        )
+        host, port = listener.getsockname()[:2]
+        announce(f"http://{f'[{host}]' if ':' in host else host}:{port}/")
+        with suppress(KeyboardInterrupt):
+            uvicorn.Server(config).run(sockets=[listener])
