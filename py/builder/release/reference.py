@@ -11,11 +11,16 @@ from typing import Final
 from builder import ROOT
 
 REFERENCE: Final = ROOT / "py" / "takeback" / "API.md"
-PUBLIC: Final = ("takeback.gate", "takeback.hashing", "takeback.errors")
+PUBLIC: Final = ("takeback.gate", "takeback.hashing", "takeback.errors", "takeback.lookup")
 """The modules whose `__all__` is the public API."""
 INTERNAL: Final[Mapping[str, frozenset[str]]] = MappingProxyType(
     {
-        "Gate": frozenset({"read", "judge"}),  # two halves of `check`, for the sidecar
+        "Gate": frozenset(
+            {
+                *("read", "judge"),  # two halves of `check`, for the sidecar
+                *("check_question", "queue_feedback", "listed_beginning"),  # for the look-up service
+            }
+        ),
         "Policy": frozenset({"budget", "reach", "uses_low_quality", "least_quality"}),  # derived, for the index
     }
 )
@@ -23,8 +28,9 @@ INTERNAL: Final[Mapping[str, frozenset[str]]] = MappingProxyType(
 HEAD: Final = """\
 # The Python API
 
-What `takeback.gate`, `takeback.hashing` and `takeback.errors` export, and `takeback.__version__`. Everything else in
-the package is private and may change in any release. `python3 build.py reference` writes this page from the sources.
+What `takeback.gate`, `takeback.hashing`, `takeback.errors` and `takeback.lookup` export, and `takeback.__version__`.
+Everything else in the package is private and may change in any release. `python3 build.py reference` writes this page
+from the sources.
 """
 
 

@@ -29,7 +29,7 @@ from takeback.lookup.messages import (
     RemoteOutcome,
     RemoteQuestion,
 )
-from takeback.lookup.reading import HashedUpload, UploadKind, read_upload
+from takeback.lookup.reading import HashedUpload, read_upload
 from takeback.lookup.refusals import LookUpAway, TooManyQuestions
 from takeback.protocol import Action, Problem, SignalMessage, Verdict
 from takeback.signals import Signal, SignalType
@@ -66,7 +66,7 @@ class RemoteDecision:
 
     action: Action
     id: str
-    kind: UploadKind
+    kind: str
     why: str = ""
     notes: tuple[str, ...] = ()
     is_checked: bool = True

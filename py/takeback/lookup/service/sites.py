@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from hashlib import sha256
 from pathlib import Path
 from threading import Lock
@@ -299,7 +300,13 @@ def key_mac(secret: bytes, key: str) -> bytes:
 
 
 def _day(at: float) -> str:
-    return datetime.fromtimestamp(at, UTC).strftime("%Y-%m-%d")
+    return _day_of(int(at // 86400))
+
+
+@lru_cache(maxsize=4)
+def _day_of(number: int) -> str:
+    """Returns the date (UTC) of a day since 1970; it is asked for with every question."""
+    return datetime.fromtimestamp(number * 86400, UTC).strftime("%Y-%m-%d")
 
 
 @contextmanager
