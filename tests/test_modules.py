@@ -62,7 +62,7 @@ ELSEWHERE: Final = {
     "builder/runtime/test_archives.py": ("the worker's door is tried in the worker's own runtime", ["hashing/sealed"]),
     "lookup/service/test_app.py": (
         "the service is tried by its answers",
-        ["lookup/messages", "lookup/service/exact", "lookup/service/openapi"],
+        ["lookup/messages", "lookup/service/openapi"],
     ),
     "lookup/test_remote.py": ("they are raised by a service that is away or refuses", ["lookup/refusals"]),
     "lookup/test_reading.py": ("the program is tried by what reading gets from it", ["lookup/reading_process"]),

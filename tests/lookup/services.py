@@ -4,6 +4,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
+from hashlib import sha256
 from pathlib import Path
 
 import httpx
@@ -11,13 +12,20 @@ import msgspec
 
 from takeback.gate import Gate
 from takeback.gate.settings import GateSettings, save
+from takeback.hashing import hash_picture
 from takeback.lookup import messages
 from takeback.lookup.service.app import create_app
 from takeback.lookup.service.sites import DEFAULT_QUOTA, Sites
 from takeback.signals import Signal, SignalType
 from tests.gate.feeds import KEY, signal
+from tests.gate.pictures import drawing, jpeg
 from tests.gate.servers import Registry
 from tests.gate.sidecar import answering
+
+FILE = jpeg(drawing(1))
+"""The picture that tests list."""
+PDQ = hash_picture(FILE).signals[0]
+EXACT = sha256(FILE).hexdigest()
 
 type Json = dict[str, object]
 

@@ -36,6 +36,7 @@ MAX_UPLOADER_CHARS: Final = 64
 """Length of an uploader's name, of which `RemoteGate` sends a keyed hash."""
 MAX_BODY_BYTES: Final = 4 << 20
 """Size of a request: a batch of pictures with all their patches."""
+MAX_FEEDBACK_BYTES: Final = 4096
 PREFIX_DIGITS: Final = 5
 """Hex digits of a SHA-256 that a site sends: a 1,048,576th of all files share them."""
 PREFIX_PATTERN: Final = re.compile(f"[0-9a-f]{{{PREFIX_DIGITS}}}")

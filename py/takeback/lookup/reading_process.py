@@ -75,6 +75,7 @@ def _limit(memory: int, seconds: int) -> None:
     for kind, most in (
         (resource.RLIMIT_CPU, seconds),
         (resource.RLIMIT_CORE, 0),
+        (resource.RLIMIT_FSIZE, 0),
     ):
         with suppress(OSError, ValueError):
             resource.setrlimit(kind, (most, most))

@@ -2,9 +2,7 @@ import json
 import re
 import sqlite3
 import time
-from collections.abc import Iterator
 from contextlib import closing
-from hashlib import sha256
 from pathlib import Path
 
 import httpx
@@ -16,20 +14,19 @@ from hypothesis import strategies as st
 from takeback.errors import GateError
 from takeback.gate import Gate
 from takeback.gate.feed.state import STATE_FILE
-from takeback.hashing import hash_picture
 from takeback.lookup import messages
-from takeback.lookup.messages import ExactAnswer, RemoteAnswer, RemoteAnswers
+from takeback.lookup.messages import RemoteAnswer, RemoteAnswers
 from takeback.lookup.service import openapi
 from takeback.lookup.service.app import SLOT_SECONDS
-from takeback.lookup.service.exact import SUFFIXES_STEP
 from takeback.lookup.service.probing import FREE_QUESTIONS
 from takeback.lookup.service.sites import DATABASE, Sites
 from takeback.protocol import EntryStatus
 from takeback.signals import Signal, SignalType
 from tests.gate.feeds import KEY, entry_id, signal
-from tests.gate.pictures import drawing, jpeg, sent
-from tests.gate.servers import Registry, running
+from tests.gate.servers import Registry
 from tests.lookup.services import (
+    EXACT,
+    PDQ,
     Json,
     Service,
     ask,
@@ -41,32 +38,6 @@ from tests.lookup.services import (
     second_site,
     until,
 )
-
-FILE = jpeg(drawing(1))
-PDQ = hash_picture(FILE).signals[0]
-EXACT = sha256(FILE).hexdigest()
-
-
-@pytest.fixture
-def registry() -> Iterator[Registry]:
-    """A registry that publishes FILE."""
-    with running() as started:
-        for one in sent(FILE):
-            started.log.add(one)
-        yield started
-
-
-@pytest.fixture
-def home(registry: Registry, tmp_path: Path) -> Path:
-    """A gate's folder that has followed the feed."""
-    return followed(registry, tmp_path / "gate")
-
-
-@pytest.fixture
-def service(home: Path) -> Iterator[Service]:
-    """A service with one site."""
-    with running_service(home) as started:
-        yield started
 
 
 def test_an_upload_is_decided_on(service: Service) -> None:
@@ -121,37 +92,6 @@ def test_answers_leave_at_the_end_of_a_slot(service: Service) -> None:
         start = time.perf_counter()
         ask(service, asked)
         assert time.perf_counter() - start >= SLOT_SECONDS
-
-
-def test_exact_hashes_are_compared_by_the_site(service: Service) -> None:
-    """A prefix gives the listed suffix among decoys, which stay the same, and which no one can tell from it."""
-    first, again = (service.http.get(messages.EXACT + EXACT[:5]) for _ in range(2))
-    read = [msgspec.json.decode(answer.content, type=ExactAnswer).suffixes for answer in (first, again)]
-    suffixes = [[one.suffix for one in list_] for list_ in read]
-    assert suffixes[0] == suffixes[1] == sorted(suffixes[0])
-    assert len(suffixes[0]) == SUFFIXES_STEP
-    assert EXACT[5:] in suffixes[0]
-    assert {one.decision for one in read[0]} == {"block"}
-    assert len({len(one.id) for one in read[0]}) == 1
-    elsewhere = msgspec.json.decode(service.http.get(messages.EXACT + "00000").content, type=ExactAnswer)
-    assert len(elsewhere.suffixes) == SUFFIXES_STEP
-
-
-def test_a_withdrawn_hash_is_in_no_list(service: Service, registry: Registry, home: Path) -> None:
-    """After a withdrawal the suffix is gone, and a decoy is there instead."""
-    for entry in list(registry.log.active):
-        registry.log.remove(entry)
-    with Gate.open(home) as gate:
-        gate.sync()
-    until(lambda: EXACT[5:] not in service.http.get(messages.EXACT + EXACT[:5]).text)
-    assert len(service.http.get(messages.EXACT + EXACT[:5]).json()["suffixes"]) == SUFFIXES_STEP
-    assert ask(service, PDQ).json()["decision"] == "allow"
-
-
-@pytest.mark.parametrize("prefix", ["", "0000", "000000", "ABCDE", "ghijk", "..%2f0"])
-def test_a_prefix_has_five_digits(service: Service, prefix: str) -> None:
-    """Anything but five lowercase hex digits is refused."""
-    assert service.http.get(messages.EXACT + prefix).status_code in {400, 404}
 
 
 @pytest.mark.parametrize(

@@ -1,43 +1,11 @@
-from collections.abc import Iterator
-from hashlib import sha256
 from pathlib import Path
 
-import pytest
-
 from takeback.gate import Gate
-from takeback.hashing import hash_picture
 from takeback.lookup import messages
 from takeback.lookup.service.site_brakes import SiteBrake
 from takeback.protocol import Verdict
-from tests.gate.pictures import drawing, jpeg, sent
-from tests.gate.servers import Registry, running
-from tests.lookup.services import Service, ask, followed, question, running_service, second_site
-
-FILE = jpeg(drawing(1))
-PDQ = hash_picture(FILE).signals[0]
-EXACT = sha256(FILE).hexdigest()
-
-
-@pytest.fixture
-def registry() -> Iterator[Registry]:
-    """A registry that publishes FILE."""
-    with running() as started:
-        for one in sent(FILE):
-            started.log.add(one)
-        yield started
-
-
-@pytest.fixture
-def home(registry: Registry, tmp_path: Path) -> Path:
-    """A gate's folder that has followed the feed."""
-    return followed(registry, tmp_path / "gate")
-
-
-@pytest.fixture
-def service(home: Path) -> Iterator[Service]:
-    """A service with one site."""
-    with running_service(home) as started:
-        yield started
+from tests.gate.servers import Registry
+from tests.lookup.services import EXACT, FILE, PDQ, Service, ask, question, running_service, second_site
 
 
 def test_feedback_reaches_the_registry(service: Service, registry: Registry, home: Path) -> None:

@@ -118,7 +118,8 @@ def test_counts_add_up(home: Path, opened: Sites, now: list[float]) -> None:
     assert known is not None
     for _ in range(2):
         opened.charge(known, 1)
-        opened.count("forum", stopped=1, slowed=2, feedback=3)
+        opened.count("forum", stopped=1, slowed=2)
+        opened.charge(known, 3, "feedback")
         opened.write_usage()
     (row,) = opened.usage(1)
     assert row[2:] == (2, 2, 0, 4, 6)
@@ -129,6 +130,7 @@ def test_counts_add_up(home: Path, opened: Sites, now: list[float]) -> None:
     with closing(Sites(home, lambda: now[0])) as second:
         assert second.secret == opened.secret
         assert second.charge(known, 100) > 0
+        assert second.charge(known, 100, "feedback") == 0
 
 
 def test_a_foreign_file_is_refused(home: Path) -> None:

@@ -30,6 +30,7 @@ from takeback.gate.watch import error_location
 from takeback.lookup import messages
 from takeback.lookup.messages import (
     MAX_BODY_BYTES,
+    MAX_FEEDBACK_BYTES,
     PREFIX_PATTERN,
     Accepted,
     LookUpHealth,
@@ -45,8 +46,9 @@ from takeback.lookup.service import openapi
 from takeback.lookup.service.exact import ExactLists
 from takeback.lookup.service.probing import MAX_WAIT_SECONDS, ProbingBrake
 from takeback.lookup.service.sealed_ids import SealedIds
+from takeback.lookup.service.shares import SiteShares
 from takeback.lookup.service.site_brakes import SiteBrakes
-from takeback.lookup.service.sites import Credential, Sites
+from takeback.lookup.service.sites import Charged, Credential, Sites
 from takeback.protocol import Problem, decode_request
 
 SLOT_SECONDS: Final = 0.01
@@ -84,6 +86,7 @@ class LookUpService:
         self._exact = ExactLists(gate, sites.secret, self._ids.seal)
         self._probing = ProbingBrake()
         self._brakes = SiteBrakes(gate.policy)
+        self._shares = SiteShares()
         self._threads = ThreadPoolExecutor(1, "look-up")
         self._health = ThreadPoolExecutor(1, "health")
 
@@ -144,24 +147,26 @@ class LookUpService:
 
     async def check(self, request: Request, of: Credential) -> Response:
         """Answers a question about one upload."""
-        question = decode_request(await read_body(request, MAX_BODY_BYTES), RemoteQuestion)
-        question.check()
-        self._charge(of, question.cost())
-        await self._wait(of.site, [question])
-        return _json(padded((await self._answers(of.site, [question]))[0]))
+        with self._shares.of(of.site).room.share() as take:
+            question = decode_request(await read_body(request, MAX_BODY_BYTES, take), RemoteQuestion)
+            question.check()
+            self._charge(of, question.cost())
+            await self._wait(of.site, [question])
+            return _json(padded((await self._answers(of.site, [question]))[0]))
 
     async def check_batch(self, request: Request, of: Credential) -> Response:
         """Answers questions about many uploads."""
-        uploads = decode_request(await read_body(request, MAX_BODY_BYTES), RemoteBatch).uploads
-        for question in uploads:
-            question.check()
-        self._charge(of, sum(question.cost() for question in uploads))
-        await self._wait(of.site, uploads)
-        return _json(padded(RemoteAnswers(await self._answers(of.site, uploads))))
+        with self._shares.of(of.site).room.share() as take:
+            uploads = decode_request(await read_body(request, MAX_BODY_BYTES, take), RemoteBatch).uploads
+            for question in uploads:
+                question.check()
+            self._charge(of, sum(question.cost() for question in uploads))
+            await self._wait(of.site, uploads)
+            return _json(padded(RemoteAnswers(await self._answers(of.site, uploads))))
 
-    def _charge(self, of: Credential, count: int) -> None:
-        if seconds := self._sites.charge(of, count):
-            raise TooManyQuestions("quota", f"the quota of {of.quota} questions for today is used up", seconds)
+    def _charge(self, of: Credential, count: int, what: Charged = "questions") -> None:
+        if seconds := self._sites.charge(of, count, what):
+            raise TooManyQuestions("quota", f"the quota of {of.quota} {what} for today is used up", seconds)
 
     async def _wait(self, site: str, questions: Sequence[RemoteQuestion]) -> None:
         """Waits if many questions are nearly alike. Raises `TooManyQuestions` if the wait would be too long."""
@@ -179,7 +184,10 @@ class LookUpService:
             return [self._answer(site, question) for question in questions]
 
         is_light = len(questions) == 1 and len(questions[0].patches) <= LIGHT_PATCHES and questions[0].cost() == 1
-        return decide() if is_light else await asyncio.get_running_loop().run_in_executor(self._threads, decide)
+        if is_light:
+            return decide()
+        async with self._shares.of(site).places:
+            return await asyncio.get_running_loop().run_in_executor(self._threads, decide)
 
     def _answer(self, site: str, question: RemoteQuestion) -> RemoteAnswer:
         patches = [PatchProbe(value, turn, spot) for value, turn, spot in question.patches]
@@ -200,9 +208,9 @@ class LookUpService:
 
     async def feedback(self, request: Request, of: Credential) -> Response:
         """Queues feedback on disk; the next sync sends it to the registry."""
-        outcome = decode_request(await read_body(request, MAX_BODY_BYTES), RemoteOutcome)
+        outcome = decode_request(await read_body(request, MAX_FEEDBACK_BYTES), RemoteOutcome)
         upload = self._ids.open(of.site, outcome.id)
-        self._charge(of, 1)
+        self._charge(of, 1, "feedback")
 
         def keep() -> None:
             self._brakes.of(of.site).note(upload.entries, outcome.verdict, confirmed=outcome.confirmed)
@@ -210,8 +218,8 @@ class LookUpService:
             self._gate.queue_feedback(event, outcome.verdict, upload.entries)
 
         # Nothing is queued for a decoy, or for an upload that matched nothing, and the answer does not say so.
-        await asyncio.get_running_loop().run_in_executor(self._threads, keep)
-        self._sites.count(of.site, feedback=1)
+        async with self._shares.of(of.site).places:
+            await asyncio.get_running_loop().run_in_executor(self._threads, keep)
         return _json(msgspec.json.encode(Accepted()), 202)
 
     # Running it

@@ -21,7 +21,7 @@ _ERRORS: Final = {
     408: "`too-slow`: the body did not arrive in time",
     413: "`too-large`: the body is over the limit",
     429: "`quota`: none are left for today; `too-alike`: many questions are nearly alike. Retry-After says when",
-    503: "the list cannot be used now; try again",
+    503: "the list cannot be used now, or `busy`: too many of your requests wait; try again",
 }
 
 

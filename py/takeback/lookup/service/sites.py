@@ -16,7 +16,7 @@ from functools import lru_cache
 from hashlib import sha256
 from pathlib import Path
 from threading import Lock
-from typing import Final, NamedTuple
+from typing import Final, Literal, NamedTuple
 
 from takeback.errors import GateError, SettingsError, StateDamaged
 from takeback.private import check_private, make_private
@@ -44,6 +44,9 @@ _ADD_USAGE: Final = """
 INSERT INTO usage VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT (site, day) DO UPDATE SET
   questions = questions + excluded.questions, stopped = stopped + excluded.stopped,
   refused = refused + excluded.refused, slowed = slowed + excluded.slowed, feedback = feedback + excluded.feedback"""
+
+
+type Charged = Literal["questions", "feedback"]
 
 
 @dataclass(slots=True)
@@ -93,11 +96,11 @@ class Credential(NamedTuple):
 
 @dataclass(slots=True)
 class _Pending:
-    """Counts that are not yet in the database, and the day's questions of each site."""
+    """Counts that are not yet in the database, and what each site asked and reported today."""
 
     counts: dict[tuple[str, str], DayUsage] = field(default_factory=dict)
     today: str = ""
-    asked: dict[str, int] = field(default_factory=dict)
+    asked: dict[tuple[str, str], int] = field(default_factory=dict)
 
 
 class Sites:
@@ -241,37 +244,44 @@ class Sites:
                 self._credentials = {identifier: Credential(*row) for identifier, *row in rows}
                 self._version = version
 
-    def charge(self, credential: Credential, count: int) -> int:
-        """Counts questions of a site; returns 0, or the seconds until its next ones if they are over the quota."""
+    def charge(self, credential: Credential, count: int, what: Charged = "questions") -> int:
+        """Counts questions or feedback of a site; returns 0, or the seconds until its next ones if over the quota.
+
+        Feedback has a quota of its own, as large as that for questions, or what was answered could not be reported.
+        """
         today = self._today()
         with self._lock, _translated():
             if self._pending.today != today:
                 self._pending.today = today
                 self._pending.asked = self._asked(today)
-            asked = self._pending.asked.get(credential.site, 0)
+            asked = self._pending.asked.get((credential.site, what), 0)
             usage = self._pending.counts.setdefault((credential.site, today), DayUsage())
             if asked + count > credential.quota:
                 usage.refused += count
                 return self._until_midnight()
-            self._pending.asked[credential.site] = asked + count
-            usage.questions += count
+            self._pending.asked[credential.site, what] = asked + count
+            if what == "questions":
+                usage.questions += count
+            else:
+                usage.feedback += count
             return 0
 
-    def _asked(self, day: str) -> dict[str, int]:
-        """Returns the day's questions of each site: those in the database, and those that are not there yet."""
-        asked = dict(self._db.execute("SELECT site, questions FROM usage WHERE day = ?", (day,)))
+    def _asked(self, day: str) -> dict[tuple[str, str], int]:
+        """Returns the day's questions and feedback of each site: those in the database, and those not there yet."""
+        asked: dict[tuple[str, str], int] = {}
+        for site, *counts in self._db.execute("SELECT site, questions, feedback FROM usage WHERE day = ?", (day,)):
+            asked[site, "questions"], asked[site, "feedback"] = counts
         for (site, on), usage in self._pending.counts.items():
-            if on == day:
-                asked[site] = asked.get(site, 0) + usage.questions
+            for what, more in (("questions", usage.questions), ("feedback", usage.feedback)) if on == day else ():
+                asked[site, what] = asked.get((site, what), 0) + more
         return asked
 
-    def count(self, site: str, *, stopped: int = 0, slowed: int = 0, feedback: int = 0) -> None:
-        """Counts answers and feedback of a site."""
+    def count(self, site: str, *, stopped: int = 0, slowed: int = 0) -> None:
+        """Counts answers of a site."""
         with self._lock:
             usage = self._pending.counts.setdefault((site, self._today()), DayUsage())
             usage.stopped += stopped
             usage.slowed += slowed
-            usage.feedback += feedback
 
     def write_usage(self) -> None:
         """Adds what was counted to the database, and removes days that are too old."""
