@@ -9,15 +9,14 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from hashlib import sha256
-from io import BytesIO
 from pathlib import Path
 from threading import Lock
 from types import MappingProxyType, TracebackType
-from typing import BinaryIO, Final, NamedTuple, Self
+from typing import IO, BinaryIO, Final, NamedTuple, Self
 
 from takeback.bulk import Reader
 from takeback.chain import check_time, follow_key
-from takeback.errors import FeedBroken, PictureError, RegistryUnreachable, SettingsError, StateDamaged
+from takeback.errors import FeedBroken, RegistryUnreachable, SettingsError, StateDamaged
 from takeback.gate import settings as settings_file
 from takeback.gate.feed import snapshot_import
 from takeback.gate.feed.client import Client, first_batch
@@ -51,6 +50,7 @@ from takeback.gate.rules.votes import (
     look_up_votes,
     patch_probes,
 )
+from takeback.gate.upload_file import opened
 from takeback.gate.upload_views.frames import frame_look_ups
 from takeback.gate.upload_views.look_ups import look_ups
 from takeback.protocol import (
@@ -279,14 +279,17 @@ class Gate:
             self._state.raise_alarm(str(error))
             raise
 
-    def check(self, upload: bytes | str | Path, *, given: str = "", uploader: str | None = None) -> Decision:
-        """Decides on an upload, given as bytes or as a path; `given` is the media type that it came with, if any.
+    def check(
+        self, upload: bytes | str | Path | IO[bytes], *, given: str = "", uploader: str | None = None
+    ) -> Decision:
+        """Decides on an upload: bytes, a path, or a binary file; `given` is the media type that it came with, if any.
 
+        A seekable file is read from its beginning and put back to its position; another one is read to its end.
         `uploader` is any name that the platform has for the uploading person, so that the rate brake counts people; it
         is kept only in memory, as a keyed hash. Every file gets a decision: one that cannot be hashed is decided by its
-        exact hashes and the policy. Raises `PictureError` if the path cannot be read, and `GateError`.
+        exact hashes and the policy. Raises `PictureError` if the path or the file cannot be read, and `GateError`.
         """
-        with _opened(upload) as file:
+        with opened(upload) as file:
             return self.judge(self.read(file, given).result(), uploader)
 
     def read(self, file: BinaryIO, given: str = "") -> Job:
@@ -483,22 +486,6 @@ class Gate:
 def _pauses(step: Step) -> bool:
     """Returns whether a step pauses an entry."""
     return isinstance(step, Changed) and step.status is EntryStatus.PAUSED
-
-
-@contextmanager
-def _opened(upload: bytes | str | Path) -> Iterator[BinaryIO]:
-    """Opens the upload as a seekable file."""
-    if isinstance(upload, bytes):
-        yield BytesIO(upload)
-        return
-    path = Path(upload)
-    try:
-        if not path.is_file():
-            raise PictureError("is not a file" if path.exists() else "does not exist")
-        with path.open("rb") as file:
-            yield file
-    except OSError as error:
-        raise PictureError(f"cannot be read: {error.strerror}") from error
 
 
 def _event(name: str, verdict: Verdict | str, entries: list[str]) -> FeedbackEvent:

@@ -1,3 +1,6 @@
+import os
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from importlib import import_module
@@ -82,6 +85,40 @@ def test_an_example(name: str, home: Path) -> None:
 
 
 def test_the_examples_are_short() -> None:
-    """There are examples for four frameworks, each under 40 lines."""
+    """There are examples for four frameworks, each under 45 lines."""
     assert EXAMPLES == ["django_uploads", "fastapi_uploads", "flask_uploads", "starlette_uploads"]
-    assert all(len((FOLDER / f"{name}.py").read_text().splitlines()) < 40 for name in EXAMPLES)
+    assert all(len((FOLDER / f"{name}.py").read_text().splitlines()) < 45 for name in EXAMPLES)
+
+
+DJANGO: Final = """
+from django.conf import settings
+import django
+settings.configure(INSTALLED_APPS=["takeback.gate.examples.django_uploads.UploadsConfig"])
+django.setup()
+"""
+
+
+@pytest.mark.parametrize(
+    "start",
+    [
+        ["-m", "flask", "--app", "takeback.gate.examples.flask_uploads", "run", "--port", "0"],
+        ["-m", "uvicorn", "takeback.gate.examples.fastapi_uploads:app", "--port", "0"],
+        ["-m", "uvicorn", "takeback.gate.examples.starlette_uploads:app", "--port", "0"],
+        ["-c", DJANGO],
+    ],
+    ids=["flask", "fastapi", "starlette", "django"],
+)
+@pytest.mark.parametrize("given", ["no folder", "an empty folder"])
+def test_a_missing_setting_stops_the_server_at_its_start(start: list[str], given: str, tmp_path: Path) -> None:
+    """Without the gate's folder, or with one that no gate was set up in, the server does not start and says why."""
+    environ = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+    environ.pop("TAKEBACK_GATE_HOME", None)
+    said = "give the gate's folder, or set TAKEBACK_GATE_HOME"
+    if given == "an empty folder":
+        environ["TAKEBACK_GATE_HOME"] = str(tmp_path)
+        said = f"{tmp_path / 'gate.toml'} does not exist: create it with `takeback gate init`"
+    done = subprocess.run(
+        [sys.executable, *start], env=environ, capture_output=True, text=True, check=False, timeout=60
+    )
+    assert done.returncode not in {0, None}
+    assert done.stderr.rstrip().splitlines()[-1] == f"takeback.errors.SettingsError: {said}"

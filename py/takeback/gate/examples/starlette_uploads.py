@@ -11,6 +11,7 @@ from starlette.routing import Route
 
 from takeback.gate import Action, Gate
 
+Gate.open().close()  # a folder that cannot be used stops the server here, and not the first upload
 gate = cache(Gate.open)  # opened at the first upload, which comes after the server has forked
 
 
@@ -20,7 +21,7 @@ async def upload(request: Request) -> PlainTextResponse:
         photo = form["photo"]
         if not isinstance(photo, UploadFile):
             return PlainTextResponse("Send a file in the field photo.", 400)
-        decision = await run_in_threadpool(gate().check, await photo.read(), given=photo.content_type or "")
+        decision = await run_in_threadpool(gate().check, photo.file, given=photo.content_type or "")
     if decision.action is Action.BLOCK:
         await run_in_threadpool(gate().feedback, decision, "blocked")
     if decision.action is not Action.ALLOW:
