@@ -91,6 +91,10 @@ OTHERS: Final = {
         for name in ("app", "hma", "metrics", "server", "uploads")
     },
     **{
+        f"gate/proxy/{name}.py": {"httpx", "msgspec", "python_multipart", "starlette", "uvicorn"}
+        for name in ("answers", "app", "forms", "request", "server", "tunnel", "tus", "upstream")
+    },
+    **{
         f"gate/scan/{name}.py": {"click", "fsspec", "matplotlib", "numpy", "pyarrow", "ray", "sqlalchemy"}
         for name in ("cluster", "commands", "pool", "report", "run", "sources", "work")
     },

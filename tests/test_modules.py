@@ -26,6 +26,14 @@ ELSEWHERE: Final = {
         "they act when the policy says so",
         ["gate/rate_brake", "gate/rules/benign_list", "benign_list"],
     ),
+    "gate/proxy/test_app.py": (
+        "the proxy is tried by what passes, in a process of its own",
+        [
+            *(f"gate/proxy/{name}" for name in ("answers", "app", "commands", "forms", "judges", "request")),
+            *(f"gate/proxy/{name}" for name in ("server", "spool", "upstream")),
+        ],
+    ),
+    "gate/proxy/test_tus.py": ("uploads are what tus routes are about", ["gate/proxy/tus_uploads"]),
     "gate/scan/test_scan.py": (
         "a scan is tried whole, by its files and its report",
         [

@@ -1,0 +1,77 @@
+"""Starts the proxy: one process, which hashes in others or asks a sidecar."""
+
+import os
+import signal
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Final
+
+import httpx
+import uvicorn
+
+from takeback.connections import listen as open_listener
+from takeback.gate.proxy.app import Proxy, ProxyOptions
+from takeback.gate.proxy.judges import GateJudge, Judge, SidecarJudge
+from takeback.gate.proxy.tunnel import TunnelingProtocol, tunnel_to
+from takeback.gate.proxy.upstream import Upstream, UpstreamOptions
+from takeback.gate.serve.log import start_logging, write_log
+
+GRACE_SECONDS: Final = 10
+"""Time for requests in progress to finish when the proxy stops."""
+
+
+@dataclass(frozen=True, slots=True)
+class JudgeOptions:
+    """Who decides: the sidecar at `sidecar`, which may need `token`, else the gate in the folder `home`."""
+
+    home: str
+    sidecar: str
+    token: str
+
+    def open(self) -> Judge:
+        """Opens the gate, or prepares connections to the sidecar. Raises `SettingsError` or `GateError`."""
+        if not self.sidecar:
+            return GateJudge.open(self.home)
+        try:
+            answered = httpx.get(f"{self.sidecar}/readyz", timeout=5, trust_env=False).status_code
+        except httpx.HTTPError as error:
+            write_log(f"the sidecar cannot be reached yet ({type(error).__name__})")
+        else:
+            if answered != 200:
+                write_log(f"the sidecar cannot decide yet: /readyz answers {answered}")
+        return SidecarJudge(self.sidecar, self.token)
+
+
+def run_proxy(
+    at: tuple[str, int],
+    options: ProxyOptions,
+    upstream: UpstreamOptions,
+    judge: JudgeOptions,
+    announce: Callable[[str], None],
+) -> None:
+    """Serves at `at`, a host and a port, until SIGINT or SIGTERM. `announce` is called with the URL.
+
+    Raises `SettingsError` if it cannot listen, or if the gate's folder cannot be used, and `GateError`.
+    """
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    start_logging()
+    opened = judge.open()
+    with open_listener(*at) as listener:
+        config = uvicorn.Config(
+            Proxy(options, opened, Upstream(upstream)),
+            access_log=False,
+            date_header=False,  # the application's answers have one
+            http=TunnelingProtocol,
+            lifespan="on",
+            log_config=None,
+            loop="uvloop" if os.name == "posix" else "asyncio",
+            proxy_headers=False,
+            server_header=False,
+            timeout_graceful_shutdown=GRACE_SECONDS,
+            ws=tunnel_to(upstream),
+        )
+        host, port = listener.getsockname()[:2]
+        announce(f"http://{f'[{host}]' if ':' in host else host}:{port}/")
+        with suppress(KeyboardInterrupt):
+            uvicorn.Server(config).run(sockets=[listener])
