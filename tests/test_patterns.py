@@ -60,11 +60,11 @@ YEAR: Final = 2028
 
 
 def _modules() -> Iterator[str]:
-    """All modules except migrations and those that only a browser can load."""
+    """All modules except migrations, those that only a browser can load, and examples, which need a gate to start."""
     folder = Path(takeback.__file__).parent
     for path in sorted(folder.rglob("*.py")):
         name = ".".join(path.relative_to(folder.parent).with_suffix("").parts)
-        if ".migrations." not in name and name != "takeback.hashing.sealed":
+        if not {"migrations", "examples"} & set(name.split(".")) and name != "takeback.hashing.sealed":
             yield name.removesuffix(".__init__")
 
 

@@ -15,7 +15,7 @@ from takeback.gate.processes.hashing_process import HashedFile
 from takeback.gate.proxy.spool import Spool
 from takeback.gate.rules.policy import Action
 from takeback.gate.service import Gate
-from takeback.protocol import Verdict
+from takeback.protocol import EntryId, Verdict
 
 SIDECAR_SECONDS: Final = 120.0
 """For which a sidecar may be silent: a video takes up to a minute of processor time, and may wait for others."""
@@ -95,14 +95,14 @@ class GateJudge(Judge):
 
 
 class _Matched(msgspec.Struct, frozen=True):
-    entry: str
+    entry: EntryId
 
 
 class _Answered(msgspec.Struct, frozen=True):
     """What is used of a sidecar's answer."""
 
     decision: Action
-    id: str
+    id: EntryId
     matches: list[_Matched]
 
 
