@@ -94,6 +94,7 @@ class Echo:
         target = scope["raw_path"] + (b"?" + query if query else b"")
         fields = [(name.decode("latin-1"), value.decode("latin-1")) for name, value in scope["headers"]]
         told = {"method": scope["method"], "target": target.decode("latin-1"), "headers": fields, "sha": digest(body)}
+        told["peer"] = scope["client"]
         self.requests.append(told)
         answer = msgspec.json.encode(told)
         extra = [

@@ -1,19 +1,19 @@
 import os
 import signal as signals
 import socket
-import sys
-import time
 from collections.abc import Iterator
 from hashlib import sha256
 from pathlib import Path
 
 import httpx
 import pytest
+from click.testing import CliRunner
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from takeback.cli import main
 from tests.gate.proxies import BROKEN, COPY, LISTED, OTHER, Echo, echoing, last, listing, proxying
-from tests.gate.servers import running
+from tests.gate.servers import Answer, running
 from tests.gate.sidecar import serving
 
 ROUTES = ("--route", "POST /upload field=photo,more*", "--route", "PUT /raw/* raw")
@@ -336,16 +336,59 @@ def test_before_the_flask_example(home: Path, monkeypatch: pytest.MonkeyPatch) -
         example.gate.cache_clear()
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="it looks for processes in /proc")
-def test_a_caller_who_leaves_stops_the_check(home: Path) -> None:
-    """If the caller disconnects while its upload is checked, the upload does not reach the application."""
-    with (
-        echoing() as (echo, url),
-        proxying(url, *ROUTES, "--home", str(home)) as (client, _),
-    ):
-        at = (client.base_url.host, client.base_url.port or 0)
-        with socket.create_connection(at) as caller:
-            caller.sendall(b"PUT /raw/a HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\nabc")
-        time.sleep(0.2)
-        assert client.get("/x").status_code == 200
-        assert [request["method"] for request in echo.requests] == ["GET"]
+def test_a_caller_who_leaves_early(behind: tuple[httpx.Client, Echo]) -> None:
+    """Of a checked upload whose caller leaves before it is complete nothing reaches the application."""
+    client, echo = behind
+    before = len(echo.requests)
+    with socket.create_connection((client.base_url.host, client.base_url.port or 0)) as caller:
+        caller.sendall(b"PUT /raw/a HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\nabc")
+    assert client.get("/x").status_code == 200
+    assert [request["method"] for request in echo.requests[before:]] == ["GET"]
+
+
+def test_connections_to_the_application_are_kept(behind: tuple[httpx.Client, Echo]) -> None:
+    """Requests that follow one another, checked or not, share a connection to the application."""
+    client, echo = behind
+    before = len(echo.requests)
+    for _ in range(3):
+        client.get("/x")
+        client.put("/raw/a", content=b"hello")
+    assert len({request["peer"] for request in echo.requests[before:]}) == 1
+
+
+def test_an_answer_that_breaks_off() -> None:
+    """If the application's answer breaks off, so does the proxy's: no caller takes a part for the whole."""
+    with running() as broken:
+        broken.answer = lambda _: Answer(b"abc", promised=10)
+        with (
+            proxying(broken.url, *ROUTES, "--sidecar", "http://127.0.0.1:9") as (client, _),
+            pytest.raises(httpx.RemoteProtocolError),
+        ):
+            client.get("/x")
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ((), "give the gate's folder with --home"),
+        (("--home", "nowhere"), "nowhere/gate.toml does not exist: create it with `takeback gate init`"),
+        (("--sidecar", "http://x/y"), "--sidecar must have no path"),
+        (("--sidecar", "x"), "--sidecar's address is malformed"),
+        (("--upstream", "ftp://x"), "--upstream's address is malformed"),
+        (("--listen", "8081"), "expected HOST:PORT"),
+        (("--route", "GET /x raw"), "must be POST, PUT, PATCH"),
+        (("--trusted-proxy", "10.0.0.1/8"), "is not a network"),
+    ],
+)
+def test_a_wrong_option_is_told_at_the_start(
+    options: tuple[str, ...], said: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A missing or malformed option ends the command with status 2 and one line."""
+    monkeypatch.delenv("TAKEBACK_GATE_HOME", raising=False)
+    given = ["gate", "proxy", "--upstream", "http://127.0.0.1:9", "--route", "POST /x raw"]
+    if options and options[0] not in {"--home", "--sidecar"}:
+        given += ["--sidecar", "http://127.0.0.1:9"]
+    result = CliRunner().invoke(main, [*given, *options])
+    assert result.exit_code == 2
+    assert said in result.output
+    assert result.output.count("\n") == 1

@@ -37,11 +37,15 @@ def test_only_a_trusted_proxy_says_where_a_request_came_from(address: str, trust
         (b"X-Forwarded-Host", b"www"),
         (b"X-Real-IP", b"9.9.9.9"),
         (b"Forwarded", b"for=9.9.9.9"),
+        (b"X_Forwarded_For", b"8.8.8.8"),
+        (b"Takeback_Decision", b"allow"),
+        (b"Takeback-Decision", b"allow"),
     ]
     peer = Peer.of(address, TRUSTED)
     assert peer.is_trusted == trusted
     got = dict(request_fields(given, peer, "http"))
     assert got[b"Host"] == b"forum"
+    assert not {b"X_Forwarded_For", b"Takeback_Decision", b"Takeback-Decision"} & set(got)
     if trusted:
         assert got[b"x-forwarded-for"] == b"9.9.9.9, " + address.encode()
         assert (got[b"x-forwarded-proto"], got[b"x-forwarded-host"]) == (b"https", b"www")

@@ -76,6 +76,7 @@ def test_fields() -> None:
         "photo[1]",
     ]
     assert CheckedRoute.parse("POST /x field=*").wants("anything")
+    assert all(CheckedRoute.parse("POST /x field=a_b").wants(name) for name in ("A_B", " a.b", "a b", "a[b", "a_b[0]"))
 
 
 @pytest.mark.parametrize(

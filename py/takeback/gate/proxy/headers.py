@@ -63,7 +63,8 @@ def request_fields(fields: Iterable[tuple[bytes, bytes]], peer: Peer, scheme: st
     kept = [
         (name, value)
         for name, value in end_to_end(fields)
-        if name.lower() not in _FORWARDED | {b"expect", DECISION_HEADER}
+        # CGI and WSGI do not tell `_` from `-` in a name.
+        if name.lower().replace(b"_", b"-") not in _FORWARDED | {b"expect", DECISION_HEADER}
     ]
     told = [(name.lower(), value) for name, value in fields if peer.is_trusted and name.lower() in _FORWARDED]
     before = [value for name, value in told if name == b"x-forwarded-for"]

@@ -68,15 +68,22 @@ class GateJudge(Judge):
     @override
     async def judge(self, upload: Spool, given: str) -> Judgement:
         try:
-            job = self._gate.read(upload.file, given)
-            try:
-                read: HashedFile = await asyncio.wrap_future(job.future)
-            finally:
-                job.cancel()  # whoever waited may have gone away; without effect on a job that is done
+            read = await self._read(upload, given)
             decision = await self._in_thread(lambda: self._gate.judge(read))
         except (GateError, PictureError) as error:
             raise Undecided(str(error)) from error
         return Judgement(decision.action, decision.id, tuple(match.entry for match in decision.matches))
+
+    async def _read(self, upload: Spool, given: str) -> HashedFile:
+        job = self._gate.read(upload.file, given)
+        hashed = asyncio.wrap_future(job.future)
+        try:
+            return await asyncio.shield(hashed)
+        except asyncio.CancelledError:
+            job.cancel()
+            await asyncio.wait([hashed])  # nobody may change the upload while it is still read
+            hashed.exception()
+            raise
 
     @override
     async def report(self, judgement: Judgement, verdict: Verdict) -> None:

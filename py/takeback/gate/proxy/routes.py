@@ -74,8 +74,14 @@ class CheckedRoute:
         return path.startswith(_simplified(self.path).rstrip("/") + "/")
 
     def wants(self, field: str) -> bool:
-        """Returns whether the files of a form's field are checked."""
-        return any(_pattern(name).fullmatch(field) is not None for name in self.fields)
+        """Returns whether the files of a form's field are checked.
+
+        As with paths, a name is taken in every way in which an application may read it: PHP writes `_` for a dot or a
+        space, ASP.NET does not tell capitals apart, and `file[]` and `file[0]` are lists named `file`.
+        """
+        plain = field.strip().lower()
+        read = {plain, plain.partition("[")[0], re.sub(r"[ .\[]", "_", plain)}
+        return any(_pattern(name.lower()).fullmatch(one) is not None for name in self.fields for one in read)
 
 
 def plain_path(raw: bytes) -> str:

@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from tempfile import SpooledTemporaryFile
+from threading import Lock
 from typing import BinaryIO, Final, cast
 
 from takeback.errors import RequestRefused
@@ -46,6 +47,7 @@ class Spool:
         self._limit = limit
         self._file = SpooledTemporaryFile[bytes]()
         self._is_in_memory = True
+        self._lock = Lock()  # a thread may still read for somebody who no longer waits
         self.size = 0
 
     @property
@@ -74,8 +76,9 @@ class Spool:
             raise RequestRefused(503, "busy", "The upload cannot be kept at the moment. Please try again.") from error
 
     def _append(self, data: bytes | memoryview) -> None:
-        self._file.seek(0, os.SEEK_END)  # whoever checked the upload has read it
-        self._file.write(data)
+        with self._lock:
+            self._file.seek(0, os.SEEK_END)  # whoever checked the upload has read it
+            self._file.write(data)
 
     def _fits(self, count: int) -> bool:
         return self.size <= MEMORY_BYTES and self._budget.in_memory + count <= ALL_MEMORY_BYTES
@@ -93,13 +96,15 @@ class Spool:
             yield data
 
     def _part(self, at: int, end: int) -> bytes:
-        self._file.seek(at)
-        return self._file.read(min(CHUNK_BYTES, end - at))
+        with self._lock:
+            self._file.seek(at)
+            return self._file.read(min(CHUNK_BYTES, end - at))
 
     def cut(self, size: int) -> None:
         """Takes away what was written beyond `size`."""
-        self._file.seek(size)
-        self._file.truncate()
+        with self._lock:
+            self._file.seek(size)
+            self._file.truncate()
         self._release(self.size - size)
         self.size = size
 
