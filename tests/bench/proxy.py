@@ -55,8 +55,8 @@ def measure(proxy: httpx.Client, process: int, sidecar: httpx.Client, direct: ht
     print(f"  to the application    {plain:8.1f} ms")
     print(f"  added by the proxy    {added:8.1f} ms   target 5")
     fast = [statistics.quantiles(column, n=10)[0] for column in zip(*rounds, strict=True)]
-    print(f"  the fastest tenth     {fast[0] - fast[1] - fast[2]:8.1f} ms   as on a machine that does nothing else")
-    print(f"  processor time of it  {used:8.1f} ms   which other programs do not change")
+    print(f"  the fastest tenth     {fast[0] - fast[1] - fast[2]:8.1f} ms   less disturbed by other programs")
+    print(f"  processor time of it  {used:8.1f} ms   an upload")
 
 
 async def allow(scope: Scope, receive: Receive, send: Send) -> None:
