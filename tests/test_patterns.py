@@ -39,6 +39,14 @@ FREE: Final = {
     "DecisionAnswer": "answered, never taken",
     "pin_keys.PinKeyUsage.name": "answered, never taken",
     "Hashes.uploader": "a platform's own word for who uploads, of which a keyed hash is kept",
+    "lookup.messages.LookUpHealth.status": "answered, never taken",
+    "lookup.messages.LookUpHealth.detail": "words for a person",
+    "lookup.messages.RemoteQuestion.dihedral": "names of forms, checked against those that there are",
+    "lookup.messages.RemoteQuestion.uploader": "a site's own word for who uploads, of which a keyed hash is kept",
+    "lookup.reading._Found.signals": "Signal says the shape; a reading process is not believed",
+    "lookup.reading._Found.dihedral": "names of forms; hashes have a pattern",
+    "lookup.reading._Found.text": "words for a person",
+    "lookup.reading._Found.code": "looked up among the kinds that there are",
     "hashing_process._Found.signals": "Signal says the shape; a hashing process is not believed",
     "hashing_process._Found.dihedral": "read as a PDQ hash before it is used",
     "hashing_process._Found.notes": "words for a person",
@@ -143,7 +151,7 @@ def test_no_text_takes_a_line_feed(name: str, text: shapes.StrType) -> None:
 
 def _fitting(pattern: str) -> str:
     """A text that fits a pattern, always the same."""
-    digits = ("0" * 16, "0" * 32, "0" * 64, "0" * 128, "0123456789")
+    digits = ("0" * 16, "0" * 32, "0" * 59, "0" * 64, "0" * 128, "0123456789")
     for value in (*digits, "K7QM-2XRW-9DHF", "2028-02-29", "2028-02-29T23:59:59Z"):
         if re.search(pattern, value):
             return value

@@ -221,8 +221,7 @@ class SeleniumHands(Hands):
 
     @override
     def unfold(self, name: str) -> None:
-        summaries = self.driver.find_elements(By.TAG_NAME, "summary")
-        next(summary for summary in summaries if summary.text.strip() == name).click()
+        self._when(lambda: self._unfold(name))
 
     @override
     def region(self, name: str) -> str:
@@ -272,6 +271,15 @@ class SeleniumHands(Hands):
             return False
         self.driver.execute_script(_SCROLL, element)
         element.click()
+        return True
+
+    def _unfold(self, name: str) -> bool:
+        summaries = self.driver.find_elements(By.TAG_NAME, "summary")
+        summary = next((one for one in summaries if one.text.strip() == name), None)
+        if summary is None:
+            return False
+        self.driver.execute_script(_SCROLL, summary)
+        summary.click()
         return True
 
     def _write(self, label: str, text: str) -> bool:

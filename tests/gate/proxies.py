@@ -63,7 +63,11 @@ def proxying(upstream: str, *options: str, **environ: str) -> Iterator[tuple[htt
             with httpx.Client(base_url=line.split()[5], timeout=30) as client:
                 yield client, process
         finally:
-            process.kill()
+            process.terminate()  # so that its coverage is written
+            try:
+                process.wait(15)
+            except subprocess.TimeoutExpired:
+                process.kill()
 
 
 @dataclass

@@ -62,7 +62,11 @@ def served(home: Path, *options: str) -> Iterator[tuple[httpx.Client, "subproces
             with httpx.Client(base_url=address, timeout=30, headers=headers) as client:
                 yield client, process
         finally:
-            process.kill()
+            process.terminate()  # so that its coverage is written
+            try:
+                process.wait(15)
+            except subprocess.TimeoutExpired:
+                process.kill()
 
 
 def _until(client: httpx.Client, decision: str) -> None:

@@ -68,8 +68,9 @@ def test_a_video_goes_through_the_feed(server: Server, platform: Platform) -> No
     """The frames of a video are in the feed as they were sent, and are removed with their case."""
     frames = ";".join(f"{n},100,{secrets.token_hex(32)},{n}.000" for n in range(256))
     before = platform.page()["head"]
-    case = server.submit([{"type": "vpdq", "value": frames}]).json()
-    server.submit([{"type": "vpdq", "value": frames}])
+    answers = [server.submit([{"type": "vpdq", "value": frames}]) for _ in range(2)]
+    assert [answer.status_code for answer in answers] == [201, 201], [answer.text for answer in answers]
+    case = answers[0].json()
 
     (entry,) = platform.page(before)["entries"]
     assert entry["signal"] == {"type": "vpdq", "value": frames}
