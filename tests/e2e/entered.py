@@ -72,7 +72,7 @@ def main() -> None:
     """Writes the list anew."""
     browsers = ensure_browsers()
     found: dict[str, Entered] = {}
-    with entered_site(pictures()) as (address, expression):
+    with entered_site(pictures(0)) as (address, expression):
         with sync_playwright() as playwright:
             for kind in (playwright.chromium, playwright.firefox):
                 browser = kind.launch(**launch_arguments(kind.name, browsers))

@@ -15,7 +15,7 @@ from PIL import Image
 from builder.runtime.heic import heic
 
 SIZE: Final = (160, 120)
-_SEED: Final = 7
+_SEED: Final = 1
 
 
 def write_samples(folder: Path) -> list[Path]:
@@ -28,10 +28,10 @@ def write_samples(folder: Path) -> list[Path]:
     return paths
 
 
-def samples() -> dict[str, bytes]:
-    """Returns the samples by name. Each valid file is repeated cut in half, and damaged."""
-    whole = {name: _save(picture, **ways) for name, (picture, ways) in _pictures().items()}
-    colour, _ = _pictures()["colour.png"]
+def samples(seed: int = _SEED) -> dict[str, bytes]:
+    """Returns the samples by name, other ones for each seed. Each valid file is repeated cut in half, and damaged."""
+    whole = {name: _save(picture, **ways) for name, (picture, ways) in _pictures(seed).items()}
+    colour, _ = _pictures(seed)["colour.png"]
     whole |= {f"turned-{turns}.heic": heic(colour, turns, mirror) for turns, mirror in ((0, None), (1, 0), (2, None))}
     whole |= {"colour.jxl": bytes(jpegxl_encode(np.asarray(colour), level=90, effort=3))}
     cut = {f"cut-{name}": data[: len(data) // 2] for name, data in whole.items()}
@@ -40,9 +40,10 @@ def samples() -> dict[str, bytes]:
     return {**whole, **cut, **broken, "empty": b"", "noise": noise, "text": b"not a picture\n", "huge.png": _huge()}
 
 
-def _pictures() -> dict[str, tuple[Image.Image, dict[str, object]]]:
+def _pictures(seed: int) -> dict[str, tuple[Image.Image, dict[str, object]]]:
     """Pictures, and the options to save each with."""
-    noise = Image.effect_noise(SIZE, 64)
+    drawn = np.random.default_rng(seed).normal(128, 64, (SIZE[1], SIZE[0]))
+    noise = Image.fromarray(drawn.clip(0, 255).astype(np.uint8))
     colour = Image.merge(
         "RGB", (noise, Image.linear_gradient("L").resize(SIZE), Image.radial_gradient("L").resize(SIZE))
     )

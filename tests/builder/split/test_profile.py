@@ -155,7 +155,7 @@ def test_what_is_missing_costs_time_and_no_answer(pins: Pins, picture: Path, kep
 @pytest.mark.timeout(300)
 def test_entered_functions_are_found(pins: Pins, files: Mapping[str, bytes], monkeypatch: pytest.MonkeyPatch) -> None:
     """Hashing one sample enters functions of the profile alone, nearly all of those that the start enters."""
-    monkeypatch.setattr(profile, "pictures", lambda: {"text": b"not a picture\n"})
+    monkeypatch.setattr(profile, "pictures", lambda _seed: {"text": b"not a picture\n"})
     found = profile.entered({**profile.noted(files), LOADER: pinned_file(pins, LOADER)}, seed=3)
     known = profile_file.read_profile()
     assert found.functions <= known.functions

@@ -64,9 +64,15 @@ def test_an_entry_tells_what_the_person_said_of_the_picture(server: Server, plat
     assert plain.keys() == {"number", "action", "entry", "signal", "since", "age_band", "salt"}
 
 
+def _pdq() -> str:
+    """A hash with as many ones as zeros, as the registry wants it: of 256 random ones one in ten had a wrong number."""
+    half = secrets.token_bytes(16)
+    return (half + bytes(255 - byte for byte in half)).hex()
+
+
 def test_a_video_goes_through_the_feed(server: Server, platform: Platform) -> None:
     """The frames of a video are in the feed as they were sent, and are removed with their case."""
-    frames = ";".join(f"{n},100,{secrets.token_hex(32)},{n}.000" for n in range(256))
+    frames = ";".join(f"{n},100,{_pdq()},{n}.000" for n in range(256))
     before = platform.page()["head"]
     answers = [server.submit([{"type": "vpdq", "value": frames}]) for _ in range(2)]
     assert [answer.status_code for answer in answers] == [201, 201], [answer.text for answer in answers]
