@@ -71,6 +71,12 @@ def why(error: BaseException) -> str:
     return f"the connection was lost ({type(error).__name__})"
 
 
+def url_of(listener: socket.socket) -> str:
+    """Returns the URL at which a listening socket answers plain HTTP."""
+    host, port = listener.getsockname()[:2]
+    return f"http://{f'[{host}]' if ':' in host else host}:{port}/"
+
+
 def listen(host: str, port: int) -> socket.socket:
     """A socket that listens on `host` and `port`. Raises `SettingsError` if it cannot."""
     try:

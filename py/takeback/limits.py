@@ -6,6 +6,7 @@ sidecar use the fast parser with the protocol class below, which adds them.
 
 import asyncio
 import json
+import os
 import socket
 import sys
 from collections import OrderedDict
@@ -13,6 +14,7 @@ from contextlib import suppress
 from functools import cache
 from typing import Any, Final, cast, override
 
+import uvicorn
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
 MAX_HEADER_BYTES: Final = 64 * 1024
@@ -181,6 +183,29 @@ _waiting: Final["OrderedDict[LimitedProtocol, None]"] = OrderedDict()
 
 
 @cache
+def server_config(application: Any, grace_seconds: int, *, factory: bool = False, workers: int = 1) -> uvicorn.Config:
+    """Returns how the registry, the sidecar and the look-up service are served: with the limits above, and no log.
+
+    `grace_seconds` is the time that requests in progress have to finish when the server stops. With `factory`,
+    `application` makes it in each serving process.
+    """
+    return uvicorn.Config(
+        application,
+        factory=factory,
+        workers=workers,
+        access_log=False,
+        date_header=True,
+        http=LimitedProtocol,
+        lifespan="on",
+        log_config=None,
+        loop="uvloop" if os.name == "posix" else "asyncio",
+        proxy_headers=False,  # each decides itself who is believed about a caller's address, or believes nobody
+        server_header=False,
+        timeout_graceful_shutdown=grace_seconds,
+        ws="none",
+    )
+
+
 def most_connections() -> int:
     """Returns how many connections a process may hold, after raising its descriptor limit as far as needed."""
     try:

@@ -17,11 +17,8 @@ import httpx
 import msgspec
 from starlette.types import Receive, Scope, Send
 
-from takeback.gate import Gate
-from takeback.gate.settings import GateSettings, save
-from tests.gate.feeds import KEY
 from tests.gate.pictures import drawing, jpeg, sent
-from tests.gate.servers import Registry
+from tests.gate.servers import Registry, followed
 from tests.gate.sidecar import answering
 
 LISTED = jpeg(drawing(1))
@@ -35,10 +32,7 @@ def listing(registry: Registry, home: Path) -> Path:
     """The folder of a gate that has read a feed with LISTED on it."""
     for one in sent(LISTED):
         registry.log.add(one)
-    save(home, GateSettings(registry.url, KEY))
-    with Gate.open(home) as gate:
-        gate.sync()
-    return home
+    return followed(registry, home)
 
 
 @contextmanager

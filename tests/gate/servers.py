@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from hashlib import sha256
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from itertools import pairwise
+from pathlib import Path
 from threading import Thread
 from typing import Any, override
 from urllib.parse import parse_qs, urlsplit
@@ -17,7 +18,9 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from msgspec import structs
 
 from takeback import bulk, chain, protocol
+from takeback.gate import Gate
 from takeback.gate.feed.client import HEAD_HEADER
+from takeback.gate.settings import GateSettings, save
 from takeback.protocol import (
     SIGNAL_TYPES,
     Feedback,
@@ -181,3 +184,11 @@ def _handler(registry: Registry) -> type[BaseHTTPRequestHandler]:
             """Logs nothing."""
 
     return Handler
+
+
+def followed(registry: Registry, home: Path) -> Path:
+    """A gate's folder that has followed the registry's feed."""
+    save(home, GateSettings(registry.url, KEY))
+    with Gate.open(home) as gate:
+        gate.sync()
+    return home

@@ -10,16 +10,13 @@ from pathlib import Path
 import httpx
 import msgspec
 
-from takeback.gate import Gate
-from takeback.gate.settings import GateSettings, save
 from takeback.hashing import hash_picture
 from takeback.lookup import messages
 from takeback.lookup.service.app import create_app
 from takeback.lookup.service.sites import DEFAULT_QUOTA, Sites
 from takeback.signals import Signal, SignalType
-from tests.gate.feeds import KEY, signal
+from tests.gate.feeds import signal
 from tests.gate.pictures import drawing, jpeg
-from tests.gate.servers import Registry
 from tests.gate.sidecar import answering
 
 FILE = jpeg(drawing(1))
@@ -28,14 +25,6 @@ PDQ = hash_picture(FILE).signals[0]
 EXACT = sha256(FILE).hexdigest()
 
 type Json = dict[str, object]
-
-
-def followed(registry: Registry, home: Path) -> Path:
-    """A gate's folder that has followed the registry's feed."""
-    save(home, GateSettings(registry.url, KEY))
-    with Gate.open(home) as gate:
-        gate.sync()
-    return home
 
 
 def add_site(home: Path, name: str = "forum", quota: int = DEFAULT_QUOTA) -> str:

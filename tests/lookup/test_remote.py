@@ -15,8 +15,8 @@ from takeback.lookup import LookUpAway, RemoteGate, TooManyQuestions, WhenAway
 from takeback.lookup.service.probing import ProbingBrake
 from takeback.signals import Signal, SignalType
 from tests.gate.pictures import drawing, jpeg
-from tests.gate.servers import Answer, Registry, Request, running
-from tests.lookup.services import Service, followed, running_service
+from tests.gate.servers import Answer, Registry, Request, followed, running
+from tests.lookup.services import Service, running_service
 
 PICTURE = drawing(1)
 FILE = jpeg(PICTURE)

@@ -237,6 +237,14 @@ def read_data(sections: Mapping[Section, bytes]) -> list[Data]:
     return [_read_data(reader) for _ in range(reader.unsigned())]
 
 
+def memory_of(segments: Sequence[Data]) -> bytearray:
+    """What segments write to memory, from address 0 to the end of the last one."""
+    memory = bytearray(max(one.address + len(one.content) for one in segments))
+    for one in segments:
+        memory[one.address : one.address + len(one.content)] = one.content
+    return memory
+
+
 def parse(data: bytes) -> WasmModule:
     """Reads a module. Raises `BuildError` for what no part of this room understands."""
     module = WasmModule(*read_sections(data))

@@ -14,7 +14,7 @@ from collections.abc import Set as AbstractSet
 from typing import Final
 
 from builder import BuildError
-from builder.split.binary import Kind, Section, WasmModule, WasmReader, read_data
+from builder.split.binary import Kind, Section, WasmModule, WasmReader, memory_of, read_data
 from builder.split.instructions import addresses
 
 MODULES: Final = (
@@ -81,9 +81,7 @@ class _Memory:
     def __init__(self, module: WasmModule) -> None:
         segments = read_data(module.sections)
         self.start = min(data.address for data in segments)
-        self.bytes = bytearray(max(data.address + len(data.content) for data in segments))
-        for data in segments:
-            self.bytes[data.address : data.address + len(data.content)] = data.content
+        self.bytes = memory_of(segments)
         reader = WasmReader(module.sections[Section.ELEMENT])
         reader.unsigned()
         reader.take(2)

@@ -15,7 +15,7 @@ from itertools import chain, pairwise
 from typing import Final
 
 from builder import BuildError
-from builder.split.binary import Data, Section, encode, parse, read_data, vector
+from builder.split.binary import Data, Section, encode, memory_of, parse, read_data, vector
 from builder.split.instructions import addresses
 
 MODULES: Final = (
@@ -35,9 +35,7 @@ def without_unread(data: bytes) -> bytes:
     """The module with zeros in place of what is never read. Raises `BuildError` if CPython is not as it was."""
     module = parse(data)
     segments = read_data(module.sections)
-    memory = bytearray(max(one.address + len(one.content) for one in segments))
-    for one in segments:
-        memory[one.address : one.address + len(one.content)] = one.content
+    memory = memory_of(segments)
     named = set(chain.from_iterable(map(addresses, module.bodies)))
     for docstring in list(_docstrings(memory, named)):
         memory[docstring.start : docstring.stop] = bytes(len(docstring))

@@ -1,6 +1,5 @@
 """Builds the registry from its rooms and serves it until it is told to stop."""
 
-import os
 import time
 from collections.abc import Callable
 from contextlib import suppress
@@ -9,8 +8,8 @@ from typing import override
 
 import uvicorn
 
-from takeback.connections import listen
-from takeback.limits import LimitedProtocol
+from takeback.connections import listen, url_of
+from takeback.limits import server_config
 from takeback.registry.data import open_data, open_pin_key
 from takeback.registry.http.app import create_app
 from takeback.registry.http.compat import ncmec, stopncii
@@ -79,22 +78,8 @@ def serve(settings: RegistrySettings, announce: Callable[[str], None]) -> None:
     listener = listen(settings.host, settings.port)
     with listener:
         site, services = build_site(settings)
-        config = uvicorn.Config(
-            site,
-            access_log=False,
-            date_header=True,
-            http=LimitedProtocol,
-            lifespan="on",
-            log_config=None,
-            loop="uvloop" if os.name == "posix" else "asyncio",
-            # `Proxies` decides who is believed about a sender's address; uvicorn must not change it before.
-            proxy_headers=False,
-            server_header=False,
-            timeout_graceful_shutdown=SHUTDOWN_GRACE_SECONDS,
-            ws="none",
-        )
-        host, port = listener.getsockname()[:2]
-        announce(f"http://{f'[{host}]' if ':' in host else host}:{port}/")
+        config = server_config(site, SHUTDOWN_GRACE_SECONDS)
+        announce(url_of(listener))
         LOG.info("the registry starts")
         if settings.tls and not settings.proxies:
             LOG.warning("TAKEBACK_PROXIES names no proxy, so cases cannot be counted by network")

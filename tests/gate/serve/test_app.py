@@ -27,7 +27,7 @@ from takeback.hashing import hash_picture
 from takeback.signals import Signal, SignalType
 from tests.gate.feeds import KEY, entry_id, signal
 from tests.gate.pictures import drawing, jpeg, sent
-from tests.gate.servers import Registry, running
+from tests.gate.servers import Registry, followed, running
 from tests.gate.sidecar import serving
 
 PICTURE = drawing(1)
@@ -49,10 +49,7 @@ def registry() -> Iterator[Registry]:
 @pytest.fixture
 def home(registry: Registry, tmp_path: Path) -> Path:
     """A gate's folder that has followed the feed."""
-    save(tmp_path / "gate", GateSettings(registry.url, KEY))
-    with Gate.open(tmp_path / "gate") as gate:
-        gate.sync()
-    return tmp_path / "gate"
+    return followed(registry, tmp_path / "gate")
 
 
 @pytest.fixture

@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from tests.gate.pictures import sent
-from tests.gate.servers import Registry, running
-from tests.lookup.services import FILE, Service, followed, running_service
+from tests.gate.servers import Registry, followed, running
+from tests.lookup.services import FILE, Service, running_service
 
 
 @pytest.fixture

@@ -23,14 +23,13 @@ from takeback.lookup.service.sites import DATABASE, Sites
 from takeback.protocol import EntryStatus
 from takeback.signals import Signal, SignalType
 from tests.gate.feeds import KEY, entry_id, signal
-from tests.gate.servers import Registry
+from tests.gate.servers import Registry, followed
 from tests.lookup.services import (
     EXACT,
     PDQ,
     Json,
     Service,
     ask,
-    followed,
     near,
     other,
     question,

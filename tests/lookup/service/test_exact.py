@@ -8,8 +8,8 @@ from takeback.lookup import messages
 from takeback.lookup.messages import ExactAnswer
 from takeback.lookup.service.exact import SUFFIXES_STEP
 from takeback.signals import Signal, SignalType
-from tests.gate.servers import Registry
-from tests.lookup.services import EXACT, PDQ, Service, ask, followed, running_service, until
+from tests.gate.servers import Registry, followed
+from tests.lookup.services import EXACT, PDQ, Service, ask, running_service, until
 
 
 def test_exact_hashes_are_compared_by_the_site(service: Service) -> None:

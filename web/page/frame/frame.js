@@ -29,7 +29,8 @@ const MENU = [
  *
  * @param {Actions} actions
  * @returns {{ main: HTMLElement, aside: HTMLElement, voice: HTMLElement, showKept: (kept: boolean) => void }} the element for
- *   screens, the one beside it where there is room, the live region for announcements, and what updates the line that says whether the program is kept on the device
+ *   screens, the one beside it where there is room, the live region for announcements, and what updates the line that says
+ *   whether the program is kept on the device
  */
 export function buildFrame(actions) {
   document.documentElement.lang = spoken.code;

@@ -24,7 +24,7 @@ import { solve } from "./proof-of-work.js";
  * @property {string | null} [expires_at]
  * @property {boolean} [expires_soon]
  */
-/** @typedef {{ names: string[], unnamed: number }} Platforms */
+/** @typedef {{ names: string[], unnamed: number }} Platforms those that take part: named ones, and how many others */
 /** @typedef {{ signals: Signal[], kind?: "video", ai_made?: true }} WirePicture defaults are left out */
 /** @typedef {"was_minor"} AgeBand left out for a minor */
 /** @typedef {{ number: string, pin: string }} Ownership */

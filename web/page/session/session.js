@@ -15,7 +15,6 @@ import { isFilled } from "../content/notice.js";
  * @property {boolean} [partial] whether its phash is still being made
  */
 /** @typedef {"now" | "then" | "child" | "helper" | "adult"} About whose picture it is; `helper`: of someone they help */
-/** @typedef {{ names: string[], unnamed: number }} Platforms those that take part here */
 /**
  * @typedef {object} Outgoing
  * @property {string} pin
@@ -57,7 +56,7 @@ export class Session {
     this.platform = "other";
     /** What has left the device so far. @type {"nothing" | "asked" | "sent"} */
     this.gone = "nothing";
-    /** Null until the registry has told. @type {Platforms | null} */
+    /** Null until the registry has told. @type {import("../registry/client.js").Platforms | null} */
     this.platforms = null;
     /** What was typed into the form of the notice. It never leaves the device. @type {import("../content/notice.js").Answers | null} */
     this.answers = null;

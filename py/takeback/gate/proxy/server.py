@@ -11,6 +11,7 @@ import httpx
 import uvicorn
 
 from takeback.connections import listen as open_listener
+from takeback.connections import url_of
 from takeback.gate.proxy.app import Proxy, ProxyOptions
 from takeback.gate.proxy.judges import GateJudge, Judge, SidecarJudge
 from takeback.gate.proxy.tunnel import TunnelingProtocol, tunnel_to
@@ -71,7 +72,6 @@ def run_proxy(
             timeout_graceful_shutdown=GRACE_SECONDS,
             ws=tunnel_to(upstream),
         )
-        host, port = listener.getsockname()[:2]
-        announce(f"http://{f'[{host}]' if ':' in host else host}:{port}/")
+        announce(url_of(listener))
         with suppress(KeyboardInterrupt):
             uvicorn.Server(config).run(sockets=[listener])

@@ -13,7 +13,7 @@ import uvicorn
 from starlette.applications import Starlette
 from uvicorn.supervisors import Multiprocess
 
-from takeback.connections import is_loopback
+from takeback.connections import is_loopback, url_of
 from takeback.connections import listen as open_listener
 from takeback.errors import SettingsError
 from takeback.gate.processes.parent import end_with_parent
@@ -22,7 +22,7 @@ from takeback.gate.serve.log import start_logging, write_log
 from takeback.gate.serve.metrics import FOLDER_VARIABLE
 from takeback.gate.service import Gate
 from takeback.gate.watch import following
-from takeback.limits import LimitedProtocol
+from takeback.limits import server_config
 
 GRACE_SECONDS: Final = 10
 """Time for requests in progress to finish when the sidecar stops."""
@@ -68,23 +68,8 @@ def serve(listen: Listen, options: SidecarOptions, announce: Callable[[str], Non
         _metrics_folder(listen.processes),
         _following(listen, options),
     ):
-        config = uvicorn.Config(
-            _Factory(options),
-            factory=True,
-            workers=listen.processes,
-            access_log=False,
-            date_header=True,
-            http=LimitedProtocol,
-            lifespan="on",
-            log_config=None,
-            loop="uvloop" if os.name == "posix" else "asyncio",
-            proxy_headers=False,  # nothing depends on the caller's address, so no header may set it
-            server_header=False,
-            timeout_graceful_shutdown=GRACE_SECONDS,
-            ws="none",
-        )
-        host, port = listener.getsockname()[:2]
-        announce(f"http://{f'[{host}]' if ':' in host else host}:{port}/")
+        config = server_config(_Factory(options), GRACE_SECONDS, factory=True, workers=listen.processes)
+        announce(url_of(listener))
         with suppress(KeyboardInterrupt):
             if listen.processes == 1:
                 uvicorn.Server(config).run(sockets=[listener])

@@ -1,6 +1,5 @@
 """Starts the service, and a thread that follows the feed."""
 
-import os
 import signal
 from collections.abc import Callable
 from contextlib import nullcontext, suppress
@@ -10,11 +9,11 @@ from typing import Final, NamedTuple
 import uvicorn
 from starlette.applications import Starlette
 
-from takeback.connections import listen
+from takeback.connections import listen, url_of
 from takeback.gate import Gate
 from takeback.gate.serve.log import start_logging, write_log
 from takeback.gate.watch import following
-from takeback.limits import LimitedProtocol
+from takeback.limits import server_config
 from takeback.lookup.service.app import create_app
 from takeback.lookup.service.sites import Sites
 
@@ -48,21 +47,7 @@ def serve(options: LookUpOptions, announce: Callable[[str], None]) -> None:
 
     follow = following(lambda: Gate.open(options.home), write_log, options.interval)
     with listen(options.host, options.port) as listener, follow if options.follow else nullcontext():
-        config = uvicorn.Config(
-            make,
-            factory=True,
-            access_log=False,
-            date_header=True,
-            http=LimitedProtocol,
-            lifespan="on",
-            log_config=None,
-            loop="uvloop" if os.name == "posix" else "asyncio",
-            proxy_headers=False,  # nothing depends on the caller's address, so no header may set it
-            server_header=False,
-            timeout_graceful_shutdown=GRACE_SECONDS,
-            ws="none",
-        )
-        host, port = listener.getsockname()[:2]
-        announce(f"http://{f'[{host}]' if ':' in host else host}:{port}/")
+        config = server_config(make, GRACE_SECONDS, factory=True)
+        announce(url_of(listener))
         with suppress(KeyboardInterrupt):
             uvicorn.Server(config).run(sockets=[listener])

@@ -1,5 +1,5 @@
 /** A note for those who opened the page from a link inside an app: it may see what they do, and often cannot choose files. */
-import { inAppBrowser } from "../../language/in-app.js";
+import { inAppBrowser } from "../../engine/in-app.js";
 import { say } from "../../language/words.js";
 import { h, write } from "../../ui/dom.js";
 import { button, live, note, paragraph } from "../../ui/parts.js";
