@@ -56,7 +56,6 @@ def run_proxy(
     Raises `SettingsError` if it cannot listen, or if the gate's folder cannot be used, and `GateError`.
     """
     signal.signal(signal.SIGTERM, signal.default_int_handler)
-    start_logging()
     opened = judge.open()
     with open_listener(*at) as listener:
         config = uvicorn.Config(
@@ -72,6 +71,7 @@ def run_proxy(
             timeout_graceful_shutdown=GRACE_SECONDS,
             ws=tunnel_to(upstream),
         )
+        start_logging()  # last, so that settings which cannot be used leave the caller's logging as it was
         announce(url_of(listener))
         with suppress(KeyboardInterrupt):
             uvicorn.Server(config).run(sockets=[listener])
