@@ -21,6 +21,7 @@ ZONES: Final = {
     "chain": {"errors", "protocol"},
     "bulk": {"errors", "signals", "protocol"},
     "limits": set[str](),
+    "upload_file": {"errors"},
     "connections": {"errors"},
     "hashing": {"errors", "signals"},
     "benign_list": {"errors", "signals"},
@@ -44,12 +45,25 @@ ZONES: Final = {
         "chain",
         "bulk",
         "limits",
+        "upload_file",
         "connections",
         "hashing",
         "benign_list",
         "private",
     },
-    "lookup": {"errors", "signals", "protocol", "limits", "connections", "hashing", "gate", "private"},
+    "lookup": {"errors", "signals", "protocol", "limits", "upload_file", "connections", "hashing", "gate", "private"},
+    "integrations": {
+        "errors",
+        "signals",
+        "protocol",
+        "bulk",
+        "limits",
+        "upload_file",
+        "connections",
+        "hashing",
+        "gate",
+        "lookup",
+    },
     "verify": {"errors", "connections"},
     "cli": {"errors"},
     "takeback": set[str](),
@@ -91,23 +105,24 @@ OTHERS: Final = {
         for name in ("app", "hma", "metrics", "server", "uploads")
     },
     **{
-        f"gate/proxy/{name}.py": {"httpx", "msgspec", "python_multipart", "starlette", "uvicorn"}
-        for name in ("answers", "app", "forms", "request", "server", "tunnel", "tus", "upstream")
-    },
-    **{
         f"gate/scan/{name}.py": {"click", "fsspec", "matplotlib", "numpy", "pyarrow", "ray", "sqlalchemy"}
         for name in ("cluster", "commands", "pool", "report", "run", "sources", "work")
     },
-    "gate/integrations/threatexchange.py": {"threatexchange"},
-    "gate/examples/django_uploads.py": {"django"},
-    "gate/examples/fastapi_uploads.py": {"fastapi"},
-    "gate/examples/flask_uploads.py": {"flask"},
-    "gate/examples/starlette_uploads.py": {"starlette"},
     "lookup": {"httpx", "msgspec"},
     "lookup/commands.py": {"click"},
     "lookup/service/app.py": {"starlette"},
     "lookup/service/server.py": {"starlette", "uvicorn"},
     "lookup/service/sealed_ids.py": {"cryptography"},
+    "integrations": {"click", "httpx", "msgspec"},
+    **{
+        f"integrations/proxy/{name}.py": {"httpx", "msgspec", "python_multipart", "starlette", "uvicorn"}
+        for name in ("answers", "app", "forms", "request", "server", "tunnel", "tus", "upstream")
+    },
+    "integrations/threatexchange.py": {"threatexchange"},
+    "integrations/examples/django_uploads.py": {"django"},
+    "integrations/examples/fastapi_uploads.py": {"fastapi"},
+    "integrations/examples/flask_uploads.py": {"flask"},
+    "integrations/examples/starlette_uploads.py": {"starlette"},
     "verify": {"brotli", "click", "httpx", "msgspec"},
     "cli": {"click"},
 }

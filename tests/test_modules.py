@@ -15,9 +15,9 @@ ELSEWHERE: Final = {
         ["gate/feed/snapshot_import"],
     ),
     "gate/test_commands.py": ("the command line is tried by its commands", ["cli"]),
-    "gate/examples/test_examples.py": (
+    "integrations/examples/test_examples.py": (
         "each example runs in its framework",
-        [f"gate/examples/{name}_uploads" for name in ("django", "fastapi", "flask", "starlette")],
+        [f"integrations/examples/{name}_uploads" for name in ("django", "fastapi", "flask", "starlette")],
     ),
     "gate/index/test_multi_index.py": ("tables are the index's memory, and have no other user", ["gate/index/native"]),
     "gate/index/test_file.py": ("a plan shows in how the file is cut", ["gate/index/chunking"]),
@@ -26,14 +26,14 @@ ELSEWHERE: Final = {
         "they act when the policy says so",
         ["gate/rate_brake", "gate/rules/benign_list", "benign_list"],
     ),
-    "gate/proxy/test_app.py": (
+    "integrations/proxy/test_app.py": (
         "the proxy is tried by what passes, in a process of its own",
         [
-            *(f"gate/proxy/{name}" for name in ("answers", "app", "commands", "forms", "judges", "request")),
-            *(f"gate/proxy/{name}" for name in ("server", "spool", "upstream")),
+            *(f"integrations/proxy/{name}" for name in ("answers", "app", "commands", "forms", "judges", "request")),
+            *(f"integrations/proxy/{name}" for name in ("server", "spool", "upstream")),
         ],
     ),
-    "gate/proxy/test_tus.py": ("uploads are what tus routes are about", ["gate/proxy/tus_uploads"]),
+    "integrations/proxy/test_tus.py": ("uploads are what tus routes are about", ["integrations/proxy/tus_uploads"]),
     "gate/scan/test_scan.py": (
         "a scan is tried whole, by its files and its report",
         [

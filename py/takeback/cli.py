@@ -18,6 +18,8 @@ _COMMANDS: Final = {
     "verify": "takeback.verify.commands:verify",
     "completion": "takeback.cli:completion",
 }
+_MORE: Final = {"gate": ("takeback.integrations.proxy.commands:proxy",)}
+"""Commands of other zones that stand in a group."""
 
 
 class _Refused(click.ClickException):
@@ -37,12 +39,13 @@ class _Lazy(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name not in _COMMANDS:
             return None
-        module, name = _COMMANDS[cmd_name].split(":")
         try:
-            command = getattr(import_module(module), name)
+            command = _imported(_COMMANDS[cmd_name])
+            for more in _MORE.get(cmd_name, ()):
+                assert isinstance(command, click.Group)
+                command.add_command(_imported(more))
         except ModuleNotFoundError as error:
             return _not_installed(cmd_name, error)
-        assert isinstance(command, click.Command)
         return command
 
     @override
@@ -54,6 +57,14 @@ class _Lazy(click.Group):
             raise _Refused(str(error)) from error
         except ModuleNotFoundError as error:
             raise _Refused(_missing(ctx.invoked_subcommand or "", error)) from error
+
+
+def _imported(where: str) -> click.Command:
+    """The command at `where`, MODULE:NAME."""
+    module, name = where.split(":")
+    command = getattr(import_module(module), name)
+    assert isinstance(command, click.Command)
+    return command
 
 
 def _missing(name: str, error: ModuleNotFoundError) -> str:

@@ -17,8 +17,8 @@ from starlette.types import Receive, Scope, Send
 
 from tests.bench.hashing import photograph
 from tests.bench.serve import busy
-from tests.gate.proxies import echoing, proxying
 from tests.gate.sidecar import answering
+from tests.integrations.proxies import echoing, proxying
 
 UPLOADS: Final = int(os.environ.get("TAKEBACK_BENCH_UPLOADS", "50"))
 THREE_MEGAPIXELS: Final = (2000, 1500)

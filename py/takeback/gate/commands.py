@@ -25,7 +25,6 @@ from takeback.gate import settings as settings_file
 from takeback.gate.feed.client import Client
 from takeback.gate.feed.follow import FeedPosition
 from takeback.gate.feed.state import State
-from takeback.gate.proxy.commands import proxy
 from takeback.gate.rules.decision import Decision
 from takeback.gate.rules.policy import Action, as_toml
 from takeback.gate.rules.policy import load as load_policy
@@ -258,7 +257,6 @@ def policy(home: Path) -> None:
     click.echo(as_toml(load_policy(home)), nl=False)
 
 
-gate.add_command(proxy)
 gate.add_command(scan)
 gate.add_command(backfill)
 

@@ -50,7 +50,6 @@ from takeback.gate.rules.votes import (
     look_up_votes,
     patch_probes,
 )
-from takeback.gate.upload_file import opened
 from takeback.gate.upload_views.frames import frame_look_ups
 from takeback.gate.upload_views.look_ups import look_ups
 from takeback.protocol import (
@@ -62,6 +61,7 @@ from takeback.protocol import (
     Verdict,
 )
 from takeback.signals import Signal, SignalType
+from takeback.upload_file import opened
 
 _ENTRY: Final = re.compile(ENTRY_ID_PATTERN)
 

@@ -11,14 +11,14 @@ from enum import StrEnum
 from hashlib import blake2b
 from pathlib import Path
 from types import TracebackType
-from typing import Final, Self
+from typing import IO, Final, Self
 
 import httpx
 import msgspec
 from msgspec import Struct
 
 from takeback.connections import check_address, unreadable_certificates, why
-from takeback.errors import InvalidMessage, KeyRefused, PictureError, SettingsError
+from takeback.errors import InvalidMessage, KeyRefused, SettingsError
 from takeback.lookup import messages
 from takeback.lookup.messages import (
     KEY_PATTERN,
@@ -33,6 +33,7 @@ from takeback.lookup.reading import HashedUpload, read_upload
 from takeback.lookup.refusals import LookUpAway, TooManyQuestions
 from takeback.protocol import Action, Problem, SignalMessage, Verdict
 from takeback.signals import Signal, SignalType
+from takeback.upload_file import opened
 
 ADDRESS_VARIABLE: Final = "TAKEBACK_LOOKUP"
 KEY_VARIABLE: Final = "TAKEBACK_LOOKUP_KEY"
@@ -150,14 +151,17 @@ class RemoteGate:
         """Closes connections."""
         self._http.close()
 
-    def check(self, upload: bytes | str | Path, *, given: str = "", uploader: str | None = None) -> RemoteDecision:
-        """Decides on an upload, given as bytes or as a path; `given` is the media type that it came with, if any.
+    def check(
+        self, upload: bytes | str | Path | IO[bytes], *, given: str = "", uploader: str | None = None
+    ) -> RemoteDecision:
+        """Decides on an upload: bytes, a path, or a binary file; `given` is the media type that it came with, if any.
 
+        A seekable file is read from its beginning and put back to its position; another one is read to its end.
         `uploader` is any name that the site has for the uploading person, so that the rate brake counts people; a keyed
-        hash of it is sent. Raises `PictureError` if the path cannot be read, `KeyRefused`, and by `WhenAway`
-        `LookUpAway` and `TooManyQuestions`.
+        hash of it is sent. Raises `PictureError` if the path or the file cannot be read, `KeyRefused`, and by
+        `WhenAway` `LookUpAway` and `TooManyQuestions`.
         """
-        read = read_upload(upload if isinstance(upload, bytes) else _content(Path(upload)), given)
+        read = read_upload(upload if isinstance(upload, bytes) else _content(upload), given)
         return self._decide(read, uploader)
 
     def check_signals(
@@ -170,6 +174,14 @@ class RemoteGate:
         exact = next((one.value for one in signals if one.type is SignalType.SHA256), "")
         asked = tuple(one for one in signals if one.type in _ASKED)
         return self._decide(HashedUpload("signals", exact, asked, dict(dihedral or {})), uploader)
+
+    def trouble(self) -> str:
+        """Returns why nothing can be decided now, or nothing; it asks one question. For the start of a server."""
+        try:
+            self._exact("0" * 64)
+        except (KeyRefused, LookUpAway, TooManyQuestions) as error:
+            return str(error)
+        return ""
 
     def _decide(self, read: HashedUpload, uploader: str | None) -> RemoteDecision:
         start = RemoteDecision(Action.ALLOW, "", read.kind)
@@ -283,11 +295,8 @@ def _error(answer: httpx.Response, data: bytes) -> Exception:
             return LookUpAway(f"the look-up service cannot answer: {text}")
 
 
-def _content(path: Path) -> bytes:
+def _content(upload: str | Path | IO[bytes]) -> bytes:
     """Reads an upload. Raises `PictureError`."""
-    try:
-        if not path.is_file():
-            raise PictureError("is not a file" if path.exists() else "does not exist")
-        return path.read_bytes()
-    except OSError as error:
-        raise PictureError(f"cannot be read: {error.strerror}") from error
+    with opened(upload) as file:
+        file.seek(0)
+        return file.read()
