@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from takeback.errors import GateError, InvalidMessage, PictureError, SettingsError
-from takeback.integrations.checker import Checker, CheckerSettings, open_checker
+from takeback.integrations.checker import CheckerSettings, UploadChecker, open_checker
 from takeback.protocol import Action, Verdict
 from tests.gate.servers import Registry, running
 from tests.gate.sidecar import serving
@@ -48,7 +48,7 @@ def settings_of(way: str, home: Path) -> Iterator[CheckerSettings]:
 
 
 @pytest.fixture(scope="module", params=WAYS)
-def checker(request: pytest.FixtureRequest, home: Path) -> Iterator[Checker]:
+def checker(request: pytest.FixtureRequest, home: Path) -> Iterator[UploadChecker]:
     """Each of the three."""
     with settings_of(request.param, home) as settings:
         opened = open_checker(settings)
@@ -56,7 +56,7 @@ def checker(request: pytest.FixtureRequest, home: Path) -> Iterator[Checker]:
         opened.close()
 
 
-def test_uploads_are_decided_on(checker: Checker, tmp_path: Path) -> None:
+def test_uploads_are_decided_on(checker: UploadChecker, tmp_path: Path) -> None:
     """Bytes, a path and a file get the same decision whoever is asked; a file is put back to its position."""
     assert checker.trouble() == ""
     (tmp_path / "copy.jpg").write_bytes(COPY)
@@ -75,7 +75,7 @@ def test_uploads_are_decided_on(checker: Checker, tmp_path: Path) -> None:
         checker.check(tmp_path / "none")
 
 
-def test_feedback(checker: Checker) -> None:
+def test_feedback(checker: UploadChecker) -> None:
     """Feedback of a match is taken; of an upload that matches nothing there is nothing to tell."""
     checker.feedback(checker.check(COPY), Verdict.BLOCKED, confirmed=True)
     checker.feedback(checker.check(b"hello"), Verdict.NOT_BLOCKED)

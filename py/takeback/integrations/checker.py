@@ -9,10 +9,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
-from typing import IO, Final, Protocol, Self, override
+from typing import IO, Annotated, Final, Protocol, Self, override
 
 import httpx
 import msgspec
+from msgspec import Meta
 
 from takeback.connections import check_address, why
 from takeback.errors import GateError, SettingsError
@@ -28,10 +29,10 @@ WHEN_AWAY: Final = "TAKEBACK_WHEN_AWAY"
 SIDECAR_SECONDS: Final = 120.0
 """For which a sidecar may be silent: a video takes up to a minute of processor time, and may wait for others."""
 
-type Upload = bytes | str | Path | IO[bytes]
+type UploadSource = bytes | str | Path | IO[bytes]
 
 
-class WhenAway(StrEnum):
+class WhenUndecided(StrEnum):
     """What a check does if nobody can decide: ask for a review, or let the upload pass to be checked later."""
 
     HOLD = "hold"
@@ -52,10 +53,10 @@ class Checked:
     why: str = ""
 
 
-class Checker(Protocol):
+class UploadChecker(Protocol):
     """Decides on uploads. Thread-safe; a process that forks must open it after the fork."""
 
-    def check(self, upload: Upload, *, given: str = "", uploader: str | None = None) -> Checked:
+    def check(self, upload: UploadSource, *, given: str = "", uploader: str | None = None) -> Checked:
         """Decides on an upload: bytes, a path or an open file, which is put back to its position.
 
         `given` is the media type that it came with; `uploader` is any name that the site has for the uploading person.
@@ -81,7 +82,7 @@ class CheckerSettings:
     home: str = ""
     lookup: str = ""
     key: str = ""
-    when_away: str = WhenAway.HOLD
+    when_away: str = WhenUndecided.HOLD
 
     @classmethod
     def of(cls, values: Mapping[str, object]) -> Self:
@@ -103,11 +104,11 @@ class CheckerSettings:
             environ.get(HOME, ""),
             environ.get(LOOKUP, ""),
             environ.get(LOOKUP_KEY, ""),
-            environ.get(WHEN_AWAY, "") or WhenAway.HOLD,
+            environ.get(WHEN_AWAY, "") or WhenUndecided.HOLD,
         )
 
 
-def open_checker(settings: CheckerSettings) -> Checker:
+def open_checker(settings: CheckerSettings) -> UploadChecker:
     """Opens whom the settings name. Call it once at the start as well as in each process: it tells what is wrong.
 
     Raises `SettingsError` if they name none, several, or one that cannot be used, and `GateError` for a folder whose
@@ -120,9 +121,9 @@ def open_checker(settings: CheckerSettings) -> Checker:
             f"set one of a sidecar ({SIDECAR}), a gate's folder ({HOME}) and a look-up service ({LOOKUP}): {which} set"
         )
     try:
-        when_away = WhenAway(settings.when_away)
+        when_away = WhenUndecided(settings.when_away)
     except ValueError as error:
-        raise SettingsError(f"when_away must be one of {', '.join(WhenAway)}") from error
+        raise SettingsError(f"when_away must be one of {', '.join(WhenUndecided)}") from error
     match named[0]:
         case "sidecar":
             return _SidecarChecker(settings.sidecar, settings.token, when_away)
@@ -135,24 +136,24 @@ def open_checker(settings: CheckerSettings) -> Checker:
 class _Away:
     """Says what is done if nobody can decide."""
 
-    def __init__(self, when_away: WhenAway) -> None:
-        self._action = Action.REVIEW if when_away is WhenAway.HOLD else Action.ALLOW
+    def __init__(self, when_away: WhenUndecided) -> None:
+        self._action = Action.REVIEW if when_away is WhenUndecided.HOLD else Action.ALLOW
 
     def unchecked(self, error: Exception | str) -> Checked:
         return Checked(self._action, is_checked=False, why=f"not checked: {error}")
 
 
-class _FolderChecker(Checker):
+class _FolderChecker(UploadChecker):
     """The gate of a folder, in this process; files are hashed in confined processes."""
 
-    def __init__(self, home: str, when_away: WhenAway) -> None:
+    def __init__(self, home: str, when_away: WhenUndecided) -> None:
         from takeback.gate import Gate
 
         self._gate = Gate.open(home)
         self._away = _Away(when_away)
 
     @override
-    def check(self, upload: Upload, *, given: str = "", uploader: str | None = None) -> Checked:
+    def check(self, upload: UploadSource, *, given: str = "", uploader: str | None = None) -> Checked:
         try:
             decision = self._gate.check(upload, given=given, uploader=uploader)
         except GateError as error:
@@ -184,7 +185,7 @@ class SidecarAnswer(msgspec.Struct, frozen=True):
     decision: Action
     id: EntryId
     matches: list[_Matched]
-    kind: str = ""
+    kind: Annotated[str, Meta(pattern=r"^[a-z_]*\Z", max_length=32)] = ""
 
     @property
     def entries(self) -> tuple[str, ...]:
@@ -192,10 +193,10 @@ class SidecarAnswer(msgspec.Struct, frozen=True):
         return tuple(match.entry for match in self.matches)
 
 
-class _SidecarChecker(Checker):
+class _SidecarChecker(UploadChecker):
     """A running sidecar: `takeback gate serve`."""
 
-    def __init__(self, url: str, token: str, when_away: WhenAway) -> None:
+    def __init__(self, url: str, token: str, when_away: WhenUndecided) -> None:
         # Plain HTTP is accepted, because a sidecar is on this machine or in a private network.
         check_address(url.replace("http:", "https:", 1), SIDECAR, "uploads could be read in transit")
         self._away = _Away(when_away)
@@ -207,7 +208,7 @@ class _SidecarChecker(Checker):
         )
 
     @override
-    def check(self, upload: Upload, *, given: str = "", uploader: str | None = None) -> Checked:
+    def check(self, upload: UploadSource, *, given: str = "", uploader: str | None = None) -> Checked:
         with opened(upload) as file:
             file.seek(0)
             content = file.read()
@@ -251,17 +252,17 @@ class _SidecarChecker(Checker):
         self._client.close()
 
 
-class _LookUpChecker(Checker):
+class _LookUpChecker(UploadChecker):
     """A look-up service; uploads are hashed here, and stay here."""
 
-    def __init__(self, address: str, key: str, when_away: WhenAway) -> None:
+    def __init__(self, address: str, key: str, when_away: WhenUndecided) -> None:
         from takeback.lookup import RemoteGate
 
         self._remote = RemoteGate(address, key, when_away=when_away.value)
         self._away = _Away(when_away)
 
     @override
-    def check(self, upload: Upload, *, given: str = "", uploader: str | None = None) -> Checked:
+    def check(self, upload: UploadSource, *, given: str = "", uploader: str | None = None) -> Checked:
         try:
             decision = self._remote.check(upload, given=given, uploader=uploader)
         except GateError as error:  # the key is refused
