@@ -106,6 +106,10 @@ ELSEWHERE: Final = {
         "the feed is tried as a platform reads it",
         ["registry/storage/row_mapping", "registry/rules/publication_delay", "registry/storage/feed_queries"],
     ),
+    "registry/http/test_small_sites.py": (
+        "whom a change has reached is tried by what people see",
+        ["registry/storage/reach_queries"],
+    ),
     "registry/http/test_response_headers.py": ("the site is tried by its headers", ["registry/http/site"]),
     "registry/rules/test_entry_status.py": (
         "judgements are tried by what becomes of an entry",

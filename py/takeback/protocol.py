@@ -34,6 +34,10 @@ SIGNAL_TYPES: Final = "Takeback-Signal-Types"
 """The request header in which a platform names those of the `LATER_TYPES` that its client knows."""
 LATER_TYPES: Final = frozenset({SignalType.PATCHES})
 """Types that are newer than the first gates, which would stop at one. A platform gets them only if it names them."""
+SMALL_SITES: Final = "Takeback-Small-Sites"
+"""The request header in which a look-up service tells how many small sites it serves."""
+MAX_SMALL_SITES: Final = 1_000_000
+"""Small sites of one look-up service that are believed: more than ask any such service."""
 MAX_VALUE_CHARACTERS: Final = 91 * MAX_FRAMES
 """Characters of a signal's value: a `vpdq` with the most frames and the longest numbers."""
 MAX_FEED_ENTRIES: Final = 1000
@@ -260,6 +264,8 @@ class CaseStatus(_Message, frozen=True):
     """When the registry deletes the case by itself, if ever."""
     expires_soon: bool = False
     """The warning that `expires_at` is near."""
+    small_sites: Annotated[int, Meta(ge=0)] = 0
+    """How many small sites ask look-up services that have applied the case's last change."""
 
 
 class PlatformList(_Message, frozen=True):
@@ -273,6 +279,9 @@ class PlatformList(_Message, frozen=True):
         ),
     ]
     unnamed: Annotated[int, Meta(ge=0, description="How many others follow without a name here", examples=[2])]
+    small_sites: Annotated[
+        int, Meta(ge=0, description="How many small sites ask the look-up services that follow", examples=[12])
+    ] = 0
 
 
 class FeedEntry(_Message, frozen=True, omit_defaults=True):

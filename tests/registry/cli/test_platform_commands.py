@@ -56,8 +56,8 @@ def test_the_list_shows_how_far_platforms_are(tmp_path: Path) -> None:
     lines = command("platform", "list", "--data", tmp_path / "var").stdout.splitlines()
 
     assert lines[0].split("  ")[0] == "NAME"
-    assert re.fullmatch(r"Example Photos +[0-9a-f]{16} +\S+Z +\S+Z +1 +- +- +-", lines[1])
-    assert re.fullmatch(r"Second Photos +[0-9a-f]{16} +\S+Z +- +0 +\S+Z +- +-", lines[2])
+    assert re.fullmatch(r"Example Photos +[0-9a-f]{16} +\S+Z +\S+Z +1 +- +- +- +-", lines[1])
+    assert re.fullmatch(r"Second Photos +[0-9a-f]{16} +\S+Z +- +0 +\S+Z +- +- +-", lines[2])
 
 
 def test_an_empty_list_says_what_to_do(tmp_path: Path) -> None:
@@ -76,6 +76,7 @@ def test_an_empty_list_says_what_to_do(tmp_path: Path) -> None:
         (("revoke", "Nobody"), "there is no platform 'Nobody'"),
         (("publish", "Nobody", "--as", "Example"), "there is no platform 'Nobody'"),
         (("unpublish", "Nobody"), "there is no platform 'Nobody'"),
+        (("lookup", "Nobody"), "there is no platform 'Nobody'"),
         (("publish", "Example Photos", "--as", " "), "the name to show must be 1 to 60 printable characters"),
         (("publish", "Example Photos", "--as", "x" * 61), "the name to show must be 1 to 60 printable characters"),
         (("publish", "Example Photos", "--as", "a\nb"), "the name to show must be 1 to 60 printable characters"),
@@ -101,11 +102,11 @@ def test_a_platform_is_published_only_with_its_consent(tmp_path: Path) -> None:
             assert refused.returncode == 2
             assert "Everybody at the page will see that Example Social follows this registry" in refused.stderr
             assert refused.stderr.endswith("ask the platform first, then answer y or add --consent\n")
-            assert listed(server) == {"platforms": [], "unnamed": 1}
+            assert listed(server) == {"platforms": [], "unnamed": 1, "small_sites": 0}
         made = publish(server.data, "photos", "Example Social", said="y\n")
         assert "Has photos agreed to be named in public?" in made.stderr
         assert made.stdout.strip() == "photos is published as Example Social. The page shows it now."
-        assert listed(server) == {"platforms": ["Example Social"], "unnamed": 0}
+        assert listed(server) == {"platforms": ["Example Social"], "unnamed": 0, "small_sites": 0}
 
 
 def test_a_platform_is_published_without_a_question(tmp_path: Path) -> None:
@@ -144,3 +145,25 @@ def test_a_name_is_published_once(tmp_path: Path, same: str) -> None:
     assert publish(tmp_path, "photos", same, said=None).returncode == 0
     command("platform", "unpublish", "photos", "--data", tmp_path)
     assert publish(tmp_path, "videos", "Example Social", said=None).returncode == 0
+
+
+def test_a_look_up_service_is_marked_and_unmarked(tmp_path: Path) -> None:
+    """`add --lookup` and `lookup` mark a platform, `lookup --off` unmarks it, and `list` shows the sites it serves."""
+
+    def shown(data: Path) -> list[str]:
+        lines = command("platform", "list", "--data", data).stdout.splitlines()
+        at = lines[0].index("LOOK-UP")
+        return [line[at:].split("  ")[0] for line in lines[1:]]
+
+    with serving(tmp_path / "var") as server:
+        key = server.command("platform", "add", "hotline", "--lookup").stdout.split()[0]
+        server.platform("photos")
+        assert shown(server.data) == ["0 sites", "-"]
+        hotline = Platform(server.http, key)
+        hotline.headers["Takeback-Small-Sites"] = "12"
+        hotline.page()
+        assert shown(server.data) == ["12 sites", "-"]
+        marked = server.command("platform", "lookup", "photos")
+        assert marked.stdout.startswith("photos is a look-up service. People see how many small sites it serves")
+        assert server.command("platform", "lookup", "hotline", "--off").stdout.endswith("counts as one platform.\n")
+        assert shown(server.data) == ["-", "0 sites"]

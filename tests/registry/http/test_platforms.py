@@ -10,6 +10,11 @@ def listed(server: Server) -> Json:
     return answer.json()
 
 
+def _names(*names: str, unnamed: int) -> Json:
+    """A list with these names, and without small sites."""
+    return {"platforms": list(names), "unnamed": unnamed, "small_sites": 0}
+
+
 def publish(server: Server, name: str, shown: str) -> None:
     """Publishes a platform that agreed."""
     assert server.command("platform", "publish", name, "--as", shown, "--consent").returncode == 0
@@ -22,10 +27,10 @@ def test_everybody_sees_who_follows(server: Server) -> None:
         server.platform(name).page()
         if shown:
             publish(server, name, shown)
-    assert listed(server) == {"platforms": ["Example Social", "other site", "Zebra"], "unnamed": before + 1}
+    assert listed(server) == _names("Example Social", "other site", "Zebra", unnamed=before + 1)
     for name in "abc":
         server.command("platform", "unpublish", name)
-    assert listed(server) == {"platforms": [], "unnamed": before + 4}
+    assert listed(server) == _names(unnamed=before + 4)
 
 
 def test_who_has_not_read_the_feed_does_not_follow(server: Server) -> None:
@@ -41,10 +46,10 @@ def test_who_has_not_read_the_feed_does_not_follow(server: Server) -> None:
     assert listed(server) == before
     head = named.page()["head"]
     named.page(head)
-    assert listed(server) == {"platforms": ["First Photos"], "unnamed": before["unnamed"]}
+    assert listed(server) == _names("First Photos", unnamed=before["unnamed"])
     assert server.case(number).json()["platforms"] == reached + 1
     other.page(head)
-    assert listed(server) == {"platforms": ["First Photos"], "unnamed": before["unnamed"] + 1}
+    assert listed(server) == _names("First Photos", unnamed=before["unnamed"] + 1)
     assert server.case(number).json()["platforms"] == reached + 2
     server.command("platform", "unpublish", "first")
 
@@ -55,7 +60,7 @@ def test_a_revoked_platform_is_gone_until_it_has_a_new_key(server: Server) -> No
     for name in ("leaver", "quiet"):
         server.platform(name).page()
     publish(server, "leaver", "Leaver")
-    there = {"platforms": ["Leaver"], "unnamed": before["unnamed"] + 1}
+    there = _names("Leaver", unnamed=before["unnamed"] + 1)
     assert listed(server) == there
     for name in ("leaver", "quiet"):
         server.command("platform", "revoke", name)
@@ -71,5 +76,5 @@ def test_the_list_needs_no_key_and_leaves_no_trace(server: Server) -> None:
     answer = server.http.get("/v1/platforms")
     assert answer.headers["content-type"] == "application/json"
     assert answer.headers["cache-control"] == "no-store"
-    assert answer.json().keys() == {"platforms", "unnamed"}
+    assert answer.json().keys() == {"platforms", "unnamed", "small_sites"}
     problem(server.http.get("/v1/platforms?name=x"), 400, "invalid-message", "name")

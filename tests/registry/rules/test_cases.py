@@ -16,6 +16,7 @@ from takeback.protocol import (
     Verdict,
 )
 from takeback.registry.rules import cases
+from takeback.registry.rules.platform_list import Reached
 from takeback.signals import SignalKey, SignalType
 from takeback.times import DAY_SECONDS
 
@@ -109,23 +110,25 @@ def test_a_status_has_pictures_and_times() -> None:
     """A status has the given pictures, and times in the protocol's format."""
     seen = PictureStatus(3, 1, "1970-01-01T00:00:01Z", "1970-01-01T00:00:02Z")
 
-    status = cases.status(case(), 4, [cases.NOTHING_SEEN, seen], cases.CasePolicy(), 0)
+    status = cases.status(case(), Reached(4, 12), [cases.NOTHING_SEEN, seen], cases.CasePolicy(), 0)
 
     assert status.pictures == [PictureStatus(0, 0, None, None), seen]
-    assert (status.platforms, status.received_at, status.withdrawn_at) == (4, "1970-01-01T00:00:00Z", None)
+    assert (status.platforms, status.small_sites) == (4, 12)
+    assert (status.received_at, status.withdrawn_at) == ("1970-01-01T00:00:00Z", None)
     assert (status.expires_at, status.expires_soon) == (None, False)
 
 
 def test_no_platform_has_an_unpublished_change() -> None:
-    """Until its last change is in the feed, a case counts no platforms."""
-    assert cases.status(case(settles_at=5), 4, [], cases.CasePolicy(), 0).platforms == 0
+    """Until its last change is in the feed, a case counts no platforms and no small sites."""
+    status = cases.status(case(settles_at=5), Reached(4, 12), [], cases.CasePolicy(), 0)
+    assert (status.platforms, status.small_sites) == (0, 0)
 
 
 @pytest.mark.parametrize(("now", "soon"), [(70 * DAY_SECONDS - 1, False), (70 * DAY_SECONDS, True)])
 def test_a_status_warns_before_a_case_expires(now: int, soon: bool) -> None:
     """A case's status warns from 30 days before it expires, which is counted from its last new picture."""
     status = cases.status(
-        case(renewed_at=10 * DAY_SECONDS), 0, [], cases.CasePolicy(expiry_seconds=90 * DAY_SECONDS), now
+        case(renewed_at=10 * DAY_SECONDS), Reached(0, 0), [], cases.CasePolicy(expiry_seconds=90 * DAY_SECONDS), now
     )
 
     assert (status.expires_at, status.expires_soon) == ("1970-04-11T00:00:00Z", soon)
@@ -135,4 +138,5 @@ def test_an_ended_case_does_not_expire() -> None:
     """The status of a withdrawn case has no time of expiry."""
     ended = case(state=CaseState.WITHDRAWN, withdrawn_at=1)
 
-    assert cases.status(ended, 0, [], cases.CasePolicy(expiry_seconds=DAY_SECONDS), 10 * DAY_SECONDS).expires_at is None
+    policy = cases.CasePolicy(expiry_seconds=DAY_SECONDS)
+    assert cases.status(ended, Reached(0, 0), [], policy, 10 * DAY_SECONDS).expires_at is None

@@ -6,8 +6,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from takeback.errors import SettingsError
-from takeback.protocol import PlatformList, decode, encode
-from takeback.registry.rules.platform_list import FOLLOWING_SECONDS, follows, is_same_name, published_name
+from takeback.protocol import MAX_SMALL_SITES, PlatformList, decode, encode
+from takeback.registry.rules.platform_list import (
+    FOLLOWING_SECONDS,
+    follows,
+    is_same_name,
+    published_name,
+    small_sites,
+    small_sites_told,
+)
 
 NAMES = st.text(max_size=70) | st.text(st.characters(categories=["L", "N", "P", "S", "Z"]), max_size=70)
 """Texts of any characters, and texts that are mostly names."""
@@ -57,3 +64,26 @@ def test_only_who_reads_follows(told_at: int, ago: int, revoked_at: int | None) 
     """A platform follows exactly if it has read the feed in the last 7 days and its key is valid."""
     assert follows(told_at, revoked_at, told_at + ago) == (ago <= 7 * 86_400 and revoked_at is None)
     assert not follows(0, None, ago)
+
+
+@given(st.integers(0, MAX_SMALL_SITES))
+def test_a_number_of_small_sites_is_read(sites: int) -> None:
+    """A whole number up to a million is the number of small sites, written in one way alone."""
+    assert small_sites_told([str(sites)]) == sites
+    assert small_sites_told([f"0{sites}"]) is None
+    assert small_sites_told([f"-{sites}"]) is None
+    assert small_sites_told([str(MAX_SMALL_SITES + 1 + sites)]) is None
+
+
+@given(st.lists(st.text(max_size=9) | st.text("0123456789", max_size=9), max_size=3))
+def test_no_other_text_is_a_number_of_small_sites(values: list[str]) -> None:
+    """Anything else than one number from 0 to a million tells nothing."""
+    told = small_sites_told(values)
+    assert told is None or (values == [str(told)] and 0 <= told <= MAX_SMALL_SITES)
+
+
+@given(st.integers(0, MAX_SMALL_SITES), st.integers(1, 2**40), st.integers(0, 2 * FOLLOWING_SECONDS))
+def test_small_sites_are_forgotten(sites: int, told_at: int, ago: int) -> None:
+    """A number of small sites counts for 7 days, and not at all if none was told."""
+    assert small_sites(sites, told_at, told_at + ago) == (sites if ago <= 7 * 86_400 else 0)
+    assert small_sites(sites, None, told_at) == 0

@@ -7,12 +7,15 @@ import pytest
 from sqlalchemy import Engine
 
 from takeback.errors import SettingsError
-from takeback.protocol import PlatformList
+from takeback.protocol import NewCase, Picture, PlatformList, SignalMessage
+from takeback.registry.rules.cases import CasePolicy
 from takeback.registry.rules.platform_list import FOLLOWING_SECONDS
+from takeback.registry.storage.case_store import Submission
 from takeback.registry.storage.engine.database import open_database
 from takeback.registry.storage.feedback_store import PlatformPosition
 from takeback.registry.storage.platforms import Platforms
 from takeback.registry.storage.store import Store
+from takeback.signals import SignalType
 from tests.registry.conftest import NewDatabase
 
 NOW = 1_800_000_000
@@ -42,6 +45,47 @@ def test_who_stopped_reading_is_no_longer_named(engine: Engine) -> None:
     assert platforms.public_list() == PlatformList([], 0)
     store.feedback.move(PlatformPosition(photos, 0)).result()
     assert platforms.public_list() == PlatformList(["Example Social"], 0)
+    store.close()
+
+
+def test_small_sites_are_forgotten(engine: Engine) -> None:
+    """The sites of a service count for 7 days after it said so last, on a case too, though it goes on following."""
+    now = [NOW]
+    store, platforms = Store(engine, lambda: now[0], CasePolicy(delay_seconds=0)), Platforms(engine, lambda: now[0])
+    hotline = platforms.check(platforms.add("hotline", is_lookup=True)).id
+    signals = [SignalMessage(SignalType.MD5, "a" * 32)]
+    message = Submission(bytes(32), bytes(32), bytes(32), NewCase([Picture(signals)]))
+    case = store.cases.case(store.cases.submit(message).result().status.number)
+    assert case
+
+    def shown() -> tuple[int, int, int]:
+        status, listed = store.cases.status(case), platforms.public_list()
+        assert listed.unnamed == 0
+        return status.platforms, status.small_sites, listed.small_sites
+
+    store.feedback.move(PlatformPosition(hotline, 1, small_sites=12)).result()
+    now[0] += FOLLOWING_SECONDS
+    store.feedback.move(PlatformPosition(hotline, 1)).result()
+    assert shown() == (0, 12, 12)
+    now[0] += 1
+    assert shown() == (0, 0, 0)
+    store.feedback.move(PlatformPosition(hotline, 1, small_sites=3)).result()
+    assert shown() == (0, 3, 3)
+    now[0] += FOLLOWING_SECONDS + 1
+    assert shown() == (0, 0, 0)
+    store.close()
+
+
+def test_only_a_service_that_is_marked_now_is_believed(engine: Engine) -> None:
+    """A number that arrives while the operator unmarks a service is not kept, and comes back with no later mark."""
+    store, platforms = Store(engine, lambda: NOW), Platforms(engine, lambda: NOW)
+    hotline = platforms.check(platforms.add("hotline", is_lookup=True)).id
+    for is_lookup, sites in ((False, 0), (True, 0)):
+        platforms.set_lookup("hotline", is_lookup)
+        if not is_lookup:
+            store.feedback.move(PlatformPosition(hotline, 0, small_sites=12)).result()
+        (one,) = platforms.all()
+        assert (one.is_lookup, one.small_sites, one.small_sites_at) == (is_lookup, sites, None)
     store.close()
 
 

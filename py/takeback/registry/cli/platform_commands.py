@@ -3,7 +3,7 @@
 import os
 import time
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import click
 
@@ -14,6 +14,8 @@ from takeback.registry.settings import read_settings
 if TYPE_CHECKING:
     from takeback.registry.storage.platforms import Platform, Platforms
 
+_COLUMNS: Final = ("NAME", "KEY", "CREATED", "LAST SEEN", "CURSOR", "REVOKED", "LOOK-UP", "PUBLISHED AS", "CONSENT")
+
 
 @click.group(cls=Commands)
 def platform() -> None:
@@ -22,11 +24,12 @@ def platform() -> None:
 
 @platform.command()
 @click.argument("name")
+@click.option("--lookup", "is_lookup", is_flag=True, help="It is a look-up service: count its small sites")
 @data
-def add(name: str, **where: object) -> None:
+def add(name: str, is_lookup: bool, **where: object) -> None:
     """Add a platform that may follow the feed, and show its key."""
     feed = _feed_key(where)
-    _show_key(name, _platforms(where).add(name).text(), feed)
+    _show_key(name, _platforms(where).add(name, is_lookup=is_lookup).text(), feed)
 
 
 @platform.command("list")
@@ -37,7 +40,7 @@ def list_(**where: object) -> None:
     if not rows:
         click.echo("No platforms yet. Add one: takeback platform add NAME")
         return
-    click.echo(tabulated(("NAME", "KEY", "CREATED", "LAST SEEN", "CURSOR", "REVOKED", "PUBLISHED AS", "CONSENT"), rows))
+    click.echo(tabulated(_COLUMNS, rows))
 
 
 @platform.command()
@@ -81,6 +84,19 @@ def unpublish(name: str, **where: object) -> None:
     """Stop naming a platform at the page. It goes on following the feed."""
     _platforms(where).unpublish(name)
     click.echo(f"{name} is not published. While it follows the feed, it is counted without a name.")
+
+
+@platform.command()
+@click.argument("name")
+@click.option("--on/--off", "is_lookup", default=True, show_default=True, help="Whether it is a look-up service")
+@data
+def lookup(name: str, is_lookup: bool, **where: object) -> None:
+    """Count the small sites that a platform says it serves, and not itself. Mark only a host that you trust."""
+    _platforms(where).set_lookup(name, is_lookup)
+    if is_lookup:
+        click.echo(f"{name} is a look-up service. People see how many small sites it serves, as it says itself.")
+    else:
+        click.echo(f"{name} is not a look-up service. It counts as one platform.")
 
 
 def _has_agreed(name: str) -> bool:
@@ -128,4 +144,5 @@ def _show_key(name: str, key: str, feed: str) -> None:
 
 def _row(one: "Platform") -> tuple[str, ...]:
     times = [moment_or_dash(at) for at in (one.created_at, one.seen_at, one.revoked_at, one.published_at)]
-    return (one.name, one.key_id, *times[:2], str(one.cursor), times[2], one.published_name or "-", times[3])
+    sites = f"{one.small_sites_now(time.time())} sites" if one.is_lookup else "-"
+    return (one.name, one.key_id, *times[:2], str(one.cursor), times[2], sites, one.published_name or "-", times[3])

@@ -29,6 +29,7 @@ from takeback.registry.http.context import (
     query,
     types_known,
 )
+from takeback.registry.rules import platform_list
 from takeback.registry.security.credentials import PlatformKey
 from takeback.registry.storage.feed_store import Look, Reading
 from takeback.registry.storage.feedback_store import PlatformPosition
@@ -62,16 +63,17 @@ async def feed(request: Ask, services: Services) -> Response[bytes]:
         raise
 
     types = types_known(request)
+    sites = platform_list.small_sites_told(request.headers.getall(openapi.SMALL_SITES, []))
     look, reading = await _read(services, key, types, after, limit)
     platform = look.platform
     # A cursor beyond the end names lines that no platform can have applied.
     if after <= reading.page.head:
-        await _keep_position(services, platform, after, reading.number)
+        await _keep_position(services, platform, after, reading.number, sites)
     if wait and not reading.page.entries:
         await services.long_poll.beyond(after, wait)
         look, reading = await _read(services, key, types, after, limit)
         if reading.page.entries:
-            await _keep_position(services, look.platform, after, reading.number)
+            await _keep_position(services, look.platform, after, reading.number, sites)
     services.store.usage.count(platform.id, len(reading.page.entries))
     body = protocol.encode(reading.page)
     head = services.signer.sign(reading.number, reading.link, reading.page.head, platform.key_id, body)
@@ -204,11 +206,22 @@ def _page_range(request: Ask) -> tuple[int, int, int]:
     )
 
 
-async def _keep_position(services: Services, platform: Platform, after: int, told: int) -> None:
-    """Stores how far a platform has applied the feed, and up to which number it is sent it now."""
-    seen = services.now() - (platform.seen_at or 0) < SEEN_INTERVAL_SECONDS
-    if not (seen and (platform.cursor, platform.told) == (after, told)):
-        await done(services.store.feedback.move(PlatformPosition(platform.id, after, told)))
+async def _keep_position(services: Services, platform: Platform, after: int, told: int, sites: int | None) -> None:
+    """Stores how far a platform has applied the feed, and up to which number it is sent it now.
+
+    `sites` are the small sites that it said it serves, `None` if it said nothing. Only a look-up service is believed.
+    """
+    if not platform.is_lookup:
+        sites = None
+    seen = _is_recent(services, platform.seen_at)
+    known = sites is None or (sites == platform.small_sites and _is_recent(services, platform.small_sites_at))
+    if not (seen and known and (platform.cursor, platform.told) == (after, told)):
+        await done(services.store.feedback.move(PlatformPosition(platform.id, after, told, small_sites=sites)))
+
+
+def _is_recent(services: Services, at: int | None) -> bool:
+    """Whether what was written at the time `at` need not be written again yet."""
+    return services.now() - (at or 0) < SEEN_INTERVAL_SECONDS
 
 
 ROUTES: Final = (feed, feed_keys, feed_tile, feed_snapshot, feed_parquet)

@@ -35,6 +35,7 @@ PIN: Final = "Takeback-Pin"
 IDEMPOTENCY_KEY: Final = "Idempotency-Key"
 WORK: Final = "Takeback-Work"
 SIGNAL_TYPES: Final = protocol.SIGNAL_TYPES
+SMALL_SITES: Final = protocol.SMALL_SITES
 
 ERRORS: Final[Mapping[int, str]] = {
     400: "`invalid-message`: the message, a header or a parameter breaks the protocol; `field` says where",
@@ -151,7 +152,7 @@ OPERATIONS: Final = (
         "Read the feed after a cursor",
         {200: (protocol.FeedPage, "The lines after the cursor, in order and without gaps")},
         (400, 401, 503),
-        ("after", "limit", "wait", SIGNAL_TYPES, "If-None-Match"),
+        ("after", "limit", "wait", SIGNAL_TYPES, SMALL_SITES, "If-None-Match"),
         platform=True,
         signed=True,
     ),
@@ -297,6 +298,13 @@ _PARAMETERS: Final[Mapping[str, Mapping[str, Any]]] = {
         "schema": {"type": "string"},
         "example": "patches",
     },
+    SMALL_SITES: {
+        "in": "header",
+        "description": "The number of small sites that a look-up service serves; it is ignored if it is not such a "
+        "number, or the operator has not marked the platform as a look-up service",
+        "schema": {"type": "integer", "minimum": 0, "maximum": protocol.MAX_SMALL_SITES},
+        "example": 12,
+    },
     "If-None-Match": {
         "in": "header",
         "description": "The `ETag` of an answer that the platform has cached",
@@ -304,7 +312,7 @@ _PARAMETERS: Final[Mapping[str, Mapping[str, Any]]] = {
         "example": 'W/"0"',
     },
 }
-_OPTIONAL: Final = frozenset({"limit", "wait", "If-None-Match", "pictures", "signals", WORK, SIGNAL_TYPES})
+_OPTIONAL: Final = frozenset({"limit", "wait", "If-None-Match", "pictures", "signals", WORK, SIGNAL_TYPES, SMALL_SITES})
 _SIGNED: Final[Mapping[str, Any]] = {
     "ETag": {"description": "The body's SHA-256", "schema": {"type": "string", "pattern": '^W/"[0-9a-f]{64}"$'}},
     FEED_HEAD: {"description": "The signed head, a FeedHead", "schema": {"type": "string"}},

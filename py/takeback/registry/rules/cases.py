@@ -25,6 +25,7 @@ from takeback.protocol import (
     signal_count,
 )
 from takeback.registry.rules.entry_status import DEFAULT_LIMITS, StatusLimits
+from takeback.registry.rules.platform_list import Reached
 from takeback.signals import SignalKey
 from takeback.times import DAY_SECONDS, moment
 
@@ -185,10 +186,12 @@ class Case:
 NOTHING_SEEN: Final = PictureStatus(0, 0, None, None)
 
 
-def status(case: Case, platforms: int, pictures: Sequence[PictureStatus], policy: CasePolicy, now: float) -> CaseStatus:
+def status(
+    case: Case, reached: Reached, pictures: Sequence[PictureStatus], policy: CasePolicy, now: float
+) -> CaseStatus:
     """The status that the owner of `case` sees.
 
-    `platforms` is the number of platforms that have received its last change; `now` is in seconds since 1970.
+    `reached` are those that have received its last change; `now` is in seconds since 1970.
     """
     is_quiet = case.settles_at is not None or now < case.polls_from + policy.quiet_seconds
     expires_at = case.renewed_at + policy.expiry_seconds if policy.expiry_seconds and case.is_open else None
@@ -197,10 +200,11 @@ def status(case: Case, platforms: int, pictures: Sequence[PictureStatus], policy
         state=case.state,
         received_at=moment(case.received_at),
         withdrawn_at=None if case.withdrawn_at is None else moment(case.withdrawn_at),
-        platforms=0 if is_quiet else platforms,
+        platforms=0 if is_quiet else reached.platforms,
         pictures=list(pictures),
         expires_at=None if expires_at is None else moment(expires_at),
         expires_soon=expires_at is not None and expires_at - EXPIRY_WARNING_SECONDS <= now,
+        small_sites=0 if is_quiet else reached.small_sites,
     )
 
 

@@ -3,11 +3,13 @@
 The list is for people who decide whether sending helps them, so it must never name a platform that does not follow.
 """
 
+import re
 import unicodedata
-from typing import Final
+from collections.abc import Sequence
+from typing import Final, NamedTuple
 
 from takeback.errors import SettingsError
-from takeback.protocol import MAX_PUBLISHED_NAME_CHARACTERS
+from takeback.protocol import MAX_PUBLISHED_NAME_CHARACTERS, MAX_SMALL_SITES
 from takeback.times import DAY_SECONDS
 
 FOLLOWING_SECONDS: Final = 7 * DAY_SECONDS
@@ -25,6 +27,34 @@ def follows(told_at: int, revoked_at: int | None, now: float) -> bool:
     received it. Its key was revoked at `revoked_at`, if ever. All times are seconds since 1970.
     """
     return revoked_at is None and told_at > 0 and now - told_at <= FOLLOWING_SECONDS
+
+
+class Reached(NamedTuple):
+    """How many platforms have received something, and how many small sites ask look-up services that have.
+
+    A look-up service counts as its sites, and not as a platform as well.
+    """
+
+    platforms: int
+    small_sites: int
+
+
+def small_sites_told(values: Sequence[str]) -> int | None:
+    """The number of small sites in the values of a request's header, or `None` without a valid one.
+
+    An invalid number is ignored, because a wrong count must not keep a withdrawal from arriving.
+    """
+    if len(values) != 1 or not re.fullmatch("0|[1-9][0-9]{0,6}", values[0]) or int(values[0]) > MAX_SMALL_SITES:
+        return None
+    return int(values[0])
+
+
+def small_sites(told: int, told_at: int | None, now: float) -> int:
+    """The number of small sites that count at the time `now`: those told at `told_at`, none once that is too long ago.
+
+    Both times are seconds since 1970.
+    """
+    return told if told_at is not None and now - told_at <= FOLLOWING_SECONDS else 0
 
 
 def published_name(text: str) -> str:

@@ -19,8 +19,9 @@ from takeback.registry.rules import cases as rules
 from takeback.registry.rules.benign_list import BenignList
 from takeback.registry.rules.cases import Case, CasePolicy
 from takeback.registry.rules.entry_status import SLOT_SECONDS, SLOTS_PER_HOUR, EntryState, StatusSource
+from takeback.registry.rules.platform_list import Reached
 from takeback.registry.rules.publication_delay import due_times
-from takeback.registry.storage import case_queries, entry_statuses, feed_queries, retention
+from takeback.registry.storage import case_queries, entry_statuses, feed_queries, reach_queries, retention
 from takeback.registry.storage.engine.database import is_sqlite
 from takeback.registry.storage.engine.group_commit import GroupCommit
 from takeback.registry.storage.feed_store import FeedStore
@@ -183,7 +184,7 @@ class CaseStore:
         case_queries.keep_pictures(connection, rows, now, now if settled else None)
         pairs = list(zip(group, made, strict=True))
         case_queries.keep_submissions(connection, [(s.key, s.digest, case.number) for s, case in pairs])
-        reached = feed_queries.platforms_at(connection, head, 0) if settled else 0
+        reached = reach_queries.reach(connection, head, 0, now) if settled else Reached(0, 0)
         return {
             s.key: rules.status(case, reached, [rules.NOTHING_SEEN] * len(s.case.pictures), self._policy, now)
             for s, case in pairs
@@ -279,9 +280,10 @@ class CaseStore:
 
     def _status_of(self, connection: Connection, case: Case) -> CaseStatus:
         polls_from = case.polls_from if self._policy.delay_seconds else 0
-        reached = feed_queries.platforms_at(connection, case.feed_number, polls_from)
+        now = self._clock()
+        reached = reach_queries.reach(connection, case.feed_number, polls_from, now)
         pictures = case_queries.pictures(connection, case.number, self._policy.quiet_seconds)
-        return rules.status(case, reached, pictures, self._policy, self._clock())
+        return rules.status(case, reached, pictures, self._policy, now)
 
 
 def _key_reused() -> KeyReused:

@@ -58,16 +58,6 @@ _CHANGE: Final = (
     .values(standing=bindparam("to"))
     .returning(t.entries.c.number, t.entries.c.added)
 )
-_REACHED: Final = select(func.count()).select_from(t.platforms).where(
-    t.platforms.c.revoked_at.is_(None),
-    t.platforms.c.told >= bindparam("feed_number"),
-    t.platforms.c.told_at >= bindparam("polls_from"),
-)  # fmt: skip
-_MOVE: Final = (
-    update(t.platforms)
-    .where(t.platforms.c.id == bindparam("platform"))
-    .values(cursor=bindparam("to"), seen_at=bindparam("now"), told=bindparam("up_to"), told_at=bindparam("at"))
-)
 _WITH_VALUE: Final = (
     select(t.entries.c.type, t.entries.c.value, t.entries.c.number, t.canaries.c.platform.label("told_to"))
     .outerjoin(t.canaries, t.canaries.c.entry == t.entries.c.number)
@@ -332,12 +322,6 @@ def become_due(connection: Connection, entries: Sequence[int], at: Sequence[int]
     bulk_write.update(connection, t.entries, "number", changed)
 
 
-def keep_positions(connection: Connection, positions: Iterable[tuple[int, int, int, int]], now: int) -> None:
-    """Stores the `positions` of platforms: id, cursor, the number up to which they were sent the feed, and when."""
-    rows = [{"platform": id_, "to": to, "up_to": told, "at": at, "now": now} for id_, to, told, at in positions]
-    connection.execute(_MOVE, rows)
-
-
 def page(
     connection: Connection, after: int, upto: int, ids: EntryIds, types: row_mapping.Types
 ) -> tuple[list[FeedEntry], bytes | None]:
@@ -364,12 +348,6 @@ def entry_ids(connection: Connection, numbers: Sequence[int], ids: EntryIds) -> 
 def active_at(connection: Connection, number: int, after: int, limit: int) -> Sequence[row_mapping.AnyRow]:
     """At most `limit` entries that were in the feed at `number`, in the order of their lines, which follow `after`."""
     return connection.execute(_ACTIVE_AT, {"at": number, "after": after, "limit": limit}).all()
-
-
-def platforms_at(connection: Connection, feed_number: int, polls_from: int) -> int:
-    """The number of platforms that have received the feed up to `feed_number` by a poll at or after `polls_from`."""
-    count: int = connection.execute(_REACHED, {"feed_number": feed_number, "polls_from": polls_from}).scalar_one()
-    return count
 
 
 def stored_value(signal: SignalMessage) -> bytes:

@@ -11,7 +11,7 @@ from takeback.registry.rules import cases as rules
 from takeback.registry.rules.cases import CasePolicy
 from takeback.registry.rules.entry_status import EntryState, StatusSource
 from takeback.registry.security.entry_ids import EntryIds
-from takeback.registry.storage import entry_statuses, feed_queries
+from takeback.registry.storage import entry_statuses, feed_queries, reach_queries
 from takeback.registry.storage.engine.group_commit import GroupCommit
 
 
@@ -20,13 +20,14 @@ class PlatformPosition:
     """A platform's position in the feed: it has durably applied the feed up to `cursor`.
 
     It was sent the feed up to `told`, or to `cursor` if that is more, at the time `at`, in seconds since 1970; `None`
-    is now.
+    is now. `small_sites` are those that it said it serves, `None` if it said nothing.
     """
 
     platform: int
     cursor: int
     told: int = 0
     at: int | None = None
+    small_sites: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,5 +87,7 @@ class FeedbackStore:
     def _move(self, connection: Connection, group: Sequence[PlatformPosition]) -> list[None]:
         now = int(self._clock())
         positions = [(p.platform, p.cursor, max(p.cursor, p.told), now if p.at is None else p.at) for p in group]
-        feed_queries.keep_positions(connection, positions, now)
+        reach_queries.keep_positions(connection, positions, now)
+        told = {p.platform: p.small_sites for p in group if p.small_sites is not None}
+        reach_queries.keep_small_sites(connection, told, now)
         return [None] * len(group)

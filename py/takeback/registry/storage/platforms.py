@@ -28,7 +28,8 @@ class Platform:
 
     `told` is the number up to which it was sent the feed, and `told_at` when that was last, 0 for never.
     `own_ids_after` is the last entry that it knows by an id from before ids differed by platform. `published_name` is
-    the name that everybody sees, which the operator set at `published_at` with the platform's consent.
+    the name that everybody sees, which the operator set at `published_at` with the platform's consent. A look-up
+    service said at `small_sites_at` that it serves so many `small_sites`.
     """
 
     id: int
@@ -43,10 +44,19 @@ class Platform:
     told_at: int
     published_name: str | None
     published_at: int | None
+    is_lookup: bool
+    small_sites: int
+    small_sites_at: int | None
 
     def follows(self, now: float) -> bool:
         """Whether the platform follows the feed at the time `now`, in seconds since 1970."""
         return platform_list.follows(self.told_at, self.revoked_at, now)
+
+    def small_sites_now(self, now: float) -> int:
+        """The number of small sites that it serves at the time `now`, 0 for other platforms than look-up services."""
+        if not (self.is_lookup and self.follows(now)):
+            return 0
+        return platform_list.small_sites(self.small_sites, self.small_sites_at, now)
 
 
 class Platforms:
@@ -78,19 +88,24 @@ class Platforms:
         now = self._clock()
         following = [one for one in self.all() if one.follows(now)]
         names = [one.published_name for one in following if one.published_name is not None]
-        return PlatformList(sorted(names, key=lambda name: (name.casefold(), name)), len(following) - len(names))
+        unnamed = [one for one in following if one.published_name is None and not one.is_lookup]
+        return PlatformList(
+            sorted(names, key=lambda name: (name.casefold(), name)),
+            len(unnamed),
+            sum(one.small_sites_now(now) for one in following),
+        )
 
-    def add(self, name: str) -> PlatformKey:
+    def add(self, name: str, *, is_lookup: bool = False) -> PlatformKey:
         """Adds a platform and returns its key. Raises `SettingsError` if the name is taken or invalid."""
         if not (name.isprintable() and name == name.strip() and 1 <= len(name) <= MAX_NAME_CHARS):
             raise SettingsError(
                 f"a platform's name must be 1 to {MAX_NAME_CHARS} printable characters, without spaces at either end"
             )
         key = PlatformKey.new()
-        row = {"name": name, "created_at": int(self._clock()), "cursor": 0, "own_ids_after": 0, **_kept(key)}
+        row = {"name": name, "created_at": int(self._clock()), "cursor": 0, "own_ids_after": 0, "is_lookup": is_lookup}
         try:
             with writing(self._engine) as connection:
-                connection.execute(insert(t.platforms), row)
+                connection.execute(insert(t.platforms), row | _kept(key))
         except IntegrityError as error:
             raise SettingsError(f"there is a platform {name!r} already; see: takeback platform list") from error
         return key
@@ -104,6 +119,11 @@ class Platforms:
     def revoke(self, name: str) -> None:
         """Revokes a platform's key, which stops working at once. Raises `SettingsError` for an unknown name."""
         self._change(name, {"revoked_at": int(self._clock())})
+
+    def set_lookup(self, name: str, is_lookup: bool) -> None:
+        """Marks a platform as a look-up service, or no longer as one. Raises `SettingsError` for an unknown name."""
+        # What it said before does not count: it was not yet trusted, or is not any more.
+        self._change(name, {"is_lookup": is_lookup, "small_sites": 0, "small_sites_at": None})
 
     def publishable(self, name: str, shown: str) -> Platform:
         """The platform as it would be if it were published under the name `shown`; nothing is changed.
@@ -184,4 +204,7 @@ def _platform(row: Row[*tuple[Any, ...]]) -> Platform:
         row.told_at,
         row.published_name,
         row.published_at,
+        row.is_lookup,
+        row.small_sites,
+        row.small_sites_at,
     )

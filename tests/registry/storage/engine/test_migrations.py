@@ -146,7 +146,7 @@ def test_a_database_that_refers_to_nothing_is_refused(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("kind", STORES)
 def test_platforms_of_before_are_not_published(request: pytest.FixtureRequest, tmp_path: Path, kind: str) -> None:
-    """A platform from before names were public keeps everything, is not named, and can be published."""
+    """A platform from before names were public keeps everything, is not named, no look-up service, and can be both."""
     where: Path | str = tmp_path / "registry.sqlite"
     address, blob = f"sqlite:///{where}", "x'00'"
     if kind == "postgresql":
@@ -163,7 +163,10 @@ def test_platforms_of_before_are_not_published(request: pytest.FixtureRequest, t
 
     (old,) = platforms.all()
     assert (old.name, old.told, old.published_name, old.published_at) == ("Old Photos", 3, None, None)
+    assert (old.is_lookup, old.small_sites, old.small_sites_at) == (False, 0, None)
     assert (platforms.public_list().platforms, platforms.public_list().unnamed) == ([], 1)
     platforms.publish("Old Photos", "Old Photos")
     assert (platforms.public_list().platforms, platforms.public_list().unnamed) == (["Old Photos"], 0)
+    platforms.set_lookup("Old Photos", is_lookup=True)
+    assert platforms.all()[0].is_lookup
     engine.dispose()

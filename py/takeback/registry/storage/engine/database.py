@@ -17,7 +17,7 @@ from takeback import how_to_install
 from takeback.errors import SettingsError
 from takeback.private import check_private, make_private
 
-SCHEMA_REVISION: Final = "0012"
+SCHEMA_REVISION: Final = "0013"
 """The newest migration. A database with this revision is ready, and Alembic is not imported."""
 BUSY_TIMEOUT_MILLISECONDS: Final = 10_000
 """Milliseconds that a writer waits for another process, such as `takeback platform add` during serving."""

@@ -14,7 +14,8 @@ feed_keys          every public key of the feed, each signed by its predecessor
 submissions        idempotency: digests of the key and the message, and the case that the message made or changed
 platforms          who may read the feed, the digest of their key, how far they have applied it (`cursor`), up to which
                    number they were sent it (`told`) and when, and, if they consented, the name that everybody sees
-                   (`published_name`) and since when the operator has had that consent
+                   (`published_name`) and since when the operator has had that consent; of a look-up service
+                   (`is_lookup`) also how many small sites it serves (`small_sites`), as it said last, and when that was
 metering           the usage of each platform, by day, counted in days since 1970
 feedback           a platform's verdict on one upload, with its entries in `feedback_entries`, and when the platform had
                    last been sent the feed
@@ -40,6 +41,7 @@ from sqlalchemy import (
     Table,
     TypeDecorator,
     UniqueConstraint,
+    false,
     text,
 )
 
@@ -211,6 +213,9 @@ platforms: Final = Table(
     Column("told_at", BigInt, nullable=False, server_default="0"),
     Column("published_name", String(60)),
     Column("published_at", BigInt),
+    Column("is_lookup", Boolean, nullable=False, server_default=false()),
+    Column("small_sites", Integer, nullable=False, server_default="0"),
+    Column("small_sites_at", BigInt),
 )
 
 metering: Final = Table(
