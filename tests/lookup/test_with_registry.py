@@ -9,7 +9,8 @@ from takeback.lookup import Action, RemoteGate
 from tests.gate.pictures import drawing, jpeg
 from tests.gate.test_with_registry import KEY_FILE, serving, wire
 from tests.lookup.service.test_server import served
-from tests.registry.support import command
+from tests.lookup.services import add_site
+from tests.registry.support import Json, Server, command
 
 PICTURE = drawing(7, (1200, 900))
 
@@ -38,3 +39,31 @@ def test_main_path(tmp_path: Path) -> None:
                 assert registry.withdraw(case["number"]).json()["state"] == "withdrawn"
                 while gate.check(copies[0]).action is not Action.ALLOW:
                     assert time.monotonic() < end
+
+
+def test_the_person_sees_how_many_small_sites_check(tmp_path: Path) -> None:
+    """A marked service counts as the sites that asked it and were not revoked, and not as a platform."""
+    home = tmp_path / "gate"
+    with serving(tmp_path / "var") as registry:
+        (tmp_path / "key").write_text(registry.command("platform", "add", "hotline", "--lookup").stdout.split()[0])
+        made = command("gate", "init", "--home", home, "--registry", registry.address, *KEY_FILE, tmp_path / "key")
+        assert made.returncode == 0, made.stderr
+        number = registry.submit(wire(jpeg(PICTURE, 95))).json()["number"]
+        with served(home, "--interval", "1") as (client, _):
+            add_site(home, "idle")
+            for key in (client.headers["Authorization"].removeprefix("Bearer "), add_site(home, "club")):
+                with RemoteGate(str(client.base_url).rstrip("/"), key, when_away="hold") as gate:
+                    gate.check(jpeg(PICTURE))
+            _until(registry, number, {"platforms": 0, "small_sites": 2})
+            assert registry.http.get("/v1/platforms").json() == {"platforms": [], "unnamed": 0, "small_sites": 2}
+            assert command("lookup", "revoke", "club", "--home", home).returncode == 0
+            _until(registry, number, {"platforms": 0, "small_sites": 1})
+            registry.command("platform", "lookup", "hotline", "--off")
+            _until(registry, number, {"platforms": 1, "small_sites": 0})
+
+
+def _until(registry: Server, number: str, counts: Json) -> None:
+    end = time.monotonic() + 30
+    while {name: registry.case(number).json()[name] for name in counts} != counts:
+        assert time.monotonic() < end
+        time.sleep(0.1)

@@ -170,11 +170,17 @@ class Gate:
         self._client.close()
         self._state.close()
 
-    def sync(self, on_page: Callable[[FeedPosition], None] = lambda _: None, wait: int = 0) -> Synced:
+    def sync(
+        self,
+        on_page: Callable[[FeedPosition], None] = lambda _: None,
+        wait: int = 0,
+        small_sites: int | None = None,
+    ) -> Synced:
         """Follows the feed to its end, then sends queued feedback. `on_page` is called after each page applied.
 
         If there is no news, the registry may hold the request for `wait` seconds (long poll). The last request returns
-        no entries; it tells the registry that the gate has applied all before.
+        no entries; it tells the registry that the gate has applied all before. A look-up service tells the registry how
+        many `small_sites` it serves.
 
         Raises `FeedBroken` if the feed breaks a rule, which stays an alarm in `status` until a sync succeeds, and
         `RegistryUnreachable`, `KeyRefused`, `SyncElsewhere` or another `GateError`. The checkpoint stays as it is.
@@ -183,7 +189,7 @@ class Gate:
         with self._state.sync_lock(), self._alarmed():
             while True:
                 position, _ = self._state.position()
-                changes = self._next(position, wait)
+                changes = self._next(position, wait, small_sites)
                 wait = 0
                 if not changes.steps:
                     break
@@ -252,10 +258,10 @@ class Gate:
         if self._snapshot_position(reader, position.head).checkpoint < position.checkpoint:
             raise RegistryUnreachable("the registry's snapshot is older than its feed")
 
-    def _next(self, position: FeedPosition, wait: int) -> Changes:
+    def _next(self, position: FeedPosition, wait: int, small_sites: int | None) -> Changes:
         """Requests the next page, checks its signature, key, time and rules, and returns its changes."""
         # In the order of PROTOCOL.md; the client has checked the signature by then.
-        answer = self._client.feed(position.checkpoint, wait=wait)
+        answer = self._client.feed(position.checkpoint, wait=wait, small_sites=small_sites)
         self._check_key(answer.head.key)
         check_time(answer.head, self._clock())
         changes = follow(position, self._state.known(answer.page), answer.page)

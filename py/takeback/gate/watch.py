@@ -122,9 +122,12 @@ class _Stopped(BaseException):
 
 @contextmanager
 def following(
-    open_gate: Callable[[], Gate], tell: Callable[[str], object], interval: float = DEFAULT_INTERVAL_SECONDS
+    open_gate: Callable[[], Gate],
+    tell: Callable[[str], object],
+    interval: float = DEFAULT_INTERVAL_SECONDS,
+    sync: Callable[[Gate], Synced] = Gate.sync,
 ) -> Iterator[None]:
-    """Follows the feed in a thread until the block ends. Its errors are told and never stop the caller.
+    """Follows the feed in a thread until the block ends, by `sync`. Its errors are told and never stop the caller.
 
     `interval` is in seconds.
     """
@@ -135,8 +138,8 @@ def following(
             raise _Stopped
 
     def follow() -> None:
-        with suppress(_Stopped), sync_rounds(open_gate, Gate.sync) as sync:
-            watch(sync, wait, tell, random.random, interval)
+        with suppress(_Stopped), sync_rounds(open_gate, sync) as one:
+            watch(one, wait, tell, random.random, interval)
 
     thread = threading.Thread(target=follow, name="follow", daemon=True)
     thread.start()

@@ -119,3 +119,14 @@ def test_batch() -> None:
     assert taken == events[: len(taken)]
     assert len(encode(Feedback(taken))) <= MAX_BODY_BYTES < len(encode(Feedback(events[: len(taken) + 1])))
     assert first_batch([]) == []
+
+
+def test_small_sites() -> None:
+    """The number of small sites is sent with a request for a page, new or known, if it is given, and with no other."""
+    with running() as registry, Client(GateSettings(registry.url, KEY)) as client:
+        for sites in (None, 12, 0):
+            client.feed(0, small_sites=sites)
+        client.feed_keys()
+    sent = [request.headers.get("takeback-small-sites") for request in registry.requests]
+    assert sent == [None, "12", "0", None]
+    assert [request.headers.get("if-none-match") is None for request in registry.requests] == [True, False, False, True]

@@ -105,6 +105,30 @@ def test_it_follows_the_feed_and_sends_feedback(registry: Registry, home: Path) 
     assert kept == set()
 
 
+def test_it_tells_how_many_sites_it_serves(registry: Registry, home: Path) -> None:
+    """The registry is told how many sites have asked, and no name; if they cannot be counted it is followed."""
+    add_site(home, "second")
+
+    def told() -> list[str | None]:
+        feeds = [request for request in registry.requests if request.path == "/v1/feed"]
+        return [request.headers.get("takeback-small-sites") for request in feeds]
+
+    def until(sites: str | None) -> None:
+        end = time.monotonic() + 30
+        while told()[-1:] != [sites]:
+            assert time.monotonic() < end
+            time.sleep(0.05)
+
+    with served(home, "--interval", "1") as (client, _):
+        until("0")
+        _until(client, "allow")
+        until("1")
+        (home / "lookup.sqlite").chmod(0o644)
+        until(None)
+    sent = [f"{request.path} {request.headers} {request.body!r}" for request in registry.requests]
+    assert not any(name in text for text in sent for name in ("forum", "second"))
+
+
 def test_connections_are_kept(home: Path) -> None:
     """Several requests use one connection, also after an error."""
     with served(home, "--no-follow") as (client, _):

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from takeback.errors import GateError, SettingsError, StateDamaged
 from takeback.lookup.messages import KEY_PATTERN
 from takeback.lookup.service import sites as sites_module
-from takeback.lookup.service.sites import DATABASE, KEPT_DAYS, Sites, key_mac
+from takeback.lookup.service.sites import DATABASE, KEPT_DAYS, Charged, Sites, key_mac
 
 NOON = 1_800_014_400.0 - 1_800_014_400.0 % 86400 + 43200
 
@@ -166,3 +166,25 @@ def test_a_busy_database_is_said(home: Path, opened: Sites) -> None:
             opened.write_usage()
     opened.write_usage()
     assert opened.usage(1)[0].questions == 3
+
+
+def test_sites_that_asked_of_late_are_active(opened: Sites, now: list[float]) -> None:
+    """A site is active if it has a valid key and asked within 7 days; a question that was refused is none."""
+    keys = {name: opened.add(name, 1) for name in ("busy", "quiet", "refused", "revoked", "reports")}
+    known = {name: opened.credential(key) for name, key in keys.items()}
+    assert opened.active() == 0
+    asked: list[tuple[str, int, Charged]] = [("busy", 1, "questions"), ("revoked", 1, "questions")]
+    for name, count, what in [*asked, ("reports", 1, "feedback"), ("refused", 2, "questions")]:
+        held = known[name]
+        assert held
+        assert bool(opened.charge(held, count, what)) == (name == "refused")
+    opened.write_usage()
+    assert opened.active() == 2
+    opened.revoke("revoked")
+    assert opened.active() == 1
+    opened.rotate("busy", 1)
+    assert opened.active() == 1
+    now[0] += 6 * 86400
+    assert opened.active() == 1
+    now[0] += 86400
+    assert opened.active() == 0

@@ -11,7 +11,7 @@ from collections.abc import Set as AbstractSet
 from contextlib import contextmanager
 from dataclasses import dataclass
 from hashlib import sha256
-from types import TracebackType
+from types import MappingProxyType, TracebackType
 from typing import Final, Self
 
 import httpx
@@ -27,6 +27,7 @@ from takeback.protocol import (
     MAX_FEED_ENTRIES,
     MAX_VALUE_CHARACTERS,
     SIGNAL_TYPES,
+    SMALL_SITES,
     Feedback,
     FeedbackEvent,
     FeedbackReceipt,
@@ -48,6 +49,7 @@ MAX_SNAPSHOT_BYTES: Final = 16 << 30
 """A snapshot of about two hundred million pictures."""
 MAX_SNAPSHOT_SECONDS: Final = 4 * 60 * 60
 HEAD_HEADER: Final = "Takeback-Feed-Head"
+_IF_NONE_MATCH: Final = "If-None-Match"
 _TIMEOUT: Final = httpx.Timeout(15.0, connect=5.0)
 _MAX_PROBLEM_CHARS: Final = 200
 """Length to which a problem's text is cut in error messages."""
@@ -116,14 +118,20 @@ class Client:
         """Closes the connections."""
         self._http.close()
 
-    def feed(self, after: int, limit: int = MAX_FEED_ENTRIES, wait: int = 0) -> SignedPage:
+    def feed(
+        self, after: int, limit: int = MAX_FEED_ENTRIES, wait: int = 0, small_sites: int | None = None
+    ) -> SignedPage:
         """Requests the page after number `after`; the registry may hold the request for `wait` seconds (long poll).
 
+        A look-up service tells how many `small_sites` it serves.
         Raises `FeedBroken` naming the number of an entry that is malformed, and if the answer is not signed.
         """
         params = {"after": after, "limit": limit} | ({"wait": wait} if wait else {})
         known = self._empty_page if self._empty_page and self._empty_page.asked == (after, limit) else None
-        answer = self._request("GET", "v1/feed", params=params, tag=known.tag if known else None, wait=wait)
+        headers = {} if small_sites is None else {SMALL_SITES: str(small_sites)}
+        if known:
+            headers[_IF_NONE_MATCH] = f'W/"{known.tag}"'
+        answer = self._request("GET", "v1/feed", params=params, headers=headers, wait=wait)
         if answer.status_code == httpx.codes.NOT_MODIFIED and known:
             # The signature of a 304 covers the body that is not sent (PROTOCOL.md).
             return SignedPage(known.page, self._head(answer, bytes.fromhex(known.tag)))
@@ -195,13 +203,12 @@ class Client:
         *,
         params: Mapping[str, int] | None = None,
         content: bytes | None = None,
-        tag: str | None = None,
+        headers: Mapping[str, str] = MappingProxyType({}),
         wait: int = 0,
     ) -> httpx.Response:
-        """Returns an answer with status 200, or 304 if `tag` is given; raises one of our errors for any other."""
-        headers = {} if content is None else {"Content-Type": "application/json"}
-        if tag:
-            headers["If-None-Match"] = f'W/"{tag}"'
+        """Returns an answer with status 200, or 304 if that is asked for; raises one of our errors for any other."""
+        if content is not None:
+            headers = {"Content-Type": "application/json", **headers}
         request = self._http.build_request(method, path, params=params, content=content, headers=headers)
         if wait:  # a long poll sends nothing for up to that long
             request.extensions["timeout"]["read"] += wait
@@ -211,7 +218,8 @@ class Client:
                 body = self._read(answer, self._seconds + wait)
             finally:
                 answer.close()
-        if answer.status_code != httpx.codes.OK and not (tag and answer.status_code == httpx.codes.NOT_MODIFIED):
+        is_unchanged = _IF_NONE_MATCH in headers and answer.status_code == httpx.codes.NOT_MODIFIED
+        if answer.status_code != httpx.codes.OK and not is_unchanged:
             raise _refusal(answer.status_code, body)
         return httpx.Response(
             answer.status_code, headers={HEAD_HEADER: answer.headers.get(HEAD_HEADER, "")}, content=body

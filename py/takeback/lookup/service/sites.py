@@ -29,6 +29,8 @@ RELOAD_SECONDS: Final = 1.0
 """Time after which a key that was added or revoked by another process takes effect."""
 KEPT_DAYS: Final = 400
 """Days of usage that are kept."""
+ACTIVE_DAYS: Final = 7
+"""Days after its last question in which a site counts as one that checks uploads: long enough for a quiet forum."""
 _APPLICATION_ID: Final = 0x7462_6C31  # "tbl1": marks the file as ours, in this layout
 _NAME: Final = re.compile(r"[a-z0-9][a-z0-9.-]{0,62}")
 _BUSY_SECONDS: Final = 30
@@ -45,6 +47,9 @@ INSERT INTO usage VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT (site, day) DO UPDATE
   questions = questions + excluded.questions, stopped = stopped + excluded.stopped,
   refused = refused + excluded.refused, slowed = slowed + excluded.slowed, feedback = feedback + excluded.feedback"""
 
+_COUNT_ACTIVE: Final = """
+SELECT count(DISTINCT site) FROM keys WHERE (ends IS NULL OR ends > ?) AND EXISTS (
+  SELECT 1 FROM usage WHERE usage.site = keys.site AND usage.day >= ? AND usage.questions > 0)"""
 
 type Charged = Literal["questions", "feedback"]
 
@@ -218,6 +223,13 @@ class Sites:
         asked = "SELECT * FROM usage WHERE day >= ?1 AND (?2 IS NULL OR site = ?2) ORDER BY day, site"
         with self._lock, _translated():
             return [UsageRow(*row) for row in self._db.execute(asked, (first, name))]
+
+    def active(self) -> int:
+        """Returns how many sites have a valid key and asked in the last `ACTIVE_DAYS` days (UTC), today included."""
+        first = _day(self._clock() - (ACTIVE_DAYS - 1) * 86400)
+        with self._lock, _translated():
+            count: int = self._db.execute(_COUNT_ACTIVE, (self._clock(), first)).fetchone()[0]
+        return count
 
     # For the service
 
