@@ -131,9 +131,9 @@ def running_registry(data: Path) -> Iterator[Registry]:
         log.close()
 
 
-def add_platform(registry: Registry, name: str) -> str:
+def add_platform(registry: Registry, name: str, *options: str) -> str:
     """A new platform's key."""
-    done = takeback("platform", "add", name, "--data", registry.data)
+    done = takeback("platform", "add", name, *options, "--data", registry.data)
     found = KEY.search(done.out)
     assert done.status == 0, done
     assert found is not None, done

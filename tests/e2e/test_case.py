@@ -6,6 +6,7 @@ from typing import Final
 
 import pytest
 
+from takeback.gate import Gate
 from takeback.protocol import NewCase, PictureKind, Verdict, decode
 from tests.e2e import pictures
 from tests.e2e.hands import Hands, PlaywrightHands
@@ -109,7 +110,7 @@ def test_the_page_says_who_gets_the_fingerprints(person: PlaywrightHands, tmp_pa
         review = way_to_review(person, registry.url, [picture])
         person.wait_for_text("No platform takes part here yet.")
         for name in ("photo-club", "quiet-site"):
-            Platform.start(registry, add_platform(registry, name), tmp_path / name).sync()
+            _add_follower(registry, name, tmp_path / name)
         published = takeback(
             "platform", "publish", "photo-club", "--as", "Photo Club", "--consent", "--data", registry.data
         )
@@ -129,6 +130,48 @@ def test_the_page_says_who_gets_the_fingerprints(person: PlaywrightHands, tmp_pa
         assert named in case.text()
         asked = registry.recorder.to("GET", "/v1/platforms")
         assert all("takeback-pin" not in request.headers for request in asked)
+
+
+def test_the_page_says_how_many_small_sites_check_uploads(
+    person: PlaywrightHands, tmp_path: Path, picture: Path
+) -> None:
+    """Before sending and on the case one line counts the small sites, once and in place of their look-up service."""
+    one, many = (ENGLISH.fill("platforms.sites", count=count) for count in (1, 12))
+    with running_registry(tmp_path / "data") as registry:
+        key = add_platform(registry, "hotline", "--lookup")
+        Platform.start(registry, key, tmp_path / "hotline").sync()
+        review = way_to_review(person, registry.url, [picture])
+        person.wait_for_text("No platform takes part here yet.")
+        assert "small site" not in review.text()
+        _serve(tmp_path / "hotline", 12)
+        person.press("button", "Back")
+        person.press("button", "Start page")
+        review = way_to_review(person, registry.url, [picture])
+        person.wait_for_text(many)
+        assert "No platform" not in review.text()
+        case = review.send().arrive().keep().see_case()
+        assert "No platform has picked up all the fingerprints yet." in case.text()
+        assert "small site" not in case.text()
+        _serve(tmp_path / "hotline", 12)
+        case.refresh()
+        assert case.text().count(many) == case.text().count("small site") == 1
+        assert "No platform has picked up" not in case.text()
+        _serve(tmp_path / "hotline", 1)
+        _add_follower(registry, "photo-club", tmp_path / "photo-club")
+        case.refresh()
+        assert one in case.text()
+        assert ENGLISH.fill("case.platforms", count=1) in case.text()
+
+
+def _add_follower(registry: Registry, name: str, home: Path) -> None:
+    """A platform that has followed the feed to its end."""
+    Platform.start(registry, add_platform(registry, name), home).sync()
+
+
+def _serve(home: Path, sites: int) -> None:
+    """Follows the feed as a look-up service that serves so many small sites."""
+    with Gate.open(home) as gate:
+        gate.sync(small_sites=sites)
 
 
 @pytest.mark.browser_context_args(color_scheme="dark")

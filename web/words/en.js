@@ -273,6 +273,11 @@ export const language = {
       one: "{count} platform takes part that we may not name.",
       other: "{count} platforms take part that we may not name.",
     },
+    "platforms.sites": {
+      by: "count",
+      one: "{count} small site checks its uploads with the fingerprints.",
+      other: "{count} small sites check their uploads with the fingerprints.",
+    },
     "platforms.none": "No platform takes part here yet. Platforms that join later get the fingerprints then.",
     "platforms.other":
       "No other app or site gets the fingerprints from us. Take It Down works with others. You can use both.",

@@ -23,8 +23,9 @@ import { solve } from "./proof-of-work.js";
  * @property {PictureStatus[]} pictures
  * @property {string | null} [expires_at]
  * @property {boolean} [expires_soon]
+ * @property {number} [small_sites]
  */
-/** @typedef {{ names: string[], unnamed: number }} Platforms those that take part: named ones, and how many others */
+/** @typedef {{ names: string[], unnamed: number, sites: number }} Platforms those named, other ones, and small sites */
 /** @typedef {{ signals: Signal[], kind?: "video", ai_made?: true }} WirePicture defaults are left out */
 /** @typedef {"was_minor"} AgeBand left out for a minor */
 /** @typedef {{ number: string, pin: string }} Ownership */
@@ -252,7 +253,7 @@ export class Registry {
   }
 
   /**
-   * The platforms that take part: the names of those that may be named, and how many others there are.
+   * The platforms that take part: the names of those that may be named, and how many others and small sites.
    *
    * @param {AbortSignal} signal
    * @throws {RegistryError}
@@ -383,9 +384,9 @@ function readStatus(text) {
  */
 function readPlatforms(text) {
   try {
-    const { platforms, unnamed } = JSON.parse(text);
-    if (Array.isArray(platforms) && platforms.every((name) => typeof name === "string") && unnamed >= 0)
-      return { names: platforms, unnamed };
+    const { platforms, unnamed, small_sites: sites = 0 } = JSON.parse(text);
+    const named = Array.isArray(platforms) && platforms.every((name) => typeof name === "string");
+    if (named && unnamed >= 0 && sites >= 0) return { names: platforms, unnamed, sites };
   } catch {
     // not JSON: thrown below
   }

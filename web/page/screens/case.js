@@ -57,7 +57,7 @@ export function showCase(app) {
     told,
     stateNote(status, over),
     ...explanation(status),
-    ...(over ? [] : [platforms(app)]),
+    ...(over ? [] : [platforms(app, { withSites: false })]),
     pictureList(status, over ? null : withdraw),
     ...(over ? [] : [whatHappensNext(app)]),
     wrong,
@@ -149,13 +149,15 @@ function since({ withdrawn_at, received_at }) {
  * @param {import("../registry/client.js").CaseStatus} status
  */
 function explanation(status) {
-  const { state, platforms, pictures } = status;
+  const { state, platforms, small_sites: sites = 0, pictures } = status;
   if (state === "expired") return [paragraph("case.expired-more")];
   if (state === "withdrawn") return [];
   const times = pictures.reduce((sum, { blocked }) => sum + blocked, 0);
   return [
     paragraph(state === "received" ? "case.received-more" : "case.active-more"),
-    platforms ? paragraph("case.platforms", { count: platforms }) : paragraph("case.no-platform"),
+    ...(platforms ? [paragraph("case.platforms", { count: platforms })] : []),
+    ...(sites ? [paragraph("platforms.sites", { count: sites })] : []),
+    ...(platforms || sites ? [] : [paragraph("case.no-platform")]),
     times ? paragraph("case.blocked-all", { times }) : paragraph("case.not-blocked"),
     ...expiry(status),
   ];

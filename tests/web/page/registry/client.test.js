@@ -330,12 +330,15 @@ test("what is no case number is no answer of the registry, whatever stands after
 
 test("the list of platforms is asked for without anything, and what is no list is no answer of the registry", async () => {
   const { registry, asked } = answering(json(200, { platforms: ["Photo Club"], unnamed: 2 }));
-  assert.deepEqual(await registry.platforms(NEVER), { names: ["Photo Club"], unnamed: 2 });
+  assert.deepEqual(await registry.platforms(NEVER), { names: ["Photo Club"], unnamed: 2, sites: 0 });
+  const more = answering(json(200, { platforms: [], unnamed: 0, small_sites: 12 }));
+  assert.deepEqual(await more.registry.platforms(NEVER), { names: [], unnamed: 0, sites: 12 });
   assert.deepEqual([asked[0].path, asked[0].headers, asked[0].body], ["/v1/platforms", undefined, undefined]);
   const others = [
     { platforms: "all", unnamed: 0 },
     { platforms: [1], unnamed: 0 },
     { platforms: [] },
+    { platforms: [], unnamed: 0, small_sites: "many" },
     [],
     null,
   ];
