@@ -200,7 +200,7 @@ final class TakebackGate
     public function check(string $path, string $mediaType = '', string $uploader = ''): TakebackDecision
     {
         // No stream wrapper: a path such as http://... or phar://... would have this server fetch or unpack something.
-        if (preg_match('~^[a-z][a-z0-9+.-]*://~i', $path) === 1 || !is_file($path) || !is_readable($path)) {
+        if (preg_match('~^[a-z][a-z0-9+.-]+://~i', $path) === 1 || !is_file($path) || !is_readable($path)) {
             throw new TakebackError('the upload is not a file that can be read');
         }
         if (filesize($path) === 0) {
@@ -239,7 +239,7 @@ final class TakebackGate
                 return self::text($answer, $status);
             }
             // A sidecar refuses strangers before it refuses a request without a file.
-            $this->isSidecar ? $this->request('/v1/check', ['Content-Length: 0'], '') : $this->exact(str_repeat('0', 64));
+            $this->isSidecar ? $this->request('/v1/check', body: '') : $this->exact(str_repeat('0', 64));
             return '';
         } catch (TakebackError $error) {
             return $error->getMessage();
@@ -261,7 +261,8 @@ final class TakebackGate
             return $this->unchecked(new TakebackDecision('allow'), $error);
         }
         if ($status >= 300) { // too large, for example: an upload must not pass because of its size
-            return new TakebackDecision($this->unreadable, notes: ['the sidecar refused the file: ' . self::text($answer, $status)]);
+            $note = 'the sidecar refused the file: ' . self::text($answer, $status);
+            return new TakebackDecision($this->unreadable, notes: [$note]);
         }
         return self::decisionOf($answer) ?? $this->unchecked(new TakebackDecision('allow'), self::garbled());
     }
@@ -274,9 +275,20 @@ final class TakebackGate
         if (!self::isAction($answer['decision'] ?? null) || !is_string($id) || !is_array($matches)) {
             return null;
         }
-        $notes = [$answer['explanation'] ?? '', ...(array) ($answer['notes'] ?? [])];
-        $texts = static fn (array $values): array => array_values(array_unique(array_filter($values, static fn ($value) => is_string($value) && $value !== '')));
-        return new TakebackDecision($answer['decision'], $id, true, $texts($notes), $texts(array_column($matches, 'entry')));
+        $notes = self::texts([$answer['explanation'] ?? '', ...array_values((array) ($answer['notes'] ?? []))]);
+        return new TakebackDecision($answer['decision'], $id, true, $notes, self::texts(array_column($matches, 'entry')));
+    }
+
+    /**
+     * Returns the texts among some values, each once.
+     *
+     * @param array<mixed> $values
+     * @return list<string>
+     */
+    private static function texts(array $values): array
+    {
+        $isText = static fn (mixed $value): bool => is_string($value) && $value !== '';
+        return array_values(array_unique(array_filter($values, $isText)));
     }
 
     private static function isAction(mixed $value): bool
@@ -289,9 +301,10 @@ final class TakebackGate
         return new TakebackAway('the answer cannot be read; check the address in the settings');
     }
 
-    /** Returns the decision on what could not be asked about. Questions that are too alike are held in any case, or whoever causes that could get a picture past. */
+    /** Returns the decision on what could not be asked about. */
     private function unchecked(TakebackDecision $start, TakebackAway $error): TakebackDecision
     {
+        // Questions that are too alike are held in any case, or whoever causes that could get a picture past.
         $least = $error->problem === 'too-alike' || $this->whenAway === 'hold' ? 'review' : 'allow';
         $notes = [...$start->notes, 'not checked: ' . $error->getMessage()];
         return new TakebackDecision(TakebackDecision::stronger($start->action, $least), '', false, $notes);
@@ -307,13 +320,18 @@ final class TakebackGate
             return $start;
         }
         try {
-            $found = $this->exact((string) hash_file('sha256', $path)) ?? ($read['pdq'] ? $this->asked($read['pdq'], $uploader) : null);
+            $found = $this->exact(hash_file('sha256', $path) ?: throw new TakebackError('the upload is gone'));
+            if ($found === null && $read['pdq'] !== null) {
+                $found = $this->asked($read['pdq'], $uploader);
+            }
         } catch (TakebackAway $error) {
             return $this->unchecked($start, $error);
         }
-        return $found === null
-            ? $start
-            : new TakebackDecision(TakebackDecision::stronger($start->action, $found['decision']), $found['id'], true, $start->notes);
+        if ($found === null) {
+            return $start;
+        }
+        $action = TakebackDecision::stronger($start->action, $found['decision']);
+        return new TakebackDecision($action, $found['id'], true, $start->notes);
     }
 
     /**
@@ -329,9 +347,11 @@ final class TakebackGate
         }
         $found = null;
         foreach ($answer['suffixes'] as $one) {
-            $one = self::answerOf($one);
-            if (hash_equals(substr($sha256, self::PREFIX_DIGITS), (string) ($one['suffix'] ?? ''))) {
-                $found ??= $one;
+            $suffix = is_array($one) ? $one['suffix'] ?? null : null;
+            $listed = self::answerOf($one);
+            // In constant time, and to the end, so that the time does not tell which file was listed.
+            if (hash_equals(substr($sha256, self::PREFIX_DIGITS), is_string($suffix) ? $suffix : throw self::garbled())) {
+                $found ??= $listed;
             }
         }
         return $found;
@@ -363,10 +383,11 @@ final class TakebackGate
     /** @return array{decision: string, id: string} */
     private static function answerOf(mixed $one): array
     {
-        if (!is_array($one) || !self::isAction($one['decision'] ?? null) || preg_match('/^[A-Za-z0-9_=-]{0,512}\z/', (string) ($one['id'] ?? '?')) !== 1) {
+        $id = is_array($one) ? $one['id'] ?? null : null;
+        if (!is_string($id) || preg_match('/^[A-Za-z0-9_=-]{1,512}\z/', $id) !== 1 || !self::isAction($one['decision'] ?? null)) {
             throw self::garbled();
         }
-        return $one;
+        return ['decision' => $one['decision'], 'id' => $id];
     }
 
     /**
@@ -393,12 +414,12 @@ final class TakebackGate
             $headers[] = "Authorization: Bearer $this->secret";
         }
         $data = '';
-        $stream = $file === '' ? null : fopen($file, 'rb');
-        $sent = match (true) {
-            $stream !== null => [CURLOPT_UPLOAD => true, CURLOPT_CUSTOMREQUEST => 'POST', CURLOPT_INFILE => $stream, CURLOPT_INFILESIZE => fstat($stream)['size']],
-            $body !== null => [CURLOPT_POST => true, CURLOPT_POSTFIELDS => $body],
-            default => [],
-        };
+        $stream = $file === '' ? null : (fopen($file, 'rb') ?: throw new TakebackError('the upload is gone'));
+        $sent = $body === null ? [] : [CURLOPT_POST => true, CURLOPT_POSTFIELDS => $body];
+        if ($stream) { // sent as it is read, so that it is never in memory as a whole
+            $sent = [CURLOPT_UPLOAD => true, CURLOPT_INFILE => $stream, CURLOPT_INFILESIZE => fstat($stream)['size']];
+            $sent[CURLOPT_CUSTOMREQUEST] = 'POST';
+        }
         if (self::isNear((string) parse_url($this->address, PHP_URL_HOST), $this->isSidecar)) {
             $sent[CURLOPT_NOPROXY] = '*';
         }
@@ -418,7 +439,7 @@ final class TakebackGate
             },
         ]);
         $isDone = curl_exec($this->http);
-        if ($stream !== null) {
+        if ($stream) {
             fclose($stream);
         }
         if ($isDone === false) {
@@ -436,7 +457,8 @@ final class TakebackGate
     {
         $answer = json_decode($data, true, 32);
         if ($status === 401 || $status === 403) {
-            throw new TakebackKeyRefused($this->isSidecar ? 'the sidecar does not accept the token' : 'the look-up service does not accept the key');
+            $what = $this->isSidecar ? 'the sidecar does not accept the token' : 'the look-up service does not accept the key';
+            throw new TakebackKeyRefused("$what; correct it in the settings");
         }
         if ($status >= 200 && $status < 300) {
             return [$status, is_array($answer) ? $answer : throw self::garbled()];
@@ -461,9 +483,37 @@ final class TakebackGate
     }
 }
 
-/** Reads pictures and computes their fingerprints. */
+/** Reads pictures, and computes their fingerprints with GD. */
 final class TakebackPicture
 {
+    /** Pixels of the largest picture that is decoded: those of the largest cameras of phones in their usual setting. */
+    private const MAX_PIXELS = 50_000_000;
+    /** Bytes of the largest file that is decoded. */
+    private const MAX_BYTES = 64 << 20;
+    /** Scans of a JPEG: cameras make up to 12, and each costs as much time as the whole picture. */
+    private const MAX_SCANS = 64;
+    /** Where the first chunk of a file is, and what its head holds. */
+    private const CHUNKS = ['jpeg' => [2, 'a2name/nsize'], 'png' => [8, 'Nsize/a4name'], 'webp' => [12, 'a4name/Vsize']];
+    private const MAX_CHUNKS = 10_000;
+    /** Memory for hashing a reduced picture. */
+    private const SPARE_BYTES = 16 << 20;
+    /** Memory for hashing a picture at full size. */
+    private const BYTES_A_HASHED_PIXEL = 120;
+    /** Four channels of two bytes. */
+    private const IMAGICK_BYTES_A_PIXEL = 8;
+    /** How WebM, FLV, WMV, MPEG, AVI, QuickTime without a brand, and both kinds of transport streams begin. */
+    private const VIDEO = '/^(\x1a\x45\xdf\xa3|FLV\x01|\x30\x26\xb2\x75\x8e\x66\xcf\x11|\0\0\x01\xba|RIFF.{4}AVI |'
+        . '.{4}(moov|mdat|wide|free|skip|pnot)|G.{187}G.{187}G|.{4}G.{191}G.{191}G)/s';
+    /** Bytes that decoding takes for each pixel; libwebp and libavif keep a second copy. */
+    private const BYTES_A_PIXEL = ['jpeg' => 4, 'png' => 4, 'gif' => 4, 'bmp' => 4, 'webp' => 9, 'avif' => 9];
+    /** What Imagick reads, if it is there. */
+    private const BY_IMAGICK = ['tiff', 'heic', 'avif', 'jxl'];
+    /** Pixels of the largest picture that is hashed at full size; larger ones are first reduced to `SIDE` x `SIDE`. */
+    private const FULL_SIZE_PIXELS = 512 * 512;
+    private const SIDE = 512;
+    /** A picture with a shorter side has no PDQ. */
+    private const SMALLEST = 5;
+
     /**
      * Returns what a file is (`picture`, `video`, `unreadable`, `not_media`), notes about it, and the PDQ of a picture.
      *
@@ -471,6 +521,558 @@ final class TakebackPicture
      */
     public static function read(string $path, string $mediaType = ''): array
     {
-        return ['kind' => 'unreadable', 'notes' => ['not implemented yet'], 'pdq' => null];
+        $start = (string) file_get_contents($path, length: 4096);
+        $format = self::format($start);
+        if ($format === 'video') {
+            return ['kind' => 'video', 'notes' => ['of a video its SHA-256 alone was asked for'], 'pdq' => null];
+        }
+        if ($format === '') {
+            $isMedia = preg_match('~^\s*(image|video)/~i', $mediaType) === 1 || substr($start, 4, 4) === 'ftyp';
+            return $isMedia ? self::unreadable('its kind is not known') : ['kind' => 'not_media', 'notes' => [], 'pdq' => null];
+        }
+        $isCut = false;
+        // Decoders warn about hostile files; a site may turn warnings into exceptions, or print them.
+        set_error_handler(static function (int $_, string $text) use (&$isCut): bool {
+            $isCut = $isCut || str_contains($text, 'Premature end');
+            return true;
+        });
+        $ignores = ini_set('gd.jpeg_ignore_warning', '0');
+        try {
+            $pdq = self::hash($path, $format);
+            // What is missing of a JPEG is grey, and hashed as if it were part of the picture.
+            return $isCut ? self::unreadable('it is cut short') : ['kind' => 'picture', 'notes' => [], 'pdq' => $pdq];
+        } catch (Throwable $error) {
+            return self::unreadable($error instanceof TakebackError ? $error->getMessage() : 'it is damaged');
+        } finally {
+            is_string($ignores) && ini_set('gd.jpeg_ignore_warning', $ignores);
+            restore_error_handler();
+        }
+    }
+
+    /** @return array{kind: string, notes: list<string>, pdq: null} */
+    private static function unreadable(string $why): array
+    {
+        return ['kind' => 'unreadable', 'notes' => ["unreadable: $why"], 'pdq' => null];
+    }
+
+    /** Returns the format by the first bytes of a file: a picture's, `video`, or '' for any other file. */
+    private static function format(string $start): string
+    {
+        $brands = substr($start, 4, 4) === 'ftyp' ? str_split(substr($start, 8, max(4, unpack('N', $start)[1] - 8)), 4) : [];
+        unset($brands[1]); // the minor version
+        $brands = implode(' ', $brands);
+        return match (true) {
+            str_starts_with($start, "\xff\xd8\xff") => 'jpeg',
+            str_starts_with($start, "\x89PNG\r\n\x1a\n") => 'png',
+            str_starts_with($start, 'GIF87a'), str_starts_with($start, 'GIF89a') => 'gif',
+            str_starts_with($start, 'BM') => 'bmp',
+            str_starts_with($start, 'RIFF') && substr($start, 8, 4) === 'WEBP' => 'webp',
+            preg_match('/^(II[*+]\0|MM\0[*+])/', $start) === 1 => 'tiff',
+            str_starts_with($start, "\xff\x0a"), str_starts_with($start, "\0\0\0\x0cJXL \r\n\x87\n") => 'jxl',
+            preg_match('/\b(avi[fso]|MA1[AB])\b/', $brands) === 1 => 'avif',
+            preg_match('/\b(he[iv][cmsx]|heif|MiH[ABE]|mif[123]|msf1|miaf)\b/', $brands) === 1 => 'heic',
+            $brands !== '', preg_match(self::VIDEO, $start) === 1 => 'video',
+            default => '',
+        };
+    }
+
+    /**
+     * Returns the PDQ of a picture; `null` if a side is under 5 pixels. Throws `TakebackError`, or what a decoder throws.
+     *
+     * @return array{hash: string, quality: int, dihedral: array<string, string>}|null
+     */
+    private static function hash(string $path, string $format): ?array
+    {
+        if (filesize($path) > self::MAX_BYTES) {
+            throw new TakebackError('the file is larger than ' . (self::MAX_BYTES >> 20) . ' MB');
+        }
+        if ($format === 'jpeg' && self::scans($path) > self::MAX_SCANS) {
+            throw new TakebackError('it has more than ' . self::MAX_SCANS . ' scans');
+        }
+        [$image, $isGrey] = self::decoded($path, $format);
+        [$wide, $high] = [imagesx($image), imagesy($image)];
+        if (min($wide, $high) < self::SMALLEST) {
+            return null;
+        }
+        $isLarge = $wide * $high > self::FULL_SIZE_PIXELS || $wide * $high * self::BYTES_A_HASHED_PIXEL > self::freeBytes();
+        if ($isLarge) {
+            $image = self::reduced($image);
+        }
+        $how = $isGrey ? 'grey' : ($format === 'jpeg' ? 'whole' : 'exact');
+        $orientation = self::orientation($path, $format);
+        $rows = self::turned(self::luma($image, $how), $orientation);
+        if (!$isLarge) {
+            return TakebackPdq::ofFullSize($rows);
+        }
+        return $orientation >= 5 ? TakebackPdq::ofReduced($rows, $high, $wide) : TakebackPdq::ofReduced($rows, $wide, $high);
+    }
+
+    /**
+     * Returns a picture with its pixels as stored, and whether it has grey values alone.
+     *
+     * @return array{GdImage, bool}
+     */
+    private static function decoded(string $path, string $format): array
+    {
+        $read = "imagecreatefrom$format";
+        $size = isset(self::BYTES_A_PIXEL[$format]) && function_exists($read) ? getimagesize($path) : false;
+        $image = false;
+        if ($size && $size[0] > 0 && $size[1] > 0) {
+            self::checkSize($size[0], $size[1], self::BYTES_A_PIXEL[$format]);
+            $image = $read($path);
+        }
+        if (!$image && in_array($format, self::BY_IMAGICK, true) && extension_loaded('imagick')) {
+            return [self::byImagick($path, $format), false];
+        }
+        if (!$image || !imagepalettetotruecolor($image)) {
+            throw new TakebackError($image || $size ? 'it is damaged' : "$format cannot be decoded here");
+        }
+        $isGrey = match ($format) {
+            'jpeg' => ($size['channels'] ?? 3) === 1,
+            'png' => file_get_contents($path, offset: 25, length: 1) === "\0", // the colour type
+            default => false,
+        };
+        return [$image, $isGrey];
+    }
+
+    /** Returns a picture that GD does not read, in colours over white, and reduced as `reduced` does. */
+    private static function byImagick(string $path, string $format): GdImage
+    {
+        $data = (string) file_get_contents($path);
+        $header = new Imagick();
+        $header->pingImageBlob($data);
+        self::checkSize($header->getImageWidth(), $header->getImageHeight(), self::IMAGICK_BYTES_A_PIXEL);
+        $pages = new Imagick();
+        $pages->readImageBlob($data, "$format:upload"); // the prefix keeps other decoders from guessing
+        $pages->setFirstIterator();
+        $picture = $pages->getImage();
+        $picture->transformImageColorspace(Imagick::COLORSPACE_SRGB);
+        $picture->setImageBackgroundColor('white');
+        $picture = $picture->mergeImageLayers(Imagick::LAYERMETHOD_FLATTEN);
+        if ($picture->getImageWidth() * $picture->getImageHeight() > self::FULL_SIZE_PIXELS) {
+            $picture->resizeImage(self::SIDE, self::SIDE, Imagick::FILTER_BOX, 1);
+        }
+        $picture->setImageDepth(8);
+        $picture->setImageFormat('png24');
+        $image = imagecreatefromstring($picture->getImageBlob());
+        return $image ?: throw new TakebackError('it is damaged');
+    }
+
+    /** Throws `TakebackError` for a picture of too many pixels, by what its header says, before it is decoded. */
+    private static function checkSize(int $width, int $height, int $bytesAPixel): void
+    {
+        if ($width * $height > self::MAX_PIXELS) {
+            throw new TakebackError('it has more than ' . intdiv(self::MAX_PIXELS, 1_000_000) . ' megapixels');
+        }
+        if ($width * $height * $bytesAPixel + self::SPARE_BYTES > self::freeBytes()) {
+            throw new TakebackError("it is too large for PHP's memory_limit");
+        }
+    }
+
+    /** Returns how much memory PHP may still take. */
+    private static function freeBytes(): int
+    {
+        $limit = strtolower(trim((string) ini_get('memory_limit')));
+        $bytes = (int) $limit * (['k' => 1 << 10, 'm' => 1 << 20, 'g' => 1 << 30][substr($limit, -1)] ?? 1);
+        return $bytes > 0 ? $bytes - memory_get_usage() : PHP_INT_MAX;
+    }
+
+    private static function reduced(GdImage $image): GdImage
+    {
+        $small = imagecreatetruecolor(self::SIDE, self::SIDE);
+        imagealphablending($small, false);
+        imagecopyresampled($small, $image, 0, 0, 0, 0, self::SIDE, self::SIDE, imagesx($image), imagesy($image));
+        return $small;
+    }
+
+    /**
+     * Returns rows of luma over white: as stored of a grey picture, in whole numbers as in a JPEG, or in float32.
+     *
+     * @return list<list<float>>
+     */
+    private static function luma(GdImage $image, string $how): array
+    {
+        [$red, $green, $blue] = array_map(self::weighted(...), [0.299, 0.587, 0.114]);
+        [$wide, $high, $rows] = [imagesx($image), imagesy($image), []];
+        for ($y = 0; $y < $high; $y++) {
+            $row = $more = [];
+            for ($x = 0; $x < $wide; $x++) {
+                $pixel = imagecolorat($image, $x, $y);
+                if ($pixel >> 24) {
+                    $pixel = self::overWhite($pixel);
+                }
+                if ($how === 'grey') {
+                    $row[] = (float) ($pixel & 255);
+                } else {
+                    $row[] = $red[$pixel >> 16] + $green[$pixel >> 8 & 255];
+                    $more[] = $blue[$pixel & 255];
+                }
+            }
+            if ($how !== 'grey') {
+                $row = TakebackPdq::float32($row);
+                foreach ($row as $x => $_) {
+                    $row[$x] += $more[$x];
+                }
+                $row = $how === 'whole' ? array_map('round', $row) : TakebackPdq::float32($row);
+            }
+            $rows[] = $row;
+        }
+        return $rows;
+    }
+
+    /**
+     * Returns the values of a channel times its weight, that of ITU-R BT.601.
+     *
+     * @return list<float>
+     */
+    private static function weighted(float $weight): array
+    {
+        $weight = TakebackPdq::float32([$weight])[0];
+        return TakebackPdq::float32(array_map(static fn (int $value): float => $weight * $value, range(0, 255)));
+    }
+
+    private static function overWhite(int $pixel): int
+    {
+        $clear = $pixel >> 24 & 127;
+        $mix = static fn (int $value): int => (int) (($value * (127 - $clear) + 255 * $clear) / 127 + 0.5);
+        return $mix($pixel >> 16 & 255) << 16 | $mix($pixel >> 8 & 255) << 8 | $mix($pixel & 255);
+    }
+
+    /**
+     * Returns the rows turned upright by EXIF's orientation.
+     *
+     * @param list<list<float>> $rows
+     * @return list<list<float>>
+     */
+    private static function turned(array $rows, int $orientation): array
+    {
+        if ($orientation >= 5) {
+            $rows = array_map(null, ...$rows);
+        }
+        if (in_array($orientation, [3, 4, 7, 8], true)) {
+            $rows = array_reverse($rows);
+        }
+        return in_array($orientation, [2, 3, 6, 7], true) ? array_map('array_reverse', $rows) : $rows;
+    }
+
+    private static function scans(string $path): int
+    {
+        [$file, $count, $last] = [fopen($path, 'rb'), 0, ''];
+        while (!feof($file)) {
+            $part = $last . fread($file, 1 << 20);
+            $count += substr_count($part, "\xff\xda");
+            $last = substr($part, -1);
+        }
+        fclose($file);
+        return $count;
+    }
+
+    /** Returns the orientation, 1 to 8, in a picture's EXIF block; 1 if there is none that can be read. */
+    private static function orientation(string $path, string $format): int
+    {
+        $block = self::exif($path, $format);
+        [$short, $long] = ['II' => ['v', 'V'], 'MM' => ['n', 'N']][substr($block, 0, 2)] ?? ['', ''];
+        if ($short === '' || strlen($block) < 8) {
+            return 1;
+        }
+        $directory = substr($block, unpack($long, $block, 4)[1]);
+        $count = strlen($directory) < 2 ? 0 : unpack($short, $directory)[1];
+        foreach (array_slice(str_split(substr($directory, 2), 12), 0, $count) as $entry) {
+            // Tag 0x0112, of type 3: a number of two bytes.
+            if (strlen($entry) === 12 && str_starts_with($entry, pack("{$short}2", 0x0112, 3))) {
+                $value = unpack($short, $entry, 8)[1];
+                return $value >= 1 && $value <= 8 ? $value : 1;
+            }
+        }
+        return 1;
+    }
+
+    /** Returns the EXIF block of a JPEG, PNG or WebP file; '' if there is none. */
+    private static function exif(string $path, string $format): string
+    {
+        [$at, $layout] = self::CHUNKS[$format] ?? [0, ''];
+        $file = fopen($path, 'rb');
+        for ($number = 0; $layout !== '' && $number < self::MAX_CHUNKS; $number++) {
+            $head = fseek($file, $at) === 0 ? (string) fread($file, 8) : '';
+            $chunk = strlen($head) === 8 ? unpack($layout, $head) : ['name' => "\xff\xda", 'size' => 0];
+            if ($chunk['name'] === "\xff\xda") { // a JPEG's pixels begin
+                break;
+            }
+            if (in_array($chunk['name'], ["\xff\xe1", 'eXIf', 'EXIF'], true)) {
+                fseek($file, $at + ($format === 'jpeg' ? 4 : 8));
+                $block = preg_replace('/^Exif\0\0/', '', (string) fread($file, max(1, min(65_536, $chunk['size']))));
+                if (preg_match('/^(II\*\0|MM\0\*)/', $block) === 1) { // a JPEG may have XMP there
+                    return $block;
+                }
+            }
+            $at += $chunk['size'] + match ($format) { 'jpeg' => 2, 'png' => 12, default => 8 + $chunk['size'] % 2 };
+        }
+        return '';
+    }
+}
+
+/** PDQ, in the arithmetic of the reference: float32 in its order, because sums in float64 move hashes of graphics. */
+final class TakebackPdq
+{
+    private const SIDE = 64;
+    private const NAMES = ['orig', 'rot90', 'rot180', 'rot270', 'flipx', 'flipy', 'flipp', 'flipm'];
+
+    /**
+     * Rounds numbers to float32.
+     *
+     * @param array<float> $values
+     * @return list<float>
+     */
+    public static function float32(array $values): array
+    {
+        return array_values(unpack('g*', pack('g*', ...$values)));
+    }
+
+    /**
+     * Returns the PDQ of rows of luma by the full-size rule.
+     *
+     * @param list<list<float>> $rows
+     * @return array{hash: string, quality: int, dihedral: array<string, string>}
+     */
+    public static function ofFullSize(array $rows): array
+    {
+        [$high, $wide] = [count($rows), count($rows[0])];
+        // A box runs over lines, so that the numbers of a line are rounded together.
+        $columns = self::boxed(array_map(null, ...$rows), range(0, $wide - 1));
+        $lines = self::boxed(array_map(null, ...$columns), range(0, $high - 1));
+        $columns = self::boxed(array_map(null, ...$lines), self::sampled($wide));
+        $samples = self::boxed(array_map(null, ...$columns), self::sampled($high));
+        // The reference hashes a picture of 64 x 64 unfiltered, and its turned forms filtered.
+        return self::concluded($wide === self::SIDE && $high === self::SIDE ? $rows : $samples, $samples);
+    }
+
+    /** @return list<int> */
+    private static function sampled(int $length): array
+    {
+        return array_map(static fn (int $at): int => (2 * $at + 1) * $length >> 7, range(0, self::SIDE - 1));
+    }
+
+    /**
+     * Returns a box filter's output at the lines `$wanted`, which rise.
+     *
+     * @param list<list<float>> $lines
+     * @param list<int> $wanted
+     * @return list<list<float>>
+     */
+    private static function boxed(array $lines, array $wanted): array
+    {
+        $length = count($lines);
+        $window = intdiv($length + 127, 128);
+        $ahead = intdiv($window + 2, 2) - 1;
+        $sum = array_fill(0, count($lines[0]), 0.0);
+        [$out, $tick] = [[], 0];
+        foreach ($wanted as $at) {
+            for (; $tick <= $at + $ahead; $tick++) {
+                if (isset($lines[$tick])) {
+                    $sum = self::added($sum, $lines[$tick], 1);
+                }
+                if (isset($lines[$tick - $window])) {
+                    $sum = self::added($sum, $lines[$tick - $window], -1);
+                }
+            }
+            $last = $tick - 1;
+            $count = max(1, $last < $window ? $last + 1 : ($last < $length ? $window : $window + $length - 1 - $last));
+            $line = [];
+            foreach ($sum as $value) {
+                $line[] = $value / $count;
+            }
+            $out[] = self::float32($line);
+        }
+        return $out;
+    }
+
+    /**
+     * @param list<float> $sum
+     * @param list<float> $line
+     * @return list<float>
+     */
+    private static function added(array $sum, array $line, int $sign): array
+    {
+        foreach ($line as $at => $value) {
+            $sum[$at] += $sign * $value;
+        }
+        return self::float32($sum);
+    }
+
+    /**
+     * Returns the PDQ of a picture of `$wide` x `$high` pixels from a reduced copy: close to what the full-size rule gives.
+     *
+     * @param list<list<float>> $rows
+     * @return array{hash: string, quality: int, dihedral: array<string, string>}
+     */
+    public static function ofReduced(array $rows, int $wide, int $high): array
+    {
+        $columns = self::tented(array_map(null, ...$rows), $wide);
+        $samples = self::tented(array_map(null, ...$columns), $high);
+        return self::concluded($samples, $samples);
+    }
+
+    /**
+     * Returns what two boxes one after the other give at the sampled lines: means under a tent. `$length` is that of the
+     * side before it was reduced to the lines.
+     *
+     * @param list<list<float>> $lines
+     * @return list<list<float>>
+     */
+    private static function tented(array $lines, int $length): array
+    {
+        $window = intdiv($length + 127, 128);
+        $scale = count($lines) / $length;
+        $out = [];
+        foreach (self::sampled($length) as $at) {
+            // An even window holds one more line after its middle than before it, in each of the boxes.
+            $middle = ($at + ($window % 2 ? 0.5 : 1.5)) * $scale;
+            [$first, $last] = [max(0, (int) ($middle - $window * $scale)), (int) ($middle + $window * $scale)];
+            $sum = array_fill(0, count($lines[0]), 0.0);
+            $total = 0.0;
+            for ($line = $first; $line <= min($last, count($lines) - 1); $line++) {
+                $edges = [($line - $middle) / ($window * $scale), ($line + 1 - $middle) / ($window * $scale)];
+                $weight = self::tent($edges[1]) - self::tent($edges[0]);
+                $total += $weight;
+                foreach ($lines[$line] as $place => $value) {
+                    $sum[$place] += $weight * $value;
+                }
+            }
+            $out[] = array_map(static fn (float $value): float => $value / $total, $sum);
+        }
+        return $out;
+    }
+
+    /** Returns the area of a tent of width 2 and area 1 up to `$at`, which is 0 at its middle. */
+    private static function tent(float $at): float
+    {
+        $at = max(-1.0, min(1.0, $at));
+        return $at < 0 ? (1 + $at) ** 2 / 2 : 1 - (1 - $at) ** 2 / 2;
+    }
+
+    /**
+     * Returns hash and quality of `$single`, and the turned and mirrored forms of `$filtered`.
+     *
+     * @param list<list<float>> $single
+     * @param list<list<float>> $filtered
+     * @return array{hash: string, quality: int, dihedral: array<string, string>}
+     */
+    private static function concluded(array $single, array $filtered): array
+    {
+        $waves = self::waves($filtered);
+        $forms = [];
+        foreach (self::NAMES as $which => $name) {
+            $forms[$name] = self::bits(self::form($waves, $which));
+        }
+        $hash = $single === $filtered ? $forms['orig'] : self::bits(self::waves($single));
+        return ['hash' => $hash, 'quality' => self::quality($single), 'dihedral' => $forms];
+    }
+
+    /**
+     * Returns the 16 x 16 lowest frequencies of the DCT but the constant ones, row by row.
+     *
+     * @param list<list<float>> $samples
+     * @return list<float>
+     */
+    private static function waves(array $samples): array
+    {
+        $half = self::summed(static fn (int $k): array => [self::cosines($k), $samples[$k]]);
+        $columns = array_chunk($half, self::SIDE); // by vertical frequency, then by column
+        return self::summed(static fn (int $k): array => [array_column($columns, $k), self::cosines($k)]);
+    }
+
+    /**
+     * Returns the sum of the outer products of two lists of numbers for each index, added in order.
+     *
+     * @param callable(int): array{list<float>, list<float>} $pair
+     * @return list<float>
+     */
+    private static function summed(callable $pair): array
+    {
+        $sum = [];
+        for ($k = 0; $k < self::SIDE; $k++) {
+            [$downs, $acrosses] = $pair($k);
+            $products = [];
+            foreach ($downs as $down) {
+                foreach ($acrosses as $across) {
+                    $products[] = $down * $across;
+                }
+            }
+            $products = self::float32($products);
+            $sum = $k === 0 ? $products : self::added($sum, $products, 1);
+        }
+        return $sum;
+    }
+
+    /**
+     * Returns column `$at` of the DCT's matrix.
+     *
+     * @return list<float>
+     */
+    private static function cosines(int $at): array
+    {
+        $scale = self::float32([sqrt(2 / self::SIDE)])[0];
+        $entry = static fn (int $wave): float => $scale * cos(M_PI / 128 * $wave * (2 * $at + 1));
+        return self::float32(array_map($entry, range(1, 16)));
+    }
+
+    /**
+     * Returns the frequencies of a turned or mirrored form: transposed or not, with the signs of odd waves changed.
+     *
+     * @param list<float> $waves
+     * @return list<float>
+     */
+    private static function form(array $waves, int $which): array
+    {
+        $isTransposed = $which === 1 || $which === 3 || $which >= 6;
+        $form = [];
+        for ($place = 0; $place < 256; $place++) {
+            [$i, $j] = $isTransposed ? [$place & 15, $place >> 4] : [$place >> 4, $place & 15];
+            $isNegative = match ($which) {
+                0, 6 => false,
+                1, 5 => $j % 2 === 0,
+                2, 7 => ($i + $j) % 2 === 1,
+                default => $i % 2 === 0,
+            };
+            $form[] = $isNegative ? -$waves[16 * $i + $j] : $waves[16 * $i + $j];
+        }
+        return $form;
+    }
+
+    /**
+     * Returns a bit for each frequency above the median, the last one first, in hex.
+     *
+     * @param list<float> $waves
+     */
+    private static function bits(array $waves): string
+    {
+        $ranked = $waves;
+        sort($ranked);
+        $hex = '';
+        foreach (array_chunk(array_reverse($waves), 4) as $four) {
+            $hex .= dechex(array_reduce($four, static fn (int $digit, float $wave): int => $digit << 1 | ($wave > $ranked[127] ? 1 : 0), 0));
+        }
+        return $hex;
+    }
+
+    /** @param list<list<float>> $samples */
+    private static function quality(array $samples): int
+    {
+        $sum = 0;
+        foreach ([$samples, array_map(null, ...$samples)] as $lines) {
+            for ($at = 1; $at < self::SIDE; $at++) {
+                $off = [];
+                foreach ($lines[$at] as $place => $value) {
+                    $off[] = $lines[$at - 1][$place] - $value;
+                }
+                foreach ([[100, 1], [1, 255]] as [$times, $over]) {
+                    $off = array_map(static fn (float $value): float => $value * $times / $over, self::float32($off));
+                }
+                foreach (self::float32($off) as $value) {
+                    $sum += abs((int) $value);
+                }
+            }
+        }
+        return min(100, intdiv($sum, 90));
     }
 }
