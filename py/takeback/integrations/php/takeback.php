@@ -1,11 +1,11 @@
 <?php
 
 /**
- * Checks uploads against a list of pictures that must not be shared: by a running sidecar (`takeback gate serve`), which
- * gets the file, or by a look-up service, which gets fingerprints that are computed here and never a file.
+ * Checks uploads against a list of pictures that must not be shared: by a running sidecar (`takeback gate serve`),
+ * which gets the file, or by a look-up service, which gets fingerprints that are computed here, and never a file.
  *
- * Copy this file. It needs PHP 8.1 with curl, and for a look-up service GD; Imagick, if it is there, reads TIFF, HEIC and
- * JPEG XL. README.md beside it is the guide.
+ * Copy this file. It needs PHP 8.1 with curl, and for a look-up service GD; Imagick, if it is there, reads TIFF, HEIC
+ * and JPEG XL. README.md beside it is the guide.
  */
 
 declare(strict_types=1);
@@ -38,8 +38,8 @@ final class TakebackAway extends TakebackError
 /**
  * What to do with an upload. `review` means that a person looks at it before anybody else does.
  *
- * `id` and `entries` are for feedback; `id` is empty if nothing was asked. If `isChecked` is false, the list could not be
- * asked: check the upload again later. `notes` are for moderators, not for the uploader.
+ * `id` and `entries` are for feedback; `id` is empty if nothing was asked. If `isChecked` is false, the list could not
+ * be asked: check the upload again later. `notes` are for moderators, not for the uploader.
  */
 final class TakebackDecision
 {
@@ -91,8 +91,8 @@ final class TakebackGate
 
     /**
      * Returns a gate. Settings: `sidecar` (address) and `token`, or `lookup` (address) and `key`; `when_away`, `hold`
-     * (default) or `allow`, for when nothing answers; `unreadable`, `review` (default) or `allow`, for pictures that cannot
-     * be read and, with `lookup`, videos; `timeout` in seconds. Throws `TakebackSettingsError`.
+     * (default) or `allow`, for when nothing answers; `unreadable`, `review` (default) or `allow`, for pictures that
+     * cannot be read and, with `lookup`, videos; `timeout` in seconds. Throws `TakebackSettingsError`.
      *
      * @param array<string, mixed> $settings
      */
@@ -123,7 +123,7 @@ final class TakebackGate
             is_string($settings[$name]) || throw new TakebackSettingsError("$name must be a text");
         }
         if (($settings['sidecar'] === '') === ($settings['lookup'] === '')) {
-            throw new TakebackSettingsError('give the address of a sidecar, or that of a look-up service, and not both');
+            throw new TakebackSettingsError('give the address of a sidecar or that of a look-up service, and not both');
         }
         $this->isSidecar = $settings['sidecar'] !== '';
         $this->address = self::address($settings[$this->isSidecar ? 'sidecar' : 'lookup'], $this->isSidecar);
@@ -146,7 +146,7 @@ final class TakebackGate
             throw new TakebackSettingsError('the token must be printable ASCII without spaces');
         }
         if (!$this->isSidecar && preg_match('/^tbl_[0-9a-f]{16}_[0-9a-f]{64}\z/', $this->secret) !== 1) {
-            throw new TakebackSettingsError("the site's key is malformed: expected tbl_, 16 hex digits, _, 64 hex digits");
+            throw new TakebackSettingsError("the site's key is malformed: expected tbl_, 16 hex digits, _, 64 digits");
         }
         foreach ($this->isSidecar ? ['curl'] : ['curl', 'gd'] as $extension) {
             if (!extension_loaded($extension)) {
@@ -164,7 +164,7 @@ final class TakebackGate
         return $value;
     }
 
-    /** Returns the address without a slash at its end. Plain HTTP is for this machine; for a sidecar, also its network. */
+    /** Returns the address without a slash at its end. Plain HTTP must stay on this machine; a sidecar's, near it. */
     private static function address(string $address, bool $isSidecar): string
     {
         $owner = $isSidecar ? 'the sidecar' : 'the look-up service';
@@ -176,7 +176,7 @@ final class TakebackGate
             throw new TakebackSettingsError("$owner's address must not have a user, password, query or fragment");
         }
         if ($parts['scheme'] === 'http' && !self::isNear($parts['host'], $isSidecar)) {
-            throw new TakebackSettingsError("$owner's address must start with https://, or uploads could be read in transit");
+            throw new TakebackSettingsError("$owner's address must start with https://: plain HTTP could be read");
         }
         return rtrim($address, '/');
     }
@@ -193,9 +193,9 @@ final class TakebackGate
     }
 
     /**
-     * Decides on the file at `$path`. `$mediaType` is what the browser called it; `$uploader` is any name that the site has
-     * for the uploading person, of which only a hash is sent. Throws `TakebackKeyRefused`, and `TakebackError` if the file
-     * cannot be read.
+     * Decides on the file at `$path`. `$mediaType` is what the browser called it; `$uploader` is any name that the site
+     * has for the uploading person, of which only a hash is sent. Throws `TakebackKeyRefused`, and `TakebackError` if
+     * the file cannot be read.
      */
     public function check(string $path, string $mediaType = '', string $uploader = ''): TakebackDecision
     {
@@ -206,13 +206,15 @@ final class TakebackGate
         if (filesize($path) === 0) {
             return new TakebackDecision('allow', notes: ['the file is empty']);
         }
-        return $this->isSidecar ? $this->askSidecar($path, $mediaType, $uploader) : $this->lookUp($path, $mediaType, $uploader);
+        return $this->isSidecar
+            ? $this->askSidecar($path, $mediaType, $uploader)
+            : $this->lookUp($path, $mediaType, $uploader);
     }
 
     /**
-     * Sends feedback on a decision: `blocked`, `not_blocked` or `pending_review`; `$confirmed` says that a moderator has
-     * looked at the upload. Does nothing if nothing matched or was asked. Throws `TakebackAway` if it is to be sent again
-     * later, `TakebackKeyRefused`, and `TakebackError` if it is refused.
+     * Sends feedback on a decision: `blocked`, `not_blocked` or `pending_review`; `$confirmed` says that a moderator
+     * has looked at the upload. Does nothing if nothing was asked or, at a sidecar, nothing matched. Throws
+     * `TakebackAway` if it is to be sent again later, `TakebackKeyRefused`, and `TakebackError` if it is refused.
      */
     public function feedback(TakebackDecision $of, string $verdict, bool $confirmed = false): void
     {
@@ -230,7 +232,7 @@ final class TakebackGate
         }
     }
 
-    /** Returns '' if uploads can be checked, or why not, for a settings page: whether it answers, and accepts the key. */
+    /** Returns '' if uploads can be checked, or why not, for a settings page. Asks whether the key is accepted, too. */
     public function isReady(): string
     {
         try {
@@ -276,7 +278,8 @@ final class TakebackGate
             return null;
         }
         $notes = self::texts([$answer['explanation'] ?? '', ...array_values((array) ($answer['notes'] ?? []))]);
-        return new TakebackDecision($answer['decision'], $id, true, $notes, self::texts(array_column($matches, 'entry')));
+        $entries = self::texts(array_column($matches, 'entry'));
+        return new TakebackDecision($answer['decision'], $id, true, $notes, $entries);
     }
 
     /**
@@ -321,8 +324,8 @@ final class TakebackGate
         }
         try {
             $found = $this->exact(hash_file('sha256', $path) ?: throw new TakebackError('the upload is gone'));
-            if ($found === null && $read['pdq'] !== null) {
-                $found = $this->asked($read['pdq'], $uploader);
+            if ($found === null && $read['signals']) {
+                $found = $this->asked($read['signals'], $read['dihedral'], $uploader);
             }
         } catch (TakebackAway $error) {
             return $this->unchecked($start, $error);
@@ -345,12 +348,12 @@ final class TakebackGate
         if ($status >= 300 || !is_array($answer['suffixes'] ?? null)) {
             throw $status >= 300 ? new TakebackAway(self::text($answer, $status)) : self::garbled();
         }
-        $found = null;
+        [$own, $found] = [substr($sha256, self::PREFIX_DIGITS), null];
         foreach ($answer['suffixes'] as $one) {
-            $suffix = is_array($one) ? $one['suffix'] ?? null : null;
             $listed = self::answerOf($one);
-            // In constant time, and to the end, so that the time does not tell which file was listed.
-            if (hash_equals(substr($sha256, self::PREFIX_DIGITS), is_string($suffix) ? $suffix : throw self::garbled())) {
+            $suffix = is_string($one['suffix'] ?? null) ? $one['suffix'] : throw self::garbled();
+            // In constant time, and to the end of the list, so that the time does not tell whether the file is on it.
+            if (hash_equals($own, $suffix)) {
                 $found ??= $listed;
             }
         }
@@ -360,18 +363,17 @@ final class TakebackGate
     /**
      * Asks about fingerprints.
      *
-     * @param array{hash: string, quality: int, dihedral: array<string, string>} $pdq
+     * @param list<array<string, mixed>> $signals
+     * @param array<string, string> $dihedral
      * @return array{decision: string, id: string}
      */
-    private function asked(array $pdq, string $uploader): array
+    private function asked(array $signals, array $dihedral, string $uploader): array
     {
-        $question = [
-            'signals' => [['type' => 'pdq', 'value' => $pdq['hash'], 'quality' => $pdq['quality']]],
-            'dihedral' => $pdq['dihedral'],
-        ];
+        $question = ['signals' => $signals, 'dihedral' => $dihedral];
         if ($uploader !== '') {
             // The key is the site's, so that two sites send different hashes of one name.
-            $question['uploader'] = substr(hash_hmac('sha256', $uploader, "takeback uploaders\0" . $this->secret), 0, 16);
+            $name = hash_hmac('sha256', $uploader, "takeback uploaders\0$this->secret");
+            $question['uploader'] = substr($name, 0, 16);
         }
         [$status, $answer] = $this->send('/v1/check/signals', $question);
         if ($status >= 300) {
@@ -383,11 +385,11 @@ final class TakebackGate
     /** @return array{decision: string, id: string} */
     private static function answerOf(mixed $one): array
     {
-        $id = is_array($one) ? $one['id'] ?? null : null;
-        if (!is_string($id) || preg_match('/^[A-Za-z0-9_=-]{1,512}\z/', $id) !== 1 || !self::isAction($one['decision'] ?? null)) {
+        [$decision, $id] = is_array($one) ? [$one['decision'] ?? null, $one['id'] ?? null] : [null, null];
+        if (!self::isAction($decision) || !is_string($id) || preg_match('/^[A-Za-z0-9_=-]{1,512}\z/', $id) !== 1) {
             throw self::garbled();
         }
-        return ['decision' => $one['decision'], 'id' => $id];
+        return ['decision' => $decision, 'id' => $id];
     }
 
     /**
@@ -402,8 +404,8 @@ final class TakebackGate
     }
 
     /**
-     * Sends a request and returns status and answer: below 300, or a refusal of what was sent. Throws `TakebackKeyRefused`,
-     * and `TakebackAway` for everything else.
+     * Sends a request and returns status and answer: below 300, or a refusal of what was sent. Throws
+     * `TakebackKeyRefused`, and `TakebackAway` for everything else.
      *
      * @param list<string> $headers
      * @return array{int, array<mixed>}
@@ -457,7 +459,7 @@ final class TakebackGate
     {
         $answer = json_decode($data, true, 32);
         if ($status === 401 || $status === 403) {
-            $what = $this->isSidecar ? 'the sidecar does not accept the token' : 'the look-up service does not accept the key';
+            $what = $this->isSidecar ? 'the sidecar does not accept the token' : 'the service does not accept the key';
             throw new TakebackKeyRefused("$what; correct it in the settings");
         }
         if ($status >= 200 && $status < 300) {
@@ -493,7 +495,9 @@ final class TakebackPicture
     /** Scans of a JPEG: cameras make up to 12, and each costs as much time as the whole picture. */
     private const MAX_SCANS = 64;
     /** Where the first chunk of a file is, and what its head holds. */
-    private const CHUNKS = ['jpeg' => [2, 'a2name/nsize'], 'png' => [8, 'Nsize/a4name'], 'webp' => [12, 'a4name/Vsize']];
+    private const CHUNKS = [
+        'jpeg' => [2, 'a2name/nsize'], 'png' => [8, 'Nsize/a4name'], 'webp' => [12, 'a4name/Vsize'],
+    ];
     private const MAX_CHUNKS = 10_000;
     /** Memory for hashing a reduced picture. */
     private const SPARE_BYTES = 16 << 20;
@@ -511,24 +515,35 @@ final class TakebackPicture
     /** Pixels of the largest picture that is hashed at full size; larger ones are first reduced to `SIDE` x `SIDE`. */
     private const FULL_SIZE_PIXELS = 512 * 512;
     private const SIDE = 512;
+    private const NOTHING = ['signals' => [], 'dihedral' => []];
+    /** Pixels of a side below which a part carries no information. */
+    private const SMALLEST_TRIMMED = 64;
+    /** A part larger than this share of both sides is found by the whole picture. */
+    private const WHOLE_SHARE = 0.98;
+    private const QUALITY_FLOOR = 50;
+    /** Percentage of samples that lines along the sides do not explain: without it every such border would match. */
+    private const LEAST_DETAIL = 5;
     /** A picture with a shorter side has no PDQ. */
     private const SMALLEST = 5;
 
     /**
-     * Returns what a file is (`picture`, `video`, `unreadable`, `not_media`), notes about it, and the PDQ of a picture.
+     * Returns what a file is (`kind`: `picture`, `video`, `unreadable`, `not_media`), notes about it, and of a picture
+     * its `signals`, PDQ of the whole first, and the PDQ of its turned and mirrored forms by name (`dihedral`), as a
+     * look-up service takes them.
      *
-     * @return array{kind: string, notes: list<string>, pdq: array{hash: string, quality: int, dihedral: array<string, string>}|null}
+     * @return array{kind: string, notes: list<string>, signals: list<array<string, mixed>>, dihedral: array<string>}
      */
     public static function read(string $path, string $mediaType = ''): array
     {
         $start = (string) file_get_contents($path, length: 4096);
         $format = self::format($start);
         if ($format === 'video') {
-            return ['kind' => 'video', 'notes' => ['of a video its SHA-256 alone was asked for'], 'pdq' => null];
+            return ['kind' => 'video', 'notes' => ['of a video its SHA-256 alone was asked for'], ...self::NOTHING];
         }
         if ($format === '') {
             $isMedia = preg_match('~^\s*(image|video)/~i', $mediaType) === 1 || substr($start, 4, 4) === 'ftyp';
-            return $isMedia ? self::unreadable('its kind is not known') : ['kind' => 'not_media', 'notes' => [], 'pdq' => null];
+            $other = ['kind' => 'not_media', 'notes' => [], ...self::NOTHING];
+            return $isMedia ? self::unreadable('its kind is not known') : $other;
         }
         $isCut = false;
         // Decoders warn about hostile files; a site may turn warnings into exceptions, or print them.
@@ -538,9 +553,9 @@ final class TakebackPicture
         });
         $ignores = ini_set('gd.jpeg_ignore_warning', '0');
         try {
-            $pdq = self::hash($path, $format);
-            // What is missing of a JPEG is grey, and hashed as if it were part of the picture.
-            return $isCut ? self::unreadable('it is cut short') : ['kind' => 'picture', 'notes' => [], 'pdq' => $pdq];
+            $found = self::hash($path, $format);
+            // What is missing of a JPEG is grey, and was hashed as if it were part of the picture.
+            return $isCut ? self::unreadable('it is cut short') : ['kind' => 'picture', 'notes' => [], ...$found];
         } catch (Throwable $error) {
             return self::unreadable($error instanceof TakebackError ? $error->getMessage() : 'it is damaged');
         } finally {
@@ -549,18 +564,18 @@ final class TakebackPicture
         }
     }
 
-    /** @return array{kind: string, notes: list<string>, pdq: null} */
+    /** @return array{kind: string, notes: list<string>, signals: array{}, dihedral: array{}} */
     private static function unreadable(string $why): array
     {
-        return ['kind' => 'unreadable', 'notes' => ["unreadable: $why"], 'pdq' => null];
+        return ['kind' => 'unreadable', 'notes' => ["unreadable: $why"], ...self::NOTHING];
     }
 
     /** Returns the format by the first bytes of a file: a picture's, `video`, or '' for any other file. */
     private static function format(string $start): string
     {
-        $brands = substr($start, 4, 4) === 'ftyp' ? str_split(substr($start, 8, max(4, unpack('N', $start)[1] - 8)), 4) : [];
-        unset($brands[1]); // the minor version
-        $brands = implode(' ', $brands);
+        $box = substr($start, 4, 4) === 'ftyp' ? substr($start, 8, max(4, unpack('N', $start)[1] - 8)) : '';
+        // The second word is the minor version.
+        $brands = implode(' ', array_diff_key(str_split($box, 4), [1 => '']));
         return match (true) {
             str_starts_with($start, "\xff\xd8\xff") => 'jpeg',
             str_starts_with($start, "\x89PNG\r\n\x1a\n") => 'png',
@@ -577,11 +592,11 @@ final class TakebackPicture
     }
 
     /**
-     * Returns the PDQ of a picture; `null` if a side is under 5 pixels. Throws `TakebackError`, or what a decoder throws.
+     * Returns the fingerprints of a picture. Throws `TakebackError`, or what a decoder throws.
      *
-     * @return array{hash: string, quality: int, dihedral: array<string, string>}|null
+     * @return array{signals: list<array<string, mixed>>, dihedral: array<string, string>}
      */
-    private static function hash(string $path, string $format): ?array
+    private static function hash(string $path, string $format): array
     {
         if (filesize($path) > self::MAX_BYTES) {
             throw new TakebackError('the file is larger than ' . (self::MAX_BYTES >> 20) . ' MB');
@@ -592,19 +607,48 @@ final class TakebackPicture
         [$image, $isGrey] = self::decoded($path, $format);
         [$wide, $high] = [imagesx($image), imagesy($image)];
         if (min($wide, $high) < self::SMALLEST) {
-            return null;
+            return self::NOTHING;
         }
-        $isLarge = $wide * $high > self::FULL_SIZE_PIXELS || $wide * $high * self::BYTES_A_HASHED_PIXEL > self::freeBytes();
+        $bytes = $wide * $high * self::BYTES_A_HASHED_PIXEL;
+        $isLarge = $wide * $high > self::FULL_SIZE_PIXELS || $bytes > self::freeBytes();
         if ($isLarge) {
             $image = self::reduced($image);
         }
         $how = $isGrey ? 'grey' : ($format === 'jpeg' ? 'whole' : 'exact');
         $orientation = self::orientation($path, $format);
         $rows = self::turned(self::luma($image, $how), $orientation);
-        if (!$isLarge) {
-            return TakebackPdq::ofFullSize($rows);
+        [$wide, $high] = $orientation >= 5 ? [$high, $wide] : [$wide, $high];
+        $whole = $isLarge ? TakebackPdq::ofReduced($rows, $wide, $high) : TakebackPdq::ofFullSize($rows);
+        $signals = [['type' => 'pdq', 'value' => $whole['hash'], 'quality' => $whole['quality']]];
+        return ['signals' => [...$signals, ...self::content($rows, $wide, $high)], 'dihedral' => $whole['dihedral']];
+    }
+
+    /**
+     * Returns the signals of what stands on a plain ground, such as the picture in a screenshot, upright and mirrored.
+     *
+     * @param list<list<float>> $rows
+     * @return list<array<string, mixed>>
+     */
+    private static function content(array $rows, int $wide, int $high): array
+    {
+        if (min($wide, $high) < self::SMALLEST_TRIMMED || max($wide, $high) > 10 * min($wide, $high)) {
+            return [];
         }
-        return $orientation >= 5 ? TakebackPdq::ofReduced($rows, $high, $wide) : TakebackPdq::ofReduced($rows, $wide, $high);
+        [$left, $top, $right, $bottom] = TakebackGround::trimmed($rows);
+        [$across, $down] = [($right - $left) / count($rows[0]), ($bottom - $top) / count($rows)];
+        if ($across > self::WHOLE_SHARE && $down > self::WHOLE_SHARE) {
+            return [];
+        }
+        $inside = static fn (array $row): array => array_slice($row, $left, $right - $left);
+        $rows = array_map($inside, array_slice($rows, $top, $bottom - $top));
+        $found = TakebackPdq::ofReduced($rows, (int) round($across * $wide), (int) round($down * $high));
+        if ($found['quality'] < self::QUALITY_FLOOR || $found['detail'] < self::LEAST_DETAIL) {
+            return [];
+        }
+        $forms = array_unique([$found['dihedral']['orig'], $found['dihedral']['flipy']]);
+        return array_map(static fn (string $form): array => [
+            'type' => 'pdq', 'value' => $form, 'quality' => $found['quality'], 'variant' => 'trimmed',
+        ], array_values($forms));
     }
 
     /**
@@ -832,7 +876,7 @@ final class TakebackPdq
      * Returns the PDQ of rows of luma by the full-size rule.
      *
      * @param list<list<float>> $rows
-     * @return array{hash: string, quality: int, dihedral: array<string, string>}
+     * @return array{hash: string, quality: int, detail: int, dihedral: array<string, string>}
      */
     public static function ofFullSize(array $rows): array
     {
@@ -900,10 +944,10 @@ final class TakebackPdq
     }
 
     /**
-     * Returns the PDQ of a picture of `$wide` x `$high` pixels from a reduced copy: close to what the full-size rule gives.
+     * Returns the PDQ of a picture of `$wide` x `$high` pixels from a reduced copy, close to that by the full-size rule.
      *
      * @param list<list<float>> $rows
-     * @return array{hash: string, quality: int, dihedral: array<string, string>}
+     * @return array{hash: string, quality: int, detail: int, dihedral: array<string, string>}
      */
     public static function ofReduced(array $rows, int $wide, int $high): array
     {
@@ -913,8 +957,8 @@ final class TakebackPdq
     }
 
     /**
-     * Returns what two boxes one after the other give at the sampled lines: means under a tent. `$length` is that of the
-     * side before it was reduced to the lines.
+     * Returns what two boxes one after the other give at the sampled lines: means under a tent. `$length` is that of
+     * the side before it was reduced to the lines.
      *
      * @param list<list<float>> $lines
      * @return list<list<float>>
@@ -955,7 +999,7 @@ final class TakebackPdq
      *
      * @param list<list<float>> $single
      * @param list<list<float>> $filtered
-     * @return array{hash: string, quality: int, dihedral: array<string, string>}
+     * @return array{hash: string, quality: int, detail: int, dihedral: array<string, string>}
      */
     private static function concluded(array $single, array $filtered): array
     {
@@ -965,7 +1009,8 @@ final class TakebackPdq
             $forms[$name] = self::bits(self::form($waves, $which));
         }
         $hash = $single === $filtered ? $forms['orig'] : self::bits(self::waves($single));
-        return ['hash' => $hash, 'quality' => self::quality($single), 'dihedral' => $forms];
+        [$quality, $detail] = [self::quality($single), self::detail($single)];
+        return ['hash' => $hash, 'quality' => $quality, 'detail' => $detail, 'dihedral' => $forms];
     }
 
     /**
@@ -1050,7 +1095,11 @@ final class TakebackPdq
         sort($ranked);
         $hex = '';
         foreach (array_chunk(array_reverse($waves), 4) as $four) {
-            $hex .= dechex(array_reduce($four, static fn (int $digit, float $wave): int => $digit << 1 | ($wave > $ranked[127] ? 1 : 0), 0));
+            $digit = 0;
+            foreach ($four as $wave) {
+                $digit = 2 * $digit + ($wave > $ranked[127] ? 1 : 0); // never a mean of two values
+            }
+            $hex .= dechex($digit);
         }
         return $hex;
     }
@@ -1074,5 +1123,103 @@ final class TakebackPdq
             }
         }
         return min(100, intdiv($sum, 90));
+    }
+
+    /**
+     * Returns the percentage of samples that differ from what the medians of their row and column predict.
+     *
+     * @param list<list<float>> $samples
+     */
+    private static function detail(array $samples): int
+    {
+        $middle = static function (array $values): float {
+            sort($values);
+            return $values[self::SIDE / 2];
+        };
+        $rows = array_map($middle, $samples);
+        $columns = array_map($middle, array_map(null, ...$samples));
+        $all = $middle($rows);
+        $count = 0;
+        foreach ($samples as $i => $row) {
+            foreach ($row as $j => $value) {
+                $count += abs($value - $rows[$i] - $columns[$j] + $all) > 8 ? 1 : 0;
+            }
+        }
+        return intdiv(100 * $count, self::SIDE ** 2);
+    }
+}
+
+/** Finds what stands on a plain ground: the picture between bars, or in a screenshot. */
+final class TakebackGround
+{
+    /** Grey levels by which pixels of one ground differ. */
+    private const TOLERANCE = 10;
+    /** Share of a line's pixels that may differ from the ground. */
+    private const NOISE = 0.04;
+    /** Lines of ground in each of which there is one that does not divide a thing. */
+    private const GAP = 60;
+    /** A thing under this share of a side does not count. */
+    private const LEAST_SHARE = 0.1;
+
+    /**
+     * Returns the largest thing on a plain ground: left, top, and the column and row after it; else the whole.
+     *
+     * @param list<list<float>> $rows
+     * @return array{int, int, int, int}
+     */
+    public static function trimmed(array $rows): array
+    {
+        $bytes = static fn (array $line): string => pack('C*', ...array_map('round', $line));
+        $lines = [array_map($bytes, $rows), array_map($bytes, array_map(null, ...$rows))];
+        $sides = [count($lines[0]), count($lines[1])];
+        $off = self::off($lines[0][0] . $lines[0][$sides[0] - 1] . $lines[1][0] . $lines[1][$sides[1] - 1]);
+        $all = implode('', array_map('chr', range(0, 255)));
+        $found = [[0, $sides[0]], [0, $sides[1]]];
+        // The second pass counts only within the columns that the first one found.
+        foreach ([0, 1, 0, 1] as $axis) {
+            [$first, $end] = $found[$axis];
+            [$from, $to] = $found[1 - $axis];
+            $counts = [];
+            for ($at = $first; $at < $end; $at++) {
+                $counts[] = substr_count(strtr(substr($lines[$axis][$at], $from, $to - $from), $all, $off), "\1");
+            }
+            [$start, $stop] = self::longest($counts, $to - $from, intdiv($sides[$axis], self::GAP));
+            $found[$axis] = [$first + $start, $first + $stop];
+        }
+        [[$top, $bottom], [$left, $right]] = $found;
+        $isSmall = $bottom - $top < $sides[0] * self::LEAST_SHARE || $right - $left < $sides[1] * self::LEAST_SHARE;
+        return $isSmall ? [0, 0, $sides[1], $sides[0]] : [$left, $top, $right, $bottom];
+    }
+
+    /** Returns a byte for each grey level: 0 near the most common one of the edge, else 1. */
+    private static function off(string $edge): string
+    {
+        $counts = count_chars($edge);
+        [$ground, $most] = [0, -1];
+        for ($level = 0; $level < 256; $level++) {
+            // Seven levels count together, because the noise of a JPEG spreads a plain ground over several.
+            $near = array_sum(array_slice($counts, max(0, $level - 3), min(256, $level + 4) - max(0, $level - 3)));
+            [$ground, $most] = $near > $most ? [$level, $near] : [$ground, $most];
+        }
+        $isOff = static fn (int $level): string => chr(abs($level - $ground) > self::TOLERANCE ? 1 : 0);
+        return implode('', array_map($isOff, range(0, 255)));
+    }
+
+    /**
+     * Returns start and end of the longest run of lines that are not ground; of all lines if there is none.
+     *
+     * @param list<int> $counts
+     * @return array{int, int}
+     */
+    private static function longest(array $counts, int $length, int $gap): array
+    {
+        $busy = array_keys(array_filter($counts, static fn (int $count): bool => $count > $length * self::NOISE));
+        $best = $busy ? [0, 0] : [0, count($counts)];
+        $start = $busy[0] ?? 0;
+        foreach ($busy as $number => $place) {
+            $start = $number > 0 && $place - $busy[$number - 1] > $gap + 1 ? $place : $start;
+            $best = $place + 1 - $start > $best[1] - $best[0] ? [$start, $place + 1] : $best;
+        }
+        return $best;
     }
 }
