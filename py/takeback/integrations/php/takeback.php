@@ -237,8 +237,8 @@ final class TakebackGate
     {
         try {
             [$status, $answer] = $this->request('/readyz');
-            if ($status !== 200) {
-                return self::text($answer, $status);
+            if ($status !== 200 || ($answer['status'] ?? '') !== 'ok') {
+                return $status === 200 ? self::garbled()->getMessage() : self::text($answer, $status);
             }
             // A sidecar refuses strangers before it refuses a request without a file.
             $this->isSidecar ? $this->request('/v1/check', body: '') : $this->exact(str_repeat('0', 64));
@@ -944,7 +944,7 @@ final class TakebackPdq
     }
 
     /**
-     * Returns the PDQ of a picture of `$wide` x `$high` pixels from a reduced copy, close to that by the full-size rule.
+     * Returns the PDQ of a picture of `$wide` x `$high` pixels from a reduced copy: nearly the full-size rule's.
      *
      * @param list<list<float>> $rows
      * @return array{hash: string, quality: int, detail: int, dihedral: array<string, string>}
