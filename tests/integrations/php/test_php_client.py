@@ -82,7 +82,7 @@ def checks(folder: Path, *names: str) -> list[list[Any]]:
 
 
 def test_the_sidecar_decides(home: Path, folder: Path) -> None:
-    """A listed picture and copies are blocked, another is allowed, a broken one is reviewed, other files are allowed."""
+    """Listed pictures are blocked, another is allowed, a broken one is reviewed, and files of other kinds are allowed."""
     names = ("listed.jpg", "copy.jpg", "mirrored.jpg", "other.jpg", "broken.jpg", "empty.jpg")
     with serving(home) as client:
         settings: dict[str, str | int] = {"sidecar": str(client.base_url)}
@@ -96,7 +96,7 @@ def test_the_sidecar_decides(home: Path, folder: Path) -> None:
 
 
 def test_what_the_sidecar_gets(folder: Path) -> None:
-    """It gets the whole file with its media type and the token, and no name of a person, not even one with a line end."""
+    """It gets the file with its media type and the token, and no name of a person; a line end in a name adds nothing."""
     answered = {"decision": "allow", "explanation": "", "matches": [], "notes": [], "id": "0" * 32}
     with running() as server:
         server.answer = lambda _: Answer(json.dumps(answered).encode())
@@ -125,7 +125,7 @@ def test_a_token(home: Path, folder: Path) -> None:
         assert calls({"sidecar": url, "token": "secret"}, ["ready"]) == [""]
 
 
-def test_a_file_over_the_sidecars_limit(home: Path, folder: Path, tmp_path: Path) -> None:
+def test_a_file_over_the_sidecars_limit(home: Path, tmp_path: Path) -> None:
     """A file that the sidecar refuses because of its size is never let pass by `when_away`."""
     (tmp_path / "padded.jpg").write_bytes(FILES["listed.jpg"] + bytes(2 << 20))
     with serving(home) as client:
@@ -176,7 +176,9 @@ def test_what_the_look_up_service_gets(folder: Path) -> None:
     suffixes = list[dict[str, str]]()
 
     def answer(request: Request) -> Answer:
-        body: dict[str, object] = {"suffixes": suffixes} if request.method == "GET" else {"decision": "allow", "id": "AA"}
+        body: dict[str, object] = (
+            {"suffixes": suffixes} if request.method == "GET" else {"decision": "allow", "id": "AA"}
+        )
         return Answer(json.dumps(body).encode())
 
     with running() as server:
@@ -271,7 +273,7 @@ def test_any_other_answer_is_held(answer: Answer, way: str, folder: Path) -> Non
         ({"sidecar": 5}, "sidecar"),
     ],
 )
-def test_settings_that_cannot_be_used(settings: dict[str, str | int], text: str, folder: Path) -> None:
+def test_settings_that_cannot_be_used(settings: dict[str, str | int], text: str) -> None:
     """A setting that cannot be used is refused, with a text that names it."""
     (told,) = calls(settings, ["ready"])
     assert told["error"] == "TakebackSettingsError"
@@ -291,7 +293,9 @@ def test_the_environment(home: Path, service: Service, folder: Path) -> None:
 @pytest.mark.parametrize("path", ["missing.jpg", "", "http://127.0.0.1:9/a.jpg", "phar://a.phar/a.jpg", "data://,a"])
 def test_a_path_that_cannot_be_read(path: str, folder: Path) -> None:
     """A path without a file, or one that PHP would fetch or unpack, throws."""
-    (told,) = calls({"sidecar": AWAY, "when_away": "allow"}, ["check", str(folder / path) if "://" not in path else path])
+    (told,) = calls(
+        {"sidecar": AWAY, "when_away": "allow"}, ["check", str(folder / path) if "://" not in path else path]
+    )
     assert told["error"] == "TakebackError"
 
 

@@ -91,12 +91,13 @@ final class TakebackGate
 
     /**
      * Returns a gate. Settings: `sidecar` (address) and `token`, or `lookup` (address) and `key`; `when_away`, `hold`
-     * (default) or `allow`, for when nothing answers; `unreadable`, `review` (default) or `allow`, for pictures that
-     * cannot be read and, with `lookup`, videos; `timeout` in seconds. Throws `TakebackSettingsError`.
+     * (default) or `allow`, for when nothing answers; `unreadable`, `review` (default) or `allow`, for files that a
+     * sidecar refuses as too large and, with `lookup`, pictures that cannot be read and videos; `timeout` in seconds.
+     * Throws `TakebackSettingsError`.
      *
      * @param array<string, mixed> $settings
      */
-    public static function open(array $settings): self
+    public static function open(#[SensitiveParameter] array $settings): self
     {
         return new self($settings);
     }
@@ -113,7 +114,7 @@ final class TakebackGate
     }
 
     /** @param array<string, mixed> $given */
-    private function __construct(array $given)
+    private function __construct(#[SensitiveParameter] array $given)
     {
         if ($unknown = array_diff_key($given, self::DEFAULTS)) {
             throw new TakebackSettingsError('there is no setting ' . implode(', ', array_keys($unknown)));
@@ -131,7 +132,7 @@ final class TakebackGate
         $this->whenAway = self::oneOf('when_away', $settings['when_away'], ['hold', 'allow']);
         $this->unreadable = self::oneOf('unreadable', $settings['unreadable'], ['review', 'allow']);
         $seconds = $settings['timeout'] ?? ($this->isSidecar ? self::SIDECAR_SECONDS : self::LOOKUP_SECONDS);
-        if (!is_numeric($seconds) || $seconds < 1 || $seconds > 600) {
+        if (!is_numeric($seconds) || !($seconds >= 1 && $seconds <= 600)) {
             throw new TakebackSettingsError('timeout must be a number of seconds from 1 to 600');
         }
         $this->seconds = (float) $seconds;
@@ -203,6 +204,7 @@ final class TakebackGate
         if (preg_match('~^[a-z][a-z0-9+.-]+://~i', $path) === 1 || !is_file($path) || !is_readable($path)) {
             throw new TakebackError('the upload is not a file that can be read');
         }
+        clearstatcache(true, $path);
         if (filesize($path) === 0) {
             return new TakebackDecision('allow', notes: ['the file is empty']);
         }
@@ -551,7 +553,8 @@ final class TakebackPicture
             $isCut = $isCut || str_contains($text, 'Premature end');
             return true;
         });
-        $ignores = ini_set('gd.jpeg_ignore_warning', '0');
+        // Some hosts take `ini_set` away; a JPEG that is cut short is hashed there as it is shown.
+        $ignores = function_exists('ini_set') ? ini_set('gd.jpeg_ignore_warning', '0') : false;
         try {
             $found = self::hash($path, $format);
             // What is missing of a JPEG is grey, and was hashed as if it were part of the picture.
