@@ -82,7 +82,7 @@ def checks(folder: Path, *names: str) -> list[list[Any]]:
 
 
 def test_the_sidecar_decides(home: Path, folder: Path) -> None:
-    """Listed pictures are blocked, another is allowed, a broken one is reviewed, and files of other kinds are allowed."""
+    """Listed pictures are blocked, another one and files of other kinds are allowed, and a broken one is reviewed."""
     names = ("listed.jpg", "copy.jpg", "mirrored.jpg", "other.jpg", "broken.jpg", "empty.jpg")
     with serving(home) as client:
         settings: dict[str, str | int] = {"sidecar": str(client.base_url)}
@@ -96,7 +96,7 @@ def test_the_sidecar_decides(home: Path, folder: Path) -> None:
 
 
 def test_what_the_sidecar_gets(folder: Path) -> None:
-    """It gets the file with its media type and the token, and no name of a person; a line end in a name adds nothing."""
+    """It gets the file with its media type and the token, and no name of a person; a line end in it adds nothing."""
     answered = {"decision": "allow", "explanation": "", "matches": [], "notes": [], "id": "0" * 32}
     with running() as server:
         server.answer = lambda _: Answer(json.dumps(answered).encode())
