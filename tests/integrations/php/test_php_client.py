@@ -166,6 +166,9 @@ def test_the_look_up_service_decides(service: Service, folder: Path) -> None:
     assert actions(told[:-1]) == ["block"] * 4 + ["allow", "review", "review", "allow"]
     assert told[-1] == ""
     assert told[-2]["id"] == ""
+    frames = [drawing(number, (200, 150)) for number in (2, 1)]
+    frames[0].save(folder / "moving.gif", save_all=True, append_images=frames[1:])
+    assert actions(calls(settings, *checks(folder, "moving.gif"))) == ["review"]
     allowing = calls({**settings, "unreadable": "allow"}, *checks(folder, "broken.jpg", "video.mp4", "listed.jpg"))
     assert actions(allowing) == ["allow", "allow", "block"]
 
@@ -278,6 +281,15 @@ def test_settings_that_cannot_be_used(settings: dict[str, str | int], text: str)
     (told,) = calls(settings, ["ready"])
     assert told["error"] == "TakebackSettingsError"
     assert text in told["text"]
+
+
+def test_extensions_that_are_missing(folder: Path) -> None:
+    """Without curl, or for a look-up service without GD, the error names the package; a sidecar needs curl alone."""
+    lookup: dict[str, str | int] = {"lookup": AWAY, "key": KEY}
+    bare, curl = "-n", "-n -dextension=curl"
+    for settings, options, missing in (({"sidecar": AWAY}, bare, "php-curl"), (lookup, curl, "php-gd")):
+        assert missing in calls(settings, ["ready"], options=options)[0]["text"]
+    assert actions(calls({"sidecar": AWAY}, *checks(folder, "other.jpg"), options=curl)) == ["review"]
 
 
 def test_the_environment(home: Path, service: Service, folder: Path) -> None:

@@ -1,5 +1,6 @@
 """The fingerprints that PHP computes, compared with those of `takeback.hashing`."""
 
+import re
 import struct
 import zlib
 from pathlib import Path
@@ -53,6 +54,8 @@ def test_the_vectors() -> None:
     for path, told in zip(paths, read(*paths), strict=True):
         if path.name in unlike:
             assert (told["kind"], told["signals"]) == (unlike[path.name], []), path.name
+        elif path.name == "moving.gif":
+            assert (told["kind"], told["notes"][0][:15]) == ("animation", "of an animation")
         else:
             assert apart(told, path) <= NEAR_BITS, path.name
 
@@ -128,6 +131,22 @@ def test_pictures_with_little_memory(tmp_path: Path) -> None:
     assert apart(told, path) <= NEAR_BITS
 
 
+def test_animations_are_told_from_pictures(tmp_path: Path) -> None:
+    """Of an animation only the first frame is read, which its kind says, also if a GIF marks no frame."""
+    frames = [drawing(number, (200, 150)) for number in range(3)]
+    for name in ("a.gif", "b.png", "d.avif"):
+        frames[0].save(tmp_path / name, save_all=True, append_images=frames[1:], duration=100)
+        frames[0].save(tmp_path / f"still-{name}")
+    whole = (tmp_path / "a.gif").read_bytes()
+    (tmp_path / "c.gif").write_bytes(re.sub(rb"!\xf9\x04.{5}", b"", whole, flags=re.DOTALL))
+    assert b"!\xf9\x04" not in (tmp_path / "c.gif").read_bytes()
+    paths = sorted(tmp_path.iterdir())
+    told = {path.name: one["kind"] for path, one in zip(paths, read(*paths), strict=True)}
+    assert told == {path.name: "picture" if path.name.startswith("still") else "animation" for path in paths}
+    frames[0].save(tmp_path / "e.webp", save_all=True, append_images=frames[1:])
+    assert read(tmp_path / "e.webp")[0]["kind"] == "unreadable"  # GD reads none
+
+
 def test_damaged_files_give_no_warning(tmp_path: Path) -> None:
     """Whatever is broken in a file, it is hashed or unreadable; PHP warns of nothing and does not end."""
     numbers = Random(1)
@@ -141,7 +160,7 @@ def test_damaged_files_give_no_warning(tmp_path: Path) -> None:
         path.write_bytes(data[: numbers.choice((len(data), numbers.randrange(len(data))))])
         paths.append(path)
     kinds = {one["kind"] for one in read(*paths, options="-dmemory_limit=128M")}
-    assert {"picture", "unreadable"} <= kinds <= {"picture", "unreadable", "not_media", "video"}
+    assert {"picture", "unreadable"} <= kinds <= {"picture", "animation", "unreadable", "not_media", "video"}
 
 
 def test_kinds_of_files(tmp_path: Path) -> None:
@@ -167,3 +186,9 @@ def test_heic_by_imagick(tmp_path: Path) -> None:
         path.write_bytes(stills.heic(drawing(9, (900, 700)), turns))
         (told,) = read(path)
         assert apart(told, path) <= NEAR_BITS
+
+
+def test_without_imagick() -> None:
+    """Without Imagick a TIFF is unreadable, and the note says why."""
+    (told,) = read(VECTORS / "rgb.tiff", options="-n -dextension=curl -dextension=gd")
+    assert told["notes"] == ["unreadable: tiff cannot be decoded here"]

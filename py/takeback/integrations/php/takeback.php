@@ -319,7 +319,7 @@ final class TakebackGate
     private function lookUp(string $path, string $mediaType, string $uploader): TakebackDecision
     {
         $read = TakebackPicture::read($path, $mediaType);
-        $isUnsure = in_array($read['kind'], ['video', 'unreadable'], true);
+        $isUnsure = in_array($read['kind'], ['animation', 'video', 'unreadable'], true);
         $start = new TakebackDecision($isUnsure ? $this->unreadable : 'allow', notes: $read['notes']);
         if ($read['kind'] === 'not_media') {
             return $start;
@@ -501,6 +501,10 @@ final class TakebackPicture
         'jpeg' => [2, 'a2name/nsize'], 'png' => [8, 'Nsize/a4name'], 'webp' => [12, 'a4name/Vsize'],
     ];
     private const MAX_CHUNKS = 10_000;
+    /** A larger GIF counts as an animation, so that its blocks need not be followed. */
+    private const MAX_STILL_GIF_BYTES = 8 << 20;
+    /** The marker of a scan, after which there are no chunks. */
+    private const JPEG_PIXELS = "\xff\xda";
     /** Memory for hashing a reduced picture. */
     private const SPARE_BYTES = 16 << 20;
     /** Memory for hashing a picture at full size. */
@@ -529,9 +533,9 @@ final class TakebackPicture
     private const SMALLEST = 5;
 
     /**
-     * Returns what a file is (`kind`: `picture`, `video`, `unreadable`, `not_media`), notes about it, and of a picture
-     * its `signals`, PDQ of the whole first, and the PDQ of its turned and mirrored forms by name (`dihedral`), as a
-     * look-up service takes them.
+     * Returns what a file is (`kind`: `picture`, `animation`, `video`, `unreadable`, `not_media`), notes about it, and
+     * of a picture, or an animation's first frame, its `signals`, PDQ of the whole first, and the PDQ of its turned and
+     * mirrored forms by name (`dihedral`), as a look-up service takes them.
      *
      * @return array{kind: string, notes: list<string>, signals: list<array<string, mixed>>, dihedral: array<string>}
      */
@@ -557,8 +561,12 @@ final class TakebackPicture
         $ignores = function_exists('ini_set') ? ini_set('gd.jpeg_ignore_warning', '0') : false;
         try {
             $found = self::hash($path, $format);
-            // What is missing of a JPEG is grey, and was hashed as if it were part of the picture.
-            return $isCut ? self::unreadable('it is cut short') : ['kind' => 'picture', 'notes' => [], ...$found];
+            if ($isCut) { // what is missing of a JPEG is grey, and was hashed as if it were part of the picture
+                return self::unreadable('it is cut short');
+            }
+            return self::isMoving($path, $format)
+                ? ['kind' => 'animation', 'notes' => ['of an animation the first frame alone was asked for'], ...$found]
+                : ['kind' => 'picture', 'notes' => [], ...$found];
         } catch (Throwable $error) {
             return self::unreadable($error instanceof TakebackError ? $error->getMessage() : 'it is damaged');
         } finally {
@@ -668,7 +676,7 @@ final class TakebackPicture
             self::checkSize($size[0], $size[1], self::BYTES_A_PIXEL[$format]);
             $image = $read($path);
         }
-        if (!$image && in_array($format, self::BY_IMAGICK, true) && extension_loaded('imagick')) {
+        if (!$image && in_array($format, self::BY_IMAGICK, true) && self::imagickReads($format)) {
             return [self::byImagick($path, $format), false];
         }
         if (!$image || !imagepalettetotruecolor($image)) {
@@ -682,9 +690,17 @@ final class TakebackPicture
         return [$image, $isGrey];
     }
 
+    private static function imagickReads(string $format): bool
+    {
+        return extension_loaded('imagick') && Imagick::queryFormats(strtoupper($format)) !== [];
+    }
+
     /** Returns a picture that GD does not read, in colours over white, and reduced as `reduced` does. */
     private static function byImagick(string $path, string $format): GdImage
     {
+        if (2 * (int) filesize($path) > self::freeBytes()) {
+            throw new TakebackError("it is too large for PHP's memory_limit");
+        }
         $data = (string) file_get_contents($path);
         $header = new Imagick();
         $header->pingImageBlob($data);
@@ -837,24 +853,75 @@ final class TakebackPicture
     /** Returns the EXIF block of a JPEG, PNG or WebP file; '' if there is none. */
     private static function exif(string $path, string $format): string
     {
-        [$at, $layout] = self::CHUNKS[$format] ?? [0, ''];
-        $file = fopen($path, 'rb');
-        for ($number = 0; $layout !== '' && $number < self::MAX_CHUNKS; $number++) {
-            $head = fseek($file, $at) === 0 ? (string) fread($file, 8) : '';
-            $chunk = strlen($head) === 8 ? unpack($layout, $head) : ['name' => "\xff\xda", 'size' => 0];
-            if ($chunk['name'] === "\xff\xda") { // a JPEG's pixels begin
-                break;
-            }
-            if (in_array($chunk['name'], ["\xff\xe1", 'eXIf', 'EXIF'], true)) {
-                fseek($file, $at + ($format === 'jpeg' ? 4 : 8));
-                $block = preg_replace('/^Exif\0\0/', '', (string) fread($file, max(1, min(65_536, $chunk['size']))));
+        foreach (self::chunks($path, $format) as [$name, $at, $size]) {
+            if (in_array($name, ["\xff\xe1", 'eXIf', 'EXIF'], true) && $size > 0) {
+                $block = (string) file_get_contents($path, offset: $at, length: min(65_536, $size));
+                $block = (string) preg_replace('/^Exif\0\0/', '', $block);
                 if (preg_match('/^(II\*\0|MM\0\*)/', $block) === 1) { // a JPEG may have XMP there
                     return $block;
                 }
             }
-            $at += $chunk['size'] + match ($format) { 'jpeg' => 2, 'png' => 12, default => 8 + $chunk['size'] % 2 };
         }
         return '';
+    }
+
+    /**
+     * Returns name, place and size of each chunk of a JPEG before its pixels, a PNG or a WebP; none of another format.
+     *
+     * @return Generator<array{string, int, int}>
+     */
+    private static function chunks(string $path, string $format): Generator
+    {
+        [$at, $layout] = self::CHUNKS[$format] ?? [0, ''];
+        $file = fopen($path, 'rb');
+        for ($number = 0; $layout !== '' && $number < self::MAX_CHUNKS; $number++) {
+            $head = fseek($file, $at) === 0 ? (string) fread($file, 8) : '';
+            $chunk = strlen($head) === 8 ? unpack($layout, $head) : ['name' => self::JPEG_PIXELS, 'size' => 0];
+            if ($chunk['name'] === self::JPEG_PIXELS) {
+                return;
+            }
+            yield [$chunk['name'], $at + ($format === 'jpeg' ? 4 : 8), $chunk['size']];
+            $at += $chunk['size'] + match ($format) { 'jpeg' => 2, 'png' => 12, default => 8 + $chunk['size'] % 2 };
+        }
+    }
+
+    /** Returns whether a picture has further frames, which GD does not read. */
+    private static function isMoving(string $path, string $format): bool
+    {
+        if ($format === 'gif') {
+            return filesize($path) > self::MAX_STILL_GIF_BYTES || self::isMovingGif((string) file_get_contents($path));
+        }
+        foreach (self::chunks($path, $format) as [$name]) {
+            if ($name === 'acTL' || $name === 'ANIM') {
+                return true;
+            }
+        }
+        $isSequence = preg_match('/^.{4}ftyp.{0,64}(avis|msf1|hevc)/s', (string) file_get_contents($path, length: 80));
+        return in_array($format, ['avif', 'heic'], true) && $isSequence === 1;
+    }
+
+    /** Returns whether a GIF has a second image: its blocks are followed, for none of their marks need be there. */
+    private static function isMovingGif(string $data): bool
+    {
+        $table = static fn (int $flags): int => $flags & 128 ? 3 << ($flags & 7) + 1 : 0;
+        $byte = static fn (int $at): int => ord($data[$at] ?? "\0");
+        [$at, $images] = [13 + $table($byte(10)), 0];
+        while (isset($data[$at]) && $data[$at] !== ';') {
+            if ($data[$at] !== ',' && $data[$at] !== '!') { // decoders skip what is no block
+                $at++;
+                continue;
+            }
+            $images += $data[$at] === ',' ? 1 : 0;
+            if ($images > 1) {
+                return true;
+            }
+            $at += $data[$at] === ',' ? 11 + $table($byte($at + 9)) : 2;
+            while ($byte($at) > 0) {
+                $at += $byte($at) + 1;
+            }
+            $at++;
+        }
+        return false;
     }
 }
 
