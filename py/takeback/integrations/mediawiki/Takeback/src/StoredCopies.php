@@ -1,0 +1,96 @@
+<?php
+
+declare(strict_types=1);
+
+namespace MediaWiki\Extension\Takeback;
+
+use LocalFile;
+use LocalRepo;
+use MediaWiki\MediaWikiServices;
+use OldLocalFile;
+use Title;
+
+/** The files of the wiki with one content: current ones under any name, and older versions under one. */
+final class StoredCopies
+{
+    /** `$title` is where the content was uploaded; `$sha1` is MediaWiki's, in base 36. */
+    public function __construct(
+        private readonly LocalRepo $repo,
+        private readonly Title $title,
+        private readonly string $sha1,
+    ) {
+    }
+
+    /** Returns one of them, or null. */
+    public function any(): ?LocalFile
+    {
+        $file = $this->files()[0] ?? null;
+        return $file === null || $file->getSha1() === $this->sha1 ? $file : $this->older($file, true)[0];
+    }
+
+    /** Removes all of them, and returns whether that worked. A file with another older version goes back to it. */
+    public function remove(): bool
+    {
+        $reason = wfMessage('takeback-removed')->inContentLanguage()->text();
+        $worked = true;
+        foreach ($this->files() as $file) {
+            ReviewLog::add('removed', $file->getTitle());
+            $worked = $this->removeFrom($file, $reason) && $worked;
+        }
+        return $worked;
+    }
+
+    /** @return list<LocalFile> The current files that have this content now or in an older version. */
+    private function files(): array
+    {
+        $files = array_values(array_filter($this->repo->findBySha1($this->sha1), static fn ($file) => $file instanceof LocalFile));
+        $names = array_map(static fn (LocalFile $file) => $file->getName(), $files);
+        $here = $this->repo->newFile($this->title);
+        $here->load(LocalFile::READ_LATEST);
+        if (!in_array($here->getName(), $names, true) && $here->exists() && $this->older($here, true)) {
+            $files[] = $here;
+        }
+        return $files;
+    }
+
+    /** @return list<OldLocalFile> The older versions with this content, or with another one, the newest first. */
+    private function older(LocalFile $file, bool $withContent): array
+    {
+        return array_values(array_filter(
+            $file->getHistory(),
+            fn (OldLocalFile $one) => ($one->getSha1() === $this->sha1) === $withContent && !$one->isDeleted(LocalFile::DELETED_FILE),
+        ));
+    }
+
+    private function removeFrom(LocalFile $file, string $reason): bool
+    {
+        $account = ReviewLog::account();
+        $good = $file->getSha1() === $this->sha1 ? $this->older($file, false)[0] ?? null : null;
+        if ($good !== null) {
+            $source = $file->getArchiveVirtualUrl($good->getArchiveName());
+            $file->upload($source, $reason, '', 0, false, false, $account, [], true, true);
+            $file = $this->repo->newFile($file->getTitle());
+            $file->load(LocalFile::READ_LATEST);
+        }
+        $worked = true;
+        foreach ($this->older($file, true) as $old) {
+            $worked = $file->deleteOldFile($old->getArchiveName(), $reason, $account, true)->isOK() && $worked;
+        }
+        return $worked && ($file->getSha1() !== $this->sha1 || $this->removeWhole($file, $reason));
+    }
+
+    /** Removes a file with its page, whose text came from the uploader, so that only people who may see suppressed content can see it. */
+    private function removeWhole(LocalFile $file, string $reason): bool
+    {
+        $services = MediaWikiServices::getInstance();
+        $account = ReviewLog::account();
+        if (!$file->deleteFile($reason, $account, true)->isOK()) {
+            return false;
+        }
+        $page = $services->getWikiPageFactory()->newFromTitle($file->getTitle());
+        if ($page->exists()) {
+            $services->getDeletePageFactory()->newDeletePage($page, $account)->setSuppress(true)->deleteUnsafe($reason);
+        }
+        return true;
+    }
+}
