@@ -64,7 +64,7 @@ class Person:
     http: httpx.Client
     token: str = ""
 
-    def api(self, files: Json | None = None, **fields: str) -> Json:
+    def api(self, files: Json | None = None, /, **fields: str) -> Json:
         """What the API answers."""
         answer = self.http.post("/api.php", data={"format": "json", **fields}, files=files)
         return dict(answer.raise_for_status().json())
@@ -84,10 +84,16 @@ class Person:
         """What it answers if the wiki is to fetch the file."""
         return self.api(action="upload", url=url, filename=name, token=self.token, ignorewarnings="1")
 
-    def stashed(self, data: bytes, size: int = 20_000, name: str = "Picture.jpg", **fields: str) -> Json:
-        """What the last part of an upload in parts is answered."""
-        given = {"action": "upload", "stash": "1", "filename": name, "token": self.token, "ignorewarnings": "1"}
-        given |= {"filesize": str(len(data)), **fields}
+    def stashed(self, data: bytes, size: int = 20_000, later: bool = False) -> Json:
+        """What the last part of an upload in parts is answered; `later` has a job put them together."""
+        given = {
+            "action": "upload",
+            "stash": "1",
+            "filename": "Picture.jpg",
+            "token": self.token,
+            "ignorewarnings": "1",
+        }
+        given |= {"filesize": str(len(data)), **({"async": "1"} if later else {})}
         answer: Json = {}
         for start in range(0, len(data), size):
             part = {"chunk": ("part", data[start : start + size], "application/octet-stream")}
@@ -133,6 +139,28 @@ class Wiki:
             self.people[who[0]].log_in(*who)
         return self.people[who[0]]
 
+    def keep(self) -> None:
+        """Keeps a copy of everything, with both people logged in, for `reset`."""
+        for who in (ADMIN, USER):
+            self.person(who)
+        shutil.copytree(self.folder, self._kept, ignore=shutil.ignore_patterns("*.log"))
+
+    def reset(self) -> None:
+        """Puts everything back as it was at `keep`; nothing keeps a file open between requests."""
+        for kept in self._kept.iterdir():
+            here = self.folder / kept.name
+            if kept.is_dir():
+                shutil.rmtree(here)
+                shutil.copytree(kept, here)
+            else:
+                shutil.copy(kept, here)
+        for log in self.folder.glob("*.log"):
+            log.write_text("")
+
+    @property
+    def _kept(self) -> Path:
+        return self.folder.with_name("kept")
+
     def set(self, **takeback: object) -> None:
         """Sets `$wgTakeback`."""
         values = ", ".join(f"'{name}' => {php(value)}" for name, value in takeback.items())
@@ -151,9 +179,9 @@ class Wiki:
             command, env=environ(self.folder), capture_output=True, text=True, check=False, timeout=100
         )
 
-    def jobs(self) -> str:
-        """Runs the checks that wait, and returns what is said."""
-        return self.run("runJobs.php", "--type=takebackRecheck").stdout
+    def jobs(self, kind: str = "takebackRecheck") -> str:
+        """Runs the jobs of this kind that wait, and returns what is said."""
+        return self.run("runJobs.php", f"--type={kind}").stdout
 
     def stored(self) -> list[bytes]:
         """Every file on disk, stashed and deleted ones too, without MediaWiki's own."""
@@ -174,8 +202,15 @@ def php(value: object) -> str:
 
 
 def options(folder: Path) -> list[str]:
-    """PHP's settings: every notice goes to a file."""
-    return [f"-derror_log={folder}/php.log", "-dlog_errors=1", "-dhtml_errors=0", "-dmemory_limit=256M"]
+    """PHP's settings: every notice goes to a file, and LocalSettings.php is read anew in every request."""
+    (folder / "changes").write_text(f"{folder}/LocalSettings.php\n")
+    return [
+        f"-dopcache.blacklist_filename={folder}/changes",
+        f"-derror_log={folder}/php.log",
+        "-dlog_errors=1",
+        "-dhtml_errors=0",
+        "-dmemory_limit=256M",
+    ]
 
 
 def environ(folder: Path) -> dict[str, str]:
@@ -189,9 +224,18 @@ def install(folder: Path, url: str) -> Wiki:
     shutil.copytree(INTEGRATIONS / "mediawiki" / "Takeback", folder / "extensions" / "Takeback")
     shutil.copy(INTEGRATIONS / "php" / "takeback.php", folder / "extensions" / "Takeback")
     wiki = Wiki(folder, url)
-    where = ["--confpath", folder, "--dbtype", "sqlite", "--dbpath", folder / "data", "--dbname", "wiki"]
-    command = ["php", *options(folder), SOFTWARE / "maintenance" / "install.php", *where, "--scriptpath", ""]
-    command += ["--server", url, "--pass", ADMIN[1], "Wiki", ADMIN[0]]
+    where: list[str | Path] = [
+        "--confpath",
+        folder,
+        "--dbtype",
+        "sqlite",
+        "--dbpath",
+        folder / "data",
+        "--dbname",
+        "wiki",
+    ]
+    command: list[str | Path] = ["php", *options(folder), SOFTWARE / "maintenance" / "install.php"]
+    command += [*where, "--scriptpath", "", "--server", url, "--pass", ADMIN[1], "Wiki", ADMIN[0]]
     subprocess.run(command, check=True, capture_output=True, timeout=100)
     wiki.also(SETTINGS.replace("{folder}", str(folder)))
     made = wiki.run("createAndPromote.php", *USER)

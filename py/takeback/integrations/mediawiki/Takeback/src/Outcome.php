@@ -23,8 +23,7 @@ enum Outcome
     public function refusal(): string
     {
         return match ($this) {
-            self::Block => 'takeback-blocked',
-            self::Hold => 'takeback-held',
+            self::Block, self::Hold => 'takeback-blocked', // one text, or uploaders could find out what nearly matches
             self::Away => 'takeback-away',
             default => '',
         };

@@ -44,7 +44,7 @@ final class RecheckJob extends Job implements GenericParameterJob
     public function run()
     {
         $services = MediaWikiServices::getInstance();
-        $stored = new StoredCopies($services->getRepoGroup()->getLocalRepo(), $this->getTitle(), $this->params['sha1']);
+        $stored = new StoredCopies($services->getRepoGroup()->getLocalRepo(), $this->params['sha1']);
         $copy = $stored->any();
         if ($copy === null) {
             return true;
@@ -59,6 +59,12 @@ final class RecheckJob extends Job implements GenericParameterJob
             return false;
         }
         return $this->act($outcome, $stored);
+    }
+
+    /** Returns what logs name this job: neither the file nor its hash. */
+    public function toString()
+    {
+        return self::TYPE;
     }
 
     private function act(Outcome $outcome, StoredCopies $stored): bool

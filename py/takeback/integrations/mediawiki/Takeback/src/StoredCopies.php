@@ -8,17 +8,13 @@ use LocalFile;
 use LocalRepo;
 use MediaWiki\MediaWikiServices;
 use OldLocalFile;
-use Title;
 
-/** The files of the wiki with one content: current ones under any name, and older versions under one. */
+/** The files of the wiki with one content, whatever their names are by now: current ones and older versions. */
 final class StoredCopies
 {
-    /** `$title` is where the content was uploaded; `$sha1` is MediaWiki's, in base 36. */
-    public function __construct(
-        private readonly LocalRepo $repo,
-        private readonly Title $title,
-        private readonly string $sha1,
-    ) {
+    /** `$sha1` is MediaWiki's, in base 36. */
+    public function __construct(private readonly LocalRepo $repo, private readonly string $sha1)
+    {
     }
 
     /** Returns one of them, or null. */
@@ -40,17 +36,24 @@ final class StoredCopies
         return $worked;
     }
 
-    /** @return list<LocalFile> The current files that have this content now or in an older version. */
+    /** @return list<LocalFile> The files that have this content now or in an older version. */
     private function files(): array
     {
-        $files = array_values(array_filter($this->repo->findBySha1($this->sha1), static fn ($file) => $file instanceof LocalFile));
-        $names = array_map(static fn (LocalFile $file) => $file->getName(), $files);
-        $here = $this->repo->newFile($this->title);
-        $here->load(LocalFile::READ_LATEST);
-        if (!in_array($here->getName(), $names, true) && $here->exists() && $this->older($here, true)) {
-            $files[] = $here;
-        }
-        return $files;
+        // A replica may not know the file yet.
+        $database = $this->repo->getPrimaryDB();
+        $names = [
+            ...$database->selectFieldValues('image', 'img_name', ['img_sha1' => $this->sha1], __METHOD__),
+            ...$database->selectFieldValues('oldimage', 'oi_name', ['oi_sha1' => $this->sha1], __METHOD__),
+        ];
+        $files = array_map($this->current(...), array_values(array_unique($names)));
+        return array_values(array_filter($files, fn (LocalFile $file) => $file->getSha1() === $this->sha1 || $this->older($file, true)));
+    }
+
+    private function current(string $name): LocalFile
+    {
+        $file = $this->repo->newFile($name);
+        $file->load(LocalFile::READ_LATEST);
+        return $file;
     }
 
     /** @return list<OldLocalFile> The older versions with this content, or with another one, the newest first. */
@@ -68,9 +71,10 @@ final class StoredCopies
         $good = $file->getSha1() === $this->sha1 ? $this->older($file, false)[0] ?? null : null;
         if ($good !== null) {
             $source = $file->getArchiveVirtualUrl($good->getArchiveName());
-            $file->upload($source, $reason, '', 0, false, false, $account, [], true, true);
-            $file = $this->repo->newFile($file->getTitle());
-            $file->load(LocalFile::READ_LATEST);
+            if (!$file->upload($source, $reason, '', 0, false, false, $account, [], true, true)->isOK()) {
+                return false;
+            }
+            $file = $this->current($file->getName());
         }
         $worked = true;
         foreach ($this->older($file, true) as $old) {
