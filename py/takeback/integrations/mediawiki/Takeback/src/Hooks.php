@@ -58,6 +58,7 @@ final class Hooks implements FileUploadHook, UploadStashFileHook, UploadVerifyUp
     public function onFileUpload($file, $reupload, $hasDescription)
     {
         $outcome = $this->decided[$file->getSha1()] ?? null;
+        unset($this->decided[$file->getSha1()]);
         if ($outcome === Outcome::AcceptForReview) {
             ReviewLog::add('review', $file->getTitle());
         } elseif ($outcome !== Outcome::Accept) {

@@ -30,8 +30,11 @@ final class StoredCopies
         $reason = wfMessage('takeback-removed')->inContentLanguage()->text();
         $worked = true;
         foreach ($this->files() as $file) {
-            ReviewLog::add('removed', $file->getTitle());
-            $worked = $this->removeFrom($file, $reason) && $worked;
+            if ($this->removeFrom($file, $reason)) {
+                ReviewLog::add('removed', $file->getTitle());
+            } else {
+                $worked = false;
+            }
         }
         return $worked;
     }
@@ -46,7 +49,8 @@ final class StoredCopies
             ...$database->selectFieldValues('oldimage', 'oi_name', ['oi_sha1' => $this->sha1], __METHOD__),
         ];
         $files = array_map($this->current(...), array_values(array_unique($names)));
-        return array_values(array_filter($files, fn (LocalFile $file) => $file->getSha1() === $this->sha1 || $this->older($file, true)));
+        $isOne = fn (LocalFile $file) => $file->getSha1() === $this->sha1 || $this->older($file, true) !== [];
+        return array_values(array_filter($files, $isOne));
     }
 
     private function current(string $name): LocalFile
@@ -59,10 +63,9 @@ final class StoredCopies
     /** @return list<OldLocalFile> The older versions with this content, or with another one, the newest first. */
     private function older(LocalFile $file, bool $withContent): array
     {
-        return array_values(array_filter(
-            $file->getHistory(),
-            fn (OldLocalFile $one) => ($one->getSha1() === $this->sha1) === $withContent && !$one->isDeleted(LocalFile::DELETED_FILE),
-        ));
+        $isOne = fn (OldLocalFile $one) => ($one->getSha1() === $this->sha1) === $withContent
+            && !$one->isDeleted(LocalFile::DELETED_FILE);
+        return array_values(array_filter($file->getHistory(), $isOne));
     }
 
     private function removeFrom(LocalFile $file, string $reason): bool
@@ -83,7 +86,7 @@ final class StoredCopies
         return $worked && ($file->getSha1() !== $this->sha1 || $this->removeWhole($file, $reason));
     }
 
-    /** Removes a file with its page, whose text came from the uploader, so that only people who may see suppressed content can see it. */
+    /** Removes a file with its page, whose text came from the uploader; only who may see suppressed content still sees them. */
     private function removeWhole(LocalFile $file, string $reason): bool
     {
         $services = MediaWikiServices::getInstance();
