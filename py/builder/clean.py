@@ -20,7 +20,7 @@ MADE: Final[Mapping[str, str]] = {
 }
 """Folders made by commands and tools, each with a file that shows that it was made here, if there is one."""
 DATA: Final = "var"
-BESIDE_SOURCES: Final = ("__pycache__", "_kernel.so", "_index.so", "*.egg-info")
+BESIDE_SOURCES: Final = ("__pycache__", "_kernel.so", "_index.so", "takeback-kernel.wasm", "*.egg-info")
 
 
 def clean(*, everything: bool) -> None:

@@ -15,7 +15,7 @@ from typing import Final
 from builder import DIST, ROOT, WORK, BuildError
 from builder.demo.dev import serve_edits
 from builder.demo.serve import serve_site
-from builder.native.kernel import INDEX, KERNEL, build_native, digest, native_target
+from builder.native.kernel import INDEX, KERNEL, NODE_KERNEL, build_for_node, build_native, digest, native_target
 from builder.options import Options
 from builder.release.make import RELEASE, how_to_verify, make_release
 from builder.release.reference import REFERENCE
@@ -82,7 +82,7 @@ def check(options: Options) -> int:
     make_kernel()
     node = ROOT / "node_modules" / ".bin"
     prettier = [str(node / "prettier"), "--log-level", "warn"]
-    scripts = ["web", "tests/**/*.{js,mjs}", "py/builder/**/*.{js,mjs}", "package.json"]
+    scripts = ["web", "{tests,py/builder,py/takeback}/**/*.{js,mjs}", "package.json"]
     if options.fix:
         run("ruff", "check", "--fix", "--quiet")
         run("ruff", "format", "--quiet")
@@ -163,12 +163,13 @@ def _options_of(benchmark: ModuleType) -> list[str]:
 
 
 def make_kernel() -> None:
-    """Compiles the hashing kernel and the gate's index for this machine, if they have changed."""
+    """Compiles the hashing kernel and the gate's index for this machine and the kernel for Node, if they changed."""
     with one_at_a_time():
         for module in (KERNEL, INDEX):
             stamp = WORK / f"{module.source.stem}.stamp"
             key = digest(module) + native_target()
             once(f"compiling {module.source.name}", stamp, key, [module.native], partial(build_native, module))
+        once("compiling the kernel for Node", WORK / "node.stamp", digest(), [NODE_KERNEL], build_for_node)
 
 
 def make_site() -> None:

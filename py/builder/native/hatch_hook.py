@@ -27,17 +27,20 @@ class KernelHook(BuildHookInterface[Any]):
         if sys.version_info < NEEDED:
             build_data["tag"] = "py2-none-any"  # pip reads the required version from this wheel and refuses it
             return
-        from builder.native.kernel import INDEX, KERNEL, build_native
+        from builder.native.kernel import INDEX, KERNEL, NODE_KERNEL, build_for_node, build_native, inside
 
         if version == "editable":
             build_native(KERNEL)
             build_native(INDEX)
+            build_for_node()
             return
         folder = Path(tempfile.mkdtemp())
         for module in (KERNEL, INDEX):
             made = folder / module.native.name
             build_native(module, made)
             build_data["force_include"][str(made)] = module.inside
+        made = build_for_node(folder / NODE_KERNEL.name)
+        build_data["force_include"][str(made)] = inside(NODE_KERNEL)
         build_data["pure_python"] = False
         # The modules are loaded by ctypes and use no Python ABI: one wheel fits every Python 3.
         build_data["tag"] = f"py3-none-{native_platform()}"

@@ -33,7 +33,7 @@ class Module:
     @property
     def inside(self) -> str:
         """Its path in a wheel."""
-        return self.native.relative_to(ROOT / "py").as_posix()
+        return inside(self.native)
 
 
 _HASHING: Final = ROOT / "py" / "takeback" / "hashing"
@@ -47,6 +47,8 @@ INDEX: Final = Module(
     # a single instruction counts bits; all processors since 2009 have it
     processors=MappingProxyType({"x86_64": "x86_64_v2"}),
 )
+NODE_KERNEL: Final = ROOT / "py" / "takeback" / "integrations" / "node" / "takeback-kernel.wasm"
+"""The kernel beside the client for Node: the same bytes that the page loads."""
 FLAGS: Final = (
     "-O3",
     "-g0",
@@ -102,6 +104,19 @@ def build_native(module: Module, output: Path | None = None) -> Path:
 def build_for_webassembly() -> bytes:
     """Returns the kernel as a WebAssembly side module for Pyodide's ctypes. Raises `BuildError`."""
     return compile_module(KERNEL, WEBASSEMBLY)
+
+
+def build_for_node(output: Path = NODE_KERNEL) -> Path:
+    """Compiles the kernel for the client for Node, beside it or into `output`. Raises `BuildError`."""
+    made = output.with_suffix(".new")
+    made.write_bytes(build_for_webassembly())
+    made.replace(output)
+    return output
+
+
+def inside(path: Path) -> str:
+    """Returns the path in a wheel of a file below `py/`."""
+    return path.relative_to(ROOT / "py").as_posix()
 
 
 def compile_module(module: Module, target: tuple[str, ...]) -> bytes:

@@ -1,7 +1,6 @@
 """The example for Node, with the real packages of Express, multer and tus, against a real sidecar."""
 
 import os
-import shutil
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,29 +10,12 @@ from typing import Final
 import httpx
 import pytest
 
-from tests.gate.servers import running
+from tests.gate.servers import Answer, running
 from tests.gate.sidecar import serving
-from tests.integrations.proxies import BROKEN, COPY, OTHER, listing, proxying
+from tests.integrations.proxies import BROKEN, COPY, LISTED, OTHER, listing, proxying
+from tests.lookup.services import Service, running_service
 
-HERE: Final = Path(__file__).parent
-EXAMPLE: Final = HERE.parents[2] / "py" / "takeback" / "integrations" / "node" / "takeback.mjs"
 AWAY: Final = "http://127.0.0.1:9"
-
-
-@pytest.fixture(scope="session")
-def packages(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with the packages as the lock has them, the application, and the example."""
-    if not shutil.which("npm"):
-        pytest.skip("needs npm")
-    folder = tmp_path_factory.mktemp("node") / "app"
-    shutil.copytree(HERE, folder, ignore=shutil.ignore_patterns("*.py", "__pycache__"))
-    shutil.copy(EXAMPLE, folder)
-    command = ["npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund"]
-    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False, timeout=110)
-    if any(code in done.stderr for code in ("ENOTFOUND", "EAI_AGAIN", "ECONNREFUSED", "ETIMEDOUT", "ECONNRESET")):
-        pytest.skip("needs the npm registry")
-    assert done.returncode == 0, done.stderr
-    return folder
 
 
 @pytest.fixture(scope="module")
@@ -43,13 +25,20 @@ def sidecar(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         yield str(client.base_url).rstrip("/")
 
 
+def asking(whom: str | Service) -> dict[str, str]:
+    """The settings that name a sidecar by its address, or a look-up service."""
+    if isinstance(whom, str):
+        return {"TAKEBACK_SIDECAR": whom}
+    return {"TAKEBACK_LOOKUP": whom.address, "TAKEBACK_LOOKUP_KEY": whom.key}
+
+
 @contextmanager
 def application(
-    packages: Path, folder: Path, sidecar: str, review: str = "pass", away: str = "refuse"
+    packages: Path, folder: Path, sidecar: str | Service, review: str = "pass", away: str = "refuse"
 ) -> Iterator[httpx.Client]:
-    """The application with these options, which keeps files in `folder`."""
+    """The application with these options, which keeps files in `folder` and asks a sidecar or a look-up service."""
     (folder / "tus").mkdir()
-    environ = {**os.environ, "TAKEBACK_SIDECAR": sidecar}
+    environ = {**os.environ, **asking(sidecar)}
     command = ["node", "app.mjs", str(folder), review, away]
     with subprocess.Popen(command, cwd=packages, env=environ, stdout=subprocess.PIPE, text=True) as process:
         try:
@@ -59,6 +48,13 @@ def application(
                 yield client
         finally:
             process.kill()
+
+
+@pytest.fixture
+def service(tmp_path: Path) -> Iterator[Service]:
+    """A look-up service whose gate lists a picture."""
+    with running() as registry, running_service(listing(registry, tmp_path / "gate")) as started:
+        yield started
 
 
 def post(client: httpx.Client, path: str, *files: bytes) -> httpx.Response:
@@ -113,6 +109,63 @@ def test_a_review_is_held(packages: Path, sidecar: str, tmp_path: Path) -> None:
     with application(packages, tmp_path, sidecar, review="hold") as client:
         assert post(client, "/memory", BROKEN).json()["code"] == "held"
         assert tus(packages, str(client.base_url), tmp_path, BROKEN) == "422"
+
+
+@pytest.mark.timeout(240)
+def test_a_look_up_service_by_the_same_settings(packages: Path, service: Service, tmp_path: Path) -> None:
+    """With a look-up service, listed files and copies are refused and removed by both, and others are stored."""
+    with application(packages, tmp_path, service) as client:
+        url = str(client.base_url)
+        for listed in (LISTED, COPY):
+            assert post(client, "/memory", listed).json()["code"] == "blocked"
+            assert post(client, "/disk", OTHER, listed).status_code == 422
+            assert tus(packages, url, tmp_path, listed) == "422"
+        assert list((tmp_path / "disk").iterdir()) == list((tmp_path / "tus").iterdir()) == []
+        answered = post(client, "/disk", OTHER, BROKEN, b"")
+        assert [one["takeback"] for one in answered.json()] == ["allow", "review", "allow"]
+        assert tus(packages, url, tmp_path, OTHER) == "stored"
+
+
+@pytest.mark.timeout(240)
+@pytest.mark.parametrize(("way", "status", "said"), [("refuse", 503, "503"), ("pass", 201, "stored")])
+def test_the_look_up_service_is_away(way: str, status: int, said: str, packages: Path, tmp_path: Path) -> None:
+    """If no look-up service answers, uploads are refused with 503 or go on, as it is set."""
+    with httpx.Client() as http:
+        away = Service(AWAY, tmp_path, f"tbl_{'0' * 16}_{'1' * 64}", http)
+        with application(packages, tmp_path, away, away=way) as client:
+            assert post(client, "/memory", OTHER).status_code == status
+            assert tus(packages, str(client.base_url), tmp_path, OTHER) == said
+
+
+@pytest.mark.timeout(240)
+def test_uploads_that_are_too_alike_are_marked(packages: Path, tmp_path: Path) -> None:
+    """Also with `pass`, an upload that the service refuses to look up as too alike asks for a review."""
+    problem = b'{"type": "urn:takeback:problem:too-alike", "title": "too alike", "status": 429}'
+    with running() as server, httpx.Client() as http:
+        server.answer = lambda _: Answer(problem, 429)
+        service = Service(server.url, tmp_path, f"tbl_{'0' * 16}_{'1' * 64}", http)
+        with application(packages, tmp_path, service, away="pass") as client:
+            assert post(client, "/memory", OTHER).json()[0]["takeback"] == "review"
+
+
+@pytest.mark.timeout(240)
+@pytest.mark.parametrize(
+    ("settings", "said"),
+    [
+        (("SIDECAR", "LOOKUP", "LOOKUP_KEY"), "but not both"),
+        (("SIDECAR", "LOOKUP_KEY"), "but not both"),
+        (("LOOKUP",), "or neither"),
+        (("LOOKUP_KEY",), "or neither"),
+        (("LOOKUP", "LOOKUP_KEY"), "address is malformed"),
+    ],
+)
+def test_contradictory_settings(settings: tuple[str, ...], said: str, packages: Path, tmp_path: Path) -> None:
+    """Two services, half of one, or a value that cannot be used is told at the start."""
+    environ = {**os.environ, **{f"TAKEBACK_{name}": "value" for name in settings}}
+    command = ["node", "app.mjs", str(tmp_path), "pass", "pass"]
+    done = subprocess.run(command, cwd=packages, env=environ, capture_output=True, text=True, check=False, timeout=60)
+    assert done.returncode == 1
+    assert said in done.stderr
 
 
 @pytest.mark.timeout(240)

@@ -1,25 +1,34 @@
 /**
- * Checks uploads in Node by a running sidecar (`takeback gate serve --follow --report`): a middleware for Express with
- * multer, and a hook for @tus/server. Copy this file; it needs Node 20 and no package of its own.
+ * Checks uploads in Node: a middleware for Express with multer, and a hook for @tus/server. Who is asked is set by the
+ * environment: a running sidecar (`takeback gate serve --follow --report`), for which this file is enough, or a look-up
+ * service, for which it needs sharp and the other files of its folder. It needs Node 20.
  *
  * TAKEBACK_SIDECAR is the sidecar's address (http://127.0.0.1:8080), TAKEBACK_GATE_TOKEN its token if it has one.
+ * TAKEBACK_LOOKUP and TAKEBACK_LOOKUP_KEY are the look-up service's address and the site's key.
  */
 import { openAsBlob } from "node:fs";
 import { unlink } from "node:fs/promises";
 
-const SIDECAR = process.env.TAKEBACK_SIDECAR ?? "http://127.0.0.1:8080";
-const TOKEN = process.env.TAKEBACK_GATE_TOKEN;
+const { TAKEBACK_SIDECAR, TAKEBACK_GATE_TOKEN: TOKEN, TAKEBACK_LOOKUP, TAKEBACK_LOOKUP_KEY } = process.env;
+const SIDECAR = TAKEBACK_SIDECAR || "http://127.0.0.1:8080";
 const SECONDS = 120; // a video may take a minute of processor time, and wait for others
 const BLOCKED = "This picture cannot be posted here.";
 const AWAY = "Pictures cannot be posted at the moment. Please try again in a few minutes.";
 
+if (TAKEBACK_SIDECAR && (TAKEBACK_LOOKUP || TAKEBACK_LOOKUP_KEY))
+  throw new Error("set TAKEBACK_SIDECAR, or TAKEBACK_LOOKUP with TAKEBACK_LOOKUP_KEY, but not both");
+if (!TAKEBACK_LOOKUP !== !TAKEBACK_LOOKUP_KEY)
+  throw new Error("set both TAKEBACK_LOOKUP and TAKEBACK_LOOKUP_KEY, or neither");
+const gate = TAKEBACK_LOOKUP ? (await import("./takeback-lookup.mjs")).RemoteGate.open() : undefined;
+
 /**
- * Asks the sidecar about a file; rejects if it cannot decide.
- * @param {Blob | Buffer | ReadableStream} file
+ * Asks about a file; rejects if nobody can decide.
+ * @param {Blob | Buffer | import("node:stream").Readable} file
  * @param {string} [type] the media type that it came with
  * @returns {Promise<"allow" | "review" | "block">}
  */
 export async function decide(file, type) {
+  if (gate) return (await gate.check(file, type ? { type } : {})).action;
   // A form's type would have the sidecar look for a form in the file.
   const harmless = type && !/^multipart\//i.test(type) ? type : "application/octet-stream";
   const answer = await fetch(`${SIDECAR}/v1/check`, {
@@ -59,15 +68,26 @@ export function checkFiles({ review = "pass", whenAway = "refuse" } = {}) {
   };
 }
 
-/** What is decided of one of multer's files: in memory (`buffer`) or on disk (`path`). */
+/**
+ * What is decided of one of multer's files: in memory (`buffer`) or on disk (`path`).
+ * @param {any} file
+ */
 async function markOf(file) {
   if (file.size === 0) return "allow"; // a sidecar asks for a file
   try {
     return await decide(file.buffer ?? (await openAsBlob(file.path)), file.mimetype);
   } catch (error) {
-    console.error(`takeback: an upload could not be checked: ${error.message}`);
-    return "unchecked";
+    return unchecked(error);
   }
+}
+
+/**
+ * Logs why an upload could not be checked. If too many are nearly alike, somebody may be trying to get one past.
+ * @param {any} error
+ */
+function unchecked(error) {
+  console.error(`takeback: an upload could not be checked: ${error.message}`);
+  return error.code === "too-alike" ? "review" : "unchecked";
 }
 
 /**
@@ -84,8 +104,7 @@ export function onUploadFinish(store, { review = "pass", whenAway = "refuse" } =
       stored?.on("error", () => {}); // a stream that is not read any more must not end the process
       mark = stored ? await decide(stored, upload.metadata?.filetype) : "allow";
     } catch (error) {
-      console.error(`takeback: an upload could not be checked: ${error.message}`);
-      mark = "unchecked";
+      mark = unchecked(error);
     } finally {
       stored?.destroy();
     }
