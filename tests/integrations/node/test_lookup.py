@@ -5,11 +5,10 @@ import re
 import shutil
 import socket
 import subprocess
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator
 from hashlib import sha256
-from io import BytesIO
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import pytest
 from PIL import Image
@@ -18,55 +17,15 @@ from builder import ROOT
 from takeback.hashing import hash_picture, with_variants
 from takeback.lookup import RemoteGate
 from takeback.lookup.service.probing import ProbingBrake
-from takeback.signals import PDQ_QUALITY_FLOOR, SignalType, hamming_distance
 from tests.gate.pictures import drawing, jpeg
 from tests.gate.servers import Answer, Registry, Request, followed, running
+from tests.integrations.node.clients import COPY, KEY, OTHER, answers, encoded, saved, told
 from tests.lookup.services import Service, running_service
 
 PICTURE: Final = drawing(1)
 FILE: Final = jpeg(PICTURE)
-COPY: Final = jpeg(PICTURE.resize((400, 300)), 70)
-OTHER: Final = jpeg(drawing(2))
-KEY: Final = "tbl_" + "0" * 16 + "_" + "1" * 64
 AWAY: Final = "http://127.0.0.1:9"
-DRAWN: Final = ROOT / "tests" / "vectors" / "pictures"
-UNREADABLE: Final = {"rgb.bmp", "text.jpg"}
-LAID_OVER_WHITE: Final = {"grey-alpha.png", "rgba.png"}
-MAX_DECODER_BITS: Final = 4
-"""Bits of PDQ by which two decoders of JPEG or two ways to lay a picture over white may differ."""
-
-type Calls = Sequence[tuple[object, ...]]
-type Answers = list[Any]
-
 pytestmark = pytest.mark.timeout(240)
-
-
-def told(packages: Path, address: str, key: str, calls: Calls, **options: object) -> tuple[Answers, str]:
-    """What a gate with these options answers to calls of its methods, and all output of its process."""
-    asked = json.dumps({"address": address, "key": key, "options": options, "calls": calls})
-    command = ["node", "lookup.mjs", asked]
-    done = subprocess.run(command, cwd=packages, capture_output=True, text=True, check=False, timeout=120)
-    assert done.returncode == 0, done.stderr
-    return json.loads(done.stdout)["answers"], done.stdout + done.stderr
-
-
-def answers(packages: Path, service: Service, calls: Calls, **options: object) -> Answers:
-    """What the service's gate answers."""
-    return told(packages, service.address, service.key, calls, **options)[0]
-
-
-def saved(folder: Path, *uploads: bytes) -> list[str]:
-    """The paths of files with this content."""
-    paths = [folder / sha256(data).hexdigest()[:16] for data in uploads]
-    for path, data in zip(paths, uploads, strict=True):
-        path.write_bytes(data)
-    return list(map(str, paths))
-
-
-def encoded(picture: Image.Image, kind: str, **options: Any) -> bytes:
-    file = BytesIO()
-    picture.save(file, kind, **options)
-    return file.getvalue()
 
 
 @pytest.fixture
@@ -86,11 +45,12 @@ def service(registry: Registry, tmp_path: Path) -> Iterator[Service]:
 
 
 def test_it_decides_as_python_does(packages: Path, service: Service, tmp_path: Path) -> None:
-    """Of copies, mirrored ones, parts, strangers and other files, the answer is the one of the client in Python."""
+    """Of copies, parts, animations, strangers and other files, the answer is the one of the client in Python."""
     mirrored = jpeg(PICTURE.transpose(Image.Transpose.FLIP_LEFT_RIGHT))
     part = jpeg(PICTURE.crop((40, 30, 600, 450)))
     turned = jpeg(PICTURE.transpose(Image.Transpose.ROTATE_90), orientation=6)
-    uploads = (FILE, COPY, mirrored, part, turned, encoded(PICTURE, "AVIF"), OTHER, b"hello")
+    moving = encoded(drawing(2), "GIF", save_all=True, append_images=[PICTURE], duration=1000)
+    uploads = (FILE, COPY, mirrored, part, turned, encoded(PICTURE, "AVIF"), moving, OTHER, b"hello")
     paths = saved(tmp_path, *uploads)
     about = {"type": "image/jpeg", "uploader": "user-1"}
     found = answers(packages, service, [("check", path, about) for path in paths[:-1]] + [("check", paths[-1])])
@@ -99,7 +59,7 @@ def test_it_decides_as_python_does(packages: Path, service: Service, tmp_path: P
             local = gate.check(upload)
             assert (decision["action"], decision["kind"], decision["isChecked"]) == (local.action, local.kind, True)
     del found[uploads.index(part)]  # too few of its local hashes are listed
-    assert [one["action"] for one in found] == ["block"] * 5 + ["allow"] * 2
+    assert [one["action"] for one in found] == ["block"] * 6 + ["allow"] * 2
     assert found[-1]["id"] == ""
 
 
@@ -110,78 +70,6 @@ def test_bytes_blobs_and_paths(packages: Path, service: Service, tmp_path: Path)
     *found, missing = answers(packages, service, calls)
     assert [one["action"] for one in found] == ["block"] * 3
     assert missing["code"] == "ENOENT"
-
-
-def recording(sent: list[dict[str, Any]]) -> Callable[[Request], Answer]:
-    """Allows everything, and adds an item to `sent` for each prefix: the question that followed, if one did."""
-
-    def answer(request: Request) -> Answer:
-        if request.method == "GET":
-            sent.append({})
-            return Answer(b'{"suffixes": []}')
-        sent[-1].update(json.loads(request.body))
-        return Answer(b'{"decision": "allow", "id": "AAAA"}')
-
-    return answer
-
-
-def asked_by_node(packages: Path, paths: Sequence[str]) -> list[dict[str, Any]]:
-    """The questions that the client in JavaScript asks about pictures; an empty one if it cannot read one."""
-    sent = list[dict[str, Any]]()
-    with running() as server:
-        server.answer = recording(sent)
-        told(packages, server.url, KEY, [("check", path, {"type": "image/x"}) for path in paths])
-    return sent
-
-
-def asked_by_python(upload: bytes) -> dict[str, Any]:
-    """The question that the client in Python asks about a picture."""
-    sent = list[dict[str, Any]]()
-    with running() as server:
-        server.answer = recording(sent)
-        with RemoteGate(server.url, KEY) as gate:
-            gate.check(upload)
-    return sent[0]
-
-
-def distances(data: bytes, asked: dict[str, Any]) -> list[int]:
-    """Bits of PDQ between what Node and Python find in a picture: of the hash itself, then of its other forms."""
-    hashed = hash_picture(data, look_ups=True)
-    assert abs(asked["signals"][0]["quality"] - hashed.quality) <= 1
-    assert asked["signals"][0]["value"] == asked["dihedral"]["orig"]
-    return [hamming_distance(asked["dihedral"][name], value) for name, value in hashed.dihedral.items()]
-
-
-def test_the_fingerprints_are_those_of_python(packages: Path) -> None:
-    """PDQ of lossless pictures has the same bits, and of all others at most four different ones."""
-    files = sorted(file for file in DRAWN.iterdir() if file.name not in {"loud.jpg", "cut.jpg", "cut.png"})
-    asked = asked_by_node(packages, list(map(str, files)))
-    assert {file.name for file, found in zip(files, asked, strict=True) if not found} == UNREADABLE
-    for file, found in zip(files, asked, strict=True):
-        if found:
-            bits = distances(file.read_bytes(), found)
-            is_exact = file.suffix in {".png", ".tiff", ".gif"} and file.name not in LAID_OVER_WHITE
-            assert max(bits) <= (0 if is_exact else MAX_DECODER_BITS), (file.name, bits)
-
-
-def test_local_hashes_and_frames_are_those_of_python(packages: Path, tmp_path: Path) -> None:
-    """All local hashes of a lossless picture and all frames of an animation are the same in both clients."""
-    frames = [drawing(seed, (300, 200)) for seed in range(40)]
-    more: dict[str, Any] = {"save_all": True, "append_images": frames[1:], "duration": [7, 130, 300, 40] * 10}
-    uploads = [encoded(drawing(4), "PNG"), encoded(frames[0], "GIF", **more)]
-    uploads.append(encoded(frames[0], "WEBP", lossless=True, **more))
-    paths = saved(tmp_path, *uploads)
-    node = asked_by_node(packages, paths)
-    for asked, upload in zip(node, uploads, strict=True):
-        python = asked_by_python(upload)
-        assert asked["patches"] == python["patches"]
-        for kind in (SignalType.PDQ, SignalType.VPDQ):
-            values = [
-                [one["value"] for one in signals if one["type"] == kind and one.get("variant", "whole") == "whole"]
-                for signals in (asked["signals"], python["signals"])
-            ]
-            assert values[0] == values[1]
-    assert [len(asked["signals"]) for asked in node] == [1, 2, 2]
 
 
 def test_what_is_sent(packages: Path, tmp_path: Path) -> None:
@@ -323,7 +211,8 @@ def test_a_wrong_key_and_a_quota(packages: Path, registry: Registry, tmp_path: P
     (copy,) = saved(tmp_path, COPY)
     calls = [("check", copy)]
     with running_service(followed(registry, tmp_path / "gate"), quota=1) as service:
-        assert told(packages, service.address, KEY, calls, whenAway="allow")[0][0]["error"] == "KeyRefused"
+        wrong, trouble = told(packages, service.address, KEY, [*calls, ("trouble",)], whenAway="allow")[0]
+        assert (wrong["error"], trouble) == ("KeyRefused", wrong["message"])
         (refused,) = answers(packages, service, calls)
         assert (refused["error"], refused["code"]) == ("TooManyQuestions", "quota")
         assert 0 < refused["retryAfter"] <= 86_401
@@ -373,10 +262,3 @@ def test_types(packages: Path) -> None:
     compiler = ROOT / "node_modules" / ".bin" / "tsc"
     done = subprocess.run([str(compiler), "-p", "."], cwd=packages, capture_output=True, text=True, check=False)
     assert done.stdout == ""
-
-
-def test_quality_is_that_of_python(packages: Path) -> None:
-    """A picture whose quality is below the floor is below it in both clients."""
-    loud = DRAWN / "loud.jpg"
-    quality = asked_by_node(packages, [str(loud)])[0]["signals"][0]["quality"]
-    assert max(quality, hash_picture(loud.read_bytes()).quality) < PDQ_QUALITY_FLOOR

@@ -165,6 +165,28 @@ class Kernel {
 }
 
 /**
+ * The value of an animation's vpdq: PDQ of some of its frames, each hash once.
+ * @param {Kernel} kernel
+ * @param {Pixels} all all frames, one below the other
+ * @param {number[]} delays
+ */
+function framesOf(kernel, { rows, ...all }, delays) {
+  const bytes = rows.length / delays.length;
+  /** @type {Map<string, string>} */
+  const found = new Map();
+  for (const { number, seconds } of sampledFrames(delays)) {
+    const frame = {
+      ...all,
+      height: all.height / delays.length,
+      rows: rows.subarray(number * bytes, (number + 1) * bytes),
+    };
+    const { hash, quality } = kernel.pdq(frame);
+    if (!found.has(hash)) found.set(hash, `${number},${quality},${hash},${seconds.toFixed(3)}`);
+  }
+  return [...found.values()].join(";");
+}
+
+/**
  * What is asked about a picture. `partly` says that some of it was not hashed: it is damaged, or its frames are too many.
  * @param {Buffer} data
  */
@@ -180,17 +202,8 @@ async function hashed(data) {
   const found = { pdq: hash, quality, dihedral, patches: kernel.patches(state), frames: "" };
   if (pages > 1 && format !== "tiff") {
     try {
-      const { rows, ...all } = await decode(data, { failOn: "error", pages: -1 }, space);
-      const [height, bytes] = [all.height / pages, rows.length / pages];
-      const frames = sampledFrames(delay).map(({ number, seconds }) => {
-        const frame = kernel.pdq({
-          ...all,
-          height,
-          rows: rows.subarray(number * bytes, (number + 1) * bytes),
-        });
-        return `${number},${frame.quality},${frame.hash},${seconds.toFixed(3)}`;
-      });
-      found.frames = frames.join(";");
+      if (delay.length !== pages) throw new Error("these are not the frames of an animation");
+      found.frames = framesOf(kernel, await decode(data, { failOn: "error", pages: -1 }, space), delay);
     } catch {
       partly = true;
     }

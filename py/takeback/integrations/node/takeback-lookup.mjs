@@ -144,6 +144,17 @@ export class RemoteGate {
     return true;
   }
 
+  /** Returns why nothing can be decided now, or nothing; it asks one question. For the start of a server. */
+  async trouble() {
+    try {
+      await this.#exact("0".repeat(64));
+      return "";
+    } catch (error) {
+      if (error instanceof LookUpError) return error.message;
+      throw error;
+    }
+  }
+
   /** @param {Hashed} read @param {string | undefined} uploader @returns {Promise<Decision>} */
   async #decide(read, uploader) {
     const isSure = ["picture", "not_media", "signals"].includes(read.kind) && !read.partly;
@@ -187,7 +198,7 @@ export class RemoteGate {
     return found;
   }
 
-  /** @param {string} uploader */
+  /** A keyed hash of an uploader's name. Node has no keyed BLAKE2, which Python uses. @param {string} uploader */
   #named(uploader) {
     return createHmac("sha256", this.#nameKey).update(uploader).digest("hex").slice(0, 16);
   }

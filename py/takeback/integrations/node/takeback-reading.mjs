@@ -1,6 +1,6 @@
 /**
  * Hashes an upload for takeback-lookup.mjs, as py/takeback/lookup/reading.py does. Each picture gets a process of its own
- * (takeback-hashing.mjs) with a limit of time: a file may be made to stall a decoder, or to break it.
+ * (takeback-hashing.mjs) with limits of time and memory: a file may be made to stall a decoder, or to break it.
  */
 import { spawn } from "node:child_process";
 import { createHash } from "node:crypto";
@@ -9,16 +9,21 @@ import { fileURLToPath } from "node:url";
 
 const HEAD_BYTES = 4096;
 const MAX_PICTURE_BYTES = 100 << 20;
-const READERS = 2; // pictures that are decoded at once: each takes up to half a gigabyte
-const FILE_SECONDS = 20;
+const READERS = 2; // pictures that are decoded at once: each may take a gigabyte
+const CPU_SECONDS = 10;
+const WALL_CLOCK_SECONDS = 60;
+const MEMORY_KB = 1_200_000;
 const MAX_FOUND_CHARS = 1 << 20;
 const MAX_PATCHES = 1800;
+const TURNS = 6;
 const PROGRAM = fileURLToPath(new URL("takeback-hashing.mjs", import.meta.url));
 const KERNEL = new URL("takeback-kernel.wasm", import.meta.url);
+const SHELL = "/bin/sh"; // Node cannot set limits itself
+const LIMITED = `ulimit -c 0; ulimit -f 0; ulimit -t ${CPU_SECONDS}; ulimit -d ${MEMORY_KB}; exec "$0" "$@"`;
 const KEPT_VARIABLES = ["LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH", "DYLD_FALLBACK_LIBRARY_PATH", "SYSTEMROOT"];
 const FORMS = ["orig", "rot90", "rot180", "rot270", "flipx", "flipy", "flipp", "flipm"];
 const HASH = /^[0-9a-f]{64}$/;
-const FRAMES = /^(\d+,\d+,[0-9a-f]{64},\d+\.\d{3}(;|$))*$/;
+const FRAMES = /^(\d{1,9},\d{1,3},[0-9a-f]{64},\d{1,7}\.\d{3}(;|$))*$/;
 const PATCH = /^[0-9a-f]{16}$/;
 
 /** @typedef {"picture" | "video" | "unreadable" | "not_media" | "signals"} Kind */
@@ -143,8 +148,11 @@ async function hashElsewhere(parts) {
   const env = Object.fromEntries(
     KEPT_VARIABLES.map((name) => [name, process.env[name]]).filter(([, value]) => value),
   );
-  const limits = /** @type {const} */ ({ timeout: FILE_SECONDS * 1000, killSignal: "SIGKILL" });
-  const child = spawn(process.execPath, [PROGRAM], { env, stdio: ["pipe", "pipe", "ignore"], ...limits });
+  const limits = /** @type {const} */ ({ timeout: WALL_CLOCK_SECONDS * 1000, killSignal: "SIGKILL" });
+  const program = existsSync(SHELL)
+    ? [SHELL, "-c", LIMITED, process.execPath, PROGRAM]
+    : [process.execPath, PROGRAM];
+  const child = spawn(program[0], program.slice(1), { env, stdio: ["pipe", "pipe", "ignore"], ...limits });
   let said = "";
   child.stdout.setEncoding("latin1").on("data", (part) => {
     said += part;
@@ -172,13 +180,15 @@ function trusted(said) {
     return undefined;
   }
   const { pdq, quality, dihedral, patches, frames, partly } = found ?? {};
+  /** @param {any} value @param {number} end */
+  const isBelow = (value, end) => Number.isInteger(value) && value >= 0 && value < end;
   const isPatch = (/** @type {any} */ one) =>
-    one?.length === 3 && PATCH.test(one[0]) && one.slice(1).every(Number.isInteger);
-  const isForm = (/** @type {[string, any]} */ [name, value]) => FORMS.includes(name) && HASH.test(value);
-  if (!HASH.test(pdq) || !Number.isInteger(quality) || !FRAMES.test(frames) || typeof partly !== "boolean")
+    one?.length === 3 && PATCH.test(one[0]) && isBelow(one[1], TURNS) && isBelow(one[2], 256);
+  if (!HASH.test(pdq) || !isBelow(quality, 101) || !FRAMES.test(frames) || typeof partly !== "boolean")
     return undefined;
-  if (!Object.entries(dihedral ?? {}).every(isForm)) return undefined;
+  if (!FORMS.every((name) => HASH.test(dihedral?.[name]))) return undefined;
   if (!Array.isArray(patches) || patches.length > MAX_PATCHES || !patches.every(isPatch)) return undefined;
   const moving = frames ? [{ type: "vpdq", value: frames }] : [];
-  return { signals: [{ type: "pdq", value: pdq, quality }, ...moving], dihedral, patches, partly };
+  const forms = Object.fromEntries(FORMS.map((name) => [name, dihedral[name]]));
+  return { signals: [{ type: "pdq", value: pdq, quality }, ...moving], dihedral: forms, patches, partly };
 }
