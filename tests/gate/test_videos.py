@@ -142,6 +142,13 @@ def test_a_video_that_shows_a_picture(gate: Gate, shown: int) -> None:
             assert decision.matches[0].second in range(shown // RATE, shown // RATE + 3)
 
 
+def test_an_animated_png_that_shows_a_picture(gate: Gate) -> None:
+    """A registered picture in the last frame of an animated PNG is found: browsers show it."""
+    out = BytesIO()
+    OTHER[0].save(out, "PNG", save_all=True, append_images=[OTHER[1], drawing(9, SIZE)], duration=1000)
+    assert gate.check(out.getvalue()).action is Action.BLOCK
+
+
 def test_a_negative_of_a_picture(gate: Gate) -> None:
     """The negative of a registered picture is blocked, upright and mirrored, and the reason names it."""
     for copy in (drawing(9, SIZE), ImageOps.mirror(drawing(9, SIZE))):

@@ -26,7 +26,7 @@ def animated(kind: str, durations: Sequence[int]) -> bytes:
     """An animation of `FRAMES` with these durations in milliseconds."""
     out = io.BytesIO()
     pictures = [frame if kind == "GIF" else frame.convert("RGB") for frame in FRAMES[: len(durations)]]
-    ways: dict[str, dict[str, Any]] = {"GIF": {}, "WEBP": {"lossless": True}, "AVIF": {"quality": 100, "speed": 10}}
+    ways: dict[str, dict[str, Any]] = {"GIF": {}, "PNG": {}, "WEBP": {"lossless": True}, "AVIF": {"quality": 100, "speed": 10}}
     pictures[0].save(out, kind, save_all=True, append_images=pictures[1:], duration=list(durations), **ways[kind])
     return out.getvalue()
 
@@ -38,7 +38,7 @@ def still(number: int) -> str:
     return hash_picture(out.getvalue()).signals[0].value
 
 
-@pytest.mark.parametrize("kind", ["GIF", "WEBP", "AVIF"])
+@pytest.mark.parametrize("kind", ["GIF", "PNG", "WEBP", "AVIF"])
 def test_an_animation_is_hashed_as_a_video_and_by_its_first_frame(kind: str) -> None:
     """Frames at 0, 0.4, 0.9, 1.4, 2.0 and 2.5 s give the samples of three seconds beside the PDQ of the first."""
     found = {
@@ -91,7 +91,7 @@ def test_the_frames_are_those_that_the_rule_for_videos_takes(durations: list[int
     assert hash_animation(stills(durations)).signal == vpdq_signal(frames)
 
 
-@pytest.mark.parametrize("kind", ["GIF", "WEBP", "AVIF"])
+@pytest.mark.parametrize("kind", ["GIF", "PNG", "WEBP", "AVIF"])
 def test_an_animation_with_too_many_pixels_is_hashed_by_its_first_frame(
     kind: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

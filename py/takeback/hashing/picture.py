@@ -65,7 +65,7 @@ _SIDEWAYS: Final = frozenset({5, 6, 7, 8})
 _BACKWARDS: Final = frozenset({3, 4, 7, 8})
 """Orientations whose first row is stored last."""
 
-_MOVING: Final = frozenset({"GIF", "WEBP", "AVIF"})
+_MOVING: Final = frozenset({"GIF", "PNG", "WEBP", "AVIF"})
 """Formats whose further frames are an animation; in others they are pages, or sizes of the same picture."""
 _GREY: Final = frozenset({"1", "L", "I", "F", "I;16", "I;16L", "I;16B", "I;16N", "LAB"})
 """Modes of one plane, and LAB, of which only the lightness is hashed: the browser cannot convert it to colours."""

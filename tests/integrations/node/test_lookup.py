@@ -63,6 +63,13 @@ def test_it_decides_as_python_does(packages: Path, service: Service, tmp_path: P
     assert found[-1]["id"] == ""
 
 
+def test_an_animated_png_asks_for_a_review(packages: Path, service: Service, tmp_path: Path) -> None:
+    """Of an animated PNG the first picture alone can be read, so another one does not make it pass."""
+    (path,) = saved(tmp_path, encoded(drawing(2), "PNG", save_all=True, append_images=[PICTURE], duration=1000))
+    (found,) = answers(packages, service, [("check", path)])
+    assert found["action"] == "review"
+
+
 def test_bytes_blobs_and_paths(packages: Path, service: Service, tmp_path: Path) -> None:
     """An upload may be a path, bytes or a blob; a path without a file is an error of the system."""
     (path,) = saved(tmp_path, COPY)

@@ -187,13 +187,14 @@ function framesOf(kernel, { rows, ...all }, delays) {
 }
 
 /**
- * What is asked about a picture. `partly` says that some of it was not hashed: it is damaged, or its frames are too many.
+ * What is asked about a picture. `partly` says that some of it was not hashed: it is damaged, its frames are too many,
+ * or they are those of a PNG.
  * @param {Buffer} data
  */
 async function hashed(data) {
   const { space, format, pages = 1, delay = [] } = await sharp(data, DECODING).metadata();
   const kernel = new Kernel();
-  let partly = false;
+  let partly = format === "png" && data.includes("acTL"); // of an animated PNG libvips reads one picture
   const pixels = await decode(data, { failOn: "error" }, space).catch(() => {
     partly = true;
     return decode(data, { failOn: "none" }, space); // browsers show it, too
