@@ -1,4 +1,4 @@
-"""Makes a release in `build/release/`: wheel, sdist, the page's archive, requirement lists, SBOMs, and checksums.
+"""Makes a release in `build/release/`: wheel, sdist, archives of the page and the WordPress plugin, lists, SBOMs, checksums.
 
 The commit determines every byte: two clones give the same files on machines with the same Python, Node.js and npm. The
 signature alone depends on who signs.
@@ -19,6 +19,7 @@ from typing import Final
 from builder import ROOT, WORK, BuildError
 from builder.release.requirement_lists import USES, requirement_list
 from builder.release.sbom import make_sboms
+from builder.release.wordpress import plugin_archive
 from builder.setup.cache import sha256
 from builder.site.assemble import build_site
 from builder.steps import step
@@ -56,6 +57,7 @@ def make_release(folder: Path = RELEASE) -> Commit:
         archive = page_archive(Path(place), f"{name}-page", commit.time)
         (folder / f"{name}-page.tar.gz").write_bytes(archive)
         shutil.copy(Path(place, "manifest.json"), folder / f"{name}-page-manifest.json")
+    (folder / f"{name}-wordpress.zip").write_bytes(plugin_archive(commit.time))
     for use in USES:
         (folder / f"{name}-{use}.txt").write_text(requirement_list(wheel, use))
     with step("making the SBOMs"):
