@@ -47,11 +47,16 @@ def names(wheel: Path) -> set[str]:
 
 
 def test_the_wheel_holds_the_compiled_code(wheel: Path) -> None:
-    """The wheel is for one platform and any Python from 3.12 on, with all compiled code and the client for Node."""
+    """The wheel is for one platform and any Python from 3.12 on, with all compiled modules and what is not Python."""
     assert re.fullmatch(rf"takeback-{__version__}-py3-none-(manylinux|macosx|linux)_\w+\.whl", wheel.name)
     assert {"takeback/hashing/_kernel.so", "takeback/gate/index/_index.so"} <= names(wheel)
-    scripts = {f"takeback/integrations/node/takeback{part}.mjs" for part in ("", "-lookup", "-reading", "-hashing")}
-    assert scripts | {"takeback/integrations/node/takeback-kernel.wasm"} <= names(wheel)
+    integrations = {
+        *(f"node/takeback{part}" for part in (".mjs", "-lookup.mjs", "-reading.mjs", "-hashing.mjs", "-kernel.wasm")),
+        "mediawiki/Takeback/extension.json",
+        "php/takeback.php",
+        "wordpress/takeback/takeback.php",
+    }
+    assert {f"takeback/integrations/{name}" for name in integrations} <= names(wheel)
 
 
 def test_the_sdist_makes_the_same_wheel(wheel: Path, tmp_path: Path) -> None:

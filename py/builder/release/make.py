@@ -1,4 +1,4 @@
-"""Makes a release in `build/release/`: wheel, sdist, archives of the page and the WordPress plugin, lists, SBOMs, checksums.
+"""Makes a release in `build/release/`: wheel, sdist, the page, the WordPress plugin, lists, SBOMs and checksums.
 
 The commit determines every byte: two clones give the same files on machines with the same Python, Node.js and npm. The
 signature alone depends on who signs.

@@ -86,7 +86,7 @@ def test_two_clones_give_the_same_bytes(clones: tuple[Path, Path]) -> None:
 
 
 def test_a_release_is_complete(folder: Path) -> None:
-    """A release holds the wheel, the sdist, the page, requirement lists, SBOMs, and the checksums of all of them."""
+    """A release holds the wheel, the sdist, the page, the WordPress plugin, lists, SBOMs, and the checksums of all of them."""
     names = {path.name for path in folder.iterdir()}
     (wheel,) = {name for name in names if name.endswith(".whl")}
     assert re.fullmatch(rf"{NAME}-py3-none-(manylinux|macosx|linux)_\w+\.whl", wheel)
@@ -96,6 +96,7 @@ def test_a_release_is_complete(folder: Path) -> None:
         f"{NAME}.tar.gz",
         f"{NAME}-page.tar.gz",
         f"{NAME}-page-manifest.json",
+        f"{NAME}-wordpress.zip",
         *(f"{NAME}-{use}.txt" for use in requirement_lists.USES),
         *(f"{NAME}-{kind}.cdx.json" for kind in kinds),
         "SHA256SUMS",
