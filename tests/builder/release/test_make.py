@@ -86,7 +86,7 @@ def test_two_clones_give_the_same_bytes(clones: tuple[Path, Path]) -> None:
 
 
 def test_a_release_is_complete(folder: Path) -> None:
-    """A release holds the wheel, the sdist, the page, the WordPress plugin, lists, SBOMs, and the checksums of all of them."""
+    """A release holds the wheel, the sdist, the page, the WordPress plugin, lists, SBOMs and all checksums."""
     names = {path.name for path in folder.iterdir()}
     (wheel,) = {name for name in names if name.endswith(".whl")}
     assert re.fullmatch(rf"{NAME}-py3-none-(manylinux|macosx|linux)_\w+\.whl", wheel)

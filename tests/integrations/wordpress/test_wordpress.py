@@ -27,7 +27,6 @@ AWAY: Final = "http://127.0.0.1:9"
 TOKEN: Final = "a-token-of-the-tests"
 REFUSED: Final = "This file cannot be posted here."
 LATER: Final = "Files cannot be checked at the moment, so this one was not stored. Please try again in a few minutes."
-SECOND: Final = "waits"
 
 
 @pytest.fixture(scope="session")
@@ -158,6 +157,7 @@ def test_a_review_is_refused_or_waits(site: Site, sidecar: str) -> None:
     for action, left in (("release", 1), ("refuse", 0)):
         assert doors.form(site, BROKEN) == ""
         assert "Waits for a review</strong><br>" in waiting(site)
+        assert "1 upload waits for a review." in site.admin.get("/wp-admin/upload.php?mode=grid").text
         assert decide(site, action).status_code == 200
         assert "Waits for a review</strong>" not in waiting(site)
         assert len(site.uploads()) == left
@@ -184,6 +184,14 @@ def test_only_a_moderator_decides(site: Site, sidecar: str) -> None:
     forged = site.admin.get(f"/wp-admin/admin-post.php?action=takeback_release&id={number}&_wpnonce=0123456789")
     assert forged.status_code == 403
     assert "Waits for a review</strong>" in waiting(site)
+
+
+def test_too_large_for_the_sidecar(site: Site, sidecar: str) -> None:
+    """A file that the sidecar finds too large does not pass because of that."""
+    save(site, sidecar=sidecar, token=TOKEN, when_away="allow")
+    assert doors.form(site, OTHER + bytes(1 << 20)) == REFUSED
+    save(site, unreadable="allow")
+    assert doors.form(site, OTHER + bytes(1 << 20)) == ""
 
 
 def test_accepted_while_away_and_removed_later(site: Site, sidecar: str) -> None:
@@ -284,10 +292,9 @@ def test_uninstalling(site: Site) -> None:
     """Uninstalled, the plugin leaves no setting, mark or job; uploads stay."""
     save(site, sidecar=AWAY, when_away="allow")
     doors.form(site, OTHER)
-    count = (
-        'global $wpdb; echo $wpdb->get_var("SELECT'
-        " (SELECT COUNT(*) FROM wp_options WHERE option_name LIKE 'takeback%') + (SELECT COUNT(*) FROM wp_postmeta WHERE meta_key LIKE '%takeback%')\");"
-    )
+    options = "SELECT COUNT(*) FROM wp_options WHERE option_name LIKE 'takeback%'"
+    meta = "SELECT COUNT(*) FROM wp_postmeta WHERE meta_key LIKE '%takeback%'"
+    count = f'global $wpdb; echo $wpdb->get_var("SELECT ({options}) + ({meta})");'
     assert int(site.php(count)) > 1
     plugin = "require_once ABSPATH . 'wp-admin/includes/plugin.php'; $name = 'takeback/takeback.php';"
     site.php(f"{plugin} deactivate_plugins($name); uninstall_plugin($name);")

@@ -38,6 +38,7 @@ add_action('admin_menu', add_page(...));
 add_action('admin_notices', say_not_set_up(...));
 add_filter('plugin_action_links_' . plugin_basename(__FILE__), link_to_page(...));
 
+add_action('admin_notices', say_waiting(...));
 add_filter('manage_media_columns', add_column(...));
 add_action('manage_media_custom_column', print_column(...), 10, 2);
 add_action('restrict_manage_posts', print_filter(...));

@@ -42,6 +42,26 @@ function print_column(string $column, int $id): void
     }
 }
 
+/** Says on the dashboard and in the media library how many uploads wait: the library's grid does not show it. */
+function say_waiting(): void
+{
+    if (!current_user_can(MODERATE) || !in_array(get_current_screen()?->id, ['dashboard', 'upload'], true)) {
+        return;
+    }
+    $query = ['post_type' => 'attachment', 'post_status' => 'inherit', 'meta_key' => REVIEW, 'fields' => 'ids', 'posts_per_page' => 1];
+    $count = (new WP_Query($query))->found_posts;
+    if ($count > 0) {
+        /* translators: %s: a number */
+        $text = sprintf(_n('%s upload waits for a review.', '%s uploads wait for a review.', $count, 'takeback'), number_format_i18n($count));
+        printf(
+            '<div class="notice notice-info"><p>%s <a href="%s">%s</a></p></div>',
+            esc_html($text),
+            esc_url(admin_url('upload.php?mode=list&takeback=review')),
+            esc_html__('Show them', 'takeback'),
+        );
+    }
+}
+
 /** Prints the filter above the list. */
 function print_filter(string $type): void
 {

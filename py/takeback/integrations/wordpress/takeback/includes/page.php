@@ -21,10 +21,10 @@ function fields(): array
         'token' => ['connection', __('Token of the sidecar', 'takeback'), __('Only if the sidecar has one.', 'takeback')],
         'lookup' => ['connection', __('Address of a look-up service', 'takeback'), __('For hosts that cannot run a sidecar. Fingerprints of pictures are sent, and never a picture.', 'takeback')],
         'key' => ['connection', __('Key of this site', 'takeback'), __('From the operator of the look-up service; it begins with tbl_.', 'takeback')],
-        'review' => ['uploads', __('Uploads that a person must look at', 'takeback'), __('An accepted file can be opened by its address while it waits in the media library. Do not publish it before somebody has looked at it.', 'takeback')],
+        'review' => ['uploads', __('Uploads for review', 'takeback'), __('A person must decide on them. An accepted one waits in the media library (as a list), where an editor releases or deletes it; anybody who knows its address can open it until then.', 'takeback')],
         'when_away' => ['uploads', __('If nobody can decide', 'takeback'), __('An accepted file is checked as soon as that is possible, and deleted if it is listed.', 'takeback')],
         'unreadable' => ['uploads', __('Files that cannot be read', 'takeback'), __('Broken pictures and files that are too large; with a look-up service, all videos.', 'takeback')],
-        'report' => ['uploads', __('Feedback to the registry', 'takeback'), __('Feedback names the entry of the list, and never the uploader or the file.', 'takeback')],
+        'report' => ['uploads', __('Feedback to the registry', 'takeback'), __('Which uploads were refused, and what editors decided. It names the entry of the list, and never the uploader or the file.', 'takeback')],
     ];
 }
 
@@ -32,10 +32,10 @@ function fields(): array
 function choices(): array
 {
     return [
-        'review' => ['refuse' => __('Refuse them', 'takeback'), 'mark' => __('Accept them, and mark them in the media library', 'takeback')],
-        'when_away' => ['hold' => __('Refuse uploads for now', 'takeback'), 'allow' => __('Accept uploads, and check them later', 'takeback')],
-        'unreadable' => ['review' => __('Treat them as uploads that a person must look at', 'takeback'), 'allow' => __('Accept them', 'takeback')],
-        'report' => ['no' => __('Send none', 'takeback'), 'yes' => __('Say which uploads were refused, and what moderators decided', 'takeback')],
+        'review' => ['refuse' => __('Refuse them', 'takeback'), 'mark' => __('Accept them, marked', 'takeback')],
+        'when_away' => ['hold' => __('Refuse uploads until then', 'takeback'), 'allow' => __('Accept and check them later', 'takeback')],
+        'unreadable' => ['review' => __('As uploads for review', 'takeback'), 'allow' => __('Accept them', 'takeback')],
+        'report' => ['no' => __('Send none', 'takeback'), 'yes' => __('Send refusals and decisions', 'takeback')],
     ];
 }
 
