@@ -13,9 +13,10 @@ import pytest
 
 from builder.release.wordpress import plugin_archive
 from takeback.gate import Gate
-from tests.gate.servers import Registry, running
+from tests.gate.pictures import sent
+from tests.gate.servers import Registry, followed, running
 from tests.gate.sidecar import serving
-from tests.integrations.proxies import BROKEN, COPY, LISTED, OTHER, listing
+from tests.integrations.proxies import BROKEN, COPY, LISTED, OTHER
 from tests.integrations.wordpress import doors
 from tests.integrations.wordpress.site import NoWordPress, Site, running_site
 from tests.lookup.services import running_service
@@ -62,15 +63,17 @@ def site(installed: Site) -> Iterator[Site]:
 
 @pytest.fixture(scope="module")
 def registry() -> Iterator[Registry]:
-    """A registry."""
+    """A registry that lists a picture."""
     with running() as started:
+        for one in sent(LISTED):
+            started.log.add(one)
         yield started
 
 
 @pytest.fixture(scope="module")
 def home(registry: Registry, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The folder of a gate that lists a picture."""
-    return listing(registry, tmp_path_factory.mktemp("gate") / "gate")
+    """The folder of a gate that follows it."""
+    return followed(registry, tmp_path_factory.mktemp("gate") / "gate")
 
 
 @pytest.fixture(scope="module")
@@ -286,6 +289,21 @@ def test_feedback(site: Site, home: Path, sidecar: str, registry: Registry) -> N
     with Gate.open(home) as gate:
         gate.sync()
     assert [verdict for verdict, _ in registry.feedback.values()] == ["blocked"]
+
+
+def test_feedback_of_moderators(site: Site, registry: Registry, tmp_path: Path) -> None:
+    """If that is set, the registry learns whether a moderator released or refused what matched."""
+    home = followed(registry, tmp_path / "gate")
+    (home / "policy.toml").write_text('[pdq]\naction = "review"\n[patches]\naction = "review"\n')
+    registry.feedback.clear()
+    with serving(home) as client:
+        save(site, sidecar=str(client.base_url), review="mark", report="yes")
+        for action in ("release", "refuse"):
+            assert doors.form(site, COPY) == ""
+            assert decide(site, action).status_code == 200
+    with Gate.open(home) as gate:
+        gate.sync()
+    assert sorted(verdict for verdict, _ in registry.feedback.values()) == ["blocked", "not_blocked"]
 
 
 def test_uninstalling(site: Site) -> None:

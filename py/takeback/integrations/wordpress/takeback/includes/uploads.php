@@ -28,7 +28,9 @@ function check_arriving(array $file): array
     if (!empty($file['error']) || !is_string($path) || !is_file($path)) {
         return $file; // refused already, or not arrived
     }
-    $verdict = Verdict::on($path, (string) ($file['type'] ?? ''));
+    // Web servers tell browsers the type by the name, whatever the uploading browser called it.
+    $type = wp_check_filetype((string) ($file['name'] ?? ''))['type'] ?: (string) ($file['type'] ?? '');
+    $verdict = Verdict::on($path, $type);
     return $verdict->outcome->isRefusal() ? [...$file, 'error' => refusal($verdict->outcome)] : $file;
 }
 
