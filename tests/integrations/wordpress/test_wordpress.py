@@ -204,12 +204,14 @@ def test_accepted_while_away_and_removed_later(site: Site, sidecar: str) -> None
     assert waiting(site, "unchecked").count("Not checked yet") == 3
     site.run_cron()
     assert waiting(site, "unchecked").count("Not checked yet") == 3
+    assert "takeback_recheck" in site.php("echo json_encode(_get_cron_array());")
     save(site, sidecar=sidecar, token=TOKEN)
     site.run_cron()
     kept = [path.read_bytes() for path in site.uploads()]
     assert COPY not in kept
     assert OTHER in kept
     assert "Not checked yet" not in waiting(site, "unchecked")
+    assert "takeback" not in site.php("echo json_encode(_get_cron_array());")
     assert waiting(site).count("Waits for a review</strong>") == 1
     assert re.search(r"a\.jpg, uploaded by admin, deleted on", site.admin.get(PAGE).text)
 

@@ -49,6 +49,7 @@ add_action('admin_post_takeback_refuse', refuse(...));
 
 register_activation_hook(__FILE__, static function (): void {
     add_option(OPTION, [], '', 'no'); // not loaded with every page, as it may hold a key
+    schedule_recheck(); // of what was left when it was deactivated
 });
 register_deactivation_hook(__FILE__, static function (): void {
     wp_clear_scheduled_hook(RECHECK);

@@ -13,22 +13,61 @@ defined('ABSPATH') || exit;
 const PAGE = 'takeback';
 const SECRETS = ['token' => 'sidecar', 'key' => 'lookup'];
 
-/** Returns the fields: section, label and help. */
+/**
+ * Returns the fields: section, label and help.
+ *
+ * @return array<string, array{string, string, string}>
+ */
 function fields(): array
 {
     return [
-        'sidecar' => ['connection', __('Address of the sidecar', 'takeback'), __('The better choice where you can run it: the key and the list stay in a process of their own, and videos are read too. Example: http://127.0.0.1:8080', 'takeback')],
+        'sidecar' => [
+            'connection',
+            __('Address of the sidecar', 'takeback'),
+            __('The better choice where you can run it: the list stays in a process of its own, and videos are read too.', 'takeback')
+                . ' ' . __('Example: http://127.0.0.1:8080', 'takeback'),
+        ],
         'token' => ['connection', __('Token of the sidecar', 'takeback'), __('Only if the sidecar has one.', 'takeback')],
-        'lookup' => ['connection', __('Address of a look-up service', 'takeback'), __('For hosts that cannot run a sidecar. Fingerprints of pictures are sent, and never a picture.', 'takeback')],
-        'key' => ['connection', __('Key of this site', 'takeback'), __('From the operator of the look-up service; it begins with tbl_.', 'takeback')],
-        'review' => ['uploads', __('Uploads for review', 'takeback'), __('A person must decide on them. An accepted one waits in the media library (as a list), where an editor releases or deletes it; anybody who knows its address can open it until then.', 'takeback')],
-        'when_away' => ['uploads', __('If nobody can decide', 'takeback'), __('An accepted file is checked as soon as that is possible, and deleted if it is listed.', 'takeback')],
-        'unreadable' => ['uploads', __('Files that cannot be read', 'takeback'), __('Broken pictures and files that are too large; with a look-up service, all videos.', 'takeback')],
-        'report' => ['uploads', __('Feedback to the registry', 'takeback'), __('Which uploads were refused, and what editors decided. It names the entry of the list, and never the uploader or the file.', 'takeback')],
+        'lookup' => [
+            'connection',
+            __('Address of a look-up service', 'takeback'),
+            __('For hosts that cannot run a sidecar. Fingerprints of pictures are sent, and never a picture.', 'takeback'),
+        ],
+        'key' => [
+            'connection',
+            __('Key of this site', 'takeback'),
+            __('From the operator of the look-up service; it begins with tbl_.', 'takeback'),
+        ],
+        'review' => [
+            'uploads',
+            __('Uploads for review', 'takeback'),
+            __('A person must decide on them. An accepted one waits in the media library (as a list), where an editor releases or deletes it.', 'takeback')
+                . ' ' . __('Until then anybody who knows its address can open it.', 'takeback'),
+        ],
+        'when_away' => [
+            'uploads',
+            __('If nobody can decide', 'takeback'),
+            __('An accepted file is checked as soon as that is possible, and deleted if it is listed.', 'takeback'),
+        ],
+        'unreadable' => [
+            'uploads',
+            __('Files that cannot be read', 'takeback'),
+            __('Broken pictures and files that are too large; with a look-up service, all videos.', 'takeback'),
+        ],
+        'report' => [
+            'uploads',
+            __('Feedback to the registry', 'takeback'),
+            __('Which uploads were refused, and what editors decided.', 'takeback')
+                . ' ' . __('It names the entry of the list, and never the uploader or the file.', 'takeback'),
+        ],
     ];
 }
 
-/** Returns the texts of a setting's choices. */
+/**
+ * Returns the texts of each setting's choices.
+ *
+ * @return array<string, array<string, string>>
+ */
 function choices(): array
 {
     return [
@@ -45,7 +84,8 @@ function register_page(): void
     add_settings_section('connection', __('Whom to ask', 'takeback'), print_connection(...), PAGE);
     add_settings_section('uploads', __('What happens to uploads', 'takeback'), '__return_empty_string', PAGE);
     foreach (fields() as $name => [$section, $label, $help]) {
-        add_settings_field("takeback-$name", $label, print_field(...), PAGE, $section, ['label_for' => "takeback-$name", 'name' => $name, 'help' => $help]);
+        $more = ['label_for' => "takeback-$name", 'name' => $name, 'help' => $help];
+        add_settings_field("takeback-$name", $label, print_field(...), PAGE, $section, $more);
     }
 }
 
@@ -62,7 +102,8 @@ function add_page(): void
  */
 function link_to_page(array $links): array
 {
-    return ['settings' => sprintf('<a href="%s">%s</a>', esc_url(admin_url('options-general.php?page=' . PAGE)), esc_html__('Settings', 'takeback')), ...$links];
+    $address = esc_url(admin_url('options-general.php?page=' . PAGE));
+    return ['settings' => sprintf('<a href="%s">%s</a>', $address, esc_html__('Settings', 'takeback')), ...$links];
 }
 
 /** Says everywhere in the admin that uploads are not checked, until an address is set. */
@@ -147,7 +188,11 @@ function print_state(Settings $settings): void
     );
 }
 
-/** Returns the kind of notice and its text. */
+/**
+ * Returns the kind of notice and its text.
+ *
+ * @return array{string, string}
+ */
 function state(Settings $settings): array
 {
     if (!$settings->isSetUp()) {
@@ -172,11 +217,16 @@ function print_connection(): void
 {
     $text = Settings::connectsByConstants()
         ? __('wp-config.php says whom to ask, and these fields cannot be changed here.', 'takeback')
-        : __('Give one address. A key is safer in wp-config.php than in the database: define TAKEBACK_SIDECAR and TAKEBACK_GATE_TOKEN, or TAKEBACK_LOOKUP and TAKEBACK_LOOKUP_KEY, there.', 'takeback');
+        : __('Give one of the two addresses. A key is safer in wp-config.php than in the database:', 'takeback')
+            . ' ' . __('define TAKEBACK_SIDECAR and TAKEBACK_GATE_TOKEN, or TAKEBACK_LOOKUP and TAKEBACK_LOOKUP_KEY, there.', 'takeback');
     echo '<p>', esc_html($text), '</p>';
 }
 
-/** Prints a field with its help. A secret is never printed. */
+/**
+ * Prints a field with its help. A secret is never printed.
+ *
+ * @param array<string, string> $field
+ */
 function print_field(array $field): void
 {
     ['name' => $name, 'help' => $help] = $field;
@@ -191,16 +241,20 @@ function print_field(array $field): void
     if (isset(Settings::CHOICES[$name])) {
         print_choice($common, choices()[$name], $settings->get($name));
     } elseif (isset(SECRETS[$name])) {
-        $hint = $settings->get($name) === '' ? '' : __('stored; leave empty to keep it', 'takeback');
+        $hint = $isFixed || $settings->get($name) === '' ? '' : __('stored; leave empty to keep it', 'takeback');
         printf('<input type="password" class="regular-text" autocomplete="new-password" value="" placeholder="%s" %s>', esc_attr($hint), $common);
     } else {
         printf('<input type="url" class="regular-text code" value="%s" %s>', esc_attr($settings->get($name)), $common);
     }
-    $fixed = $isFixed ? ' ' . __('Set in wp-config.php.', 'takeback') : '';
-    printf('<p class="description" id="takeback-%s-help">%s</p>', esc_attr($name), esc_html($help . $fixed));
+    $fixed = $isFixed ? __('Set in wp-config.php.', 'takeback') . ' ' : '';
+    printf('<p class="description" id="takeback-%s-help">%s</p>', esc_attr($name), esc_html($fixed . $help));
 }
 
-/** Prints a choice; `$attributes` are escaped. */
+/**
+ * Prints a choice; `$attributes` are escaped.
+ *
+ * @param array<string, string> $texts
+ */
 function print_choice(string $attributes, array $texts, string $chosen): void
 {
     echo '<select style="max-width: 100%" ', $attributes, '>';

@@ -31,6 +31,7 @@ function schedule_recheck(): void
 function recheck(): void
 {
     $end = time() + RECHECK_BUDGET_SECONDS;
+    schedule_recheck(); // first, so that the next run comes even if the host ends this one
     $settings = Settings::read();
     $failures = 0;
     foreach (pending() as $id) {
@@ -39,8 +40,8 @@ function recheck(): void
             break;
         }
     }
-    if (pending(1)) {
-        schedule_recheck();
+    if (!pending(1)) {
+        wp_clear_scheduled_hook(RECHECK);
     }
 }
 
