@@ -12,7 +12,7 @@ TESTS: Final = ROOT / "tests"
 ELSEWHERE: Final = {
     "gate/feed/test_snapshot_import.py": (
         "a cold start is tried as the platform does it",
-        ["gate/feed/snapshot_import"],
+        ["gate/feed/follower", "gate/feed/snapshot_import"],
     ),
     "gate/test_commands.py": ("the command line is tried by its commands", ["cli"]),
     "integrations/examples/test_examples.py": (

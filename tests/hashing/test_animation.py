@@ -26,8 +26,15 @@ def animated(kind: str, durations: Sequence[int]) -> bytes:
     """An animation of `FRAMES` with these durations in milliseconds."""
     out = io.BytesIO()
     pictures = [frame if kind == "GIF" else frame.convert("RGB") for frame in FRAMES[: len(durations)]]
-    ways: dict[str, dict[str, Any]] = {"GIF": {}, "PNG": {}, "WEBP": {"lossless": True}, "AVIF": {"quality": 100, "speed": 10}}
-    pictures[0].save(out, kind, save_all=True, append_images=pictures[1:], duration=list(durations), **ways[kind])
+    ways: dict[str, dict[str, Any]] = {
+        "GIF": {},
+        "PNG": {},
+        "WEBP": {"lossless": True},
+        "AVIF": {"quality": 100, "speed": 10},
+    }
+    pictures[0].save(
+        out, kind, save_all=True, append_images=pictures[1:], duration=list(durations), **ways.get(kind, {})
+    )
     return out.getvalue()
 
 

@@ -5,8 +5,7 @@ import os
 import re
 import secrets
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from hashlib import sha256
 from pathlib import Path
@@ -14,13 +13,11 @@ from threading import Lock
 from types import MappingProxyType, TracebackType
 from typing import IO, BinaryIO, Final, NamedTuple, Self
 
-from takeback.bulk import Reader
-from takeback.chain import check_time, follow_key
-from takeback.errors import FeedBroken, RegistryUnreachable, SettingsError, StateDamaged
+from takeback.errors import SettingsError, StateDamaged
 from takeback.gate import settings as settings_file
-from takeback.gate.feed import snapshot_import
 from takeback.gate.feed.client import Client, first_batch
-from takeback.gate.feed.follow import Added, Changed, Changes, FeedPosition, Removed, Step, check_signed_head, follow
+from takeback.gate.feed.follow import FeedPosition
+from takeback.gate.feed.follower import FeedFollower
 from takeback.gate.feed.state import State
 from takeback.gate.index.multi_index import Index
 from takeback.gate.index_handle import IndexHandle
@@ -56,7 +53,6 @@ from takeback.protocol import (
     ENTRY_ID_PATTERN,
     MAX_FEEDBACK_ENTRIES,
     MAX_FEEDBACK_EVENTS,
-    EntryStatus,
     FeedbackEvent,
     Verdict,
 )
@@ -129,6 +125,7 @@ class Gate:
         self._registry = registry
         self._state = state
         self._client = client
+        self._follower = FeedFollower(state, client, clock)
         self._index_handle = IndexHandle(home, state, self.policy.reach)
         self._benign = BenignIndex.load(home, self.policy)
         self._rate_brake = RateBrake(self.policy.flood_matches, self.policy.flood_minutes * 60)
@@ -185,30 +182,15 @@ class Gate:
         Raises `FeedBroken` if the feed breaks a rule, which stays an alarm in `status` until a sync succeeds, and
         `RegistryUnreachable`, `KeyRefused`, `SyncElsewhere` or another `GateError`. The checkpoint stays as it is.
         """
-        added = removed = paused = 0
-        with self._state.sync_lock(), self._alarmed():
-            while True:
-                position, _ = self._state.position()
-                changes = self._next(position, wait, small_sites)
-                wait = 0
-                if not changes.steps:
-                    break
-                # The page is dropped: it served to verify the registry's key, by which the snapshot is checked.
-                if not position.checkpoint and changes.after.head >= snapshot_import.MIN_SNAPSHOT_LINES:
-                    added += self._start(changes.after.head, on_page)
-                    continue
-                self._state.apply(changes)
-                added += sum(isinstance(step, Added) for step in changes.steps)
-                removed += sum(isinstance(step, Removed) for step in changes.steps)
-                paused += sum(_pauses(step) for step in changes.steps)
-                on_page(changes.after)
-            self._state.reached_end(self._clock())
-        # Outside the lock: two processes may send the same events, which the registry counts once.
+        read = self._follower.read_to_end(on_page, wait, small_sites)
+        # Outside the lock of reading: two processes may send the same events, which the registry counts once.
         delivered = self.send_feedback()
-        self._update_index(position.checkpoint)
+        self._update_index(read.checkpoint)
         # Last, because withdrawals and feedback must not wait for it.
-        added += self._read_missed_types(on_page)
-        return Synced(added, removed, delivered, position.checkpoint, changes.after.head, paused)
+        filled = self._follower.read_missed_types(on_page)
+        if filled.number:
+            self._update_index(filled.checkpoint)
+        return Synced(read.added + filled.number, read.removed, delivered, read.checkpoint, read.head, read.paused)
 
     def _update_index(self, checkpoint: int) -> None:
         with self._index_lock:
@@ -218,72 +200,6 @@ class Gate:
     def trust(self, key: str) -> None:
         """Trusts the feed key `key` (Ed25519 public key, 64 hex digits) from now on, instead of the one before."""
         self._state.trust(key)
-
-    def _start(self, head: int, on_page: Callable[[FeedPosition], None]) -> int:
-        """Imports the registry's snapshot, and returns how many entries it has."""
-        with self._client.snapshot() as reader:
-            batches = snapshot_import.snapshot_batches(reader, lambda number: on_page(FeedPosition(number, head)))
-            self._state.import_snapshot(batches, lambda: self._snapshot_position(reader, head))
-        return sum(self._state.counts().values())
-
-    def _snapshot_position(self, reader: Reader, head: int) -> FeedPosition:
-        """Checks the signature, key and time of a snapshot that was read, and returns its position."""
-        signed = self._client.signed(reader)
-        if signed.key != self._state.feed_key():  # that of the page before; the next sync follows the new one
-            raise RegistryUnreachable("the registry's snapshot is signed with another key than its feed")
-        check_time(signed, self._clock())
-        # Rule 2: the head never falls, also if the snapshot was made before the page that announced it.
-        return FeedPosition(signed.number, max(signed.newest, head), bytes.fromhex(signed.chain))
-
-    def _read_missed_types(self, on_page: Callable[[FeedPosition], None]) -> int:
-        """Reads from the snapshot the entries that an older version of the gate got as tombstones; returns how many.
-
-        The registry gives types of signals only to gates that know them.
-        """
-        if not self._state.unread_types():
-            return 0
-        with self._state.sync_lock(), self._alarmed(), self._client.snapshot() as reader:
-            position, _ = self._state.position()
-            batches = snapshot_import.snapshot_batches(
-                reader, lambda number: on_page(FeedPosition(number, position.head))
-            )
-            filled = self._state.fill_tombstones(
-                self._state.unread_types(), batches, lambda: self._check_reaches(reader, position)
-            )
-        self._update_index(position.checkpoint)
-        return filled
-
-    def _check_reaches(self, reader: Reader, position: FeedPosition) -> None:
-        """Checks a snapshot that was read, and that it is not older than the lines that were applied."""
-        if self._snapshot_position(reader, position.head).checkpoint < position.checkpoint:
-            raise RegistryUnreachable("the registry's snapshot is older than its feed")
-
-    def _next(self, position: FeedPosition, wait: int, small_sites: int | None) -> Changes:
-        """Requests the next page, checks its signature, key, time and rules, and returns its changes."""
-        # In the order of PROTOCOL.md; the client has checked the signature by then.
-        answer = self._client.feed(position.checkpoint, wait=wait, small_sites=small_sites)
-        self._check_key(answer.head.key)
-        check_time(answer.head, self._clock())
-        changes = follow(position, self._state.known(answer.page), answer.page)
-        check_signed_head(changes, answer.head)
-        return changes
-
-    def _check_key(self, key: str) -> None:
-        """Checks that the signing key is the pinned one or succeeds it; pins the first key that is seen."""
-        pinned = self._state.feed_key()
-        if pinned is None:
-            self._state.trust(key)
-        elif pinned != key:
-            self._state.trust(follow_key(pinned, key, self._client.feed_keys()))
-
-    @contextmanager
-    def _alarmed(self) -> Iterator[None]:
-        """Stores `FeedBroken` as the alarm that `status` reports."""
-        try:
-            yield
-        except FeedBroken as error:
-            self._state.raise_alarm(str(error))
-            raise
 
     def check(
         self, upload: bytes | str | Path | IO[bytes], *, given: str = "", uploader: str | None = None
@@ -487,11 +403,6 @@ class Gate:
     def _age(self, read_at: float | None) -> float | None:
         """Returns the seconds since `read_at`, at least 0 in case the clock was set back."""
         return None if read_at is None else max(0.0, self._clock() - read_at)
-
-
-def _pauses(step: Step) -> bool:
-    """Returns whether a step pauses an entry."""
-    return isinstance(step, Changed) and step.status is EntryStatus.PAUSED
 
 
 def _event(name: str, verdict: Verdict | str, entries: list[str]) -> FeedbackEvent:
