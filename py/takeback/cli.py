@@ -18,7 +18,13 @@ _COMMANDS: Final = {
     "verify": "takeback.verify.commands:verify",
     "completion": "takeback.cli:completion",
 }
-_MORE: Final = {"gate": ("takeback.integrations.proxy.commands:proxy",)}
+_MORE: Final = {
+    "gate": (
+        "takeback.integrations.proxy.commands:proxy",
+        "takeback.integrations.bucket.commands:bucket",
+        "takeback.integrations.pict_rs.commands:pict_rs",
+    )
+}
 """Commands of other zones that stand in a group."""
 
 

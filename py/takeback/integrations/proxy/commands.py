@@ -13,6 +13,7 @@ from takeback.connections import check_address
 from takeback.errors import SettingsError
 from takeback.gate.settings import HOME_VARIABLE
 from takeback.integrations.checker import LOOKUP_KEY, TOKEN
+from takeback.integrations.options import listen_address
 from takeback.integrations.proxy.routes import CheckedRoute
 
 _LOOPBACK: Final = ("127.0.0.0/8", "::1/128")
@@ -113,7 +114,7 @@ def proxy(listen: str, upstream: str, routes: tuple[str, ...], home: str, **othe
     )
     trusted = tuple(map(_network, others["trusted_proxy"]))
     run_proxy(
-        _address(listen),
+        listen_address(listen),
         options,
         UpstreamOptions(upstream, others["upstream_seconds"], trusted),
         JudgeOptions(home, sidecar, os.environ.get(TOKEN, ""), lookup, os.environ.get(LOOKUP_KEY, "")),
@@ -121,14 +122,6 @@ def proxy(listen: str, upstream: str, routes: tuple[str, ...], home: str, **othe
             f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ} the proxy answers at {address} and passes on to {upstream}"
         ),
     )
-
-
-def _address(text: str) -> tuple[str, int]:
-    """Reads HOST:PORT, where an IPv6 address stands in brackets. Raises `SettingsError`."""
-    host, _, port = text.rpartition(":")
-    if not (host and port.isascii() and port.isdecimal() and int(port) <= 65535):
-        raise SettingsError(f"cannot listen on {text}: expected HOST:PORT, such as 127.0.0.1:8081")
-    return host.removeprefix("[").removesuffix("]"), int(port)
 
 
 def _origin(address: str, option: str) -> str:
