@@ -16,6 +16,8 @@ from urllib.parse import quote_plus
 
 import pytest
 
+from tests.integrations.services import Started, started, until
+
 MOTO = ("moto==5.2.5", "py-partiql-parser==0.6.3", "PyYAML", "flask", "flask-cors")
 """What moto's server needs for S3 alone."""
 CREDENTIALS = {
@@ -69,12 +71,12 @@ class S3:
 
     def tags(self, bucket: str, key: str) -> dict[str, str]:
         """The tags of an object."""
-        return {
-            one["Key"]: one["Value"] for one in self.client.get_object_tagging(Bucket=bucket, Key=key)["TagSet"]
-        }
+        return {one["Key"]: one["Value"] for one in self.client.get_object_tagging(Bucket=bucket, Key=key)["TagSet"]}
 
 
-def event(bucket: str, key: str, version: str = "", etag: str = "", name: str = "s3:ObjectCreated:Put") -> dict[str, Any]:
+def event(
+    bucket: str, key: str, version: str = "", etag: str = "", name: str = "s3:ObjectCreated:Put"
+) -> dict[str, Any]:
     """An event as MinIO sends it."""
     written = {"key": quote_plus(key), "eTag": etag.strip('"'), "sequencer": "1"}
     record = {
@@ -122,3 +124,23 @@ def _wait(url: str) -> None:
         except OSError:
             time.sleep(0.1)
     pytest.fail("moto's server does not start")
+
+
+@contextmanager
+def watching(s3: S3, folder: Path, *options: str, **environ: str) -> Iterator[Started]:
+    """The webhook; its queue is in `folder`."""
+    arguments = ["bucket", "--endpoint", s3.url, "--queue", str(folder / "queue"), *options]
+    with started(folder, *arguments, **CREDENTIALS, **environ) as service:
+        yield service
+
+
+def decided(service: Started) -> bool:
+    """Whether no notification waits any more."""
+    return bool(service.client.get("/healthz").json() == {"waiting": 0})
+
+
+def send(service: Started, *events: dict[str, Any]) -> None:
+    """Posts events, and waits until all are decided."""
+    for one in events:
+        assert service.client.post("/", json=one).status_code == 200
+    until(lambda: decided(service))

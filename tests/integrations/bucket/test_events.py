@@ -114,8 +114,10 @@ def test_what_is_no_event_is_refused(body: bytes) -> None:
 
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.text() | st.sampled_from(["Notification", "create", "aws.s3"]),
-    lambda inner: st.lists(inner, max_size=3)
-    | st.dictionaries(st.sampled_from(["Records", "Type", "Message", "key", "event_type", "s3", "detail"]), inner),
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.dictionaries(st.sampled_from(["Records", "Type", "Message", "key", "event_type", "s3", "detail"]), inner)
+    ),
     max_leaves=12,
 )
 

@@ -136,6 +136,10 @@ class Store:
 
     def set_tags(self, found: StoredObject, tags: Mapping[str, str]) -> None:
         """Replaces an object's tags. Raises `ObjectChanged`."""
+        if not tags:
+            with _ours("DeleteObjectTagging"):
+                self._client.delete_object_tagging(**found.name)
+            return
         pairs = [{"Key": key, "Value": value} for key, value in tags.items()]
         with _ours("PutObjectTagging"):
             self._client.put_object_tagging(**found.name, Tagging={"TagSet": pairs})
