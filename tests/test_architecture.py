@@ -118,6 +118,11 @@ OTHERS: Final = {
         f"integrations/proxy/{name}.py": {"httpx", "msgspec", "python_multipart", "starlette", "uvicorn"}
         for name in ("answers", "app", "forms", "request", "server", "tunnel", "tus", "upstream")
     },
+    "integrations/bucket/app.py": {"starlette"},
+    "integrations/bucket/server.py": {"uvicorn"},
+    "integrations/bucket/store.py": {"botocore"},
+    "integrations/pict_rs/app.py": {"starlette"},
+    "integrations/pict_rs/server.py": {"uvicorn"},
     "integrations/threatexchange.py": {"threatexchange"},
     "integrations/examples/django_uploads.py": {"django"},
     "integrations/examples/fastapi_uploads.py": {"fastapi"},

@@ -26,6 +26,14 @@ ELSEWHERE: Final = {
         "they act when the policy says so",
         ["gate/rate_brake", "gate/rules/benign_list", "benign_list"],
     ),
+    "integrations/bucket/test_app.py": (
+        "the webhook is tried by what becomes of objects in a real store",
+        [f"integrations/bucket/{name}" for name in ("app", "commands", "inspector", "server", "store")],
+    ),
+    "integrations/pict_rs/test_app.py": (
+        "the service is tried by its answers, whoever it asks",
+        ["integrations/options", *(f"integrations/pict_rs/{name}" for name in ("app", "commands", "server"))],
+    ),
     "integrations/proxy/test_app.py": (
         "the proxy is tried by what passes, in a process of its own",
         [

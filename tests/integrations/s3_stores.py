@@ -7,13 +7,16 @@ import subprocess
 import sys
 import time
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import Any
+from threading import Event, Thread
+from typing import Any, override
 from urllib.parse import quote_plus
 
+import httpx
 import pytest
 
 from tests.integrations.services import Started, started, until
@@ -124,6 +127,57 @@ def _wait(url: str) -> None:
         except OSError:
             time.sleep(0.1)
     pytest.fail("moto's server does not start")
+
+
+@contextmanager
+def stalling(s3: S3, method: str = "DELETE", then: Callable[[], object] | None = None) -> Iterator[tuple[S3, Event]]:
+    """The store behind a relay that lets no request with this method pass, and an event that is set by the first one.
+
+    With `then` the first one waits for that, and passes.
+    """
+    reached, done = Event(), Event()
+
+    class Relay(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def relay(self) -> None:
+            body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+            if self.command == method and not done.is_set():
+                reached.set()
+                if then is None:
+                    done.wait(60)
+                    self.close_connection = True
+                    return
+                done.set()
+                then()
+            fields = {name: value for name, value in self.headers.items() if name.lower() != "transfer-encoding"}
+            answer = httpx.request(self.command, f"{s3.url}{self.path}", headers=fields, content=body)
+            self.send_response(answer.status_code)
+            hop = {"connection", "transfer-encoding", "content-length"}
+            for name, value in answer.headers.multi_items():
+                if name.lower() not in hop:
+                    self.send_header(name, value)
+            length = answer.headers.get("content-length", "0") if self.command == "HEAD" else len(answer.content)
+            self.send_header("Content-Length", str(length))
+            self.end_headers()
+            if self.command != "HEAD":
+                self.wfile.write(answer.content)
+
+        do_GET = do_PUT = do_POST = do_HEAD = do_DELETE = relay
+
+        @override
+        def log_message(self, *_: Any) -> None:
+            """Logs nothing."""
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Relay) as server:
+        thread = Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
+        thread.start()
+        try:
+            yield S3(f"http://127.0.0.1:{server.server_port}", s3.client), reached
+        finally:
+            done.set()
+            server.shutdown()
+            thread.join()
 
 
 @contextmanager

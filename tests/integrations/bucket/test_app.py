@@ -10,7 +10,7 @@ from click.testing import CliRunner
 from takeback.cli import main
 from tests.gate.sidecar import serving
 from tests.integrations.proxies import BROKEN, COPY, LISTED, OTHER
-from tests.integrations.s3_stores import S3, decided, event, send, watching
+from tests.integrations.s3_stores import S3, decided, event, send, stalling, watching
 from tests.integrations.services import PROGRAM, environment, until
 
 AWAY = "http://127.0.0.1:9"
@@ -111,7 +111,7 @@ def test_a_quarantine_in_the_same_bucket(s3: S3, sidecar: str, tmp_path: Path) -
 
 
 def test_packed_and_too_large(s3: S3, sidecar: str, tmp_path: Path) -> None:
-    """Content is checked as browsers unpack it; if it cannot be unpacked it is doubtful, if it is too large unchecked."""
+    """Content is checked as browsers unpack it; if it cannot be unpacked it is doubtful, if too large unchecked."""
     bucket = s3.bucket()
     events = [
         s3.put(bucket, "packed", gzip.compress(COPY), ContentEncoding="gzip"),
@@ -147,16 +147,33 @@ def test_nothing_is_lost_when_it_is_killed(s3: S3, sidecar: str, tmp_path: Path)
 
 
 def test_killed_between_copy_and_removal(s3: S3, sidecar: str, tmp_path: Path) -> None:
-    """What was copied and not yet removed when the process was killed is moved whole, to the same place, afterwards."""
+    """What was copied and not yet removed at a kill -9 is moved by whoever starts next, to the same place."""
     bucket, held = s3.bucket(), s3.bucket()
     listed = s3.put(bucket, "a.jpg", COPY)
     options = ("--bucket", bucket, "--quarantine", held, "--sidecar", sidecar)
+    with stalling(s3) as (slow, reached), watching(slow, tmp_path, *options) as service:
+        assert service.client.post("/", json=listed).status_code == 200
+        assert reached.wait(40)
+        service.kill()
+    copied = s3.keys(held)
+    assert (s3.keys(bucket), len(copied)) == (["a.jpg"], 1)
     with watching(s3, tmp_path, *options) as service:
+        until(lambda: decided(service))
+    assert (s3.keys(bucket), s3.keys(held)) == ([], copied)
+
+
+def test_written_again_while_it_is_moved(s3: S3, sidecar: str, tmp_path: Path) -> None:
+    """An upload that replaces a listed picture while that is moved is not removed in its place."""
+    bucket, held = s3.bucket(), s3.bucket()
+    listed = s3.put(bucket, "a.jpg", COPY)
+    options = ("--bucket", bucket, "--quarantine", held, "--sidecar", sidecar)
+
+    def replace() -> None:
+        s3.put(bucket, "a.jpg", OTHER)
+
+    with stalling(s3, "PUT", replace) as (slow, _), watching(slow, tmp_path, *options) as service:
         send(service, listed)
-        before = s3.keys(held)
-        s3.put(bucket, "a.jpg", COPY)  # as it was before it was removed
-        send(service, listed)
-    assert (s3.keys(bucket), s3.keys(held)) == ([], before)
+        assert s3.client.get_object(Bucket=bucket, Key="a.jpg")["Body"].read() == OTHER
 
 
 def test_a_sidecar_that_comes_back(s3: S3, home: Path, tmp_path: Path) -> None:
@@ -194,12 +211,13 @@ def test_whoever_calls(tmp_path: Path) -> None:
     """With a token only its holder is heard, as bearer or by a password; malformed and huge bodies are refused."""
     options = ("--bucket", "uploads", "--block", "tag", "--sidecar", AWAY)
     with watching(S3(AWAY, None), tmp_path, *options, TAKEBACK_BUCKET_TOKEN=TOKEN) as service:
-        client, body = service.client, {"Records": []}
+        client = service.client
+        body: dict[str, list[str]] = {"Records": []}
         refused = client.post("/", json=body)
         assert (refused.status_code, refused.headers["www-authenticate"]) == (401, 'Basic realm="takeback"')
         basic = base64.b64encode(b"sns:wrong").decode()
         for wrong in ("Bearer wrong", "Bearer", f"Basic {basic}", "Basic \xe4", "Digest x"):
-            assert client.post("/", json=body, headers={"authorization": wrong.encode("latin-1")}).status_code == 401
+            assert client.post("/", json=body, headers={b"authorization": wrong.encode("latin-1")}).status_code == 401
         assert client.post("/", json=body, auth=("sns", TOKEN)).status_code == 200
         client.headers["authorization"] = f"Bearer {TOKEN}"
         assert client.post("/", json=body).json() == {"kept": 0}

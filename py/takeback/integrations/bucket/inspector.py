@@ -13,7 +13,7 @@ from typing import IO, Final, Literal, cast
 from takeback.errors import GateError, PictureError
 from takeback.gate.serve.log import write_log
 from takeback.integrations.bucket.events import MAX_KEY_BYTES
-from takeback.integrations.bucket.store import CHUNK_BYTES, Store, StoredObject
+from takeback.integrations.bucket.store import CHUNK_BYTES, ObjectStore, StoredObject
 from takeback.integrations.checker import Checked, Checker
 from takeback.protocol import Action, Verdict
 
@@ -26,11 +26,11 @@ _PLAIN: Final = frozenset({"", "identity", "aws-chunked"})
 type Consequence = Literal["quarantine", "tag", "nothing"]
 
 
-class Undecided(Exception):
+class NotDecided(Exception):
     """Nobody could decide on an object now; the text says why, for the log."""
 
 
-class Outcome(StrEnum):
+class ObjectOutcome(StrEnum):
     """What became of an object."""
 
     ALLOWED = "allowed"
@@ -64,23 +64,23 @@ class InspectorOptions:
 class Inspector:
     """Decides on objects. Thread-safe. `is_away` is set while whoever is asked cannot decide on anything."""
 
-    def __init__(self, options: InspectorOptions, checker: Checker, store: Store) -> None:
+    def __init__(self, options: InspectorOptions, checker: Checker, store: ObjectStore) -> None:
         self.options = options
         self.is_away = Event()
         self._checker = checker
         self._store = store
 
-    def inspect(self, bucket: str, key: str, version: str = "", event: str = "") -> list[Outcome]:
+    def inspect(self, bucket: str, key: str, version: str = "", event: str = "") -> list[ObjectOutcome]:
         """Decides on an object as it is now, and on the version that an event names, if that one still exists.
 
-        Raises `Undecided`, `ObjectChanged` if it is written meanwhile, and `GateError` for faults of the store.
+        Raises `NotDecided`, `ObjectChanged` if it is written meanwhile, and `GateError` for faults of the store.
         """
         if not self.options.watches(bucket, key):
             return []
         self._refuse_while_away()
         named = self._store.look_up(bucket, key, version) if version else None
         found = [one for one in (self._store.look_up(bucket, key), named) if one]
-        return [self._inspect(one, event) for one in dict.fromkeys(found)] or [Outcome.GONE]
+        return [self._inspect(one, event) for one in dict.fromkeys(found)] or [ObjectOutcome.GONE]
 
     def tag_of(self, bucket: str, key: str) -> str:
         """Returns our tag of an object, empty if it has none."""
@@ -88,18 +88,18 @@ class Inspector:
         return self._store.tags(found).get(TAG, "") if found else ""
 
     def _refuse_while_away(self) -> None:
-        """Raises `Undecided` while nobody can decide, so that no object is fetched in vain."""
+        """Raises `NotDecided` while nobody can decide, so that no object is fetched in vain."""
         if self.is_away.is_set():
             trouble = self._checker.trouble()
             if trouble:
-                raise Undecided(trouble)
+                raise NotDecided(trouble)
             self.is_away.clear()
 
-    def _inspect(self, found: StoredObject, event: str) -> Outcome:
+    def _inspect(self, found: StoredObject, event: str) -> ObjectOutcome:
         if found.size > self._store.options.max_bytes:
             self._mark(found, UNCHECKED)
-            self._log(found, event, f"{UNCHECKED}, {Outcome.TOO_LARGE}")
-            return Outcome.TOO_LARGE
+            self._log(found, event, f"{UNCHECKED}, {ObjectOutcome.TOO_LARGE}")
+            return ObjectOutcome.TOO_LARGE
         with SpooledTemporaryFile[bytes](MEMORY_BYTES) as spooled:
             file = cast("IO[bytes]", spooled)
             digest = self._store.fetch(found, file)
@@ -108,11 +108,11 @@ class Inspector:
             self._mark(found, UNCHECKED)
             if self._checker.trouble():
                 self.is_away.set()
-            raise Undecided(checked.why)
+            raise NotDecided(checked.why)
         outcome = self._act(found, checked.action, digest)
         if checked.action is not Action.ALLOW:
             self._log(found, event, f"{checked.action}, decision {checked.id or 'none'}, {outcome}")
-            if outcome is not Outcome.KNOWN:
+            if outcome is not ObjectOutcome.KNOWN:
                 self._report(checked)
         return outcome
 
@@ -128,15 +128,15 @@ class Inspector:
         except (GateError, PictureError) as error:
             return Checked(Action.REVIEW, is_checked=False, why=str(error))
 
-    def _act(self, found: StoredObject, action: Action, digest: str) -> Outcome:
+    def _act(self, found: StoredObject, action: Action, digest: str) -> ObjectOutcome:
         consequence = {Action.BLOCK: self.options.block, Action.REVIEW: self.options.review}.get(action)
         if consequence == "quarantine":
             self._move(found, action, digest)
-            return Outcome.MOVED
+            return ObjectOutcome.MOVED
         if consequence == "tag":
-            return Outcome.TAGGED if self._tag(found, action.value) else Outcome.KNOWN
+            return ObjectOutcome.TAGGED if self._tag(found, action.value) else ObjectOutcome.KNOWN
         self._tag(found, action.value if action is Action.ALLOW and self.options.tag_allowed else "")
-        return Outcome.NOTED if consequence else Outcome.ALLOWED
+        return ObjectOutcome.NOTED if consequence else ObjectOutcome.ALLOWED
 
     def _tag(self, found: StoredObject, value: str) -> bool:
         """Sets our tag beside the others, or takes it away, and returns whether it was another one. Others stay."""

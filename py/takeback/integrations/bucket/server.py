@@ -16,9 +16,9 @@ from takeback.errors import GateError
 from takeback.gate.serve.log import start_logging, write_log
 from takeback.gate.watch import error_location
 from takeback.integrations.bucket.app import create_app
-from takeback.integrations.bucket.inspector import Inspector, InspectorOptions, Undecided
+from takeback.integrations.bucket.inspector import Inspector, InspectorOptions, NotDecided
 from takeback.integrations.bucket.notice_queue import NoticeQueue, Waiting
-from takeback.integrations.bucket.store import ObjectChanged, Store, StoreOptions
+from takeback.integrations.bucket.store import ObjectChanged, ObjectStore, StoreOptions
 from takeback.integrations.bucket.sweep import Swept, sweep
 from takeback.integrations.callers import require_token
 from takeback.integrations.checker import CheckerSettings, open_checker
@@ -45,12 +45,12 @@ class BucketService:
     workers: int = 2
 
     @contextmanager
-    def inspector(self) -> Iterator[tuple[Inspector, Store]]:
+    def inspector(self) -> Iterator[tuple[Inspector, ObjectStore]]:
         """Opens who is asked and the store. Raises `SettingsError` or `GateError`."""
         with ExitStack() as stack:
             checker = open_checker(self.checker)
             stack.callback(checker.close)
-            store = Store(self.store)
+            store = ObjectStore(self.store)
             stack.callback(store.close)
             trouble = checker.trouble()
             if trouble:
@@ -104,6 +104,8 @@ def _working(inspector: Inspector, queue: NoticeQueue, workers: int) -> Iterator
 
 def _work(inspector: Inspector, queue: NoticeQueue, stop: Event) -> None:
     while not stop.is_set():
+        if inspector.is_away.is_set():
+            stop.wait(LOOK_SECONDS)  # one question at a time, however many notices wait
         try:
             waiting = queue.take(LOOK_SECONDS)
             if waiting:
@@ -120,7 +122,7 @@ def _handle(inspector: Inspector, queue: NoticeQueue, waiting: Waiting) -> None:
     seconds = float(min(2 << min(waiting.tries, 20), MAX_BACK_OFF_SECONDS))
     try:
         inspector.inspect(notice.bucket, notice.key, notice.version, waiting.event)
-    except Undecided as error:
+    except NotDecided as error:
         is_away = inspector.is_away.is_set()
         if not (was_away and is_away):
             write_log(f"event {waiting.event}: unchecked, because nobody can decide: {error}")

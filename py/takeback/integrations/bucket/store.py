@@ -63,7 +63,7 @@ class StoredObject:
         return {"Bucket": self.bucket, "Key": self.key, **version}
 
 
-class Store:
+class ObjectStore:
     """A client of the store. Thread-safe. Its methods raise `GateError` if the store is away or refuses."""
 
     def __init__(self, options: StoreOptions) -> None:

@@ -4,13 +4,13 @@ from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
-from itertools import islice
+from itertools import islice, takewhile
 from typing import Final, override
 
 from takeback.errors import GateError
 from takeback.gate.serve.log import write_log
-from takeback.integrations.bucket.inspector import UNCHECKED, Inspector, Outcome, Undecided
-from takeback.integrations.bucket.store import ObjectChanged, Store
+from takeback.integrations.bucket.inspector import UNCHECKED, Inspector, NotDecided, ObjectOutcome
+from takeback.integrations.bucket.store import ObjectChanged, ObjectStore
 
 _TRIES: Final = 3
 """How often an object that is written meanwhile is begun anew."""
@@ -20,7 +20,7 @@ _TRIES: Final = 3
 class Swept:
     """What a sweep found: how many objects came to which end, how many have a tag, and how many are not decided."""
 
-    outcomes: Counter[Outcome] = field(default_factory=Counter)
+    outcomes: Counter[ObjectOutcome] = field(default_factory=Counter)
     tagged: int = 0
     undecided: int = 0
 
@@ -31,10 +31,10 @@ class Swept:
         return ", ".join([*told, f"{self.tagged} had a tag", f"{self.undecided} could not be decided"])
 
 
-def sweep(inspector: Inspector, store: Store, prefix: str, *, everything: bool, workers: int) -> Swept:
+def sweep(inspector: Inspector, store: ObjectStore, prefix: str, *, everything: bool, workers: int) -> Swept:
     """Checks the objects below a prefix that have no tag, or `unchecked`; with `everything`, all of them.
 
-    Raises `GateError` if a bucket cannot be listed.
+    Stops if nobody can decide any more. Raises `GateError` if a bucket cannot be listed.
     """
     swept = Swept()
     watched = (
@@ -43,13 +43,16 @@ def sweep(inspector: Inspector, store: Store, prefix: str, *, everything: bool, 
         for key in store.keys(bucket, prefix)
         if inspector.options.watches(bucket, key)
     )
+    decidable = takewhile(lambda _: not inspector.is_away.is_set(), watched)
     with ThreadPoolExecutor(workers, "sweep") as threads:
-        for found in _each(watched, inspector, threads, everything=everything, ahead=workers * 4):
+        for found in _each(decidable, inspector, threads, everything=everything, ahead=workers * 4):
             if found is None:
                 swept.undecided += 1
             elif not found:
                 swept.tagged += 1
             swept.outcomes.update(found or ())
+    if inspector.is_away.is_set():
+        write_log("nobody can decide at the moment: the sweep stopped; start it again later")
     return swept
 
 
@@ -60,9 +63,9 @@ def _each(
     *,
     everything: bool,
     ahead: int,
-) -> Iterator[list[Outcome] | None]:
+) -> Iterator[list[ObjectOutcome] | None]:
     """Yields what became of each object; only a few are begun ahead, so that a bucket may have any size."""
-    begun = set[Future[list[Outcome] | None]]()
+    begun = set[Future[list[ObjectOutcome] | None]]()
     number = 0
     while True:
         for bucket, key in islice(watched, ahead - len(begun)):
@@ -74,7 +77,7 @@ def _each(
         yield from (one.result() for one in done)
 
 
-def _one(inspector: Inspector, bucket: str, key: str, event: str, *, everything: bool) -> list[Outcome] | None:
+def _one(inspector: Inspector, bucket: str, key: str, event: str, *, everything: bool) -> list[ObjectOutcome] | None:
     """Returns what became of an object: nothing if it has a tag, None if nobody could decide."""
     try:
         for _ in range(_TRIES):
@@ -85,7 +88,7 @@ def _one(inspector: Inspector, bucket: str, key: str, event: str, *, everything:
             except ObjectChanged:
                 continue
     except ObjectChanged:
-        return [Outcome.GONE]
-    except (Undecided, GateError) as error:
+        return [ObjectOutcome.GONE]
+    except (NotDecided, GateError) as error:
         write_log(f"event {event}: unchecked: {error}")
     return None
