@@ -1,6 +1,7 @@
 import base64
 import gzip
 import json
+import os
 import subprocess
 from pathlib import Path
 
@@ -239,6 +240,28 @@ def test_a_subscription_is_never_confirmed_by_itself(tmp_path: Path) -> None:
         assert f"to confirm the SNS subscription, open: {address}" in service.log
         assert service.client.post("/", json={**told, "SubscribeURL": AWAY}).status_code == 200
         assert AWAY not in service.log.split("Token=1")[1]
+
+
+def test_a_folder_is_asked(s3: S3, home: Path, tmp_path: Path) -> None:
+    """The service can ask a gate's folder, which needs no sidecar, and gives feedback if that is wanted."""
+    bucket = s3.bucket()
+    listed = s3.put(bucket, "a.jpg", COPY)
+    with watching(s3, tmp_path, "--bucket", bucket, "--block", "tag", "--home", str(home), "--report") as service:
+        send(service, listed)
+        assert s3.tags(bucket, "a.jpg") == {"takeback": "block"}
+        assert "feedback could not" not in service.log
+
+
+def test_no_credentials(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Without credentials for the store the service does not start."""
+    pytest.importorskip("botocore")
+    for name in [name for name in os.environ if name.startswith("AWS_")]:
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+    monkeypatch.setenv("HOME", str(tmp_path))
+    options = ("--bucket", "a", "--block", "tag", "--sidecar", AWAY, "--sweep")
+    done = CliRunner().invoke(main, ["gate", "bucket", *options])
+    assert (done.exit_code, "no credentials" in done.output) == (2, True)
 
 
 @pytest.mark.parametrize(

@@ -81,6 +81,10 @@ class ObjectStore:
         )
         try:
             session = botocore.session.Session()
+            if session.get_credentials() is None:
+                raise SettingsError(
+                    "there are no credentials for the store: set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY"
+                )
             region = session.get_config_variable("region") or "us-east-1"
             self._client: Any = session.create_client(
                 "s3", region_name=region, endpoint_url=options.endpoint or None, config=config
