@@ -183,6 +183,7 @@ def stalling(s3: S3, method: str = "DELETE", then: Callable[[], object] | None =
 @contextmanager
 def watching(s3: S3, folder: Path, *options: str, **environ: str) -> Iterator[Started]:
     """The webhook; its queue is in `folder`."""
+    pytest.importorskip("botocore")
     arguments = ["bucket", "--endpoint", s3.url, "--queue", str(folder / "queue"), *options]
     with started(folder, *arguments, **CREDENTIALS, **environ) as service:
         yield service
