@@ -123,6 +123,7 @@ OTHERS: Final = {
     "integrations/bucket/store.py": {"botocore"},
     "integrations/pict_rs/app.py": {"starlette"},
     "integrations/pict_rs/server.py": {"uvicorn"},
+    **{f"integrations/synapse/{name}.py": {"synapse", "twisted"} for name in ("__init__", "module")},
     "integrations/threatexchange.py": {"threatexchange"},
     "integrations/examples/django_uploads.py": {"django"},
     "integrations/examples/fastapi_uploads.py": {"fastapi"},

@@ -47,6 +47,7 @@ FREE: Final = {
     "lookup.reading._Found.dihedral": "names of forms; hashes have a pattern",
     "lookup.reading._Found.text": "words for a person",
     "lookup.reading._Found.code": "looked up among the kinds that there are",
+    "integrations.bucket.events._": "an object store's own words, which are compared, or name an object that is asked for",
     "hashing_process._Found.signals": "Signal says the shape; a hashing process is not believed",
     "hashing_process._Found.dihedral": "read as a PDQ hash before it is used",
     "hashing_process._Found.notes": "words for a person",

@@ -287,7 +287,8 @@ def test_extensions_that_are_missing(folder: Path) -> None:
     """Without curl, or for a look-up service without GD, the error names the package; a sidecar needs curl alone."""
     lookup: dict[str, str | int] = {"lookup": AWAY, "key": KEY}
     bare, curl = "-n", "-n -dextension=curl"
-    for settings, options, missing in (({"sidecar": AWAY}, bare, "php-curl"), (lookup, curl, "php-gd")):
+    sidecar: dict[str, str | int] = {"sidecar": AWAY}
+    for settings, options, missing in ((sidecar, bare, "php-curl"), (lookup, curl, "php-gd")):
         assert missing in calls(settings, ["ready"], options=options)[0]["text"]
     assert actions(calls({"sidecar": AWAY}, *checks(folder, "other.jpg"), options=curl)) == ["review"]
 

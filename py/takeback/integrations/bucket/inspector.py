@@ -14,7 +14,7 @@ from takeback.errors import GateError, PictureError
 from takeback.gate.serve.log import write_log
 from takeback.integrations.bucket.events import MAX_KEY_BYTES
 from takeback.integrations.bucket.store import CHUNK_BYTES, ObjectStore, StoredObject
-from takeback.integrations.checker import Checked, Checker
+from takeback.integrations.checker import Checked, UploadChecker
 from takeback.protocol import Action, Verdict
 
 TAG: Final = "takeback"
@@ -64,7 +64,7 @@ class InspectorOptions:
 class Inspector:
     """Decides on objects. Thread-safe. `is_away` is set while whoever is asked cannot decide on anything."""
 
-    def __init__(self, options: InspectorOptions, checker: Checker, store: ObjectStore) -> None:
+    def __init__(self, options: InspectorOptions, checker: UploadChecker, store: ObjectStore) -> None:
         self.options = options
         self.is_away = Event()
         self._checker = checker

@@ -19,7 +19,7 @@ from starlette.routing import Route
 from takeback.errors import PictureError, RequestRefused, TakebackError
 from takeback.gate.serve.log import write_log
 from takeback.integrations.callers import is_caller
-from takeback.integrations.checker import Checked, Checker
+from takeback.integrations.checker import Checked, UploadChecker
 from takeback.integrations.proxy.spool import Spool, SpoolBudget, spooled, too_large
 from takeback.protocol import Action, Verdict
 
@@ -43,7 +43,7 @@ class PictRsOptions:
 class PictRs:
     """The service."""
 
-    def __init__(self, options: PictRsOptions, checker: Checker, token: str) -> None:
+    def __init__(self, options: PictRsOptions, checker: UploadChecker, token: str) -> None:
         self._options = options
         self._checker = checker
         self._token = token
@@ -114,7 +114,7 @@ class PictRs:
         self._checker.close()
 
 
-def create_app(options: PictRsOptions, checker: Checker, token: str) -> Starlette:
+def create_app(options: PictRsOptions, checker: UploadChecker, token: str) -> Starlette:
     """Returns the application; pict-rs may be given any path."""
     service = PictRs(options, checker, token)
 
