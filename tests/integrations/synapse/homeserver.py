@@ -190,7 +190,7 @@ def _config(folder: Path, name: str, port: int, federation: int) -> dict[str, ob
     return {
         "server_name": name,
         "listeners": listeners,
-        "database": {"name": "sqlite3", "args": {"database": str(folder / "db")}},
+        "database": {"name": "sqlite3", "args": {"database": ":memory:"}},
         "log_config": str(folder / "log.yaml"),
         "media_store_path": str(folder / "media"),
         "signing_key": f"ed25519 a_test {base64.b64encode(secrets.token_bytes(32)).decode().rstrip('=')}",
