@@ -19,6 +19,7 @@ ELSEWHERE: Final = {
         "each example runs in its framework",
         [f"integrations/examples/{name}_uploads" for name in ("django", "fastapi", "flask", "starlette")],
     ),
+    "integrations/synapse/test_synapse.py": ("the module is tried in a real Synapse", ["integrations/synapse/module"]),
     "gate/index/test_multi_index.py": ("tables are the index's memory, and have no other user", ["gate/index/native"]),
     "gate/index/test_file.py": ("a plan shows in how the file is cut", ["gate/index/chunking"]),
     "gate/rules/test_common_patches.py": ("the list is tried by its reader", ["gate/rules/common_patch_list"]),

@@ -68,12 +68,16 @@ YEAR: Final = 2028
 """A leap year."""
 
 
+ELSEWHERE: Final = {"takeback.hashing.sealed", "takeback.integrations.synapse.module"}
+"""Modules that load in a browser, or in Synapse, alone."""
+
+
 def _modules() -> Iterator[str]:
-    """All modules except migrations, those that only a browser can load, and examples, which need a gate to start."""
+    """All modules except migrations, those that load elsewhere alone, and examples, which need a gate to start."""
     folder = Path(takeback.__file__).parent
     for path in sorted(folder.rglob("*.py")):
         name = ".".join(path.relative_to(folder.parent).with_suffix("").parts)
-        if not {"migrations", "examples"} & set(name.split(".")) and name != "takeback.hashing.sealed":
+        if not {"migrations", "examples"} & set(name.split(".")) and name not in ELSEWHERE:
             yield name.removesuffix(".__init__")
 
 

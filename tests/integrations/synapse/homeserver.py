@@ -1,7 +1,7 @@
 """Synapse as the package index has it, in processes of its own on free loopback ports.
 
 It is installed once into build/ from synapse.lock, which `uv pip compile --universal --generate-hashes` makes of
-`matrix-synapse[url-preview]`, what `takeback[remote]` needs and `coverage`.
+`matrix-synapse[url-preview]`, what the extra `remote` of our wheel needs, and `coverage`.
 """
 
 import base64
