@@ -134,26 +134,30 @@ def homeserver(
             process.wait(30)
 
 
-def refused_start(folder: Path, module: Mapping[str, object]) -> str:
-    """What a homeserver says that cannot start."""
+def refused_start(folder: Path, module: Mapping[str, object], first: str = "") -> str:
+    """What a homeserver says that cannot start; Python looks into the folder `first` for packages."""
     config = {
         **_config(folder, "synapse.example", free_port(), 0),
         "modules": [{"module": MODULE, "config": dict(module)}],
     }
-    with _process(folder, config) as process:
+    with _process(folder, config, first) as process:
         said, _ = process.communicate(timeout=START_SECONDS)
     assert process.returncode != 0
     return said
 
 
 @contextmanager
-def _process(folder: Path, config: Mapping[str, object]) -> Iterator["subprocess.Popen[str]"]:
+def _process(folder: Path, config: Mapping[str, object], first: str = "") -> Iterator["subprocess.Popen[str]"]:
     python = installed()
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "homeserver.yaml").write_text(json.dumps(config))  # JSON is YAML
     (folder / "log.yaml").write_text(json.dumps(_logging(folder)))
     command = [str(python), "-m", "synapse.app.homeserver", "--config-path", "homeserver.yaml"]
-    around = {**os.environ, "PYTHONPATH": str(ROOT / "py"), "PYTHONWARNINGS": "ignore"}
+    around = {
+        **os.environ,
+        "PYTHONPATH": os.pathsep.join(filter(None, (first, str(ROOT / "py")))),
+        "PYTHONWARNINGS": "ignore",
+    }
     with subprocess.Popen(
         command, cwd=folder, env=around, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
     ) as process:

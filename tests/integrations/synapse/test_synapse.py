@@ -1,6 +1,7 @@
 """The module in a real Synapse, against a real sidecar, with uploads and downloads by Matrix's own API."""
 
 import asyncio
+import json
 import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -192,6 +193,14 @@ def test_a_wrong_setting_ends_the_start(settings: dict[str, object], said: str, 
     assert said in text.strip().splitlines()[-1]
 
 
+def test_a_missing_package_ends_the_start(tmp_path: Path) -> None:
+    """If the wheel was installed without its extra, Synapse says what to install, and shows no traceback."""
+    (tmp_path / "httpx.py").write_text("raise ModuleNotFoundError(name='httpx')")
+    text = refused_start(tmp_path / "server", {"sidecar": AWAY}, first=str(tmp_path))
+    assert "Traceback" not in text
+    assert "httpx is missing: pip install 'FILE.whl[remote]'" in text.strip().splitlines()[-1]
+
+
 def test_files_of_other_servers(sidecar: str, token_file: str, tmp_path: Path) -> None:
     """A listed picture on a homeserver without the module is refused when a user of another one downloads it."""
     settings = {"sidecar": sidecar, "token_file": token_file}
@@ -249,8 +258,12 @@ def test_url_previews(site: str, sidecar: str, token_file: str, tmp_path: Path) 
 
 @dataclass
 class Slow:
-    """A sidecar that allows everything, but not before `go_on`; counts what it is asked at once, and in all."""
+    """A sidecar that decides the same on everything, but not before `go_on`, and takes no feedback.
 
+    It counts what it is asked at once, and in all.
+    """
+
+    decision: str = "allow"
     go_on: threading.Event = field(default_factory=threading.Event)
     asked: int = 0
     now: int = 0
@@ -267,9 +280,11 @@ class Slow:
             self.most = max(self.most, self.now)
             await asyncio.to_thread(self.go_on.wait, 60)
             self.now -= 1
-        answer = b'{"decision": "allow", "id": "%032x", "matches": []}' % 0
+        matches = [{"entry": "0" * 32}] if self.decision == "block" else []
+        answer = json.dumps({"decision": self.decision, "id": "0" * 32, "matches": matches}).encode()
         fields = [(b"content-length", str(len(answer)).encode())]
-        await send({"type": "http.response.start", "status": 200, "headers": fields})
+        status = 503 if scope["path"] == "/v1/feedback" else 200
+        await send({"type": "http.response.start", "status": status, "headers": fields})
         await send({"type": "http.response.body", "body": answer})
 
 
@@ -290,6 +305,16 @@ def test_thumbnails_are_not_checked_again(slow: tuple[Slow, str], tmp_path: Path
         upload(server.user("alice"), jpeg(drawing(3, (1200, 900))))
         assert len(list((tmp_path / "media" / "local_thumbnails").glob("**/*-*"))) > 1
         assert app.asked == 1
+
+
+def test_feedback_that_cannot_be_sent(slow: tuple[Slow, str], tmp_path: Path) -> None:
+    """A blocked upload that cannot be reported is refused all the same, and the loss is logged."""
+    app, address = slow
+    app.decision = "block"
+    app.go_on.set()
+    with homeserver(tmp_path, {"sidecar": address, "report": True}) as server:
+        assert upload(server.user("alice"), OTHER).status_code == 400
+        until(lambda: "not reported to the registry: the sidecar answers 503" in logged(server)[-1])
 
 
 async def _flood(server: Homeserver, app: Slow, token: str) -> tuple[list[int], list[int]]:
