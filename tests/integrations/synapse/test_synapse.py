@@ -14,7 +14,7 @@ import pytest
 from starlette.types import Receive, Scope, Send
 
 from takeback.gate import Gate
-from takeback.integrations.checker import WhenAway
+from takeback.integrations.checker import WhenUndecided
 from tests.gate.pictures import drawing, jpeg
 from tests.gate.servers import running
 from tests.gate.sidecar import answering, serving
@@ -138,14 +138,14 @@ def test_blocked_uploads_are_reported(home: Path, sidecar: str, token_file: str,
             until(lambda: gate.status().feedback_waiting == 1)
 
 
-@pytest.mark.parametrize("way", WhenAway)
+@pytest.mark.parametrize("way", WhenUndecided)
 def test_nobody_can_decide(way: str, tmp_path: Path) -> None:
     """If the sidecar is away files are refused with an error that says so, or stored with a log line, as it is set."""
     with homeserver(tmp_path, {"sidecar": AWAY, "when_away": way, "review": "pass"}) as server:
         until(lambda: logged(server))
         assert "files cannot be checked yet: the sidecar cannot be reached" in logged(server)[0]
         answered = upload(server.user("alice"), OTHER)
-        if way == WhenAway.HOLD:
+        if way == WhenUndecided.HOLD:
             assert answered.status_code == 503
             assert "try again later" in answered.json()["error"]
             assert ": refused, not checked: the sidecar cannot be reached" in logged(server)[1]
