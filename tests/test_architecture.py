@@ -125,7 +125,11 @@ OTHERS: Final = {
     "integrations/pict_rs/server.py": {"uvicorn"},
     **{f"integrations/synapse/{name}.py": {"synapse", "twisted"} for name in ("__init__", "module")},
     "integrations/threatexchange.py": {"threatexchange"},
-    "integrations/examples/django_uploads.py": {"django"},
+    **{
+        f"integrations/django/{name}.py": {"django"}
+        for name in ("apps", "checks", "management/commands/takeback_check", "settings", "signals", "validators")
+    },
+    **{f"integrations/wagtail/{name}.py": {"django", "wagtail"} for name in ("apps", "forms")},
     "integrations/examples/fastapi_uploads.py": {"fastapi"},
     "integrations/examples/flask_uploads.py": {"flask"},
     "integrations/examples/starlette_uploads.py": {"starlette"},

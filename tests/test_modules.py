@@ -17,7 +17,19 @@ ELSEWHERE: Final = {
     "gate/test_commands.py": ("the command line is tried by its commands", ["cli"]),
     "integrations/examples/test_examples.py": (
         "each example runs in its framework",
-        [f"integrations/examples/{name}_uploads" for name in ("django", "fastapi", "flask", "starlette")],
+        [f"integrations/examples/{name}_uploads" for name in ("fastapi", "flask", "starlette")],
+    ),
+    "integrations/django/test_django.py": (
+        "the app is tried by a site that uses it",
+        [
+            *(f"integrations/django/{name}" for name in ("apps", "asking", "checks", "settings", "signals")),
+            "integrations/django/management/commands/takeback_check",
+            "integrations/django/validators",
+        ],
+    ),
+    "integrations/django/test_wagtail.py": (
+        "the forms are tried by a site that uses them",
+        ["integrations/wagtail/apps", "integrations/wagtail/forms"],
     ),
     "integrations/synapse/test_synapse.py": ("the module is tried in a real Synapse", ["integrations/synapse/module"]),
     "gate/index/test_multi_index.py": ("tables are the index's memory, and have no other user", ["gate/index/native"]),

@@ -40,25 +40,6 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
 
 
 @contextmanager
-def by_django(example: ModuleType) -> Iterator[Post]:
-    """Posts to the view as Django's test client does, through its real form and file handling."""
-    import django
-    from django.conf import settings
-
-    if not settings.configured:
-        settings.configure()
-        django.setup()
-    from django.core.files.uploadedfile import SimpleUploadedFile
-    from django.test import RequestFactory
-
-    def post(data: bytes) -> int:
-        form = {"photo": SimpleUploadedFile("a.jpg", data, "image/jpeg")}
-        return int(example.upload(RequestFactory().post("/upload", form)).status_code)
-
-    yield post
-
-
-@contextmanager
 def by_flask(example: ModuleType) -> Iterator[Post]:
     client = example.app.test_client()
     yield lambda data: int(client.post("/upload", data={"photo": (BytesIO(data), "a.jpg")}).status_code)
@@ -75,7 +56,7 @@ def test_an_example(name: str, home: Path) -> None:
     """Each framework's example refuses a listed picture, holds back a text sent as one, and accepts another one."""
     assert home.is_dir()
     example = import_module(f"takeback.integrations.examples.{name}")
-    run = {"django_uploads": by_django, "flask_uploads": by_flask}.get(name, by_asgi)
+    run = by_flask if name == "flask_uploads" else by_asgi
     with run(example) as post:
         held = 202 if name == "flask_uploads" else 422
         assert [post(data) for data in (COPY, b"hello", jpeg(drawing(2)))] == [422, held, 201]
@@ -85,17 +66,9 @@ def test_an_example(name: str, home: Path) -> None:
 
 
 def test_the_examples_are_short() -> None:
-    """There are examples for four frameworks, each under 45 lines."""
-    assert EXAMPLES == ["django_uploads", "fastapi_uploads", "flask_uploads", "starlette_uploads"]
+    """There are examples for three frameworks, each under 45 lines."""
+    assert EXAMPLES == ["fastapi_uploads", "flask_uploads", "starlette_uploads"]
     assert all(len((FOLDER / f"{name}.py").read_text().splitlines()) < 45 for name in EXAMPLES)
-
-
-DJANGO: Final = """
-from django.conf import settings
-import django
-settings.configure(INSTALLED_APPS=["takeback.integrations.examples.django_uploads.UploadsConfig"])
-django.setup()
-"""
 
 
 @pytest.mark.parametrize(
@@ -104,9 +77,8 @@ django.setup()
         ["-m", "flask", "--app", "takeback.integrations.examples.flask_uploads", "run", "--port", "0"],
         ["-m", "uvicorn", "takeback.integrations.examples.fastapi_uploads:app", "--port", "0"],
         ["-m", "uvicorn", "takeback.integrations.examples.starlette_uploads:app", "--port", "0"],
-        ["-c", DJANGO],
     ],
-    ids=["flask", "fastapi", "starlette", "django"],
+    ids=["flask", "fastapi", "starlette"],
 )
 @pytest.mark.parametrize("given", ["no folder", "an empty folder"])
 def test_a_missing_setting_stops_the_server_at_its_start(start: list[str], given: str, tmp_path: Path) -> None:

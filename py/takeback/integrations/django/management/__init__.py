@@ -1,0 +1,1 @@
+"""Commands of `manage.py`, in the folder where Django looks for them."""
