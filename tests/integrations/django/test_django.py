@@ -205,7 +205,7 @@ class Stalling:
         if scope["path"] == "/v1/feedback":
             self.reports += 1
             await _until(self.go_on)
-        answer = msgspec.json.encode({"decision": "block", "id": "a", "matches": [{"entry": "b"}]})
+        answer = msgspec.json.encode({"decision": "block", "id": "1" * 32, "matches": [{"entry": "2" * 32}]})
         await send({"type": "http.response.start", "status": 200, "headers": []})
         await send({"type": "http.response.body", "body": answer})
 
@@ -224,7 +224,7 @@ def test_feedback_that_stalls_delays_no_answer(site: Site) -> None:
         try:
             with site.running(**using(setting)) as client:
                 for _ in range(9):
-                    assert post(client, OTHER).status_code == 422
+                    assert post(client, OTHER).json()["codes"] == ["listed"]
                 assert stalling.reports == 8
         finally:
             stalling.go_on.set()
@@ -266,8 +266,14 @@ def test_a_fork(way: str, site: Site, home: Path) -> None:
     """Nothing is open at the start; a child opens its own, the parent goes on, and a test may change the settings."""
     (site.folder / "listed.jpg").write_bytes(COPY)
     with asking(way, home) as setting:
-        said = site.done("shell", "-c", FORKS, **using(setting)).splitlines()[-4:]
-    assert said == ["parent listed", "child listed", "parent listed", "changed unchecked"]
+        said = site.done("shell", "-c", FORKS, **using(setting)).splitlines()
+    said = [line for line in said if not line.startswith("signal")]
+    assert said[-4:] == [
+        "parent listed",
+        "child listed",
+        "parent listed",
+        "changed unchecked",
+    ]
 
 
 @pytest.mark.timeout(240)
@@ -300,7 +306,7 @@ def test_the_environment(site: Site, home: Path, tmp_path: Path) -> None:
     done = site.manage("check", TAKEBACK_SIDECAR=AWAY)
     assert (done.returncode, "(takeback.W001)" in done.stderr) == (0, True)
     shutil.copytree(home, tmp_path / "gate")
-    (tmp_path / "gate" / "sites.sqlite").unlink(missing_ok=True)
+    (tmp_path / "gate" / "lookup.sqlite").unlink(missing_ok=True)
     with asking("lookup", tmp_path / "gate") as setting:
         environ = {"TAKEBACK_SIDECAR": AWAY, "TAKEBACK_LOOKUP_KEY": str(setting["key"])}
         assert "no issues" in site.done("check", **environ, **using({"lookup": setting["lookup"]}))
