@@ -15,7 +15,14 @@ import pytest
 
 from builder import cache_folder
 
-AWAY_WORDS = ("Failed to establish a new connection", "NewConnectionError", "ConnectTimeout", "Max retries exceeded")
+AWAY = (
+    "Failed to establish a new connection",
+    "NewConnectionError",
+    "Timeout",
+    "Max retries",
+    "Connection reset",
+)
+"""What pip says if the index cannot be reached."""
 
 
 def packages(lock: Path) -> Path:
@@ -24,10 +31,22 @@ def packages(lock: Path) -> Path:
     if folder.is_dir():
         return folder
     new = folder.with_name(f"{folder.name}.{os.getpid()}")
-    options = ["--quiet", "--no-deps", "--only-binary", ":all:", "--require-hashes", "--target", str(new)]
+    options = [
+        "--retries",
+        "1",
+        "--timeout",
+        "30",
+        "--quiet",
+        "--no-deps",
+        "--only-binary",
+        ":all:",
+        "--require-hashes",
+        "--target",
+        str(new),
+    ]
     command = [sys.executable, "-m", "pip", "--no-input", "install", *options, "--requirement", str(lock)]
     done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=240)
-    if done.returncode and any(word in done.stderr for word in AWAY_WORDS):
+    if done.returncode and any(word in done.stderr for word in AWAY):
         pytest.skip(f"needs the packages of {lock.name}, and the package index cannot be reached")
     assert done.returncode == 0, done.stderr
     try:

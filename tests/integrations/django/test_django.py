@@ -233,15 +233,14 @@ def test_feedback_that_stalls_delays_no_answer(site: Site) -> None:
 
 FORKS: Final = """
 import os
-from io import BytesIO
 from django.core.exceptions import ValidationError
 from django.core.files.uploadedfile import SimpleUploadedFile
 from takeback.integrations.django import asking, validators
 listed = open("listed.jpg", "rb").read()
 
-def refused():
+def refused(file=None):
     try:
-        validators.validate_not_listed(SimpleUploadedFile("a.jpg", listed, "image/jpeg"))
+        validators.validate_not_listed(file or SimpleUploadedFile("a.jpg", listed, "image/jpeg"))
     except ValidationError as error:
         return error.code
 
@@ -254,6 +253,10 @@ if os.fork() == 0:
 os.wait()
 print("parent", refused(), flush=True)
 
+gone = SimpleUploadedFile("a.jpg", listed, "image/jpeg")
+gone.close()
+print("closed", refused(gone))
+
 from django.test import override_settings
 with override_settings(TAKEBACK={"sidecar": "http://127.0.0.1:9"}):
     print("changed", refused())
@@ -263,15 +266,16 @@ with override_settings(TAKEBACK={"sidecar": "http://127.0.0.1:9"}):
 @pytest.mark.timeout(240)
 @pytest.mark.parametrize("way", ["sidecar", "home"])
 def test_a_fork(way: str, site: Site, home: Path) -> None:
-    """Nothing is open at the start; a child opens its own, the parent goes on, and a test may change the settings."""
+    """Nothing is open at the start; a child opens its own, the parent goes on; a closed file is refused."""
     (site.folder / "listed.jpg").write_bytes(COPY)
     with asking(way, home) as setting:
         said = site.done("shell", "-c", FORKS, **using(setting)).splitlines()
     said = [line for line in said if not line.startswith("signal")]
-    assert said[-4:] == [
+    assert said[-5:] == [
         "parent listed",
         "child listed",
         "parent listed",
+        "closed unchecked",
         "changed unchecked",
     ]
 

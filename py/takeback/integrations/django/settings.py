@@ -42,7 +42,11 @@ class DjangoSettings:
 
 def read_settings() -> DjangoSettings:
     """Returns the site's settings. Raises `SettingsError`."""
-    values = getattr(settings, NAME, {})
+    return parse_settings(getattr(settings, NAME, {}))
+
+
+def parse_settings(values: object) -> DjangoSettings:
+    """Returns the settings of a site whose TAKEBACK has these values. Raises `SettingsError`."""
     if not isinstance(values, Mapping):
         raise SettingsError(f"{NAME} must be a dict")
     own = {"review", "report", "texts"}
