@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from takeback.errors import SettingsError
 from takeback.integrations.checker import CheckerSettings
-from takeback.integrations.django.settings import TEXTS, DjangoSettings, OnReview, parse_settings
+from takeback.integrations.django.settings import TEXTS, DjangoReview, DjangoSettings, parse_settings
 
 VALUES = st.one_of(st.text(max_size=6), st.booleans(), st.integers(), st.none(), st.lists(st.text(), max_size=2))
 NAMES = st.sampled_from(["sidecar", "home", "lookup", "key", "token", "when_away", "review", "report", "texts", "x"])
@@ -22,7 +22,9 @@ def alone(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_what_is_left_out() -> None:
     """Without a word of the site, reviews are refused, uploads are held, and nothing is reported."""
     found = parse_settings({"sidecar": "http://127.0.0.1:8080"})
-    assert found == DjangoSettings(CheckerSettings("http://127.0.0.1:8080"), OnReview.REFUSE, report=False, texts=TEXTS)
+    assert found == DjangoSettings(
+        CheckerSettings("http://127.0.0.1:8080"), DjangoReview.REFUSE, report=False, texts=TEXTS
+    )
     assert found.asked.when_away == "hold"
 
 

@@ -15,7 +15,7 @@ _ASKED: Final = ("sidecar", "home", "lookup")
 _OF_CHECKER: Final = frozenset(one.name for one in fields(CheckerSettings))
 
 
-class OnReview(StrEnum):
+class DjangoReview(StrEnum):
     """What becomes of an upload that asks for a review."""
 
     REFUSE = "refuse"
@@ -35,7 +35,7 @@ class DjangoSettings:
     """What a site set: who is asked, what a review does, whether blocked uploads are reported, and the texts."""
 
     asked: CheckerSettings
-    review: OnReview = OnReview.REFUSE
+    review: DjangoReview = DjangoReview.REFUSE
     report: bool = False
     texts: Mapping[str, object] = field(default_factory=lambda: TEXTS)
 
@@ -58,9 +58,9 @@ def parse_settings(values: object) -> DjangoSettings:
     if not isinstance(report, bool):
         raise SettingsError("report must be True or False")
     try:
-        review = OnReview(values.get("review", OnReview.REFUSE))
+        review = DjangoReview(values.get("review", DjangoReview.REFUSE))
     except ValueError as error:
-        raise SettingsError(f"review must be one of {', '.join(OnReview)}") from error
+        raise SettingsError(f"review must be one of {', '.join(DjangoReview)}") from error
     return DjangoSettings(_asked(values), review, report, _texts(values.get("texts", {})))
 
 

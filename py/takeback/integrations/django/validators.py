@@ -8,7 +8,7 @@ from django.dispatch import Signal
 from takeback.errors import PictureError
 from takeback.integrations.checker import Checked
 from takeback.integrations.django import asking, signals
-from takeback.integrations.django.settings import OnReview
+from takeback.integrations.django.settings import DjangoReview
 from takeback.protocol import Action
 
 _SIGNALS: Final = {Action.BLOCK: signals.blocked_upload, Action.REVIEW: signals.review_upload}
@@ -32,7 +32,7 @@ def validate_not_listed(upload: Any) -> None:
         raise refusal("listed")
     if not checked.is_checked and checked.action is not Action.ALLOW:
         raise refusal("unchecked")
-    if checked.action is Action.REVIEW and asking.site_settings().review is OnReview.REFUSE:
+    if checked.action is Action.REVIEW and asking.site_settings().review is DjangoReview.REFUSE:
         raise refusal("review")
 
 
