@@ -73,8 +73,8 @@ YEAR: Final = 2028
 """A leap year."""
 
 
-ELSEWHERE: Final = {"takeback.hashing.sealed", "takeback.integrations.synapse.module"}
-"""Modules that load in a browser, or in Synapse, alone."""
+ELSEWHERE: Final = {"hashing.sealed", "integrations.synapse.module", "integrations.django", "integrations.wagtail"}
+"""What loads in a browser, or in other software, alone."""
 
 
 def _modules() -> Iterator[str]:
@@ -82,7 +82,8 @@ def _modules() -> Iterator[str]:
     folder = Path(takeback.__file__).parent
     for path in sorted(folder.rglob("*.py")):
         name = ".".join(path.relative_to(folder.parent).with_suffix("").parts)
-        if not {"migrations", "examples"} & set(name.split(".")) and name not in ELSEWHERE:
+        is_elsewhere = any(f"{name}.".startswith(f"takeback.{one}.") for one in ELSEWHERE)
+        if not is_elsewhere and not {"migrations", "examples"} & set(name.split(".")):
             yield name.removesuffix(".__init__")
 
 

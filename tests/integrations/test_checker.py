@@ -109,6 +109,15 @@ def test_a_refused_key_is_told(tmp_path: Path) -> None:
         checker.close()
 
 
+def test_a_file_that_is_too_large_asks_for_a_review(home: Path) -> None:
+    """A file that the sidecar takes for too large does not pass, even if what cannot be checked may."""
+    with serving(home, max_bytes=len(COPY) - 1) as client:
+        checker = open_checker(CheckerSettings(sidecar=str(client.base_url).rstrip("/"), when_away="allow"))
+        assert (found := checker.check(COPY)).action is Action.REVIEW
+        assert (found.is_checked, found.why) == (False, "not checked: the sidecar refuses the file with 413")
+        checker.close()
+
+
 def test_an_unknown_id_is_refused(tmp_path: Path) -> None:
     """Feedback of an id that the look-up service did not give is an error of ours."""
     with running() as registry, settings_of("lookup", listing(registry, tmp_path / "gate")) as settings:
