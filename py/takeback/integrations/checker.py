@@ -29,6 +29,8 @@ WHEN_AWAY: Final = "TAKEBACK_WHEN_AWAY"
 SIDECAR_SECONDS: Final = 120.0
 """For which a sidecar may be silent: a video takes up to a minute of processor time, and may wait for others."""
 
+FILE_REFUSED: Final = frozenset({400, 413, 422})
+"""Answers of a sidecar that takes no such file."""
 CHUNK_BYTES: Final = 1 << 18
 
 type UploadSource = bytes | str | Path | IO[bytes]
@@ -239,7 +241,7 @@ class _SidecarChecker(UploadChecker):
             got = self._client.post(path, content=content, headers=headers)
         except httpx.HTTPError as error:
             raise GateError(f"the sidecar cannot be reached: {why(error)}") from error
-        if got.status_code in {400, 413, 422}:
+        if got.status_code in FILE_REFUSED:
             raise _FileRefused(f"the sidecar refuses the file with {got.status_code}")
         if got.status_code not in {200, 202}:
             raise GateError(f"the sidecar answers {got.status_code}")

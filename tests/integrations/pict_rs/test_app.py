@@ -87,6 +87,14 @@ def test_nobody_can_decide(way: str, setting: str, status: int, tmp_path: Path) 
         assert "cannot be reached" in service.log
 
 
+def test_a_file_that_the_sidecar_refuses(home: Path, tmp_path: Path) -> None:
+    """A file that is too large for the sidecar is not taken, even if what nobody can decide on may be."""
+    with serving(home, max_bytes=len(COPY) - 1) as client:
+        options = ("--sidecar", str(client.base_url), "--when-away", "allow")
+        with started(tmp_path, "pict-rs", *options) as service:
+            assert ask(service, COPY).status_code == 503
+
+
 def test_limits(home: Path, tmp_path: Path) -> None:
     """A file over the limit is refused, announced or not; without the token nobody is answered."""
     options = ("--home", str(home), "--max-megabytes", "1")

@@ -290,6 +290,15 @@ def test_a_sidecar_decides(tmp_path: Path) -> None:
                 assert gate.status().feedback_waiting == 1
 
 
+def test_a_file_that_the_sidecar_refuses_is_a_review(home: Path) -> None:
+    """A file that is too large for the sidecar is held or marked, and never passes as what nobody could decide on."""
+    with echoing() as (echo, url), serving(home, max_bytes=len(COPY) - 1) as sidecar:
+        options = ("--sidecar", str(sidecar.base_url).rstrip("/"), "--when-away", "pass")
+        with proxying(url, *ROUTES, *options) as (client, _):
+            assert client.put("/raw/1", content=COPY).status_code == 200
+            assert last(echo)["takeback-decision"].startswith("review")
+
+
 def test_a_look_up_service_decides(home: Path) -> None:
     """With `--lookup` uploads are hashed here, and the service decides; what it is told of a block reaches it."""
     with echoing() as (echo, url), running_service(home) as service:

@@ -36,7 +36,6 @@ class PictRsOptions:
     all_bytes: int = 1_000_000_000
     threads: int = 2
     review: Literal["pass", "hold"] = "pass"
-    when_away: Literal["hold", "allow"] = "hold"
     report: bool = False
 
 
@@ -87,8 +86,9 @@ class PictRs:
 
     async def _answer(self, checked: Checked) -> Response:
         if not checked.is_checked:
-            write_log(f"{'refused' if self._options.when_away == 'hold' else 'unchecked'}: {checked.why}")
-            if self._options.when_away == "hold":
+            is_held = checked.action is not Action.ALLOW
+            write_log(f"{'refused' if is_held else 'taken'}: {checked.why}")
+            if is_held:
                 refusal = _problem(503, "cannot-check", "pictures cannot be checked at the moment")
                 refusal.headers["retry-after"] = "30"
                 return refusal

@@ -1,6 +1,7 @@
 """`takeback gate pict-rs` and its options."""
 
 import os
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -46,13 +47,12 @@ def pict_rs(listen: str, home: str, sidecar: str, lookup: str, **others: Any) ->
         max(1_000_000_000, 2 * threads * most),
         threads,
         others["review"],
-        others["when_away"],
         others["report"],
     )
     run_pict_rs(
         listen_address(listen),
         options,
-        whom(home, sidecar, lookup),
+        replace(whom(home, sidecar, lookup), when_away=others["when_away"]),
         os.environ.get(TOKEN_VARIABLE, ""),
         lambda address: click.echo(f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ} pict-rs is answered at {address}"),
     )

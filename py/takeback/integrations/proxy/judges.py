@@ -14,7 +14,7 @@ from takeback.errors import GateError, PictureError, RequestRefused, SettingsErr
 from takeback.gate.processes.hashing_process import HashedFile
 from takeback.gate.rules.policy import Action
 from takeback.gate.service import Gate
-from takeback.integrations.checker import SIDECAR_SECONDS, SidecarAnswer, harmless
+from takeback.integrations.checker import FILE_REFUSED, SIDECAR_SECONDS, SidecarAnswer, harmless
 from takeback.integrations.proxy.spool import Spool
 from takeback.lookup import RemoteGate
 from takeback.protocol import Verdict
@@ -125,7 +125,10 @@ class SidecarJudge(Judge):
         fields = {"content-length": str(upload.size), "content-type": harmless(given)}
         if not upload.size:  # a sidecar asks for a file
             return Judgement(Action.ALLOW, "", (), has_match=False)
-        answered = await self._post("/v1/check", upload.read(), fields)
+        try:
+            answered = await self._post("/v1/check", upload.read(), fields)
+        except _FileRefused:  # whoever pads a file must not get it past
+            return Judgement(Action.REVIEW, "", (), has_match=False)
         try:
             found = msgspec.json.decode(answered, type=SidecarAnswer)
         except msgspec.DecodeError as error:
@@ -144,6 +147,8 @@ class SidecarJudge(Judge):
             raise Undecided(str(error)) from error
         except httpx.HTTPError as error:
             raise Undecided(f"the sidecar cannot be reached ({type(error).__name__})") from error
+        if got.status_code in FILE_REFUSED:
+            raise _FileRefused(f"the sidecar refuses the file with {got.status_code}")
         if got.status_code not in {200, 202}:
             raise Undecided(f"the sidecar answers {got.status_code}")
         return got.content
@@ -151,6 +156,10 @@ class SidecarJudge(Judge):
     @override
     async def close(self) -> None:
         await self._client.aclose()
+
+
+class _FileRefused(Undecided):
+    """The sidecar takes no such file: it is too large, for example."""
 
 
 class LookUpJudge(Judge):
