@@ -14,7 +14,7 @@ from typing import Final
 
 import httpx
 
-from tests.registry import debian
+from tests import debian
 from tests.registry.postgres import USER, as_user, binaries, free_port
 
 PACKAGES: Final = ("patroni", "python3-etcd", "etcd-server", "etcd-client")

@@ -10,7 +10,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Final
 
-from tests.registry import debian
+from tests import debian
 from tests.registry.postgres import USER, Cluster, free_port
 
 PACKAGE: Final = "pgbouncer"

@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
-from tests.registry import debian
+from tests import debian
 
 PACKAGE: Final = "postgresql-15"
 USER: Final = "postgres"

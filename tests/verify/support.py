@@ -12,7 +12,7 @@ import pytest
 
 from builder.setup.cache import Cache
 from builder.site.assemble import manifest, write_site
-from tests.registry.debian import install
+from tests.debian import install
 
 FILES: Final = {
     "index.html": b'<!doctype html><title>page</title><script type="module" src="/page.js"></script>' * 20,

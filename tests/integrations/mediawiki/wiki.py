@@ -12,8 +12,8 @@ from typing import Any, Final
 
 import httpx
 
+from tests import debian
 from tests.lookup.service.test_nginx import free_port
-from tests.registry import debian
 
 SOFTWARE: Final = Path("/usr/share/mediawiki")
 INTEGRATIONS: Final = Path(__file__).parents[3] / "py" / "takeback" / "integrations"

@@ -9,7 +9,7 @@ from typing import Any, Final
 
 import pytest
 
-from tests.registry.debian import install
+from tests.debian import install
 
 HERE: Final = Path(__file__).parent
 CLIENT: Final = HERE.parents[2] / "py" / "takeback" / "integrations" / "php" / "takeback.php"

@@ -14,7 +14,7 @@ from typing import Final
 
 import httpx
 
-from tests.registry import debian
+from tests import debian
 from tests.registry.postgres import free_port
 
 PACKAGES: Final = (

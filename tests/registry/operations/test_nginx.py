@@ -15,7 +15,7 @@ from typing import override
 import httpx
 import pytest
 
-from tests.registry import debian
+from tests import debian
 from tests.registry.http.test_response_headers import ADDRESSES, CONTACT
 from tests.registry.http.test_static_files import FILES, make_page
 from tests.registry.support import Server, command, md5, problem, secret_headers, serving
