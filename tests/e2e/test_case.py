@@ -154,12 +154,13 @@ def test_the_page_says_how_many_small_sites_check_uploads(
         assert "small site" not in case.text()
         _serve(tmp_path / "hotline", 12)
         case.refresh()
+        person.wait_for_text(many)
         assert case.text().count(many) == case.text().count("small site") == 1
         assert "No platform has picked up" not in case.text()
         _serve(tmp_path / "hotline", 1)
         _add_follower(registry, "photo-club", tmp_path / "photo-club")
         case.refresh()
-        assert one in case.text()
+        person.wait_for_text(one)  # "Up to date" stands there from before
         assert ENGLISH.fill("case.platforms", count=1) in case.text()
 
 
