@@ -12,7 +12,7 @@ import click
 from takeback.connections import check_address
 from takeback.errors import SettingsError
 from takeback.gate.settings import HOME_VARIABLE
-from takeback.integrations.checker import LOOKUP_KEY, TOKEN
+from takeback.integrations.checker import LOOKUP_KEY, TOKEN, CheckerSettings
 from takeback.integrations.options import listen_address
 from takeback.integrations.proxy.routes import CheckedRoute
 
@@ -89,7 +89,7 @@ def proxy(listen: str, upstream: str, routes: tuple[str, ...], home: str, **othe
     """
     from takeback.integrations.proxy.answers import BLOCKED_TEXT, Words
     from takeback.integrations.proxy.app import ProxyOptions
-    from takeback.integrations.proxy.server import JudgeOptions, run_proxy
+    from takeback.integrations.proxy.server import run_proxy
     from takeback.integrations.proxy.upstream import UpstreamOptions
 
     sidecar, lookup = others["sidecar"], others["lookup"]
@@ -117,7 +117,7 @@ def proxy(listen: str, upstream: str, routes: tuple[str, ...], home: str, **othe
         listen_address(listen),
         options,
         UpstreamOptions(upstream, others["upstream_seconds"], trusted),
-        JudgeOptions(home, sidecar, os.environ.get(TOKEN, ""), lookup, os.environ.get(LOOKUP_KEY, "")),
+        CheckerSettings(sidecar, os.environ.get(TOKEN, ""), home, lookup, os.environ.get(LOOKUP_KEY, "")),
         lambda address: click.echo(
             f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ} the proxy answers at {address} and passes on to {upstream}"
         ),

@@ -4,7 +4,6 @@ import os
 import signal
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass
 from typing import Final
 
 import httpx
@@ -13,6 +12,7 @@ import uvicorn
 from takeback.connections import listen as open_listener
 from takeback.connections import url_of
 from takeback.gate.serve.log import start_logging, write_log
+from takeback.integrations.checker import CheckerSettings
 from takeback.integrations.proxy.app import Proxy, ProxyOptions
 from takeback.integrations.proxy.judges import GateJudge, Judge, LookUpJudge, SidecarJudge
 from takeback.integrations.proxy.tunnel import TunnelingProtocol, tunnel_to
@@ -23,47 +23,38 @@ GRACE_SECONDS: Final = 10
 """Time for requests in progress to finish when the proxy stops."""
 
 
-@dataclass(frozen=True, slots=True)
-class JudgeOptions:
-    """Who decides: the look-up service at `lookup`, the sidecar at `sidecar`, or the gate in the folder `home`.
+def open_judge(settings: CheckerSettings) -> Judge:
+    """Opens the gate, or prepares connections to who is asked: a look-up service first, then a sidecar.
 
-    `token` is the sidecar's, if it needs one; `key` is the site's at the look-up service.
+    Raises `SettingsError` or `GateError`.
     """
+    if settings.lookup:
+        return _look_up(settings)
+    if not settings.sidecar:
+        return GateJudge.open(settings.home)
+    try:
+        answered = httpx.get(f"{settings.sidecar}/readyz", timeout=5, trust_env=False).status_code
+    except httpx.HTTPError as error:
+        write_log(f"the sidecar cannot be reached yet ({type(error).__name__})")
+    else:
+        if answered != 200:
+            write_log(f"the sidecar cannot decide yet: /readyz answers {answered}")
+    return SidecarJudge(settings.sidecar, settings.token)
 
-    home: str
-    sidecar: str
-    token: str
-    lookup: str
-    key: str
 
-    def open(self) -> Judge:
-        """Opens the gate, or prepares connections to who is asked. Raises `SettingsError` or `GateError`."""
-        if self.lookup:
-            return self._look_up()
-        if not self.sidecar:
-            return GateJudge.open(self.home)
-        try:
-            answered = httpx.get(f"{self.sidecar}/readyz", timeout=5, trust_env=False).status_code
-        except httpx.HTTPError as error:
-            write_log(f"the sidecar cannot be reached yet ({type(error).__name__})")
-        else:
-            if answered != 200:
-                write_log(f"the sidecar cannot decide yet: /readyz answers {answered}")
-        return SidecarJudge(self.sidecar, self.token)
-
-    def _look_up(self) -> Judge:
-        remote = RemoteGate(self.lookup, self.key)
-        trouble = remote.trouble()
-        if trouble:
-            write_log(trouble)
-        return LookUpJudge(remote)
+def _look_up(settings: CheckerSettings) -> Judge:
+    remote = RemoteGate(settings.lookup, settings.key)
+    trouble = remote.trouble()
+    if trouble:
+        write_log(trouble)
+    return LookUpJudge(remote)
 
 
 def run_proxy(
     at: tuple[str, int],
     options: ProxyOptions,
     upstream: UpstreamOptions,
-    judge: JudgeOptions,
+    asked: CheckerSettings,
     announce: Callable[[str], None],
 ) -> None:
     """Serves at `at`, a host and a port, until SIGINT or SIGTERM. `announce` is called with the URL.
@@ -71,7 +62,7 @@ def run_proxy(
     Raises `SettingsError` if it cannot listen, or if the gate's folder cannot be used, and `GateError`.
     """
     signal.signal(signal.SIGTERM, signal.default_int_handler)
-    opened = judge.open()
+    opened = open_judge(asked)
     with open_listener(*at) as listener:
         config = uvicorn.Config(
             Proxy(options, opened, Upstream(upstream)),
