@@ -5,6 +5,7 @@ import path from "node:path";
 import { pathToFileURL } from "node:url";
 import { isLibrary, unpack } from "../../../web/worker/archive.js";
 import { freeze } from "../../../web/worker/frozen.js";
+import { leaveOutGraphics } from "../../../web/worker/graphics.js";
 import { joinLibraries, joinParts, secondParts } from "../../../web/worker/second-part.js";
 
 export const SECOND_PART = "second-part.wasm";
@@ -42,7 +43,9 @@ export async function startRuntime({
   WebAssembly.instantiate = async (source, imports) => {
     if (!imports?.env) return instantiate(source, imports); // a small module of Pyodide's
     WebAssembly.instantiate = instantiate;
-    const { module, instance } = await instantiate(source, imports);
+    const module = await WebAssembly.compile(source);
+    leaveOutGraphics(module, imports);
+    const instance = await instantiate(module, imports);
     onInstance?.(instance);
     exports = instance.exports;
     return { module, instance: joinParts(instance, imports, secondPart) };

@@ -18,7 +18,7 @@ from builder.site import source
 from builder.site.bundle import KEEPER, PAGE, VIDEO_WORKER, cached_bundle, page_script
 from builder.site.compression import compressed
 from builder.site.notices import notices
-from builder.split.exports import lean_loader
+from builder.split.loader import lean_loader
 from builder.split.runtime import SECOND_PART, split_runtime
 
 WEB: Final = ROOT / "web"

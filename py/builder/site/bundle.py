@@ -14,7 +14,7 @@ from builder.runtime.archives import LOADER
 from builder.runtime.pyodide_release import PYODIDE
 from builder.setup.cache import Cache, sha256
 from builder.setup.pins import read_pins
-from builder.split.exports import lean_loader
+from builder.split.loader import lean_loader
 from builder.split.profile_file import PROFILE_FILE
 
 WORKER: Final = ROOT / "web" / "worker" / "worker.js"

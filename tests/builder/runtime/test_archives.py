@@ -29,7 +29,7 @@ from builder.runtime.zips import read_zip, stored_zip
 from builder.setup import fetch
 from builder.setup.cache import Cache, sha256
 from builder.setup.pins import Pins, Wheel, read_pins
-from builder.split.exports import lean_loader
+from builder.split.loader import lean_loader
 from builder.split.runtime import split_runtime
 
 FAILING = """

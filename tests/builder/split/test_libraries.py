@@ -12,8 +12,8 @@ from builder.runtime.zips import read_zip
 from builder.setup.cache import Cache
 from builder.setup.pins import Pins, read_pins
 from builder.split.binary import Section, WasmReader, parse, read_sections
-from builder.split.exports import lean_loader
 from builder.split.libraries import LIBRARIES, divide_libraries, library_name, read_libraries
+from builder.split.loader import lean_loader
 from builder.split.profile_file import first_of_libraries, read_browser_functions, read_profile
 from builder.split.runtime import PACKAGES, SECOND_PART, split_runtime
 from tests.starved import without_libraries

@@ -15,8 +15,9 @@ from builder.runtime.zips import read_zip, stored_zip
 from builder.setup.cache import Cache
 from builder.setup.pins import Pins, read_pins
 from builder.split import profile, profile_file
-from builder.split.exports import lean_loader, needed_exports, without_exports
+from builder.split.exports import needed_exports
 from builder.split.libraries import LIBRARIES, divide_libraries, library_name, with_second_parts
+from builder.split.loader import lean_loader
 from builder.split.parts import divide
 from builder.split.runtime import FIRST_PART, PACKAGES, SECOND_PART, split_runtime
 from tests.starved import starved
@@ -107,16 +108,6 @@ def test_the_exports_are_those_that_are_asked_for(pins: Pins, files: Mapping[str
     ]
     libraries = [files["packages.zip"], files["phash.zip"]]
     assert set(needed_exports(files[FIRST_PART], scripts, libraries)) == profile_file.read_profile().exports
-
-
-def test_only_assignments_are_cut_from_the_loader() -> None:
-    """Variables and lines of exports that are cut disappear; everything else stays as it is."""
-    script = 'a;var _b,_c,memory;function assignWasmExports(wasmExports){_b=Module["_b"]=wasmExports["b"];'
-    script += '_c=wasmExports["c"];memory=wasmMemory}_b()'
-    lean = 'a;var _b,memory;function assignWasmExports(wasmExports){_b=Module["_b"]=wasmExports["b"];'
-    assert without_exports(script, frozenset({"b"})) == f"{lean}memory=wasmMemory}}_b()"
-    with pytest.raises(BuildError, match="another way"):
-        without_exports("nothing of the kind", frozenset())
 
 
 @pytest.mark.timeout(300)

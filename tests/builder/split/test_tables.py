@@ -15,8 +15,8 @@ from builder.setup.cache import Cache
 from builder.setup.pins import Pins, read_pins
 from builder.split import tables
 from builder.split.binary import Data, Section, encode, parse, read_data, read_sections, vector
-from builder.split.exports import lean_loader
 from builder.split.instructions import addresses
+from builder.split.loader import lean_loader
 from builder.split.parts import divide
 from builder.split.profile_file import read_browser_functions, read_profile
 from builder.split.runtime import FIRST_PART, SECOND_PART, split_runtime

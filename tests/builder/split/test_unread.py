@@ -13,7 +13,7 @@ from builder.runtime.pyodide_release import PYODIDE, pinned_file, run_node
 from builder.setup.cache import Cache
 from builder.setup.pins import Pins, read_pins
 from builder.split.binary import Data, Section, encode, read_data, read_sections, sized, vector
-from builder.split.exports import lean_loader
+from builder.split.loader import lean_loader
 from builder.split.runtime import FIRST_PART, split_runtime
 from builder.split.unread import MODULES, without_unread
 
