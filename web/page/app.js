@@ -8,6 +8,8 @@ import { backAtTop, buildFrame } from "./frame/frame.js";
 import { SecondTaps, refuseFiles } from "./frame/mishaps.js";
 import { Hasher } from "./session/hasher.js";
 import { isKept } from "./engine/keep.js";
+import { beginDownloads } from "./engine/runtime.js";
+import { hasSimd } from "./engine/support.js";
 import { Preparation } from "./session/preparation.js";
 import { Registry } from "./registry/client.js";
 import { Requester } from "./session/requester.js";
@@ -181,11 +183,13 @@ class App {
 
   /** Builds the frame and shows the first screen. */
   begin() {
+    const isAble = isSupported();
+    if (isAble && hasSimd()) beginDownloads();
     this.#buildFrame();
     this.#draw();
     void this.updateKept();
-    if (!isSupported()) return this.tell({ type: "device-unsupported" });
-    // The runtime is requested one frame after the first paint, so that it does not delay it.
+    if (!isAble) return this.tell({ type: "device-unsupported" });
+    // The runtime is read, and the worker started, one frame after the first paint, so that they do not delay it.
     requestAnimationFrame(() => requestAnimationFrame(() => this.tell({ type: "drawn" })));
   }
 

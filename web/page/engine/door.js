@@ -226,7 +226,7 @@ class Door {
     if (answer.error) return this.#rejectOrHashExactly(request, answer.error);
     worker.unfinished.set(request.id, { request, hashed: answer, moving });
     request.options.onHashed?.(answer);
-    void this.#later.load(PHASH).then(() => this.#loadSecondPart());
+    void this.#later.load(PHASH);
   }
 
   /**
@@ -282,6 +282,7 @@ class Door {
     worker.hasPhash = true;
     const late = new Promise((resolve) => setTimeout(resolve, PHASH_WAIT_MILLISECONDS));
     const packages = await Promise.race([this.#later.load(PHASH), late]);
+    this.#loadSecondPart();
     if (packages) return worker.send({ kind: "phash", packages });
     worker.hasPhash = false;
     this.#giveUpPhash(worker);

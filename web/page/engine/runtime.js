@@ -9,6 +9,7 @@ import { canShareMemory, SECOND_PART } from "./second-part.js";
  * @typedef {Omit<import("../../messages.d.ts").RuntimeFiles, "second"> & { second: ArrayBuffer | number }} Runtime
  */
 /** @typedef {{ address: string, size: number, integrity: string }} RuntimeFile */
+/** @typedef {{ stop: AbortController, answer: Promise<Response> }} Download */
 
 /**
  * Checking here instead of by `integrity` lets WebAssembly compile while it arrives: the browser would hold every byte
@@ -21,6 +22,17 @@ const STALLED_MILLISECONDS = 20_000;
 /** How often a file is asked for, if the download stalls or breaks off. */
 const MAX_TRIES = 3;
 
+/** Downloads that were begun and that nobody has read yet, by address. @type {Map<string, Download>} */
+const begun = new Map();
+
+/**
+ * Asks for the files that `loadRuntime` will read, once. The browser fetches and unpacks them while the page draws its
+ * first screen, which reading them would delay.
+ */
+export function beginDownloads() {
+  for (const file of needed()) begun.set(file.address, begun.get(file.address) ?? begin(file));
+}
+
 /**
  * Loads all files in parallel; the second part of CPython only if a worker could not wait for it.
  *
@@ -29,9 +41,8 @@ const MAX_TRIES = 3;
  * @throws {Error} if a file cannot be fetched, or its digest is not the one in the page
  */
 export async function loadRuntime(onProgress) {
-  const files = listed("runtime-file");
+  const files = needed();
   const later = named(listed("later-file"), SECOND_PART);
-  if (!canShareMemory) files.push(later);
   const total = files.reduce((sum, file) => sum + file.size, 0);
   let loaded = 0;
   /** @param {number} bytes */
@@ -44,6 +55,12 @@ export async function loadRuntime(onProgress) {
     canShareMemory ? later.size : load(later, add),
   ]);
   return { wasm, second, python, packages, lock: new TextDecoder().decode(lock) };
+}
+
+/** What a worker is started from; the second part of CPython only if it could not wait for that. */
+function needed() {
+  const files = listed("runtime-file");
+  return canShareMemory ? files : [...files, named(listed("later-file"), SECOND_PART)];
 }
 
 /** The files that most pictures do not need. */
@@ -172,7 +189,8 @@ async function receive(file, onPart) {
  * @throws {Error} if it cannot be fetched, or nothing arrives for too long
  */
 async function* parts(file) {
-  const stop = new AbortController();
+  const { stop, answer } = begun.get(file.address) ?? begin(file);
+  begun.delete(file.address);
   /** @type {ReturnType<typeof setTimeout> | undefined} */
   let timer;
   const watch = () => {
@@ -181,12 +199,7 @@ async function* parts(file) {
   };
   try {
     watch();
-    const response = await fetch(file.address, {
-      cache: "no-store",
-      credentials: "omit",
-      signal: stop.signal,
-      ...(subtle ? {} : { integrity: file.integrity }),
-    });
+    const response = await answer;
     if (!response.ok || !response.body) throw new Error(`${file.address}: ${response.status}`);
     const reader = response.body.getReader();
     for (let part = await reader.read(); !part.done; part = await reader.read()) {
@@ -197,6 +210,20 @@ async function* parts(file) {
     clearTimeout(timer);
     stop.abort();
   }
+}
+
+/**
+ * Asks for a file.
+ *
+ * @param {RuntimeFile} file
+ * @returns {Download}
+ */
+function begin({ address, integrity }) {
+  const stop = new AbortController();
+  const checked = subtle ? {} : { integrity };
+  const answer = fetch(address, { cache: "no-store", credentials: "omit", signal: stop.signal, ...checked });
+  answer.catch(() => {}); // whoever reads it hears of it
+  return { stop, answer };
 }
 
 /**

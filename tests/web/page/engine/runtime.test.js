@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
 import { afterEach, beforeEach, mock, test } from "node:test";
-import { loadLater } from "../../../../web/page/engine/runtime.js";
+import { beginDownloads, loadLater, loadRuntime } from "../../../../web/page/engine/runtime.js";
 
 const CONTENT = Uint8Array.from({ length: 1000 }, (_, at) => at % 251);
 const STALLED_MILLISECONDS = 20_000;
@@ -65,4 +65,30 @@ test("a file that is not there is asked for once", async () => {
   const { mock: asked } = mock.method(globalThis, "fetch", async () => new Response(null, { status: 503 }));
   await assert.rejects(loadLater("phash.zip"), /503/);
   assert.equal(asked.callCount(), 1);
+});
+
+test("what was begun early is asked for once, and read when the runtime is loaded", async () => {
+  const names = ["pyodide.asm.wasm", "python.zip", "packages.zip", "pyodide-lock.json", "second-part.wasm"];
+  const contents = new Map(
+    names.map((name) => [`/runtime/${name}`, Uint8Array.of(0, 97, 115, 109, 1, 0, 0, 0)]),
+  );
+  const elements = [...contents].map(([address, content]) => {
+    const integrity = `sha384-${createHash("sha384").update(content).digest("base64")}`;
+    return { getAttribute: () => `${address} ${content.length} ${integrity}` };
+  });
+  globalThis.document = { querySelectorAll: () => elements };
+  const { mock: asked } = mock.method(
+    globalThis,
+    "fetch",
+    async (address) => new Response(contents.get(address)),
+  );
+  beginDownloads();
+  beginDownloads();
+  assert.equal(new Set(asked.calls.map(({ arguments: [address] }) => address)).size, asked.callCount());
+  const begun = asked.callCount();
+  const runtime = await loadRuntime(() => {});
+  assert.equal(runtime.python.byteLength, 8);
+  assert.equal(asked.callCount(), begun);
+  await loadRuntime(() => {});
+  assert.equal(asked.callCount(), 2 * begun);
 });
