@@ -88,7 +88,6 @@ ELSEWHERE: Final = {
     "hashing/test_decoders.py": ("heads of files are read before a decoder runs", ["hashing/boxes", "hashing/jxl"]),
     "hashing/test_hostile.py": ("they are there to refuse what is hostile", ["hashing/structure", "hashing/tiff"]),
     "hashing/test_pdq.py": ("the kernel is held against two other ways to the same hash", ["hashing/kernel"]),
-    "builder/runtime/test_archives.py": ("the worker's door is tried in the worker's own runtime", ["hashing/sealed"]),
     "lookup/service/test_app.py": (
         "the service is tried by its answers",
         ["lookup/messages", "lookup/service/openapi"],

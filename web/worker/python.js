@@ -25,6 +25,7 @@ const NOT_FETCHED = ["python.zip", "pyodide.asm.wasm"].map((name) => SEALED + na
  * @typedef {object} Hashing
  * @property {(data: Uint8Array, onStep: (step: string) => void, decode?: Decode) => string} hash
  * @property {(id: number) => void} keep
+ * @property {() => boolean} shrink_next
  * @property {(id: number) => string} phash_to_json
  */
 /**

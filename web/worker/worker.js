@@ -21,6 +21,10 @@ let python;
 const needed = new Map();
 /** The decoders that the page sent, compiled. @type {Map<string, WebAssembly.Module>} */
 const decoders = new Map();
+/** What was put off is done when no message has come for so long: the next picture comes in a few milliseconds. */
+const IDLE_MILLISECONDS = 20;
+/** @type {ReturnType<typeof setTimeout> | undefined} */
+let idle;
 /** The requests whose phash is still to be made. @type {number[]} */
 const unfinished = [];
 let hasPhash = false;
@@ -45,15 +49,23 @@ onmessage = async ({ data: message }) => {
       hasPhash = true;
       await finish();
     } else {
+      clearTimeout(idle);
       await hash(message.id, message.file);
+      idle = setTimeout(rest, IDLE_MILLISECONDS);
     }
   } catch (error) {
-    post({ kind: "crashed", text: error instanceof Error ? error.name : "unknown" });
+    crash(error);
   }
 };
 
+/** @param {unknown} error */
+function crash(error) {
+  post({ kind: "crashed", text: error instanceof Error ? error.name : "unknown" });
+}
+
 /**
- * Hashes one file. Nothing holds its bytes once this returns.
+ * Hashes one file. Once this returns nothing holds its bytes, unless they are a JPEG's: Python keeps these until `rest` or
+ * `finish`.
  *
  * @param {number} id
  * @param {Blob} file
@@ -76,6 +88,15 @@ async function hash(id, file) {
   hashing.keep(id);
   unfinished.push(id);
   if (hasPhash) await finish();
+}
+
+/** Decodes again what phash needs of the pictures so far, one after another, while no message comes. */
+async function rest() {
+  try {
+    if ((await python)?.hashing.shrink_next()) idle = setTimeout(rest);
+  } catch (error) {
+    crash(error);
+  }
 }
 
 /** Makes the phash of every unfinished picture. */

@@ -3,6 +3,7 @@
 import importlib
 import json
 from collections.abc import Callable
+from typing import Final, NamedTuple
 
 from takeback.errors import PictureError, PictureTooLarge
 from takeback.hashing import HashedPicture, hash_opened, sent, with_variants
@@ -31,12 +32,27 @@ def hash_to_json(data: object, on_step: Callable[[str], object] | None = None) -
     return Hashing().hash(data, on_step)
 
 
+MAX_KEPT_BYTES: Final = 64 << 20
+"""So much of files is kept to be decoded again; the next file is decoded again at once."""
+
+
+class _Kept(NamedTuple):
+    """What phash needs of a picture. `shrink` holds so many `file_bytes`."""
+
+    shrink: Callable[[], dict[Variant, Small]]
+    file_bytes: int
+
+
 class Hashing:
-    """Hashes pictures one after another, and keeps what phash needs until numpy and imagehash have been loaded."""
+    """Hashes pictures one after another, and keeps what phash needs until numpy and imagehash have been loaded.
+
+    A JPEG has to be decoded once more for phash, in colours, which takes longer than its other signals. So its file is
+    kept, and decoded when nothing else is to be done.
+    """
 
     def __init__(self) -> None:
-        self._shrink: Callable[[], dict[Variant, Small]] | None = None
-        self._small: dict[int, dict[Variant, Small]] = {}
+        self._hashed: _Kept | None = None
+        self._kept: dict[int, _Kept] = {}
 
     def hash(self, data: object, on_step: Callable[[str], object] | None = None, decode: Decode | None = None) -> str:
         """Hashes the file in `data`, a buffer or a JavaScript `Uint8Array`. Returns JSON, for invalid pictures as well.
@@ -46,7 +62,7 @@ class Hashing:
         given if `decoder_for` named a format.
         """
         # Releases the previous picture, which would otherwise stay in memory beside this one.
-        self._shrink = None
+        self._hashed = None
         try:
             answer = self._hash(data, on_step or (lambda _step: None), decode)
         except PictureError as error:
@@ -55,16 +71,23 @@ class Hashing:
 
     def keep(self, number: int) -> None:
         """Keeps what phash needs of the picture hashed last, under `number`, and releases the picture."""
-        shrink, self._shrink = self._shrink, None
-        try:
-            self._small[number] = shrink() if shrink else {}
-        except PictureError:
-            self._small[number] = {}
+        hashed, self._hashed = self._hashed, None
+        kept = hashed or _Kept(dict, 0)
+        total = kept.file_bytes + sum(other.file_bytes for other in self._kept.values())
+        self._kept[number] = kept if kept.file_bytes and total <= MAX_KEPT_BYTES else _shrunk(kept)
+
+    def shrink_next(self) -> bool:
+        """Decodes one of the kept files and releases it. Returns whether there was one."""
+        number = next((number for number, kept in self._kept.items() if kept.file_bytes), None)
+        if number is not None:
+            self._kept[number] = _shrunk(self._kept[number])
+        return number is not None
 
     def phash_to_json(self, number: int) -> str:
         """Returns the phash signals of picture `number` as JSON. numpy and imagehash must have been loaded."""
         importlib.invalidate_caches()  # they were unpacked after Python last listed the folder
-        return _text([_wire_signal(signal) for signal in sent(phash_signals(self._small.pop(number)))])
+        small = _shrunk(self._kept.pop(number)).shrink()
+        return _text([_wire_signal(signal) for signal in sent(phash_signals(small))])
 
     def _hash(self, data: object, tell: Callable[[str], object], decode: Decode | None) -> dict[str, object]:
         """Computes all signals but phash. Raises `PictureError`."""
@@ -80,8 +103,17 @@ class Hashing:
         tell("decoded")
         hashed = with_variants(hash_opened(picture, file))
         tell("hashed")
-        self._shrink = picture.shrink
+        self._hashed = _Kept(picture.shrink, len(file) if picture.reads_again else 0)
         return _wire(hashed) | {"orientation": picture.orientation}
+
+
+def _shrunk(kept: _Kept) -> _Kept:
+    """Shrinks the picture, and releases it. A picture that cannot be decoded again has no phash."""
+    try:
+        small = kept.shrink()
+    except PictureError:
+        small = {}
+    return _Kept(lambda: small, 0)
 
 
 def _decoder(data: object, decode: Decode) -> Decoder:
