@@ -96,7 +96,7 @@ def sent(data: bytes) -> list[int]:
 def asked(data: bytes) -> list[PatchProbe]:
     """The patches that a gate looks up of an upload."""
     thumbnail = hash_picture(data, look_ups=True).thumbnail
-    return file_probes(asked_patches(thumbnail), ())
+    return file_probes(asked_patches(thumbnail), thumbnail, ())
 
 
 def fill(path: Path, bases: Sets, pictures: int) -> None:

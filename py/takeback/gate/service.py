@@ -226,7 +226,7 @@ class Gate:
         views = look_ups(read.thumbnail) if read.thumbnail else []
         views += frame_look_ups(read.frames, self.policy.quality_floor)
         asked = probes(read.signals, read.dihedral, views, policy=self.policy)
-        found = self._decide(read.signals, asked, file_probes(read.patches, read.frames), uploader)
+        found = self._decide(read.signals, asked, file_probes(read.patches, read.thumbnail, read.frames), uploader)
         decision = for_file(found, read.kind, read.why, self.policy)
         return replace(decision, notes=(*decision.notes, *read.notes))
 

@@ -11,6 +11,7 @@ from takeback.gate.rules.policy import Action, Policy, parse
 from takeback.gate.rules.votes import (
     EVIDENCE_BITS,
     TRIED_BITS,
+    PatchArea,
     PatchProbe,
     Votes,
     by_votes,
@@ -53,17 +54,35 @@ def test_each_part_is_a_vote() -> None:
 @pytest.mark.parametrize(
     ("areas", "action"),
     [
-        ([(100, 100, 60), (120, 110, 60), (126, 104, 50)], Action.REVIEW),
-        ([(100, 100, 60), (127, 110, 60), (126, 104, 50)], Action.BLOCK),
-        ([(100, 100, 60), (104, 140, 60), (100, 104, 90)], Action.REVIEW),
-        ([(100, 100, 60), (104, 141, 60), (100, 104, 90)], Action.BLOCK),
-        ([(100, 100, 60), None, (100, 104, 90)], Action.BLOCK),
+        ([(0.1, 0.1, 0.06), (0.12, 0.11, 0.06), (0.126, 0.104, 0.05)], Action.REVIEW),
+        ([(0.1, 0.1, 0.06), (0.1271, 0.11, 0.06), (0.126, 0.104, 0.05)], Action.BLOCK),
+        ([(0.1, 0.1, 0.06), (0.104, 0.14, 0.06), (0.1, 0.104, 0.09)], Action.REVIEW),
+        ([(0.1, 0.1, 0.06), (0.104, 0.141, 0.06), (0.1, 0.104, 0.09)], Action.BLOCK),
+        ([(0.1, 0.1, 0.06), None, (0.1, 0.104, 0.09)], Action.BLOCK),
     ],
 )
-def test_votes_in_one_place_are_for_review(areas: list[tuple[int, int, int] | None], action: Action) -> None:
+def test_votes_in_one_place_are_for_review(areas: list[PatchArea | None], action: Action) -> None:
     """Patches that all lie within one small thing do not block; if some places are unknown, they do."""
     asked = [probe(number)._replace(area=area) for number, area in enumerate(areas)]
     (votes,) = count_votes(asked, [hit(number, number + 10) for number in range(3)], 0)
+    assert by_votes(votes, 0, Policy())[0] is action
+
+
+@pytest.mark.parametrize(
+    ("distances", "side", "action"),
+    [
+        ((2, 2, 4), 0.1, Action.BLOCK),
+        ((2, 4, 4), 0.1, Action.REVIEW),
+        ((2, 4, 4), 0.15, Action.BLOCK),
+        ((2, 4, 4), None, Action.BLOCK),
+        ((2, 4, 4, 4), 0.1, Action.BLOCK),
+    ],
+)
+def test_few_small_votes_must_be_near(distances: tuple[int, ...], side: float | None, action: Action) -> None:
+    """Three small parts, as of letters and stickers, lead to a block only if they are near; large ones and four do."""
+    asked = [probe(n)._replace(area=(n / 4, n / 4, side) if side else None) for n in range(len(distances))]
+    hits = [hit(n, n + 10)._replace(distance=distance, code=CODES[n]) for n, distance in enumerate(distances)]
+    (votes,) = count_votes(asked, hits, 0)
     assert by_votes(votes, 0, Policy())[0] is action
 
 
