@@ -82,3 +82,27 @@ def test_stopping_and_sending_again_makes_one_case(person: PlaywrightHands, regi
     Sending(person).arrive()
     assert registry.cases() == cases + 1
     assert len({request.headers["idempotency-key"] for request in registry.recorder.to("POST", CASES)}) == 1
+
+
+_OUT_OF_VIEW = """
+  const waiting = [];
+  let inView = false;
+  const real = requestAnimationFrame;
+  Object.defineProperty(document, "hidden", { get: () => !inView });
+  globalThis.requestAnimationFrame = (draw) => inView ? real(draw) : waiting.push(draw);
+  globalThis.comeIntoView = () => { inView = true; waiting.splice(0).forEach((draw) => real(draw)); };
+"""
+
+
+def test_a_tab_out_of_view_asks_for_nothing_that_it_does_not_read(person: PlaywrightHands, registry: Registry) -> None:
+    """A page that is opened in the background begins to load its program when it is looked at, and is ready then."""
+    asked: list[str] = []
+    person.page.on("request", lambda request: asked.append(request.url))
+    person.page.add_init_script(_OUT_OF_VIEW)
+    person.page.goto(registry.url)
+    person.page.get_by_role("heading", level=1).wait_for()
+    assert asked
+    assert [url for url in asked if "/runtime/" in url] == []
+    person.page.evaluate("comeIntoView()")
+    Start(person).wait_until_ready()
+    assert [url for url in asked if "/runtime/" in url]

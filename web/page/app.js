@@ -184,7 +184,8 @@ class App {
   /** Builds the frame and shows the first screen. */
   begin() {
     const isAble = isSupported();
-    if (isAble && hasSimd()) beginDownloads();
+    // Nothing is drawn in a tab that is not in view, so a server would wait long for what it sends to be read.
+    if (isAble && hasSimd() && !document.hidden) beginDownloads();
     this.#buildFrame();
     this.#draw();
     void this.updateKept();

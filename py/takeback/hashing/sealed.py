@@ -33,7 +33,7 @@ def hash_to_json(data: object, on_step: Callable[[str], object] | None = None) -
 
 
 MAX_KEPT_BYTES: Final = 64 << 20
-"""So much of files is kept to be decoded again; the next file is decoded again at once."""
+"""Files that are kept to be decoded again have so many bytes at most; a further one is decoded again at once."""
 
 
 class _Kept(NamedTuple):
