@@ -38,9 +38,9 @@ MANY: Final = 10
 MANY_RUNS: Final = 5
 POLLING: Final = 200
 STOCK_POLLING: Final = 50
+"""Milliseconds between looks whether it is done: looking at every frame would take time from the workers."""
 SETTLING: Final = 2500
 """Milliseconds that a new window is left alone: Chromium loads its own address bar there, for 0.4 s of processor."""
-"""Milliseconds between looks whether it is done: looking at every frame would take time from the workers."""
 PATIENCE: Final = 120_000
 """Milliseconds after which a page that has not hashed is an error."""
 TARGETS: Final = {"ratio": 0.24, "floor": 2.5, "ready": 0.17, "kept": 0.10, "megabytes": 1.75, "warm": 220, "ten": 0.42}

@@ -33,18 +33,21 @@ def release_info(pins: Pins) -> InfoSpec:
     return InfoSpec.from_dict(json.loads(pinned_file(pins, "pyodide-lock.json"))["info"])
 
 
-def run_node(arguments: list[str]) -> str:
-    """Returns what Node prints. Raises `BuildError` with the line of its output that names the error."""
+def run_node(arguments: list[str], given: str = "", fault: str = "Pyodide under Node failed") -> str:
+    """Returns what Node prints, with `given` as its standard input.
+
+    Raises `BuildError`: the `fault`, and the line of its output that names the error.
+    """
     try:
         done = subprocess.run(
-            ["node", *arguments], capture_output=True, text=True, check=False, timeout=NODE_TIMEOUT_SECONDS
+            ["node", *arguments], input=given, capture_output=True, text=True, check=False, timeout=NODE_TIMEOUT_SECONDS
         )
     except FileNotFoundError as error:
         raise BuildError("Node is missing; install Node 20 or newer") from error
     except subprocess.TimeoutExpired as error:
         raise BuildError(f"Node did not finish within {NODE_TIMEOUT_SECONDS} seconds; run the build again") from error
     if done.returncode:
-        raise BuildError(f"Pyodide under Node failed: {_complaint(done.stderr)}")
+        raise BuildError(f"{fault}: {_complaint(done.stderr)}")
     return done.stdout
 
 

@@ -5,14 +5,13 @@ that CPython, the shared libraries and other scripts name; the rest is for libra
 """
 
 import re
-import subprocess
 from collections.abc import Set as AbstractSet
 from pathlib import Path
 from typing import Final
 
 from builder import ROOT, BuildError
 from builder.runtime.archives import LOADER, runtime_files
-from builder.runtime.pyodide_release import pinned_file
+from builder.runtime.pyodide_release import pinned_file, run_node
 from builder.setup.cache import Cache, sha256
 from builder.setup.pins import Pins
 from builder.split.exports import TAKES_OVER, WORD, imported
@@ -87,12 +86,4 @@ def without_dead_code(script: str) -> str:
     """The script without the functions and variables inside it that nothing uses. Raises `BuildError`."""
     # Code that is evaluated in place could use any variable around it. The worker's policy lets none be evaluated.
     script = _EVAL.sub("(0,eval)(", script)
-    try:
-        done = subprocess.run(
-            ["node", str(_DEAD_CODE)], input=script, cwd=ROOT, capture_output=True, text=True, check=False
-        )
-    except OSError as error:
-        raise BuildError(f"Node cannot be started ({error.strerror}); install Node 20 or newer") from error
-    if done.returncode:
-        raise BuildError(f"terser does not read {LOADER}: {done.stderr.strip().rpartition(chr(10))[2]}")
-    return done.stdout
+    return run_node([str(_DEAD_CODE)], script, f"terser does not read {LOADER}")

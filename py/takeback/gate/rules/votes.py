@@ -53,7 +53,7 @@ MIN_SMALL_EVIDENCE: Final = 17.0 * MIN_BLOCK_VOTES
 """Bits that the fewest votes need for a block if they are small.
 
 By seeds 1 to 3 of the `copies` benchmark 9 instead of 53 pictures are blocked for emoji or words that a listed one
-shows too. Of true copies 0 to 6 % go to review instead; of those with three changes at once once 10 %.
+shows too. Of true copies 0 to 8 % go to review instead, and in one set 10 % of those with three changes at once.
 """
 ALIKE_DISTANCE: Final = 6
 """Bits within which two patches of one picture count as one."""
@@ -66,14 +66,15 @@ _TRANSPOSED: Final = 5
 
 
 type PatchArea = tuple[float, float, float]
+"""A patch's middle and side as shares of the longer side of the picture or frame."""
 
 
 class PatchProbe(NamedTuple):
     """A patch of an upload to look up.
 
     `turn` and `spot` are those of `AskedPatch`: how the upload was turned, and the place in it, which votes once.
-    `frame` numbers the frame of an uploaded video, and `second` is when it is shown, if known. `area` is the patch's
-    middle and side as shares of the longer side of the picture or frame, if known.
+    `frame` numbers the frame of an uploaded video, and `second` is when it is shown, if known. `area` is where the
+    patch lies, if known.
     """
 
     hash: str
